@@ -1,0 +1,26 @@
+"""Alembic's entry: runs on the connection that `db.migrate` hands over."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from db.tables import Base
+
+
+def run(connection: Connection) -> None:
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        # Changing a table on SQLite copies it: with foreign keys on, the copy would cascade.
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.commit()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=is_sqlite)
+    with context.begin_transaction():
+        context.run_migrations()
+        if is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
+            raise RuntimeError(f"the migration would break references: {broken[:3]}")
+    connection.commit()
+    if is_sqlite:
+        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+run(context.config.attributes["connection"])

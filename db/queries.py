@@ -1,0 +1,202 @@
+"""Queries are nouns: each returns a `Select` for its caller to run."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy.orm import aliased
+
+from db.tables import (
+    Annotation,
+    Claim,
+    Import,
+    NearCopyKey,
+    Post,
+    PostFacts,
+    PostGroup,
+    PostText,
+    Promotion,
+    QueueEntry,
+    Round,
+)
+
+
+def is_current() -> ColumnElement[bool]:
+    """An annotation nothing has superseded."""
+    later = aliased(Annotation)
+    return ~exists().where(later.supersedes_id == Annotation.id)
+
+
+def current_labels() -> Select[Annotation]:
+    """Every person's standing label of every post."""
+    return select(Annotation).where(Annotation.action == "label", is_current())
+
+
+def is_labelled(*, with_chosen: bool = True) -> ColumnElement[bool]:
+    """The post has a standing label from anybody.
+
+    Args:
+        with_chosen: False leaves out labels that came with a source (a moderation log): those train, but a
+            held-out post that has only such a label still waits for a blind one.
+    """
+    counts = true() if with_chosen else Annotation.source.is_(None)
+    return exists().where(Annotation.post_id == Post.id, Annotation.action == "label", is_current(), counts)
+
+
+def unprepared_posts() -> Select[int, str]:
+    """Id and text of the posts without a group, oldest first; unfinished imports left out."""
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .where(
+            Post.group_id.is_(None), Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
+        )
+        .order_by(Post.id)
+    )
+
+
+def near_copy_candidates(keys: Iterable[int]) -> Select[int, int, str, int | None, str]:
+    """Prepared posts that share an LSH key: key, post_id, text, group_id, split."""
+    return (
+        select(NearCopyKey.key, NearCopyKey.post_id, PostText.text, Post.group_id, PostGroup.split)
+        .join(Post, Post.id == NearCopyKey.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(NearCopyKey.key.in_(list(keys)))
+        .order_by(NearCopyKey.post_id)
+    )
+
+
+def prepared_texts(after: int = 0) -> Select[int, str]:
+    """Id and text of every prepared post with an id above `after`, in order of id."""
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .where(Post.group_id.is_not(None), Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def servable_posts() -> Select[int, int | None, str]:
+    """post_id, group_id and split of prepared posts nobody has labelled, quarantined ones left out."""
+    return (
+        select(Post.id, Post.group_id, PostGroup.split)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Post.is_quarantined.is_(False),
+            or_(
+                and_(PostGroup.split == "pool", ~is_labelled()),
+                and_(PostGroup.split != "pool", ~is_labelled(with_chosen=False)),
+            ),
+        )
+    )
+
+
+def labelled_groups() -> Select[int | None]:
+    """Groups of which some post has a standing label that counts for their split."""
+    return (
+        select(Post.group_id)
+        .join(Annotation, Annotation.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.action == "label",
+            is_current(),
+            or_(PostGroup.split == "pool", Annotation.source.is_(None)),
+        )
+        .distinct()
+    )
+
+
+def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[QueueEntry]:
+    """Entries of a lane in order, without those somebody holds or this person has had."""
+    held = exists().where(Claim.post_id == QueueEntry.post_id, Claim.slot == 0, Claim.expires_at > now)
+    seen = exists().where(
+        Annotation.post_id == QueueEntry.post_id,
+        is_current(),
+        or_(
+            and_(
+                Annotation.action == "label", or_(Annotation.source.is_(None), QueueEntry.lane != "held_out")
+            ),
+            and_(Annotation.action == "skip", Annotation.person_id == person_id),
+        ),
+    )
+    return select(QueueEntry).where(QueueEntry.lane == lane, ~held, ~seen).order_by(QueueEntry.position)
+
+
+def claims_of(person_id: int, now: datetime) -> Select[Claim]:
+    """A person's live claims, the one on screen first."""
+    return (
+        select(Claim)
+        .where(Claim.person_id == person_id, Claim.expires_at > now)
+        .order_by(Claim.claimed_at, Claim.post_id)
+    )
+
+
+def post_card(post_id: int) -> Select[str, str, dict[str, Any] | None, int | None]:
+    """external_id, text, facts, group_id of one post."""
+    return (
+        select(Post.external_id, PostText.text, PostFacts.facts, Post.group_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .outerjoin(PostFacts, PostFacts.post_id == Post.id)
+        .where(Post.id == post_id)
+    )
+
+
+def undoable(person_id: int) -> Select[Annotation]:
+    """What a person did that still stands, newest first."""
+    return (
+        select(Annotation)
+        .where(
+            Annotation.person_id == person_id,
+            Annotation.action != "undo",
+            Annotation.origin == "person",
+            is_current(),
+        )
+        .order_by(Annotation.id.desc())
+    )
+
+
+def labels_by_split() -> Select[str, str | None, int]:
+    """split, label, number of posts with that standing label."""
+    return (
+        select(PostGroup.split, Annotation.label, func.count(Annotation.post_id.distinct()))
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Annotation.action == "label", is_current())
+        .group_by(PostGroup.split, Annotation.label)
+    )
+
+
+def training_rows() -> Select[*tuple[Any, ...]]:
+    """Every standing label with its post, group and split, ordered so that exports are the same twice."""
+    return (
+        select(
+            Post.id.label("post_id"),
+            Post.external_id,
+            PostText.text,
+            Post.group_id,
+            PostGroup.key.label("group_key"),
+            PostGroup.split,
+            Annotation.label,
+            Annotation.person_id,
+            Annotation.lane,
+            Annotation.source,
+            Annotation.saved_at,
+        )
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Annotation.action == "label", is_current(), Post.is_quarantined.is_(False))
+        .order_by(Post.id, Annotation.id)
+    )
+
+
+def rounds_by_number() -> Select[Round]:
+    """All rounds, newest first."""
+    return select(Round).order_by(Round.number.desc())
+
+
+def promotions() -> Select[Promotion]:
+    """Moves of the champion pointer, newest first."""
+    return select(Promotion).order_by(Promotion.id.desc())

@@ -1,0 +1,86 @@
+"""The database: one engine, short write transactions, snapshot reads.
+
+SQLite comes from the `pysqlite3` wheel, because SQLite 3.7.0 to 3.51.2 can lose data when two
+connections write and checkpoint a WAL together, and many systems ship such a version.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pysqlite3 import dbapi2
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session
+
+sqlite = dbapi2
+"""The SQLite that everything here goes through."""
+
+WAL_SAFE_SINCE = (3, 51, 3)
+BUSY_TIMEOUT_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Database:
+    """One project's database; hands out sessions whose transactions start the right way."""
+
+    engine: Engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session on one consistent snapshot. It never waits for writers."""
+        with Session(self.engine.execution_options(begin_with="BEGIN"), expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that holds the write lock from its first statement and commits on leaving.
+
+        A deferred transaction that reads and then writes fails at once when somebody else wrote in
+        between, whatever the busy timeout; one that begins immediate waits its turn instead.
+        """
+        engine = self.engine.execution_options(begin_with="BEGIN IMMEDIATE")
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def open_database(target: Path | str) -> Database:
+    """Connect to an SQLite file or to any SQLAlchemy URL (`postgresql+psycopg://...`).
+
+    Does not create tables: `db.migrations` does.
+    """
+    if isinstance(target, str) and "://" in target and not target.startswith("sqlite"):
+        return Database(create_engine(target))
+    path = str(target).removeprefix("sqlite:///")
+    engine = create_engine(
+        f"sqlite:///{path}", module=sqlite, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin)
+    return Database(engine)
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # With autocommit reads and BEGIN IMMEDIATE before the first write, code that does not ask for
+    # a kind of transaction (the workflow engine shares this engine) still never upgrades a read.
+    connection.isolation_level = "IMMEDIATE"
+    journal = "WAL" if sqlite.sqlite_version_info >= WAL_SAFE_SINCE else "DELETE"
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        f"journal_mode={journal}",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    begin_with = connection.get_execution_options().get("begin_with")
+    if begin_with is not None:
+        connection.exec_driver_sql(begin_with)

@@ -1,0 +1,313 @@
+"""Tables. Annotations, promotions and audit entries are only ever appended.
+
+A post row is narrow, because there may be ten million of them; its text and the forum's other
+columns live in tables of their own. Model scores are not here at all: they are Parquet files in
+their round's folder, so that scoring never competes with people for the write lock.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept as UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - fixed signature
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - fixed signature
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy reads it
+
+
+class LabelSet(Base):
+    """The labels annotations may carry. A new set is a new row; old annotations keep theirs."""
+
+    __tablename__ = "label_set"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class Label(Base):
+    """One label's name; `position` orders by severity and is never used as the label itself."""
+
+    __tablename__ = "label"
+    label_set_id: Mapped[int] = mapped_column(ForeignKey("label_set.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+
+
+class Guideline(Base):
+    """A version of the labelling guidelines."""
+
+    __tablename__ = "guideline"
+    version: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Person(Base):
+    __tablename__ = "person"
+    __table_args__ = (CheckConstraint("role IN ('annotator', 'lead')", name="role"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class Import(Base):
+    """One file brought in. Its posts count only once its state has left `storing`."""
+
+    __tablename__ = "import"
+    __table_args__ = (CheckConstraint("state IN ('storing', 'stored', 'prepared', 'failed')", name="state"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_name: Mapped[str]
+    state: Mapped[str]
+    encoding: Mapped[str]
+    columns: Mapped[dict[str, Any]]
+    accepted: Mapped[int] = mapped_column(default=0)
+    duplicates: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class RejectedRow(Base):
+    """A row that could not be read, with its line number in the file and the reason."""
+
+    __tablename__ = "rejected_row"
+    import_id: Mapped[int] = mapped_column(ForeignKey("import.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    content: Mapped[str]
+
+
+class PostGroup(Base):
+    """A post and its near-copies: one split, one weight, both given once."""
+
+    __tablename__ = "post_group"
+    __table_args__ = (CheckConstraint("split IN ('pool', 'validation', 'test', 'audit')", name="split"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[bytes] = mapped_column(unique=True)
+    split: Mapped[str]
+
+
+class Post(Base):
+    """Ids, hash, group and split of one forum text. `group_id` is null until it is prepared."""
+
+    __tablename__ = "post"
+    __table_args__ = (
+        Index("ix_post_group_id", "group_id"),
+        Index("ix_post_text_hash", "text_hash"),
+        Index(
+            "ix_post_unprepared",
+            "id",
+            sqlite_where=text("group_id IS NULL"),
+            postgresql_where=text("group_id IS NULL"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    external_id: Mapped[str] = mapped_column(unique=True)
+    text_hash: Mapped[bytes]
+    import_id: Mapped[int] = mapped_column(ForeignKey("import.id"), index=True)
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("post_group.id"))
+    is_quarantined: Mapped[bool] = mapped_column(default=False)
+
+
+class PostText(Base):
+    __tablename__ = "post_text"
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    text: Mapped[str]
+
+
+class PostFacts(Base):
+    """The forum's other columns of a post (board, thread, author, time), as they came."""
+
+    __tablename__ = "post_facts"
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    facts: Mapped[dict[str, Any]]
+
+
+class NearCopyKey(Base):
+    """One MinHash band of one post: posts that share a key may be near-copies."""
+
+    __tablename__ = "near_copy_key"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True, autoincrement=False)
+
+
+class Annotation(Base):
+    """One person's judgement of one post. A new judgement supersedes, never overwrites."""
+
+    __tablename__ = "annotation"
+    __table_args__ = (
+        ForeignKeyConstraint(["label_set_id", "label"], ["label.label_set_id", "label.name"]),
+        CheckConstraint("action IN ('label', 'skip', 'undo')", name="action"),
+        CheckConstraint("(action = 'label') = (label IS NOT NULL)", name="label"),
+        CheckConstraint("origin IN ('person', 'import', 'propagated')", name="origin"),
+        Index("ix_annotation_post_id", "post_id"),
+        Index("ix_annotation_person_id", "person_id", "id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    slot: Mapped[int] = mapped_column(default=0)
+    action: Mapped[str]
+    label_set_id: Mapped[int]
+    label: Mapped[str | None]
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("annotation.id"), unique=True)
+    origin: Mapped[str] = mapped_column(default="person")
+    propagated_from_id: Mapped[int | None] = mapped_column(ForeignKey("annotation.id"))
+    source: Mapped[str | None]
+    lane: Mapped[str | None]
+    inclusion_probability: Mapped[float | None]
+    note: Mapped[str | None]
+    reason: Mapped[str | None]
+    is_flagged: Mapped[bool] = mapped_column(default=False)
+    guideline_version: Mapped[int | None] = mapped_column(ForeignKey("guideline.version"))
+    suggestion: Mapped[str | None]
+    suggestion_confidence: Mapped[float | None]
+    suggestion_round: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
+    was_suggestion_visible: Mapped[bool] = mapped_column(default=False)
+    shown_at: Mapped[datetime | None]
+    saved_at: Mapped[datetime]
+
+
+class Claim(Base):
+    """A lease on a post while one person has it open. Slot 1 is a second opinion's."""
+
+    __tablename__ = "claim"
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True, default=0)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    lane: Mapped[str]
+    claimed_at: Mapped[datetime]
+    shown_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+
+
+class QueueEntry(Base):
+    """A post waiting to be served, with the score it had when the queue was built."""
+
+    __tablename__ = "queue_entry"
+    __table_args__ = (Index("ix_queue_entry_lane", "lane", "position"),)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True, autoincrement=False)
+    lane: Mapped[str]
+    position: Mapped[int]
+    round_number: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
+    normal: Mapped[float | None]
+    suspicious: Mapped[float | None]
+    violation: Mapped[float | None]
+    inclusion_probability: Mapped[float | None]
+
+
+class Round(Base):
+    """Export, train, evaluate, gate, score, promote.
+
+    `attempt` is the fence: a step's result is taken only while it still holds the attempt the step
+    began with, so a worker that was stopped and woke up late changes nothing.
+    """
+
+    __tablename__ = "round"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('queued', 'exporting', 'training', 'evaluating', 'gating', 'awaiting', 'scoring', "
+            "'promoted', 'rejected', 'failed', 'cancelled')",
+            name="state",
+        ),
+        # At most one round is under way: the index refuses a second, whoever asks and whenever.
+        Index(
+            "ix_round_is_running",
+            "is_running",
+            unique=True,
+            sqlite_where=text("is_running"),
+            postgresql_where=text("is_running"),
+        ),
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    is_running: Mapped[bool]
+    is_quick: Mapped[bool]
+    base: Mapped[str]
+    notes: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    step_attempts: Mapped[int] = mapped_column(default=0)
+    champion_at_start: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
+    report: Mapped[dict[str, Any] | None]
+    verdict: Mapped[dict[str, Any] | None]
+    scored: Mapped[dict[str, Any] | None]
+    failure: Mapped[str | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    started_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    decision_reason: Mapped[str | None]
+
+
+class Champion(Base):
+    """The one pointer to the adapter in use. Promotion and rollback move it, nothing else."""
+
+    __tablename__ = "champion"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    round_number: Mapped[int] = mapped_column(ForeignKey("round.number"))
+    since: Mapped[datetime]
+
+
+class Promotion(Base):
+    """Every move of the champion pointer, in order; the one before is where a rollback goes."""
+
+    __tablename__ = "promotion"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    round_number: Mapped[int] = mapped_column(ForeignKey("round.number"))
+    previous_number: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
+    is_rollback: Mapped[bool]
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    promoted_at: Mapped[datetime]
+
+
+class AuditEntry(Base):
+    """Who did what, when, and who was refused."""
+
+    __tablename__ = "audit_entry"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]

@@ -1,0 +1,72 @@
+"""The database is opened safely, and transactions begin the right way."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from db.session import WAL_SAFE_SINCE, Database, open_database, sqlite
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = open_database(tmp_path / "some.db")
+    with database.write() as session:
+        session.execute(text("CREATE TABLE counter (n INTEGER)"))
+        session.execute(text("INSERT INTO counter VALUES (0)"))
+    return database
+
+
+def test_sqlite_does_not_lose_wal_writes() -> None:
+    assert sqlite.sqlite_version_info >= WAL_SAFE_SINCE
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
+)
+def test_every_connection_is_configured(database: Database, pragma: str, value: object) -> None:
+    with database.read() as session:
+        assert session.execute(text(f"PRAGMA {pragma}")).scalar() == value
+
+
+def test_read_then_write_by_many_loses_no_update(database: Database) -> None:
+    start = threading.Barrier(8)
+
+    def add_ten() -> None:
+        start.wait()
+        for _ in range(10):
+            with database.write() as session:
+                n = session.execute(text("SELECT n FROM counter")).scalar_one()
+                session.execute(text("UPDATE counter SET n = :n"), {"n": n + 1})
+
+    threads = [threading.Thread(target=add_ten) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as session:
+        assert session.execute(text("SELECT n FROM counter")).scalar() == 80
+
+
+def test_a_reader_sees_one_snapshot_and_waits_for_nobody(database: Database) -> None:
+    with database.read() as reader:
+        assert reader.execute(text("SELECT n FROM counter")).scalar() == 0
+        with database.write() as writer:
+            writer.execute(text("UPDATE counter SET n = 5"))
+        assert reader.execute(text("SELECT n FROM counter")).scalar() == 0
+    with database.read() as reader:
+        assert reader.execute(text("SELECT n FROM counter")).scalar() == 5
+
+
+def test_a_failed_write_leaves_nothing(database: Database) -> None:
+    def fail_half_way() -> None:
+        with database.write() as session:
+            session.execute(text("UPDATE counter SET n = 9"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    with database.read() as session:
+        assert session.execute(text("SELECT n FROM counter")).scalar() == 0
