@@ -1,0 +1,62 @@
+"""Make posts and scores the short way."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from db.tables import Champion, Round
+from workbench import imports, queue
+from workbench.accounts import Account
+from workbench.preparing import prepare
+from workbench.project import Project
+from workbench.scores import Scores, append_segment
+from workbench.tsv import open_tsv
+
+
+def write_tsv(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
+    names = list(rows[0])
+    lines = ["\t".join(names), *("\t".join(row[name] for name in names) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def import_texts(project: Project, lead: Account, texts: Sequence[str], *, start: int = 1) -> imports.Receipt:
+    rows = [{"id": f"p{number}", "text": text} for number, text in enumerate(texts, start=start)]
+    file = write_tsv(project.home / f"posts-{start}.tsv", rows)
+    with open_tsv(file) as source:
+        return imports.import_rows(project, lead, source)
+
+
+def different_texts(count: int, *, length: int = 24) -> list[str]:
+    """Texts that are no near-copies of each other."""
+    rng = np.random.default_rng(7)
+    return ["".join(chr(0x4E00 + int(code)) for code in rng.integers(0, 3_000, length)) for _ in range(count)]
+
+
+def ready_queue(project: Project, lead: Account, count: int = 40) -> None:
+    """Posts imported, prepared and queued, without any model."""
+    import_texts(project, lead, different_texts(count))
+    prepare(project)
+    queue.rebuild(project)
+
+
+def make_champion(project: Project, lead: Account, probabilities: np.ndarray, number: int = 1) -> None:
+    """A promoted round whose scores are `probabilities`, one row a post in the order of their numbers."""
+    ids = np.arange(1, len(probabilities) + 1, dtype=np.int64)
+    append_segment(project.round_folder(number) / "scores", Scores(ids, probabilities.astype(np.float32)))
+    with project.database.write() as session:
+        session.add(
+            Round(
+                number=number,
+                state="promoted",
+                is_running=False,
+                is_quick=True,
+                base="starter",
+                created_at=project.now(),
+                started_by_id=lead.id,
+            )
+        )
+        session.flush()
+        session.merge(Champion(id=1, round_number=number, since=project.now()))
+    queue.rebuild(project)

@@ -1,0 +1,56 @@
+"""Who may do what is asked of the database on every call, and refusals are written down."""
+
+import pytest
+from sqlalchemy import select
+
+from db.tables import AuditEntry, Person
+from workbench import accounts
+from workbench.accounts import Account, Right
+from workbench.errors import InputError, NotAllowedError
+from workbench.project import Project
+
+
+@pytest.mark.parametrize(
+    ("role", "right", "is_allowed"),
+    [("lead", right, True) for right in Right]
+    + [("annotator", right, right is Right.LABEL) for right in Right],
+)
+def test_the_matrix_of_roles_and_rights(project: Project, role: str, right: Right, is_allowed: bool) -> None:
+    account = accounts.sign_in(project, "某人", role)
+    assert account.may(right) is is_allowed
+    if is_allowed:
+        with accounts.acting(project, account, right):
+            return
+    with (
+        pytest.raises(NotAllowedError, match="某人 may not do this"),
+        accounts.acting(project, account, right),
+    ):
+        pytest.fail("the block must not run")
+    with project.database.read() as session:
+        assert session.scalar(select(AuditEntry.subject).where(AuditEntry.action == "refused")) == right
+
+
+def test_the_role_in_the_database_counts_not_the_one_in_hand(project: Project, lead: Account) -> None:
+    with project.database.write() as session:
+        session.get_one(Person, lead.id).role = "annotator"
+    with pytest.raises(NotAllowedError), accounts.acting(project, lead, Right.RUN_ROUNDS):
+        pytest.fail("the block must not run")
+
+
+def test_the_same_name_is_the_same_person(project: Project, ann: Account) -> None:
+    assert accounts.sign_in(project, "  Ann ", "annotator") == ann
+    assert accounts.find(project, ann.id) == ann
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 41, "a\x00b", "command line"])
+def test_a_name_that_is_none_is_refused(project: Project, name: str) -> None:
+    with pytest.raises(InputError):
+        accounts.sign_in(project, name, "annotator")
+
+
+def test_a_disabled_person_cannot_come_in(project: Project, ann: Account) -> None:
+    with project.database.write() as session:
+        session.get_one(Person, ann.id).is_active = False
+    assert accounts.find(project, ann.id) is None
+    with pytest.raises(NotAllowedError, match="disabled"):
+        accounts.sign_in(project, "Ann", "annotator")

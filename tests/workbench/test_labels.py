@@ -1,0 +1,124 @@
+"""Labels from elsewhere find their posts; a label nobody knows is refused by its line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from db.queries import current_labels
+from db.tables import Annotation, Post
+from tests.workbench.making import different_texts, import_texts, write_tsv
+from trainer.duplicates import group_key, split_of
+from workbench.accounts import Account
+from workbench.errors import InputError
+from workbench.jsonl import labelled_posts
+from workbench.labels import LabelReceipt, import_labels, parse_map
+from workbench.preparing import prepare
+from workbench.project import Project
+
+
+def standing(project: Project) -> dict[str, str | None]:
+    with project.database.read() as session:
+        rows = session.scalars(current_labels()).all()
+        return {session.get_one(Post, row.post_id).external_id: row.label for row in rows}
+
+
+def test_a_moderation_log_is_mapped_onto_our_labels(project: Project, lead: Account, tmp_path: Path) -> None:
+    import_texts(project, lead, ["卖号", "你好", "哈哈"])
+    log = write_tsv(
+        tmp_path / "log.tsv",
+        [{"id": "p1", "action": "删除"}, {"id": "p2", "action": "通过"}, {"id": "p3", "action": "疑似"}],
+    )
+    mapping = parse_map("删除=violation,通过=正常")
+    receipt = import_labels(project, lead, log, label_column="action", mapping=mapping, source="modlog")
+    assert receipt == LabelReceipt(labelled=3, unchanged=0, new_posts=0)
+    assert standing(project) == {"p1": "violation", "p2": "normal", "p3": "suspicious"}
+
+
+def test_a_line_is_matched_by_id_then_by_text_and_an_unknown_text_becomes_a_post(
+    project: Project, lead: Account, tmp_path: Path
+) -> None:
+    import_texts(project, lead, ["甲的帖子", "ＡＢＣ乙"])
+    prepare(project)
+    lines = [
+        {"id": "p1", "text": "甲的帖子", "label": "normal"},
+        {"text": "abc 乙", "label": "violation"},
+        {"text": "谁也没见过", "label": "suspicious"},
+    ]
+    file = tmp_path / "labels.jsonl"
+    file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    assert import_labels(project, lead, file, mapping=parse_map(None)) == LabelReceipt(3, 0, 1)
+    assert sorted(map(str, standing(project).values())) == ["normal", "suspicious", "violation"]
+    assert standing(project)["p2"] == "violation"
+
+
+def test_the_same_file_again_changes_nothing_and_another_label_supersedes(
+    project: Project, lead: Account, tmp_path: Path
+) -> None:
+    import_texts(project, lead, ["a", "b"])
+    file = write_tsv(tmp_path / "l.tsv", [{"id": "p1", "label": "normal"}, {"id": "p2", "label": "normal"}])
+    import_labels(project, lead, file, mapping=parse_map(None))
+    assert import_labels(project, lead, file, mapping=parse_map(None)) == LabelReceipt(0, 2, 0)
+    write_tsv(file, [{"id": "p1", "label": "violation"}])
+    import_labels(project, lead, file, mapping=parse_map(None))
+    assert standing(project) == {"p1": "violation", "p2": "normal"}
+    with project.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Annotation)) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id\tlabel\np1\tnormal\np2\tspam\n", "line 3: unknown label 'spam'"),
+        ("id\tlabel\np1\t\n", "line 2: no label"),
+        ("id\tlabel\np9\tnormal\n", "line 2: no text, and no post has the id p9"),
+        ("id\tlabel\np1\n", "line 2: expected 2 columns, found 1"),
+        ("id\tverdict\np1\tnormal\n", "has no column label"),
+    ],
+)
+def test_a_bad_line_refuses_the_whole_file(
+    project: Project, lead: Account, tmp_path: Path, content: str, message: str
+) -> None:
+    import_texts(project, lead, ["a", "b"])
+    file = tmp_path / "l.tsv"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        import_labels(project, lead, file, mapping=parse_map(None))
+    assert standing(project) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": "a"}', "no label"),
+        ('{"label": "normal"}', "no text"),
+        ("{", "not a JSON object"),
+        ('{"text": "a", "label": "x"}', "unknown label 'x'"),
+    ],
+)
+def test_a_bad_line_of_jsonl_is_named(
+    project: Project, lead: Account, tmp_path: Path, line: str, message: str
+) -> None:
+    file = tmp_path / "l.jsonl"
+    file.write_text('{"text": "ok", "label": "normal"}\n' + line + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"line 2: {message}"):
+        import_labels(project, lead, file, mapping=parse_map(None))
+
+
+@pytest.mark.parametrize("text", ["删除", "删除=spam", "=normal"])
+def test_a_map_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="write their=ours"):
+        parse_map(text)
+
+
+def test_chosen_labels_train_but_never_judge(project: Project, lead: Account, tmp_path: Path) -> None:
+    texts = different_texts(120)
+    import_texts(project, lead, texts)
+    prepare(project)
+    file = write_tsv(tmp_path / "log.tsv", [{"id": f"p{n}", "label": "normal"} for n in range(1, 121)])
+    import_labels(project, lead, file, mapping=parse_map(None), source="modlog")
+    with project.database.read() as session:
+        exported = labelled_posts(session, 1)
+    assert {post.split for post in exported} == {"train"}
+    assert len(exported) == sum(split_of(group_key(text)) == "pool" for text in texts)

@@ -1,0 +1,62 @@
+"""A project is made once, opened where it is, and configured by its file and the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import InputError, WorkbenchError
+from workbench.project import Project, cookie_secret, init_project, open_project
+from workbench.services import refuse_open_door
+from workbench.settings import load_settings
+
+
+def test_a_second_init_is_refused(project: Project) -> None:
+    with pytest.raises(InputError, match="already holds a project"):
+        init_project(project.home)
+
+
+def test_a_missing_project_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="workbench init"):
+        open_project(tmp_path)
+
+
+def test_a_damaged_database_is_told_plainly(project: Project) -> None:
+    project.database.dispose()
+    (project.data / "workbench.db").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(WorkbenchError, match="cannot be read as a database"):
+        open_project(project.home)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "workbench.toml").write_text("band_low = 0.3\nport = 9000\n", encoding="utf-8")
+    monkeypatch.setenv("WORKBENCH_PORT", "9001")
+    settings = load_settings(tmp_path)
+    assert (settings.band_low, settings.port) == (0.3, 9001)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("bnad_low = 0.3\n", "bnad_low"),
+        ("band_low = 0.7\nband_high = 0.6\n", "band_low must be below band_high"),
+        ("band_low = \n", "not valid TOML"),
+        ('port = "many"\n', "port"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "workbench.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        load_settings(tmp_path)
+
+
+def test_the_cookie_key_is_made_once_and_for_its_owner_alone(project: Project) -> None:
+    assert cookie_secret(project) == cookie_secret(project)
+    assert (project.data / "cookie.key").stat().st_mode & 0o077 == 0
+
+
+def test_without_a_passphrase_the_app_stays_on_this_machine(project: Project) -> None:
+    for host in ("127.0.0.1", "localhost", "::1"):
+        refuse_open_door(project, host)
+    for host in ("0.0.0.0", "192.168.1.5", "forum.example"):
+        with pytest.raises(InputError, match="Set WORKBENCH_PASSPHRASE"):
+            refuse_open_door(project, host)

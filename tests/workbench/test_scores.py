@@ -1,0 +1,52 @@
+"""Scores are appended in whole segments and found again by post."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.scores import Scores, append_segment, count_scored, last_scored, read_scores
+
+
+def some(ids: list[int]) -> Scores:
+    tops = np.array(ids, dtype=np.float32) / (max(ids) + 1)
+    return Scores(np.array(ids, dtype=np.int64), np.stack([tops, 1 - tops, tops * 0], axis=1))
+
+
+def test_segments_add_up(tmp_path: Path) -> None:
+    append_segment(tmp_path, some([1, 2, 5]))
+    append_segment(tmp_path, some([6, 9]))
+    assert (last_scored(tmp_path), count_scored(tmp_path)) == (9, 5)
+    assert read_scores(tmp_path).post_ids.tolist() == [1, 2, 5, 6, 9]
+
+
+def test_a_post_is_scored_once(tmp_path: Path) -> None:
+    append_segment(tmp_path, some([1, 2, 5]))
+    with pytest.raises(ValueError, match="post 5 has been scored already"):
+        append_segment(tmp_path, some([5, 6]))
+
+
+def test_a_segment_without_its_manifest_line_is_not_there(tmp_path: Path) -> None:
+    append_segment(tmp_path, some([1]))
+    (tmp_path / "0000000002-0000000003.parquet").write_bytes(b"half a file")
+    assert read_scores(tmp_path).post_ids.tolist() == [1]
+    append_segment(tmp_path, some([2, 3]))
+    assert count_scored(tmp_path) == 3
+
+
+def test_before_the_first_segment_there_is_nothing(tmp_path: Path) -> None:
+    assert (last_scored(tmp_path), count_scored(tmp_path), len(read_scores(tmp_path).post_ids)) == (0, 0, 0)
+
+
+@given(
+    scored=st.lists(st.integers(1, 60), min_size=1, unique=True).map(sorted),
+    wanted=st.lists(st.integers(1, 60), unique=True),
+)
+def test_of_finds_exactly_the_scored_ones_in_the_order_asked(scored: list[int], wanted: list[int]) -> None:
+    scores = some(scored)
+    found = scores.of(np.array(wanted, dtype=np.int64))
+    assert found.post_ids.tolist() == [post for post in wanted if post in scored]
+    rows = dict(zip(scored, scores.probabilities.tolist(), strict=True))
+    assert found.probabilities.tolist() == [rows[post] for post in found.post_ids.tolist()]

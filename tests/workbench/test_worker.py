@@ -1,0 +1,280 @@
+"""A round, run by a real worker process on a tiny real encoder: done, cancelled, killed, refused."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from db.tables import Annotation, Champion, Post, PostGroup, Promotion, Round
+from tests.encoders import make_tiny_encoder
+from tests.workbench.making import write_tsv
+from workbench import accounts, rounds, services
+from workbench.accounts import Account
+from workbench.errors import NotAllowedError, RoundError
+from workbench.imports import import_rows
+from workbench.labels import import_labels, parse_map
+from workbench.preparing import prepare
+from workbench.project import Project, init_project, open_project
+from workbench.scores import count_scored
+from workbench.tsv import open_tsv
+
+WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+POSTS = 240
+TIMEOUT_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def labelled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of invented posts that a tiny encoder can tell apart, 150 of them labelled."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rng = random.Random(3)
+    rows = []
+    for number in range(POSTS):
+        label = rng.choices(list(WORDS), [6, 2, 2])[0]
+        noise = "".join(rng.choices(LETTERS, k=12))
+        rows.append({"id": f"p{number}", "text": f"{noise[:6]}{WORDS[label]}{noise[6:]}", "label": label})
+    encoder = make_tiny_encoder(folder / "encoder", [row["text"] for row in rows])
+    project = init_project(folder / "project", base_model=str(encoder))
+    lead = accounts.command_line(project)
+    posts = [{"id": row["id"], "text": row["text"]} for row in rows]
+    with open_tsv(write_tsv(folder / "posts.tsv", posts)) as source:
+        import_rows(project, lead, source)
+    prepare(project)
+    labels = [{"id": row["id"], "label": row["label"]} for row in rows[:150]]
+    import_labels(project, lead, write_tsv(folder / "labels.tsv", labels), mapping=parse_map(None))
+    project.database.dispose()
+    return project.home
+
+
+@pytest.fixture
+def labelled(labelled_home: Path, tmp_path: Path) -> Iterator[Project]:
+    project = open_project(shutil.copytree(labelled_home, tmp_path / "labelled"))
+    yield project
+    project.database.dispose()
+
+
+@pytest.fixture
+def boss(labelled: Project) -> Account:
+    return accounts.command_line(labelled)
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def worker_of(project: Project) -> list[str]:
+    return [*services.worker_command(project.home), "--watch-stdin"]
+
+
+def wait_until(is_true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not is_true():
+        assert time.monotonic() < deadline, f"waited {TIMEOUT_SECONDS} s for {what}"
+        time.sleep(0.05)
+
+
+def round_of(project: Project, number: int) -> Round:
+    with project.database.read() as session:
+        return rounds.find(session, number)
+
+
+def wait_for_state(project: Project, number: int, *states: str) -> Round:
+    wait_until(
+        lambda: round_of(project, number).state in states, f"round {number} to be {' or '.join(states)}"
+    )
+    return round_of(project, number)
+
+
+def champion(project: Project) -> int | None:
+    with project.database.read() as session:
+        row = session.get(Champion, 1)
+        return None if row is None else row.round_number
+
+
+def assert_whole(project: Project) -> None:
+    """What must hold after every fault."""
+    with project.database.read() as session:
+        assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert session.scalar(select(func.count()).select_from(Annotation)) == 150
+        assert session.scalar(select(func.count()).select_from(Champion)) == 1
+        assert session.scalar(select(func.count()).select_from(Promotion)) == 1
+    assert count_scored(project.round_folder(1) / "scores") == POSTS
+    assert [path.name for path in project.models.iterdir()] == ["round-0001"]
+
+
+def test_the_first_round_trains_scores_everything_and_is_promoted(labelled: Project, boss: Account) -> None:
+    number = rounds.start(labelled, boss, is_quick=True)
+    with running(worker_of(labelled)):
+        row = wait_for_state(labelled, number, *rounds.SETTLED)
+    assert (row.state, row.failure) == ("promoted", None)
+    assert_whole(labelled)
+    receipt = json.loads((labelled.annotations / "receipt.json").read_text(encoding="utf-8"))
+    with labelled.database.read() as session:
+        labelled_by_split = dict(
+            session.execute(
+                select(PostGroup.split, func.count())
+                .join(Post, Post.group_id == PostGroup.id)
+                .join(Annotation, Annotation.post_id == Post.id)
+                .group_by(PostGroup.split)
+            ).all()
+        )
+        facts = rounds.describe(session, session.get_one(Round, number))
+    for split, file in (("pool", "train"), ("validation", "validation"), ("test", "test")):
+        lines = (labelled.annotations / f"{file}.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+        assert len(lines) == receipt["files"][f"{file}.jsonl"]["rows"] == labelled_by_split[split]
+        assert list(json.loads(lines[0]))[:2] == ["text", "label"]
+    assert facts["train"]["n"] == labelled_by_split["pool"]
+    assert facts["scored"]["n"] == POSTS
+    assert facts["metrics"]["n"] == labelled_by_split["test"]
+    assert facts["metrics"]["linear_macro_f1"] is not None
+
+
+@pytest.mark.parametrize(
+    ("step", "moment"),
+    [
+        ("export", "after"), ("train", "before"), ("train", "after"), ("evaluate", "after"),
+        ("judge", "after"), ("score", "after"), ("promote", "after"),
+    ],
+)  # fmt: skip
+def test_killed_in_any_step_it_goes_on_from_that_step(
+    labelled: Project, boss: Account, step: str, moment: str
+) -> None:
+    number = rounds.start(labelled, boss, is_quick=True)
+    crashing = [sys.executable, "-m", "tests.workbench.crashing_worker", str(labelled.home), step, moment]
+    with running(crashing) as worker:
+        assert worker.wait(TIMEOUT_SECONDS) == -signal.SIGKILL
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in labelled.home.rglob("*.jsonl")
+        if "annotations" in path.parts
+    }
+    with running(worker_of(labelled)):
+        row = wait_for_state(labelled, number, *rounds.SETTLED)
+        assert (row.state, row.failure) == ("promoted", None)
+    assert_whole(labelled)
+    if step != "export":
+        after = {path: path.stat().st_mtime_ns for path in before}
+        assert after == before, "a finished step was repeated"
+
+
+def test_a_worker_killed_in_training_takes_its_child_along(labelled: Project, boss: Account) -> None:
+    number = rounds.start(labelled, boss)
+    with running(worker_of(labelled)) as worker:
+        wait_until(lambda: bool(trainers(labelled)), "a training process")
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    wait_until(lambda: not trainers(labelled), "the training process to end")
+    assert round_of(labelled, number).state == "training"
+
+
+def test_a_cancelled_round_stops_and_changes_nothing(labelled: Project, boss: Account) -> None:
+    number = rounds.start(labelled, boss)
+    with running(worker_of(labelled)):
+        wait_until(lambda: bool(trainers(labelled)), "a training process")
+        rounds.cancel(labelled, boss, number)
+        wait_until(lambda: not trainers(labelled), "the training process to end")
+    assert round_of(labelled, number).state == "cancelled"
+    assert champion(labelled) is None
+    assert not labelled.round_folder(number).exists()
+
+
+def test_a_failing_training_says_why_in_one_sentence(labelled: Project, boss: Account) -> None:
+    number = rounds.start(labelled, boss, base="no/such-encoder", is_quick=True)
+    with running(worker_of(labelled)):
+        row = wait_for_state(labelled, number, *rounds.SETTLED)
+    assert row.state == "failed"
+    assert row.failure is not None
+    assert row.failure.startswith("Training failed: no/such-encoder")
+    assert champion(labelled) is None
+
+
+def test_the_same_adapter_again_awaits_the_lead_who_may_promote_and_roll_back(
+    labelled: Project, boss: Account
+) -> None:
+    with running(worker_of(labelled)):
+        wait_for_state(labelled, rounds.start(labelled, boss, is_quick=True), "promoted")
+        second = rounds.start(labelled, boss, is_quick=True)
+        row = wait_for_state(labelled, second, *rounds.SETTLED)
+        assert row.state == "awaiting", row.failure
+        assert row.verdict
+        assert row.verdict["outcome"] == "undecided"
+        rounds.promote(labelled, boss, second, "a newer one")
+        wait_for_state(labelled, second, "promoted")
+        assert champion(labelled) == second
+        assert rounds.rollback(labelled, boss) == 1
+        wait_until(lambda: champion(labelled) == 1, "the rollback")
+    with pytest.raises(RoundError, match="no earlier adapter"):
+        rounds.rollback(labelled, boss)
+
+
+def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:
+    """Stopped in training past a cancel, it wakes up, finishes its child, and is not listened to."""
+    number = rounds.start(labelled, boss, is_quick=True)
+    with running(worker_of(labelled)) as worker:
+        wait_until(lambda: bool(trainers(labelled)), "a training process")
+        worker.send_signal(signal.SIGSTOP)
+        rounds.cancel(labelled, boss, number)
+        worker.send_signal(signal.SIGCONT)
+        wait_until(lambda: not trainers(labelled), "the training process to end")
+    assert round_of(labelled, number).state == "cancelled"
+    assert champion(labelled) is None
+
+
+def test_two_leads_at_once_get_one_round(labelled: Project, boss: Account) -> None:
+    first = rounds.start(labelled, boss)
+    other = accounts.sign_in(labelled, "Lee", "lead")
+    with pytest.raises(RoundError, match=f"Round {first} is already under way, started by command line"):
+        rounds.start(labelled, other)
+
+
+def test_annotators_may_not_run_rounds(labelled: Project, boss: Account) -> None:
+    annotator = accounts.sign_in(labelled, "Ann", "annotator")
+    for action in (
+        lambda: rounds.start(labelled, annotator),
+        lambda: rounds.cancel(labelled, annotator, 1),
+        lambda: rounds.promote(labelled, annotator, 1),
+        lambda: rounds.reject(labelled, annotator, 1),
+    ):
+        with pytest.raises(NotAllowedError, match="Ann may not do this"):
+            action()
+
+
+def test_a_project_has_one_worker(labelled: Project) -> None:
+    with running(worker_of(labelled)):
+        wait_until(lambda: rounds.is_worker_running(labelled), "the worker")
+        second = subprocess.run(
+            worker_of(labelled), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
+    assert second.returncode == 1
+    assert "A worker is already running" in second.stderr
+
+
+def trainers(project: Project) -> list[int]:
+    """Processes that train for this project."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"trainer.train" in command and os.fsencode(project.home) in command:
+                found.append(int(entry.name))
+    return found

@@ -1,0 +1,139 @@
+"""People and what they may do. Every use case asks here, on every call.
+
+Today a person says a name and a role; passwords will come in behind the same two functions.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.tables import AuditEntry, Person
+from workbench.errors import InputError, NotAllowedError
+from workbench.project import Project
+
+ROLES = ("annotator", "lead")
+COMMAND_LINE = "command line"
+LONGEST_NAME = 40
+
+
+class Right(StrEnum):
+    """What a person may ask for."""
+
+    LABEL = "label"
+    IMPORT = "import"
+    RUN_ROUNDS = "run rounds"
+    EXPORT = "export"
+
+
+RIGHTS: dict[str, frozenset[Right]] = {
+    "annotator": frozenset({Right.LABEL}),
+    "lead": frozenset(Right),
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who is asking."""
+
+    id: int
+    name: str
+    role: str
+
+    def may(self, right: Right) -> bool:
+        return right in RIGHTS[self.role]
+
+
+def sign_in(project: Project, name: str, role: str) -> Account:
+    """The person of that name, made on the first visit, in the role they say.
+
+    Raises InputError for an empty or overlong name, NotAllowedError when the person is disabled.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InputError("Give a name of 1 to {most} characters.", most=LONGEST_NAME)
+    if role not in ROLES:
+        raise InputError("Choose a role: annotator or lead.")
+    if name == COMMAND_LINE:
+        raise InputError("That name is taken. Choose another.")
+    return _enter(project, name, role)
+
+
+def command_line(project: Project) -> Account:
+    """Whoever can run commands on this machine acts as a lead."""
+    return _enter(project, COMMAND_LINE, "lead")
+
+
+def find(project: Project, person_id: int) -> Account | None:
+    """The person as the database knows them now; None when gone or disabled."""
+    with project.database.read() as session:
+        person = session.get(Person, person_id)
+        if person is None or not person.is_active:
+            return None
+        return Account(person.id, person.name, person.role)
+
+
+def sign_out(project: Project, account: Account, token: str) -> None:
+    """Record that a signed-in session, known by its token, is over."""
+    with project.database.write() as session:
+        record(session, project, account.id, "sign out", token)
+
+
+def is_signed_out(project: Project, account: Account, token: str) -> bool:
+    """Whether that session was ended, so that a copy of its cookie is refused."""
+    ended = select(AuditEntry.id).where(
+        AuditEntry.person_id == account.id, AuditEntry.action == "sign out", AuditEntry.subject == token
+    )
+    with project.database.read() as session:
+        return session.scalar(ended.limit(1)) is not None
+
+
+@contextmanager
+def acting(project: Project, account: Account, right: Right) -> Iterator[Session]:
+    """A write transaction for a person whose right has just been checked in it.
+
+    The database is asked, not the page or the cookie. Raises NotAllowedError, and records it.
+    """
+    with project.database.write() as session:
+        refusal = _refusal(session, account, right)
+        if refusal is None:
+            yield session
+            return
+        record(session, project, account.id, "refused", right)
+    raise refusal
+
+
+def record(
+    session: Session, project: Project, person_id: int | None, action: str, subject: str, **detail: object
+) -> None:
+    """Write down who did what, in the transaction that does it."""
+    session.add(
+        AuditEntry(at=project.now(), person_id=person_id, action=action, subject=subject, detail=detail)
+    )
+
+
+def _enter(project: Project, name: str, role: str) -> Account:
+    with project.database.write() as session:
+        person = session.scalar(select(Person).where(Person.name == name))
+        if person is None:
+            person = Person(name=name, role=role, created_at=project.now())
+            session.add(person)
+        if person.is_active is False:
+            raise NotAllowedError("{name} is disabled. Ask a lead.", name=name)
+        if person.role != role:
+            record(session, project, person.id, "change role", name, was=person.role, now=role)
+            person.role = role
+        session.flush()
+        return Account(person.id, person.name, person.role)
+
+
+def _refusal(session: Session, account: Account, right: Right) -> NotAllowedError | None:
+    person = session.get(Person, account.id)
+    if person is None or not person.is_active:
+        return NotAllowedError("You are signed out. Sign in again.")
+    if right not in RIGHTS[person.role]:
+        return NotAllowedError("{name} may not do this ({right}). Ask a lead.", name=person.name, right=right)
+    return None

@@ -1,0 +1,386 @@
+"""The `workbench` command: parses, calls a use case, prints. Light: torch and Streamlit stay in the
+processes it starts."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from db.queries import rounds_by_number
+from db.tables import Round
+from trainer.errors import TrainerError
+from workbench import accounts, demo, imports, jobs, labels, rounds, services, status, tsv
+from workbench.errors import WorkbenchError
+from workbench.project import Project, init_project, open_project
+
+app = typer.Typer(
+    help="Active-learning annotation workbench for forum moderation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+round_app = typer.Typer(help="Training rounds.", no_args_is_help=True)
+app.add_typer(round_app, name="round")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+HomeOption = Annotated[Path, typer.Option("--home", envvar="WORKBENCH_HOME", help="The project's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
+POLL_SECONDS = 0.5
+
+
+def main() -> None:
+    """Run the command; a refusal is one line on standard error and exit status 1."""
+    is_debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except (WorkbenchError, TrainerError, OSError) as error:
+        if is_debug:
+            raise
+        err.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command("demo")
+def demo_command(
+    home: Annotated[Path, typer.Option("--home", help="Where the sample project goes.")] = Path("demo"),
+    host: str | None = None,
+    port: int | None = None,
+    seed_only: Annotated[bool, typer.Option("--seed-only", help="Make the project, do not open it.")] = False,
+) -> None:
+    """Seed a sample project, score it and open it: nothing to configure, no network, no GPU."""
+    begin = time.monotonic()
+    project = demo.seed(home, say=lambda text: err.print(text, markup=False))
+    err.print(f"The sample project is in {home} ({time.monotonic() - begin:.0f} s).", markup=False)
+    if not seed_only:
+        services.up(project, host=host, port=port)
+
+
+@app.command("init")
+def init_command(
+    home: HomeOption = Path(),
+    base_model: Annotated[
+        str, typer.Option(help="A folder with a BERT-like encoder, or its name on the hub.")
+    ] = "starter",
+) -> None:
+    """Make a new project here."""
+    project = init_project(home, base_model=base_model)
+    out.print(
+        f"Made a project in {project.home}. Next: workbench import FILE.tsv", markup=False, soft_wrap=True
+    )
+
+
+@app.command()
+def up(
+    home: HomeOption = Path(),
+    host: str | None = None,
+    port: int | None = None,
+    worker: Annotated[bool, typer.Option(help="Start the worker too.")] = True,
+) -> None:
+    """Bring the database up to date, start the worker and the web app."""
+    services.up(open_project(home), host=host, port=port, has_worker=worker)
+
+
+@app.command("worker")
+def worker_command(home: HomeOption = Path()) -> None:
+    """Run only the worker (on the GPU box)."""
+    open_project(home)
+    sys.exit(subprocess.call(services.worker_command(home)))
+
+
+@app.command("import")
+def import_command(
+    file: Path,
+    home: HomeOption = Path(),
+    text_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how the file would be read.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a forum's TSV. What is new is prepared, scored and queued by the worker."""
+    project = open_project(home)
+    with tsv.open_tsv(file, text_column=text_column, id_column=id_column, encoding=encoding) as source:
+        if dry_run:
+            _print_preview(source, as_json)
+            return
+        with _bar() as bar:
+            task = bar.add_task(file.name, total=source.size)
+            begin = time.monotonic()
+            receipt = imports.import_rows(
+                project,
+                accounts.command_line(project),
+                source,
+                on_progress=lambda rows, read: bar.update(task, completed=read, description=f"{rows:,} rows"),
+            )
+    seconds = time.monotonic() - begin
+    if as_json:
+        _print_json(
+            import_id=receipt.import_id,
+            rows=receipt.rows,
+            accepted=receipt.accepted,
+            duplicates=receipt.duplicates,
+            rejected=receipt.rejected,
+            encoding=source.encoding,
+            seconds=round(seconds, 3),
+        )
+        return
+    out.print(
+        f"{receipt.rows:,} rows: {receipt.accepted:,} accepted, {receipt.duplicates:,} duplicate, "
+        f"{receipt.rejected:,} rejected ({source.encoding}, {receipt.rows / max(seconds, 1e-9):,.0f} rows/s)."
+    )
+    for reject in receipt.rejects[:10]:
+        out.print(f"  line {reject.line}: {reject.reason}", markup=False)
+    if receipt.rejected > 10:
+        out.print("  ... all of them are on the Posts page.")
+    _say_worker(project)
+
+
+@app.command("import-labels")
+def import_labels_command(
+    file: Path,
+    home: HomeOption = Path(),
+    label_column: str = "label",
+    text_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    label_map: Annotated[
+        str | None, typer.Option("--map", help="Their names for ours: 删除=violation,通过=normal")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Where chosen labels come from, such as modlog: they train, but never judge."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import labels people gave elsewhere, from JSONL or TSV."""
+    project = open_project(home)
+    receipt = labels.import_labels(
+        project,
+        accounts.command_line(project),
+        file,
+        label_column=label_column,
+        text_column=text_column,
+        id_column=id_column,
+        encoding=encoding,
+        mapping=labels.parse_map(label_map),
+        source=source,
+    )
+    if as_json:
+        _print_json(labelled=receipt.labelled, unchanged=receipt.unchanged, new_posts=receipt.new_posts)
+        return
+    out.print(
+        f"{receipt.labelled:,} labels saved, {receipt.unchanged:,} were there already, {receipt.new_posts:,} new posts."
+    )
+
+
+@app.command("score")
+def score_command(home: HomeOption = Path()) -> None:
+    """Have the worker score what the adapter in use has not scored."""
+    project = open_project(home)
+    with project.database.write() as session:
+        jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=f"score-{time.time_ns()}")
+    out.print("Queued.")
+    _say_worker(project)
+
+
+@app.command("status")
+def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """Posts, labels, the band, the queue."""
+    figures = status.read_status(open_project(home)).to_dict()
+    if as_json:
+        _print_json(**figures)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in figures.items():
+        if name != "labels":
+            table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    for split, counts in figures["labels"].items():
+        table.add_row(
+            f"labels in {split}", ", ".join(f"{count:,} {label}" for label, count in counts.items())
+        )
+    out.print(table)
+
+
+@round_app.command("start")
+def round_start(
+    home: HomeOption = Path(),
+    quick: Annotated[bool, typer.Option("--quick", help="A trial of a minute or so.")] = False,
+    base: Annotated[str | None, typer.Option(help="Another base encoder for this round.")] = None,
+    notes: str | None = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train and judge a new adapter."""
+    project = open_project(home)
+    number = rounds.start(project, accounts.command_line(project), is_quick=quick, base=base, notes=notes)
+    if not as_json:
+        out.print(f"Round {number} is queued.")
+        _say_worker(project)
+    if wait:
+        _wait_for_round(project, number)
+        _print_round(project, number, as_json)
+        with project.database.read() as session:
+            failure = rounds.find(session, number).failure
+        if failure:
+            raise WorkbenchError("Round {number} failed: {failure}", number=number, failure=failure)
+    elif as_json:
+        _print_json(number=number)
+
+
+@round_app.command("list")
+def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """All rounds, newest first."""
+    project = open_project(home)
+    with project.database.read() as session:
+        rows = [rounds.describe(session, row) for row in session.scalars(rounds_by_number())]
+    if as_json:
+        out.print_json(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("round", "state", "in use", "macro-F1", "labels", "by", "why", box=None)
+    for row in rows:
+        macro_f1 = (row["metrics"] or {}).get("macro_f1")
+        table.add_row(
+            str(row["number"]),
+            row["state"],
+            "yes" if row["in_use"] else "",
+            "" if macro_f1 is None else f"{macro_f1:.3f}",
+            str(row["train"]["n"] or ""),
+            row["started_by"],
+            row["failure"] or row["decision_reason"] or "",
+        )
+    out.print(table)
+
+
+@round_app.command("show")
+def round_show(number: NumberArgument, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """One round: state, metrics, verdict."""
+    _print_round(open_project(home), number, as_json)
+
+
+@round_app.command("cancel")
+def round_cancel(number: NumberArgument, home: HomeOption = Path()) -> None:
+    """Stop a running round."""
+    project = open_project(home)
+    rounds.cancel(project, accounts.command_line(project), number)
+    out.print(f"Round {number} is cancelled.")
+
+
+@round_app.command("promote")
+def round_promote(
+    number: NumberArgument, home: HomeOption = Path(), reason: str | None = None, wait: bool = False
+) -> None:
+    """Put a round's adapter in use."""
+    project = open_project(home)
+    rounds.promote(project, accounts.command_line(project), number, reason)
+    _after_promotion(project, number, wait)
+
+
+@round_app.command("reject")
+def round_reject(number: NumberArgument, home: HomeOption = Path(), reason: str | None = None) -> None:
+    """Decide not to use a round's adapter."""
+    project = open_project(home)
+    rounds.reject(project, accounts.command_line(project), number, reason)
+    out.print(f"Round {number} is not used.")
+
+
+@round_app.command("rollback")
+def round_rollback(home: HomeOption = Path(), wait: bool = False) -> None:
+    """Put the adapter back that was in use before this one."""
+    project = open_project(home)
+    _after_promotion(project, rounds.rollback(project, accounts.command_line(project)), wait)
+
+
+def _after_promotion(project: Project, number: int, wait: bool) -> None:
+    out.print(f"Round {number} will be in use as soon as it has scored every post.")
+    _say_worker(project)
+    if wait:
+        _wait_for_round(project, number)
+        _print_round(project, number, as_json=False)
+
+
+def _wait_for_round(project: Project, number: int) -> None:
+    with _bar() as bar:
+        task = bar.add_task("queued", total=None)
+        while True:
+            with project.database.read() as session:
+                row = rounds.find(session, number)
+            if row.state in rounds.SETTLED and not row.is_running:
+                return
+            _show_step(bar, task, project, row)
+            time.sleep(POLL_SECONDS)
+
+
+def _show_step(bar: Progress, task: Any, project: Project, row: Round) -> None:
+    progress = rounds.read_progress(project, row)
+    bar.update(task, description=row.state, completed=progress.done or 0, total=progress.total)
+
+
+def _print_round(project: Project, number: int, as_json: bool) -> None:
+    with project.database.read() as session:
+        facts = rounds.describe(session, rounds.find(session, number))
+    if as_json:
+        _print_json(**facts)
+        return
+    metrics, verdict = facts["metrics"] or {}, facts["verdict"] or {}
+    out.print(f"Round {number}: {facts['state']}{' (in use)' if facts['in_use'] else ''}", markup=False)
+    for name in ("macro_f1", "linear_macro_f1", "ece"):
+        if metrics.get(name) is not None:
+            out.print(f"  {name}: {metrics[name]:.3f}")
+    for line in (*verdict.get("reasons", ()), *verdict.get("warnings", ())):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    if facts["failure"]:
+        out.print(f"  {facts['failure']}", markup=False, soft_wrap=True)
+
+
+def _print_preview(source: tsv.Source, as_json: bool) -> None:
+    rows = [row for row, _ in zip(source, range(5), strict=False)]
+    columns = source.columns
+    if as_json:
+        shown = [{"line": row.line, "text": row.text} for row in rows if isinstance(row, tsv.Row)]
+        _print_json(
+            encoding=source.encoding,
+            columns=list(columns.names),
+            text=columns.text,
+            id=columns.id,
+            rows=shown,
+        )
+        return
+    out.print(
+        f"{source.encoding}; text: {columns.text}; id: {columns.id or 'none, the text stands for it'}",
+        markup=False,
+    )
+    for row in rows:
+        shown_row = row.text if isinstance(row, tsv.Row) else f"rejected: {row.reason}"
+        out.print(f"  line {row.line}: {shown_row[:100]}", markup=False)
+
+
+def _say_worker(project: Project) -> None:
+    if not rounds.is_worker_running(project):
+        err.print("No worker is running: start one with `workbench worker` or `workbench up`.", markup=False)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+def _print_json(**values: Any) -> None:
+    out.print_json(json.dumps(values, ensure_ascii=False))

@@ -1,0 +1,110 @@
+"""The sample project: real posts, a few hundred labels, one real round behind it."""
+
+import csv
+import hashlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import select
+
+from db.queries import rounds_by_number
+from db.tables import Post, PostGroup
+from workbench import accounts, rounds, services
+from workbench.errors import WorkbenchError
+from workbench.imports import import_rows
+from workbench.labels import import_labels, parse_map
+from workbench.preparing import prepare
+from workbench.project import Project, init_project, is_project, open_project
+from workbench.tsv import open_tsv
+
+LABELS_GIVEN = {"pool": 400, "validation": 120, "test": 160}
+"""How many posts of each split come labelled; the rest is left for whoever tries the app."""
+
+POLL_SECONDS = 0.2
+
+
+def seed(home: Path, *, say: Callable[[str], None]) -> Project:
+    """Make the sample project in `home`, or open the one that is there.
+
+    A seeding that was interrupted goes on where it was. Raises WorkbenchError when its round fails.
+    """
+    project = open_project(home) if is_project(home) else init_project(home)
+    with project.database.read() as session:
+        if session.scalar(rounds_by_number().limit(1)) is not None:
+            return project
+    # The worker takes seconds to load torch: it does so while the posts are read and grouped.
+    with _worker(project):
+        say("Importing the sample posts ...")
+        lead = accounts.command_line(project)
+        with open_tsv(_sample() / "posts.tsv") as source:
+            import_rows(project, lead, source)
+        prepare(project)
+        _give_labels(project, lead)
+        say("Training the first round ...")
+        number = rounds.start(project, lead, is_quick=True, notes="sample")
+        _watch(project, number, say)
+    return project
+
+
+def _sample() -> Path:
+    package = Path(__file__).resolve().parent
+    for folder in (package.parent / "data" / "sample", package / "_sample"):
+        if (folder / "posts.tsv").is_file():
+            return folder
+    raise WorkbenchError("The sample posts are not installed. Reinstall the package.")
+
+
+@contextmanager
+def _worker(project: Project) -> Iterator[None]:
+    command = [*services.worker_command(project.home), "--watch-stdin"]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+def _give_labels(project: Project, lead: accounts.Account) -> None:
+    """Label a fixed random share of each split with the sample's true labels."""
+    with project.database.read() as session:
+        rows = session.execute(
+            select(Post.external_id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
+        )
+        by_split: dict[str, list[str]] = {}
+        for external_id, split in sorted(rows, key=lambda row: hashlib.sha256(row[0].encode()).digest()):
+            by_split.setdefault(split, []).append(external_id)
+    chosen = {name for split, count in LABELS_GIVEN.items() for name in by_split.get(split, [])[:count]}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "labels.tsv"
+        with (
+            (_sample() / "labels.tsv").open(encoding="utf-8", newline="") as source,
+            file.open("w", encoding="utf-8") as target,
+        ):
+            target.writelines(
+                f"{row['id']}\t{row['label']}\n"
+                for row in [{"id": "id", "label": "label"}, *csv.DictReader(source, delimiter="\t")]
+                if row["id"] in chosen or row["id"] == "id"
+            )
+        import_labels(project, lead, file, mapping=parse_map(None))
+
+
+def _watch(project: Project, number: int, say: Callable[[str], None]) -> None:
+    said = "queued"
+    while True:
+        with project.database.read() as session:
+            row = rounds.find(session, number)
+        if row.state in rounds.SETTLED:
+            break
+        if row.state != said:
+            said = row.state
+            say(f"  {said} ...")
+        time.sleep(POLL_SECONDS)
+    if row.state != "promoted":
+        raise WorkbenchError(
+            "The sample round ended as {state}: {reason}", state=row.state, reason=row.failure
+        )

@@ -1,0 +1,53 @@
+"""The durable job queue (DBOS), seen from the side that enqueues.
+
+Jobs live in the project's own database, so a row and the job that works on it commit together or
+not at all. The worker's side is in `worker.py`.
+"""
+
+from enum import StrEnum
+
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+# Enqueuer and worker must name the same version, or the job waits for ever.
+APP_VERSION = "1"
+QUEUE = "jobs"
+
+
+class Job(StrEnum):
+    """The workflows the worker knows, each taking one number."""
+
+    PREPARE = "prepare"
+    ROUND = "round"
+    PROMOTE = "promote"
+
+
+def config(engine: Engine) -> DBOSConfig:
+    """DBOS on the project's own engine: a second copy of SQLite on one file would break its locks."""
+    return {
+        "name": "workbench",
+        "system_database_engine": engine,
+        "serializer": DBOSPortableJSONSerializer(),  # the default one is pickle
+        "executor_id": "worker",
+        "application_version": APP_VERSION,
+        "log_level": "WARNING",
+    }
+
+
+def create_tables(engine: Engine) -> None:
+    """Make the queue's tables, which DBOS does when it is launched."""
+    DBOS(config=config(engine))
+    DBOS.launch()
+    DBOS.destroy()
+
+
+def enqueue(engine: Engine, session: Session, job: Job, number: int, *, job_id: str) -> None:
+    """Add a job in the caller's transaction on that engine. The same `job_id` is added once."""
+    # Lazy: the check on construction would wait for the very lock the caller holds.
+    client = DBOSClient(system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), lazy=True)
+    client.enqueue_in_transaction(
+        session,
+        {"queue_name": QUEUE, "workflow_name": job, "app_version": APP_VERSION, "workflow_id": job_id},
+        number,
+    )

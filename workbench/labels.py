@@ -1,0 +1,289 @@
+"""Bring in labels people gave elsewhere: an annotated file, or a forum's moderation log.
+
+The whole file is checked before anything is written: a missing or unknown label is an error that
+names its line, never `normal`. A line belongs to the post with its id, else with its text; a text
+the project does not know becomes a post.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from db.queries import is_current
+from db.tables import Annotation, Post, PostGroup
+from trainer.config import LABELS
+from trainer.duplicates import group_key
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError
+from workbench.imports import CHUNK, import_rows, text_hash
+from workbench.jsonl import read_objects
+from workbench.project import LABEL_SET_ID, Project
+from workbench.tsv import Columns, Reject, Row, open_tsv
+
+CHINESE = {"正常": "normal", "疑似": "suspicious", "违规": "violation"}
+PROBLEMS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class LabelledRow:
+    """A line of the file: a post, and what somebody said it is."""
+
+    row: Row
+    label: str
+
+
+@dataclass(frozen=True)
+class LabelReceipt:
+    """What became of the lines."""
+
+    labelled: int
+    unchanged: int
+    new_posts: int
+
+
+def parse_map(text: str | None) -> dict[str, str]:
+    """`删除=violation,通过=normal` as a mapping onto our label names.
+
+    Raises InputError for anything else.
+    """
+    mapping = dict(zip(LABELS, LABELS, strict=True)) | CHINESE
+    for pair in filter(None, (text or "").split(",")):
+        theirs, separator, ours = (part.strip() for part in pair.partition("="))
+        if not separator or not theirs or ours not in mapping:
+            raise InputError(
+                "--map {pair}: write their=ours, where ours is one of {labels}.",
+                pair=pair,
+                labels=", ".join(LABELS),
+            )
+        mapping[theirs] = mapping[ours]
+    return mapping
+
+
+def import_labels(
+    project: Project,
+    account: Account,
+    path: Path,
+    *,
+    label_column: str = "label",
+    text_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    mapping: Mapping[str, str],
+    source: str | None = None,
+) -> LabelReceipt:
+    """Import the labels of a JSONL or TSV file as judgements of `account`.
+
+    Args:
+        source: where chosen labels come from, such as `modlog`: they train, but stay out of validation and
+            test. None: they were given as carefully as ours.
+
+    The same file again changes nothing; another label for the same post supersedes the earlier one.
+
+    Raises:
+        InputError: the lines that cannot be used, or a file that cannot be read. Nothing was written.
+    """
+    file = _LabelFile(path, label_column, text_column, id_column, encoding, mapping)
+    _refuse_problems(project, file)
+    new_posts = _import_unknown(project, account, file)
+    labelled = unchanged = 0
+    entries = iter(file.rows())
+    while chunk := list(islice(entries, CHUNK)):
+        changed = _annotate(project, account, chunk, source)
+        labelled, unchanged = labelled + changed, unchanged + len(chunk) - changed
+    with acting(project, account, Right.IMPORT) as session:
+        record(session, project, account.id, "import labels", path.name, labelled=labelled, source=source)
+    return LabelReceipt(labelled, unchanged, new_posts)
+
+
+@dataclass(frozen=True)
+class _LabelFile:
+    path: Path
+    label_column: str
+    text_column: str | None
+    id_column: str | None
+    encoding: str | None
+    mapping: Mapping[str, str]
+
+    def entries(self) -> Iterator[tuple[int, LabelledRow | str]]:
+        """Line number, and the row or what is wrong with it."""
+        is_jsonl = self.path.suffix in {".jsonl", ".ndjson", ".json"}
+        return self._from_jsonl() if is_jsonl else self._from_tsv()
+
+    def rows(self) -> Iterator[LabelledRow]:
+        return (entry for _, entry in self.entries() if isinstance(entry, LabelledRow))
+
+    def _from_tsv(self) -> Iterator[tuple[int, LabelledRow | str]]:
+        with open_tsv(
+            self.path,
+            text_column=self.text_column,
+            id_column=self.id_column,
+            encoding=self.encoding,
+            must_have=self.label_column,
+            is_text_needed=False,
+        ) as source:
+            for entry in source:
+                if isinstance(entry, Reject):
+                    yield entry.line, entry.reason
+                    continue
+                facts = dict(entry.facts)
+                label = facts.pop(self.label_column, None)
+                yield entry.line, self._labelled(Row(entry.line, entry.id, entry.text, facts), label)
+
+    def _from_jsonl(self) -> Iterator[tuple[int, LabelledRow | str]]:
+        if not self.path.is_file():
+            raise InputError("There is no file {file}.", file=self.path)
+        try:
+            for line, value in read_objects(self.path):
+                yield line, self._from_object(line, value)
+        except UnicodeDecodeError as error:
+            raise InputError("{file} is not UTF-8. Save it as UTF-8.", file=self.path) from error
+
+    def _from_object(self, line: int, value: object) -> LabelledRow | str:
+        if not isinstance(value, dict):
+            return "not a JSON object"
+        text, identity = value.get(self.text_column or "text"), value.get(self.id_column or "id")
+        if not isinstance(text, str) or not text.strip():
+            return "no text"
+        if identity is not None and not isinstance(identity, str | int):
+            return "the id is neither text nor a number"
+        label = value.get(self.label_column)
+        row = Row(line, None if identity is None else str(identity), text, {})
+        return self._labelled(row, label if isinstance(label, str) else None)
+
+    def _labelled(self, row: Row, label: str | None) -> LabelledRow | str:
+        if label is None or not label.strip():
+            return "no label"
+        ours = self.mapping.get(label.strip())
+        return LabelledRow(row, ours) if ours else f"unknown label {label.strip()[:40]!r}"
+
+
+@dataclass
+class _Unknown:
+    """The rows of posts the project does not have yet, in the shape of an import's source."""
+
+    path: Path
+    encoding: str
+    columns: Columns
+    rows: Iterable[LabelledRow]
+    project: Project
+    bytes_read: int = 0
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        entries = iter(self.rows)
+        while chunk := list(islice(entries, CHUNK)):
+            with self.project.database.read() as session:
+                posts = _posts_of(session, [entry.row for entry in chunk])
+            yield from (entry.row for entry, post in zip(chunk, posts, strict=True) if post is None)
+
+
+def _refuse_problems(project: Project, file: _LabelFile) -> None:
+    problems: list[tuple[int, str]] = []
+    count = 0
+    entries = file.entries()
+    while chunk := list(islice(entries, CHUNK)):
+        for line, problem in [*_unusable(chunk), *_nowhere(project, chunk)]:
+            count += 1
+            if len(problems) < PROBLEMS_SHOWN:
+                problems.append((line, problem))
+    if count:
+        raise InputError(
+            "{file}: {count} lines cannot be used: {examples}. Nothing was imported; correct them, or name their labels with --map.",
+            file=file.path,
+            count=count,
+            examples="; ".join(f"line {line}: {problem}" for line, problem in sorted(problems)),
+        )
+
+
+def _unusable(chunk: Sequence[tuple[int, LabelledRow | str]]) -> list[tuple[int, str]]:
+    return [(line, entry) for line, entry in chunk if isinstance(entry, str)]
+
+
+def _nowhere(project: Project, chunk: Sequence[tuple[int, LabelledRow | str]]) -> list[tuple[int, str]]:
+    """Lines without a text whose id the project does not know."""
+    rows = [entry.row for _, entry in chunk if isinstance(entry, LabelledRow) and not entry.row.text]
+    with project.database.read() as session:
+        posts = _posts_of(session, rows)
+    return [
+        (row.line, f"no text, and no post has the id {row.id}")
+        for row, post in zip(rows, posts, strict=True)
+        if post is None
+    ]
+
+
+def _import_unknown(project: Project, account: Account, file: _LabelFile) -> int:
+    def unknown() -> _Unknown:
+        columns = Columns(("id", "text"), "text", None)
+        return _Unknown(file.path, file.encoding or "utf-8", columns, file.rows(), project)
+
+    if next(iter(unknown()), None) is None:
+        return 0
+    return import_rows(project, account, unknown()).accepted
+
+
+def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], source: str | None) -> int:
+    with acting(project, account, Right.IMPORT) as session:
+        posts = _posts_of(session, [entry.row for entry in chunk])
+        wanted = {post: entry.label for post, entry in zip(posts, chunk, strict=True) if post is not None}
+        standing = {
+            annotation.post_id: annotation
+            for annotation in session.scalars(
+                select(Annotation).where(
+                    Annotation.post_id.in_(wanted), Annotation.person_id == account.id, is_current()
+                )
+            )
+        }
+        new = [
+            {
+                "post_id": post,
+                "person_id": account.id,
+                "action": "label",
+                "label_set_id": LABEL_SET_ID,
+                "label": label,
+                "supersedes_id": standing[post].id if post in standing else None,
+                "origin": "import",
+                "source": source,
+                "lane": None,
+                "saved_at": project.now(),
+            }
+            for post, label in wanted.items()
+            if post not in standing or standing[post].label != label
+        ]
+        if new:
+            session.execute(insert(Annotation), new)
+        return len(new)
+
+
+def _posts_of(session: Session, rows: Sequence[Row]) -> list[int | None]:
+    """The post of each row: by id, else by exact text, else by normalised text; None if unknown."""
+    ids = {row.id for row in rows if row.id is not None}
+    by_id = dict(session.execute(select(Post.external_id, Post.id).where(Post.external_id.in_(ids))).all())
+    hashes = {text_hash(row.text) for row in rows if row.text}
+    by_hash = dict(
+        session.execute(
+            select(Post.text_hash, func.min(Post.id))
+            .where(Post.text_hash.in_(hashes))
+            .group_by(Post.text_hash)
+        ).all()
+    )
+    keys = {group_key(row.text) for row in rows if row.text}
+    by_key = dict(
+        session.execute(
+            select(PostGroup.key, func.min(Post.id))
+            .join(Post, Post.group_id == PostGroup.id)
+            .where(PostGroup.key.in_(keys))
+            .group_by(PostGroup.key)
+        ).all()
+    )
+
+    def find(row: Row) -> int | None:
+        if row.id is not None and row.id in by_id:
+            return by_id[row.id]
+        if not row.text:
+            return None
+        return by_hash.get(text_hash(row.text)) or by_key.get(group_key(row.text))
+
+    return [find(row) for row in rows]

@@ -1,0 +1,141 @@
+"""A project: one folder with `data/`, `models/` and its settings."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
+
+from db.migrate import SchemaTooNewError, revision, upgrade
+from db.session import Database, open_database
+from db.tables import Guideline, Label, LabelSet
+from trainer.config import LABELS
+from workbench import jobs
+from workbench.errors import InputError, WorkbenchError
+from workbench.settings import FILE_NAME, Settings, load_settings
+
+LABEL_SET_ID = 1
+GUIDELINE_VERSION = 1
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where everything of one project is. The clock is a field so that tests can set it."""
+
+    home: Path
+    settings: Settings
+    database: Database
+    now: Callable[[], datetime] = field(default=utc_now)
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def annotations(self) -> Path:
+        return self.data / "annotations"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+    def round_folder(self, number: int) -> Path:
+        """The adapter folder of a round, with its scores inside."""
+        return self.models / f"round-{number:04d}"
+
+
+def init_project(home: Path, *, base_model: str = "starter") -> Project:
+    """Make a new, empty project.
+
+    Raises InputError where there is one already.
+    """
+    if is_project(home):
+        raise InputError("{home} already holds a project. Use it, or choose another folder.", home=home)
+    (home / "data").mkdir(parents=True, exist_ok=True)
+    (home / "models").mkdir(exist_ok=True)
+    settings_file = home / FILE_NAME
+    if not settings_file.exists():
+        base = Path(base_model).resolve() if Path(base_model).is_dir() else base_model
+        settings_file.write_text(f'base_model = "{base}"\n', encoding="utf-8")
+    project = _connect(home)
+    upgrade(project.database)
+    jobs.create_tables(project.database.engine)
+    _seed(project)
+    return project
+
+
+def open_project(home: Path) -> Project:
+    """Open the project in `home`, bringing its database up to date.
+
+    Raises InputError where there is none; WorkbenchError when it was written by a newer version.
+    """
+    if not is_project(home) and load_settings(home).database_url is None:
+        raise InputError(
+            "There is no project in {home}. Make one with `workbench init`, or name its folder with --home.",
+            home=home.resolve(),
+        )
+    project = _connect(home)
+    try:
+        is_blank = revision(project.database) is None
+        upgrade(project.database)
+    except SchemaTooNewError as error:
+        raise WorkbenchError(
+            "The database in {home} was written by a newer version ({revision}). Update this installation.",
+            home=home,
+            revision=error,
+        ) from error
+    except DatabaseError as error:
+        raise WorkbenchError(
+            "{file} cannot be read as a database: {problem}. Put back a backup.",
+            file=_database_file(home),
+            problem=error.orig,
+        ) from error
+    if is_blank:
+        jobs.create_tables(project.database.engine)
+        _seed(project)
+    return project
+
+
+def cookie_secret(project: Project) -> str:
+    """The key that signs cookies: made once, readable by its owner alone."""
+    file = project.data / "cookie.key"
+    if not file.exists():
+        part = file.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(32), encoding="ascii")
+        part.replace(file)
+    return file.read_text(encoding="ascii")
+
+
+def is_project(home: Path) -> bool:
+    """Whether there is a project in this folder."""
+    return _database_file(home).exists()
+
+
+def _database_file(home: Path) -> Path:
+    return home / "data" / "workbench.db"
+
+
+def _connect(home: Path) -> Project:
+    settings = load_settings(home)
+    database = open_database(settings.database_url or _database_file(home))
+    return Project(home=home.resolve(), settings=settings, database=database)
+
+
+def _seed(project: Project) -> None:
+    now = project.now()
+    with project.database.write() as session:
+        session.add(LabelSet(id=LABEL_SET_ID, created_at=now))
+        session.add(Guideline(version=GUIDELINE_VERSION, text="", created_at=now))
+        session.flush()
+        session.add_all(
+            Label(label_set_id=LABEL_SET_ID, name=name, position=position)
+            for position, name in enumerate(LABELS)
+        )

@@ -1,0 +1,102 @@
+"""A round's scores: append-only Parquet segments and a manifest, in the round's own folder.
+
+Posts are scored in the order of their numbers, so the manifest's last post tells what is missing.
+Reading needs no torch: pages and the queue use this module, the worker's `scoring` fills it.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from trainer.config import LABELS
+
+MANIFEST = "manifest.json"
+
+
+class Segment(TypedDict):
+    """One line of the manifest; `last` is the number of its last post."""
+
+    file: str
+    last: int
+    posts: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """post_ids (n,) ascending; probabilities (n, labels) float32 in the order of LABELS, calibrated."""
+
+    post_ids: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+    def of(self, wanted: NDArray[np.int64]) -> "Scores":
+        """The scores of the wanted posts that have one, in the order of `wanted`."""
+        if not len(self.post_ids):
+            return Scores(wanted[:0], self.probabilities)
+        places = np.searchsorted(self.post_ids, wanted).clip(max=len(self.post_ids) - 1)
+        is_scored = self.post_ids[places] == wanted
+        return Scores(wanted[is_scored], self.probabilities[places[is_scored]])
+
+
+def last_scored(folder: Path) -> int:
+    """The number of the last post scored, 0 before the first."""
+    return max((segment["last"] for segment in _segments(folder)), default=0)
+
+
+def count_scored(folder: Path) -> int:
+    """How many posts have a score."""
+    return sum(segment["posts"] for segment in _segments(folder))
+
+
+def append_segment(folder: Path, scores: Scores) -> None:
+    """Add the scores of posts that all come after `last_scored`. Visible whole or not at all."""
+    if not len(scores.post_ids):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    first, last = int(scores.post_ids[0]), int(scores.post_ids[-1])
+    if first <= last_scored(folder):
+        raise ValueError(f"post {first} has been scored already")
+    name = f"{first:010d}-{last:010d}.parquet"
+    columns = {name: scores.probabilities[:, position] for position, name in enumerate(LABELS)}
+    part = folder / f"{name}.part"
+    pq.write_table(pa.table({"post_id": scores.post_ids, **columns}), part)
+    _publish(part, folder / name)
+    segments = [*_segments(folder), {"file": name, "last": last, "posts": len(scores.post_ids)}]
+    part = folder / f"{MANIFEST}.part"
+    part.write_text(json.dumps({"labels": LABELS, "segments": segments}, indent=1), encoding="utf-8")
+    _publish(part, folder / MANIFEST)
+
+
+def read_scores(folder: Path) -> Scores:
+    """All scores of a round."""
+    tables = [pq.read_table(folder / segment["file"]) for segment in _segments(folder)]
+    if not tables:
+        return Scores(np.empty(0, np.int64), np.empty((0, len(LABELS)), np.float32))
+    table = pa.concat_tables(tables)
+    return Scores(table["post_id"].to_numpy(), np.stack([table[name].to_numpy() for name in LABELS], axis=1))
+
+
+def _segments(folder: Path) -> Sequence[Segment]:
+    file = folder / MANIFEST
+    if not file.exists():
+        return []
+    segments: list[Segment] = json.loads(file.read_text(encoding="utf-8"))["segments"]
+    return segments
+
+
+def _publish(part: Path, final: Path) -> None:
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(final)
+    folder = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,78 @@
+"""A project's settings: `workbench.toml` in its home, then WORKBENCH_* variables."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from workbench.errors import InputError
+
+FILE_NAME = "workbench.toml"
+
+
+class Settings(BaseSettings):
+    """What a team may change. Every field is a key of workbench.toml and a WORKBENCH_ variable."""
+
+    model_config = SettingsConfigDict(env_prefix="WORKBENCH_", extra="forbid", frozen=True)
+
+    base_model: str = "starter"
+    band_low: float = Field(default=0.4, gt=0, lt=1)
+    band_high: float = Field(default=0.6, gt=0, lt=1)
+    queue_at_least: int = Field(
+        default=200, ge=1, description="widen the band by margin until this many are queued"
+    )
+    queue_at_most: int = Field(default=50_000, ge=1)
+    held_out_every: int = Field(default=5, ge=2, description="every n-th post comes from the held-out lane")
+    validation_target: int = Field(default=300, ge=0)
+    test_target: int = Field(default=1_000, ge=0)
+    claim_minutes: float = Field(default=15, gt=0)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=0, le=65_535)
+    passphrase: SecretStr | None = None
+    database_url: str | None = None
+
+    @model_validator(mode="after")
+    def _band_is_a_range(self) -> "Settings":
+        if self.band_low >= self.band_high:
+            raise ValueError("band_low must be below band_high")
+        return self
+
+
+def load_settings(home: Path) -> Settings:
+    """Read the project's file and the environment, which wins.
+
+    Raises InputError naming the file and the first key that does not fit.
+    """
+    file = home / FILE_NAME
+
+    class ProjectSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - fixed signature
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - fixed signature
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    try:
+        return ProjectSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "band"
+        raise InputError(
+            "{file} or a WORKBENCH_ variable: {key}: {problem}. Correct it and try again.",
+            file=file,
+            key=key,
+            problem=first["msg"],
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError("{file} is not valid TOML: {problem}.", file=file, problem=error) from error

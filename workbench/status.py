@@ -1,0 +1,72 @@
+"""The figures of a project at this moment."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from db.queries import current_labels, labels_by_split
+from db.tables import Claim, Import, Post, QueueEntry
+from workbench.project import Project
+from workbench.queue import band_counts, champion_number
+from workbench.rounds import is_worker_running
+
+
+@dataclass(frozen=True)
+class Status:
+    """Counts of posts; `champion` is the number of the round in use."""
+
+    posts: int
+    labelled: int
+    unlabelled: int
+    in_band: int
+    below_band: int
+    queued: int
+    claimed: int
+    champion: int | None
+    preparing: int
+    quarantined: int
+    labels: dict[str, dict[str, int]]
+    worker: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_status(project: Project) -> Status:
+    """Count everything on one snapshot."""
+    with project.database.read() as session:
+        band = band_counts(session, project)
+        stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
+        posts = session.scalar(select(func.count()).select_from(Post).where(stored)) or 0
+        standing = current_labels().subquery()
+        labelled = session.scalar(select(func.count(standing.c.post_id.distinct()))) or 0
+        labels: dict[str, dict[str, int]] = {}
+        for split, label, count in session.execute(labels_by_split()):
+            labels.setdefault(split, {})[str(label)] = count
+        return Status(
+            posts=posts,
+            labelled=labelled,
+            unlabelled=posts - labelled,
+            in_band=band.in_band,
+            below_band=band.below_band,
+            queued=session.scalar(
+                select(func.count())
+                .select_from(QueueEntry)
+                .where(QueueEntry.post_id.not_in(select(standing.c.post_id)))
+            )
+            or 0,
+            claimed=session.scalar(
+                select(func.count()).select_from(Claim).where(Claim.expires_at > project.now())
+            )
+            or 0,
+            champion=champion_number(session),
+            preparing=session.scalar(
+                select(func.count()).select_from(Post).where(stored, Post.group_id.is_(None))
+            )
+            or 0,
+            quarantined=session.scalar(select(func.count()).select_from(Post).where(Post.is_quarantined))
+            or 0,
+            labels=labels,
+            worker=is_worker_running(project),
+        )

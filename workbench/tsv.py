@@ -1,0 +1,259 @@
+"""Read a forum's TSV as a stream: encoding, columns, and every bad row told by its line.
+
+Quotes are plain characters: with the usual quoting every reader silently swallows rows at a stray
+quote. Decoding is strict: a byte that does not fit is named, never guessed around.
+"""
+
+import codecs
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO
+
+from workbench.errors import InputError
+
+LONGEST_TEXT = 100_000
+"""Characters. A longer cell is taken for a broken file, not for a post."""
+
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+PROBE_BYTES = 1 << 20
+ENCODINGS = ("utf-8", "utf-8-sig", "gb18030", "utf-16")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A readable row. `line` counts from 1 and includes the header."""
+
+    line: int
+    id: str | None
+    text: str
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that cannot become a post."""
+
+    line: int
+    reason: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column is the text (empty: none), which the id; every other one is kept as the post's facts."""
+
+    names: tuple[str, ...]
+    text: str
+    id: str | None
+
+
+@dataclass
+class Source:
+    """An open TSV whose header has been read; iterate it for its rows."""
+
+    path: Path
+    encoding: str
+    columns: Columns
+    size: int
+    _raw: IO[bytes] = field(repr=False)
+    _lines: TextIOWrapper = field(repr=False)
+
+    @property
+    def bytes_read(self) -> int:
+        """How far into the file reading has come, for a progress bar."""
+        return self._raw.tell()
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        reader = csv.reader(_without_nulls(self), delimiter="\t", quoting=csv.QUOTE_NONE)
+        for line, cells in enumerate(reader, start=2):
+            if cells:
+                yield _row(self.columns, line, cells)
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+
+
+def open_tsv(
+    path: Path,
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    must_have: str | None = None,
+    is_text_needed: bool = True,
+) -> Source:
+    """Open a TSV, settle its encoding and read its header.
+
+    Args:
+        encoding: overrules detection (a byte order mark, then UTF-8, then GB18030).
+        must_have: one more column the file needs.
+        is_text_needed: False where rows may be known by their id alone; their text is then empty.
+
+    Raises:
+        InputError: no such file, no header, wrong delimiter, missing or doubled columns, an encoding that
+            does not fit.
+    """
+    if not path.is_file():
+        raise InputError("There is no file {file}.", file=path)
+    encoding = encoding or detect_encoding(path)
+    _check_encoding(encoding)
+    csv.field_size_limit(1 << 27)
+    raw = path.open("rb")
+    # "\n" keeps U+2028 and its like inside a text; a carriage return before the end is taken off below.
+    lines = TextIOWrapper(raw, encoding=encoding, newline="\n")
+    source = Source(path, encoding, Columns((), "", None), path.stat().st_size, raw, lines)
+    try:
+        header = next(_decoded(source), "").rstrip("\r\n")
+        source.columns = _columns(path, header, text_column, id_column, must_have, is_text_needed)
+    except InputError:
+        lines.close()
+        raise
+    return source
+
+
+def read_header(path: Path, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
+    """The encoding and the column names, before anybody has said which column is the text.
+
+    Raises InputError as `open_tsv` does.
+    """
+    encoding = encoding or detect_encoding(path)
+    _check_encoding(encoding)
+    with path.open("rb") as raw, TextIOWrapper(raw, encoding=encoding, newline="\n") as lines:
+        header = next(_decoded(Source(path, encoding, Columns((), "", None), 0, raw, lines)), "")
+    return encoding, _names(path, header.rstrip("\r\n"))
+
+
+def detect_encoding(path: Path) -> str:
+    """The encoding by byte order mark, else UTF-8, else GB18030, judged on the whole file.
+
+    Raises InputError naming the byte that fits neither.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    for mark, name in BOMS:
+        if start.startswith(mark):
+            return name
+    if b"\0" in start:
+        raise InputError(
+            "{file} looks like UTF-16 without a byte order mark. Name it with --encoding utf-16-le or utf-16-be.",
+            file=path,
+        )
+    for name in ("utf-8", "gb18030"):
+        if _misfit(path, name) is None:
+            return name
+    raise InputError(
+        "{file} is neither UTF-8 nor GB18030: byte {place} fits neither. Save it as UTF-8, or name its --encoding.",
+        file=path,
+        place=_misfit(path, "utf-8"),
+    )
+
+
+def _misfit(path: Path, encoding: str) -> int | None:
+    """The position of the first byte that cannot be decoded, None if there is none."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    place = 0
+    with path.open("rb") as file:
+        while True:
+            block = file.read(PROBE_BYTES)
+            pending = len(decoder.getstate()[0])
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                return place - pending + error.start
+            if not block:
+                return None
+            place += len(block)
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        codecs.lookup(encoding)
+    except LookupError as error:
+        raise InputError(
+            "There is no encoding called {encoding}. Try one of: {known}.",
+            encoding=encoding,
+            known=", ".join(ENCODINGS),
+        ) from error
+
+
+def _columns(
+    path: Path,
+    header: str,
+    text_column: str | None,
+    id_column: str | None,
+    must_have: str | None,
+    is_text_needed: bool,
+) -> Columns:
+    names = _names(path, header)
+    identity = id_column or ("id" if "id" in names else None)
+    text = text_column or "text"
+    if not is_text_needed and identity and text_column is None and text not in names:
+        text = ""
+    for name in filter(None, (text, id_column, must_have)):
+        if name not in names:
+            hint = "It has no tab: is it tab-separated? " if len(names) == 1 else ""
+            raise InputError(
+                "{file} has no column {name}; its columns are: {found}. {hint}Name yours with --text-column, --id-column or --label-column.",
+                file=path,
+                name=name,
+                found=", ".join(names)[:200],
+                hint=hint,
+            )
+    return Columns(names, text, identity)
+
+
+def _names(path: Path, header: str) -> tuple[str, ...]:
+    if not header.strip():
+        raise InputError("{file} is empty. Its first line must name the columns.", file=path)
+    names = tuple(name.strip() for name in header.split("\t"))
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        raise InputError("{file} has two columns called {name}. Rename one.", file=path, name=min(doubled))
+    return names
+
+
+def _row(columns: Columns, line: int, cells: list[str]) -> Row | Reject:
+    content = "\t".join(cells)
+    if len(cells) != len(columns.names):
+        expected, found = len(columns.names), len(cells)
+        return Reject(line, f"expected {expected} columns, found {found}", content)
+    values = dict(zip(columns.names, cells, strict=True))
+    text = values.pop(columns.text) if columns.text else ""
+    identity = values.pop(columns.id).strip() if columns.id else None
+    if columns.text and not text.strip():
+        return Reject(line, "no text", content)
+    if len(text) > LONGEST_TEXT:
+        return Reject(line, f"text of {len(text)} characters; at most {LONGEST_TEXT}", content)
+    if columns.id and not identity:
+        return Reject(line, "no id", content)
+    return Row(line, identity, text, {name: value for name, value in values.items() if value})
+
+
+def _without_nulls(source: Source) -> Iterator[str]:
+    # A NUL cannot be stored as text everywhere; shown as its symbol it is kept and seen.
+    for line in _decoded(source):
+        body = line.rstrip("\r\n").replace("\0", "\u2400")
+        yield body.replace("\r", "\u240d") + "\n"
+
+
+def _decoded(source: Source) -> Iterator[str]:
+    try:
+        for line in source._lines:  # noqa: UP028 - `yield from` would close the file with the generator
+            yield line
+    except UnicodeError as error:
+        raise InputError(
+            "{file} is not {encoding}: byte {place} does not fit. Save it as UTF-8, or name its --encoding.",
+            file=source.path,
+            encoding=source.encoding,
+            place=_misfit(source.path, source.encoding),
+        ) from error

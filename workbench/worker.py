@@ -1,0 +1,414 @@
+"""The worker: prepares imports, runs rounds, promotes. One a project, at low priority.
+
+    python -m workbench.worker --home DIR
+
+Rounds are durable workflows (DBOS): a worker killed in a step does that step again when it starts
+anew, and none before it. Each time, the step takes a new attempt number; a result is accepted only
+while the round still carries that number, so a worker that wakes up late changes nothing.
+"""
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dbos import DBOS
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from db.tables import Champion, Person, Promotion, Round
+from trainer.card import read_card
+from trainer.errors import TrainerError
+from workbench import gate, jobs, queue, rounds
+from workbench.errors import RoundError, WorkbenchError
+from workbench.jobs import Job
+from workbench.jsonl import labelled_posts, publish_newest, write_export
+from workbench.preparing import prepare
+from workbench.project import Project, open_project
+from workbench.scoring import Scored, score_missing
+
+NICENESS = 10
+MOST_STEP_ATTEMPTS = 3
+FENCE_SECONDS = 0.5
+"""How often a long step looks whether it is still wanted."""
+
+GO = "go"
+Step = Callable[[Project, int], str]
+
+
+class SupersededError(Exception):
+    """The round was cancelled or decided otherwise while this step was at work."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at one step of a round, with its fence and a folder of its own."""
+
+    project: Project
+    number: int
+    fence: int
+
+    @property
+    def folder(self) -> Path:
+        return self.project.models / f".round-{self.number:04d}-attempt-{self.fence}"
+
+    def is_wanted(self) -> bool:
+        with self.project.database.read() as session:
+            return session.scalar(select(Round.number).where(*self._mine())) is not None
+
+    @contextmanager
+    def finish(self, **values: object) -> Iterator[Session]:
+        """A write transaction that only commits while this attempt is the round's newest.
+
+        Raises SupersededError otherwise.
+        """
+        with self.project.database.write() as session:
+            change = update(Round).where(*self._mine()).values(number=Round.number, **values)
+            if session.scalars(change.returning(Round.number)).first() is None:
+                raise SupersededError
+            yield session
+
+    def _mine(self) -> tuple[Any, ...]:
+        return (Round.number == self.number, Round.attempt == self.fence, Round.is_running)
+
+
+def begin(project: Project, number: int, state: str) -> Attempt:
+    """Enter a step with a new attempt number.
+
+    Raises SupersededError when the round is over; a step that took the worker down three times ends it.
+    """
+    with project.database.write() as session:
+        row = session.get_one(Round, number)
+        if not row.is_running:
+            raise SupersededError
+        row.step_attempts = row.step_attempts + 1 if row.state == state else 1
+        row.attempt += 1
+        row.state = state
+        row.started_at = row.started_at or project.now()
+        if row.step_attempts <= MOST_STEP_ATTEMPTS:
+            return Attempt(project, number, row.attempt)
+        rounds.fail(
+            session,
+            project,
+            number,
+            row.attempt,
+            f"The worker stopped {MOST_STEP_ATTEMPTS} times while {state}. See the log.",
+        )
+    raise SupersededError
+
+
+def export(project: Project, number: int) -> str:
+    """Write what the round trains on and is judged by, from one snapshot."""
+    attempt = begin(project, number, "exporting")
+    with project.database.read() as session:
+        posts = labelled_posts(session, number)
+        row = session.get_one(Round, number)
+        by = session.get_one(Person, row.started_by_id).name
+    folder = _export_folder(project, number)
+    shutil.rmtree(folder, ignore_errors=True)
+    write_export(folder, posts, round_number=number, by=by, now=project.now())
+    publish_newest(folder, project.annotations)
+    with attempt.finish():
+        return GO
+
+
+def train(project: Project, number: int) -> str:
+    """Train an adapter in a process of its own."""
+    attempt = begin(project, number, "training")
+    with project.database.read() as session:
+        row = session.get_one(Round, number)
+    files = _export_folder(project, number)
+    adapter = attempt.folder / "adapter"
+    command = ["trainer.train", "--train", files / "train.jsonl", "--eval", files / "validation.jsonl"]
+    command += ["--out", adapter, "--base", row.base, *(["--quick"] if row.is_quick else [])]
+    _run_child(attempt, "training", command)
+    with attempt.finish():
+        final = project.round_folder(number)
+        shutil.rmtree(final, ignore_errors=True)  # left by an attempt that died before its commit
+        adapter.rename(final)
+    shutil.rmtree(attempt.folder, ignore_errors=True)
+    return GO
+
+
+def evaluate(project: Project, number: int) -> str:
+    """Measure the adapter on the test posts, beside the linear baseline and the adapter in use."""
+    attempt = begin(project, number, "evaluating")
+    with project.database.read() as session:
+        champion = queue.champion_number(session)
+    files, adapter = _export_folder(project, number), project.round_folder(number)
+    out = attempt.folder / "evaluation"
+    command = ["trainer.evaluate", "--model", adapter, "--test", files / "test.jsonl"]
+    command += ["--train", files / "train.jsonl", "--out", out]
+    command += [] if champion is None else ["--champion", project.round_folder(champion)]
+    _run_child(attempt, "evaluating", command)
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    report["card"] = asdict(read_card(adapter))
+    with attempt.finish(report=report):
+        shutil.rmtree(adapter / "evaluation", ignore_errors=True)
+        out.rename(adapter / "evaluation")
+    shutil.rmtree(attempt.folder, ignore_errors=True)
+    return GO
+
+
+def judge(project: Project, number: int) -> str:
+    """Promote, block, or leave it to the lead."""
+    attempt = begin(project, number, "gating")
+    with project.database.read() as session:
+        row = session.get_one(Round, number)
+        verdict = gate.judge(row.report or {}, is_first=queue.champion_number(session) is None)
+    if verdict.decision == "promote":
+        with attempt.finish(verdict=verdict.to_dict()):
+            return GO
+    state = "awaiting" if verdict.decision == "ask" else "rejected"
+    with attempt.finish(
+        verdict=verdict.to_dict(),
+        state=state,
+        is_running=False,
+        finished_at=project.now(),
+        decision_reason=None if state == "awaiting" else "; ".join(verdict.reasons),
+    ):
+        return state
+
+
+def score(project: Project, number: int) -> str:
+    """Score every post with the round's adapter, into the round's own files."""
+    attempt = begin(project, number, "scoring")
+    scored = _score(project, number, _every(FENCE_SECONDS, lambda: not attempt.is_wanted()))
+    if not attempt.is_wanted():
+        raise SupersededError
+    summary = {
+        "n": scored.n,
+        "seconds": round(scored.seconds, 3),
+        "posts_per_second": round(scored.posts_per_second, 1),
+    }
+    with attempt.finish(step_attempts=0, **({"scored": summary} if scored.n else {})):
+        return GO
+
+
+def promote(project: Project, number: int) -> str:
+    """Move the champion pointer and fill the queue from the new scores, in one short transaction."""
+    attempt = begin(project, number, "scoring")
+    with project.database.read() as session:
+        entries = queue.plan(session, project, number)
+    now = project.now()
+    with attempt.finish(state="promoted", is_running=False, finished_at=now) as session:
+        row = session.get_one(Round, number)
+        champion = session.get(Champion, 1)
+        previous = champion.round_number if champion else None
+        was_in_use = session.scalar(select(Promotion.id).where(Promotion.round_number == number).limit(1))
+        session.add(
+            Promotion(
+                round_number=number,
+                previous_number=previous,
+                is_rollback=was_in_use is not None,
+                person_id=row.decided_by_id or row.started_by_id,
+                promoted_at=now,
+            )
+        )
+        session.merge(Champion(id=1, round_number=number, since=now))
+        queue.replace(session, entries)
+    return GO
+
+
+def prepare_import(project: Project, _import_id: int) -> str:
+    """Group what is new, score it with the champion, fill the queue."""
+    prepare(project)
+    with project.database.read() as session:
+        champion = queue.champion_number(session)
+    if champion is not None:
+        _score(project, champion, lambda: False)
+    queue.rebuild(project)
+    return GO
+
+
+def serve(project: Project, stop: threading.Event) -> None:
+    """Take jobs until told to stop.
+
+    Raises WorkbenchError when this project has a worker already.
+    """
+    with _only_worker(project):
+        _register(project)
+        DBOS(config=jobs.config(project.database.engine))
+        DBOS.launch()
+        DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.2)
+        print("The worker is ready.", flush=True)
+        stop.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m workbench.worker", description="Run a project's worker.")
+    parser.add_argument("--home", type=Path, default=Path())
+    parser.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    os.nice(NICENESS)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if options.watch_stdin:
+        threading.Thread(target=_stop_with_stdin, args=(stop,), daemon=True).start()
+    try:
+        serve(open_project(options.home), stop)
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    # At once, whatever the step at work is doing: its child dies with the pipe, it resumes next time.
+    os._exit(0)
+
+
+def _register(project: Project) -> None:
+    """Name the workflows. Steps are looked up when they run, in the order they are written here."""
+
+    def round_job(number: int) -> str:
+        result = _run_steps(project, number, (export, train, evaluate, judge))
+        return _run_steps(project, number, (score, promote)) if result == GO else result
+
+    def promote_job(number: int) -> str:
+        return _run_steps(project, number, (score, promote))
+
+    def prepare_job(number: int) -> str:
+        return DBOS.run_step({"name": "prepare"}, prepare_import, project, number)
+
+    for job, workflow in ((Job.ROUND, round_job), (Job.PROMOTE, promote_job), (Job.PREPARE, prepare_job)):
+        DBOS.workflow(name=job, max_recovery_attempts=None)(workflow)
+
+
+def _run_steps(project: Project, number: int, steps: Sequence[Step]) -> str:
+    for step in steps:
+        result = DBOS.run_step({"name": step.__name__}, _guarded, project, number, step)
+        if result != GO:
+            return result
+    return GO
+
+
+def _guarded(project: Project, number: int, step: Step) -> str:
+    """Run a step; whatever goes wrong in it ends the round with one sentence, and the log has the rest."""
+    try:
+        return step(project, number)
+    except SupersededError:
+        return "superseded"
+    except Exception as error:
+        expected = isinstance(error, WorkbenchError | TrainerError)
+        sentence = str(error) if expected else f"{step.__name__} failed: {type(error).__name__}: {error}"
+        with _log(project, number, "errors") as log:
+            log.write(f"{sentence}\n" if expected else traceback.format_exc())
+        with project.database.write() as session:
+            row = session.get_one(Round, number)
+            rounds.fail(session, project, number, row.attempt, sentence)
+        return "failed"
+
+
+def _run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
+    """Run a trainer module as a child that dies with this process and with the attempt.
+
+    Raises RoundError with the child's last line when it fails, SupersededError when the round is cancelled.
+    """
+    module, *arguments = map(str, command)
+    progress = rounds.progress_file(attempt.project, attempt.number, step)
+    with _log(attempt.project, attempt.number, step) as log:
+        progress.unlink(missing_ok=True)
+        # -P keeps the working directory, with its data/ and models/, off the child's import path.
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments, "--progress", str(progress), "--watch-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _wait(child, attempt)
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+    if child.returncode != 0:
+        last = rounds.read_log(attempt.project, attempt.number).rsplit("\n", 1)[-1].removeprefix("error: ")
+        raise RoundError(
+            "{step} failed: {reason}",
+            step=step.capitalize(),
+            reason=last or f"it ended with status {child.returncode}",
+        )
+
+
+def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:
+    while True:
+        try:
+            child.wait(FENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            if not attempt.is_wanted():
+                raise SupersededError from None
+        else:
+            return
+
+
+def _score(project: Project, number: int, should_stop: Callable[[], bool]) -> Scored:
+    file = rounds.progress_file(project, number, "scoring")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    begin_at = time.monotonic()
+    with file.open("w", encoding="utf-8") as lines:
+
+        def report(done: int, total: int) -> None:
+            left = (time.monotonic() - begin_at) / done * (total - done) if done else None
+            lines.write(json.dumps({"step": done, "steps": total, "seconds_left": left}) + "\n")
+            lines.flush()
+
+        return score_missing(project, number, on_progress=report, should_stop=should_stop)
+
+
+def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
+    """Ask at most so often; in between the last answer stands."""
+    asked, answer = time.monotonic(), False
+
+    def throttled() -> bool:
+        nonlocal asked, answer
+        if time.monotonic() - asked >= seconds:
+            asked, answer = time.monotonic(), ask()
+        return answer
+
+    return throttled
+
+
+def _export_folder(project: Project, number: int) -> Path:
+    return project.annotations / f"round-{number:04d}"
+
+
+@contextmanager
+def _log(project: Project, number: int, name: str) -> Iterator[Any]:
+    folder = rounds.log_folder(project, number)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.log").open("a", encoding="utf-8") as file:
+        yield file
+
+
+@contextmanager
+def _only_worker(project: Project) -> Iterator[None]:
+    with (project.data / "worker.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkbenchError("A worker is already running in {home}.", home=project.home) from None
+        yield
+
+
+def _stop_with_stdin(stop: threading.Event) -> None:
+    # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
+    while os.read(0, 4096):
+        pass
+    stop.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
