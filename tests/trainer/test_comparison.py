@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer.comparison import compare
+
+TRUTH = np.tile([0, 1, 2], 100)
+
+
+def guess(rng, right):
+    """Probabilities that are right with the given chance."""
+    positions = np.where(rng.random(len(TRUTH)) < right, TRUTH, (TRUTH + 1) % 3)
+    return np.eye(3)[positions]
+
+
+def wrong_about(rows):
+    positions = TRUTH.copy()
+    positions[rows] = (positions[rows] + 1) % 3
+    return np.eye(3)[positions]
+
+
+def test_much_better_is_better(rng):
+    result = compare(guess(rng, 0.6), guess(rng, 0.9), TRUTH, rng=rng)
+    assert result.outcome == "better"
+    assert 0 < result.interval[0] < result.difference < result.interval[1]
+    assert "macro-F1 changes by +" in result.reasons[0]
+
+
+def test_much_worse_is_worse(rng):
+    result = compare(guess(rng, 0.9), guess(rng, 0.6), TRUTH, rng=rng)
+    assert result.outcome == "worse"
+    assert result.interval[1] < 0
+
+
+def test_next_to_equal_is_undecided_and_says_what_would_settle_it(rng):
+    result = compare(wrong_about(range(60)), wrong_about(range(55, 112)), TRUTH, rng=rng)
+    assert result.outcome == "undecided"
+    assert result.smallest_difference == pytest.approx((result.interval[1] - result.interval[0]) / 2)
+    assert "300 test rows cannot show a difference below" in result.reasons[1]
+    assert "test rows would settle" in result.reasons[-1]
+
+
+def test_twins_are_undecided(rng):
+    champion = guess(rng, 0.8)
+    result = compare(champion, champion, TRUTH, rng=rng)
+    assert (result.outcome, result.difference, result.violations.p_value) == ("undecided", 0, 1)
+    assert "both are right and wrong about the same test rows" in result.reasons
+
+
+def test_a_proven_loss_of_violations_outweighs_a_better_macro_f1(rng):
+    champion, challenger = guess(rng, 0.5), np.eye(3)[TRUTH]
+    violations = np.flatnonzero(TRUTH == 2)
+    champion[violations] = [0, 0, 1]
+    challenger[violations[:15]] = [0, 1, 0]
+    result = compare(champion, challenger, TRUTH, rng=rng)
+    assert result.interval[0] > 0
+    assert result.outcome == "worse"
+    assert (result.violations.lost, result.violations.gained) == (15, 0)
+    assert any("violations it misses 15" in reason for reason in result.reasons)
+
+
+def test_a_proven_loss_within_the_margin_is_let_pass(rng):
+    champion, challenger = np.eye(3)[TRUTH], np.eye(3)[TRUTH]
+    challenger[np.flatnonzero(TRUTH == 2)[:6]] = [0, 1, 0]
+    options = {"rng": rng, "resamples": 200}
+    assert compare(champion, challenger, TRUTH, recall_margin=0.05, **options).outcome == "worse"
+    assert not compare(champion, challenger, TRUTH, **options).violations.is_proven_loss(0.07)
+
+
+def test_without_violations_nothing_is_said_about_them(rng):
+    result = compare(np.eye(3)[[0, 1]], np.eye(3)[[0, 1]], ["normal", "suspicious"], rng=rng)
+    assert result.violations.n == 0
+    assert any("no violations" in reason for reason in result.reasons)
+
+
+def test_copies_of_one_post_prove_nothing(rng):
+    """Ten groups of thirty copies are ten observations, not three hundred."""
+    champion, challenger = guess(rng, 0.7), guess(rng, 0.8)
+    alone = compare(champion, challenger, TRUTH, rng=rng)
+    clustered = compare(champion, challenger, TRUTH, np.arange(300) // 30, rng=rng)
+    assert alone.difference == clustered.difference
+    copied = compare(
+        np.repeat(champion[:30], 10, axis=0),
+        np.repeat(challenger[:30], 10, axis=0),
+        np.repeat(TRUTH[:30], 10),
+        np.repeat(np.arange(30), 10),
+        rng=rng,
+    )
+    assert copied.smallest_difference > 2 * alone.smallest_difference
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.booleans())
+def test_swapping_the_two_turns_every_sign(seed, grouped):
+    draw = np.random.default_rng(seed)
+    one, two = guess(draw, 0.7), guess(draw, 0.75)
+    groups = draw.integers(0, 60, len(TRUTH)) if grouped else None
+    there = compare(one, two, TRUTH, groups, rng=np.random.default_rng(1), resamples=500)
+    back = compare(two, one, TRUTH, groups, rng=np.random.default_rng(1), resamples=500)
+    assert back.difference == pytest.approx(-there.difference)
+    assert back.interval == pytest.approx((-there.interval[1], -there.interval[0]))
+    assert (back.violations.gained, back.violations.lost) == (there.violations.lost, there.violations.gained)
+    assert back.violations.p_value == there.violations.p_value
+
+
+def test_a_comparison_is_json_ready(rng):
+    result = compare(guess(rng, 0.6), guess(rng, 0.9), TRUTH, rng=rng)
+    assert json.loads(json.dumps(result.to_dict()))["outcome"] == "better"
+
+
+def test_nothing_cannot_be_compared(rng):
+    with pytest.raises(ValueError, match="needs labelled rows"):
+        compare(np.empty((0, 3)), np.empty((0, 3)), [], rng=rng)

@@ -1,0 +1,159 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from tests.trainer.toy import toy_examples
+from trainer.dataset import (
+    count_labels,
+    group_weights,
+    pad,
+    read_jsonl,
+    scoring_batches,
+    tokenise,
+    training_batches,
+)
+from trainer.errors import DatasetError
+
+
+def write(path, *records):
+    lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "train.jsonl"
+
+
+def test_reads_what_the_workbench_writes(file):
+    record = {"text": "去死", "label": "violation", "id": "p1", "group": "g1", "split": "pool", "weight": 0.5}
+    (example,) = read_jsonl(write(file, record | {"annotators": ["a"], "round": 3}))
+    assert (example.id, example.text, example.group, example.weight) == ("p1", "去死", "g1", 0.5)
+    assert (example.label, example.target) == ("violation", (0.0, 0.0, 1.0))
+
+
+def test_text_and_label_are_enough(file):
+    (example,) = read_jsonl(write(file, "", {"text": "x", "label": "normal"}))
+    assert (example.id, example.group, example.weight) == ("2", "2", 1.0)
+
+
+def test_several_votes_make_a_soft_target(file):
+    record = {"text": "x", "label": "violation", "labels": {"violation": 3, "normal": 1}}
+    (example,) = read_jsonl(write(file, record))
+    assert example.target == (0.25, 0.0, 0.75)
+
+
+def test_one_vote_makes_a_hard_target(file):
+    (example,) = read_jsonl(write(file, {"text": "x", "label": "normal", "labels": {"normal": 1}}))
+    assert example.target == (1.0, 0.0, 0.0)
+
+
+def test_line_separators_inside_a_text_do_not_cut_it(file):
+    line = json.dumps({"text": "a\u2028b\x85c", "label": "normal"}, ensure_ascii=False)
+    assert read_jsonl(write(file, line))[0].text == "a\u2028b\x85c"
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ('{"text": "x"', "not JSON"),
+        ('["x"]', "expected an object, found list"),
+        ({"label": "normal"}, "`text` is missing"),
+        ({"text": "  ", "label": "normal"}, "`text` is missing"),
+        ({"text": "x"}, "`label` is missing"),
+        ({"text": "x", "label": None}, "`label` is missing"),
+        ({"text": "x", "label": "compliant"}, "unknown label 'compliant'; known are normal, suspicious"),
+        ({"text": "x", "label": 0}, "unknown label 0"),
+        ({"text": "x", "label": ["normal"]}, "unknown label"),
+        ({"text": "x", "label": "normal", "labels": {"spam": 2}}, "unknown label 'spam'"),
+        ({"text": "x", "label": "normal", "labels": {"normal": -2}}, "`labels` must be counts"),
+        ({"text": "x", "label": "normal", "labels": ["normal"]}, "`labels` must be counts"),
+        ({"text": "x", "label": "normal", "weight": 0}, "`weight` must be"),
+        ({"text": "x", "label": "normal", "weight": "1"}, "`weight` must be"),
+    ],
+)
+def test_a_bad_line_is_named(file, record, message):
+    with pytest.raises(DatasetError, match=message) as error:
+        read_jsonl(write(file, {"text": "fine", "label": "normal"}, record))
+    assert f"{file}, line 2" in str(error.value)
+
+
+def test_a_file_that_is_not_there_or_not_utf8_is_named(tmp_path):
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_jsonl(tmp_path / "nowhere.jsonl")
+    path = tmp_path / "gb.jsonl"
+    path.write_bytes('{"text": "违规", "label": "violation"}'.encode("gb18030"))
+    with pytest.raises(DatasetError, match="not UTF-8"):
+        read_jsonl(path)
+
+
+def test_copies_share_one_weight():
+    one, two, three = (replace(row, group="g") for row in toy_examples(3, 0))
+    alone = replace(one, group="other", weight=2.0)
+    np.testing.assert_allclose(group_weights([one, two, three, alone]), [1 / 3, 1 / 3, 1 / 3, 2])
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 1), st.sampled_from("abc")), min_size=1, max_size=20))
+def test_sharing_a_weight_twice_changes_nothing(drawn):
+    (plain,) = toy_examples(1, 0)
+    examples = [replace(plain, weight=weight, group=group) for weight, group in drawn]
+    once = group_weights(examples)
+    shared = [replace(row, weight=weight) for row, weight in zip(examples, once, strict=True)]
+    assert np.all(once <= [row.weight for row in examples])
+    np.testing.assert_allclose(group_weights(shared), once)
+
+
+def test_labels_are_counted_by_name():
+    assert count_labels(toy_examples(4, 0)) == {"normal": 2, "suspicious": 1, "violation": 1}
+
+
+def test_tokens_are_cut_and_small(tiny_base):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    short, long, broken = tokenise(tokenizer, ["ab", "a b " * 50, "a\ud800b"], max_length=8)
+    assert (short.dtype, len(short), len(long)) == (np.uint16, 4, 8)
+    assert len(broken) >= 4
+
+
+def test_padding_comes_with_a_mask_and_none_where_there_is_none():
+    ids, mask = pad([np.array([5, 6], np.uint16), np.array([7], np.uint16)], pad_id=9)
+    assert ids.tolist() == [[5, 6], [7, 9]]
+    assert mask is not None
+    assert mask.tolist() == [[1, 1], [1, 0]]
+    assert pad([np.array([5]), np.array([7])], pad_id=9)[1] is None
+
+
+lengths = st.lists(st.integers(1, 40), min_size=1, max_size=200)
+
+
+@given(lengths, st.integers(1, 32), st.integers(0, 5))
+def test_an_epoch_visits_every_example_once(sizes, batch_size, seed):
+    batches = training_batches(sizes, batch_size, np.random.default_rng(seed))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(sizes)))
+    assert max(len(batch) for batch in batches) <= batch_size
+
+
+def test_an_epoch_hardly_pads_and_follows_its_generator(rng):
+    sizes = rng.integers(3, 128, size=800).tolist()
+    batches = training_batches(sizes, 16, np.random.default_rng(1))
+    padded = sum(max(sizes[row] for row in batch) * len(batch) for batch in batches)
+    assert padded < 1.05 * sum(sizes)
+    again = training_batches(sizes, 16, np.random.default_rng(1))
+    assert all((one == two).all() for one, two in zip(batches, again, strict=True))
+    other = training_batches(sizes, 16, np.random.default_rng(2))
+    assert any(len(one) != len(two) or (one != two).any() for one, two in zip(batches, other, strict=True))
+
+
+@given(lengths, st.integers(1, 200))
+def test_scoring_keeps_to_its_budget_longest_first(sizes, budget):
+    tokens = [np.full(size, size, np.uint16) for size in sizes]
+    batches = list(scoring_batches(tokens, budget))
+    assert sorted(row for batch in batches for row in batch) == list(range(len(sizes)))
+    assert all(len(batch) == 1 or len(batch) * sizes[batch[0]] <= budget for batch in batches)
+    order = [sizes[row] for batch in batches for row in batch]
+    assert order == sorted(order, reverse=True)

@@ -1,0 +1,70 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from trainer.evaluate import main
+from trainer.files import sha256_of
+
+
+def report_of(folder):
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
+
+def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_path):
+    out = tmp_path / "out"
+    files = [f"--test={toy_files['test']}", f"--train={toy_files['train']}", f"--champion={trained}"]
+    assert main([f"--model={trained}", f"--out={out}", *files]) == 0
+    report = report_of(out)
+    assert report["rows"] == 90
+    assert report["test_sha256"] == sha256_of(toy_files["test"])
+    assert report["metrics"]["macro_f1"] > 0.8
+    assert 0 <= report["metrics"]["ece"] <= 1
+    assert report["linear"]["macro_f1"] > 0.8
+    assert report["comparison"]["outcome"] == "undecided"
+    table = pq.read_table(out / "test_probabilities.parquet")
+    assert table.column_names == ["id", "group", "label", "p_normal", "p_suspicious", "p_violation"]
+    assert table.num_rows == 90
+    total = sum(np.asarray(table[name]) for name in table.column_names[3:])
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def test_baseline_and_comparison_are_only_there_when_asked_for(trained, toy_files, tmp_path):
+    progress = tmp_path / "progress.jsonl"
+    arguments = [f"--model={trained}", f"--test={toy_files['test']}", f"--out={tmp_path / 'out'}"]
+    assert main([*arguments, f"--progress={progress}"]) == 0
+    assert report_of(tmp_path / "out").keys() == {"rows", "test_sha256", "metrics", "warnings"}
+    last = json.loads(progress.read_text(encoding="utf-8").splitlines()[-1])
+    assert last["step"] == last["steps"]
+
+
+def test_an_empty_test_file_is_reported_as_such(trained, toy_files, tmp_path):
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    files = [f"--test={empty}", f"--train={toy_files['train']}", f"--champion={trained}"]
+    assert main([f"--model={trained}", f"--out={tmp_path / 'out'}", *files]) == 0
+    report = report_of(tmp_path / "out")
+    assert report["metrics"] is None
+    assert report["warnings"] == ["no test rows: nothing could be measured"]
+    assert pq.read_table(tmp_path / "out" / "test_probabilities.parquet").num_rows == 0
+
+
+def test_a_refused_adapter_leaves_no_report(toy_files, tmp_path, capsys):
+    arguments = [f"--model={tmp_path / 'gone'}", f"--test={toy_files['test']}", f"--out={tmp_path / 'out'}"]
+    assert main(arguments) == 1
+    assert "no such adapter folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_measures_load_without_torch():
+    code = "import sys, trainer.evaluate; print('torch' in sys.modules or 'transformers' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["evaluate", "compare", "metrics", "linear_baseline", "fit_calibration"])
+def test_every_measure_is_reachable_from_here(name):
+    assert name in __import__("trainer.evaluate", fromlist=["__all__"]).__all__

@@ -1,0 +1,57 @@
+"""What every `python -m trainer.…` command does around its work."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from trainer.errors import TrainerError
+
+
+def parser(module: str, description: str) -> argparse.ArgumentParser:
+    command = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    return command
+
+
+def add_child_arguments(command: argparse.ArgumentParser) -> None:
+    """Arguments for a parent process that watches this one."""
+    command.add_argument("--progress", type=Path, metavar="FILE", help="append progress as JSON lines")
+    command.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
+
+
+def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
+    """Do the work; return the exit status: 0 done, 1 failed with one line on standard error."""
+    if getattr(arguments, "watch_stdin", False):
+        threading.Thread(target=_end_with_stdin, name="watch-stdin", daemon=True).start()
+    try:
+        work(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away; standard output must not be flushed again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (TrainerError, OSError) as error:
+        if arguments.debug:
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if arguments.debug:
+            raise
+        reason = " ".join(str(error).split())
+        print(f"error: {type(error).__name__}: {reason} (--debug shows where)", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _end_with_stdin() -> None:
+    """Die with the parent: a pipe closes however the parent ended, even by SIGKILL."""
+    # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,202 @@
+"""Labelled posts from a JSONL file, their tokens, and batches of similar length."""
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.config import LABELS
+from trainer.errors import DatasetError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+TokenIds = NDArray[np.integer[Any]]
+"""One text as token ids: uint16, or uint32 where the vocabulary is too large."""
+
+MEGA_BATCH = 50
+"""Batches of one length-sorted stretch: padding small, order still random."""
+CHARACTERS_PER_TOKEN = 32
+"""Text beyond this many characters a token cannot reach the model and is not tokenised."""
+TOKENISE_AT_ONCE = 8192
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled post."""
+
+    id: str
+    text: str
+    target: tuple[float, ...]
+    """Probabilities over LABELS: one-hot, or the shares of the votes where several people labelled."""
+    weight: float
+    group: str
+    label: str
+    """The resolved label."""
+
+
+def read_jsonl(path: Path) -> list[Example]:
+    """Read `{"text", "label", "id", "group", "weight", "labels": {"violation": 2, ...}, ...}` lines.
+
+    Only `text` and `label` are required. Raises DatasetError naming file and line.
+    """
+    return [_example(record, where, f"{number}") for number, where, record in read_objects(path)]
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """The lines of a JSONL file as (line number, "file, line n", object); blank lines are passed over."""
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise DatasetError(f"{where}: not JSON ({error})") from error
+        if not isinstance(record, dict):
+            raise DatasetError(f"{where}: expected an object, found {type(record).__name__}")
+        yield number, where, record
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a UTF-8 file. Only line feeds and carriage returns end a line: U+2028 is text."""
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            for number, line in enumerate(stream, start=1):
+                yield number, line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def text_of(record: Mapping[str, Any], where: str) -> str:
+    text = record.get("text")
+    if not isinstance(text, str) or not text.strip():
+        raise DatasetError(f"{where}: `text` is missing or empty")
+    return text
+
+
+def group_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
+    """The weight of each example: the rows of a group share what its heaviest row (at least 1) weighs.
+
+    So a post copied a hundred times counts once, and a file that already shared the weight is left as it is.
+    """
+    members: dict[str, list[float]] = defaultdict(list)
+    for example in examples:
+        members[example.group].append(example.weight)
+    share = {group: min(1.0, max(1.0, *weights) / sum(weights)) for group, weights in members.items()}
+    return np.array([example.weight * share[example.group] for example in examples], dtype=np.float64)
+
+
+def count_labels(examples: Sequence[Example]) -> dict[str, int]:
+    counts = Counter(example.label for example in examples)
+    return {label: counts[label] for label in LABELS}
+
+
+def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_length: int) -> list[TokenIds]:
+    """Token ids of each text with the special tokens, cut at `max_length`."""
+    dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
+    tokens: list[TokenIds] = []
+    for start in range(0, len(texts), TOKENISE_AT_ONCE):
+        chunk = [_encodable(text, max_length) for text in texts[start : start + TOKENISE_AT_ONCE]]
+        encoded = tokenizer(chunk, truncation=True, max_length=max_length, return_attention_mask=False)
+        tokens.extend(np.array(ids, dtype=dtype) for ids in encoded["input_ids"])
+    return tokens
+
+
+def pad(tokens: Sequence[TokenIds], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Token ids and attention mask of a batch, (n, longest) each; no mask where nothing was padded."""
+    lengths = np.array([len(ids) for ids in tokens])
+    padded = np.full((len(tokens), lengths.max()), pad_id, dtype=np.int64)
+    for row, ids in zip(padded, tokens, strict=True):
+        row[: len(ids)] = ids
+    if lengths.min() == lengths.max():
+        return padded, None
+    return padded, (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+
+
+def training_batches(
+    lengths: Sequence[int], batch_size: int, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Positions of one epoch in random batches of similar length: sorted within shuffled mega-batches."""
+    order = rng.permutation(len(lengths))
+    stretch = batch_size * MEGA_BATCH
+    batches: list[NDArray[np.int64]] = []
+    for start in range(0, len(order), stretch):
+        mega = sorted(order[start : start + stretch], key=lambda position: lengths[position])
+        batches.extend(np.array(mega[at : at + batch_size]) for at in range(0, len(mega), batch_size))
+    return [batches[position] for position in rng.permutation(len(batches))]
+
+
+def scoring_batches(tokens: Sequence[TokenIds], budget: int) -> Iterator[list[int]]:
+    """Positions by descending length, in batches of at most `budget` tokens (at least one text).
+
+    The longest come first, so that a batch too large for the memory is met at once. Equal lengths are ordered
+    by content: the batches depend on the set of texts, not on their order.
+    """
+    order = sorted(
+        range(len(tokens)), key=lambda position: (-len(tokens[position]), tokens[position].tobytes())
+    )
+    batch: list[int] = []
+    for position in order:
+        if batch and (len(batch) + 1) * len(tokens[batch[0]]) > budget:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch
+
+
+def _example(record: Mapping[str, Any], where: str, number: str) -> Example:
+    text = text_of(record, where)
+    label = record.get("label")
+    if label is None:
+        raise DatasetError(f"{where}: `label` is missing")
+    if label not in LABELS:
+        raise DatasetError(f"{where}: unknown label {label!r}; known are {', '.join(LABELS)}")
+    name = str(record["id"]) if record.get("id") is not None else number
+    return Example(
+        id=name,
+        text=text,
+        target=_target(label, record.get("labels"), where),
+        weight=_weight(record.get("weight"), where),
+        group=str(record["group"]) if record.get("group") is not None else name,
+        label=label,
+    )
+
+
+def _target(label: str, votes: object, where: str) -> tuple[float, ...]:
+    if votes is None:
+        votes = {}
+    if not isinstance(votes, dict) or not all(_is_count(count) for count in votes.values()):
+        raise DatasetError(f'{where}: `labels` must be counts by label name, such as {{"violation": 2}}')
+    if unknown := set(votes) - set(LABELS):
+        raise DatasetError(f"{where}: unknown label {min(unknown)!r}; known are {', '.join(LABELS)}")
+    total = sum(votes.values())
+    if total < 2:
+        return tuple(float(name == label) for name in LABELS)
+    return tuple(votes.get(name, 0) / total for name in LABELS)
+
+
+def _weight(weight: object, where: str) -> float:
+    if weight is None:
+        return 1.0
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+        raise DatasetError(f"{where}: `weight` must be a number above zero, not {weight!r}")
+    return float(weight)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _encodable(text: str, max_length: int) -> str:
+    """The part of a text that can matter, with lone surrogates (JSON may hold them) replaced."""
+    return text.strip()[: CHARACTERS_PER_TOKEN * max_length].encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,28 @@
+"""What to compute on."""
+
+import os
+
+import torch
+
+
+def default_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether half precision pays: on a GPU that computes in bf16. On a CPU it is slower than fp32."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def leave_a_core() -> None:
+    """Keep one CPU core free of this process, unless OMP_NUM_THREADS says otherwise.
+
+    The web app answers from it while a round runs. And it pays: threads meet after every operation, so one
+    that shares its core makes all wait (two threads on two busy cores: 5 to 16 times slower than one).
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))

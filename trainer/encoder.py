@@ -1,0 +1,259 @@
+"""A base encoder with a LoRA adapter and a head over our labels: build, save, load."""
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
+
+from trainer.card import Base, Card, read_card, write_card
+from trainer.config import LABELS, TrainConfig
+from trainer.errors import AdapterError, EncoderError
+from trainer.files import sha256_of
+
+STARTER = "starter"
+WEIGHTS = "adapter_model.safetensors"
+HEADS = ("pooler", "pre_classifier", "classifier", "score")
+"""Modules above the encoder proper, by the names transformers gives them: trained whole, not through LoRA."""
+FINGERPRINTED = (
+    "config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "tokenizer*",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz"}
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A classifier over `labels`, in the order of its outputs, with its tokenizer and what it stands on."""
+
+    model: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    base: Base
+    labels: tuple[str, ...] = LABELS
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A loaded adapter: merged into its base in fp32, in evaluation mode, on the CPU."""
+
+    encoder: Encoder
+    card: Card
+
+
+def resolve_base(name: str) -> Path:
+    """The folder of a base encoder: "starter", a local folder, or a hub name (`owner/model[@revision]`).
+
+    A hub model comes from the local cache, else from the network. Raises EncoderError.
+    """
+    if name == STARTER:
+        return _starter()
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _with_weights(folder, name)
+    if folder.is_absolute() or name.startswith((".", "~")) or name.partition("@")[0].count("/") > 1:
+        raise EncoderError(f"{name}: no such folder; name an encoder's folder, a hub model, or {STARTER!r}")
+    return _with_weights(_from_hub(name), name)
+
+
+def base_fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and contents of configuration, weights and tokenizer."""
+    paths = {path for pattern in FINGERPRINTED for path in folder.glob(pattern) if path.is_file()}
+    listing = "".join(f"{path.name} {sha256_of(path)}\n" for path in sorted(paths))
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def build(config: TrainConfig) -> Encoder:
+    """The base of `config` with a fresh LoRA adapter on every linear layer and a fresh classifier.
+
+    Draws from torch's generator: seed it before. Raises EncoderError.
+    """
+    folder = resolve_base(config.base)
+    model = _load_base(folder, LABELS)
+    heads = {name.rpartition(".")[2] for name, _ in model.named_modules()} & set(HEADS)
+    lora = LoraConfig(
+        task_type=TaskType.SEQ_CLS,  # without it peft leaves the classifier frozen at random, and unsaved
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=sorted(_linear_layers(model)),
+        modules_to_save=sorted(heads),
+    )
+    with _quiet():
+        peft_model = get_peft_model(model, lora)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    lora.base_model_name_or_path = config.base  # peft puts the folder of this machine
+    return Encoder(peft_model, tokenizer, _describe(config.base, folder, model))
+
+
+def save_adapter(folder: Path, encoder: Encoder, card: Card) -> Card:
+    """Fill an empty folder with adapter, tokenizer and card; returns the card with the files' hashes."""
+    if not isinstance(encoder.model, PeftModel):
+        raise AdapterError("only an adapter that is not merged yet can be saved")
+    with _quiet():
+        # "auto" would ask the hub whether the vocabulary grew; it never does.
+        encoder.model.save_pretrained(str(folder), save_embedding_layers=False)
+        encoder.tokenizer.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # peft writes one of its own; the card brings ours
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+    whole = replace(card, files=files)
+    write_card(folder, whole)
+    return whole
+
+
+def load_adapter(folder: Path) -> Adapter:
+    """Load an adapter folder, merged into its base.
+
+    Everything that can be wrong is looked for before weights are opened: AdapterError for a missing card,
+    other label names, another base, files that changed since they were written, or a pickle; EncoderError
+    when the base itself cannot be found. Labels in another order are fine: they are read by name.
+    """
+    card = read_card(folder)
+    _refuse_pickles(folder)
+    _refuse_other_labels(folder, card)
+    _refuse_changed_files(folder, card)
+    base = resolve_base(card.base.name)
+    if base_fingerprint(base) != card.base.fingerprint:
+        raise AdapterError(
+            f"{folder}: trained on another {card.base.name} than the one here; "
+            "restore that encoder or train again"
+        )
+    try:
+        with _quiet():
+            model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise AdapterError(f"{folder}: does not fit its base ({error}); restore it or train again") from error
+    return Adapter(Encoder(model.eval(), tokenizer, card.base, card.labels), card)
+
+
+def _starter() -> Path:
+    package = Path(__file__).resolve().parent
+    for folder in (package.parent / "models" / STARTER, package / "_starter"):
+        if (folder / "config.json").is_file():
+            return folder
+    raise EncoderError(
+        f"the starter encoder is not installed (looked in {package.parent / 'models' / STARTER}); "
+        "reinstall the package, or name another base"
+    )
+
+
+def _with_weights(folder: Path, name: str) -> Path:
+    if not (folder / "config.json").is_file():
+        raise EncoderError(f"{name}: holds no config.json, so it is not an encoder")
+    if not any(folder.glob("*.safetensors")):
+        raise EncoderError(
+            f"{name}: holds no safetensors weights (other formats can run code and are not opened); "
+            "save it as safetensors, or name a hub revision that has them, such as NAME@refs/pr/1"
+        )
+    return folder
+
+
+def _from_hub(name: str) -> Path:
+    repository, _, revision = name.partition("@")
+    wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FINGERPRINTED)}
+    try:
+        cached = Path(snapshot_download(repository, local_files_only=True, **wanted))
+        if any(cached.glob("*.safetensors")):
+            return cached
+    except (OSError, ValueError):
+        pass  # not in the cache yet
+    try:
+        return Path(snapshot_download(repository, **wanted))
+    except Exception as error:  # the hub client raises many kinds, all meaning: not to be had from here
+        raise EncoderError(
+            f"{name}: neither a folder, nor in the local cache, nor to be had from the hub; "
+            f"run `hf download {repository}` where there is a network, or name a folder"
+        ) from error
+
+
+def _load_base(folder: Path, labels: tuple[str, ...]) -> nn.Module:
+    try:
+        with _quiet():
+            model: nn.Module = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                num_labels=len(labels),
+                id2label=dict(enumerate(labels)),
+                label2id={label: position for position, label in enumerate(labels)},
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise EncoderError(f"{folder}: cannot be loaded as an encoder ({error})") from error
+    return model
+
+
+def _linear_layers(model: nn.Module) -> Iterator[str]:
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and not set(name.split(".")) & set(HEADS):
+            yield name
+
+
+def _describe(name: str, folder: Path, model: nn.Module) -> Base:
+    config: Any = model.config
+    return Base(
+        name, base_fingerprint(folder), config.model_type, config.hidden_size, config.num_hidden_layers
+    )
+
+
+def _refuse_pickles(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in PICKLES:
+            raise AdapterError(
+                f"{folder}: holds {path.name}, a format that can run code; it was not opened. "
+                "An adapter of ours has safetensors only: delete the file if you know where it comes from"
+            )
+
+
+def _refuse_other_labels(folder: Path, card: Card) -> None:
+    if sorted(card.labels) != sorted(LABELS):
+        raise AdapterError(
+            f"{folder}: its labels are {', '.join(card.labels)}, not {', '.join(LABELS)}; train one for ours"
+        )
+
+
+def _refuse_changed_files(folder: Path, card: Card) -> None:
+    for name in (WEIGHTS, "adapter_config.json"):
+        if name not in card.files:
+            raise AdapterError(f"{folder}: its card does not vouch for {name}; restore it or train again")
+    for name, sha256 in card.files.items():
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise AdapterError(f"{folder}: {name} is missing; restore it or train again")
+        if sha256_of(path) != sha256:
+            raise AdapterError(f"{path}: truncated or changed since written; restore it or train again")
+
+
+@cache
+def _silence_libraries() -> None:
+    """Once: transformers and the hub chat on standard error, where our one clear line belongs."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    for library in ("transformers", "huggingface_hub"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    _silence_libraries()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers, nothing of ours
+        yield

@@ -1,0 +1,130 @@
+"""An adapter on test rows: report.json and test_probabilities.parquet.
+
+    python -m trainer.evaluate --model DIR --test FILE --out DIR [--train FILE] [--champion DIR]
+
+The measures themselves are in `metrics`, `comparison`, `calibration` and `baseline`, all reachable from here.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from trainer import command
+from trainer.baseline import linear_baseline
+from trainer.calibration import apply_calibration, fit_calibration
+from trainer.comparison import Comparison, compare
+from trainer.config import LABELS
+from trainer.dataset import Example, group_weights, read_jsonl
+from trainer.files import new_folder, refuse_existing, sha256_of, write_json
+from trainer.metrics import macro_f1, metrics
+from trainer.progress import Progress, Silent, reporting
+
+__all__ = [
+    "Comparison",
+    "apply_calibration",
+    "compare",
+    "evaluate",
+    "fit_calibration",
+    "linear_baseline",
+    "macro_f1",
+    "metrics",
+]
+
+
+def evaluate(
+    model: Path,
+    test: Path,
+    *,
+    rng: np.random.Generator,
+    train: Path | None = None,
+    champion: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, Any], pa.Table]:
+    """The report and the probabilities of the test rows.
+
+    `train` adds the linear baseline trained on the same rows, `champion` the comparison with that adapter. An
+    empty test file is reported with nothing measured and a warning.
+    """
+    examples = read_jsonl(test)
+    learned = [] if train is None else read_jsonl(train)
+    report: dict[str, Any] = {"rows": len(examples), "test_sha256": sha256_of(test)}
+    report |= {"metrics": None, "warnings": []}
+    probabilities = _score(model, examples, progress or Silent())
+    if not examples:
+        report["warnings"].append("no test rows: nothing could be measured")
+        return report, _table(examples, probabilities)
+    labels, groups = [example.label for example in examples], [example.group for example in examples]
+    weights = group_weights(examples)
+    report["metrics"] = metrics(probabilities, labels, weights, groups, rng=rng)
+    if learned:
+        linear = linear_baseline(
+            [example.text for example in learned],
+            [example.label for example in learned],
+            [example.text for example in examples],
+        )
+        report["linear"] = metrics(linear, labels, weights, groups, rng=rng)
+    if champion is not None:
+        rival = _score(champion, examples, progress or Silent())
+        report["comparison"] = compare(
+            rival, probabilities, labels, groups, rng=rng, weights=weights
+        ).to_dict()
+    return report, _table(examples, probabilities)
+
+
+def _score(model: Path, examples: Sequence[Example], progress: Progress) -> NDArray[np.float32]:
+    # These bring torch, which the measures above do without.
+    from trainer.device import leave_a_core  # noqa: PLC0415
+    from trainer.score import Scorer  # noqa: PLC0415
+
+    leave_a_core()
+    scorer = Scorer.load(model)
+    return scorer.probabilities([example.text for example in examples], on_progress=progress.step)
+
+
+def _table(examples: Sequence[Example], probabilities: NDArray[np.float32]) -> pa.Table:
+    names = {
+        "id": pa.array([example.id for example in examples], pa.string()),
+        "group": pa.array([example.group for example in examples], pa.string()),
+        "label": pa.array([example.label for example in examples], pa.string()),
+    }
+    return pa.table(names | {f"p_{label}": probabilities[:, at] for at, label in enumerate(LABELS)})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command.parser("trainer.evaluate", "Measure an adapter on labelled test posts.")
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="adapter folder")
+    parser.add_argument("--test", type=Path, required=True, metavar="FILE", help="labelled JSONL")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the report")
+    parser.add_argument("--train", type=Path, metavar="FILE", help="training JSONL: adds the linear baseline")
+    parser.add_argument("--champion", type=Path, metavar="DIR", help="adapter to compare with")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    command.add_child_arguments(parser)
+    return command.run(_evaluate, parser.parse_args(arguments))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    refuse_existing(options.out)
+    progress = reporting(options.progress, "evaluating")
+    report, table = evaluate(
+        options.model,
+        options.test,
+        rng=np.random.default_rng(options.seed),
+        train=options.train,
+        champion=options.champion,
+        progress=progress,
+    )
+    progress.close()
+    with new_folder(options.out) as folder:
+        pq.write_table(table, folder / "test_probabilities.parquet")
+        write_json(folder / "report.json", report)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

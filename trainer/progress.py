@@ -1,0 +1,82 @@
+"""How far along: JSON lines for a parent process, or a bar for a person."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from tqdm import tqdm
+
+EVERY_SECONDS = 0.25
+
+
+class Progress(Protocol):
+    """Where a long work reports to."""
+
+    def step(self, done: int, total: int, **facts: Any) -> None:
+        """Called often; shown a few times a second at most."""
+
+    def note(self, **facts: Any) -> None:
+        """Called seldom (an epoch is over); always shown."""
+
+    def close(self) -> None: ...
+
+
+class Silent:
+    """Reports to nobody."""
+
+    def step(self, done: int, total: int, **facts: Any) -> None: ...
+
+    def note(self, **facts: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Bar:
+    """A bar on standard error."""
+
+    def __init__(self, description: str) -> None:
+        self._bar = tqdm(desc=description, leave=False, dynamic_ncols=True)
+
+    def step(self, done: int, total: int, **_facts: Any) -> None:
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def note(self, **facts: Any) -> None:
+        shown = {name: round(fact, 3) if isinstance(fact, float) else fact for name, fact in facts.items()}
+        self._bar.set_postfix(shown)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class Lines:
+    """JSON lines appended to a file: `{"step", "steps", "seconds_left", ...}` and whatever is noted."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream: TextIO = path.open("a", encoding="utf-8")
+        self._clock = clock
+        self._started = clock()
+        self._written = -EVERY_SECONDS + self._started
+
+    def step(self, done: int, total: int, **facts: Any) -> None:
+        now = self._clock()
+        if now - self._written < EVERY_SECONDS and done < total:
+            return
+        self._written = now
+        left = (now - self._started) * (total - done) / done if done else None
+        self.note(step=done, steps=total, **facts, seconds_left=None if left is None else round(left, 1))
+
+    def note(self, **facts: Any) -> None:
+        self._stream.write(json.dumps(facts, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def reporting(path: Path | None, description: str) -> Progress:
+    """Lines in `path` when one is given, else a bar."""
+    return Bar(description) if path is None else Lines(path)

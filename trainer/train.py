@@ -1,0 +1,121 @@
+"""Train an adapter from JSONL files: needs nothing but them and a base encoder.
+
+python -m trainer.train --train FILE --eval FILE --out DIR [--base NAME_OR_PATH] [--quick]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer import command
+from trainer.calibration import apply_calibration
+from trainer.card import Card, DataFile, installed_versions
+from trainer.config import TrainConfig, quick
+from trainer.dataset import Example, count_labels, group_weights, read_jsonl
+from trainer.device import leave_a_core
+from trainer.encoder import save_adapter
+from trainer.errors import TrainerError
+from trainer.files import new_folder, refuse_existing, sha256_of
+from trainer.fit import Fit, fit
+from trainer.metrics import metrics
+from trainer.progress import Progress, reporting
+
+
+def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, progress: Progress) -> Card:
+    """Write the adapter folder `out`, which appears whole or not at all; returns its card.
+
+    Raises DatasetError, EncoderError or TrainerError, all but a failing loss before training starts.
+    """
+    refuse_existing(out)
+    learned, validation = read_jsonl(train_file), read_jsonl(eval_file)
+    fitted = fit(learned, validation, config, progress=progress)
+    card = Card(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        base=fitted.encoder.base,
+        labels=fitted.encoder.labels,
+        config=config,
+        data={"train": _describe(train_file, learned), "validation": _describe(eval_file, validation)},
+        seed=config.seed,
+        versions=installed_versions(),
+        device=fitted.device,
+        seconds=round(fitted.seconds, 3),
+        posts_per_second=round(fitted.posts_per_second, 1),
+        best_epoch=fitted.best_epoch,
+        epochs=fitted.epochs,
+        calibration=fitted.calibration,
+        validation=_measure(fitted, validation, config.seed),
+        warnings=fitted.warnings,
+        files={},
+    )
+    with new_folder(out) as folder:
+        return save_adapter(folder, fitted.encoder, card)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command.parser("trainer.train", "Train a LoRA adapter on labelled posts.")
+    parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="labelled JSONL")
+    parser.add_argument(
+        "--eval", type=Path, required=True, metavar="FILE", help="validation JSONL, may be empty"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new adapter folder")
+    parser.add_argument("--base", metavar="NAME_OR_PATH", help="starter, an encoder's folder or a hub name")
+    parser.add_argument("--quick", action="store_true", help="a trial of a minute or so")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="training settings as JSON")
+    command.add_child_arguments(parser)
+    return command.run(_train, parser.parse_args(arguments))
+
+
+def _train(options: argparse.Namespace) -> None:
+    leave_a_core()
+    progress = reporting(options.progress, "training")
+    try:
+        card = train(options.train, options.eval, options.out, _config(options), progress)
+    finally:
+        progress.close()
+    for warning in card.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _config(options: argparse.Namespace) -> TrainConfig:
+    config = TrainConfig.from_dict({} if options.config is None else _read_settings(options.config))
+    chosen = {"base": options.base, "seed": options.seed}
+    config = replace(config, **{name: value for name, value in chosen.items() if value is not None})
+    return quick(config) if options.quick else config
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainerError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(settings, dict):
+        raise TrainerError(f"{path}: expected an object of settings")
+    return settings
+
+
+def _describe(path: Path, examples: Sequence[Example]) -> DataFile:
+    return DataFile(path.name, len(examples), sha256_of(path), count_labels(examples))
+
+
+def _measure(fitted: Fit, validation: Sequence[Example], seed: int) -> dict[str, Any] | None:
+    if not validation:
+        return None
+    return metrics(
+        apply_calibration(fitted.validation_logits, fitted.calibration),
+        [example.label for example in validation],
+        group_weights(validation),
+        [example.group for example in validation],
+        rng=np.random.default_rng(seed),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
