@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, true
 from sqlalchemy.orm import aliased
 
 from db.tables import (
@@ -158,13 +158,14 @@ def undoable(person_id: int) -> Select[Annotation]:
 
 
 def labels_by_split() -> Select[str, str | None, int]:
-    """split, label, number of posts with that standing label."""
+    """split, label, number of posts with that standing label; the split of a new post is `unprepared`."""
+    split = func.coalesce(PostGroup.split, literal("unprepared"))
     return (
-        select(PostGroup.split, Annotation.label, func.count(Annotation.post_id.distinct()))
+        select(split, Annotation.label, func.count(Annotation.post_id.distinct()))
         .join(Post, Post.id == Annotation.post_id)
-        .join(PostGroup, PostGroup.id == Post.group_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(Annotation.action == "label", is_current())
-        .group_by(PostGroup.split, Annotation.label)
+        .group_by(split, Annotation.label)
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from db.queries import rounds_by_number
@@ -204,7 +204,7 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     table = Table(show_header=False, box=None)
     for name, value in figures.items():
         if name != "labels":
-            table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+            table.add_row(name.replace("_", " "), _shown(value))
     for split, counts in figures["labels"].items():
         table.add_row(
             f"labels in {split}", ", ".join(f"{count:,} {label}" for label, count in counts.items())
@@ -372,11 +372,19 @@ def _say_worker(project: Project) -> None:
         err.print("No worker is running: start one with `workbench worker` or `workbench up`.", markup=False)
 
 
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "running" if value else "not running"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None else str(value)
+
+
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeRemainingColumn(),
         console=err,
     )
@@ -384,3 +392,7 @@ def _bar() -> Progress:
 
 def _print_json(**values: Any) -> None:
     out.print_json(json.dumps(values, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

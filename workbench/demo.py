@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 import subprocess
 import tempfile
 import time
@@ -61,12 +62,15 @@ def _sample() -> Path:
 @contextmanager
 def _worker(project: Project) -> Iterator[None]:
     command = [*services.worker_command(project.home), "--watch-stdin"]
-    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        worker.terminate()
-        worker.wait()
+    # Nobody labels yet, so training may have every core instead of leaving one to the pages.
+    every_core = os.environ | {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=every_core
+    ) as worker:
+        try:
+            yield
+        finally:
+            worker.terminate()
 
 
 def _give_labels(project: Project, lead: accounts.Account) -> None:

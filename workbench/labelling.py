@@ -22,6 +22,7 @@ from workbench.project import GUIDELINE_VERSION, LABEL_SET_ID, Project
 HELD = 2
 """Posts a person holds: the one on screen and the one behind it."""
 
+TICK = timedelta(microseconds=1)
 BLIND_LANES = frozenset({"held_out"})
 
 
@@ -68,7 +69,10 @@ def hold_posts(project: Project, account: Account) -> list[Card]:
         now = project.now()
         claims = list(session.scalars(claims_of(account.id, now)))
         while len(claims) < HELD and (entry := _next_entry(session, project, account, now, len(claims))):
-            claims.append(_claim(session, project, account, entry.post_id, entry.lane, now))
+            claim = _claim(session, project, account, entry.post_id, entry.lane, now)
+            # Strictly later than those held: posts taken in one moment would change places at the next look.
+            claim.claimed_at = max([now, *(held.claimed_at + TICK for held in claims)])
+            claims.append(claim)
         for claim in claims:
             claim.expires_at = _expiry(project, now)
         if claims and claims[0].shown_at is None:
@@ -292,7 +296,7 @@ def _put_first(session: Session, project: Project, account: Account, last: Annot
         session.delete(claim)  # the prefetched post goes back to the queue
     session.flush()
     claim = _claim(session, project, account, last.post_id, last.lane or "uncertain", now)
-    claim.claimed_at = min([other.claimed_at for other in held], default=now) - timedelta(microseconds=1)
+    claim.claimed_at = min([other.claimed_at for other in held], default=now) - TICK
     claim.shown_at = now
 
 

@@ -5,6 +5,7 @@ Light: the work itself is in `worker.py`. What a lead decides is a row and a job
 
 import fcntl
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -308,14 +309,17 @@ def _refuse_second(session: Session) -> None:
 
 
 def _refuse_too_few_labels(session: Session) -> None:
-    pool = [(label, count) for split, label, count in session.execute(labels_by_split()) if split == "pool"]
-    total = sum(count for _, count in pool)
-    if total < FEWEST_LABELS or len(pool) < 2:
+    # Posts not prepared yet count: their preparation stands before the round in the job queue.
+    counts: Counter[str | None] = Counter()
+    for split, label, count in session.execute(labels_by_split()):
+        if split in {"pool", "unprepared"}:
+            counts[label] += count
+    if counts.total() < FEWEST_LABELS or len(counts) < 2:
         raise RoundError(
             "A round needs at least {fewest} labelled posts of two labels to learn from; there are {total} of {kinds}. Label more first.",
             fewest=FEWEST_LABELS,
-            total=total,
-            kinds=len(pool),
+            total=counts.total(),
+            kinds=len(counts),
         )
 
 

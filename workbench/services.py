@@ -2,12 +2,14 @@
 
 import ipaddress
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from workbench.errors import InputError
+from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project
 
 
@@ -23,9 +25,10 @@ def web_command() -> list[str]:
 def up(
     project: Project, *, host: str | None = None, port: int | None = None, has_worker: bool = True
 ) -> None:
-    """Run web app and worker until one ends or the person presses Ctrl-C.
+    """Run web app and worker until the person presses Ctrl-C (or SIGTERM comes).
 
-    Raises InputError when the app would listen beyond this machine without a passphrase.
+    Raises InputError when the app would listen beyond this machine without a passphrase, WorkbenchError when
+    one of the two ends by itself.
     """
     host = host or project.settings.host
     port = project.settings.port if port is None else port
@@ -35,19 +38,32 @@ def up(
         "WORKBENCH_HOST": host,
         "WORKBENCH_PORT": str(port),
     }
-    commands = [web_command(), *([[*worker_command(project.home), "--watch-stdin"]] if has_worker else [])]
-    children = [subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) for command in commands]
-    print(f"Open http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port} (Ctrl-C ends it).", flush=True)  # noqa: S104 - only shown
+    commands = {"The web app": web_command()}
+    if has_worker:
+        commands["The worker"] = [*worker_command(project.home), "--watch-stdin"]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        while all(child.poll() is None for child in children):
+        for name, command in commands.items():
+            children[name] = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+        while (ended := _ended(children)) is None:
             time.sleep(0.2)
     except KeyboardInterrupt:
-        pass
+        return
     finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.wait()
+        _end(children.values())
+    raise WorkbenchError("{name} ended by itself; the lines above say why.", name=ended)
+
+
+def _ended(children: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
+    return next((name for name, child in children.items() if child.poll() is not None), None)
+
+
+def _end(children: Iterable[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.communicate()
 
 
 def refuse_open_door(project: Project, host: str) -> None:

@@ -170,6 +170,8 @@ def _misfit(path: Path, encoding: str) -> int | None:
                 decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
                 return place - pending + error.start
+            except UnicodeError:  # UTF-16 without its byte order mark
+                return 0
             if not block:
                 return None
             place += len(block)

@@ -31,7 +31,9 @@ from sqlalchemy.orm import Session
 
 from db.tables import Champion, Person, Promotion, Round
 from trainer.card import read_card
+from trainer.device import leave_a_core
 from trainer.errors import TrainerError
+from trainer.score import StoppedError
 from workbench import gate, jobs, queue, rounds
 from workbench.errors import RoundError, WorkbenchError
 from workbench.jobs import Job
@@ -255,6 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.nice(NICENESS)
+    leave_a_core()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -298,7 +301,7 @@ def _guarded(project: Project, number: int, step: Step) -> str:
     """Run a step; whatever goes wrong in it ends the round with one sentence, and the log has the rest."""
     try:
         return step(project, number)
-    except SupersededError:
+    except (SupersededError, StoppedError):
         return "superseded"
     except Exception as error:
         expected = isinstance(error, WorkbenchError | TrainerError)

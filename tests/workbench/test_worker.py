@@ -31,7 +31,7 @@ from workbench.tsv import open_tsv
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 POSTS = 240
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 180
 
 
 @pytest.fixture(scope="session")
