@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from db.tables import (
@@ -33,15 +33,33 @@ def current_labels() -> Select[Annotation]:
     return select(Annotation).where(Annotation.action == "label", is_current())
 
 
-def is_labelled(*, with_chosen: bool = True) -> ColumnElement[bool]:
-    """The post has a standing label from anybody.
+def counts_for_its_split() -> ColumnElement[bool]:
+    """A label with a source (a moderation log: chosen, not drawn) trains, but does not judge.
 
-    Args:
-        with_chosen: False leaves out labels that came with a source (a moderation log): those train, but a
-            held-out post that has only such a label still waits for a blind one.
+    Needs `PostGroup` among the tables. A held-out post that has only such labels still waits for a blind one.
     """
-    counts = true() if with_chosen else Annotation.source.is_(None)
-    return exists().where(Annotation.post_id == Post.id, Annotation.action == "label", is_current(), counts)
+    return or_(PostGroup.split.is_(None), PostGroup.split == "pool", Annotation.source.is_(None))
+
+
+def is_labelled() -> ColumnElement[bool]:
+    """The post has a standing label that counts for its split; needs `Post` and `PostGroup` outside."""
+    return (
+        exists()
+        .where(
+            Annotation.post_id == Post.id, Annotation.action == "label", is_current(), counts_for_its_split()
+        )
+        .correlate(Post, PostGroup)
+    )
+
+
+def is_answered() -> ColumnElement[bool]:
+    """The same for a queue entry, whose lane tells whether its post is held out."""
+    return exists().where(
+        Annotation.post_id == QueueEntry.post_id,
+        Annotation.action == "label",
+        is_current(),
+        or_(QueueEntry.lane != "held_out", Annotation.source.is_(None)),
+    )
 
 
 def unprepared_posts() -> Select[int, str]:
@@ -56,15 +74,21 @@ def unprepared_posts() -> Select[int, str]:
     )
 
 
-def near_copy_candidates(keys: Iterable[int]) -> Select[int, int, str, int | None, str]:
-    """Prepared posts that share an LSH key: key, post_id, text, group_id, split."""
+def near_copy_candidates(keys: Iterable[int], most: int) -> Select[int, int, str, int | None, str]:
+    """Prepared posts that share an LSH key: key, post_id, text, group_id, split; the first `most` of each key."""
+    place = func.row_number().over(partition_by=NearCopyKey.key, order_by=NearCopyKey.post_id)
+    ranked = (
+        select(NearCopyKey.key, NearCopyKey.post_id, place.label("place"))
+        .where(NearCopyKey.key.in_(list(keys)))
+        .subquery()
+    )
     return (
-        select(NearCopyKey.key, NearCopyKey.post_id, PostText.text, Post.group_id, PostGroup.split)
-        .join(Post, Post.id == NearCopyKey.post_id)
+        select(ranked.c.key, ranked.c.post_id, PostText.text, Post.group_id, PostGroup.split)
+        .join(Post, Post.id == ranked.c.post_id)
         .join(PostText, PostText.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(NearCopyKey.key.in_(list(keys)))
-        .order_by(NearCopyKey.post_id)
+        .where(ranked.c.place <= most)
+        .order_by(ranked.c.post_id)
     )
 
 
@@ -83,13 +107,7 @@ def servable_posts() -> Select[int, int | None, str]:
     return (
         select(Post.id, Post.group_id, PostGroup.split)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(
-            Post.is_quarantined.is_(False),
-            or_(
-                and_(PostGroup.split == "pool", ~is_labelled()),
-                and_(PostGroup.split != "pool", ~is_labelled(with_chosen=False)),
-            ),
-        )
+        .where(Post.is_quarantined.is_(False), ~is_labelled())
     )
 
 
@@ -99,29 +117,30 @@ def labelled_groups() -> Select[int | None]:
         select(Post.group_id)
         .join(Annotation, Annotation.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(
-            Annotation.action == "label",
-            is_current(),
-            or_(PostGroup.split == "pool", Annotation.source.is_(None)),
-        )
+        .where(Annotation.action == "label", is_current(), counts_for_its_split())
         .distinct()
     )
 
 
 def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[QueueEntry]:
-    """Entries of a lane in order, without those somebody holds or this person has had."""
+    """Entries of a lane in order, without those somebody holds or this person has skipped."""
     held = exists().where(Claim.post_id == QueueEntry.post_id, Claim.slot == 0, Claim.expires_at > now)
-    seen = exists().where(
+    skipped = exists().where(
         Annotation.post_id == QueueEntry.post_id,
+        Annotation.action == "skip",
+        Annotation.person_id == person_id,
         is_current(),
-        or_(
-            and_(
-                Annotation.action == "label", or_(Annotation.source.is_(None), QueueEntry.lane != "held_out")
-            ),
-            and_(Annotation.action == "skip", Annotation.person_id == person_id),
-        ),
     )
-    return select(QueueEntry).where(QueueEntry.lane == lane, ~held, ~seen).order_by(QueueEntry.position)
+    return (
+        select(QueueEntry)
+        .where(QueueEntry.lane == lane, ~held, ~is_answered(), ~skipped)
+        .order_by(QueueEntry.position)
+    )
+
+
+def queue_left() -> Select[str, int]:
+    """lane, number of entries nobody has answered."""
+    return select(QueueEntry.lane, func.count()).where(~is_answered()).group_by(QueueEntry.lane)
 
 
 def claims_of(person_id: int, now: datetime) -> Select[Claim]:
@@ -158,13 +177,21 @@ def undoable(person_id: int) -> Select[Annotation]:
 
 
 def labels_by_split() -> Select[str, str | None, int]:
-    """split, label, number of posts with that standing label; the split of a new post is `unprepared`."""
+    """split, label, number of posts with that standing label, as far as it counts for the split.
+
+    The split of a new post is `unprepared`.
+    """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
     return (
         select(split, Annotation.label, func.count(Annotation.post_id.distinct()))
         .join(Post, Post.id == Annotation.post_id)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
-        .where(Annotation.action == "label", is_current())
+        .where(
+            Annotation.action == "label",
+            is_current(),
+            counts_for_its_split(),
+            Post.is_quarantined.is_(False),
+        )
         .group_by(split, Annotation.label)
     )
 

@@ -49,14 +49,8 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(target: Path | str) -> Database:
-    """Connect to an SQLite file or to any SQLAlchemy URL (`postgresql+psycopg://...`).
-
-    Does not create tables: `db.migrations` does.
-    """
-    if isinstance(target, str) and "://" in target and not target.startswith("sqlite"):
-        return Database(create_engine(target))
-    path = str(target).removeprefix("sqlite:///")
+def open_database(path: Path) -> Database:
+    """Connect to an SQLite file. Does not create tables: `db.migrate` does."""
     engine = create_engine(
         f"sqlite:///{path}", module=sqlite, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
     )

@@ -102,6 +102,7 @@ class Import(Base):
     rejected: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
 
@@ -235,6 +236,18 @@ class QueueEntry(Base):
     inclusion_probability: Mapped[float | None]
 
 
+class QueueState(Base):
+    """What the queue was built from: how many posts lay in the band and below it at that moment."""
+
+    __tablename__ = "queue_state"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    round_number: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
+    in_band: Mapped[int]
+    below_band: Mapped[int]
+    built_at: Mapped[datetime]
+
+
 class Round(Base):
     """Export, train, evaluate, gate, score, promote.
 
@@ -266,7 +279,9 @@ class Round(Base):
     notes: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
     step_attempts: Mapped[int] = mapped_column(default=0)
-    champion_at_start: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
+    state_before: Mapped[str | None]
+    """Where a round returns to when its later promotion fails or is cancelled."""
+    is_rolling_back: Mapped[bool] = mapped_column(default=False)
     report: Mapped[dict[str, Any] | None]
     verdict: Mapped[dict[str, Any] | None]
     scored: Mapped[dict[str, Any] | None]

@@ -2,18 +2,18 @@
 processes it starts."""
 
 import json
-import subprocess
+import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
-from db.queries import rounds_by_number
 from db.tables import Round
 from trainer.errors import TrainerError
 from workbench import accounts, demo, imports, jobs, labels, rounds, services, status, tsv
@@ -36,6 +36,7 @@ HomeOption = Annotated[Path, typer.Option("--home", envvar="WORKBENCH_HOME", hel
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
 POLL_SECONDS = 0.5
+WORKER_PATIENCE_SECONDS = 30
 
 
 def main() -> None:
@@ -47,8 +48,22 @@ def main() -> None:
     except (WorkbenchError, TrainerError, OSError) as error:
         if is_debug:
             raise
-        err.print(f"error: {error}", markup=False, soft_wrap=True)
-        sys.exit(1)
+        _die(str(error))
+    except SQLAlchemyError as error:
+        if is_debug:
+            raise
+        _die(
+            f"the database refused: {getattr(error, 'orig', error)}. Check that its folder is writable and has space."
+        )
+    except Exception as error:
+        if is_debug:
+            raise
+        _die(f"{type(error).__name__}: {error} (--debug shows where)")
+
+
+def _die(sentence: str) -> NoReturn:
+    err.print(f"error: {' '.join(sentence.split())}", markup=False, soft_wrap=True)
+    sys.exit(1)
 
 
 @app.command("demo")
@@ -94,8 +109,9 @@ def up(
 @app.command("worker")
 def worker_command(home: HomeOption = Path()) -> None:
     """Run only the worker (on the GPU box)."""
-    open_project(home)
-    sys.exit(subprocess.call(services.worker_command(home)))
+    open_project(home).database.dispose()
+    # This process becomes the worker, so that a signal to it reaches the worker.
+    os.execv(sys.executable, services.worker_command(home))  # noqa: S606 - no shell is wanted
 
 
 @app.command("import")
@@ -232,10 +248,7 @@ def round_start(
     if wait:
         _wait_for_round(project, number)
         _print_round(project, number, as_json)
-        with project.database.read() as session:
-            failure = rounds.find(session, number).failure
-        if failure:
-            raise WorkbenchError("Round {number} failed: {failure}", number=number, failure=failure)
+        _refuse_failure(project, number)
     elif as_json:
         _print_json(number=number)
 
@@ -245,7 +258,7 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """All rounds, newest first."""
     project = open_project(home)
     with project.database.read() as session:
-        rows = [rounds.describe(session, row) for row in session.scalars(rounds_by_number())]
+        rows = rounds.history(session)
     if as_json:
         out.print_json(json.dumps(rows, ensure_ascii=False))
         return
@@ -309,9 +322,12 @@ def _after_promotion(project: Project, number: int, wait: bool) -> None:
     if wait:
         _wait_for_round(project, number)
         _print_round(project, number, as_json=False)
+        _refuse_failure(project, number)
 
 
 def _wait_for_round(project: Project, number: int) -> None:
+    """Raises WorkbenchError when no worker has been running for a while."""
+    seen_worker = time.monotonic()
     with _bar() as bar:
         task = bar.add_task("queued", total=None)
         while True:
@@ -319,8 +335,24 @@ def _wait_for_round(project: Project, number: int) -> None:
                 row = rounds.find(session, number)
             if row.state in rounds.SETTLED and not row.is_running:
                 return
+            if rounds.is_worker_running(project):
+                seen_worker = time.monotonic()
+            elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
+                raise WorkbenchError(
+                    "Round {number} waits, but no worker is running. Start one: workbench worker",
+                    number=number,
+                )
             _show_step(bar, task, project, row)
             time.sleep(POLL_SECONDS)
+
+
+def _refuse_failure(project: Project, number: int) -> None:
+    with project.database.read() as session:
+        row = rounds.find(session, number)
+    if row.failure or row.state == "cancelled":
+        raise WorkbenchError(
+            "Round {number}: {failure}", number=number, failure=row.failure or "it was cancelled."
+        )
 
 
 def _show_step(bar: Progress, task: Any, project: Project, row: Round) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import os
 import subprocess
 import tempfile
 import time
@@ -12,13 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from db.queries import rounds_by_number
+from db.queries import rounds_by_number, unprepared_posts
 from db.tables import Post, PostGroup
 from workbench import accounts, rounds, services
 from workbench.errors import WorkbenchError
 from workbench.imports import import_rows
 from workbench.labels import import_labels, parse_map
-from workbench.preparing import prepare
 from workbench.project import Project, init_project, is_project, open_project
 from workbench.tsv import open_tsv
 
@@ -38,16 +36,16 @@ def seed(home: Path, *, say: Callable[[str], None]) -> Project:
         if session.scalar(rounds_by_number().limit(1)) is not None:
             return project
     # The worker takes seconds to load torch: it does so while the posts are read and grouped.
-    with _worker(project):
+    with _worker(project) as worker:
         say("Importing the sample posts ...")
         lead = accounts.command_line(project)
         with open_tsv(_sample() / "posts.tsv") as source:
             import_rows(project, lead, source)
-        prepare(project)
+        _wait(worker, lambda: _is_prepared(project))
         _give_labels(project, lead)
         say("Training the first round ...")
         number = rounds.start(project, lead, is_quick=True, notes="sample")
-        _watch(project, number, say)
+        _watch(project, number, worker, say)
     return project
 
 
@@ -60,15 +58,11 @@ def _sample() -> Path:
 
 
 @contextmanager
-def _worker(project: Project) -> Iterator[None]:
+def _worker(project: Project) -> Iterator[subprocess.Popen[bytes]]:
     command = [*services.worker_command(project.home), "--watch-stdin"]
-    # Nobody labels yet, so training may have every core instead of leaving one to the pages.
-    every_core = os.environ | {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=every_core
-    ) as worker:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
         try:
-            yield
+            yield worker
         finally:
             worker.terminate()
 
@@ -97,18 +91,36 @@ def _give_labels(project: Project, lead: accounts.Account) -> None:
         import_labels(project, lead, file, mapping=parse_map(None))
 
 
-def _watch(project: Project, number: int, say: Callable[[str], None]) -> None:
+def _is_prepared(project: Project) -> bool:
+    with project.database.read() as session:
+        return session.scalar(unprepared_posts().limit(1)) is None
+
+
+def _watch(
+    project: Project, number: int, worker: subprocess.Popen[bytes], say: Callable[[str], None]
+) -> None:
     said = "queued"
-    while True:
+
+    def is_settled() -> bool:
+        nonlocal said
         with project.database.read() as session:
-            row = rounds.find(session, number)
-        if row.state in rounds.SETTLED:
-            break
-        if row.state != said:
-            said = row.state
+            state = rounds.find(session, number).state
+        if state not in {said, *rounds.SETTLED}:
+            said = state
             say(f"  {said} ...")
-        time.sleep(POLL_SECONDS)
+        return state in rounds.SETTLED
+
+    _wait(worker, is_settled)
+    with project.database.read() as session:
+        row = rounds.find(session, number)
     if row.state != "promoted":
         raise WorkbenchError(
             "The sample round ended as {state}: {reason}", state=row.state, reason=row.failure
         )
+
+
+def _wait(worker: subprocess.Popen[bytes], is_done: Callable[[], bool]) -> None:
+    while not is_done():
+        if worker.poll() is not None:
+            raise WorkbenchError("The worker ended by itself; the lines above say why.")
+        time.sleep(POLL_SECONDS)

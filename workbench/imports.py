@@ -7,6 +7,7 @@ in the worker.
 
 import fcntl
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from workbench.tsv import Columns, Reject, Row
 
 CHUNK = 2_000
 LONGEST_REJECT_SHOWN = 500
+LONGEST_PAUSE_SECONDS = 0.02
 
 
 @dataclass
@@ -93,8 +95,11 @@ def import_rows(
         try:
             entries = iter(source)
             while chunk := list(islice(entries, CHUNK)):
+                begin = time.monotonic()
                 _store(project, receipt, chunk)
                 on_progress(receipt.rows, source.bytes_read)
+                # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
+                time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - begin))
         except BaseException:
             _sweep(project)
             raise

@@ -42,6 +42,16 @@ def create_tables(engine: Engine) -> None:
     DBOS.destroy()
 
 
+def is_waiting(engine: Engine, number: int) -> bool:
+    """Whether a round still has a job that is queued or at work."""
+    client = DBOSClient(system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), lazy=True)
+    jobs = client.list_workflows(status=["PENDING", "ENQUEUED"])
+    return any(
+        job.workflow_id in {f"round-{number}"} or job.workflow_id.startswith(f"promote-{number}-")
+        for job in jobs
+    )
+
+
 def enqueue(engine: Engine, session: Session, job: Job, number: int, *, job_id: str) -> None:
     """Add a job in the caller's transaction on that engine. The same `job_id` is added once."""
     # Lazy: the check on construction would wait for the very lock the caller holds.

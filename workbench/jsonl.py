@@ -89,8 +89,10 @@ def _labelled_post(opinions: Sequence[Any], round_number: int) -> LabelledPost |
     first = opinions[0]
     if first.split not in _FILE_OF:
         return None
-    if first.split != "pool":
-        opinions = [opinion for opinion in opinions if opinion.source is None]
+    # What a person said beats what a log says; validation and test take nothing but what people said.
+    careful = [opinion for opinion in opinions if opinion.source is None]
+    if careful or first.split != "pool":
+        opinions = careful
     if not opinions:
         return None
     votes = Counter(opinion.label for opinion in opinions)
@@ -139,7 +141,7 @@ def _dumps(line: Mapping[str, Any]) -> str:
 
 def read_objects(path: Path) -> Iterator[tuple[int, Any]]:
     """Line number and parsed value of each non-empty line; the value is None where it is not JSON."""
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield number, _parse(line)
@@ -148,5 +150,5 @@ def read_objects(path: Path) -> Iterator[tuple[int, Any]]:
 def _parse(line: str) -> Any:
     try:
         return json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None

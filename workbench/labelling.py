@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from db.queries import claims_of, free_queue_entries, is_current, post_card, undoable
+from db.queries import claims_of, free_queue_entries, is_current, post_card, queue_left, undoable
 from db.tables import Annotation, Claim, Post, QueueEntry
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting
@@ -189,13 +189,7 @@ def labelled_today(session: Session, account: Account, since: datetime) -> int:
 
 def left_for_team(session: Session) -> dict[str, int]:
     """Entries that nobody has labelled, by lane."""
-    labelled = select(Annotation.post_id).where(Annotation.action == "label", is_current())
-    rows = session.execute(
-        select(QueueEntry.lane, func.count())
-        .where(QueueEntry.post_id.not_in(labelled))
-        .group_by(QueueEntry.lane)
-    )
-    return dict(rows.all())
+    return dict(session.execute(queue_left()).all())
 
 
 def release(project: Project, account: Account) -> None:
@@ -272,8 +266,9 @@ def _next_entry(
 def _claim(
     session: Session, project: Project, account: Account, post_id: int, lane: str, now: datetime
 ) -> Claim:
-    """Take the lease; an expired one of somebody else is taken over."""
-    session.execute(delete(Claim).where(Claim.post_id == post_id, Claim.slot == 0))
+    """Take the lease; an expired one of somebody else is taken over, a live one never."""
+    is_over = or_(Claim.expires_at <= now, Claim.person_id == account.id)
+    session.execute(delete(Claim).where(Claim.post_id == post_id, Claim.slot == 0, is_over))
     claim = Claim(
         post_id=post_id,
         slot=0,
@@ -288,9 +283,15 @@ def _claim(
 
 
 def _put_first(session: Session, project: Project, account: Account, last: Annotation, now: datetime) -> None:
-    """Claim the post of a taken-back answer so that it comes before the posts already held."""
+    """Claim the post of a taken-back answer so that it comes before the posts already held.
+
+    When somebody else has it open by now (a skip was taken back), it stays theirs.
+    """
     held = list(session.scalars(claims_of(account.id, now)))
-    if any(claim.post_id == last.post_id for claim in held):
+    theirs = select(Claim.post_id).where(
+        Claim.post_id == last.post_id, Claim.slot == 0, Claim.expires_at > now
+    )
+    if session.scalar(theirs) is not None:
         return
     for claim in held[1:]:
         session.delete(claim)  # the prefetched post goes back to the queue

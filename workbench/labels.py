@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from db.queries import is_current
-from db.tables import Annotation, Post, PostGroup
+from db.tables import Annotation, Post, PostGroup, PostText
 from trainer.config import LABELS
 from trainer.duplicates import group_key
 from workbench.accounts import Account, Right, acting, record
@@ -148,6 +148,8 @@ class _LabelFile:
         text, identity = value.get(self.text_column or "text"), value.get(self.id_column or "id")
         if not isinstance(text, str) or not text.strip():
             return "no text"
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            return "half of a surrogate pair in the text"
         if identity is not None and not isinstance(identity, str | int):
             return "the id is neither text nor a number"
         label = value.get(self.label_column)
@@ -183,18 +185,23 @@ class _Unknown:
 def _refuse_problems(project: Project, file: _LabelFile) -> None:
     problems: list[tuple[int, str]] = []
     count = 0
+    said: dict[object, tuple[int, str]] = {}
     entries = file.entries()
     while chunk := list(islice(entries, CHUNK)):
-        for line, problem in [*_unusable(chunk), *_nowhere(project, chunk)]:
-            count += 1
-            if len(problems) < PROBLEMS_SHOWN:
-                problems.append((line, problem))
+        rows = [entry for _, entry in chunk if isinstance(entry, LabelledRow)]
+        found = [
+            *_unusable(chunk),
+            *_contradicting(rows, said),
+            *_nowhere(project, [entry.row for entry in rows]),
+        ]
+        count += len(found)
+        problems = sorted([*problems, *found])[:PROBLEMS_SHOWN]
     if count:
         raise InputError(
             "{file}: {count} lines cannot be used: {examples}. Nothing was imported; correct them, or name their labels with --map.",
             file=file.path,
             count=count,
-            examples="; ".join(f"line {line}: {problem}" for line, problem in sorted(problems)),
+            examples="; ".join(f"line {line}: {problem}" for line, problem in problems),
         )
 
 
@@ -202,16 +209,31 @@ def _unusable(chunk: Sequence[tuple[int, LabelledRow | str]]) -> list[tuple[int,
     return [(line, entry) for line, entry in chunk if isinstance(entry, str)]
 
 
-def _nowhere(project: Project, chunk: Sequence[tuple[int, LabelledRow | str]]) -> list[tuple[int, str]]:
-    """Lines without a text whose id the project does not know."""
-    rows = [entry.row for _, entry in chunk if isinstance(entry, LabelledRow) and not entry.row.text]
+def _contradicting(rows: Sequence[LabelledRow], said: dict[object, tuple[int, str]]) -> list[tuple[int, str]]:
+    """Lines that give a post another label than an earlier line did; `said` is kept over the chunks."""
+    found = []
+    for entry in rows:
+        key = entry.row.id if entry.row.id is not None else group_key(entry.row.text)
+        line, label = said.setdefault(key, (entry.row.line, entry.label))
+        if label != entry.label:
+            found.append((entry.row.line, f"{entry.label}, but line {line} says {label} of the same post"))
+    return found
+
+
+def _nowhere(project: Project, rows: Sequence[Row]) -> list[tuple[int, str]]:
+    """Lines whose id the project does not know, or knows with another text."""
     with project.database.read() as session:
-        posts = _posts_of(session, rows)
-    return [
-        (row.line, f"no text, and no post has the id {row.id}")
-        for row, post in zip(rows, posts, strict=True)
-        if post is None
-    ]
+        texts = select(Post.external_id, PostText.text).join(PostText, PostText.post_id == Post.id)
+        known = dict(
+            session.execute(texts.where(Post.external_id.in_({row.id for row in rows if row.id}))).all()
+        )
+    found = []
+    for row in rows:
+        if not row.text and row.id not in known:
+            found.append((row.line, f"no text, and no post has the id {row.id}"))
+        elif row.text and row.id in known and group_key(row.text) != group_key(known[row.id]):
+            found.append((row.line, f"id {row.id} is already known with another text"))
+    return found
 
 
 def _import_unknown(project: Project, account: Account, file: _LabelFile) -> int:
@@ -231,8 +253,14 @@ def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], 
         standing = {
             annotation.post_id: annotation
             for annotation in session.scalars(
+                # Only an earlier import of the same kind is superseded: never what was labelled here by hand,
+                # nor a careful label by a moderation log's.
                 select(Annotation).where(
-                    Annotation.post_id.in_(wanted), Annotation.person_id == account.id, is_current()
+                    Annotation.post_id.in_(wanted),
+                    Annotation.person_id == account.id,
+                    Annotation.origin == "import",
+                    Annotation.source == source,
+                    is_current(),
                 )
             )
         }

@@ -23,8 +23,11 @@ MOST_CANDIDATES = 200
 
 @dataclass(frozen=True)
 class _Known:
+    """A post that has its group already."""
+
     group_id: int
     split: str
+    shingles: frozenset[str]
 
 
 def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _done: None) -> int:
@@ -42,95 +45,82 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
 
 
 def _prepare_chunk(project: Project) -> int:
+    # Hashing, looking up and comparing are the slow part: they need no write lock, for only the worker
+    # prepares, and one chunk after the other.
     with project.database.read() as session:
         posts = session.execute(unprepared_posts().limit(CHUNK)).all()
-    if not posts:
-        return 0
-    # Hashing is the slow part, so it happens before the write lock is taken.
-    keys = band_keys([post.text for post in posts])
-    with project.database.write() as session:
-        index = _Index(session, [[int(key) for key in row] for row in keys])
+        if not posts:
+            return 0
+        index = _Index(session, [post.text for post in posts])
         for row, post in enumerate(posts):
-            index.place(row, post.id, post.text)
-        index.save()
+            index.place(row, post.id)
+    with project.database.write() as session:
+        index.save(session)
     return len(posts)
 
 
 class _Index:
     """The near-copy index as one chunk sees it: what is stored, and what the chunk adds."""
 
-    def __init__(self, session: Session, keys: Sequence[Sequence[int]]) -> None:
-        self._session = session
-        self._keys = keys
-        wanted = {key for row in keys for key in row}
+    def __init__(self, session: Session, texts: Sequence[str]) -> None:
+        self._keys = [[int(key) for key in row] for row in band_keys(texts)]
+        self._shingles = [shingles(text) for text in texts]
+        self._exact = [group_key(text) for text in texts]
         self._candidates: dict[int, list[int]] = defaultdict(list)
-        self._texts: dict[int, frozenset[str]] = {}
-        self._groups: dict[int, _Known] = {}
-        self._by_key: dict[bytes, _Known] = {}
-        for found in session.execute(near_copy_candidates(wanted)):
+        self._known: dict[int, _Known] = {}
+        wanted = {key for row in self._keys for key in row}
+        for found in session.execute(near_copy_candidates(wanted, MOST_CANDIDATES)):
             self._candidates[found.key].append(found.post_id)
-            self._texts.setdefault(found.post_id, shingles(found.text))
-            self._groups[found.post_id] = _Known(found.group_id, found.split)
+            if found.post_id not in self._known:
+                self._known[found.post_id] = _Known(found.group_id, found.split, shingles(found.text))
+        founders = select(PostGroup.key, PostGroup.id, PostGroup.split).where(PostGroup.key.in_(self._exact))
+        self._founded = {row.key: _Known(row.id, row.split, frozenset()) for row in session.execute(founders)}
         self._next_group = (session.scalar(select(func.max(PostGroup.id))) or 0) + 1
         self._new_groups: list[dict[str, object]] = []
         self._new_keys: list[dict[str, int]] = []
         self._placed: list[dict[str, object]] = []
 
-    def place(self, row: int, post_id: int, text: str) -> None:
+    def place(self, row: int, post_id: int) -> None:
         """Find the post's group, or found one."""
-        mine = shingles(text)
-        exact = group_key(text)
-        known = self._known(exact)
-        matches = [known] if known else []
-        candidates = {other for key in self._keys[row] for other in self._candidates[key][:MOST_CANDIDATES]}
-        matches += [
-            self._groups[other]
-            for other in sorted(candidates)
-            if similarity(mine, self._texts[other]) >= NEAR
-        ]
+        exact = self._exact[row]
+        copy_of = self._founded.get(exact)
+        matches = ([copy_of] if copy_of else []) + self._near(row)
         if not matches:
             matches = [self._found_group(exact)]
         group = matches[0]
         is_bridge = len({match.split for match in matches}) > 1
         self._placed.append({"post_id": post_id, "group": group.group_id, "quarantined": is_bridge})
-        if known is None and not is_bridge:
-            self._add(row, post_id, mine, group)
-        if known is None:
-            self._by_key.setdefault(exact, group)
+        if copy_of is None:
+            self._founded[exact] = group
+            if not is_bridge:
+                self._add(row, post_id, group)
 
-    def save(self) -> None:
+    def save(self, session: Session) -> None:
         """Write what the chunk found."""
         if self._new_groups:
-            self._session.execute(insert(PostGroup), self._new_groups)
-        self._session.connection().execute(
+            session.execute(insert(PostGroup), self._new_groups)
+        session.connection().execute(
             update(Post)
             .where(Post.id == bindparam("post_id"))
             .values(group_id=bindparam("group"), is_quarantined=bindparam("quarantined")),
             self._placed,
         )
         if self._new_keys:
-            self._session.execute(insert(NearCopyKey), self._new_keys)
+            session.execute(insert(NearCopyKey), self._new_keys)
 
-    def _known(self, exact: bytes) -> _Known | None:
-        """The group founded by an equal text. Copies of other members are found as near-copies."""
-        if exact not in self._by_key:
-            row = self._session.execute(
-                select(PostGroup.id, PostGroup.split).where(PostGroup.key == exact)
-            ).first()
-            if row is None:
-                return None
-            self._by_key[exact] = _Known(row.id, row.split)
-        return self._by_key[exact]
+    def _near(self, row: int) -> list[_Known]:
+        candidates = {other for key in self._keys[row] for other in self._candidates[key][:MOST_CANDIDATES]}
+        known = (self._known[other] for other in sorted(candidates))
+        return [other for other in known if similarity(self._shingles[row], other.shingles) >= NEAR]
 
     def _found_group(self, key: bytes) -> _Known:
-        group = _Known(self._next_group, split_of(key))
+        group = _Known(self._next_group, split_of(key), frozenset())
         self._next_group += 1
         self._new_groups.append({"id": group.group_id, "key": key, "split": group.split})
         return group
 
-    def _add(self, row: int, post_id: int, mine: frozenset[str], group: _Known) -> None:
-        self._texts[post_id] = mine
-        self._groups[post_id] = group
+    def _add(self, row: int, post_id: int, group: _Known) -> None:
+        self._known[post_id] = _Known(group.group_id, group.split, self._shingles[row])
         for key in set(self._keys[row]):
             self._candidates[key].append(post_id)
             self._new_keys.append({"key": key, "post_id": post_id})

@@ -1,5 +1,6 @@
 """A project: one folder with `data/`, `models/` and its settings."""
 
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
 
-from db.migrate import SchemaTooNewError, revision, upgrade
+from db.migrate import SchemaTooNewError, upgrade
 from db.session import Database, open_database
 from db.tables import Guideline, Label, LabelSet
 from trainer.config import LABELS
@@ -63,10 +64,12 @@ def init_project(home: Path, *, base_model: str = "starter") -> Project:
     settings_file = home / FILE_NAME
     if not settings_file.exists():
         base = Path(base_model).resolve() if Path(base_model).is_dir() else base_model
-        settings_file.write_text(f'base_model = "{base}"\n', encoding="utf-8")
+        # A JSON string is a TOML string.
+        settings_file.write_text(
+            f"base_model = {json.dumps(str(base), ensure_ascii=False)}\n", encoding="utf-8"
+        )
     project = _connect(home)
     upgrade(project.database)
-    jobs.create_tables(project.database.engine)
     _seed(project)
     return project
 
@@ -76,15 +79,15 @@ def open_project(home: Path) -> Project:
 
     Raises InputError where there is none; WorkbenchError when it was written by a newer version.
     """
-    if not is_project(home) and load_settings(home).database_url is None:
+    if not is_project(home):
         raise InputError(
             "There is no project in {home}. Make one with `workbench init`, or name its folder with --home.",
             home=home.resolve(),
         )
     project = _connect(home)
     try:
-        is_blank = revision(project.database) is None
         upgrade(project.database)
+        _seed(project)
     except SchemaTooNewError as error:
         raise WorkbenchError(
             "The database in {home} was written by a newer version ({revision}). Update this installation.",
@@ -92,14 +95,14 @@ def open_project(home: Path) -> Project:
             revision=error,
         ) from error
     except DatabaseError as error:
+        is_damaged = any(sign in str(error.orig) for sign in ("not a database", "malformed"))
         raise WorkbenchError(
-            "{file} cannot be read as a database: {problem}. Put back a backup.",
+            "{file} is damaged: {problem}. Put back a backup."
+            if is_damaged
+            else "{file} cannot be used now: {problem}. Check that its folder is writable and has space.",
             file=_database_file(home),
             problem=error.orig,
         ) from error
-    if is_blank:
-        jobs.create_tables(project.database.engine)
-        _seed(project)
     return project
 
 
@@ -125,11 +128,16 @@ def _database_file(home: Path) -> Path:
 
 def _connect(home: Path) -> Project:
     settings = load_settings(home)
-    database = open_database(settings.database_url or _database_file(home))
+    database = open_database(_database_file(home))
     return Project(home=home.resolve(), settings=settings, database=database)
 
 
 def _seed(project: Project) -> None:
+    """The job queue's tables and the labels; an init that was killed before them is completed here."""
+    with project.database.read() as session:
+        if session.get(LabelSet, LABEL_SET_ID) is not None:
+            return
+    jobs.create_tables(project.database.engine)
     now = project.now()
     with project.database.write() as session:
         session.add(LabelSet(id=LABEL_SET_ID, created_at=now))

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from db.queries import labelled_groups, labels_by_split, servable_posts
-from db.tables import Champion, QueueEntry
+from db.queries import is_answered, labelled_groups, labels_by_split, servable_posts
+from db.tables import Champion, QueueEntry, QueueState
 from trainer.config import LABELS
 from trainer.query import band, below_band, in_band
 from workbench.project import Project
-from workbench.scores import Scores, read_scores
+from workbench.scores import read_scores
 
 HELD_OUT_AT_MOST = 5_000
 SEED = 20_260_101
@@ -24,7 +24,7 @@ SEED = 20_260_101
 
 @dataclass(frozen=True)
 class BandCounts:
-    """Pool posts without a label, by what the champion thinks of them."""
+    """Posts of the pool that wait for a label, by what the adapter in use thinks of them."""
 
     in_band: int
     below_band: int
@@ -38,13 +38,22 @@ class _Servable:
     splits: NDArray[np.str_]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the queue should hold, and the state of the band it was made from."""
+
+    round_number: int | None
+    entries: Sequence[dict[str, object]]
+    band: BandCounts
+
+
 def rebuild(project: Project) -> int:
     """Fill the queue again from the champion's scores. Returns the number of entries."""
     with project.database.read() as session:
-        entries = plan(session, project, champion_number(session))
+        made = plan(session, project, champion_number(session))
     with project.database.write() as session:
-        replace(session, entries)
-    return len(entries)
+        replace(session, project, made)
+    return len(made.entries)
 
 
 def champion_number(session: Session) -> int | None:
@@ -53,42 +62,59 @@ def champion_number(session: Session) -> int | None:
     return None if champion is None else champion.round_number
 
 
-def replace(session: Session, entries: Sequence[dict[str, object]]) -> None:
+def replace(session: Session, project: Project, made: Plan) -> None:
     """Swap the queue's content in the caller's transaction."""
     session.execute(delete(QueueEntry))
-    if entries:
-        session.connection().execute(insert(QueueEntry), list(entries))
+    if made.entries:
+        session.connection().execute(insert(QueueEntry), list(made.entries))
+    session.merge(
+        QueueState(
+            id=1,
+            round_number=made.round_number,
+            in_band=made.band.in_band,
+            below_band=made.band.below_band,
+            built_at=project.now(),
+        )
+    )
 
 
-def plan(session: Session, project: Project, round_number: int | None) -> list[dict[str, object]]:
+def plan(session: Session, project: Project, round_number: int | None) -> Plan:
     """What the queue should hold with the scores of a round; random posts where there are none yet."""
     rng = np.random.default_rng(SEED)
     posts = _servable(session, rng)
-    is_pool = posts.splits == "pool"
-    pool = posts.post_ids[is_pool]
-    if round_number is None:
-        entries = _entries("random", pool[: project.settings.queue_at_most], None, None, len(pool))
-    else:
-        scores = read_scores(project.round_folder(round_number) / "scores").of(pool)
-        order = band(
-            scores.probabilities, project.settings.band_high, at_least=project.settings.queue_at_least
-        )
-        order = order[: project.settings.queue_at_most]
-        chosen = Scores(scores.post_ids[order], scores.probabilities[order])
-        entries = _entries("uncertain", chosen.post_ids, round_number, chosen.probabilities, None)
-    wanted = _splits_wanted(session, project)
-    held_out = posts.post_ids[np.isin(posts.splits, wanted)]
-    return entries + _entries("held_out", held_out[:HELD_OUT_AT_MOST], None, None, len(held_out))
+    pool = posts.post_ids[posts.splits == "pool"]
+    entries, counts = _pool_entries(project, pool, round_number)
+    held_out = posts.post_ids[np.isin(posts.splits, _splits_wanted(session, project))]
+    entries += _entries("held_out", held_out[:HELD_OUT_AT_MOST], None, None, len(held_out))
+    return Plan(round_number, entries, counts)
 
 
 def band_counts(session: Session, project: Project) -> BandCounts:
-    """How many pool posts without a label lie in the band and below it, now."""
-    number = champion_number(session)
-    if number is None:
+    """How many posts to label lie in the band and below it, now; of near-copies one counts."""
+    state = session.get(QueueState, 1)
+    if state is None:
         return BandCounts(0, 0)
-    rows = session.execute(servable_posts()).all()
-    pool = np.array(sorted(row.id for row in rows if row.split == "pool"), dtype=np.int64)
-    probabilities = read_scores(project.round_folder(number) / "scores").of(pool).probabilities
+    answered = select(QueueEntry).where(QueueEntry.lane == "uncertain", is_answered())
+    scores = [(entry.normal, entry.suspicious, entry.violation) for entry in session.scalars(answered)]
+    done = _count(project, np.array(scores, dtype=np.float64).reshape(-1, len(LABELS)))
+    return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
+
+
+def _pool_entries(
+    project: Project, pool: NDArray[np.int64], round_number: int | None
+) -> tuple[list[dict[str, object]], BandCounts]:
+    limit = project.settings.queue_at_most
+    if round_number is None:
+        return _entries("random", pool[:limit], None, None, len(pool)), BandCounts(0, 0)
+    scores = read_scores(project.round_folder(round_number) / "scores").of(pool)
+    order = band(scores.probabilities, project.settings.band_high, at_least=project.settings.queue_at_least)[
+        :limit
+    ]
+    entries = _entries("uncertain", scores.post_ids[order], round_number, scores.probabilities[order], None)
+    return entries, _count(project, scores.probabilities)
+
+
+def _count(project: Project, probabilities: NDArray[np.floating]) -> BandCounts:
     low, high = project.settings.band_low, project.settings.band_high
     return BandCounts(int(in_band(probabilities, low, high).sum()), int(below_band(probabilities, low).sum()))
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -66,7 +66,6 @@ def start(
             _refuse_second(session)
             _refuse_too_few_labels(session)
             last = session.scalar(rounds_by_number().limit(1))
-            champion = session.get(Champion, 1)
             row = Round(
                 number=(last.number if last else 0) + 1,
                 state="queued",
@@ -74,7 +73,6 @@ def start(
                 is_quick=is_quick,
                 base=base or project.settings.base_model,
                 notes=notes,
-                champion_at_start=champion.round_number if champion else None,
                 created_at=project.now(),
                 started_by_id=account.id,
             )
@@ -94,26 +92,32 @@ def start(
 def cancel(project: Project, account: Account, number: int) -> None:
     """Stop a running round. Its process is ended by the worker; what it had done changes nothing."""
     with acting(project, account, Right.RUN_ROUNDS) as session:
-        row = _get(session, number)
+        row = find(session, number)
         if not row.is_running:
             raise RoundError("Round {number} is not running: it is {state}.", number=number, state=row.state)
         # The new attempt number is the fence: no result of the old attempt is taken any more.
         row.attempt += 1
         row.is_running = False
-        row.state = "promoted" if _was_promoted(session, number) else "cancelled"
+        row.state, row.state_before = row.state_before or "cancelled", None
         row.finished_at = project.now()
-        row.decided_by_id = account.id
         record(session, project, account.id, "cancel round", f"round {number}")
 
 
-def promote(project: Project, account: Account, number: int, reason: str | None = None) -> None:
+def promote(
+    project: Project,
+    account: Account,
+    number: int,
+    reason: str | None = None,
+    *,
+    is_rollback: bool = False,
+) -> None:
     """Put a round's adapter in use: it scores what it has not scored, then the pointer moves.
 
     Raises RoundError when the round has no adapter, is in use already, or another round is under way.
     """
     with acting(project, account, Right.RUN_ROUNDS) as session:
         _refuse_second(session)
-        row = _get(session, number)
+        row = find(session, number)
         champion = session.get(Champion, 1)
         if champion is not None and champion.round_number == number:
             raise RoundError("Round {number} is in use already.", number=number)
@@ -121,7 +125,8 @@ def promote(project: Project, account: Account, number: int, reason: str | None 
             raise RoundError(
                 "Round {number} has no evaluated adapter: it is {state}.", number=number, state=row.state
             )
-        row.state, row.is_running = "scoring", True
+        row.state_before, row.state, row.is_running = row.state, "scoring", True
+        row.failure, row.is_rolling_back = None, is_rollback
         row.attempt, row.step_attempts = row.attempt + 1, 0
         row.decided_by_id, row.decision_reason = account.id, reason
         record(session, project, account.id, "promote round", f"round {number}", reason=reason)
@@ -137,7 +142,7 @@ def promote(project: Project, account: Account, number: int, reason: str | None 
 def reject(project: Project, account: Account, number: int, reason: str | None = None) -> None:
     """Decide not to use a round that awaits a decision."""
     with acting(project, account, Right.RUN_ROUNDS) as session:
-        row = _get(session, number)
+        row = find(session, number)
         if row.state != "awaiting":
             raise RoundError(
                 "Round {number} awaits no decision: it is {state}.", number=number, state=row.state
@@ -156,12 +161,12 @@ def rollback(project: Project, account: Account) -> int:
         number = rollback_target(session)
     if number is None:
         raise RoundError("There is no earlier adapter to go back to.")
-    promote(project, account, number, reason="rolled back")
+    promote(project, account, number, reason="rolled back", is_rollback=True)
     return number
 
 
 def rollback_target(session: Session) -> int | None:
-    """The adapter that the one in use replaced when it was first promoted."""
+    """The adapter that the one in use replaced when it was last promoted, rollbacks left out."""
     champion = session.get(Champion, 1)
     if champion is None:
         return None
@@ -175,7 +180,10 @@ def rollback_target(session: Session) -> int | None:
 
 def find(session: Session, number: int) -> Round:
     """The round. Raises RoundError when there is none of that number."""
-    return _get(session, number)
+    row = session.get(Round, number)
+    if row is None:
+        raise RoundError("There is no round {number}. See `workbench round list`.", number=number)
+    return row
 
 
 def running(session: Session) -> Round | None:
@@ -280,21 +288,23 @@ def is_worker_running(project: Project) -> bool:
 
 
 def fail(session: Session, project: Project, number: int, attempt: int, failure: str) -> bool:
-    """End a round with one sentence, unless its attempt has passed."""
+    """End a round with one sentence, unless its attempt has passed.
+
+    A round that was only to be put in use goes back to the state it had.
+    """
     changed = session.scalars(
         update(Round)
         .where(Round.number == number, Round.attempt == attempt, Round.is_running)
-        .values(state="failed", is_running=False, failure=failure, finished_at=project.now())
+        .values(
+            state=func.coalesce(Round.state_before, "failed"),
+            state_before=None,
+            is_running=False,
+            failure=failure,
+            finished_at=project.now(),
+        )
         .returning(Round.number)
     )
     return changed.first() is not None
-
-
-def _get(session: Session, number: int) -> Round:
-    row = session.get(Round, number)
-    if row is None:
-        raise RoundError("There is no round {number}. See `workbench round list`.", number=number)
-    return row
 
 
 def _refuse_second(session: Session) -> None:

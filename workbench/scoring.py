@@ -46,9 +46,10 @@ def score_missing(
         total = session.scalar(
             select(func.count()).select_from(Post).where(Post.id > after, Post.group_id.is_not(None))
         )
+    # Loaded even when nothing is missing: an adapter that cannot score must not be put in use.
+    scorer = Scorer.load(folder)
     if not total:
         return Scored(0, 0.0)
-    scorer = Scorer.load(folder)
     begin, done = time.monotonic(), 0
     while not should_stop():
         with project.database.read() as session:

@@ -35,7 +35,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8501, ge=0, le=65_535)
     passphrase: SecretStr | None = None
-    database_url: str | None = None
 
     @model_validator(mode="after")
     def _band_is_a_range(self) -> "Settings":

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from db.queries import current_labels, labels_by_split
-from db.tables import Claim, Import, Post, QueueEntry
+from db.queries import current_labels, labels_by_split, queue_left
+from db.tables import Claim, Import, Post
 from workbench.project import Project
 from workbench.queue import band_counts, champion_number
 from workbench.rounds import is_worker_running
@@ -50,12 +50,7 @@ def read_status(project: Project) -> Status:
             unlabelled=posts - labelled,
             in_band=band.in_band,
             below_band=band.below_band,
-            queued=session.scalar(
-                select(func.count())
-                .select_from(QueueEntry)
-                .where(QueueEntry.post_id.not_in(select(standing.c.post_id)))
-            )
-            or 0,
+            queued=sum(count for _lane, count in session.execute(queue_left())),
             claimed=session.scalar(
                 select(func.count()).select_from(Claim).where(Claim.expires_at > project.now())
             )

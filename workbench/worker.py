@@ -20,16 +20,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dbos import DBOS
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.tables import Champion, Person, Promotion, Round
+from db.tables import Champion, Import, Person, Promotion, Round
 from trainer.card import read_card
 from trainer.device import leave_a_core
 from trainer.errors import TrainerError
@@ -40,10 +40,12 @@ from workbench.jobs import Job
 from workbench.jsonl import labelled_posts, publish_newest, write_export
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
+from workbench.scores import count_scored
 from workbench.scoring import Scored, score_missing
 
 NICENESS = 10
 MOST_STEP_ATTEMPTS = 3
+LOCK_SECONDS = 1.0
 FENCE_SECONDS = 0.5
 """How often a long step looks whether it is still wanted."""
 
@@ -96,6 +98,7 @@ def begin(project: Project, number: int, state: str) -> Attempt:
         row = session.get_one(Round, number)
         if not row.is_running:
             raise SupersededError
+        _sweep_attempts(project, number)
         row.step_attempts = row.step_attempts + 1 if row.state == state else 1
         row.attempt += 1
         row.state = state
@@ -119,12 +122,12 @@ def export(project: Project, number: int) -> str:
         posts = labelled_posts(session, number)
         row = session.get_one(Round, number)
         by = session.get_one(Person, row.started_by_id).name
-    folder = _export_folder(project, number)
-    shutil.rmtree(folder, ignore_errors=True)
-    write_export(folder, posts, round_number=number, by=by, now=project.now())
-    publish_newest(folder, project.annotations)
+    part = attempt.folder / "annotations"
+    write_export(part, posts, round_number=number, by=by, now=project.now())
     with attempt.finish():
-        return GO
+        _replace(part, _export_folder(project, number))
+        publish_newest(_export_folder(project, number), project.annotations)
+    return GO
 
 
 def train(project: Project, number: int) -> str:
@@ -138,10 +141,7 @@ def train(project: Project, number: int) -> str:
     command += ["--out", adapter, "--base", row.base, *(["--quick"] if row.is_quick else [])]
     _run_child(attempt, "training", command)
     with attempt.finish():
-        final = project.round_folder(number)
-        shutil.rmtree(final, ignore_errors=True)  # left by an attempt that died before its commit
-        adapter.rename(final)
-    shutil.rmtree(attempt.folder, ignore_errors=True)
+        _replace(adapter, project.round_folder(number))
     return GO
 
 
@@ -159,9 +159,7 @@ def evaluate(project: Project, number: int) -> str:
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     report["card"] = asdict(read_card(adapter))
     with attempt.finish(report=report):
-        shutil.rmtree(adapter / "evaluation", ignore_errors=True)
-        out.rename(adapter / "evaluation")
-    shutil.rmtree(attempt.folder, ignore_errors=True)
+        _replace(out, adapter / "evaluation")
     return GO
 
 
@@ -191,37 +189,34 @@ def score(project: Project, number: int) -> str:
     scored = _score(project, number, _every(FENCE_SECONDS, lambda: not attempt.is_wanted()))
     if not attempt.is_wanted():
         raise SupersededError
-    summary = {
-        "n": scored.n,
-        "seconds": round(scored.seconds, 3),
-        "posts_per_second": round(scored.posts_per_second, 1),
-    }
-    with attempt.finish(step_attempts=0, **({"scored": summary} if scored.n else {})):
-        return GO
+    with attempt.finish(step_attempts=0) as session:
+        row = session.get_one(Round, number)
+        row.scored = _summary(row.scored, scored, count_scored(project.round_folder(number) / "scores"))
+    return GO
 
 
 def promote(project: Project, number: int) -> str:
     """Move the champion pointer and fill the queue from the new scores, in one short transaction."""
     attempt = begin(project, number, "scoring")
     with project.database.read() as session:
-        entries = queue.plan(session, project, number)
+        made = queue.plan(session, project, number)
     now = project.now()
-    with attempt.finish(state="promoted", is_running=False, finished_at=now) as session:
+    with attempt.finish(state="promoted", state_before=None, is_running=False, finished_at=now) as session:
         row = session.get_one(Round, number)
         champion = session.get(Champion, 1)
         previous = champion.round_number if champion else None
-        was_in_use = session.scalar(select(Promotion.id).where(Promotion.round_number == number).limit(1))
         session.add(
             Promotion(
                 round_number=number,
                 previous_number=previous,
-                is_rollback=was_in_use is not None,
+                is_rollback=row.is_rolling_back,
                 person_id=row.decided_by_id or row.started_by_id,
                 promoted_at=now,
             )
         )
         session.merge(Champion(id=1, round_number=number, since=now))
-        queue.replace(session, entries)
+        queue.replace(session, project, made)
+    _sweep_attempts(project, number)
     return GO
 
 
@@ -245,7 +240,8 @@ def serve(project: Project, stop: threading.Event) -> None:
         _register(project)
         DBOS(config=jobs.config(project.database.engine))
         DBOS.launch()
-        DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.2)
+        DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.5)
+        _take_up(project)
         print("The worker is ready.", flush=True)
         stop.wait()
 
@@ -264,10 +260,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.watch_stdin:
         threading.Thread(target=_stop_with_stdin, args=(stop,), daemon=True).start()
     try:
-        serve(open_project(options.home), stop)
-    except WorkbenchError as error:
+        project = open_project(options.home)
+        serve(project, stop)
+    except (WorkbenchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    _forgive_stop(project)
     # At once, whatever the step at work is doing: its child dies with the pipe, it resumes next time.
     os._exit(0)
 
@@ -283,10 +281,47 @@ def _register(project: Project) -> None:
         return _run_steps(project, number, (score, promote))
 
     def prepare_job(number: int) -> str:
-        return DBOS.run_step({"name": "prepare"}, prepare_import, project, number)
+        return DBOS.run_step({"name": "prepare"}, _prepare_guarded, project, number)
 
-    for job, workflow in ((Job.ROUND, round_job), (Job.PROMOTE, promote_job), (Job.PREPARE, prepare_job)):
-        DBOS.workflow(name=job, max_recovery_attempts=None)(workflow)
+    # A step of a round counts its own attempts; a preparation that kills the worker is given up after three.
+    DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(round_job)
+    DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(promote_job)
+    DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(prepare_job)
+
+
+def _take_up(project: Project) -> None:
+    """Ask again for what an earlier worker gave up: preparations that failed, rounds without a job."""
+    with project.database.write() as session:
+        if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
+            again = f"prepare-again-{time.time_ns()}"
+            jobs.enqueue(project.database.engine, session, Job.PREPARE, 0, job_id=again)
+        row = rounds.running(session)
+        if row is not None and not jobs.is_waiting(project.database.engine, row.number):
+            rounds.fail(
+                session, project, row.number, row.attempt, "The worker gave up on this round. See the log."
+            )
+
+
+def _forgive_stop(project: Project) -> None:
+    """An orderly stop is no crash: the step at work may start again without it counting."""
+    with project.database.write() as session:
+        session.execute(
+            update(Round)
+            .where(Round.is_running, Round.step_attempts > 0)
+            .values(step_attempts=Round.step_attempts - 1)
+        )
+
+
+def _prepare_guarded(project: Project, number: int) -> str:
+    """Prepare; what goes wrong is written to the imports that wait, and tried again by the next worker."""
+    try:
+        return prepare_import(project, number)
+    except Exception as error:
+        logging.exception("preparing failed")
+        with project.database.write() as session:
+            waiting = update(Import).where(Import.state == "stored")
+            session.execute(waiting.values(failure=f"{type(error).__name__}: {error}"))
+        return "failed"
 
 
 def _run_steps(project: Project, number: int, steps: Sequence[Step]) -> str:
@@ -306,11 +341,12 @@ def _guarded(project: Project, number: int, step: Step) -> str:
     except Exception as error:
         expected = isinstance(error, WorkbenchError | TrainerError)
         sentence = str(error) if expected else f"{step.__name__} failed: {type(error).__name__}: {error}"
-        with _log(project, number, "errors") as log:
-            log.write(f"{sentence}\n" if expected else traceback.format_exc())
         with project.database.write() as session:
             row = session.get_one(Round, number)
             rounds.fail(session, project, number, row.attempt, sentence)
+        # Last, and allowed to fail: the disk may be what is full.
+        with suppress(OSError), _log(project, number, "errors") as log:
+            log.write(f"{sentence}\n" if expected else traceback.format_exc())
         return "failed"
 
 
@@ -322,6 +358,7 @@ def _run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
     module, *arguments = map(str, command)
     progress = rounds.progress_file(attempt.project, attempt.number, step)
     with _log(attempt.project, attempt.number, step) as log:
+        begin_of_log = log.tell()
         progress.unlink(missing_ok=True)
         # -P keeps the working directory, with its data/ and models/, off the child's import path.
         child = subprocess.Popen(
@@ -336,14 +373,41 @@ def _run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
         finally:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+            child.communicate()
     if child.returncode != 0:
-        last = rounds.read_log(attempt.project, attempt.number).rsplit("\n", 1)[-1].removeprefix("error: ")
-        raise RoundError(
-            "{step} failed: {reason}",
-            step=step.capitalize(),
-            reason=last or f"it ended with status {child.returncode}",
-        )
+        reason = _last_words(Path(log.name), begin_of_log, child.returncode)
+        raise RoundError("{step} failed: {reason}", step=step.capitalize(), reason=reason)
+
+
+def _last_words(log: Path, begin: int, status: int) -> str:
+    if status < 0:
+        return f"the system ended it with signal {-status} (out of memory?)"
+    with log.open("rb") as file:
+        file.seek(begin)
+        lines = file.read().decode("utf-8", "replace").strip().rsplit("\n", 1)
+    return lines[-1].removeprefix("error: ") or f"it ended with status {status}"
+
+
+def _replace(part: Path, final: Path) -> None:
+    """Move a finished folder to its place; what an attempt that died before its commit left there goes."""
+    shutil.rmtree(final, ignore_errors=True)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part.rename(final)
+
+
+def _sweep_attempts(project: Project, number: int) -> None:
+    for folder in project.models.glob(f".round-{number:04d}-attempt-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _summary(before: dict[str, Any] | None, scored: Scored, total: int) -> dict[str, Any]:
+    """All that the adapter has scored, over every attempt and later import."""
+    seconds = (before or {}).get("seconds", 0.0) + scored.seconds
+    return {
+        "n": total,
+        "seconds": round(seconds, 3),
+        "posts_per_second": round(total / seconds, 1) if seconds else None,
+    }
 
 
 def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:
@@ -399,11 +463,21 @@ def _log(project: Project, number: int, name: str) -> Iterator[Any]:
 @contextmanager
 def _only_worker(project: Project) -> Iterator[None]:
     with (project.data / "worker.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WorkbenchError("A worker is already running in {home}.", home=project.home) from None
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _is_locked(lock):
+            if time.monotonic() > deadline:
+                raise WorkbenchError("A worker is already running in {home}.", home=project.home)
+            time.sleep(LOCK_SECONDS / 20)
         yield
+
+
+def _is_locked(lock: IO[str]) -> bool:
+    """Whoever looks if a worker is running holds the lock for a moment, so one refusal says little."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _stop_with_stdin(stop: threading.Event) -> None:

@@ -123,6 +123,20 @@ def test_a_skipped_post_goes_to_somebody_else(
     assert standing(project) == []
 
 
+def test_taking_back_a_skip_leaves_the_post_with_whoever_has_it_now(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    ready_queue(project, lead, 3)
+    post = first(project, ann).post_id
+    labelling.skip(project, ann, post)
+    labelling.release(project, ann)
+    bens = labelling.hold_posts(project, ben)
+    assert post in {card.post_id for card in bens}
+    labelling.undo(project, ann)
+    assert labelling.hold_posts(project, ben) == bens
+    assert not labelling.submit(project, ben, post, "normal").is_second_opinion
+
+
 def test_a_claim_expires_and_the_late_answer_is_kept_as_a_second_opinion(
     project: Project, lead: Account, ann: Account, ben: Account, clock: Clock
 ) -> None:

@@ -10,6 +10,7 @@ from db.queries import current_labels
 from db.tables import Annotation, Post
 from tests.workbench.making import different_texts, import_texts, write_tsv
 from trainer.duplicates import group_key, split_of
+from workbench import labelling, queue
 from workbench.accounts import Account
 from workbench.errors import InputError
 from workbench.jsonl import labelled_posts
@@ -75,6 +76,8 @@ def test_the_same_file_again_changes_nothing_and_another_label_supersedes(
         ("id\tlabel\np9\tnormal\n", "line 2: no text, and no post has the id p9"),
         ("id\tlabel\np1\n", "line 2: expected 2 columns, found 1"),
         ("id\tverdict\np1\tnormal\n", "has no column label"),
+        ("id\ttext\tlabel\np1\tsomething else\tnormal\n", "line 2: id p1 is already known with another text"),
+        ("id\tlabel\np1\tnormal\np2\tnormal\np1\tviolation\n", "line 4: violation, but line 2 says normal"),
     ],
 )
 def test_a_bad_line_refuses_the_whole_file(
@@ -110,6 +113,41 @@ def test_a_bad_line_of_jsonl_is_named(
 def test_a_map_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="write their=ours"):
         parse_map(text)
+
+
+def test_a_log_never_supersedes_a_careful_label_nor_the_other_way_round(
+    project: Project, lead: Account, tmp_path: Path
+) -> None:
+    import_texts(project, lead, ["a"])
+    prepare(project)
+    careful = write_tsv(tmp_path / "careful.tsv", [{"id": "p1", "label": "violation"}])
+    log = write_tsv(tmp_path / "log.tsv", [{"id": "p1", "label": "normal"}])
+    for file, source in ((careful, None), (log, "modlog"), (careful, None), (log, "modlog")):
+        import_labels(project, lead, file, mapping=parse_map(None), source=source)
+    with project.database.read() as session:
+        rows = session.execute(select(Annotation.label, Annotation.source).order_by(Annotation.id)).all()
+        (post,) = labelled_posts(session, 1)
+    assert rows == [("violation", None), ("normal", "modlog")]
+    assert post.line["label"] == "violation"
+
+
+def test_a_log_leaves_the_held_out_posts_to_be_labelled_blind(
+    project: Project, lead: Account, tmp_path: Path
+) -> None:
+    import_texts(project, lead, different_texts(120))
+    prepare(project)
+    queue.rebuild(project)
+    before = held_out(project)
+    log = write_tsv(tmp_path / "log.tsv", [{"id": f"p{n}", "label": "normal"} for n in range(1, 121)])
+    import_labels(project, lead, log, mapping=parse_map(None), source="modlog")
+    object.__setattr__(project, "settings", project.settings.model_copy(update={"test_target": 5}))
+    queue.rebuild(project)
+    assert held_out(project) == before > 0
+
+
+def held_out(project: Project) -> int:
+    with project.database.read() as session:
+        return labelling.left_for_team(session).get("held_out", 0)
 
 
 def test_chosen_labels_train_but_never_judge(project: Project, lead: Account, tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from db.migrate import upgrade
+from db.session import open_database
+from db.tables import LabelSet
 from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project, cookie_secret, init_project, open_project
 from workbench.services import refuse_open_door
@@ -20,10 +23,19 @@ def test_a_missing_project_says_how_to_make_one(tmp_path: Path) -> None:
         open_project(tmp_path)
 
 
+def test_an_init_that_was_killed_half_way_is_completed_when_opened(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    upgrade(open_database(tmp_path / "data" / "workbench.db"))
+    project = open_project(tmp_path)
+    with project.database.read() as session:
+        assert session.get(LabelSet, 1) is not None
+        assert session.connection().exec_driver_sql("SELECT count(*) FROM workflow_status").scalar() == 0
+
+
 def test_a_damaged_database_is_told_plainly(project: Project) -> None:
     project.database.dispose()
     (project.data / "workbench.db").write_bytes(b"this is not a database" * 100)
-    with pytest.raises(WorkbenchError, match="cannot be read as a database"):
+    with pytest.raises(WorkbenchError, match="is damaged"):
         open_project(project.home)
 
 

@@ -50,6 +50,11 @@ def test_without_an_id_column_there_is_no_id(file: Path) -> None:
     assert read(file) == [Row(2, None, "hello", {})]
 
 
+def test_a_byte_order_mark_does_not_disturb_a_named_encoding(file: Path) -> None:
+    file.write_bytes("text\n好\n".encode("utf-8-sig"))
+    assert texts(file, encoding="utf-8") == ["好"]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -89,10 +94,17 @@ def test_a_named_encoding_that_does_not_fit_names_the_byte(file: Path) -> None:
         read(file, encoding="utf-8")
 
 
-def test_an_unknown_encoding_is_refused(file: Path) -> None:
+@pytest.mark.parametrize("encoding", ["klingon", "base64"])
+def test_an_encoding_that_is_none_is_refused(file: Path, encoding: str) -> None:
     file.write_bytes(b"id\ttext\n")
-    with pytest.raises(InputError, match="no encoding called klingon"):
-        read(file, encoding="klingon")
+    with pytest.raises(InputError, match=f"no text encoding called {encoding}"):
+        read(file, encoding=encoding)
+
+
+def test_one_column_cannot_be_text_and_id(file: Path) -> None:
+    file.write_bytes(b"text\na\n")
+    with pytest.raises(InputError, match="both the text and the id"):
+        read(file, text_column="text", id_column="text")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from sqlalchemy import func, select
 from db.tables import Annotation, Champion, Post, PostGroup, Promotion, Round
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import write_tsv
-from workbench import accounts, rounds, services
+from workbench import accounts, rounds, services, worker
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
 from workbench.imports import import_rows
@@ -71,11 +73,11 @@ def boss(labelled: Project) -> Account:
 
 @contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         try:
-            yield worker
+            yield process
         finally:
-            worker.kill()
+            process.kill()
 
 
 def worker_of(project: Project) -> list[str]:
@@ -158,8 +160,8 @@ def test_killed_in_any_step_it_goes_on_from_that_step(
 ) -> None:
     number = rounds.start(labelled, boss, is_quick=True)
     crashing = [sys.executable, "-m", "tests.workbench.crashing_worker", str(labelled.home), step, moment]
-    with running(crashing) as worker:
-        assert worker.wait(TIMEOUT_SECONDS) == -signal.SIGKILL
+    with running(crashing) as process:
+        assert process.wait(TIMEOUT_SECONDS) == -signal.SIGKILL
     before = {
         path: path.stat().st_mtime_ns
         for path in labelled.home.rglob("*.jsonl")
@@ -176,10 +178,10 @@ def test_killed_in_any_step_it_goes_on_from_that_step(
 
 def test_a_worker_killed_in_training_takes_its_child_along(labelled: Project, boss: Account) -> None:
     number = rounds.start(labelled, boss)
-    with running(worker_of(labelled)) as worker:
+    with running(worker_of(labelled)) as process:
         wait_until(lambda: bool(trainers(labelled)), "a training process")
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     wait_until(lambda: not trainers(labelled), "the training process to end")
     assert round_of(labelled, number).state == "training"
 
@@ -224,24 +226,71 @@ def test_the_same_adapter_again_awaits_the_lead_who_may_promote_and_roll_back(
         rounds.rollback(labelled, boss)
 
 
+def test_a_broken_adapter_is_not_put_in_use_and_its_round_keeps_its_state(
+    labelled: Project, boss: Account
+) -> None:
+    with running(worker_of(labelled)):
+        wait_for_state(labelled, rounds.start(labelled, boss, is_quick=True), "promoted")
+        second = rounds.start(labelled, boss, is_quick=True)
+        wait_for_state(labelled, second, "awaiting")
+        weights = labelled.round_folder(second) / "adapter_model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-100])
+        rounds.promote(labelled, boss, second)
+        wait_until(lambda: round_of(labelled, second).failure is not None, "the promotion to fail")
+    assert round_of(labelled, second).state == "awaiting"
+    assert champion(labelled) == 1
+
+
+def test_only_the_newest_attempt_of_a_step_is_listened_to(labelled: Project, boss: Account) -> None:
+    number = rounds.start(labelled, boss)
+    late = worker.begin(labelled, number, "training")
+    newest = worker.begin(labelled, number, "training")
+    assert not late.is_wanted()
+    with pytest.raises(worker.SupersededError), late.finish(state="promoted"):
+        pytest.fail("the late attempt must not commit")
+    with newest.finish():
+        pass
+    assert round_of(labelled, number).state == "training"
+
+
+def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Project, boss: Account) -> None:
+    number = rounds.start(labelled, boss)
+    for _ in range(worker.MOST_STEP_ATTEMPTS):
+        worker.begin(labelled, number, "training")
+    with pytest.raises(worker.SupersededError):
+        worker.begin(labelled, number, "training")
+    row = round_of(labelled, number)
+    assert (row.state, row.is_running) == ("failed", False)
+    assert "stopped 3 times while training" in str(row.failure)
+
+
 def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:
-    """Stopped in training past a cancel, it wakes up, finishes its child, and is not listened to."""
+    """Stopped in training past a cancel, it wakes up, ends its child, and is not listened to."""
     number = rounds.start(labelled, boss, is_quick=True)
-    with running(worker_of(labelled)) as worker:
+    with running(worker_of(labelled)) as process:
         wait_until(lambda: bool(trainers(labelled)), "a training process")
-        worker.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGSTOP)
         rounds.cancel(labelled, boss, number)
-        worker.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGCONT)
         wait_until(lambda: not trainers(labelled), "the training process to end")
     assert round_of(labelled, number).state == "cancelled"
     assert champion(labelled) is None
 
 
-def test_two_leads_at_once_get_one_round(labelled: Project, boss: Account) -> None:
-    first = rounds.start(labelled, boss)
-    other = accounts.sign_in(labelled, "Lee", "lead")
-    with pytest.raises(RoundError, match=f"Round {first} is already under way, started by command line"):
-        rounds.start(labelled, other)
+def test_twenty_leads_at_once_get_one_round(labelled: Project, boss: Account) -> None:
+    together = threading.Barrier(20)
+
+    def press() -> int | str:
+        together.wait()
+        try:
+            return rounds.start(labelled, boss)
+        except RoundError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = [future.result() for future in [pool.submit(press) for _ in range(20)]]
+    assert [answer for answer in answers if isinstance(answer, int)] == [1]
+    assert all("started by command line" in answer for answer in answers if isinstance(answer, str))
 
 
 def test_annotators_may_not_run_rounds(labelled: Project, boss: Account) -> None:

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("rejected", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("finished_at", sa.DateTime(), nullable=True),
+        sa.Column("failure", sa.String(), nullable=True),
         sa.Column("person_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "state IN ('storing', 'stored', 'prepared', 'failed')", name=op.f("ck_import_state")
@@ -99,7 +100,8 @@ def upgrade() -> None:
         sa.Column("notes", sa.String(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("step_attempts", sa.Integer(), nullable=False),
-        sa.Column("champion_at_start", sa.Integer(), nullable=True),
+        sa.Column("state_before", sa.String(), nullable=True),
+        sa.Column("is_rolling_back", sa.Boolean(), nullable=False),
         sa.Column("report", sa.JSON(), nullable=True),
         sa.Column("verdict", sa.JSON(), nullable=True),
         sa.Column("scored", sa.JSON(), nullable=True),
@@ -114,9 +116,6 @@ def upgrade() -> None:
             "state IN ('queued', 'exporting', 'training', 'evaluating', 'gating', "
             "'awaiting', 'scoring', 'promoted', 'rejected', 'failed', 'cancelled')",
             name=op.f("ck_round_state"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["champion_at_start"], ["round.number"], name=op.f("fk_round_champion_at_start_round")
         ),
         sa.ForeignKeyConstraint(["decided_by_id"], ["person.id"], name=op.f("fk_round_decided_by_id_person")),
         sa.ForeignKeyConstraint(["started_by_id"], ["person.id"], name=op.f("fk_round_started_by_id_person")),
@@ -183,6 +182,19 @@ def upgrade() -> None:
             ["round_number"], ["round.number"], name=op.f("fk_promotion_round_number_round")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_promotion")),
+    )
+    op.create_table(
+        "queue_state",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("round_number", sa.Integer(), nullable=True),
+        sa.Column("in_band", sa.Integer(), nullable=False),
+        sa.Column("below_band", sa.Integer(), nullable=False),
+        sa.Column("built_at", sa.DateTime(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_queue_state_one_row")),
+        sa.ForeignKeyConstraint(
+            ["round_number"], ["round.number"], name=op.f("fk_queue_state_round_number_round")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_queue_state")),
     )
     op.create_table(
         "rejected_row",
