@@ -132,7 +132,9 @@ class _Loop:
         self.steps = planned_steps(len(self.train), self.config)
         self.trained = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
         self.optimizer = torch.optim.AdamW(
-            self.trained.values(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+            self.trained.values(),
+            lr=self.config.rate_for(self.encoder.base.hidden_size),
+            weight_decay=self.config.weight_decay,
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.micro_batch = self.config.batch_size

@@ -61,3 +61,9 @@ def test_settings_errors_and_cards_load_without_heavy_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_narrow_encoder_learns_at_a_higher_rate_within_bounds() -> None:
+    config = TrainConfig(learning_rate=1e-4)
+    rates = [config.rate_for(width) for width in (1024, 768, 384, 192, 32)]
+    assert rates == pytest.approx([1e-4, 1e-4, 2e-4, 4e-4, 4e-4])
