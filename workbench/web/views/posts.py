@@ -1,0 +1,118 @@
+"""Posts: what there is, bring more in, take labels out."""
+
+from collections.abc import Sequence
+from html import escape
+
+import pandas
+import streamlit as st
+
+from workbench import posts, rounds
+from workbench.accounts import Right
+from workbench.posts import ListedImport
+from workbench.status import Status, read_status
+from workbench.web.downloads import EXPORT_FILES, export_file
+from workbench.web.i18n import N_, _
+from workbench.web.opened import project
+from workbench.web.views.import_file import import_file
+from workbench.web.widgets import bar, clock, figures, heading, one_line, require_account, show_notice
+from workbench.web.words import label_word
+
+NEWEST = 200
+IMPORT_STATES = {
+    "storing": N_("being read"),
+    "stored": N_("being prepared"),
+    "prepared": N_("ready"),
+    "failed": N_("failed, nothing kept"),
+}
+
+
+def show() -> None:
+    """The screen."""
+    account = require_account()
+    is_lead = account.may(Right.IMPORT)
+    with project().database.read() as session:
+        newest, imports = posts.newest_posts(session, most=NEWEST), posts.imports_by_date(session)
+        exported = [entry["number"] for entry in rounds.history(session)]
+    with st.container(key="wide"):
+        bar(account, "/posts")
+        show_notice()
+        _figures(read_status(project()))
+        if is_lead:
+            import_file()
+        if imports:
+            heading(_("Imports"))
+            st.html(_imports_table(imports, is_lead))
+        if is_lead:
+            _exports(exported)
+        _newest(newest)
+
+
+def _figures(status: Status) -> None:
+    values = [
+        (_("posts"), f"{status.posts:,}"),
+        (_("labelled"), f"{status.labelled:,}"),
+        (_("left for the team"), f"{status.queued:,}"),
+    ]
+    if status.champion is not None:
+        values.append((_("model unsure"), f"{status.in_band:,}"))
+    if status.preparing:
+        values.append((_("being prepared"), f"{status.preparing:,}"))
+    if status.quarantined:
+        values.append((_("set aside (near-copies on two sides of a split)"), f"{status.quarantined:,}"))
+    figures(values)
+
+
+def _imports_table(imports: Sequence[ListedImport], is_lead: bool) -> str:
+    names = (_("file"), _("state"), _("new"), _("known already"), _("unreadable"), _("when"), _("who"))
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    rows = "".join(_import_row(entry, is_lead) for entry in imports)
+    return f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _import_row(entry: ListedImport, is_lead: bool) -> str:
+    unreadable = f"{entry.rejected:,}"
+    if entry.rejected and is_lead:
+        unreadable = f'<a href="/download/imports/{entry.id}/unreadable.tsv" download>{unreadable}</a>'
+    cells = (
+        one_line(entry.file_name),
+        escape(_(IMPORT_STATES[entry.state])),
+        f"{entry.accepted:,}",
+        f"{entry.duplicates:,}",
+        unreadable,
+        clock(entry.started_at),
+        one_line(entry.by or ""),
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _exports(numbers: Sequence[int]) -> None:
+    rows = "".join(row for number in numbers if (row := _export_row(number)))
+    if rows:
+        heading(_("What each round learned from and was judged by"))
+        st.html(f'<table class="rows"><tbody>{rows}</tbody></table>')
+
+
+def _export_row(number: int) -> str:
+    links = [
+        f'<td><a href="/download/rounds/{number}/{name}" download>{name}</a></td>'
+        for name in EXPORT_FILES
+        if export_file(number, name).is_file()
+    ]
+    return (
+        f"<tr><th>{escape(_('Round {number}').format(number=number))}</th>{''.join(links)}</tr>"
+        if links
+        else ""
+    )
+
+
+def _newest(newest: Sequence[posts.ListedPost]) -> None:
+    if not newest:
+        return
+    heading(_("The newest {count} posts").format(count=len(newest)))
+    text, label, number = _("text"), _("labelled as"), _("id")
+    rows = [(post.text, " / ".join(map(label_word, post.labels)), post.external_id) for post in newest]
+    st.dataframe(
+        pandas.DataFrame(rows, columns=[text, label, number]),
+        hide_index=True,
+        column_config={text: st.column_config.TextColumn(width="large")},
+    )

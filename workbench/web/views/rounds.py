@@ -1,0 +1,125 @@
+"""Rounds: what is in use, start one, watch it, decide, look back."""
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from db.tables import Round
+from workbench import rounds
+from workbench.accounts import Account, Right
+from workbench.rounds import InUse
+from workbench.status import Status, read_status
+from workbench.web.i18n import _
+from workbench.web.opened import project
+from workbench.web.views.round_decision import decide
+from workbench.web.views.round_history import show_history
+from workbench.web.views.round_running import watch
+from workbench.web.widgets import (
+    attempt,
+    bar,
+    clock,
+    decimal,
+    figures,
+    note,
+    percent,
+    require_account,
+    show_notice,
+)
+from workbench.web.words import NO_WORKER
+
+QUICK, FULL = "quick", "full"
+
+
+def show() -> None:
+    """The screen."""
+    account = require_account()
+    is_lead = account.may(Right.RUN_ROUNDS)
+    with project().database.read() as session:
+        history, in_use = rounds.history(session), rounds.in_use(session)
+        running, earlier = rounds.running(session), rounds.rollback_target(session)
+    status = read_status(project())
+    with st.container(key="wide"):
+        bar(account, "/rounds", _in_use_line(in_use))
+        show_notice()
+        if in_use is not None:
+            _figures(next(entry for entry in history if entry["number"] == in_use.number))
+        _worker_line(status, running)
+        if running is not None:
+            watch(running.number, is_lead)
+        elif is_lead:
+            _start(status)
+        decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
+        if is_lead and earlier is not None and running is None:
+            _roll_back(earlier)
+        show_history([entry for entry in history if running is None or entry["number"] != running.number])
+
+
+def _in_use_line(in_use: InUse | None) -> str:
+    if in_use is None:
+        return f"<span>{escape(_('No round is in use yet: posts are served in random order.'))}</span>"
+    text = _("In use: round {number}, since {since}, by {name}")
+    return (
+        f"<span>{escape(text.format(number=in_use.number, since=clock(in_use.since), name=in_use.by))}</span>"
+    )
+
+
+def _figures(entry: dict[str, Any]) -> None:
+    metrics = entry["metrics"]
+    if metrics is None:
+        note(_("The round in use could not be measured: no test post had a label."))
+        return
+    violation = metrics["per_label"]["violation"]
+    low, high = metrics["macro_f1_interval"]
+    figures(
+        [
+            (_("violations caught"), percent(violation["recall"])),
+            (_("flags that were right"), percent(violation["precision"])),
+            (
+                _("macro-F1, 95% interval"),
+                f"{decimal(metrics['macro_f1'])} [{decimal(low)}, {decimal(high)}]",
+            ),
+            (_("test posts"), f"{metrics['n']:,}"),
+        ]
+    )
+
+
+def _worker_line(status: Status, running: Round | None) -> None:
+    if not status.worker:
+        waits = (
+            "" if running is None else " " + _("Round {number} waits for it.").format(number=running.number)
+        )
+        note(_(NO_WORKER) + waits)
+
+
+def _start(status: Status) -> None:
+    labelled = sum(status.labels.get("pool", {}).values())
+    with st.form("start", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            _("A new round"),
+            [QUICK, FULL],
+            default=QUICK,
+            required=True,
+            format_func=lambda kind: _("trial") if kind == QUICK else _("full"),
+            key="kind",
+        )
+        notes = st.text_input(_("Notes"), key="notes", max_chars=200)
+        is_sent = st.form_submit_button(_("Start a round"), type="primary")
+    learns = _("It learns from {count} labels. A trial takes a minute or so; a full round takes longer.")
+    st.html(f'<div class="quiet">{escape(learns.format(count=f"{labelled:,}"))}</div>')
+    if is_sent:
+        attempt(lambda account: _begin(account, kind == QUICK, notes))
+        st.rerun()
+
+
+def _begin(account: Account, is_quick: bool, notes: str) -> None:
+    rounds.start(project(), account, is_quick=is_quick, notes=notes.strip() or None)
+
+
+def _roll_back(earlier: int) -> None:
+    st.button(
+        _("Roll back to round {number}").format(number=earlier),
+        key="roll-back",
+        on_click=attempt,
+        args=(lambda account: rounds.rollback(project(), account),),
+    )

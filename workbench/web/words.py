@@ -1,0 +1,67 @@
+"""What people read for the words of the code. `_` translates them where they are shown."""
+
+from html import escape
+
+from workbench.web.i18n import N_, _
+
+LABEL_WORDS = {"normal": N_("normal"), "suspicious": N_("borderline"), "violation": N_("violation")}
+
+STATE_WORDS = {
+    "queued": N_("waiting for the worker"),
+    "exporting": N_("exporting"),
+    "training": N_("training"),
+    "evaluating": N_("evaluating"),
+    "gating": N_("being checked"),
+    "awaiting": N_("waiting for a decision"),
+    "scoring": N_("scoring"),
+    "promoted": N_("was in use"),
+    "rejected": N_("not used"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+}
+STEP_WORDS = {
+    "exporting": N_("export"),
+    "training": N_("train"),
+    "evaluating": N_("evaluate"),
+    "gating": N_("check"),
+    "scoring": N_("score"),
+    "promoted": N_("put in use"),
+}
+RIGHT_WORDS = {
+    "label": N_("label posts"),
+    "import": N_("import"),
+    "run rounds": N_("run rounds"),
+    "export": N_("export"),
+}
+ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}
+OUTCOME_WORDS = {
+    "better": N_("better"),
+    "worse": N_("worse"),
+    "undecided": N_("can't tell yet"),
+}
+NO_WORKER = N_("No worker is running, so nothing moves. Start one with: workbench worker")
+
+FACT_COLUMNS = {
+    N_("board"): ("board", "forum", "section", "版块", "板块", "论坛"),
+    N_("thread"): ("thread", "title", "topic", "主题", "标题", "帖子"),
+    N_("author"): ("author", "user", "username", "作者", "用户", "用户名"),
+    N_("time"): ("time", "date", "created_at", "posted_at", "时间", "日期", "发布时间"),
+}
+"""Only these are shown beside a post: another column could hold somebody's verdict."""
+
+
+def label_word(label: str) -> str:
+    """A label as people read it."""
+    return _(LABEL_WORDS[label])
+
+
+def label_html(label: str) -> str:
+    """A label in its colour, with its word."""
+    return f'<span class="label {escape(label)}">{escape(label_word(label))}</span>'
+
+
+def facts_word(column: str) -> str | None:
+    """What a column of the forum's file tells about a post; None for columns that are not shown."""
+    known = {name: word for word, names in FACT_COLUMNS.items() for name in names}
+    word = known.get(column.strip().lower())
+    return None if word is None else _(word)
