@@ -1,0 +1,81 @@
+"""What the READMEs tell people to type and to open is there."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from workbench.cli import app
+
+ROOT = Path(__file__).parent.parent
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+
+
+def blocks(readme: Path, language: str) -> list[str]:
+    text = readme.read_text(encoding="utf-8")
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [block for found, block in fenced if found == language]
+
+
+def commands(readme: Path) -> list[list[str]]:
+    lines = [line for block in blocks(readme, "sh") for line in block.split("\n") if line]
+    inline = re.findall(r"`((?:make|workbench|python -m) [^`]+)`", readme.read_text(encoding="utf-8"))
+    return [shlex.split(line, comments=True) for line in [*lines, *inline]]
+
+
+def check_workbench(words: list[str]) -> None:
+    """The subcommand exists, and so does every option named."""
+    command = get_command(app)
+    while words and not words[0].startswith("-") and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+    assert not hasattr(command, "commands"), f"no such command: {words}"
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def check_make(words: list[str]) -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(words) <= set(targets)
+
+
+def check_module(words: list[str]) -> None:
+    """The module exists and its source names every option."""
+    _, module, *rest = words
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    assert all(f'"{word}"' in source for word in rest if word.startswith("--"))
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_every_command_exists(readme: Path) -> None:
+    check = {"workbench": check_workbench, "make": check_make, "python": check_module}
+    found = commands(readme)
+    assert len(found) > 10
+    for program, *words in found:
+        check[program](words)
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_every_file_it_points_to_exists(readme: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8"))
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_tree_names_what_is_there(readme: Path) -> None:
+    (tree,) = blocks(readme, "")
+    names = [line.split()[0] for line in tree.split("\n") if line and not line.startswith(" ")]
+    assert {"workbench/", "trainer/", "data/", "models/", "db/", "tests/"} <= set(names)
+    assert [name for name in names if not (ROOT / name).is_dir()] == []
+
+
+def test_both_languages_tell_the_same_commands() -> None:
+    english, chinese = (blocks(readme, "sh") for readme in READMES)
+    assert [re.sub(r" *#.*", "", block) for block in english] == [
+        re.sub(r" *#.*", "", block) for block in chinese
+    ]
