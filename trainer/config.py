@@ -81,4 +81,4 @@ class TrainConfig:
 
 def quick(config: TrainConfig) -> TrainConfig:
     """The same training cut down to a trial: about a minute on two cores with the starter encoder."""
-    return replace(config, max_epochs=4, min_steps=100, max_steps=200, patience=4)
+    return replace(config, max_epochs=4, min_steps=80, max_steps=200, patience=4)

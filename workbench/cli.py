@@ -111,7 +111,8 @@ def worker_command(home: HomeOption = Path()) -> None:
     """Run only the worker (on the GPU box)."""
     open_project(home).database.dispose()
     # This process becomes the worker, so that a signal to it reaches the worker.
-    os.execv(sys.executable, services.worker_command(home))  # noqa: S606 - no shell is wanted
+    command = services.worker_command(home)
+    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
 
 
 @app.command("import")

@@ -13,9 +13,15 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project
 
 
+NICENESS = 10
+
+
 def worker_command(home: Path) -> list[str]:
-    """How the worker is started. -P keeps data/ and models/ of the working directory off its import path."""
-    return [sys.executable, "-P", "-m", "workbench.worker", "--home", str(home)]
+    """How the worker is started: at low priority from its first instruction, so that pages answer first.
+
+    -P keeps data/ and models/ of the working directory off its import path.
+    """
+    return ["nice", "-n", str(NICENESS), sys.executable, "-P", "-m", "workbench.worker", "--home", str(home)]
 
 
 def web_command() -> list[str]:

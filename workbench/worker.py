@@ -43,7 +43,6 @@ from workbench.project import Project, open_project
 from workbench.scores import count_scored
 from workbench.scoring import Scored, score_missing
 
-NICENESS = 10
 MOST_STEP_ATTEMPTS = 3
 LOCK_SECONDS = 1.0
 FENCE_SECONDS = 0.5
@@ -252,7 +251,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    os.nice(NICENESS)
     leave_a_core()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
