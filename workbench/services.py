@@ -12,7 +12,6 @@ from pathlib import Path
 from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project
 
-
 NICENESS = 10
 
 
