@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,11 @@ from workbench.labels import import_labels, parse_map
 from workbench.project import Project, init_project, is_project, open_project
 from workbench.tsv import open_tsv
 
-LABELS_GIVEN = {"pool": 320, "validation": 100, "test": 120}
-"""How many posts of each split come labelled; the rest is left for whoever tries the app."""
+POOL_LABELS_GIVEN = {"normal": 120, "suspicious": 100, "violation": 100}
+"""As a team would have them that was shown the doubtful posts first; the rest is left for whoever tries the app."""
+
+HELD_OUT_LABELS_GIVEN = {"validation": 100, "test": 120}
+"""Random posts, as always: they judge."""
 
 POLL_SECONDS = 0.2
 
@@ -74,27 +78,28 @@ def _worker(project: Project) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _give_labels(project: Project, lead: accounts.Account) -> None:
-    """Label a fixed random share of each split with the sample's true labels."""
-    with project.database.read() as session:
-        rows = session.execute(
-            select(Post.external_id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
-        )
-        by_split: dict[str, list[str]] = {}
-        for external_id, split in sorted(rows, key=lambda row: hashlib.sha256(row[0].encode()).digest()):
-            by_split.setdefault(split, []).append(external_id)
-    chosen = {name for split, count in LABELS_GIVEN.items() for name in by_split.get(split, [])[:count]}
+    """Give a few hundred posts, always the same ones, the sample's true labels."""
+    with (_sample() / "labels.tsv").open(encoding="utf-8", newline="") as file:
+        labels = {row["id"]: row["label"] for row in csv.DictReader(file, delimiter="\t")}
+    left = Counter(POOL_LABELS_GIVEN) + Counter(HELD_OUT_LABELS_GIVEN)
+    lines = ["id\tlabel\n"]
+    for external_id, split in _in_fixed_order(project):
+        kind = labels[external_id] if split == "pool" else split
+        if left[kind] > 0:
+            left[kind] -= 1
+            lines.append(f"{external_id}\t{labels[external_id]}\n")
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "labels.tsv"
-        with (
-            (_sample() / "labels.tsv").open(encoding="utf-8", newline="") as source,
-            file.open("w", encoding="utf-8") as target,
-        ):
-            target.writelines(
-                f"{row['id']}\t{row['label']}\n"
-                for row in [{"id": "id", "label": "label"}, *csv.DictReader(source, delimiter="\t")]
-                if row["id"] in chosen or row["id"] == "id"
-            )
-        import_labels(project, lead, file, mapping=parse_map(None))
+        chosen = Path(folder) / "labels.tsv"
+        chosen.write_text("".join(lines), encoding="utf-8")
+        import_labels(project, lead, chosen, mapping=parse_map(None))
+
+
+def _in_fixed_order(project: Project) -> list[tuple[str, str]]:
+    """External id and split of every post, shuffled the same way every time."""
+    query = select(Post.external_id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
+    with project.database.read() as session:
+        rows = [(row.external_id, row.split) for row in session.execute(query)]
+    return sorted(rows, key=lambda row: hashlib.sha256(row[0].encode()).digest())
 
 
 def _is_prepared(project: Project) -> bool:
