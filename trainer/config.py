@@ -55,8 +55,8 @@ class TrainConfig:
     def rate_for(self, hidden_size: int) -> float:
         """The peak learning rate for an encoder of this width: narrower ones need more.
 
-        Under Adam the best rate falls with the width (Yang et al. 2022, Tensor Programs V); measured here: a
-        256-wide encoder learns 400 posts at 1e-3 and next to nothing at 3e-4.
+        Under Adam the best rate falls with the width (Yang et al. 2022, Tensor Programs V). What was measured
+        here is in docs/benchmarks.md.
         """
         return self.learning_rate * min(MOST_SCALING, max(1.0, REFERENCE_WIDTH / hidden_size))
 
