@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from dbos import DBOS
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from db.tables import Champion, Import, Person, Promotion, Round
+from db.tables import Champion, Import, Person, Post, Promotion, Round
 from trainer.card import read_card
 from trainer.device import leave_a_core
 from trainer.errors import TrainerError
@@ -40,7 +40,7 @@ from workbench.jobs import Job
 from workbench.jsonl import labelled_posts, publish_newest, write_export
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
-from workbench.scores import count_scored
+from workbench.scores import count_scored, last_scored
 from workbench.scoring import Scored, score_missing
 
 MOST_STEP_ATTEMPTS = 3
@@ -290,7 +290,7 @@ def _register(project: Project) -> None:
 def _take_up(project: Project) -> None:
     """Ask again for what an earlier worker gave up: preparations that failed, rounds without a job."""
     with project.database.write() as session:
-        if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
+        if _is_work_left(session, project):
             again = f"prepare-again-{time.time_ns()}"
             jobs.enqueue(project.database.engine, session, Job.PREPARE, 0, job_id=again)
         row = rounds.running(session)
@@ -298,6 +298,17 @@ def _take_up(project: Project) -> None:
             rounds.fail(
                 session, project, row.number, row.attempt, "The worker gave up on this round. See the log."
             )
+
+
+def _is_work_left(session: Session, project: Project) -> bool:
+    """Posts wait to be grouped, or grouped ones to be scored by the adapter in use."""
+    if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
+        return True
+    champion = queue.champion_number(session)
+    newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None)))
+    if champion is None or newest is None:
+        return False
+    return last_scored(project.round_folder(champion) / "scores") < newest
 
 
 def _forgive_stop(project: Project) -> None:

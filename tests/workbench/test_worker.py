@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
 from db.tables import Annotation, Champion, Post, PostGroup, Promotion, Round
 from tests.encoders import make_tiny_encoder
-from tests.workbench.making import write_tsv
+from tests.workbench.making import make_champion, ready_queue, write_tsv
 from workbench import accounts, rounds, services, worker
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
@@ -303,6 +304,16 @@ def test_annotators_may_not_run_rounds(labelled: Project, boss: Account) -> None
     ):
         with pytest.raises(NotAllowedError, match="Ann may not do this"):
             action()
+
+
+@pytest.mark.parametrize(("scored", "is_left"), [(30, True), (40, False)])
+def test_a_new_worker_sees_the_posts_an_earlier_one_failed_to_score(
+    project: Project, lead: Account, scored: int, is_left: bool
+) -> None:
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.full((scored, 3), 1 / 3))
+    with project.database.read() as session:
+        assert worker._is_work_left(session, project) is is_left
 
 
 def test_a_project_has_one_worker(labelled: Project) -> None:
