@@ -1,0 +1,248 @@
+"""What an encoder is worth: macro-F1 on real posts after N labels, beside the linear baseline and random weights.
+
+python -m tests.benchmarks.encoder --cold cold.tsv --swsr swsr.tsv --results results.jsonl
+python -m tests.benchmarks.encoder --results results.jsonl --table
+
+A cell is one set, method, number of labels and seed. It is appended to the results as soon as it is known, and
+never measured twice: a killed run goes on, and several (`--part 0/2`, `--part 1/2`) share one file. No method
+sees any label but its N: no validation rows, no early stop. `docs/starter.md` has the last table.
+"""
+
+import argparse
+import hashlib
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from trainer.baseline import linear_baseline
+from trainer.config import LABELS, TrainConfig
+from trainer.dataset import Example, pad, scoring_batches, tokenise
+from trainer.encoder import base_fingerprint
+from trainer.fit import fit
+from trainer.progress import Silent
+from trainer.score import as_tensors, logits
+
+METHODS = {
+    "linear": "character 1-3-gram TF-IDF + logistic regression",
+    "frozen-random": "frozen random vectors + logistic regression",
+    "frozen": "frozen starter vectors + logistic regression",
+    "random": "LoRA from random weights",
+    "lora": "LoRA from the starter",
+}
+LENGTH = 128
+Post = tuple[str, str]
+"""Text and label."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    set: str
+    method: str
+    size: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Split:
+    train: list[Post]
+    test: list[Post]
+
+
+def rows(path: Path) -> Iterator[list[str]]:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return (line.split("\t") for line in lines[1:] if line)
+
+
+@cache
+def cold(path: Path, dev: bool) -> Split:
+    """Test rows are those of the set's own test part; with `dev`, 2,000 of its dev part."""
+    parts: defaultdict[str, list[Post]] = defaultdict(list)
+    for _, text, label, source in rows(path):
+        parts[source.split("/")[1]].append((text, "violation" if label.startswith("offensive") else "normal"))
+    return Split(parts["train"], parts["dev"][:2000] if dev else parts["test"])
+
+
+@cache
+def swsr(path: Path, dev: bool) -> Split:
+    """Test rows are those whose hash begins with a byte below 51; with `dev`, other rows by their next byte."""
+    ours = {"non-sexist": "normal", "sexist:MA": "suspicious"}
+    split = Split([], [])
+    for _, text, label, _ in rows(path):
+        first, second = hashlib.sha256(text.encode()).digest()[:2]
+        post = (text, ours.get(label, "violation"))
+        if first < 51:
+            if not dev:
+                split.test.append(post)
+        else:
+            (split.test if dev and second < 51 else split.train).append(post)
+    return split
+
+
+def draw(split: Split, cell: Cell) -> list[Post]:
+    """The same rows for every method."""
+    count = len(split.train) if cell.size == "all" else int(cell.size)
+    order = np.random.default_rng(cell.seed).permutation(len(split.train))
+    return [split.train[number] for number in order[:count]]
+
+
+def macro_f1(test: Sequence[Post], predicted: Sequence[str]) -> float:
+    truth = [label for _, label in test]
+    return 100 * float(f1_score(truth, predicted, labels=sorted(set(truth)), average="macro"))
+
+
+def linear(split: Split, chosen: list[Post], _: Cell, __: argparse.Namespace) -> list[str]:
+    texts, labels = zip(*chosen, strict=True)
+    found = linear_baseline(texts, labels, [text for text, _ in split.test])
+    return [LABELS[number] for number in found.argmax(axis=1)]
+
+
+def frozen(split: Split, chosen: list[Post], cell: Cell, options: argparse.Namespace) -> list[str]:
+    seed = cell.seed if cell.method == "frozen-random" else None
+    known = vectors(options.base, tuple(text for text, _ in chosen), seed)
+    unknown = vectors(options.base, tuple(text for text, _ in split.test), seed)
+    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-6
+    model = LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
+    model.fit((known - mean) / spread, [label for _, label in chosen])
+    return [str(label) for label in model.predict((unknown - mean) / spread)]
+
+
+@cache
+def vectors(base: Path, texts: tuple[str, ...], seed: int | None) -> NDArray[np.float32]:
+    """Mean of the last layer over a text's own tokens, (n, width); from random weights where a seed is given."""
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = AutoModel.from_pretrained(base) if seed is None else random_model(base, seed)
+    ids = tokenise(tokenizer, texts, LENGTH)
+    found = np.zeros((len(ids), model.config.hidden_size), dtype=np.float32)
+    with torch.inference_mode():
+        for batch in scoring_batches(ids, 4096):
+            padded, mask = pad([ids[row] for row in batch], 0)
+            states = model.eval()(**as_tensors(padded, mask, torch.device("cpu"))).last_hidden_state
+            inner = torch.tensor(
+                [[0 < at < len(ids[row]) - 1 for at in range(states.shape[1])] for row in batch]
+            )
+            weights = inner.float()[:, :, None]
+            found[batch] = ((states * weights).sum(1) / weights.sum(1).clamp(min=1)).numpy()
+    return found
+
+
+def random_model(base: Path, seed: int) -> Any:
+    torch.manual_seed(seed)
+    return AutoModel.from_config(AutoConfig.from_pretrained(base))
+
+
+def lora(split: Split, chosen: list[Post], cell: Cell, options: argparse.Namespace) -> list[str]:
+    """As `trainer.train` ships, capped at 3,000 steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        base = options.base
+        if cell.method == "random":
+            base = Path(folder)
+            random_model(options.base, cell.seed).save_pretrained(base)
+            AutoTokenizer.from_pretrained(options.base).save_pretrained(base)
+        settings = {"max_steps": 3000} | options.settings
+        config = replace(TrainConfig.from_dict(settings), base=str(base), seed=cell.seed)
+        examples = [as_example(number, post) for number, post in enumerate(chosen)]
+        encoder = fit(examples, [], config, progress=Silent()).encoder
+        tokens = tokenise(encoder.tokenizer, [text for text, _ in split.test], LENGTH)
+        return [LABELS[number] for number in logits(encoder.model, encoder, tokens).argmax(axis=1)]
+
+
+def as_example(number: int, post: Post) -> Example:
+    text, label = post
+    return Example(
+        str(number), text, tuple(float(label == other) for other in LABELS), 1.0, str(number), label
+    )
+
+
+def measure(cells: Sequence[Cell], options: argparse.Namespace) -> None:
+    ways: dict[str, Callable[..., list[str]]] = {"linear": linear, "frozen": frozen, "lora": lora}
+    ways |= {"frozen-random": frozen, "random": lora}
+    for cell in cells:
+        # Random weights hang on the shape and the tokens alone.
+        base = "" if cell.method == "linear" else base_fingerprint(options.base)[:12]
+        facts = vars(cell) | {"base": base, "dev": options.dev}
+        if any(facts.items() <= line.items() for line in read(options.results)):
+            continue
+        split = cold(options.cold, options.dev) if cell.set == "cold" else swsr(options.swsr, options.dev)
+        chosen, began = draw(split, cell), time.perf_counter()
+        score = macro_f1(split.test, ways[cell.method](split, chosen, cell, options))
+        facts |= {"macro_f1": round(score, 2), "seconds": round(time.perf_counter() - began, 1)}
+        facts |= {"settings": options.settings, "test_rows": len(split.test)}
+        with options.results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
+        print(facts, flush=True)
+
+
+def read(results: Path) -> list[dict[str, Any]]:
+    if not results.exists():
+        return []
+    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+
+
+def table(lines: Sequence[dict[str, Any]], name: str) -> str:
+    """Markdown: methods by numbers of labels, mean and spread over seeds."""
+    scores: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for line in lines:
+        if line["set"] == name:
+            scores[line["method"], line["size"]].append(line["macro_f1"])
+    sizes = sorted({size for _, size in scores}, key=lambda size: (size == "all", len(size), size))
+    made = [f"| {name.upper()}, trained on | {' | '.join(sizes)} |", "|---" * (len(sizes) + 1) + "|"]
+    for method, title in METHODS.items():
+        found = [scores.get((method, size), []) for size in sizes]
+        if any(found):
+            made.append(f"| {title} | {' | '.join(map(show, found))} |")
+    return "\n".join(made)
+
+
+def show(scores: Sequence[float]) -> str:
+    if len(scores) < 2:
+        return f"{scores[0]:.1f} (1)" if scores else ""
+    return f"{np.mean(scores):.1f} ± {np.std(scores, ddof=1):.1f}" + (
+        "" if len(scores) == 3 else f" ({len(scores)})"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.encoder")
+    add = parser.add_argument
+    add("--results", type=Path, required=True)
+    add("--table", action="store_true", help="print what the results hold, measure nothing")
+    add("--cold", type=Path)
+    add("--swsr", type=Path)
+    add("--base", type=Path, default=Path("models/starter"))
+    add("--sets", nargs="+", default=["cold", "swsr"])
+    add("--sizes", nargs="+", default=["200", "1000", "5000", "all"])
+    add("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    add("--seeds", type=int, default=3)
+    add("--dev", action="store_true", help="on rows kept for choosing, not on the test rows")
+    add("--part", default="0/1", metavar="K/M", help="every M-th cell, from the K-th on")
+    add("--settings", type=json.loads, default={}, metavar="JSON", help="of trainer.train")
+    options = parser.parse_args()
+    if options.table:
+        print("\n\n".join(table(read(options.results), name) for name in options.sets))
+        return
+    part, parts = map(int, options.part.split("/"))
+    cells = [
+        Cell(name, method, size, seed)
+        for name in options.sets
+        for size in options.sizes
+        for method in options.methods
+        for seed in range(1 if (method, size) == ("linear", "all") else options.seeds)
+    ]
+    measure(cells[part::parts], options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Pre-train a small encoder on plain text; the same command goes on after a kill.
+
+python -m trainer.pretrain --corpus a.txt.xz=2 b.txt.gz --out models/starter --minutes 45
+
+On several GPUs: accelerate launch -m trainer.pretrain ... with the same arguments.
+"""
+
+import argparse
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from trainer import command
+from trainer.device import default_device, has_bf16
+from trainer.errors import DatasetError, TrainerError
+from trainer.pretrain.config import PretrainConfig
+from trainer.pretrain.run import begin, train
+
+NUMBERS = {"seed": int, "vocabulary": int, "characters": int, "pieces": int, "layers": int, "width": int}
+NUMBERS |= {"heads": int, "length": int, "batch_tokens": int}
+SHARES = ("cap", "learning_rate", "mask_rate", "summary_weight")
+
+
+def parse_corpus(entries: Iterable[str]) -> dict[str, float]:
+    """`FILE` or `FILE=WEIGHT` to weights by file name."""
+    weights: dict[str, float] = {}
+    for entry in entries:
+        name, _, weight = entry.rpartition("=")
+        if Path(entry).is_file() or not name:
+            name, weight = entry, "1"
+        if not re.fullmatch(r"\d+\.?\d*|\.\d+", weight):
+            raise TrainerError(f"{entry}: what follows the = must be a number, the weight of the file")
+        if not Path(name).is_file():
+            raise DatasetError(f"{name}: no such corpus file")
+        weights[name] = float(weight)
+    return weights
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = command.parser(
+        "trainer.pretrain", "Pre-train a small encoder on plain text; the same command goes on after a kill."
+    )
+    add, default = parser.add_argument, PretrainConfig()
+    add("--corpus", nargs="+", required=True, metavar="FILE[=WEIGHT]", help="a text a line; .xz and .gz too")
+    add("--exclude", nargs="*", default=[], metavar="TSV", help="leave out lines equal to a text of these")
+    add("--out", type=Path, required=True, help="folder of the encoder")
+    add("--checkpoint", type=Path, help="folder to go on from (default: OUT.checkpoint)")
+    add("--save-every", type=float, default=5, metavar="MINUTES", help="default: 5")
+    add("--cpu", action="store_true", help="leave a GPU alone")
+    add("--threads", type=int, default=0, help="of the processor (default: torch decides)")
+    add(
+        "--precision",
+        choices=("auto", "bf16", "fp32"),
+        default="auto",
+        help="auto: bf16 on a GPU that has it",
+    )
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, default=default.minutes, help="of training (default: 60)")
+    budget.add_argument("--steps", type=int)
+    for name, kind in (NUMBERS | dict.fromkeys(SHARES, float)).items():
+        add(f"--{name.replace('_', '-')}", type=kind, default=getattr(default, name))
+    return parser
+
+
+def read_config(arguments: argparse.Namespace) -> PretrainConfig:
+    """The configuration of what was typed."""
+    given = vars(arguments)
+    typed = {name: given[name] for name in asdict(PretrainConfig()) if name in given}
+    typed |= {"corpus": parse_corpus(given["corpus"]), "exclude": tuple(given["exclude"])}
+    return PretrainConfig(**typed)
+
+
+def pretrain(arguments: argparse.Namespace) -> None:
+    """From what was typed to a finished folder."""
+    config = read_config(arguments)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    pays = not arguments.cpu and has_bf16(default_device())
+    use_bf16 = arguments.precision == "bf16" or (arguments.precision == "auto" and pays)
+    accelerator = Accelerator(cpu=arguments.cpu, mixed_precision="bf16" if use_bf16 else "no")
+    report = partial(print, flush=True) if accelerator.is_main_process else lambda _: None
+    checkpoint = arguments.checkpoint or arguments.out.with_name(arguments.out.name + ".checkpoint")
+    run = begin(config, checkpoint, accelerator, report)
+    train(run, arguments.out, checkpoint, 60 * arguments.save_every, accelerator, report)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Pre-train as the command line says; the exit status."""
+    return command.run(pretrain, make_parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

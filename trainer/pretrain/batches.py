@@ -1,0 +1,135 @@
+"""Which segments are read when, and which of their tokens are asked for. Seed and number decide all of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.errors import DatasetError
+from trainer.pretrain.config import CLS, MASK, PAD, SEP, PretrainConfig
+from trainer.pretrain.corpus import Corpus, Flags, Numbers
+
+HELD_OUT_AT_MOST = 1500
+ORDER, MASKING, HELD_OUT = (1 << 20, 1 << 21, 1 << 22)
+"""What a random generator is for, beside the seed and a number."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`ids` (rows, length) as they stood, `places` the flat positions asked for, `masked` the ids with masks."""
+
+    ids: Tensor
+    places: Tensor
+    masked: Tensor
+
+    @property
+    def answers(self) -> Tensor:
+        """What stood at the places, (asked,)."""
+        return self.ids.flatten()[self.places]
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(*(t.to(device, non_blocking=True) for t in (self.ids, self.places, self.masked)))
+
+
+def mix_files(corpus: Corpus, weights: Sequence[float], cap: float) -> NDArray[np.float64]:
+    """Each file's share of the tokens seen: by weight, none above `cap` while others can take the rest."""
+    is_trained = np.bincount(corpus.files[~corpus.held_out], minlength=len(weights)) > 0
+    shares = np.where(is_trained, weights, 0.0)
+    if shares.sum() <= 0:
+        raise DatasetError("the corpus is too small: no file with a weight above zero has text to train on")
+    shares /= shares.sum()
+    cap = max(cap, 1 / np.count_nonzero(shares))
+    while shares.max() > cap + 1e-9:
+        free = shares < cap
+        spare = 1 - cap * np.count_nonzero(~free)
+        shares = np.where(free, spare * shares / shares[free].sum(), cap)
+    return shares
+
+
+def draw_pool(corpus: Corpus, shares: NDArray[np.float64], size: int, number: int, seed: int) -> Numbers:
+    """About `size` segments for pool `number`: each file is walked in a shuffled order, round and round.
+
+    Nothing but the seed and the number decides, so that a resumed run goes on where it was killed.
+    """
+    members = [np.flatnonzero((corpus.files == f) & ~corpus.held_out) for f in range(len(shares))]
+    usual = np.array([corpus.lengths[m].mean() if len(m) else 1.0 for m in members])
+    counts = shares / usual
+    drawn = []
+    for file, take in enumerate(np.ceil(size * counts / counts.sum()).astype(int)):
+        turns, places = np.divmod(np.arange(number * take, (number + 1) * take), max(len(members[file]), 1))
+        for turn in np.unique(turns):
+            order = np.random.default_rng([seed, file, int(turn)]).permutation(members[file])
+            drawn.append(order[places[turns == turn]])
+    return np.concatenate(drawn)
+
+
+def group_by_length(lengths: Numbers, batch_tokens: int) -> list[Numbers]:
+    """Positions in batches of similar length; a padded batch has `batch_tokens` at most, or is one row."""
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    first = 0
+    while first < len(order):
+        rows = max(1, batch_tokens // (int(lengths[order[first]]) + 2))
+        batches.append(order[first : first + rows])
+        first += rows
+    return batches
+
+
+def pad_segments(corpus: Corpus, numbers: Numbers) -> Numbers:
+    """The segments as rows of ids, (rows, longest + 2): `[CLS]`, tokens, `[SEP]`, padding."""
+    lengths = corpus.lengths[numbers][:, None]
+    at = np.arange(int(lengths.max()) + 2)[None, :]
+    source = np.minimum(corpus.starts[numbers][:, None] + at - 1, len(corpus.ids) - 1)
+    ids = np.where(at <= lengths, corpus.ids[source], PAD).astype(np.int64)
+    ids[:, 0] = CLS
+    ids[np.arange(len(numbers)), lengths[:, 0] + 1] = SEP
+    return ids
+
+
+def make_batch(
+    corpus: Corpus, numbers: Numbers, config: PretrainConfig, random: np.random.Generator
+) -> Batch:
+    """Segments padded, a share of their tokens asked for, at least one a batch.
+
+    Of the places asked for 80% hold `[MASK]`, 10% another token, 10% stay as they are.
+    """
+    ids = pad_segments(corpus, numbers)
+    asked: Flags = (random.random(ids.shape) < config.mask_rate) & (ids > MASK)
+    if not asked.any():
+        asked[0, 1] = True
+    places = np.flatnonzero(asked)
+    luck = random.random(len(places))
+    other = random.integers(MASK + 1, corpus.size, len(places))
+    masked = ids.copy()
+    masked.flat[places] = np.where(luck < 0.8, MASK, np.where(luck < 0.9, other, ids[asked]))
+    return Batch(torch.from_numpy(ids), torch.from_numpy(places), torch.from_numpy(masked))
+
+
+def walk_batches(corpus: Corpus, config: PretrainConfig, first: int, stride: int) -> Iterator[Batch]:
+    """Batches number `first`, `first + stride` and so on, for ever: each of `stride` processes has its own.
+
+    Pools differ in their number of batches, so those passed over are walked too, though not made.
+    """
+    shares = mix_files(corpus, list(config.corpus.values()), config.cap)
+    passed = pool_number = 0
+    while True:
+        pool = draw_pool(corpus, shares, config.pool, pool_number, config.seed)
+        groups = group_by_length(corpus.lengths[pool], config.batch_tokens)
+        for turn in np.random.default_rng([config.seed, ORDER, pool_number]).permutation(len(groups)):
+            if passed >= first and (passed - first) % stride == 0:
+                random = np.random.default_rng([config.seed, MASKING, passed])
+                yield make_batch(corpus, pool[groups[turn]], config, random)
+            passed += 1
+        pool_number += 1
+
+
+def held_out_batches(corpus: Corpus, config: PretrainConfig) -> list[Batch]:
+    """The same batches, masked the same way, at every measurement."""
+    held_out = np.flatnonzero(corpus.held_out)
+    chosen = held_out[:: len(held_out) // HELD_OUT_AT_MOST + 1]
+    random = np.random.default_rng([config.seed, HELD_OUT])
+    groups = group_by_length(corpus.lengths[chosen], config.batch_tokens)
+    return [make_batch(corpus, chosen[group], config, random) for group in groups]

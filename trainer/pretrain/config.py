@@ -1,0 +1,52 @@
+"""Everything about a pre-training that a person may choose."""
+
+from dataclasses import dataclass, field
+
+from trainer.errors import TrainerError
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PAD, UNK, CLS, SEP, MASK = range(5)
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """How to train. Lengths count tokens, `[CLS]` and `[SEP]` included; rates and shares run from 0 to 1.
+
+    `corpus` maps a file to its weight in the mixture. The budget is `steps` where given, else `minutes` of
+    training; reading the corpus comes before it. `vocabulary` counts all tokens, of which `characters` are
+    single characters and `pieces` runs of Latin letters or digits; the rest are words.
+    """
+
+    corpus: dict[str, float] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    steps: int | None = None
+    minutes: float = 60.0
+    seed: int = 0
+    cap: float = 1 / 3
+    vocabulary: int = 24_000
+    characters: int = 7_400
+    pieces: int = 600
+    layers: int = 3
+    width: int = 256
+    heads: int = 4
+    length: int = 128
+    positions: int = 256
+    batch_tokens: int = 2560
+    learning_rate: float = 1.5e-3
+    warm_up: float = 0.05
+    mask_rate: float = 0.2
+    summary_weight: float = 0.2
+    pool: int = 16384
+
+    def __post_init__(self) -> None:
+        if self.minutes <= 0 or (self.steps is not None and self.steps <= 0):
+            raise TrainerError("nothing to do: --minutes and --steps must be above zero")
+        if not 3 <= self.length <= self.positions:
+            raise TrainerError(f"--length is {self.length}; it must lie between 3 and {self.positions}")
+        if self.width % (2 * self.heads):
+            raise TrainerError(f"--width ({self.width}) must be a multiple of twice --heads ({self.heads})")
+        if not len(SPECIAL) + self.characters + self.pieces <= self.vocabulary <= 60_000:
+            raise TrainerError(
+                f"--vocabulary is {self.vocabulary:,}; it must hold {self.characters:,} characters and "
+                f"{self.pieces:,} pieces, and 60,000 at most"
+            )

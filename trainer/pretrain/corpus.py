@@ -1,0 +1,137 @@
+"""Text files in, ids out: read as a stream, kept as two bytes a token."""
+
+import gzip
+import lzma
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from trainer.duplicates import normalise
+from trainer.errors import DatasetError
+from trainer.texts import read_texts
+
+Ids = NDArray[np.uint16]
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+HELD_OUT_ONE_IN = 300
+WINDOW = 12
+"""As many tokens in a row, some eighteen characters, are not shared by chance."""
+FACTORS = np.random.default_rng(12).integers(1, 2**63, WINDOW, dtype=np.uint64) * 2 + 1
+SEGMENTS_AT_ONCE = 200_000
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Every segment of every file: `ids[starts[i]:ends[i]]`, `files[i]` its file, `held_out[i]` or trained.
+
+    Ids lie below `size`, the number of tokens there are.
+    """
+
+    ids: Ids
+    starts: Numbers
+    ends: Numbers
+    files: Numbers
+    held_out: Flags
+    size: int
+
+    @property
+    def lengths(self) -> Numbers:
+        return self.ends - self.starts
+
+
+def read_corpus(path: Path) -> Iterator[str]:
+    """The lines of a plain, .gz or .xz UTF-8 file, without blank ones, never all in memory."""
+    openers: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open}
+    try:
+        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8") as lines:
+            yield from (line.strip() for line in lines if line.strip())
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error})") from error
+
+
+def kept_lines(path: Path, excluded: frozenset[str]) -> Iterator[str]:
+    """The lines of one corpus file that, normalised, are not among the excluded texts."""
+    if not excluded:
+        return read_corpus(path)
+    return (line for line in read_corpus(path) if normalise(line) not in excluded)
+
+
+def read_excluded(paths: Iterable[Path]) -> list[str]:
+    """The texts of labelled files: what a model is tested on, it must not have read before."""
+    return [text for path in paths for _, text in read_texts(path)]
+
+
+def fold(text: str) -> str:
+    """What the tokenizer makes of a text before cutting it: full width to half, lower case."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def is_held_out(line: str) -> bool:
+    """By the text alone: a copy of a held-out line is held out too, in any file and any run."""
+    return zlib.crc32(line.encode()) % HELD_OUT_ONE_IN == 0
+
+
+def encode_lines(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[str, Ids]]:
+    """Each line with its ids, without special tokens."""
+    rest = iter(lines)
+    while some := list(islice(rest, 4096)):
+        encodings = tokenizer.encode_batch_fast(some, add_special_tokens=False)
+        yield from ((line, np.array(e.ids, dtype=np.uint16)) for line, e in zip(some, encodings, strict=True))
+
+
+def encode_corpus(tokenizer: Tokenizer, files: Sequence[Iterable[str]], room: int) -> Corpus:
+    """The lines of all files as ids, cut in segments of at most `room` tokens."""
+    ids: list[Ids] = []
+    rows: list[tuple[int, int, int, bool]] = []
+    at = 0
+    for number, lines in enumerate(files):
+        for line, found in encode_lines(tokenizer, lines):
+            held, end = is_held_out(line), at + len(found)
+            rows.extend((cut, min(cut + room, end), number, held) for cut in range(at, end, room))
+            ids.append(found)
+            at = end
+    if not rows:
+        raise DatasetError("the corpus is empty: none of its files holds any text that is not excluded")
+    starts, ends, owners, held_out = map(np.array, zip(*rows, strict=True))
+    return Corpus(np.concatenate(ids), starts, ends, owners, held_out, tokenizer.get_vocab_size())
+
+
+def windows_of(ids: Ids) -> NDArray[np.uint64]:
+    """A hash for each run of WINDOW tokens, (len(ids) - WINDOW + 1,), or none when there are fewer."""
+    count = max(len(ids) - WINDOW + 1, 0)
+    hashes = np.zeros(count, dtype=np.uint64)
+    for place, factor in enumerate(FACTORS):
+        hashes += ids[place : place + count] * factor  # wraps around: arithmetic modulo 2**64
+    return hashes
+
+
+def drop_shared(corpus: Corpus, texts: Iterable[Ids]) -> Corpus:
+    """Without the segments that share WINDOW tokens in a row with one of the texts."""
+    known = np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *map(windows_of, texts)]))
+    if not len(known):
+        return corpus
+    is_shared = np.zeros(len(corpus.starts), dtype=bool)
+    for first in range(0, len(corpus.starts), SEGMENTS_AT_ONCE):
+        some = slice(first, first + SEGMENTS_AT_ONCE)
+        lengths, base = corpus.lengths[some], corpus.starts[first]
+        hashes = windows_of(corpus.ids[base : corpus.ends[some][-1]])
+        segment = np.repeat(np.arange(len(lengths)), lengths)[: len(hashes)]
+        place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+        is_inside = np.arange(len(hashes)) + WINDOW <= corpus.ends[some][segment] - base
+        is_shared[some][segment[(known[place] == hashes) & is_inside]] = True
+    kept = ~is_shared
+    ends = np.cumsum(corpus.lengths[kept])
+    ids = corpus.ids[np.repeat(kept, corpus.lengths)]
+    starts = ends - corpus.lengths[kept]
+    return Corpus(ids, starts, ends, corpus.files[kept], corpus.held_out[kept], corpus.size)

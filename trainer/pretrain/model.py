@@ -1,0 +1,178 @@
+"""The encoder, what it starts from, and the question it is asked.
+
+One objective, masked tokens, asked twice: once of each masked place and once, lightly, of the pooled [CLS]
+vector, which has to guess the same tokens from the gist alone, rare ones above all. Without the second
+question nothing would train [CLS] and the pooler, and a classifier that starts from them would start from
+noise. Replaced-token detection was tried and lost: `docs/starter.md`.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from trainer.files import new_folder
+from trainer.pretrain.config import PAD, SPECIAL, PretrainConfig
+from trainer.pretrain.counts import SPREAD
+
+DROPOUT_OF_THE_SAVED_MODEL = 0.1
+LARGEST_FILE = "14MB"
+RARE = 1e-3
+"""A token this common counts half as much in the gist as a rare one (Arora, Liang and Ma, 2017)."""
+POSITION_WIDTH = 32
+"""The last dimensions of a token vector, which start out with its position alone."""
+SHARPNESS = 1.3
+"""How hard a head looks at its neighbour at the start: with a quarter of the width, about nine parts in ten."""
+
+
+class Pretraining(nn.Module):
+    """A BERT encoder with the prediction heads of masked training; the embedding is the output layer too."""
+
+    content: Tensor
+
+    def __init__(self, bert: BertModel, summary_weight: float) -> None:
+        super().__init__()
+        width = bert.config.hidden_size
+        self.bert = bert
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.bias = nn.Parameter(torch.zeros(bert.config.vocab_size))
+        self.summary_norm = nn.LayerNorm(width)
+        self.summary_weight = summary_weight
+        self.register_buffer("content", torch.ones(bert.config.vocab_size))
+
+    def forward(self, ids: Tensor, places: Tensor, masked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss to descend; then loss (nats) and share right at the places asked for, all scalars.
+
+        `ids` and `masked` are (rows, length), `places` flat positions. Those are gathered first: scoring the
+        vocabulary at every position would cost more than the encoder itself.
+        """
+        answers = ids.flatten()[places]
+        found = self.bert(input_ids=masked, attention_mask=(ids != PAD).long())
+        asked = self.norm(functional.gelu(self.dense(found.last_hidden_state.flatten(0, 1)[places])))
+        table = self.bert.embeddings.word_embeddings.weight
+        logits = functional.linear(asked, table, self.bias).float()
+        loss = functional.cross_entropy(logits, answers)
+        gist = functional.linear(self.summary_norm(found.pooler_output), table).float().log_softmax(1)
+        weights = self.content[answers]
+        from_gist = -(gist[places // ids.shape[1], answers] * weights).sum() / weights.sum().clamp(min=1e-6)
+        right = (logits.argmax(1) == answers).float().mean()
+        return loss + self.summary_weight * from_gist, loss, right
+
+
+def shape_encoder(config: PretrainConfig, size: int) -> BertConfig:
+    """The encoder's architecture, without dropout: so short a training never over-fits."""
+    return BertConfig(
+        vocab_size=size,
+        hidden_size=config.width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=4 * config.width,
+        max_position_embeddings=config.positions,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        pad_token_id=PAD,
+    )
+
+
+def build(config: PretrainConfig, size: int, device: torch.device) -> Pretraining:
+    """An encoder over `size` tokens from random weights."""
+    torch.manual_seed(config.seed)
+    # On a processor the plain way is faster: its fused attention is slow to go back through.
+    attention = "eager" if device.type == "cpu" else "sdpa"
+    shape = shape_encoder(config, size)
+    shape._attn_implementation = attention
+    bert = BertModel(shape)
+    return Pretraining(bert, config.summary_weight).to(device)
+
+
+def position_width(config: PretrainConfig) -> int:
+    """How many dimensions the position gets: at most one head's, and not all."""
+    return min(POSITION_WIDTH, config.width // config.heads)
+
+
+@torch.no_grad()
+def begin_from_counts(model: Pretraining, vectors: Tensor, shares: Tensor) -> None:
+    """Start from token vectors, (size, width - position width), and the tokens' shares of the text, (size,).
+
+    The pooler starts at identity. Heads of the first two layers start out looking one or two tokens back or
+    ahead: left alone, a starter still guessed from the bag of tokens after three million of them; so started,
+    it was past that after one million.
+    """
+    bert = model.bert
+    part = bert.config.hidden_size - vectors.shape[1]
+    words = bert.get_parameter("embeddings.word_embeddings.weight")
+    words.zero_()
+    words[:, :-part] = vectors
+    positions = bert.get_parameter("embeddings.position_embeddings.weight")
+    positions.zero_()
+    positions[:, -part:] = position_code(len(positions), part)
+    bert.get_parameter("embeddings.token_type_embeddings.weight").zero_()
+    bert.get_parameter("pooler.dense.weight").copy_(torch.eye(bert.config.hidden_size))
+    bert.get_parameter("pooler.dense.bias").zero_()
+    model.content.copy_(RARE / (RARE + shares))
+    for rows, layer, step in neighbour_heads(bert.config):
+        for name, turned in (("query", step_matrix(step, part)), ("key", torch.eye(part))):
+            weight = bert.get_parameter(f"encoder.layer.{layer}.attention.self.{name}.weight")
+            weight[rows] = 0
+            weight[rows.start : rows.start + part, -part:] = turned * SHARPNESS
+
+
+def neighbour_heads(config: BertConfig) -> Iterator[tuple[slice, int, int]]:
+    """The rows of a head's query and key, its layer, and how many tokens on it starts out looking."""
+    size = config.hidden_size // config.num_attention_heads
+    for layer, steps in enumerate([(-1, 1, -2, 2), (-1, 1)][: config.num_hidden_layers]):
+        for head, step in enumerate(steps[: config.num_attention_heads]):
+            yield slice(head * size, (head + 1) * size), layer, step
+
+
+def turn_rates(pairs: int) -> Tensor:
+    """Angles a position, (pairs,), from 0 to pi: spread by the golden ratio, so that no two codes agree."""
+    return torch.pi * ((torch.arange(pairs) + 1) * 0.6180339887 % 1)
+
+
+def position_code(count: int, size: int) -> Tensor:
+    """Each position as points on size / 2 circles, (count, size), as large as the token vectors."""
+    angles = torch.arange(count)[:, None] * turn_rates(size // 2)
+    return torch.stack([angles.cos(), angles.sin()], dim=2).flatten(1) * SPREAD * 2**0.5
+
+
+def step_matrix(step: int, size: int) -> Tensor:
+    """The rotation, (size, size), that takes the code of a position to the code `step` positions on."""
+    angles = step * turn_rates(size // 2)
+    turns = torch.stack(
+        [torch.stack([angles.cos(), -angles.sin()]), torch.stack([angles.sin(), angles.cos()])]
+    )
+    rotation: Tensor = torch.block_diag(*turns.permute(2, 0, 1))  # type: ignore[no-untyped-call]
+    return rotation
+
+
+def save_encoder(bert: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
+    """A plain `BertModel` with its tokenizer, for `AutoModel` and `AutoTokenizer`, in files of 14 MB at most.
+
+    Half precision on disk alone: the config asks for float32, or a processor would train in float16.
+    """
+    config = BertConfig.from_dict(bert.config.to_dict())
+    config.architectures, config.dtype = ["BertModel"], "float32"
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = DROPOUT_OF_THE_SAVED_MODEL
+    halves = {name: tensor.half() for name, tensor in bert.state_dict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "new", ignore_errors=True)
+    with new_folder(folder / "new") as made:
+        bert.save_pretrained(made, state_dict=halves, max_shard_size=LARGEST_FILE)
+        config.save_pretrained(made)
+        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_object=tokenizer,
+            model_max_length=config.max_position_embeddings,
+            **{f"{name.strip('[]').lower()}_token": name for name in SPECIAL},
+        ).save_pretrained(made)
+    for old in folder.glob("model*.safetensors*"):
+        old.unlink()
+    for path in (folder / "new").iterdir():
+        path.replace(folder / path.name)
+    (folder / "new").rmdir()

@@ -1,0 +1,301 @@
+"""A run: prepare the text once, train until the budget is spent, survive being killed.
+
+Two files in the checkpoint folder hold all of it: `corpus.safetensors`, written once, and
+`state.safetensors`, with weights, moments and tally together, because they must never disagree.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from safetensors import safe_open
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from trainer.duplicates import normalise
+from trainer.errors import TrainerError
+from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
+from trainer.pretrain.config import PAD, PretrainConfig
+from trainer.pretrain.corpus import (
+    WINDOW,
+    Corpus,
+    drop_shared,
+    encode_corpus,
+    encode_lines,
+    kept_lines,
+    read_excluded,
+)
+from trainer.pretrain.counts import count_pairs, count_vectors
+from trainer.pretrain.model import Pretraining, begin_from_counts, build, position_width, save_encoder
+from trainer.pretrain.vocabulary import build_tokenizer, choose_tokens, count_words
+
+Report = Callable[[str], None]
+
+SECONDS_BETWEEN_LINES = 15
+
+
+@dataclass
+class Tally:
+    """How far a run is. Seconds are of training alone, over all its restarts; tokens of all processes."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def spent(self, config: PretrainConfig) -> float:
+        """The share of the budget, 0 to 1."""
+        if config.steps is not None:
+            return self.step / config.steps
+        return self.seconds / (60 * config.minutes)
+
+    def describe(self, config: PretrainConfig, loss: float) -> str:
+        spent = max(self.spent(config), 1e-9)
+        left = self.seconds * (1 - spent) / spent / 60
+        speed = self.tokens / max(self.seconds, 1e-9)
+        return f"step {self.step:,}: loss {loss:.3f}, {speed:,.0f} tokens a second, {left:.0f} minutes left"
+
+
+@dataclass(frozen=True)
+class Text:
+    """The corpus as ids, and the tokenizer that made them."""
+
+    corpus: Corpus
+    tokenizer: Tokenizer
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that training changes, and what it reads."""
+
+    config: PretrainConfig
+    text: Text
+    model: Pretraining
+    optimizer: torch.optim.AdamW
+    tally: Tally
+
+
+# --- text ---------------------------------------------------------------------------------------------
+
+
+def prepare_text(config: PretrainConfig, report: Report) -> Text:
+    """Read the corpus twice: once to choose the tokens, once to cut it into them."""
+    tested = read_excluded(map(Path, config.exclude))
+    excluded = frozenset(map(normalise, tested))
+    report("choosing the words")
+    shares = count_words((weight, kept_lines(Path(name), excluded)) for name, weight in config.corpus.items())
+    tokenizer = build_tokenizer(choose_tokens(shares, config), shares)
+    report(f"cutting the text into {tokenizer.get_vocab_size():,} tokens")
+    lines = [kept_lines(Path(name), excluded) for name in config.corpus]
+    whole = encode_corpus(tokenizer, lines, config.length - 2)
+    corpus = drop_shared(whole, (ids for _, ids in encode_lines(tokenizer, tested)))
+    dropped = len(whole.starts) - len(corpus.starts)
+    report(
+        f"{len(corpus.ids):,} tokens in {len(corpus.starts):,} segments; {dropped:,} more share "
+        f"{WINDOW} tokens in a row with a text to leave out, and are"
+    )
+    return Text(corpus, tokenizer)
+
+
+def save_text(text: Text, config: PretrainConfig, folder: Path) -> None:
+    arrays = {n: a.view(np.int16) if n == "ids" else a for n, a in vars(text.corpus).items() if n != "size"}
+    facts = {"tokenizer": text.tokenizer.to_str(), "config": json.dumps(asdict(config))}
+    save_whole({n: torch.from_numpy(a) for n, a in arrays.items()}, folder / "corpus.safetensors", facts)
+
+
+def load_text(config: PretrainConfig, folder: Path) -> Text:
+    """What `save_text` wrote; TrainerError where another configuration made it."""
+    tensors, facts = load_tensors(folder / "corpus.safetensors")
+    check_same(config, facts["config"], folder)
+    return read_text(tensors, facts)
+
+
+def read_text(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Text:
+    """The text that lies in a file of `save_text`."""
+    tokenizer = Tokenizer.from_str(facts["tokenizer"])
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    ids = arrays.pop("ids").view(np.uint16)
+    return Text(Corpus(ids=ids, size=tokenizer.get_vocab_size(), **arrays), tokenizer)
+
+
+# --- checkpoint ---------------------------------------------------------------------------------------
+
+
+def save_whole(tensors: Mapping[str, Tensor], path: Path, facts: dict[str, str]) -> None:
+    """Written beside, then renamed: a kill leaves the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata=facts)
+    beside.replace(path)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file, and the facts written beside them."""
+    with safe_open(path, "pt") as file:
+        names = list(file.keys())
+        return {name: file.get_tensor(name) for name in names}, dict(file.metadata())
+
+
+def check_same(config: PretrainConfig, saved: str, folder: Path) -> None:
+    """Only the budget of a run may change when it goes on."""
+    then, now = json.loads(saved), json.loads(json.dumps(asdict(config)))
+    changed = [name for name in now if then.get(name) != now[name] and name not in ("steps", "minutes")]
+    if changed:
+        raise TrainerError(
+            f"the checkpoint in {folder} was made with another {', '.join(changed)}: "
+            "give the same to go on, or another --checkpoint folder to start again"
+        )
+
+
+def save_state(run: Run, folder: Path) -> None:
+    """Weights, moments and tally."""
+    tensors = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
+    for number, state in run.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    facts = {"tally": json.dumps(asdict(run.tally)), "config": json.dumps(asdict(run.config))}
+    save_whole(tensors, folder / "state.safetensors", facts)
+
+
+def load_state(run: Run, folder: Path) -> Run:
+    """Put back what `save_state` took."""
+    saved, facts = load_tensors(folder / "state.safetensors")
+    check_same(run.config, facts["config"], folder)
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in saved.items():
+        if name.startswith("optimizer."):
+            _, number, what = name.split(".")
+            state.setdefault(int(number), {})[what] = tensor
+    weights = {n.removeprefix("model."): t for n, t in saved.items() if n.startswith("model.")}
+    run.model.load_state_dict(weights)
+    run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": state})
+    return Run(run.config, run.text, run.model, run.optimizer, Tally(**json.loads(facts["tally"])))
+
+
+# --- start, go on -------------------------------------------------------------------------------------
+
+
+def make_optimizer(model: Pretraining, config: PretrainConfig) -> torch.optim.AdamW:
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
+
+
+def prepare(config: PretrainConfig, folder: Path, accelerator: Accelerator, report: Report) -> None:
+    """Text and the state before the first step, made by one process, once."""
+    if not accelerator.is_main_process:
+        return
+    if not (folder / "corpus.safetensors").exists():
+        save_text(prepare_text(config, report), config, folder)
+    if not (folder / "state.safetensors").exists():
+        text = load_text(config, folder)
+        report("counting which tokens stand together")
+        rank = config.width - position_width(config)
+        counts = count_pairs(text.corpus)
+        shares = torch.from_numpy(counts.sum(axis=1) / max(counts.sum(), 1.0))
+        model = build(config, text.corpus.size, accelerator.device)
+        begin_from_counts(model, count_vectors(counts, rank, config.seed, accelerator.device), shares)
+        save_state(Run(config, text, model, make_optimizer(model, config), Tally()), folder)
+
+
+def begin(config: PretrainConfig, folder: Path, accelerator: Accelerator, report: Report) -> Run:
+    """The run in `folder`, from where it was left, or from the start."""
+    prepare(config, folder, accelerator, report)
+    accelerator.wait_for_everyone()
+    text = load_text(config, folder)
+    model = build(config, text.corpus.size, accelerator.device)
+    run = load_state(Run(config, text, model, make_optimizer(model, config), Tally()), folder)
+    report(f"at step {run.tally.step:,}")
+    return run
+
+
+# --- training -----------------------------------------------------------------------------------------
+
+
+def scale_rate(spent: float, warm_up: float) -> float:
+    """The factor of the peak learning rate: linear up, then linear down to nothing."""
+    return max(0.0, min(spent / max(warm_up, 1e-9), (1 - spent) / (1 - warm_up)))
+
+
+def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) -> str:
+    """Loss (nats) and accuracy over the asked places of held-out batches, in words."""
+    if not batches:
+        return "no held-out text"
+    loss = right = 0.0
+    count = sum(len(batch.places) for batch in batches)
+    with torch.inference_mode(), accelerator.autocast():
+        for batch in batches:
+            moved = batch.to(accelerator.device)
+            _, mean_loss, accuracy = model(moved.ids, moved.places, moved.masked)
+            loss += mean_loss.item() * len(batch.places)
+            right += accuracy.item() * len(batch.places)
+    return f"held-out loss {loss / count:.3f}, accuracy {right / count:.1%}"
+
+
+def train(
+    run: Run, out: Path, checkpoint: Path, save_every: float, accelerator: Accelerator, report: Report
+) -> None:
+    """Spend the rest of the budget; every `save_every` seconds leave a checkpoint and a usable encoder."""
+    config, tally, corpus = run.config, run.tally, run.text.corpus
+    model = accelerator.prepare_model(run.model)
+    held_out = held_out_batches(corpus, config)
+
+    def save() -> None:
+        if accelerator.is_main_process:
+            save_state(run, checkpoint)
+            save_encoder(run.model.bert, run.text.tokenizer, out)
+            report(
+                f"saved at step {tally.step:,}, {tally.tokens:,} tokens, "
+                f"{tally.seconds / 60:.1f} minutes: {measure(run.model, held_out, accelerator)}"
+            )
+        accelerator.wait_for_everyone()
+
+    processes, mine = accelerator.num_processes, accelerator.process_index
+    last = told = saved = time.monotonic()
+    for batch in walk_batches(corpus, config, tally.step * processes + mine, processes):
+        if tally.spent(config) >= 1:
+            break
+        loss = take_step(run, model, batch.to(accelerator.device), accelerator)
+        tokens = torch.tensor([int((batch.ids != PAD).sum())], device=accelerator.device)
+        tally.tokens += int(accelerator.reduce(tokens).item())
+        now = time.monotonic()
+        tally.seconds = share_clock(tally.seconds + now - last, accelerator)
+        if accelerator.is_main_process and now - told >= SECONDS_BETWEEN_LINES:
+            told = now
+            report(tally.describe(config, loss.item()))
+        if share_clock(now - saved, accelerator) >= save_every:
+            save()
+            saved = now = time.monotonic()
+        last = now
+    save()
+
+
+def take_step(run: Run, model: torch.nn.Module, batch: Batch, accelerator: Accelerator) -> Tensor:
+    """One step of AdamW; the loss of the asked places before it."""
+    config = run.config
+    for group in run.optimizer.param_groups:
+        group["lr"] = config.learning_rate * scale_rate(run.tally.spent(config), config.warm_up)
+    torch.manual_seed(config.seed + run.tally.step * accelerator.num_processes + accelerator.process_index)
+    with accelerator.autocast():
+        loss, told, _ = model(batch.ids, batch.places, batch.masked)
+    run.optimizer.zero_grad()
+    accelerator.backward(loss)
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.optimizer.step()
+    run.tally.step += 1
+    detached: Tensor = told.detach()
+    return detached
+
+
+def share_clock(seconds: float, accelerator: Accelerator) -> float:
+    """The first process's clock, so that all of them stop at the same step."""
+    if accelerator.num_processes == 1:
+        return seconds
+    clock = torch.tensor([seconds], dtype=torch.float64, device=accelerator.device)
+    return float(broadcast(clock).item())
