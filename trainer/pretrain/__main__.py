@@ -3,6 +3,10 @@
 python -m trainer.pretrain --corpus a.txt.xz=2 b.txt.gz --out models/starter --minutes 45
 
 On several GPUs: accelerate launch -m trainer.pretrain ... with the same arguments.
+
+The rooms, in the order in which text goes through them: text (`corpus`) -> tokenizer (`vocabulary`) -> ids
+(`corpus`) -> token vectors (`counts`) -> batches (`batches`) -> encoder (`model`) -> a run that can be killed
+(`run`). Nothing else in the house needs any of them.
 """
 
 import argparse
@@ -22,7 +26,7 @@ from trainer.pretrain.config import PretrainConfig
 from trainer.pretrain.run import begin, train
 
 NUMBERS = {"seed": int, "vocabulary": int, "characters": int, "pieces": int, "layers": int, "width": int}
-NUMBERS |= {"heads": int, "length": int, "batch_tokens": int}
+NUMBERS |= {"heads": int, "length": int, "batch_tokens": int, "pool": int}
 SHARES = ("cap", "learning_rate", "mask_rate", "summary_weight")
 
 

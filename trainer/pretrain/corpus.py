@@ -14,19 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from trainer.duplicates import normalise
 from trainer.errors import DatasetError
-from trainer.texts import read_texts
 
 Ids = NDArray[np.uint16]
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 HELD_OUT_ONE_IN = 300
-WINDOW = 12
-"""As many tokens in a row, some eighteen characters, are not shared by chance."""
-FACTORS = np.random.default_rng(12).integers(1, 2**63, WINDOW, dtype=np.uint64) * 2 + 1
-SEGMENTS_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True)
@@ -58,18 +52,6 @@ def read_corpus(path: Path) -> Iterator[str]:
         raise DatasetError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise DatasetError(f"{path}: cannot be read ({error})") from error
-
-
-def kept_lines(path: Path, excluded: frozenset[str]) -> Iterator[str]:
-    """The lines of one corpus file that, normalised, are not among the excluded texts."""
-    if not excluded:
-        return read_corpus(path)
-    return (line for line in read_corpus(path) if normalise(line) not in excluded)
-
-
-def read_excluded(paths: Iterable[Path]) -> list[str]:
-    """The texts of labelled files: what a model is tested on, it must not have read before."""
-    return [text for path in paths for _, text in read_texts(path)]
 
 
 def fold(text: str) -> str:
@@ -105,33 +87,3 @@ def encode_corpus(tokenizer: Tokenizer, files: Sequence[Iterable[str]], room: in
         raise DatasetError("the corpus is empty: none of its files holds any text that is not excluded")
     starts, ends, owners, held_out = map(np.array, zip(*rows, strict=True))
     return Corpus(np.concatenate(ids), starts, ends, owners, held_out, tokenizer.get_vocab_size())
-
-
-def windows_of(ids: Ids) -> NDArray[np.uint64]:
-    """A hash for each run of WINDOW tokens, (len(ids) - WINDOW + 1,), or none when there are fewer."""
-    count = max(len(ids) - WINDOW + 1, 0)
-    hashes = np.zeros(count, dtype=np.uint64)
-    for place, factor in enumerate(FACTORS):
-        hashes += ids[place : place + count] * factor  # wraps around: arithmetic modulo 2**64
-    return hashes
-
-
-def drop_shared(corpus: Corpus, texts: Iterable[Ids]) -> Corpus:
-    """Without the segments that share WINDOW tokens in a row with one of the texts."""
-    known = np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *map(windows_of, texts)]))
-    if not len(known):
-        return corpus
-    is_shared = np.zeros(len(corpus.starts), dtype=bool)
-    for first in range(0, len(corpus.starts), SEGMENTS_AT_ONCE):
-        some = slice(first, first + SEGMENTS_AT_ONCE)
-        lengths, base = corpus.lengths[some], corpus.starts[first]
-        hashes = windows_of(corpus.ids[base : corpus.ends[some][-1]])
-        segment = np.repeat(np.arange(len(lengths)), lengths)[: len(hashes)]
-        place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-        is_inside = np.arange(len(hashes)) + WINDOW <= corpus.ends[some][segment] - base
-        is_shared[some][segment[(known[place] == hashes) & is_inside]] = True
-    kept = ~is_shared
-    ends = np.cumsum(corpus.lengths[kept])
-    ids = corpus.ids[np.repeat(kept, corpus.lengths)]
-    starts = ends - corpus.lengths[kept]
-    return Corpus(ids, starts, ends, corpus.files[kept], corpus.held_out[kept], corpus.size)

@@ -174,5 +174,6 @@ def save_encoder(bert: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
     for old in folder.glob("model*.safetensors*"):
         old.unlink()
     for path in (folder / "new").iterdir():
+        path.chmod(0o644)  # safetensors writes for the owner alone
         path.replace(folder / path.name)
     (folder / "new").rmdir()

@@ -3,7 +3,7 @@
 python -m trainer.pretrain.overlap --checkpoint models/starter.checkpoint --against cold.tsv swsr.tsv
 
 It reads the very tokens that training read and puts them back together: another way than the one by which
-`corpus` leaves texts out, so that a mistake there shows here. Exit status 1 if it finds any.
+`exclusion` leaves texts out, so that a mistake there shows here. Exit status 1 if it finds any.
 """
 
 import argparse
@@ -11,45 +11,52 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from trainer import command
 from trainer.duplicates import normalise
 from trainer.errors import DatasetError, TrainerError
 from trainer.pretrain.config import UNK
-from trainer.pretrain.corpus import Corpus, read_excluded
+from trainer.pretrain.corpus import Corpus
+from trainer.pretrain.exclusion import WHOLE, read_excluded
 from trainer.pretrain.run import load_tensors, read_text
 
-SHORTEST = 10
-"""Characters: shorter texts are set phrases, and only a whole segment counts as one of them."""
 
-
-def find_overlaps(segments: Iterable[str], texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each segment with the first text that stands in it whole; both come normalised."""
+def find_overlaps(lines: Iterable[str], texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each line with the first text that stands in it whole; both come normalised."""
     whole: set[str] = set()
     by_beginning: defaultdict[str, list[str]] = defaultdict(list)
     for text in texts:
-        if len(text) < SHORTEST:
+        if len(text) < WHOLE:
             whole.add(text)
         else:
-            by_beginning[text[:SHORTEST]].append(text)
-    for segment in segments:
-        if segment in whole:
-            yield segment, segment
+            by_beginning[text[:WHOLE]].append(text)
+    for line in lines:
+        if line in whole:
+            yield line, line
             continue
-        for at in range(len(segment) - SHORTEST + 1):
-            beginnings = by_beginning.get(segment[at : at + SHORTEST])
-            found = next((text for text in beginnings or () if segment.startswith(text, at)), None)
+        for at in range(len(line) - WHOLE + 1):
+            beginnings = by_beginning.get(line[at : at + WHOLE])
+            found = next((text for text in beginnings or () if line.startswith(text, at)), None)
             if found is not None:
-                yield segment, found
+                yield line, found
                 break
 
 
-def read_segments(corpus: Corpus, tokenizer: Tokenizer) -> Iterator[str]:
-    """The characters of every segment, without spaces; an unknown character comes as U+FFFD."""
+def read_lines(corpus: Corpus, tokenizer: Tokenizer) -> Iterator[str]:
+    """The characters of every line, without spaces; an unknown character comes as U+FFFD.
+
+    Long lines were cut in segments. One as long as any goes on in the next of its file: their ends must not
+    be taken for lines.
+    """
     tokens = [tokenizer.id_to_token(number) for number in range(corpus.size)]
     tokens[UNK] = "\ufffd"
-    for start, end in zip(corpus.starts.tolist(), corpus.ends.tolist(), strict=True):
+    longest = corpus.lengths.max()
+    goes_on = (corpus.lengths[:-1] == longest) & (corpus.files[:-1] == corpus.files[1:])
+    first = np.flatnonzero(np.concatenate([[True], ~goes_on]))
+    starts, ends = corpus.starts[first], np.append(corpus.starts[first[1:]], corpus.ends[-1])
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         yield normalise("".join(tokens[number] for number in corpus.ids[start:end].tolist()))
 
 
@@ -59,14 +66,14 @@ def check(arguments: argparse.Namespace) -> None:
     if not path.is_file():
         raise DatasetError(f"{path}: no such file; name the checkpoint folder of a pre-training")
     text = read_text(*load_tensors(path))
-    tested = frozenset(map(normalise, read_excluded(arguments.against))) - {""}
+    tested = read_excluded(arguments.against)
     count = 0
-    for segment, found in find_overlaps(read_segments(text.corpus, text.tokenizer), tested):
+    for line, found in find_overlaps(read_lines(text.corpus, text.tokenizer), tested):
         count += 1
-        print(f"{found} | in: {segment}")
+        print(f"{found} | in: {line}")
     if count:
-        raise TrainerError(f"{count:,} segments hold one of {len(tested):,} texts whole")
-    print(f"none of {len(tested):,} texts stands in {len(text.corpus.starts):,} segments")
+        raise TrainerError(f"{count:,} lines hold one of {len(tested):,} texts whole")
+    print(f"none of {len(tested):,} texts stands in {len(text.corpus.starts):,} segments of training text")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,20 +19,12 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from trainer.duplicates import normalise
 from trainer.errors import TrainerError
 from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
 from trainer.pretrain.config import PAD, PretrainConfig
-from trainer.pretrain.corpus import (
-    WINDOW,
-    Corpus,
-    drop_shared,
-    encode_corpus,
-    encode_lines,
-    kept_lines,
-    read_excluded,
-)
+from trainer.pretrain.corpus import Corpus, encode_corpus, read_corpus
 from trainer.pretrain.counts import count_pairs, count_vectors
+from trainer.pretrain.exclusion import Exclusion, read_excluded
 from trainer.pretrain.model import Pretraining, begin_from_counts, build, position_width, save_encoder
 from trainer.pretrain.vocabulary import build_tokenizer, choose_tokens, count_words
 
@@ -86,20 +78,16 @@ class Run:
 
 def prepare_text(config: PretrainConfig, report: Report) -> Text:
     """Read the corpus twice: once to choose the tokens, once to cut it into them."""
-    tested = read_excluded(map(Path, config.exclude))
-    excluded = frozenset(map(normalise, tested))
+    exclusion = Exclusion(read_excluded(map(Path, config.exclude)))
     report("choosing the words")
-    shares = count_words((weight, kept_lines(Path(name), excluded)) for name, weight in config.corpus.items())
+    shares = count_words(
+        (weight, exclusion.keep(read_corpus(Path(name)))) for name, weight in config.corpus.items()
+    )
     tokenizer = build_tokenizer(choose_tokens(shares, config), shares)
     report(f"cutting the text into {tokenizer.get_vocab_size():,} tokens")
-    lines = [kept_lines(Path(name), excluded) for name in config.corpus]
-    whole = encode_corpus(tokenizer, lines, config.length - 2)
-    corpus = drop_shared(whole, (ids for _, ids in encode_lines(tokenizer, tested)))
-    dropped = len(whole.starts) - len(corpus.starts)
-    report(
-        f"{len(corpus.ids):,} tokens in {len(corpus.starts):,} segments; {dropped:,} more share "
-        f"{WINDOW} tokens in a row with a text to leave out, and are"
-    )
+    lines = [exclusion.keep(read_corpus(Path(name))) for name in config.corpus]
+    corpus = encode_corpus(tokenizer, lines, config.length - 2)
+    report(f"{len(corpus.ids):,} tokens in {len(corpus.starts):,} segments")
     return Text(corpus, tokenizer)
 
 
