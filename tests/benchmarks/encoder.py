@@ -123,7 +123,7 @@ def frozen(split: Split, chosen: list[Post], cell: Cell, options: argparse.Names
 def vectors(base: Path, texts: tuple[str, ...], seed: int | None) -> NDArray[np.float32]:
     """Mean of the last layer over a text's own tokens, (n, width); from random weights where a seed is given."""
     tokenizer = AutoTokenizer.from_pretrained(base)
-    model = AutoModel.from_pretrained(base) if seed is None else random_model(base, seed)
+    model = AutoModel.from_pretrained(base, dtype=torch.float32) if seed is None else random_model(base, seed)
     ids = tokenise(tokenizer, texts, LENGTH)
     found = np.zeros((len(ids), model.config.hidden_size), dtype=np.float32)
     with torch.inference_mode():
@@ -172,14 +172,15 @@ def measure(cells: Sequence[Cell], options: argparse.Namespace) -> None:
     for cell in cells:
         # Random weights hang on the shape and the tokens alone.
         base = "" if cell.method == "linear" else base_fingerprint(options.base)[:12]
-        facts = vars(cell) | {"base": base, "dev": options.dev}
+        settings = options.settings if cell.method in ("lora", "random") else {}
+        facts = vars(cell) | {"base": base, "dev": options.dev, "settings": settings}
         if any(facts.items() <= line.items() for line in read(options.results)):
             continue
         split = cold(options.cold, options.dev) if cell.set == "cold" else swsr(options.swsr, options.dev)
         chosen, began = draw(split, cell), time.perf_counter()
         score = macro_f1(split.test, ways[cell.method](split, chosen, cell, options))
         facts |= {"macro_f1": round(score, 2), "seconds": round(time.perf_counter() - began, 1)}
-        facts |= {"settings": options.settings, "test_rows": len(split.test)}
+        facts["test_rows"] = len(split.test)
         with options.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(facts) + "\n")
         print(facts, flush=True)
@@ -189,6 +190,16 @@ def read(results: Path) -> list[dict[str, Any]]:
     if not results.exists():
         return []
     return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+
+
+def refuse_mixtures(lines: Sequence[dict[str, Any]]) -> None:
+    """Means over different encoders or settings would be of nothing."""
+    for name, methods in (("base", ("frozen", "lora")), ("settings", ("lora", "random"))):
+        found = {json.dumps(line[name]) for line in lines if line["method"] in methods}
+        if len(found) > 1:
+            raise SystemExit(
+                f"error: the results hold several {name}: {', '.join(sorted(found))}; keep a file for each"
+            )
 
 
 def table(lines: Sequence[dict[str, Any]], name: str) -> str:
@@ -231,7 +242,9 @@ def main() -> None:
     add("--settings", type=json.loads, default={}, metavar="JSON", help="of trainer.train")
     options = parser.parse_args()
     if options.table:
-        print("\n\n".join(table(read(options.results), name) for name in options.sets))
+        lines = [line for line in read(options.results) if line["dev"] == options.dev]
+        refuse_mixtures(lines)
+        print("\n\n".join(table(lines, name) for name in options.sets))
         return
     part, parts = map(int, options.part.split("/"))
     cells = [
