@@ -10,6 +10,7 @@ LABELS: tuple[str, ...] = ("normal", "suspicious", "violation")
 """In order of severity. The name is the truth; the number is only a position in this tuple."""
 
 
+ALL_LINEAR = "all-linear"
 REFERENCE_WIDTH = 768
 MOST_SCALING = 4.0
 
@@ -21,12 +22,23 @@ class TrainConfig:
     base: str = "starter"
     learning_rate: float = 3e-4
     """For an encoder 768 wide; see `rate_for`."""
+    scale_rate: bool = True
+    """Whether narrower encoders learn at a higher rate; see `rate_for`."""
     warmup: float = 0.06
     """Share of the steps over which the learning rate climbs; it falls linearly to zero afterwards."""
     weight_decay: float = 0.01
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.1
+    """In front of the adapter; the base brings its own."""
+    target_modules: str = ALL_LINEAR
+    """Layers that get an adapter: "all-linear", or names with commas between, such as "query,value"."""
+    train_pooler: bool = True
+    """Whether the pooler below the classifier is trained too, where the base has one."""
+    focal_gamma: float = 0.0
+    """Above zero, posts that are already told apart count less (Lin et al. 2017); 0 is cross-entropy."""
+    eight_bit: bool = False
+    """Hold the frozen base in 8 bits while training: bitsandbytes, on a CUDA GPU only."""
     batch_size: int = 16
     max_length: int = 128
     """Tokens; longer posts are cut."""
@@ -49,8 +61,19 @@ class TrainConfig:
                 raise TrainerError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
         if self.max_length < 3:
             raise TrainerError(f"max_length must leave room for text, at least 3, not {self.max_length}")
-        if self.max_label_weight < 1 or self.weight_decay < 0 or self.min_steps < 0:
-            raise TrainerError("max_label_weight must be at least 1, weight_decay and min_steps not below 0")
+        for name, least in (
+            ("max_label_weight", 1),
+            ("weight_decay", 0),
+            ("min_steps", 0),
+            ("focal_gamma", 0),
+        ):
+            if not least <= getattr(self, name) < float("inf"):
+                raise TrainerError(f"{name} must be a number, {least} or more, not {getattr(self, name)}")
+        if not all(self.modules()):
+            raise TrainerError(
+                f"target_modules must be {ALL_LINEAR!r} or names of layers with commas between, "
+                f"not {self.target_modules!r}"
+            )
 
     def rate_for(self, hidden_size: int) -> float:
         """The peak learning rate for an encoder of this width: narrower ones need more.
@@ -58,7 +81,13 @@ class TrainConfig:
         Under Adam the best rate falls with the width (Yang et al. 2022, Tensor Programs V). What was measured
         here is in docs/benchmarks.md.
         """
+        if not self.scale_rate:
+            return self.learning_rate
         return self.learning_rate * min(MOST_SCALING, max(1.0, REFERENCE_WIDTH / hidden_size))
+
+    def modules(self) -> list[str]:
+        """The names in `target_modules`."""
+        return [name.strip() for name in self.target_modules.split(",")]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -73,10 +102,29 @@ class TrainConfig:
                 raise TrainerError(f"unknown training setting {name!r}; known are {', '.join(types)}")
             wanted = types[name]
             fits = isinstance(value, (int, float) if wanted is float else wanted)
-            if not fits or isinstance(value, bool):
+            if not fits or isinstance(value, bool) != (wanted is bool):
                 raise TrainerError(f"{name} must be {wanted.__name__}, not {value!r}")
             read[name] = wanted(value)
         return cls(**read)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "note": {
+        "learning_rate": 2e-5,
+        "scale_rate": False,
+        "warmup": 0.0,
+        "weight_decay": 0.0,
+        "target_modules": "query,value",
+        "train_pooler": False,
+        "batch_size": 32,
+        "max_epochs": 3,
+        "min_steps": 0,
+        "max_label_weight": 1.0,
+    },
+}
+"""Settings by name. "note" is the recipe this project began with, what it left open as the Trainer of
+transformers has it; `docs/training.md` holds it against the default."""
 
 
 def quick(config: TrainConfig) -> TrainConfig:

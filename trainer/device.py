@@ -18,6 +18,13 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The half precision to train in: bf16 where a GPU computes in it, fp16 on an older one, none on a CPU."""
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if has_bf16(device) else torch.float16
+
+
 def leave_a_core() -> None:
     """Keep one CPU core free of this process, unless OMP_NUM_THREADS says otherwise.
 

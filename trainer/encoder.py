@@ -7,19 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from trainer.card import Base, Card, read_card, write_card
-from trainer.config import LABELS, TrainConfig
+from trainer.config import ALL_LINEAR, LABELS, TrainConfig
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 
@@ -82,19 +88,21 @@ def base_fingerprint(folder: Path) -> str:
 
 
 def build(config: TrainConfig) -> Encoder:
-    """The base of `config` with a fresh LoRA adapter on every linear layer and a fresh classifier.
+    """The base of `config` with a fresh LoRA adapter and a fresh classifier.
 
     Draws from torch's generator: seed it before. Raises EncoderError.
     """
     folder = resolve_base(config.base)
-    model = _load_base(folder, LABELS)
+    model = _load_8bit(folder) if config.eight_bit else _load_base(folder, LABELS)
     heads = {name.rpartition(".")[2] for name, _ in model.named_modules()} & set(HEADS)
+    if not config.train_pooler:
+        heads -= {"pooler"}
     lora = LoraConfig(
         task_type=TaskType.SEQ_CLS,  # without it peft leaves the classifier frozen at random, and unsaved
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules=sorted(_linear_layers(model)),
+        target_modules=_target_modules(model, config),
         modules_to_save=sorted(heads),
     )
     with _quiet():
@@ -185,7 +193,21 @@ def _from_hub(name: str) -> Path:
         ) from error
 
 
-def _load_base(folder: Path, labels: tuple[str, ...]) -> nn.Module:
+def _load_8bit(folder: Path) -> nn.Module:
+    """The base with its frozen linear layers in 8 bits, on the current GPU. Raises EncoderError."""
+    if not torch.cuda.is_available():
+        raise EncoderError("eight_bit needs a CUDA GPU, and there is none; leave it out")
+    if find_spec("bitsandbytes") is None:
+        raise EncoderError("eight_bit needs bitsandbytes; run `pip install bitsandbytes`, or leave it out")
+    bits = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(HEADS))  # type: ignore[no-untyped-call]
+    model = _load_base(folder, LABELS, quantization_config=bits, device_map={"": torch.cuda.current_device()})
+    prepared: nn.Module = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]
+        model, use_gradient_checkpointing=False
+    )
+    return prepared
+
+
+def _load_base(folder: Path, labels: tuple[str, ...], **settings: Any) -> nn.Module:
     try:
         with _quiet():
             model: nn.Module = AutoModelForSequenceClassification.from_pretrained(
@@ -196,10 +218,20 @@ def _load_base(folder: Path, labels: tuple[str, ...]) -> nn.Module:
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
+                **settings,
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise EncoderError(f"{folder}: cannot be loaded as an encoder ({error})") from error
     return model
+
+
+def _target_modules(model: nn.Module, config: TrainConfig) -> list[str]:
+    layers = sorted(_linear_layers(model))
+    if config.target_modules == ALL_LINEAR:
+        return layers
+    if unknown := set(config.modules()) - {name.rpartition(".")[2] for name in layers}:
+        raise EncoderError(f"{config.base}: has no layer named {min(unknown)!r}; see target_modules")
+    return config.modules()
 
 
 def _linear_layers(model: nn.Module) -> Iterator[str]:

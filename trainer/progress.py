@@ -58,15 +58,17 @@ class Lines:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._stream: TextIO = path.open("a", encoding="utf-8")
         self._clock = clock
-        self._started = clock()
-        self._written = -EVERY_SECONDS + self._started
+        self._written = -EVERY_SECONDS + clock()
+        self._first: tuple[int, float] | None = None
 
     def step(self, done: int, total: int, **facts: Any) -> None:
         now = self._clock()
         if now - self._written < EVERY_SECONDS and done < total:
             return
         self._written = now
-        left = (now - self._started) * (total - done) / done if done else None
+        # From the first step told of: what came before was loading, or an earlier run.
+        begun, started = self._first = self._first or (done, now)
+        left = (now - started) * (total - done) / (done - begun) if done > begun else None
         self.note(step=done, steps=total, **facts, seconds_left=None if left is None else round(left, 1))
 
     def note(self, **facts: Any) -> None:

@@ -1,6 +1,9 @@
 """Train an adapter from JSONL files: needs nothing but them and a base encoder.
 
 python -m trainer.train --train FILE --eval FILE --out DIR [--base NAME_OR_PATH] [--quick]
+
+On several GPUs: accelerate launch -m trainer.train ... with the same arguments. Killed, it goes on when the same
+command is given again.
 """
 
 import argparse
@@ -17,7 +20,7 @@ import numpy as np
 from trainer import command
 from trainer.calibration import apply_calibration
 from trainer.card import Card, DataFile, installed_versions
-from trainer.config import TrainConfig, quick
+from trainer.config import PRESETS, TrainConfig, quick
 from trainer.dataset import Example, count_labels, group_weights, read_jsonl
 from trainer.device import leave_a_core
 from trainer.encoder import save_adapter
@@ -25,17 +28,21 @@ from trainer.errors import TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of
 from trainer.fit import Fit, fit
 from trainer.metrics import metrics
-from trainer.progress import Progress, reporting
+from trainer.processes import Processes
+from trainer.progress import Progress, Silent, reporting
 
 
 def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, progress: Progress) -> Card:
     """Write the adapter folder `out`, which appears whole or not at all; returns its card.
 
-    Raises DatasetError, EncoderError or TrainerError, all but a failing loss before training starts.
+    A hidden file beside `out` lets a killed training go on, given the same again, and is gone with success. Of
+    several processes the first writes. Raises DatasetError, EncoderError or TrainerError, all but a failing loss before training starts.
     """
     refuse_existing(out)
     learned, validation = read_jsonl(train_file), read_jsonl(eval_file)
-    fitted = fit(learned, validation, config, progress=progress)
+    checkpoint = out.parent / f".{out.name}.checkpoint"
+    processes = Processes.current()
+    fitted = fit(learned, validation, config, progress=progress, processes=processes, checkpoint=checkpoint)
     card = Card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         base=fitted.encoder.base,
@@ -54,8 +61,11 @@ def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, pro
         warnings=fitted.warnings,
         files={},
     )
-    with new_folder(out) as folder:
-        return save_adapter(folder, fitted.encoder, card)
+    if processes.is_first:
+        with new_folder(out) as folder:
+            card = save_adapter(folder, fitted.encoder, card)
+        checkpoint.unlink(missing_ok=True)
+    return card
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--base", metavar="NAME_OR_PATH", help="starter, an encoder's folder or a hub name")
     parser.add_argument("--quick", action="store_true", help="a trial of a minute or so")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="default", help="settings to begin with")
     parser.add_argument("--config", type=Path, metavar="FILE", help="training settings as JSON")
     command.add_child_arguments(parser)
     return command.run(_train, parser.parse_args(arguments))
@@ -75,17 +86,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     leave_a_core()
-    progress = reporting(options.progress, "training")
+    is_first = Processes.current().is_first
+    progress = reporting(options.progress, "training") if is_first else Silent()
     try:
         card = train(options.train, options.eval, options.out, _config(options), progress)
     finally:
         progress.close()
-    for warning in card.warnings:
+    for warning in card.warnings if is_first else ():
         print(f"warning: {warning}", file=sys.stderr)
 
 
 def _config(options: argparse.Namespace) -> TrainConfig:
-    config = TrainConfig.from_dict({} if options.config is None else _read_settings(options.config))
+    settings = {} if options.config is None else _read_settings(options.config)
+    config = TrainConfig.from_dict(PRESETS[options.preset] | settings)
     chosen = {"base": options.base, "seed": options.seed}
     config = replace(config, **{name: value for name, value in chosen.items() if value is not None})
     return quick(config) if options.quick else config

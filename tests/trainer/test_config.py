@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from trainer.config import LABELS, TrainConfig, quick
+from trainer.config import LABELS, PRESETS, TrainConfig, quick
 from trainer.errors import AdapterError, DatasetError, EncoderError, TrainerError
 
 
@@ -36,11 +36,19 @@ def test_a_whole_number_serves_as_a_fraction():
         ({"warmup": 1.0}, "warmup"),
         ({"max_length": 2}, "max_length"),
         ({"max_label_weight": 0.5}, "max_label_weight"),
+        ({"focal_gamma": -1}, "focal_gamma"),
+        ({"train_pooler": 1}, "train_pooler must be bool"),
+        ({"target_modules": "query,"}, "target_modules must be 'all-linear' or names"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_by_name(values, message):
     with pytest.raises(TrainerError, match=message):
         TrainConfig.from_dict(values)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_settings(name):
+    assert TrainConfig.from_dict(PRESETS[name])
 
 
 def test_quick_is_the_same_training_cut_short():

@@ -8,7 +8,7 @@ from tests.trainer.toy import toy_examples
 from trainer import fit as fit_module
 from trainer.config import TrainConfig
 from trainer.errors import TrainerError
-from trainer.fit import fit, label_weights, planned_steps
+from trainer.fit import classification_loss, fit, label_weights, planned_steps
 from trainer.progress import Silent
 
 
@@ -55,6 +55,57 @@ def test_the_same_seed_gives_the_same_adapter_and_leaves_the_callers_generator_a
     np.testing.assert_array_equal(first, second)
     assert np.abs(first - other).max() > 1e-3
     assert torch.equal(torch.get_rng_state(), state)
+
+
+class Killer(Silent):
+    """Dies in the middle of an epoch, like a killed process."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def step(self, done, total, *, epoch=0, **facts):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_training_ends_where_it_would_have_ended(toy_config, tmp_path):
+    config, checkpoint = replace(toy_config, max_epochs=4, dropout=0.1), tmp_path / "checkpoint"
+    rows, held_out = toy_examples(48, 0), toy_examples(30, 1)
+    whole = fit(rows, held_out, config, progress=Silent())
+    for epoch in (2, 4):
+        with pytest.raises(KeyboardInterrupt):
+            fit(rows, held_out, config, progress=Killer(epoch), checkpoint=checkpoint)
+    progress = Recorder()
+    resumed = fit(rows, held_out, config, progress=progress, checkpoint=checkpoint)
+    assert [note["epoch"] for note in progress.notes] == [4]
+    np.testing.assert_array_equal(whole.validation_logits, resumed.validation_logits)
+    assert (resumed.epochs, resumed.best_epoch) == (whole.epochs, whole.best_epoch)
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"learning_rate": 1e-4}])
+def test_another_training_does_not_go_on_from_a_checkpoint(short, tmp_path, other):
+    rows, checkpoint = toy_examples(48, 0), tmp_path / "checkpoint"
+    fit(rows, rows, short, progress=Silent(), checkpoint=checkpoint)
+    progress = Recorder()
+    fit(rows, rows, replace(short, **other), progress=progress, checkpoint=checkpoint)
+    assert [note["epoch"] for note in progress.notes] == [1, 2]
+
+
+def test_a_training_may_start_from_an_earlier_adapter(toy_config):
+    rows, held_out = toy_examples(90, 0), toy_examples(60, 1)
+    earlier = fit(rows, held_out, toy_config, progress=Silent())
+    last = replace(toy_config, max_epochs=1, learning_rate=1e-9)
+    before = earlier.validation_logits
+    warm = fit(rows, held_out, last, progress=Silent(), start=earlier.encoder)
+    np.testing.assert_allclose(warm.validation_logits, before, atol=1e-4)
+
+
+def test_focal_loss_is_cross_entropy_at_gamma_0_and_forgives_what_is_known():
+    scores, targets = torch.tensor([[4.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), torch.eye(3)[:2]
+    by_row = torch.nn.functional.cross_entropy(scores, targets, reduction="none")
+    assert classification_loss(scores, targets, 0.0).item() == pytest.approx(by_row.sum().item())
+    focal = by_row * torch.tensor([(1 - scores[0].softmax(0)[0]) ** 2, (2 / 3) ** 2])
+    assert classification_loss(scores, targets, 2.0).item() == pytest.approx(focal.sum().item())
 
 
 def test_training_stops_when_it_gets_no_better(short, monkeypatch):

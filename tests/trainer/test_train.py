@@ -1,9 +1,16 @@
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from trainer.card import read_card
-from trainer.train import main
+from trainer.encoder import WEIGHTS
+from trainer.files import sha256_of
+from trainer.progress import Silent
+from trainer.train import main, train
 
 
 @pytest.fixture
@@ -35,6 +42,51 @@ def test_trains_from_the_command_line(command, tmp_path):
     lines = [json.loads(line) for line in progress.read_text(encoding="utf-8").splitlines()]
     assert lines[0].keys() == {"step", "steps", "epoch", "loss", "seconds_left"}
     assert lines[-1].keys() == {"epoch", "loss", "macro_f1"}
+
+
+def test_a_killed_training_goes_on_and_leaves_no_trace(command, toy_files, toy_config, trained, tmp_path):
+    class Killer(Silent):
+        def note(self, *, epoch, **_):
+            if epoch == 4:
+                raise KeyboardInterrupt
+
+    files = (toy_files["train"], toy_files["validation"], tmp_path / "out", toy_config)
+    with pytest.raises(KeyboardInterrupt):
+        train(*files, Killer())
+    assert not (tmp_path / "out").exists()
+    train(*files, Silent())
+    assert sha256_of(tmp_path / "out" / WEIGHTS) == sha256_of(trained / WEIGHTS)
+    assert [path.name for path in tmp_path.iterdir() if "checkpoint" in path.name] == []
+
+
+def test_several_processes_train_the_same_adapter(command, trained, toy_config, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(toy_config.to_dict()), encoding="utf-8")
+    launch = ["accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
+    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
+    done = subprocess.run(
+        [sys.executable, "-m", *launch, "-m", "trainer.train", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    together, alone = (load_file(folder / WEIGHTS) for folder in (tmp_path / "out", trained))
+    for name, value in alone.items():
+        np.testing.assert_allclose(together[name], value, atol=2e-3, err_msg=name)
+
+
+def test_the_preset_of_the_note_is_its_recipe(command, tmp_path):
+    command = [part for part in command if not part.startswith("--config")]
+    base = f"--base={json.loads((tmp_path / 'config.json').read_text(encoding='utf-8'))['base']}"
+    assert main([*command, base, "--preset=note", f"--progress={tmp_path / 'p'}"]) == 0
+    config = read_card(tmp_path / "out").config
+    assert (config.rank, config.alpha, config.batch_size, config.max_epochs) == (16, 32, 32, 3)
+    assert config.rate_for(256) == 2e-5
+    adapter = json.loads((tmp_path / "out" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert sorted(adapter["target_modules"]) == ["query", "value"]
+    weights = load_file(tmp_path / "out" / WEIGHTS)
+    assert {name.split(".")[-3] for name in weights if "lora" in name} == {"query", "value"}
 
 
 def test_an_empty_eval_file_warns(command, tmp_path, capsys):

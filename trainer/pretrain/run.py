@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from safetensors import safe_open
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from trainer.checkpoint import load_tensors, save_whole
 from trainer.errors import TrainerError
 from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
 from trainer.pretrain.config import PAD, PretrainConfig
@@ -113,21 +112,6 @@ def read_text(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Text:
 
 
 # --- checkpoint ---------------------------------------------------------------------------------------
-
-
-def save_whole(tensors: Mapping[str, Tensor], path: Path, facts: dict[str, str]) -> None:
-    """Written beside, then renamed: a kill leaves the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata=facts)
-    beside.replace(path)
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a safetensors file, and the facts written beside them."""
-    with safe_open(path, "pt") as file:
-        names = list(file.keys())
-        return {name: file.get_tensor(name) for name in names}, dict(file.metadata())
 
 
 def check_same(config: PretrainConfig, saved: str, folder: Path) -> None:

@@ -1,0 +1,23 @@
+"""Tensors and the facts that belong to them in one file, whole or not there: what a killed run goes on from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def save_whole(tensors: Mapping[str, Tensor], path: Path, facts: dict[str, str]) -> None:
+    """Written beside, then renamed: a kill leaves the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata=facts)
+    beside.replace(path)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file, and the facts written beside them."""
+    with safe_open(path, "pt") as file:
+        names = list(file.keys())
+        return {name: file.get_tensor(name) for name in names}, dict(file.metadata())
