@@ -23,7 +23,7 @@ from trainer.card import Calibration, Epoch
 from trainer.checkpoint import load_tensors, save_whole
 from trainer.config import LABELS, TrainConfig
 from trainer.dataset import Example, TokenIds, count_labels, group_weights, pad, tokenise, training_batches
-from trainer.device import device_name, half_precision
+from trainer.device import half_precision
 from trainer.encoder import Encoder, build
 from trainer.errors import TrainerError
 from trainer.metrics import macro_f1
@@ -102,7 +102,7 @@ def fit(
         calibration = Calibration.identity()
     return Fit(
         encoder=encoder,
-        device=device_name(several.device),
+        device=several.describe(),
         seconds=loop.tally.seconds,
         posts_per_second=loop.tally.posts / max(loop.tally.seconds, 1e-9),
         best_epoch=loop.tally.best_epoch,

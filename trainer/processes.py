@@ -13,7 +13,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast, reduce
 from torch import Tensor, nn
 
-from trainer.device import default_device
+from trainer.device import default_device, device_name
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,13 @@ class Processes:
         """This process and those started with it."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls(default_device())
-        state = PartialState()
+        state = PartialState(cpu=not torch.cuda.is_available())
         return cls(state.device, state.process_index, state.num_processes)
+
+    def describe(self) -> str:
+        """What is computed on, such as "2 x NVIDIA A10"."""
+        name = device_name(self.device)
+        return name if self.count == 1 else f"{self.count} x {name}"
 
     @property
     def is_first(self) -> bool:
