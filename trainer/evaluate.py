@@ -1,4 +1,4 @@
-"""An adapter on test rows: report.json and test_probabilities.parquet.
+"""An adapter on test rows: report.json, test_probabilities.parquet, and a README.md with plots.
 
     python -m trainer.evaluate --model DIR --test FILE --out DIR [--train FILE] [--champion DIR]
 
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from trainer import command
 from trainer.baseline import linear_baseline
 from trainer.calibration import apply_calibration, fit_calibration
+from trainer.card import read_card
 from trainer.comparison import Comparison, compare
 from trainer.config import LABELS
 from trainer.dataset import Example, group_weights, read_jsonl
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
-from trainer.metrics import macro_f1, metrics
+from trainer.metrics import calibration_error, macro_f1, metrics
 from trainer.progress import Progress, Silent, reporting
 
 __all__ = [
@@ -56,13 +57,16 @@ def evaluate(
     learned = [] if train is None else read_jsonl(train)
     report: dict[str, Any] = {"rows": len(examples), "test_sha256": sha256_of(test)}
     report |= {"metrics": None, "warnings": []}
-    probabilities = _score(model, examples, progress or Silent())
+    raw = _score(model, examples, progress or Silent())
+    probabilities = _calibrate(model, raw)
     if not examples:
         report["warnings"].append("no test rows: nothing could be measured")
         return report, _table(examples, probabilities)
     labels, groups = [example.label for example in examples], [example.group for example in examples]
     weights = group_weights(examples)
     report["metrics"] = metrics(probabilities, labels, weights, groups, rng=rng)
+    error, interval = calibration_error(raw, labels, weights, groups, rng=rng)
+    report["uncalibrated"] = {"ece": error, "intervals": {"ece": interval}}
     if learned:
         linear = linear_baseline(
             [example.text for example in learned],
@@ -71,7 +75,7 @@ def evaluate(
         )
         report["linear"] = metrics(linear, labels, weights, groups, rng=rng)
     if champion is not None:
-        rival = _score(champion, examples, progress or Silent())
+        rival = _calibrate(champion, _score(champion, examples, progress or Silent()))
         report["comparison"] = compare(
             rival, probabilities, labels, groups, rng=rng, weights=weights
         ).to_dict()
@@ -79,13 +83,20 @@ def evaluate(
 
 
 def _score(model: Path, examples: Sequence[Example], progress: Progress) -> NDArray[np.float32]:
+    """(n, 3) probabilities before calibration."""
     # These bring torch, which the measures above do without.
     from trainer.device import leave_a_core  # noqa: PLC0415
     from trainer.score import Scorer  # noqa: PLC0415
 
     leave_a_core()
     scorer = Scorer.load(model)
-    return scorer.probabilities([example.text for example in examples], on_progress=progress.step)
+    texts = [example.text for example in examples]
+    return scorer.probabilities(texts, calibrated=False, on_progress=progress.step)
+
+
+def _calibrate(model: Path, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+    logits = np.log(np.maximum(raw, np.finfo(np.float32).tiny))
+    return apply_calibration(logits, read_card(model).calibration).astype(np.float32)
 
 
 def _table(examples: Sequence[Example], probabilities: NDArray[np.float32]) -> pa.Table:
@@ -93,6 +104,7 @@ def _table(examples: Sequence[Example], probabilities: NDArray[np.float32]) -> p
         "id": pa.array([example.id for example in examples], pa.string()),
         "group": pa.array([example.group for example in examples], pa.string()),
         "label": pa.array([example.label for example in examples], pa.string()),
+        "weight": pa.array(group_weights(examples), pa.float64()),
     }
     return pa.table(names | {f"p_{label}": probabilities[:, at] for at, label in enumerate(LABELS)})
 
@@ -110,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from trainer.report import write_report  # noqa: PLC0415  matplotlib, for the command alone
+
     refuse_existing(options.out)
     progress = reporting(options.progress, "evaluating")
     report, table = evaluate(
@@ -124,6 +138,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     with new_folder(options.out) as folder:
         pq.write_table(table, folder / "test_probabilities.parquet")
         write_json(folder / "report.json", report)
+        write_report(folder, report, table, read_card(options.model))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How good probabilities are on labelled posts, with intervals. Pure NumPy and scikit-learn.
+"""How good probabilities are on labelled posts, with intervals. Pure NumPy.
 
 `labels` are names, or positions in LABELS.
 """
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from trainer.config import LABELS
 
@@ -16,6 +15,10 @@ Labels = Sequence[str] | NDArray[Any]
 Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
+RANK_RESAMPLES = 1_000
+"""Of the figures that need every row of a resample, not its confusion matrix alone."""
+CHUNK = 2**22
+"""Numbers held at once while those are resampled."""
 ECE_BINS = 15
 FIXED_PRECISION = 0.9
 SEVEREST = len(LABELS) - 1
@@ -39,35 +42,62 @@ def metrics(
 ) -> dict[str, Any]:
     """Everything a round reports; probabilities (n, 3), one row at least. JSON-ready: nan becomes None.
 
-    Every figure is weighted. The interval of macro-F1 is a 95% percentile bootstrap that draws whole groups.
-    Only the labels listed in `labels_counted` occur in these rows and count into macro-F1.
+    Every figure is weighted. `intervals` are 95% percentile bootstraps that draw whole groups; a resample in
+    which a figure is not defined counts for nothing. Only the labels listed in `labels_counted` occur in these
+    rows and count into macro-F1.
     """
     scores, truth = np.asarray(probabilities, np.float64), label_positions(labels)
     counts, predicted = row_weights(weights, len(truth)), scores.argmax(axis=1)
     matrix = confusion(truth, predicted, counts)
-    resampled = resample(confusion_by_group(truth, predicted, counts, groups), rng)
-    violation = truth == SEVEREST
+    matrices = resample(confusion_by_group(truth, predicted, counts, groups), rng)
+    figures = _of_rows(scores, truth, counts[None])
+    resampled = _resample_rows(scores, truth, counts, groups, rng)
+    bounds = {"macro_f1": _interval(f1_macro(matrices)), "accuracy": _interval(_accuracy(matrices))}
+    bounds |= {name: _interval(values) for name, values in resampled.items()}
     return {
         "n": len(truth),
         "macro_f1": _number(f1_macro(matrix)),
-        "macro_f1_interval": [_number(bound) for bound in np.nanpercentile(f1_macro(resampled), INTERVAL)],
+        "macro_f1_interval": bounds["macro_f1"],
         "labels_counted": [label for label, row in zip(LABELS, matrix, strict=True) if row.sum() > 0],
-        "accuracy": _number(np.trace(matrix) / matrix.sum()),
-        "per_label": _per_label(matrix, truth),
-        "violation_pr_auc": _pr_auc(violation, scores[:, SEVEREST], counts),
-        "violation_recall_at_90_precision": _recall_at_precision(violation, scores[:, SEVEREST], counts),
-        "ece": _number(calibration_error(scores, truth, counts)),
+        "accuracy": _number(_accuracy(matrix)),
+        "per_label": _per_label(matrix, matrices, truth),
+        **{name: _number(values[0]) for name, values in figures.items()},
+        "intervals": bounds,
         "confusion": _named(matrix),
     }
 
 
-def calibration_error(probabilities: Floats, truth: NDArray[Any], weights: Floats) -> float:
-    """Expected calibration error over 15 equal bins of confidence (Naeini et al. 2015)."""
-    confidence = probabilities.max(axis=1)
-    correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
-    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.bincount(bins, weights * (correct - confidence), minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / weights.sum())
+def calibration_error(
+    probabilities: ArrayLike,
+    labels: Labels,
+    weights: ArrayLike | None = None,
+    groups: Sequence[Any] | None = None,
+    *,
+    rng: np.random.Generator,
+) -> tuple[float | None, list[float | None]]:
+    """Expected calibration error over 15 equal bins of confidence (Naeini et al. 2015), and its interval."""
+    scores, truth = np.asarray(probabilities, np.float64), label_positions(labels)
+    counts = row_weights(weights, len(truth))
+    resampled = _resample_rows(scores, truth, counts, groups, rng, ("ece",))
+    return _number(_of_rows(scores, truth, counts[None], ("ece",))["ece"][0]), _interval(resampled["ece"])
+
+
+def reliability(probabilities: ArrayLike, labels: Labels, weights: ArrayLike | None = None) -> Floats:
+    """(bins, 3): weight, mean confidence and share right of each bin of confidence; nan where it is empty."""
+    scores, truth = np.asarray(probabilities, np.float64), label_positions(labels)
+    counts = row_weights(weights, len(truth))
+    confidence, bins = scores.max(axis=1), _confidence_bins(scores)
+    right = scores.argmax(axis=1) == truth
+    held, sure, true = (
+        np.bincount(bins, counts * values, minlength=ECE_BINS) for values in (1, confidence, right)
+    )
+    with np.errstate(invalid="ignore"):
+        return np.stack([held, sure / held, true / held], axis=1)
+
+
+def _confidence_bins(scores: Floats) -> NDArray[np.int64]:
+    bins: NDArray[np.int64] = np.minimum((scores.max(axis=1) * ECE_BINS).astype(int), ECE_BINS - 1)
+    return bins
 
 
 def label_positions(labels: Labels) -> NDArray[np.int64]:
@@ -108,11 +138,18 @@ def confusion_by_group(
     truth: NDArray[Any], predicted: NDArray[Any], weights: Floats, groups: Sequence[Any] | None
 ) -> Floats:
     """(groups, 3, 3) confusion matrices by first appearance; without `groups` every row is its own."""
-    names = {} if groups is None else {name: at for at, name in enumerate(dict.fromkeys(groups))}
-    rows = np.arange(len(truth)) if groups is None else np.array([names[name] for name in groups])
+    rows = _group_numbers(groups, len(truth))
     matrices = np.zeros((rows.max(initial=-1) + 1, len(LABELS), len(LABELS)))
     np.add.at(matrices, (rows, truth, predicted), weights)
     return matrices
+
+
+def _group_numbers(groups: Sequence[Any] | None, rows: int) -> NDArray[np.int64]:
+    """The number of each row's group, by first appearance."""
+    if groups is None:
+        return np.arange(rows)
+    names = {name: at for at, name in enumerate(dict.fromkeys(groups))}
+    return np.array([names[name] for name in groups], dtype=np.int64)
 
 
 def resample(by_group: Floats, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
@@ -129,33 +166,81 @@ def resample(by_group: Floats, rng: np.random.Generator, resamples: int = RESAMP
     return (draws @ distinct).reshape(resamples, *by_group.shape[1:])
 
 
-def _per_label(matrix: Floats, truth: NDArray[Any]) -> dict[str, dict[str, Any]]:
-    hits, true, guessed = np.diagonal(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+ROW_FIGURES = ("violation_pr_auc", "violation_recall_at_90_precision", "ece")
+
+
+def _resample_rows(
+    scores: Floats,
+    truth: NDArray[Any],
+    counts: Floats,
+    groups: Sequence[Any] | None,
+    rng: np.random.Generator,
+    names: Sequence[str] = ROW_FIGURES,
+) -> dict[str, Floats]:
+    """Each figure of each resample, (RANK_RESAMPLES,)."""
+    members = _group_numbers(groups, len(truth))
+    total = members.max() + 1
+    at_once = max(1, CHUNK // len(truth))
+    parts = []
+    for start in range(0, RANK_RESAMPLES, at_once):
+        draws = rng.multinomial(total, np.full(total, 1 / total), size=min(at_once, RANK_RESAMPLES - start))
+        parts.append(_of_rows(scores, truth, draws[:, members] * counts, names))
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _of_rows(
+    scores: Floats, truth: NDArray[Any], weights: Floats, names: Sequence[str] = ROW_FIGURES
+) -> dict[str, Floats]:
+    """Figures that hang on every row, under each of several weightings, (m, n): (m,) each."""
+    found: dict[str, Floats] = {}
+    if "ece" in names:
+        gaps = (scores.argmax(axis=1) == truth) - scores.max(axis=1)
+        by_bin = np.zeros((len(truth), ECE_BINS))
+        by_bin[np.arange(len(truth)), _confidence_bins(scores)] = gaps
+        found["ece"] = np.abs(weights @ by_bin).sum(axis=1) / weights.sum(axis=1)
+    if "violation_pr_auc" in names:
+        precision, recall = _precision_recall(truth == SEVEREST, scores[:, SEVEREST], weights)
+        steps = np.diff(recall, axis=1, prepend=0)
+        found["violation_pr_auc"] = (precision * steps).sum(axis=1)
+        reached = np.where(precision >= FIXED_PRECISION, recall, 0).max(axis=1)
+        found["violation_recall_at_90_precision"] = np.where(np.isnan(recall[:, -1]), np.nan, reached)
+    return found
+
+
+def _precision_recall(positive: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Precision and recall at each distinct score, from the highest down, (m, thresholds) each.
+
+    As scikit-learn has them, but under many weightings at once; recall is nan where nothing is positive.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = (weights * positive)[:, order].cumsum(axis=1)[:, ends]
+    taken = weights[:, order].cumsum(axis=1)[:, ends]
     with np.errstate(invalid="ignore"):
-        precision, recall = hits / guessed, hits / true
-        f1 = 2 * hits / (true + guessed)
+        return np.where(taken > 0, hits / taken, 1.0), hits / hits[:, -1:]
+
+
+def _accuracy(matrices: Floats) -> Floats:
+    share: Floats = np.trace(matrices, axis1=-2, axis2=-1) / matrices.sum(axis=(-2, -1))
+    return share
+
+
+def _per_label(matrix: Floats, matrices: Floats, truth: NDArray[Any]) -> dict[str, dict[str, Any]]:
+    figures, resampled = _precision_recall_f1(matrix), _precision_recall_f1(matrices)
     return {
-        label: {
-            "precision": _number(precision[at]),
-            "recall": _number(recall[at]),
-            "f1": _number(f1[at]),
-            "support": int((truth == at).sum()),
-        }
+        label: {name: _number(values[at]) for name, values in figures.items()}
+        | {"support": int((truth == at).sum())}
+        | {"intervals": {name: _interval(values[:, at]) for name, values in resampled.items()}}
         for at, label in enumerate(LABELS)
     }
 
 
-def _pr_auc(positive: NDArray[np.bool_], scores: Floats, weights: Floats) -> float | None:
-    if not positive.any():
-        return None
-    return _number(average_precision_score(positive, scores, sample_weight=weights))
-
-
-def _recall_at_precision(positive: NDArray[np.bool_], scores: Floats, weights: Floats) -> float | None:
-    if not positive.any():
-        return None
-    precision, recall, _ = precision_recall_curve(positive, scores, sample_weight=weights)
-    return _number(recall[precision >= FIXED_PRECISION].max())
+def _precision_recall_f1(matrices: Floats) -> dict[str, Floats]:
+    """By label, (..., 3) each, of confusion matrices (..., 3, 3)."""
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    true, guessed = matrices.sum(axis=-1), matrices.sum(axis=-2)
+    with np.errstate(invalid="ignore"):
+        return {"precision": hits / guessed, "recall": hits / true, "f1": 2 * hits / (true + guessed)}
 
 
 def _named(matrix: Floats) -> dict[str, dict[str, float]]:
@@ -167,3 +252,9 @@ def _named(matrix: Floats) -> dict[str, dict[str, float]]:
 
 def _number(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def _interval(values: Floats) -> list[float | None]:
+    """The 95% percentile interval; None twice where no resample has the figure."""
+    known = values[~np.isnan(values)]
+    return [None, None] if not len(known) else [float(bound) for bound in np.percentile(known, INTERVAL)]

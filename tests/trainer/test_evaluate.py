@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from trainer.dataset import read_jsonl
 from trainer.evaluate import main
 from trainer.files import sha256_of
+from trainer.score import Scorer
 
 
 def report_of(folder):
@@ -26,17 +28,43 @@ def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_p
     assert report["linear"]["macro_f1"] > 0.8
     assert report["comparison"]["outcome"] == "undecided"
     table = pq.read_table(out / "test_probabilities.parquet")
-    assert table.column_names == ["id", "group", "label", "p_normal", "p_suspicious", "p_violation"]
+    probabilities = ["p_normal", "p_suspicious", "p_violation"]
+    assert table.column_names == ["id", "group", "label", "weight", *probabilities]
     assert table.num_rows == 90
-    total = sum(np.asarray(table[name]) for name in table.column_names[3:])
+    total = sum(np.asarray(table[name]) for name in probabilities)
     np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def test_calibrated_probabilities_are_those_that_predict_would_give(trained, toy_files, tmp_path):
+    assert main([f"--model={trained}", f"--out={tmp_path / 'out'}", f"--test={toy_files['test']}"]) == 0
+    table = pq.read_table(tmp_path / "out" / "test_probabilities.parquet")
+    texts = [example.text for example in read_jsonl(toy_files["test"])]
+    expected = Scorer.load(trained).probabilities(texts)
+    np.testing.assert_allclose(table["p_violation"].to_numpy(), expected[:, 2], atol=1e-5)
+    report = report_of(tmp_path / "out")
+    assert report["uncalibrated"]["ece"] != report["metrics"]["ece"]
+
+
+def test_the_card_shows_figures_and_plots(trained, toy_files, tmp_path):
+    out = tmp_path / "out"
+    files = [f"--test={toy_files['test']}", f"--train={toy_files['train']}", f"--champion={trained}"]
+    assert main([f"--model={trained}", f"--out={out}", *files]) == 0
+    card, found = (out / "README.md").read_text(encoding="utf-8"), report_of(out)["metrics"]
+    low, high = found["intervals"]["violation_pr_auc"]
+    row = f"| area under precision and recall of violation | {found['violation_pr_auc']:.3f} [{low:.3f}, {high:.3f}] |"
+    assert row in card
+    assert "Undecided." in card
+    for plot in ("confusion", "reliability", "loss"):
+        assert f"({plot}.png)" in card
+        assert (out / f"{plot}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_baseline_and_comparison_are_only_there_when_asked_for(trained, toy_files, tmp_path):
     progress = tmp_path / "progress.jsonl"
     arguments = [f"--model={trained}", f"--test={toy_files['test']}", f"--out={tmp_path / 'out'}"]
     assert main([*arguments, f"--progress={progress}"]) == 0
-    assert report_of(tmp_path / "out").keys() == {"rows", "test_sha256", "metrics", "warnings"}
+    parts = {"rows", "test_sha256", "metrics", "uncalibrated", "warnings"}
+    assert report_of(tmp_path / "out").keys() == parts
     last = json.loads(progress.read_text(encoding="utf-8").splitlines()[-1])
     assert last["step"] == last["steps"]
 

@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
 from trainer.config import LABELS
-from trainer.metrics import confusion_by_group, label_positions, macro_f1, metrics, resample
+from trainer.metrics import (
+    calibration_error,
+    confusion_by_group,
+    label_positions,
+    macro_f1,
+    metrics,
+    reliability,
+    resample,
+)
 
 positions = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
 
@@ -39,9 +47,53 @@ def test_a_right_model_is_perfect_and_json_ready(rng):
     assert report["macro_f1_interval"] == [1, 1]
     assert report["violation_recall_at_90_precision"] == 1
     assert report["ece"] == pytest.approx(0.1)
-    assert report["per_label"]["violation"] == {"precision": 1, "recall": 1, "f1": 1, "support": 20}
+    assert report["per_label"]["violation"]["recall"] == report["per_label"]["violation"]["precision"] == 1
+    assert report["per_label"]["violation"]["support"] == 20
     assert report["confusion"]["normal"] == {"normal": 20, "suspicious": 0, "violation": 0}
     assert report["labels_counted"] == list(LABELS)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9), st.integers(1, 3)), min_size=1, max_size=40))
+def test_ranking_figures_are_scikit_learns_ties_and_weights_included(rows):
+    truth, scores, weights = map(np.array, zip(*rows, strict=True))
+    probabilities = np.stack([1 - scores / 10, scores * 0, scores / 10], axis=1)
+    report = metrics(probabilities, truth, weights, rng=np.random.default_rng(0))
+    if not (truth == 2).any():
+        assert report["violation_pr_auc"] is report["violation_recall_at_90_precision"] is None
+        return
+    expected = average_precision_score(truth == 2, scores, sample_weight=weights)
+    assert report["violation_pr_auc"] == pytest.approx(expected)
+    precision, recall, _ = precision_recall_curve(truth == 2, scores, sample_weight=weights)
+    found = report["violation_recall_at_90_precision"]
+    assert found == pytest.approx(recall[precision >= 0.9].max())
+
+
+def test_every_figure_has_an_interval_around_it(rng):
+    truth = rng.integers(0, 3, 400)
+    scores = 0.6 * np.eye(3)[truth] + rng.dirichlet([1, 1, 1], 400)
+    report = metrics(scores / scores.sum(axis=1, keepdims=True), truth, groups=np.arange(400) // 2, rng=rng)
+    figures = [(report[name], bounds) for name, bounds in report["intervals"].items()]
+    for values in report["per_label"].values():
+        figures += [(values[name], bounds) for name, bounds in values["intervals"].items()]
+    assert len(figures) == 5 + 9
+    for figure, (low, high) in figures:
+        assert low <= figure <= high
+        assert low < high
+
+
+def test_an_interval_of_ece_covers_the_sampling_of_a_calibrated_model(rng):
+    truth = np.where(rng.random(3000) < 0.8, 0, 2)
+    error, (low, high) = calibration_error(sure([0] * 3000, 0.8), truth, rng=rng)
+    assert low <= error <= high
+    assert error < 0.03
+
+
+def test_reliability_bins_hold_every_row(rng):
+    truth, guess = rng.integers(0, 3, 50), rng.integers(0, 3, 50)
+    held, sure_, right = reliability(sure(guess, 0.5), truth, np.full(50, 2.0)).T
+    assert held.sum() == held.max() == 100
+    assert sure_[held > 0] == pytest.approx(0.5)
+    assert right[held > 0] == pytest.approx((truth == guess).mean())
 
 
 def test_what_was_not_there_is_not_measured(rng):
