@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from trainer.card import Card
 from trainer.config import LABELS
@@ -48,7 +49,8 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
         f"on {report['rows']:,} others, which chose nothing: neither the epoch nor the calibration."
     )
     yield ""
-    yield from (f"- Warning: {warning}." for warning in (*card.warnings, *report["warnings"]))
+    if warnings := (*card.warnings, *report["warnings"]):
+        yield from (*(f"- Warning: {warning}." for warning in warnings), "")
     found, linear = report["metrics"], report.get("linear")
     if found is not None:
         yield from ("## Figures", "", "With 95% intervals, from a bootstrap over groups of near-copies.", "")
@@ -133,3 +135,4 @@ def _draw_loss(axes: Axes, card: Card) -> None:
     axes.axvline(card.best_epoch, color=FAINT, linestyle="--")
     axes.set(xlabel="epoch (the line: the one that was kept)", ylabel="training loss", title="Training")
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
