@@ -13,6 +13,7 @@ from trainer.metrics import (
     RESAMPLES,
     SEVEREST,
     Labels,
+    calibration_errors,
     confusion_by_group,
     f1_macro,
     label_positions,
@@ -25,6 +26,10 @@ Outcome = Literal["better", "worse", "undecided"]
 RECALL_MARGIN = 0.02
 """A loss of violation recall up to this is not held against a challenger."""
 SIGNIFICANCE = 0.05
+CALIBRATION_MARGIN = 0.02
+"""A calibration error that grows by no more than this is not held against a challenger."""
+CALIBRATION_ROWS = 1_000
+"""On fewer rows chance alone makes errors of this size: nothing is held against a challenger."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,22 @@ class Violations:
 
 
 @dataclass(frozen=True)
+class CalibrationErrors:
+    """The expected calibration errors of both, and what chance leaves open about their difference."""
+
+    champion: float
+    challenger: float
+    interval: tuple[float, float]
+    """95%, of challenger minus champion, by a paired bootstrap of whole groups."""
+    n: int
+
+    @property
+    def is_proven_worse(self) -> bool:
+        grown = self.challenger - self.champion
+        return self.n >= CALIBRATION_ROWS and self.interval[0] > 0 and grown > CALIBRATION_MARGIN
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What the test rows say about replacing the champion; differences are challenger minus champion."""
 
@@ -58,6 +79,7 @@ class Comparison:
     smallest_difference: float
     """Half the width of the interval: a true difference below it could not have shown on these rows."""
     violations: Violations
+    calibration: CalibrationErrors
     reasons: tuple[str, ...]
     n: int
 
@@ -67,6 +89,7 @@ class Comparison:
             "interval": list(self.interval),
             "reasons": list(self.reasons),
             "violations": {**asdict(self.violations), "recall_difference": self.violations.recall_difference},
+            "calibration": {**asdict(self.calibration), "interval": list(self.calibration.interval)},
         }
 
 
@@ -84,7 +107,8 @@ def compare(
     """Compare two sets of probabilities (n, 3) over the same rows, one row at least.
 
     better: the interval of the macro-F1 difference lies above zero. worse: it lies below, or violations are
-    provably lost. undecided: everything else.
+    provably lost. undecided: everything else, and a better one whose confidences are provably further from the
+    truth, as the queue goes by them.
     """
     truth = label_positions(labels)
     if not len(truth):
@@ -98,13 +122,18 @@ def compare(
     difference = _gain(pairs.sum(axis=0))
     low, high = np.nanpercentile(_gain(resample(pairs, rng, resamples)), INTERVAL)
     violations = _mcnemar(champion[truth == SEVEREST], challenger[truth == SEVEREST])
+    both = (champion_probabilities, challenger_probabilities)
+    calibration = _calibrations(*calibration_errors(both, truth, counts, groups, rng=rng), len(truth))
     outcome = _outcome(low, high, violations, recall_margin)
+    if outcome == "better" and calibration.is_proven_worse:
+        outcome = "undecided"
     comparison = Comparison(
         outcome=outcome,
         difference=float(difference),
         interval=(float(low), float(high)),
         smallest_difference=float(high - low) / 2,
         violations=violations,
+        calibration=calibration,
         reasons=(),
         n=len(truth),
     )
@@ -122,6 +151,13 @@ def _mcnemar(champion: NDArray[Any], challenger: NDArray[Any]) -> Violations:
     gained = int(((champion != SEVEREST) & (challenger == SEVEREST)).sum())
     p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     return Violations(len(champion), gained, lost, p_value)
+
+
+def _calibrations(
+    errors: NDArray[np.float64], resampled: NDArray[np.float64], rows: int
+) -> CalibrationErrors:
+    low, high = np.nanpercentile(resampled[1] - resampled[0], INTERVAL)
+    return CalibrationErrors(float(errors[0]), float(errors[1]), (float(low), float(high)), rows)
 
 
 def _outcome(low: float, high: float, violations: Violations, margin: float) -> Outcome:
@@ -142,7 +178,13 @@ def _reasons(result: Comparison, margin: float) -> list[str]:
         )
     elif violations.n == 0:
         reasons.append("no violations among the test rows: nothing is known about them")
-    if result.outcome == "undecided":
+    calibration = result.calibration
+    if calibration.is_proven_worse:
+        reasons.append(
+            f"its confidences are further from the truth: calibration error {calibration.challenger:.3f}, "
+            f"the champion's {calibration.champion:.3f}"
+        )
+    if result.outcome == "undecided" and result.interval[0] <= 0:
         reasons.extend(_reasons_to_wait(result))
     return reasons
 

@@ -82,6 +82,29 @@ def calibration_error(
     return _number(_of_rows(scores, truth, counts[None], ("ece",))["ece"][0]), _interval(resampled["ece"])
 
 
+def calibration_errors(
+    pair: Sequence[ArrayLike],
+    labels: Labels,
+    weights: ArrayLike | None = None,
+    groups: Sequence[Any] | None = None,
+    *,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Expected calibration error of several probabilities (n, 3) of the same rows, (k,).
+
+    And of their resamples, (k, resamples): each draws the same rows for all.
+    """
+    truth = label_positions(labels)
+    counts, seed = row_weights(weights, len(truth)), int(rng.integers(2**32))
+    arrays = [np.asarray(scores, np.float64) for scores in pair]
+    found = [_of_rows(scores, truth, counts[None], ("ece",))["ece"][0] for scores in arrays]
+    resampled = [
+        _resample_rows(scores, truth, counts, groups, np.random.default_rng(seed), ("ece",))["ece"]
+        for scores in arrays
+    ]
+    return np.array(found), np.stack(resampled)
+
+
 def reliability(probabilities: ArrayLike, labels: Labels, weights: ArrayLike | None = None) -> Floats:
     """(bins, 3): weight, mean confidence and share right of each bin of confidence; nan where it is empty."""
     scores, truth = np.asarray(probabilities, np.float64), label_positions(labels)

@@ -2,6 +2,7 @@
 
 python -m trainer.train --train FILE --eval FILE --out DIR [--base NAME_OR_PATH] [--quick]
 
+Make an adapter again from its card.json and the files it was trained on: the same with --again DIR.
 On several GPUs: accelerate launch -m trainer.train ... with the same arguments. Killed, it goes on when the same
 command is given again.
 """
@@ -19,11 +20,11 @@ import numpy as np
 
 from trainer import command
 from trainer.calibration import apply_calibration
-from trainer.card import Card, DataFile, installed_versions
+from trainer.card import Card, DataFile, installed_versions, read_card
 from trainer.config import PRESETS, TrainConfig, quick
 from trainer.dataset import Example, count_labels, group_weights, read_jsonl
 from trainer.device import leave_a_core
-from trainer.encoder import save_adapter
+from trainer.encoder import WEIGHTS, base_fingerprint, resolve_base, save_adapter
 from trainer.errors import TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of
 from trainer.fit import Fit, fit
@@ -80,8 +81,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="default", help="settings to begin with")
     parser.add_argument("--config", type=Path, metavar="FILE", help="training settings as JSON")
+    parser.add_argument(
+        "--again",
+        type=Path,
+        metavar="DIR",
+        help="settings and seed of this adapter; refuses other data or base",
+    )
     command.add_child_arguments(parser)
-    return command.run(_train, parser.parse_args(arguments))
+    options = parser.parse_args(arguments)
+    if options.again and (options.config or options.quick or options.seed is not None):
+        parser.error(
+            "--again takes all settings from the adapter's card; leave --config, --quick and --seed out"
+        )
+    return command.run(_train, options)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -89,9 +101,12 @@ def _train(options: argparse.Namespace) -> None:
     is_first = Processes.current().is_first
     progress = reporting(options.progress, "training") if is_first else Silent()
     try:
-        card = train(options.train, options.eval, options.out, _config(options), progress)
+        config = _config(options) if options.again is None else _config_of(options)
+        card = train(options.train, options.eval, options.out, config, progress)
     finally:
         progress.close()
+    if options.again is not None and is_first:
+        print(_likeness(read_card(options.again), card))
     for warning in card.warnings if is_first else ():
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -102,6 +117,35 @@ def _config(options: argparse.Namespace) -> TrainConfig:
     chosen = {"base": options.base, "seed": options.seed}
     config = replace(config, **{name: value for name, value in chosen.items() if value is not None})
     return quick(config) if options.quick else config
+
+
+def _config_of(options: argparse.Namespace) -> TrainConfig:
+    """The settings on the card of an adapter, once data and base are seen to be what it was made of."""
+    card = read_card(options.again)
+    for name, path in (("train", options.train), ("validation", options.eval)):
+        if sha256_of(path) != card.data[name].sha256:
+            raise TrainerError(
+                f"{path}: not the {name} rows of {options.again} (SHA-256 differs); give {card.data[name].file} of that round"
+            )
+    base = options.base or card.config.base
+    if base_fingerprint(resolve_base(base)) != card.base.fingerprint:
+        raise TrainerError(
+            f"{base}: not the encoder under {options.again}; give the one it names with --base"
+        )
+    return replace(card.config, base=base)
+
+
+def _likeness(before: Card, after: Card) -> str:
+    """How far an adapter made again is the one it was made after."""
+    if before.files[WEIGHTS] == after.files[WEIGHTS]:
+        return "the same weights, bit for bit"
+    others = [name for name in after.versions if before.versions.get(name) != after.versions[name]]
+    others += ["device"] if before.device != after.device else []
+    if before.validation is None or after.validation is None:
+        figures = "no validation rows to compare on"
+    else:
+        figures = f"validation macro-F1 {after.validation['macro_f1']:.4f}, before {before.validation['macro_f1']:.4f}"
+    return f"other weights ({'other ' + ', '.join(others) if others else 'other threads or hardware'}): {figures}"
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

@@ -36,7 +36,8 @@ HomeOption = Annotated[Path, typer.Option("--home", envvar="WORKBENCH_HOME", hel
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
 POLL_SECONDS = 0.5
-WORKER_PATIENCE_SECONDS = 30
+WORKER_PATIENCE_SECONDS = 120
+"""Longer than a worker at low priority takes to load torch beside busy cores; that none runs is said at once."""
 
 
 def main() -> None:

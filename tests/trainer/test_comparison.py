@@ -92,6 +92,34 @@ def test_copies_of_one_post_prove_nothing(rng):
     assert copied.smallest_difference > 2 * alone.smallest_difference
 
 
+def sure(one_hot, confidence):
+    return np.where(one_hot == 1, confidence, (1 - confidence) / 2)
+
+
+def better_but_boastful(rng, copies):
+    """Right more often by far, and as sure of its errors as of the rest."""
+    truth = np.tile(TRUTH, copies)
+    champion, challenger = (
+        np.concatenate([guess(rng, right) for _ in range(copies)]) for right in (0.6, 0.7)
+    )
+    return compare(sure(champion, 0.6), sure(challenger, 0.99), truth, rng=rng)
+
+
+def test_a_better_one_whose_confidences_are_further_from_the_truth_waits_for_the_lead(rng):
+    result = better_but_boastful(rng, 4)
+    assert result.interval[0] > 0
+    assert result.calibration.is_proven_worse
+    assert result.calibration.challenger - result.calibration.champion > 0.2
+    assert result.outcome == "undecided"
+    assert "its confidences are further from the truth: calibration error 0." in result.reasons[-1]
+
+
+def test_on_few_rows_confidences_decide_nothing(rng):
+    result = better_but_boastful(rng, 3)
+    assert result.calibration.interval[0] > 0
+    assert result.outcome == "better"
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 10_000), st.booleans())
 def test_swapping_the_two_turns_every_sign(seed, grouped):
@@ -104,6 +132,11 @@ def test_swapping_the_two_turns_every_sign(seed, grouped):
     assert back.interval == pytest.approx((-there.interval[1], -there.interval[0]))
     assert (back.violations.gained, back.violations.lost) == (there.violations.lost, there.violations.gained)
     assert back.violations.p_value == there.violations.p_value
+    assert (back.calibration.champion, back.calibration.challenger) == (
+        there.calibration.challenger,
+        there.calibration.champion,
+    )
+    assert back.calibration.interval == pytest.approx([-bound for bound in there.calibration.interval[::-1]])
 
 
 def test_a_comparison_is_json_ready(rng):

@@ -1,15 +1,21 @@
 import json
+import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tests.trainer.toy import write_examples
+from trainer.config import LABELS
 from trainer.dataset import read_jsonl
-from trainer.evaluate import main
+from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
+from trainer.progress import Silent
 from trainer.score import Scorer
+from trainer.train import train
 
 
 def report_of(folder):
@@ -33,6 +39,40 @@ def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_p
     assert table.num_rows == 90
     total = sum(np.asarray(table[name]) for name in probabilities)
     np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def relabelled(examples, choose):
+    names = list(map(choose, examples))
+    return [replace(example, label=name) for example, name in zip(examples, names, strict=True)]
+
+
+def by_chance(examples):
+    draw = random.Random(0)
+    return relabelled(examples, lambda _: draw.choice(LABELS))
+
+
+def blind_to_violations(examples):
+    return relabelled(examples, lambda row: "suspicious" if row.label == "violation" else row.label)
+
+
+def with_two_names_swapped(examples):
+    swapped = {"normal": "normal", "suspicious": "violation", "violation": "suspicious"}
+    return relabelled(examples, lambda row: swapped[row.label])
+
+
+@pytest.mark.parametrize("spoil", [by_chance, blind_to_violations, with_two_names_swapped])
+def test_a_planted_regression_is_stopped_and_its_repair_passes(
+    trained, toy_files, toy_config, tmp_path, rng, spoil
+):
+    spoilt = write_examples(tmp_path / "spoilt.jsonl", spoil(read_jsonl(toy_files["train"])))
+    # No validation rows: nothing but the labels tells the two trainings apart, and nothing warns.
+    (tmp_path / "none.jsonl").touch()
+    bad = tmp_path / "bad"
+    train(spoilt, tmp_path / "none.jsonl", bad, replace(toy_config, max_epochs=6), Silent())
+    down, _ = evaluate(bad, toy_files["test"], rng=rng, champion=trained)
+    assert down["comparison"]["outcome"] == "worse"
+    up, _ = evaluate(trained, toy_files["test"], rng=rng, champion=bad)
+    assert up["comparison"]["outcome"] == "better"
 
 
 def test_calibrated_probabilities_are_those_that_predict_would_give(trained, toy_files, tmp_path):

@@ -6,6 +6,7 @@ import sys
 import pytest
 from safetensors.numpy import load_file
 
+from tests.encoders import make_tiny_encoder
 from trainer.card import read_card
 from trainer.encoder import WEIGHTS
 from trainer.files import sha256_of
@@ -74,6 +75,46 @@ def test_several_processes_train_the_same_adapter(command, trained, toy_config, 
     assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-3)
     # Later on Adam makes much of next to nothing: gradients are added up in another order.
     assert losses[0] == pytest.approx(losses[1], abs=0.03)
+
+
+@pytest.fixture
+def again(toy_files, trained, tmp_path):
+    files = [f"--train={toy_files['train']}", f"--eval={toy_files['validation']}"]
+    return [*files, f"--again={trained}", f"--out={tmp_path / 'out'}", f"--progress={tmp_path / 'p'}"]
+
+
+def test_a_card_and_the_files_it_hashes_make_the_adapter_again(again, trained, tmp_path, capsys):
+    assert main(again) == 0
+    assert "the same weights, bit for bit" in capsys.readouterr().out
+    before, after = read_card(trained), read_card(tmp_path / "out")
+    clocks = {"created", "seconds", "posts_per_second"}
+    receipts = [
+        {name: value for name, value in card.to_dict().items() if name not in clocks}
+        for card in (before, after)
+    ]
+    assert receipts[0] == receipts[1]
+    assert sha256_of(tmp_path / "out" / WEIGHTS) == sha256_of(trained / WEIGHTS)
+
+
+def test_made_again_elsewhere_the_difference_is_told(again, edit_card, tmp_path, capsys):
+    def elsewhere(card):
+        card["versions"]["torch"] = "1.0"
+        card["config"]["seed"] = card["seed"] = 9
+
+    assert main([*again, f"--again={edit_card(elsewhere)}"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("other weights (other torch): validation macro-F1 ")
+
+
+def test_nothing_is_made_again_from_other_files(again, toy_files, trained, tmp_path, capsys):
+    assert main([*again, f"--train={toy_files['test']}"]) == 1
+    assert "not the train rows of" in capsys.readouterr().err
+    other = make_tiny_encoder(tmp_path / "other", seed=1)
+    assert main([*again, f"--base={other}"]) == 1
+    assert "not the encoder under" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*again, "--quick"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_preset_of_the_note_is_its_recipe(command, tmp_path):

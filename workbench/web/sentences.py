@@ -28,6 +28,9 @@ SHAPES = {
         N_("rolled back"),
     )
 } | {
+    "its confidences are further from the truth: calibration error {own}, the champion's {other}": N_(
+        "its confidences are further from the truth: calibration error {own}, of the one in use {other}"
+    ),
     "there is no adapter in use to compare with": N_("nothing was in use to compare with"),
     "of {n} violations it misses {lost} that the champion finds, "
     "and finds {gained} that the champion misses (p = {p})": N_(

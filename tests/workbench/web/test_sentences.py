@@ -28,14 +28,20 @@ def one_hot(labels: list[int]) -> NDArray[np.float64]:
     return np.eye(3)[labels]
 
 
-TRUTH = [0, 1, 2] * 40
+TRUTH = [0, 1, 2] * 400
 NAMES = [LABELS[at] for at in TRUTH]
 REPORTS = {
-    "worse": compare(one_hot(TRUTH), one_hot([0] * 120), NAMES, rng=np.random.default_rng(0)),
+    "worse": compare(one_hot(TRUTH), one_hot([0] * 1200), NAMES, rng=np.random.default_rng(0)),
     "alike": compare(one_hot(TRUTH), one_hot(TRUTH), NAMES, rng=np.random.default_rng(0)),
     "undecided": compare(
         one_hot([0, *TRUTH[1:6], 1, *TRUTH[7:]]),
         one_hot([0, 0, *TRUTH[2:]]),
+        NAMES,
+        rng=np.random.default_rng(0),
+    ),
+    "boastful": compare(
+        one_hot([*TRUTH[1:301], *TRUTH[300:]]) * 0.625 + 0.125,
+        one_hot([*TRUTH[1:151], *TRUTH[150:]]),
         NAMES,
         rng=np.random.default_rng(0),
     ),
