@@ -1,6 +1,5 @@
 """A base encoder with a LoRA adapter and a head over our labels: build, save, load."""
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
 from safetensors import SafetensorError
 from torch import nn
@@ -24,27 +22,14 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from trainer.card import Base, Card, read_card, write_card
+from trainer.card import Base, Card, write_card
 from trainer.config import ALL_LINEAR, LABELS, TrainConfig
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
+from trainer.folders import base_fingerprint, resolve_base, same_base, vouched_card
 
-STARTER = "starter"
-WEIGHTS = "adapter_model.safetensors"
 HEADS = ("pooler", "pre_classifier", "classifier", "score")
 """Modules above the encoder proper, by the names transformers gives them: trained whole, not through LoRA."""
-FINGERPRINTED = (
-    "config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "tokenizer*",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
-PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz"}
 
 
 @dataclass(frozen=True)
@@ -63,28 +48,6 @@ class Adapter:
 
     encoder: Encoder
     card: Card
-
-
-def resolve_base(name: str) -> Path:
-    """The folder of a base encoder: "starter", a local folder, or a hub name (`owner/model[@revision]`).
-
-    A hub model comes from the local cache, else from the network. Raises EncoderError.
-    """
-    if name == STARTER:
-        return _starter()
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _with_weights(folder, name)
-    if folder.is_absolute() or name.startswith((".", "~")) or name.partition("@")[0].count("/") > 1:
-        raise EncoderError(f"{name}: no such folder; name an encoder's folder, a hub model, or {STARTER!r}")
-    return _with_weights(_from_hub(name), name)
-
-
-def base_fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of configuration, weights and tokenizer."""
-    paths = {path for pattern in FINGERPRINTED for path in folder.glob(pattern) if path.is_file()}
-    listing = "".join(f"{path.name} {sha256_of(path)}\n" for path in sorted(paths))
-    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def build(config: TrainConfig) -> Encoder:
@@ -134,16 +97,8 @@ def load_adapter(folder: Path) -> Adapter:
     other label names, another base, files that changed since they were written, or a pickle; EncoderError
     when the base itself cannot be found. Labels in another order are fine: they are read by name.
     """
-    card = read_card(folder)
-    _refuse_pickles(folder)
-    _refuse_other_labels(folder, card)
-    _refuse_changed_files(folder, card)
-    base = resolve_base(card.base.name)
-    if base_fingerprint(base) != card.base.fingerprint:
-        raise AdapterError(
-            f"{folder}: trained on another {card.base.name} than the one here; "
-            "restore that encoder or train again"
-        )
+    card = vouched_card(folder)
+    base = same_base(folder, card, card.base.name)
     try:
         with _quiet():
             model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
@@ -151,46 +106,6 @@ def load_adapter(folder: Path) -> Adapter:
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError(f"{folder}: does not fit its base ({error}); restore it or train again") from error
     return Adapter(Encoder(model.eval(), tokenizer, card.base, card.labels), card)
-
-
-def _starter() -> Path:
-    package = Path(__file__).resolve().parent
-    for folder in (package.parent / "models" / STARTER, package / "_starter"):
-        if (folder / "config.json").is_file():
-            return folder
-    raise EncoderError(
-        f"the starter encoder is not installed (looked in {package.parent / 'models' / STARTER}); "
-        "reinstall the package, or name another base"
-    )
-
-
-def _with_weights(folder: Path, name: str) -> Path:
-    if not (folder / "config.json").is_file():
-        raise EncoderError(f"{name}: holds no config.json, so it is not an encoder")
-    if not any(folder.glob("*.safetensors")):
-        raise EncoderError(
-            f"{name}: holds no safetensors weights (other formats can run code and are not opened); "
-            "save it as safetensors, or name a hub revision that has them, such as NAME@refs/pr/1"
-        )
-    return folder
-
-
-def _from_hub(name: str) -> Path:
-    repository, _, revision = name.partition("@")
-    wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FINGERPRINTED)}
-    try:
-        cached = Path(snapshot_download(repository, local_files_only=True, **wanted))
-        if any(cached.glob("*.safetensors")):
-            return cached
-    except (OSError, ValueError):
-        pass  # not in the cache yet
-    try:
-        return Path(snapshot_download(repository, **wanted))
-    except Exception as error:  # the hub client raises many kinds, all meaning: not to be had from here
-        raise EncoderError(
-            f"{name}: neither a folder, nor in the local cache, nor to be had from the hub; "
-            f"run `hf download {repository}` where there is a network, or name a folder"
-        ) from error
 
 
 def _load_8bit(folder: Path) -> nn.Module:
@@ -245,34 +160,6 @@ def _describe(name: str, folder: Path, model: nn.Module) -> Base:
     return Base(
         name, base_fingerprint(folder), config.model_type, config.hidden_size, config.num_hidden_layers
     )
-
-
-def _refuse_pickles(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in PICKLES:
-            raise AdapterError(
-                f"{folder}: holds {path.name}, a format that can run code; it was not opened. "
-                "An adapter of ours has safetensors only: delete the file if you know where it comes from"
-            )
-
-
-def _refuse_other_labels(folder: Path, card: Card) -> None:
-    if sorted(card.labels) != sorted(LABELS):
-        raise AdapterError(
-            f"{folder}: its labels are {', '.join(card.labels)}, not {', '.join(LABELS)}; train one for ours"
-        )
-
-
-def _refuse_changed_files(folder: Path, card: Card) -> None:
-    for name in (WEIGHTS, "adapter_config.json"):
-        if name not in card.files:
-            raise AdapterError(f"{folder}: its card does not vouch for {name}; restore it or train again")
-    for name, sha256 in card.files.items():
-        path = folder / Path(name).name
-        if not path.is_file():
-            raise AdapterError(f"{folder}: {name} is missing; restore it or train again")
-        if sha256_of(path) != sha256:
-            raise AdapterError(f"{path}: truncated or changed since written; restore it or train again")
 
 
 @cache

@@ -24,10 +24,11 @@ from trainer.card import Card, DataFile, installed_versions, read_card
 from trainer.config import PRESETS, TrainConfig, quick
 from trainer.dataset import Example, count_labels, group_weights, read_jsonl
 from trainer.device import leave_a_core
-from trainer.encoder import WEIGHTS, base_fingerprint, resolve_base, save_adapter
+from trainer.encoder import save_adapter
 from trainer.errors import TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of
 from trainer.fit import Fit, fit
+from trainer.folders import WEIGHTS, base_fingerprint, resolve_base
 from trainer.metrics import metrics
 from trainer.processes import Processes
 from trainer.progress import Progress, Silent, reporting

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,11 +13,25 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.tables import Round
 from trainer.errors import TrainerError
-from workbench import accounts, demo, imports, jobs, labels, rounds, services, status, tsv
+from workbench import (
+    accounts,
+    adoption,
+    bundles,
+    demo,
+    doctor,
+    imports,
+    jobs,
+    labels,
+    rounds,
+    services,
+    status,
+    tsv,
+)
 from workbench.errors import WorkbenchError
 from workbench.project import Project, init_project, open_project
 
@@ -230,6 +245,31 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     out.print(table)
 
 
+@app.command("doctor")
+def doctor_command(
+    home: HomeOption = Path(),
+    base_model: Annotated[
+        str | None, typer.Option(help="Another base encoder than the project's: a folder, or a hub name.")
+    ] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="What an hour of this machine costs.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What this machine can do for rounds, and how long one takes. Exit status 1: none could run here."""
+    err.print("Measuring; with the starter encoder this takes about 20 s ...", markup=False)
+    checkup = doctor.examine(home, base=base_model, price=price)
+    if as_json:
+        _print_json(**checkup.to_dict())
+    else:
+        table = Table(show_header=False, box=None)
+        for name, value in doctor.rows(checkup):
+            table.add_row(name, Text(value))
+        out.print(table)
+        for problem in checkup.problems:
+            out.print(f"- {problem}", markup=False, soft_wrap=True)
+    if not checkup.can_run:
+        raise typer.Exit(1)
+
+
 @round_app.command("start")
 def round_start(
     home: HomeOption = Path(),
@@ -244,6 +284,11 @@ def round_start(
     """Train and judge a new adapter."""
     project = open_project(home)
     number = rounds.start(project, accounts.command_line(project), is_quick=quick, base=base, notes=notes)
+    _follow(project, number, wait, as_json)
+
+
+def _follow(project: Project, number: int, wait: bool, as_json: bool) -> None:
+    """Say that a round is queued, and stay with it where that is wanted."""
     if not as_json:
         out.print(f"Round {number} is queued.")
         _say_worker(project)
@@ -316,6 +361,57 @@ def round_rollback(home: HomeOption = Path(), wait: bool = False) -> None:
     """Put the adapter back that was in use before this one."""
     project = open_project(home)
     _after_promotion(project, rounds.rollback(project, accounts.command_line(project)), wait)
+
+
+@round_app.command("bundle")
+def round_bundle(
+    number: Annotated[
+        int | None, typer.Argument(help="The round whose rows are packed; without it, what is labelled now.")
+    ] = None,
+    home: HomeOption = Path(),
+    with_pool: Annotated[
+        bool, typer.Option("--with-pool", help="Add every post, to be scored where the adapter is trained.")
+    ] = False,
+    file: Annotated[Path | None, typer.Option("--out", help="The archive (.tar.gz).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pack a round to be trained on another machine, such as a rented GPU."""
+    project = open_project(home)
+    with _bar() as bar:
+        task = bar.add_task("posts", total=None, visible=with_pool)
+        made = bundles.bundle(
+            project,
+            accounts.command_line(project),
+            file,
+            number=number,
+            has_pool=with_pool,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        _print_json(**{**asdict(made), "file": str(made.file)})
+        return
+    out.print(
+        f"{made.file}: {made.train:,} rows to train on, {made.validation:,} for validation, {made.pool:,} posts to "
+        f"score, base {made.base}; {made.size / 1e6:.1f} MB. Its README has the commands.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@round_app.command("adopt")
+def round_adopt(
+    folder: Path,
+    home: HomeOption = Path(),
+    notes: str | None = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take home an adapter trained elsewhere: it is judged here like any other round's."""
+    project = open_project(home)
+    number = adoption.adopt(project, accounts.command_line(project), folder, notes=notes)
+    _follow(project, number, wait, as_json)
 
 
 def _after_promotion(project: Project, number: int, wait: bool) -> None:

@@ -44,7 +44,7 @@ def seed(home: Path, *, say: Callable[[str], None]) -> Project:
     with _worker(project) as worker:
         say("Importing the sample posts ...")
         lead = accounts.command_line(project)
-        with open_tsv(_sample() / "posts.tsv") as source:
+        with open_tsv(sample_folder() / "posts.tsv") as source:
             import_rows(project, lead, source)
         _wait(worker, lambda: _is_prepared(project))
         _give_labels(project, lead)
@@ -54,7 +54,8 @@ def seed(home: Path, *, say: Callable[[str], None]) -> Project:
     return project
 
 
-def _sample() -> Path:
+def sample_folder() -> Path:
+    """Where the shipped sample posts are: beside the package, or in the wheel."""
     package = Path(__file__).resolve().parent
     for folder in (package.parent / "data" / "sample", package / "_sample"):
         if (folder / "posts.tsv").is_file():
@@ -79,7 +80,7 @@ def _worker(project: Project) -> Iterator[subprocess.Popen[bytes]]:
 
 def _give_labels(project: Project, lead: accounts.Account) -> None:
     """Give a few hundred posts, always the same ones, the sample's true labels."""
-    with (_sample() / "labels.tsv").open(encoding="utf-8", newline="") as file:
+    with (sample_folder() / "labels.tsv").open(encoding="utf-8", newline="") as file:
         labels = {row["id"]: row["label"] for row in csv.DictReader(file, delimiter="\t")}
     left = Counter(POOL_LABELS_GIVEN) + Counter(HELD_OUT_LABELS_GIVEN)
     lines = ["id\tlabel\n"]

@@ -21,6 +21,7 @@ class Job(StrEnum):
     PREPARE = "prepare"
     ROUND = "round"
     PROMOTE = "promote"
+    ADOPT = "adopt"
 
 
 def config(engine: Engine) -> DBOSConfig:

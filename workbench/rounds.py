@@ -63,7 +63,7 @@ def start(
     """
     try:
         with acting(project, account, Right.RUN_ROUNDS) as session:
-            _refuse_second(session)
+            refuse_second(session)
             _refuse_too_few_labels(session)
             last = session.scalar(rounds_by_number().limit(1))
             row = Round(
@@ -116,7 +116,7 @@ def promote(
     Raises RoundError when the round has no adapter, is in use already, or another round is under way.
     """
     with acting(project, account, Right.RUN_ROUNDS) as session:
-        _refuse_second(session)
+        refuse_second(session)
         row = find(session, number)
         champion = session.get(Champion, 1)
         if champion is not None and champion.round_number == number:
@@ -307,7 +307,8 @@ def fail(session: Session, project: Project, number: int, attempt: int, failure:
     return changed.first() is not None
 
 
-def _refuse_second(session: Session) -> None:
+def refuse_second(session: Session) -> None:
+    """Raises RoundError when a round is under way, naming who started it."""
     row = running(session)
     if row is not None:
         starter = session.get(Person, row.started_by_id)

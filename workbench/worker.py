@@ -25,25 +25,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from dbos import DBOS
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from db.tables import Champion, Import, Person, Post, Promotion, Round
+from db.tables import Champion, Import, Person, Post, PostText, Promotion, Round
 from trainer.card import read_card
 from trainer.device import leave_a_core
 from trainer.errors import TrainerError
-from trainer.score import StoppedError
+from trainer.score import Scorer, StoppedError
 from workbench import gate, jobs, queue, rounds
 from workbench.errors import RoundError, WorkbenchError
 from workbench.jobs import Job
 from workbench.jsonl import labelled_posts, publish_newest, write_export
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
-from workbench.scores import count_scored, last_scored
+from workbench.scores import count_scored, last_scored, read_scores
 from workbench.scoring import Scored, score_missing
 
 MOST_STEP_ATTEMPTS = 3
+LOOKED_AT = 100
+"""Of the scores that come with an adopted adapter, how many are made again to compare."""
+SCORE_TOLERANCE = 0.05
+"""What half precision on a GPU may change about a probability."""
 LOCK_SECONDS = 1.0
 FENCE_SECONDS = 0.5
 """How often a long step looks whether it is still wanted."""
@@ -141,6 +146,29 @@ def train(project: Project, number: int) -> str:
     _run_child(attempt, "training", command)
     with attempt.finish():
         _replace(adapter, project.round_folder(number))
+    return GO
+
+
+def admit(project: Project, number: int) -> str:
+    """See that an adopted adapter can score, and that the scores it brought are its own; else they go."""
+    attempt = begin(project, number, "evaluating")
+    folder = project.round_folder(number)
+    scorer = Scorer.load(folder)
+    scores = read_scores(folder / "scores")
+    places = np.unique(
+        np.linspace(0, len(scores.post_ids) - 1, min(LOOKED_AT, len(scores.post_ids))).astype(int)
+    )
+    with project.database.read() as session:
+        texts = [session.get_one(PostText, int(scores.post_ids[place])).text for place in places]
+    gap = np.abs(scorer.probabilities(texts) - scores.probabilities[places]).max(initial=0)
+    if gap > SCORE_TOLERANCE:
+        shutil.rmtree(folder / "scores")
+        with _log(project, number, "adopting") as log:
+            log.write(
+                f"the scores that came along differ by {gap:.2f} from the adapter's own: made again here\n"
+            )
+    with attempt.finish():
+        publish_newest(_export_folder(project, number), project.annotations)
     return GO
 
 
@@ -275,6 +303,10 @@ def _register(project: Project) -> None:
         result = _run_steps(project, number, (export, train, evaluate, judge))
         return _run_steps(project, number, (score, promote)) if result == GO else result
 
+    def adopt_job(number: int) -> str:
+        result = _run_steps(project, number, (admit, evaluate, judge))
+        return _run_steps(project, number, (score, promote)) if result == GO else result
+
     def promote_job(number: int) -> str:
         return _run_steps(project, number, (score, promote))
 
@@ -283,6 +315,7 @@ def _register(project: Project) -> None:
 
     # A step of a round counts its own attempts; a preparation that kills the worker is given up after three.
     DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(round_job)
+    DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(adopt_job)
     DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(promote_job)
     DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(prepare_job)
 

@@ -30,8 +30,8 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from trainer.baseline import linear_baseline
 from trainer.config import LABELS, TrainConfig
 from trainer.dataset import Example, pad, scoring_batches, tokenise
-from trainer.encoder import base_fingerprint
 from trainer.fit import fit
+from trainer.folders import base_fingerprint
 from trainer.progress import Silent
 from trainer.score import as_tensors, logits
 

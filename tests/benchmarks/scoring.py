@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from trainer import train
 from trainer.config import LABELS
-from trainer.encoder import resolve_base
+from trainer.folders import resolve_base
 from trainer.score import Scorer
 
 POSTS = 1_500

@@ -11,11 +11,12 @@ from transformers import AutoModelForSequenceClassification
 
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import copy_of
-from trainer import encoder
+from trainer import folders
 from trainer.config import LABELS, TrainConfig
-from trainer.encoder import base_fingerprint, build, load_adapter, resolve_base
+from trainer.encoder import build, load_adapter, save_adapter
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
+from trainer.folders import base_fingerprint, resolve_base
 from trainer.score import Scorer
 
 TEXTS = ["天气真好", "加微信 abc", "去死"]
@@ -70,7 +71,7 @@ def test_what_was_trained_is_what_is_loaded(trained, adapter, toy_config):
 
 
 def test_the_starter_is_found_beside_the_package_or_in_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(encoder, "__file__", str(tmp_path / "trainer" / "encoder.py"))
+    monkeypatch.setattr(folders, "__file__", str(tmp_path / "trainer" / "folders.py"))
     with pytest.raises(EncoderError, match="starter encoder is not installed"):
         resolve_base("starter")
     installed = tmp_path / "trainer" / "_starter"
@@ -87,7 +88,7 @@ def test_a_base_that_is_not_there_is_told_in_one_sentence(tmp_path, monkeypatch)
     def no_network(*_, **__):
         raise ConnectionError
 
-    monkeypatch.setattr(encoder, "snapshot_download", no_network)
+    monkeypatch.setattr(folders, "snapshot_download", no_network)
     with pytest.raises(EncoderError, match="hf download nobody/nothing"):
         resolve_base("nobody/nothing")
     with pytest.raises(EncoderError, match="no such folder"):
@@ -103,7 +104,7 @@ def test_a_hub_model_is_taken_from_the_cache_first(tiny_base, monkeypatch):
         asked.append((repository, options.get("revision"), options.get("local_files_only", False)))
         return str(tiny_base)
 
-    monkeypatch.setattr(encoder, "snapshot_download", cached)
+    monkeypatch.setattr(folders, "snapshot_download", cached)
     assert resolve_base("owner/model@refs/pr/1") == tiny_base
     assert asked == [("owner/model", "refs/pr/1", True)]
 
@@ -213,7 +214,7 @@ def test_an_adapter_whose_base_is_gone_says_so(edit_card, tmp_path):
 
 def test_a_merged_adapter_cannot_be_saved_as_one(adapter, tmp_path):
     with pytest.raises(AdapterError, match="not merged"):
-        encoder.save_adapter(tmp_path, replace(adapter.encoder), adapter.card)
+        save_adapter(tmp_path, replace(adapter.encoder), adapter.card)
 
 
 def test_an_adapter_config_names_the_base_as_given(trained, toy_config):

@@ -8,8 +8,8 @@ from safetensors.numpy import load_file
 
 from tests.encoders import make_tiny_encoder
 from trainer.card import read_card
-from trainer.encoder import WEIGHTS
 from trainer.files import sha256_of
+from trainer.folders import WEIGHTS
 from trainer.progress import Silent
 from trainer.train import main, train
 

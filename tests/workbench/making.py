@@ -13,6 +13,9 @@ from workbench.project import Project
 from workbench.scores import Scores, append_segment
 from workbench.tsv import open_tsv
 
+POSTS = 240
+"""In the project `labelled`, 150 of them labelled."""
+
 
 def write_tsv(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
     names = list(rows[0])

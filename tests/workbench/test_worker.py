@@ -2,16 +2,11 @@
 
 import json
 import os
-import random
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,89 +14,20 @@ import pytest
 from sqlalchemy import func, select
 
 from db.tables import Annotation, Champion, Post, PostGroup, Promotion, Round
-from tests.encoders import make_tiny_encoder
-from tests.workbench.making import make_champion, ready_queue, write_tsv
-from workbench import accounts, rounds, services, worker
+from tests.workbench.making import POSTS, make_champion, ready_queue
+from tests.workbench.working import (
+    TIMEOUT_SECONDS,
+    round_of,
+    running,
+    wait_for_state,
+    wait_until,
+    worker_of,
+)
+from workbench import accounts, rounds, worker
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
-from workbench.imports import import_rows
-from workbench.labels import import_labels, parse_map
-from workbench.preparing import prepare
-from workbench.project import Project, init_project, open_project
+from workbench.project import Project
 from workbench.scores import count_scored
-from workbench.tsv import open_tsv
-
-WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-POSTS = 240
-TIMEOUT_SECONDS = 180
-
-
-@pytest.fixture(scope="session")
-def labelled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of invented posts that a tiny encoder can tell apart, 150 of them labelled."""
-    folder = tmp_path_factory.mktemp("labelled")
-    rng = random.Random(3)
-    rows = []
-    for number in range(POSTS):
-        label = rng.choices(list(WORDS), [6, 2, 2])[0]
-        noise = "".join(rng.choices(LETTERS, k=12))
-        rows.append({"id": f"p{number}", "text": f"{noise[:6]}{WORDS[label]}{noise[6:]}", "label": label})
-    encoder = make_tiny_encoder(folder / "encoder", [row["text"] for row in rows])
-    project = init_project(folder / "project", base_model=str(encoder))
-    lead = accounts.command_line(project)
-    posts = [{"id": row["id"], "text": row["text"]} for row in rows]
-    with open_tsv(write_tsv(folder / "posts.tsv", posts)) as source:
-        import_rows(project, lead, source)
-    prepare(project)
-    labels = [{"id": row["id"], "label": row["label"]} for row in rows[:150]]
-    import_labels(project, lead, write_tsv(folder / "labels.tsv", labels), mapping=parse_map(None))
-    project.database.dispose()
-    return project.home
-
-
-@pytest.fixture
-def labelled(labelled_home: Path, tmp_path: Path) -> Iterator[Project]:
-    project = open_project(shutil.copytree(labelled_home, tmp_path / "labelled"))
-    yield project
-    project.database.dispose()
-
-
-@pytest.fixture
-def boss(labelled: Project) -> Account:
-    return accounts.command_line(labelled)
-
-
-@contextmanager
-def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def worker_of(project: Project) -> list[str]:
-    return [*services.worker_command(project.home), "--watch-stdin"]
-
-
-def wait_until(is_true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited {TIMEOUT_SECONDS} s for {what}"
-        time.sleep(0.05)
-
-
-def round_of(project: Project, number: int) -> Round:
-    with project.database.read() as session:
-        return rounds.find(session, number)
-
-
-def wait_for_state(project: Project, number: int, *states: str) -> Round:
-    wait_until(
-        lambda: round_of(project, number).state in states, f"round {number} to be {' or '.join(states)}"
-    )
-    return round_of(project, number)
 
 
 def champion(project: Project) -> int | None:

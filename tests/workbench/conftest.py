@@ -1,0 +1,68 @@
+"""A project whose posts a tiny encoder can tell apart."""
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.encoders import make_tiny_encoder
+from tests.workbench.making import POSTS, write_tsv
+from workbench import accounts
+from workbench.accounts import Account
+from workbench.imports import import_rows
+from workbench.labels import import_labels, parse_map
+from workbench.preparing import prepare
+from workbench.project import Project, init_project, open_project
+from workbench.tsv import open_tsv
+
+WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.fixture(scope="session")
+def labelled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of invented posts that a tiny encoder can tell apart, 150 of them labelled."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rng = random.Random(3)
+    rows = []
+    for number in range(POSTS):
+        label = rng.choices(list(WORDS), [6, 2, 2])[0]
+        noise = "".join(rng.choices(LETTERS, k=12))
+        rows.append({"id": f"p{number}", "text": f"{noise[:6]}{WORDS[label]}{noise[6:]}", "label": label})
+    encoder = make_tiny_encoder(folder / "encoder", [row["text"] for row in rows])
+    project = init_project(folder / "project", base_model=str(encoder))
+    lead = accounts.command_line(project)
+    posts = [{"id": row["id"], "text": row["text"]} for row in rows]
+    with open_tsv(write_tsv(folder / "posts.tsv", posts)) as source:
+        import_rows(project, lead, source)
+    prepare(project)
+    labels = [{"id": row["id"], "label": row["label"]} for row in rows[:150]]
+    import_labels(project, lead, write_tsv(folder / "labels.tsv", labels), mapping=parse_map(None))
+    project.database.dispose()
+    return project.home
+
+
+@pytest.fixture
+def open_home() -> Iterator[Callable[[Path], Project]]:
+    """Opens projects and lets go of them afterwards."""
+    with ExitStack() as stack:
+
+        def opened(home: Path) -> Project:
+            project = open_project(home)
+            stack.callback(project.database.dispose)
+            return project
+
+        yield opened
+
+
+@pytest.fixture
+def labelled(labelled_home: Path, tmp_path: Path, open_home: Callable[[Path], Project]) -> Project:
+    return open_home(shutil.copytree(labelled_home, tmp_path / "labelled"))
+
+
+@pytest.fixture
+def boss(labelled: Project) -> Account:
+    return accounts.command_line(labelled)

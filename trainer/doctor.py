@@ -1,0 +1,243 @@
+"""What this machine can do: processor, GPU, precision, and how fast a base encoder trains and scores on it.
+
+    python -m trainer.doctor --posts FILE [--base NAME_OR_PATH] [--labels N --validation N --pool N]
+
+Prints one JSON object. The speeds are measured: some steps of the real training loop, and posts scored with the
+adapter merged, as in a round. A base that cannot be had or used is a finding, not a failure.
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from peft import PeftModel
+
+from trainer import command
+from trainer.config import LABELS, TrainConfig
+from trainer.dataset import Example, tokenise
+from trainer.device import default_device, device_name, half_precision, has_bf16, leave_a_core
+from trainer.encoder import Encoder
+from trainer.errors import EncoderError, TrainerError
+from trainer.fit import fit, planned_steps
+from trainer.folders import STARTER, resolve_base
+from trainer.progress import Progress, reporting
+from trainer.score import logits
+from trainer.texts import read_texts
+
+T = TypeVar("T")
+
+MEASURED_SECONDS = 3.0
+"""A measurement takes at least this long, at most a few times as long (the first try of a slow base)."""
+WARM_UP_POSTS = 16
+FIRST_POSTS = 32
+MOST_GROWTH = 10
+PRECISIONS = {None: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+
+Report = Callable[[str], Progress]
+"""Called with what begins; returns where that reports to."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to compute on. Memory is in bytes."""
+
+    cores: int
+    threads: int
+    """What a round computes with on the CPU: a core is left to the pages."""
+    memory: int
+    gpu: str | None
+    gpu_memory: int | None
+    has_unused_gpu: bool
+    """Whether there is an NVIDIA driver, but torch sees no GPU."""
+    training_precision: str
+    scoring_precision: str
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Posts per second."""
+
+    training: float
+    scoring: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Posts of a round: labelled ones to train on, validation posts scored each epoch, posts scored at the end."""
+
+    labels: int = 5_000
+    validation: int = 300
+    pool: int = 100_000
+
+    def __post_init__(self) -> None:
+        if self.labels < 1 or self.validation < 0 or self.pool < 0:
+            raise TrainerError("a round needs at least 1 label, and no count of posts is below 0")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Time of a round whose training is not stopped early."""
+
+    epochs: int
+    training_seconds: float
+    scoring_seconds: float
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`problem` says why there is no speed, and what to do."""
+
+    machine: Machine
+    is_base_here: bool
+    problem: str | None = None
+    speed: Speed | None = None
+    estimate: Estimate | None = None
+
+
+def examine(
+    base: str, texts: Sequence[str], work: Workload, *, report: Report, seconds: float = MEASURED_SECONDS
+) -> Findings:
+    """Look at the machine, find the base, measure it. A base from the hub is fetched, as a round would."""
+    machine = look_at_machine()
+    try:
+        resolve_base(base)
+    except EncoderError as error:
+        return Findings(machine, is_base_here=False, problem=str(error))
+    config = TrainConfig(base=base)
+    try:
+        speed = measure(config, texts, report=report, seconds=seconds)
+    except TrainerError as error:
+        return Findings(machine, is_base_here=True, problem=str(error))
+    return Findings(machine, is_base_here=True, speed=speed, estimate=estimate(speed, work, config))
+
+
+def look_at_machine() -> Machine:
+    device = default_device()
+    has_gpu = device.type == "cuda"
+    return Machine(
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        gpu=device_name(device) if has_gpu else None,
+        gpu_memory=torch.cuda.get_device_properties(device).total_memory if has_gpu else None,
+        has_unused_gpu=not has_gpu and shutil.which("nvidia-smi") is not None,
+        training_precision=PRECISIONS[half_precision(device)],
+        scoring_precision="bf16" if has_bf16(device) else "fp32",
+    )
+
+
+def measure(
+    config: TrainConfig, texts: Sequence[str], *, report: Report, seconds: float = MEASURED_SECONDS
+) -> Speed:
+    """Train and score with the base of `config` on these texts; which label a text gets changes no speed.
+
+    Raises EncoderError or TrainerError where a training would.
+    """
+    order = np.random.default_rng(config.seed).permutation(len(texts))
+    posts = [_example(texts[row], place) for place, row in enumerate(order)]
+    progress = report("training")
+    encoder = fit(_take(posts, WARM_UP_POSTS), [], _steps(config, WARM_UP_POSTS), progress=progress).encoder
+
+    def train(count: int) -> float:
+        again = fit(_take(posts, count), [], _steps(config, count), progress=progress, start=encoder)
+        return again.seconds
+
+    training = rate(train, FIRST_POSTS, seconds)
+    progress.close()
+    progress = report("scoring")
+    score = partial(_score, _merged(encoder), [post.text for post in posts], config.max_length, progress)
+    score(WARM_UP_POSTS)
+    scoring = rate(score, FIRST_POSTS, seconds)
+    progress.close()
+    return Speed(round(training, 1), round(scoring, 1))
+
+
+def rate(work: Callable[[int], float], count: int, seconds: float) -> float:
+    """How many a second, where `work(count)` returns the seconds it took: ever more until that is long enough."""
+    while (took := work(count)) < seconds:
+        count = math.ceil(count * min(MOST_GROWTH, 1.5 * seconds / max(took, 1e-9)))
+    return count / took
+
+
+def estimate(speed: Speed, work: Workload, config: TrainConfig) -> Estimate:
+    """The most time a round takes: all its epochs, each ending with the validation posts."""
+    epochs = planned_steps(work.labels, config) / math.ceil(work.labels / config.batch_size)
+    validating = math.ceil(epochs) * work.validation / speed.scoring
+    return Estimate(
+        epochs=math.ceil(epochs),
+        training_seconds=round(epochs * work.labels / speed.training + validating, 1),
+        scoring_seconds=round(work.pool / speed.scoring, 1),
+    )
+
+
+def _score(encoder: Encoder, texts: Sequence[str], max_length: int, progress: Progress, count: int) -> float:
+    """Seconds to tokenise and score so many texts."""
+    begin = time.monotonic()
+    tokens = tokenise(encoder.tokenizer, _take(texts, count), max_length)
+    logits(encoder.model, encoder, tokens, on_progress=progress.step)
+    return time.monotonic() - begin
+
+
+def _merged(encoder: Encoder) -> Encoder:
+    """As a Scorer holds it: one plain model, in bf16 where the GPU computes in it."""
+    assert isinstance(encoder.model, PeftModel)
+    model = encoder.model.merge_and_unload().eval()
+    return replace(encoder, model=model.to(torch.bfloat16) if has_bf16(default_device()) else model)
+
+
+def _steps(config: TrainConfig, count: int) -> TrainConfig:
+    """One pass over so many posts."""
+    return replace(config, max_steps=math.ceil(count / config.batch_size))
+
+
+def _take(posts: Sequence[T], count: int) -> list[T]:
+    """So many, from the beginning again when they run out."""
+    return list(islice(cycle(posts), count))
+
+
+def _example(text: str, place: int) -> Example:
+    label = LABELS[place % len(LABELS)]
+    target = tuple(float(name == label) for name in LABELS)
+    return Example(id=str(place), text=text, target=target, weight=1.0, group=str(place), label=label)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command.parser("trainer.doctor", "Say what this machine can do for a training round.")
+    parser.add_argument("--posts", type=Path, required=True, metavar="FILE", help="posts to measure with")
+    parser.add_argument("--base", default=STARTER, metavar="NAME_OR_PATH", help="base encoder")
+    usual = Workload()
+    parser.add_argument("--labels", type=int, default=usual.labels, metavar="N", help="posts to train on")
+    parser.add_argument(
+        "--validation", type=int, default=usual.validation, metavar="N", help="validation posts"
+    )
+    parser.add_argument("--pool", type=int, default=usual.pool, metavar="N", help="posts to score")
+    parser.add_argument("--seconds", type=float, default=MEASURED_SECONDS, help="least time of a measurement")
+    command.add_child_arguments(parser)
+    return command.run(_examine, parser.parse_args(arguments))
+
+
+def _examine(options: argparse.Namespace) -> None:
+    leave_a_core()
+    texts = [text for _, text in read_texts(options.posts)]
+    if not texts:
+        raise TrainerError(f"{options.posts}: holds no posts to measure with")
+    work = Workload(options.labels, options.validation, options.pool)
+    report = partial(reporting, options.progress)
+    findings = examine(options.base, texts, work, report=report, seconds=options.seconds)
+    print(json.dumps(asdict(findings), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

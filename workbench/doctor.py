@@ -1,0 +1,266 @@
+"""What this machine can do for training rounds, how long one would take, and what to do about each problem."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench import demo, rounds, services
+from workbench.errors import WorkbenchError
+from workbench.project import is_project, open_project
+from workbench.settings import Settings, load_settings
+from workbench.status import read_status
+
+LEAST_FREE_BYTES = 10**9
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Posts of one round; `is_example` where no project says how many."""
+
+    labels: int
+    validation: int
+    posts: int
+    is_example: bool = False
+
+
+EXAMPLE = Workload(
+    labels=5_000,
+    validation=Settings.model_fields["validation_target"].default,
+    posts=100_000,
+    is_example=True,
+)
+
+
+@dataclass(frozen=True)
+class Duration:
+    """The most a round takes: `epochs` are all it may train for. `cost` is in the unit of the price."""
+
+    epochs: int
+    training_minutes: float
+    scoring_minutes: float
+    minutes: float
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """`machine` and `is_base_here` are None where the measurement failed, `worker` where there is no project."""
+
+    home: str
+    base: str
+    is_base_here: bool | None
+    machine: dict[str, Any] | None
+    posts_per_second: dict[str, float] | None
+    workload: Workload
+    round: Duration | None
+    free_disk: int
+    worker: bool | None
+    problems: tuple[str, ...]
+
+    @property
+    def can_run(self) -> bool:
+        """Whether a round could be trained here."""
+        return self.round is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "can_run": self.can_run}
+
+
+@dataclass(frozen=True)
+class _Project:
+    """What a project adds: its counts, whether its worker runs, and what stands in the way."""
+
+    workload: Workload = EXAMPLE
+    worker: bool | None = None
+    problems: tuple[str, ...] = ()
+
+
+Look = Callable[[str, Workload], dict[str, Any]]
+"""Base and workload to what `trainer.doctor` found; raises WorkbenchError."""
+
+
+def look(base: str, work: Workload, *extra: str) -> dict[str, Any]:
+    """Measure in a child process, at the worker's priority; its progress is on standard error.
+
+    Raises WorkbenchError when the child fails.
+    """
+    posts = demo.sample_folder() / "posts.tsv"
+    counts = ("--labels", work.labels, "--validation", work.validation, "--pool", work.posts)
+    arguments = map(str, ("--posts", posts, "--base", base, *counts, *extra))
+    # -P keeps data/ and models/ of the working directory off the import path.
+    module = [sys.executable, "-P", "-m", "trainer.doctor", *arguments, "--watch-stdin"]
+    low_priority = ["nice", "-n", str(services.NICENESS)]
+    with subprocess.Popen([*low_priority, *module], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        findings = child.stdout.read()
+    if child.returncode < 0:
+        raise WorkbenchError(
+            "The system ended the measurement with signal {signal} (out of memory?). Free memory or use a smaller base.",
+            signal=-child.returncode,
+        )
+    if child.returncode:
+        raise WorkbenchError("The measurement failed; the line above on standard error says why.")
+    found: dict[str, Any] = json.loads(findings)
+    return found
+
+
+def examine(home: Path, *, base: str | None = None, price: float | None = None, look: Look = look) -> Checkup:
+    """Look at machine, base and project; `price` is of an hour of this machine.
+
+    Without a project the workload is an example. Raises WorkbenchError when a project cannot be opened.
+    """
+    base = base or load_settings(home).base_model
+    project = _look_at_project(home) if is_project(home) else _Project()
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    load, _, _ = os.getloadavg()  # before the measurement adds its own
+    try:
+        found = look(base, project.workload)
+    except WorkbenchError as error:
+        problems.append(str(error))
+    free = shutil.disk_usage(_nearest_folder(home)).free
+    problems += [*_machine_problems(found), *_load_problems(found, load)]
+    problems += [*_disk_problems(home, free), *project.problems]
+    return Checkup(
+        home=str(home.resolve()),
+        base=base,
+        is_base_here=found.get("is_base_here"),
+        machine=found.get("machine"),
+        posts_per_second=found.get("speed"),
+        workload=project.workload,
+        round=_duration(found.get("estimate"), price),
+        free_disk=free,
+        worker=project.worker,
+        problems=tuple(problems),
+    )
+
+
+def rows(checkup: Checkup) -> list[tuple[str, str]]:
+    """The checkup for a person: names and what is there."""
+    base = {None: "not looked at", True: "here", False: "not here"}[checkup.is_base_here]
+    worker = {None: "no project here", True: "running", False: "not running"}[checkup.worker]
+    return [
+        *_machine_rows(checkup.machine),
+        ("base encoder", f"{checkup.base}, {base}"),
+        *((name, f"{speed:,.0f} posts/s") for name, speed in (checkup.posts_per_second or {}).items()),
+        *_round_rows(checkup.workload, checkup.round),
+        ("worker", worker),
+        ("free disk", _size(checkup.free_disk)),
+    ]
+
+
+def _look_at_project(home: Path) -> _Project:
+    project = open_project(home)
+    status = read_status(project)
+    with project.database.read() as session:
+        is_busy = rounds.running(session) is not None
+    project.database.dispose()
+    labels, validation = (sum(status.labels.get(split, {}).values()) for split in ("pool", "validation"))
+    problems = []
+    if not status.worker:
+        problems.append("No worker is running: start one with `workbench worker` or `workbench up`.")
+    elif is_busy:
+        problems.append("A round is under way, so these speeds are too low: look again when it has ended.")
+    if labels >= rounds.FEWEST_LABELS:
+        return _Project(Workload(labels, validation, status.posts), status.worker, tuple(problems))
+    problems.append(
+        f"A round needs {rounds.FEWEST_LABELS} labelled posts to learn from, and there are {labels}: label more, "
+        "or bring labels with `workbench import-labels`."
+    )
+    return _Project(EXAMPLE, status.worker, tuple(problems))
+
+
+def _machine_problems(found: dict[str, Any]) -> list[str]:
+    problems = []
+    if found and not found["is_base_here"]:
+        problems.append(
+            f"{found['problem']} (HF_ENDPOINT names a mirror of the hub, --base-model an encoder's folder)."
+        )
+    elif found and found["problem"]:
+        problems.append(f"{found['problem']}.")
+    if found and found["machine"]["has_unused_gpu"]:
+        problems.append(
+            "There is an NVIDIA driver, but torch sees no GPU: install the torch built for its CUDA version."
+        )
+    return problems
+
+
+def _load_problems(found: dict[str, Any], load: float) -> list[str]:
+    is_measured_on_cpu = found.get("speed") is not None and found["machine"]["gpu"] is None
+    if not is_measured_on_cpu or load <= found["machine"]["cores"] / 2:
+        return []
+    return [
+        f"Other programs keep the processor busy (load {load:.1f}), so these speeds are too low: look again when "
+        "it is idle."
+    ]
+
+
+def _disk_problems(home: Path, free: int) -> list[str]:
+    if free >= LEAST_FREE_BYTES:
+        return []
+    return [
+        f"Only {_size(free)} are free in {home}: make room, each round leaves an adapter and scores there."
+    ]
+
+
+def _nearest_folder(home: Path) -> Path:
+    """The folder itself, or what it would be made in."""
+    return next(folder for folder in (home.resolve(), *home.resolve().parents) if folder.is_dir())
+
+
+def _duration(estimate: dict[str, Any] | None, price: float | None) -> Duration | None:
+    if estimate is None:
+        return None
+    training, scoring = estimate["training_seconds"] / 60, estimate["scoring_seconds"] / 60
+    return Duration(
+        epochs=estimate["epochs"],
+        training_minutes=round(training, 1),
+        scoring_minutes=round(scoring, 1),
+        minutes=round(training + scoring, 1),
+        cost=None if price is None else round((training + scoring) / 60 * price, 4),
+    )
+
+
+def _machine_rows(machine: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if machine is None:
+        return []
+    gpu = "none" if machine["gpu"] is None else f"{machine['gpu']}, {_size(machine['gpu_memory'])}"
+    return [
+        ("processor", f"{machine['cores']} cores, {_size(machine['memory'])} memory"),
+        ("GPU", gpu),
+        ("precision", f"training {machine['training_precision']}, scoring {machine['scoring_precision']}"),
+    ]
+
+
+def _round_rows(work: Workload, duration: Duration | None) -> list[tuple[str, str]]:
+    if duration is None:
+        return []
+    whose = "an example" if work.is_example else "as in this project"
+    rows = [
+        ("a round", f"at most {_time(duration.minutes)}"),
+        ("", f"for {work.labels:,} labels and {work.posts:,} posts, {whose}"),
+        ("", f"training {_time(duration.training_minutes)}, scoring {_time(duration.scoring_minutes)}"),
+        ("", f"all {duration.epochs} epochs counted; training may stop earlier"),
+        ("", "measured on the sample posts; longer posts take longer"),
+    ]
+    if duration.cost is not None:
+        rows.append(("cost", f"at most {math.ceil(duration.cost * 100) / 100:,.2f}"))
+    return rows
+
+
+def _time(minutes: float) -> str:
+    if minutes < 1:
+        return "a minute"
+    return f"{math.ceil(minutes)} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _size(count: int) -> str:
+    return f"{count / GIB:.1f} GiB"
