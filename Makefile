@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench wheel clean
+.PHONY: demo test lint bench bench-train wheel clean
 
 demo: $(READY)  ## install, seed the sample project, open the app
 	$(BIN)/workbench demo
@@ -19,6 +19,9 @@ lint: $(READY)  ## format, lint, types
 
 bench: $(READY)  ## ratios of speed, measured in one run on this machine
 	$(BIN)/python -m tests.benchmarks
+
+bench-train: $(READY)  ## training speed against the Trainer of transformers, on this machine
+	$(BIN)/python -m tests.benchmarks.training
 
 wheel: $(READY)  ## a wheel that carries sample and starter
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
