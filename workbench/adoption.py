@@ -43,7 +43,9 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
     base = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))["base"]
     same_base(adapter, card, base)
     with _staged(project, account) as (model, annotations):
-        shutil.copytree(adapter, model, ignore=shutil.ignore_patterns("scores", "evaluation"))
+        model.mkdir()
+        for name in card.files:  # what it vouches for and nothing else
+            shutil.copyfile(adapter / Path(name).name, model / Path(name).name)
         # Over there the base may have had another name; its fingerprint is the same.
         named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
         write_card(model, named)
