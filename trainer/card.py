@@ -1,6 +1,7 @@
 """card.json beside every adapter: what it is, how it was made, everything needed to make it again."""
 
 import json
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -97,6 +98,7 @@ class Card:
         facts["epochs"] = tuple(Epoch(**epoch) for epoch in facts["epochs"])
         facts["calibration"] = _calibration(facts["calibration"])
         facts["warnings"] = tuple(facts["warnings"])
+        facts["files"] = {str(name): str(sha256) for name, sha256 in facts["files"].items()}
         return cls(**facts)
 
 
@@ -164,6 +166,10 @@ def model_card(card: Card) -> str:
 
 def _calibration(values: dict[str, Any]) -> Calibration:
     temperature, bias = float(values["temperature"]), {str(k): float(v) for k, v in values["bias"].items()}
-    if temperature <= 0 or set(bias) != set(LABELS):
+    if (
+        not 0 < temperature < math.inf
+        or set(bias) != set(LABELS)
+        or not all(map(math.isfinite, bias.values()))
+    ):
         raise ValueError("calibration needs a temperature above zero and a bias for every label")
     return Calibration(temperature, bias)

@@ -28,8 +28,8 @@ RECALL_MARGIN = 0.02
 SIGNIFICANCE = 0.05
 CALIBRATION_MARGIN = 0.02
 """A calibration error that grows by no more than this is not held against a challenger."""
-CALIBRATION_ROWS = 1_000
-"""On fewer rows chance alone makes errors of this size: nothing is held against a challenger."""
+CALIBRATION_GROUPS = 1_000
+"""On fewer groups of test rows chance alone makes errors of this size: nothing is held against a challenger."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,20 @@ class CalibrationErrors:
     champion: float
     challenger: float
     interval: tuple[float, float]
-    """95%, of challenger minus champion, by a paired bootstrap of whole groups."""
-    n: int
+    """95%, of challenger minus champion, by a paired bootstrap of whole groups, less what chance alone adds.
+
+    An error is never below zero, so noise adds to it, and more to confidences that are spread wider; a bootstrap
+    adds it a second time. Both are taken off, which is too much where an error is real: it proves less, not more.
+    """
+    groups: int
 
     @property
     def is_proven_worse(self) -> bool:
-        grown = self.challenger - self.champion
-        return self.n >= CALIBRATION_ROWS and self.interval[0] > 0 and grown > CALIBRATION_MARGIN
+        return self.groups >= CALIBRATION_GROUPS and self.interval[0] > 0 and self._grown > CALIBRATION_MARGIN
+
+    @property
+    def _grown(self) -> float:
+        return self.challenger - self.champion
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,8 @@ def compare(
     low, high = np.nanpercentile(_gain(resample(pairs, rng, resamples)), INTERVAL)
     violations = _mcnemar(champion[truth == SEVEREST], challenger[truth == SEVEREST])
     both = (champion_probabilities, challenger_probabilities)
-    calibration = _calibrations(*calibration_errors(both, truth, counts, groups, rng=rng), len(truth))
+    errors = calibration_errors(both, truth, counts, groups, rng=rng)
+    calibration = _calibrations(*errors, len(truth) if groups is None else len(set(groups)))
     outcome = _outcome(low, high, violations, recall_margin)
     if outcome == "better" and calibration.is_proven_worse:
         outcome = "undecided"
@@ -154,10 +162,14 @@ def _mcnemar(champion: NDArray[Any], challenger: NDArray[Any]) -> Violations:
 
 
 def _calibrations(
-    errors: NDArray[np.float64], resampled: NDArray[np.float64], rows: int
+    errors: NDArray[np.float64],
+    resampled: NDArray[np.float64],
+    by_chance: NDArray[np.float64],
+    groups: int,
 ) -> CalibrationErrors:
-    low, high = np.nanpercentile(resampled[1] - resampled[0], INTERVAL)
-    return CalibrationErrors(float(errors[0]), float(errors[1]), (float(low), float(high)), rows)
+    excess = 2 * float(by_chance[1] - by_chance[0])
+    low, high = np.nanpercentile(resampled[1] - resampled[0], INTERVAL) - excess
+    return CalibrationErrors(float(errors[0]), float(errors[1]), (float(low), float(high)), groups)
 
 
 def _outcome(low: float, high: float, violations: Violations, margin: float) -> Outcome:

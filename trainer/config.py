@@ -13,6 +13,8 @@ LABELS: tuple[str, ...] = ("normal", "suspicious", "violation")
 ALL_LINEAR = "all-linear"
 REFERENCE_WIDTH = 768
 MOST_SCALING = 4.0
+MOST_RANK = 1024
+"""Above it LoRA saves nothing, and a mistyped number takes all memory."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class TrainConfig:
     batch_size: int = 16
     max_length: int = 128
     """Tokens; longer posts are cut."""
-    max_epochs: int = 30
-    min_steps: int = 300
+    max_epochs: int = 5
+    min_steps: int = 100
     """Small sets run more epochs than `max_epochs` until they have made this many steps."""
     max_steps: int = 20_000
     patience: int = 5
@@ -56,6 +58,8 @@ class TrainConfig:
         for name in ("learning_rate", "rank", "alpha", "batch_size", "max_epochs", "max_steps", "patience"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise TrainerError(f"{name} must be a number above zero, not {getattr(self, name)}")
+        if self.rank > MOST_RANK:
+            raise TrainerError(f"rank must be {MOST_RANK} at most, not {self.rank}")
         for name in ("warmup", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainerError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")

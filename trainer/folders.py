@@ -1,6 +1,7 @@
 """Folders of base encoders and adapters, looked at from outside: found, hashed, refused. Opens no weights."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from trainer.files import sha256_of
 
 STARTER = "starter"
 WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
 FINGERPRINTED = (
     "config.json",
     "*.safetensors",
@@ -42,22 +44,27 @@ def resolve_base(name: str) -> Path:
     return _with_weights(_from_hub(name), name)
 
 
+def base_files(folder: Path) -> list[Path]:
+    """Configuration, weights and tokenizer of a base encoder, in order of name."""
+    return sorted({path for pattern in FINGERPRINTED for path in folder.glob(pattern) if path.is_file()})
+
+
 def base_fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of configuration, weights and tokenizer."""
-    paths = {path for pattern in FINGERPRINTED for path in folder.glob(pattern) if path.is_file()}
-    listing = "".join(f"{path.name} {sha256_of(path)}\n" for path in sorted(paths))
+    """SHA-256 over the names and contents of `base_files`."""
+    listing = "".join(f"{path.name} {sha256_of(path)}\n" for path in base_files(folder))
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def vouched_card(folder: Path) -> Card:
     """The card of an adapter whose files are as they were written, over our labels, and no pickle among them.
 
-    Raises AdapterError.
+    What peft will be told to build is what the card says. Raises AdapterError.
     """
     card = read_card(folder)
     _refuse_pickles(folder)
     _refuse_other_labels(folder, card)
     _refuse_changed_files(folder, card)
+    _refuse_other_shape(folder, card)
     return card
 
 
@@ -131,7 +138,7 @@ def _refuse_other_labels(folder: Path, card: Card) -> None:
 
 
 def _refuse_changed_files(folder: Path, card: Card) -> None:
-    for name in (WEIGHTS, "adapter_config.json"):
+    for name in (WEIGHTS, ADAPTER_CONFIG):
         if name not in card.files:
             raise AdapterError(f"{folder}: its card does not vouch for {name}; restore it or train again")
     for name, sha256 in card.files.items():
@@ -140,3 +147,15 @@ def _refuse_changed_files(folder: Path, card: Card) -> None:
             raise AdapterError(f"{folder}: {name} is missing; restore it or train again")
         if sha256_of(path) != sha256:
             raise AdapterError(f"{path}: truncated or changed since written; restore it or train again")
+
+
+def _refuse_other_shape(folder: Path, card: Card) -> None:
+    """A folder may come from anywhere: its size in memory must not be a surprise."""
+    path = folder / ADAPTER_CONFIG
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        told = values["peft_type"], values["r"], values["lora_alpha"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AdapterError(f"{path}: not readable ({error}); restore it or train again") from error
+    if told != ("LORA", card.config.rank, card.config.alpha):
+        raise AdapterError(f"{path}: not the LoRA that its card tells of; restore it or train again")

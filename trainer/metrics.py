@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 RESAMPLES = 10_000
 RANK_RESAMPLES = 1_000
 """Of the figures that need every row of a resample, not its confusion matrix alone."""
+CHANCE_DRAWS = 200
 CHUNK = 2**22
 """Numbers held at once while those are resampled."""
 ECE_BINS = 15
@@ -89,10 +90,11 @@ def calibration_errors(
     groups: Sequence[Any] | None = None,
     *,
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats]:
     """Expected calibration error of several probabilities (n, 3) of the same rows, (k,).
 
-    And of their resamples, (k, resamples): each draws the same rows for all.
+    And of their resamples, (k, resamples), each of the same rows for all; and what each would show by chance if its
+    confidences were exactly true, (k,): the more spread they are, the more.
     """
     truth = label_positions(labels)
     counts, seed = row_weights(weights, len(truth)), int(rng.integers(2**32))
@@ -102,7 +104,17 @@ def calibration_errors(
         _resample_rows(scores, truth, counts, groups, np.random.default_rng(seed), ("ece",))["ece"]
         for scores in arrays
     ]
-    return np.array(found), np.stack(resampled)
+    by_chance = [_calibration_by_chance(scores, counts, np.random.default_rng(seed)) for scores in arrays]
+    return np.array(found), np.stack(resampled), np.array(by_chance)
+
+
+def _calibration_by_chance(scores: Floats, counts: Floats, rng: np.random.Generator) -> float:
+    """The mean error of rows that are right exactly as often as their confidence says."""
+    confidence = scores.max(axis=1)
+    by_bin = np.zeros((len(scores), ECE_BINS))
+    by_bin[np.arange(len(scores)), _confidence_bins(scores)] = counts
+    draws = [(rng.random(len(scores)) < confidence) - confidence for _ in range(CHANCE_DRAWS)]
+    return float((np.abs(np.stack(draws) @ by_bin).sum(axis=1) / counts.sum()).mean())
 
 
 def reliability(probabilities: ArrayLike, labels: Labels, weights: ArrayLike | None = None) -> Floats:

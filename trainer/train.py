@@ -28,7 +28,7 @@ from trainer.encoder import save_adapter
 from trainer.errors import TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of
 from trainer.fit import Fit, fit
-from trainer.folders import WEIGHTS, base_fingerprint, resolve_base
+from trainer.folders import WEIGHTS, base_fingerprint, resolve_base, vouched_card
 from trainer.metrics import metrics
 from trainer.processes import Processes
 from trainer.progress import Progress, Silent, reporting
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--base", metavar="NAME_OR_PATH", help="starter, an encoder's folder or a hub name")
     parser.add_argument("--quick", action="store_true", help="a trial of a minute or so")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="default", help="settings to begin with")
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="settings to begin with")
     parser.add_argument("--config", type=Path, metavar="FILE", help="training settings as JSON")
     parser.add_argument(
         "--again",
@@ -90,10 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command.add_child_arguments(parser)
     options = parser.parse_args(arguments)
-    if options.again and (options.config or options.quick or options.seed is not None):
-        parser.error(
-            "--again takes all settings from the adapter's card; leave --config, --quick and --seed out"
-        )
+    others = (options.config, options.quick, options.preset, options.seed is not None)
+    if options.again and any(others):
+        parser.error("--again takes every setting from the adapter's card; leave the others out")
     return command.run(_train, options)
 
 
@@ -114,7 +113,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _config(options: argparse.Namespace) -> TrainConfig:
     settings = {} if options.config is None else _read_settings(options.config)
-    config = TrainConfig.from_dict(PRESETS[options.preset] | settings)
+    config = TrainConfig.from_dict(PRESETS[options.preset or "default"] | settings)
     chosen = {"base": options.base, "seed": options.seed}
     config = replace(config, **{name: value for name, value in chosen.items() if value is not None})
     return quick(config) if options.quick else config
@@ -122,11 +121,12 @@ def _config(options: argparse.Namespace) -> TrainConfig:
 
 def _config_of(options: argparse.Namespace) -> TrainConfig:
     """The settings on the card of an adapter, once data and base are seen to be what it was made of."""
-    card = read_card(options.again)
+    card = vouched_card(options.again)
     for name, path in (("train", options.train), ("validation", options.eval)):
-        if sha256_of(path) != card.data[name].sha256:
+        told = card.data.get(name)
+        if told is None or sha256_of(path) != told.sha256:
             raise TrainerError(
-                f"{path}: not the {name} rows of {options.again} (SHA-256 differs); give {card.data[name].file} of that round"
+                f"{path}: not the {name} rows of {options.again} (SHA-256 differs); give those of that round"
             )
     base = options.base or card.config.base
     if base_fingerprint(resolve_base(base)) != card.base.fingerprint:

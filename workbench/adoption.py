@@ -9,25 +9,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from db.queries import rounds_by_number
 from db.tables import Post, Round
 from trainer.card import Card, write_card
 from trainer.config import LABELS
-from trainer.folders import same_base, vouched_card
+from trainer.errors import AdapterError
+from trainer.files import new_folder
+from trainer.folders import ADAPTER_CONFIG, WEIGHTS, same_base, vouched_card
 from workbench import jobs, rounds
 from workbench.accounts import Account, Right, acting, record
-from workbench.bundles import kept_rows
+from workbench.bundles import SENT_ROWS, kept_rows
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.scores import Scores, append_segment
 
 SCORES = Path("scores") / "scores.parquet"
+TOKENIZER_FILES = (
+    "tokenizer*",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+MOST_BYTES = 2 * 10**9
 
 
 def adopt(project: Project, account: Account, folder: Path, *, notes: str | None = None) -> int:
@@ -42,16 +54,19 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
     rows = _rows_of(project, adapter, card)
     base = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))["base"]
     same_base(adapter, card, base)
-    with _staged(project, account) as (model, annotations):
-        model.mkdir()
-        for name in card.files:  # what it vouches for and nothing else
-            shutil.copyfile(adapter / Path(name).name, model / Path(name).name)
-        # Over there the base may have had another name; its fingerprint is the same.
-        named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
-        write_card(model, named)
-        shutil.copytree(rows, annotations)
-        if (folder / SCORES).exists():
-            _take_scores(project, folder / SCORES, model / "scores")
+    scores = folder / SCORES
+    found = _read_scores(project, scores) if scores.exists() else None
+    with _staging(project) as (model, annotations):
+        with new_folder(model) as part:
+            for name in _own_files(adapter, card):
+                shutil.copyfile(adapter / name, part / name)
+            # Over there the base may have had another name; its fingerprint is the same.
+            named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
+            write_card(part, named)
+        if found is not None:
+            append_segment(model / "scores", found)
+        with new_folder(annotations) as part:
+            shutil.copytree(rows, part, dirs_exist_ok=True)
         with acting(project, account, Right.RUN_ROUNDS) as session:
             rounds.refuse_second(session)
             last = session.scalar(rounds_by_number().limit(1))
@@ -80,36 +95,47 @@ def _rows_of(project: Project, adapter: Path, card: Card) -> Path:
     """The rows that were sent away and that this adapter was trained on."""
     trained_on = {name: file.sha256 for name, file in card.data.items()}
     for folder in kept_rows(project):
-        sent = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))["files"]
-        if trained_on == {name: sent[f"{name}.jsonl"]["sha256"] for name in trained_on}:
+        receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
+        sent = {split: receipt["files"][f"{split}.jsonl"]["sha256"] for split in SENT_ROWS}
+        if trained_on == sent and receipt["fingerprint"] == card.base.fingerprint:
             return folder
     raise InputError(
-        "{folder} was trained on other rows than this project has sent away with `workbench round bundle`. "
-        "Train it on the files of a bundle, unchanged.",
+        "{folder} was trained on other rows, or on another base encoder, than this project has sent away with "
+        "`workbench round bundle`. Train it on the files of a bundle, unchanged.",
         folder=adapter,
     )
 
 
+def _own_files(adapter: Path, card: Card) -> list[str]:
+    """What the card vouches for. Raises AdapterError when that is more than an adapter and its tokenizer."""
+    names = sorted(Path(name).name for name in card.files)
+    for name in names:
+        if name not in {WEIGHTS, ADAPTER_CONFIG} and not any(map(Path(name).match, TOKENIZER_FILES)):
+            raise AdapterError(f"{adapter}: {name} is no file of an adapter; take it out and train again")
+    if (size := sum((adapter / name).stat().st_size for name in names)) > MOST_BYTES:
+        raise AdapterError(f"{adapter}: {size / 1e6:,.0f} MB are too many for an adapter; train it again")
+    return names
+
+
 @contextmanager
-def _staged(project: Project, account: Account) -> Iterator[tuple[Path, Path]]:
+def _staging(project: Project) -> Iterator[tuple[Path, Path]]:
     """Two places to fill beside where they will lie; gone again, if they are still there."""
-    places = project.models / f".adopting-{account.id}", project.annotations / f".adopting-{account.id}"
+    mark = f".adopting-{uuid4().hex[:12]}"
+    places = project.models / mark, project.annotations / mark
     try:
-        for place in places:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(place, ignore_errors=True)
         yield places
     finally:
         for place in places:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _take_scores(project: Project, file: Path, out: Path) -> None:
-    """Turn scores made elsewhere into a round's own, where they are of all posts up to some number."""
-    found = _read_scores(file)
-    if not len(found.post_ids):
-        return
-    last = int(found.post_ids[-1])
+def _read_scores(project: Project, file: Path) -> Scores:
+    """Scores made elsewhere, where they are of all posts up to some number.
+
+    Raises InputError otherwise, and when this is no file of `trainer.score` over the numbers of a bundle's posts.
+    """
+    found = _parse_scores(project, file)
+    last = int(found.post_ids.max(initial=0))
     with project.database.read() as session:
         prepared = select(Post.id).where(Post.group_id.is_not(None), Post.id <= last).order_by(Post.id)
         expected = np.fromiter(session.scalars(prepared), dtype=np.int64)
@@ -120,24 +146,33 @@ def _take_scores(project: Project, file: Path, out: Path) -> None:
             file=file,
             last=last,
         )
-    append_segment(out, found)
+    return found
 
 
-def _read_scores(file: Path) -> Scores:
-    """Raises InputError when this is no file of `trainer.score`, over the numbers of a bundle's posts."""
+def _parse_scores(project: Project, file: Path) -> Scores:
+    with project.database.read() as session:
+        posts = session.scalar(select(func.count()).select_from(Post)) or 0
     try:
+        # Counted before it is read: a small file can unpack to more than the memory holds.
+        if (rows := pq.read_metadata(file).num_rows) > posts:
+            raise InputError(
+                "{file} holds {rows} scores, more than there are posts. Score the pool again.",
+                file=file,
+                rows=rows,
+            )
         table = pq.read_table(file, columns=["id", *LABELS])
-        post_ids = table["id"].to_numpy().astype(np.int64)
-        probabilities = np.stack([table[name].to_numpy() for name in LABELS], axis=1).astype(np.float32)
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        post_ids = table["id"].cast(pa.string()).cast(pa.int64()).to_numpy()
+        probabilities = np.stack([table[name].cast(pa.float32()).to_numpy() for name in LABELS], axis=1)
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(
             "{file} is not a file of scores ({problem}). Make it with python -m trainer.score.",
             file=file,
             problem=error,
         ) from error
-    if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+    is_fair = (probabilities >= 0).all() and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)
+    if not is_fair or post_ids.dtype != np.int64:
         raise InputError(
-            "{file} holds probabilities that do not add up to one. Score the pool again.", file=file
+            "{file} holds numbers that are no probabilities of posts. Score the pool again.", file=file
         )
     order = np.argsort(post_ids)
     return Scores(post_ids[order], probabilities[order])

@@ -9,12 +9,15 @@ import json
 import re
 import shutil
 import tarfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -25,21 +28,24 @@ from db.queries import prepared_texts
 from db.tables import Post
 from trainer.config import TrainConfig
 from trainer.files import new_folder, write_json
-from trainer.folders import FINGERPRINTED, STARTER, base_fingerprint, resolve_base
+from trainer.folders import STARTER, base_files, base_fingerprint, resolve_base
+from workbench import rounds
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError, RoundError
 from workbench.jsonl import SPLITS, LabelledPost, labelled_posts, read_objects, write_export
 from workbench.project import Project
 
 SENT_ROWS = ("train", "validation")
-"""The test rows stay here: whoever trains cannot look at them."""
-SENT_FIELDS = ("text", "label", "id", "group", "weight", "labels")
+"""The test labels stay here: whoever trains cannot look at them. Texts to be scored are of every post."""
+SENT_FIELDS = ("text", "label", "group", "weight", "labels")
 PACKAGES = (
     "accelerate", "datasketch", "huggingface_hub", "matplotlib", "numpy", "peft", "pyarrow", "safetensors",
     "scikit-learn", "scipy", "torch", "tqdm", "transformers",
 )  # fmt: skip
 """What the trainer imports."""
 LOCAL_BASE = "base"
+PACKING = ".packing-"
+STALE_SECONDS = 24 * 3600
 
 Tick = Callable[[int, int], None]
 
@@ -75,21 +81,25 @@ def bundle(
     out = out or Path(f"{name}.tar.gz")
     if out.exists():
         raise InputError("{file} already exists. Name another with --out.", file=out)
+    if not out.parent.is_dir():
+        raise InputError(
+            "There is no folder {folder}. Make it, or name another file with --out.", folder=out.parent
+        )
     base = project.settings.base_model
     resolve_base(base)  # asked before the work: a base that is not here could not judge what comes back
     with acting(project, account, Right.EXPORT) as session:
+        if number is None:
+            rounds.refuse_too_few_labels(session)
+    with _work_folder(project) as work:
+        rows = work / "rows"
+        receipt = _write_rows(project, account, number, base, rows)
+        count = _fill(project, work / name, rows, base, receipt, has_pool, on_progress)
+        _pack(work / name, out, name)
+        rows.rename(project.data / "bundles" / f"{project.now():%Y%m%dT%H%M%S%f}")
+    with acting(project, account, Right.EXPORT) as session:
         record(session, project, account.id, "bundle round", name, pool=has_pool)
-    kept = _keep(project, account, number, base)
-    receipt = json.loads((kept / "receipt.json").read_text(encoding="utf-8"))
-    folder = kept.with_name(f".{kept.name}.{name}")
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        count = _fill(project, folder, kept, base, receipt, has_pool, on_progress)
-        _pack(folder, out, name)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    rows = {split: receipt["files"][f"{split}.jsonl"]["rows"] for split in SENT_ROWS}
-    return Bundle(out, rows["train"], rows["validation"], count, base, out.stat().st_size)
+    sizes = {split: receipt["files"][f"{split}.jsonl"]["rows"] for split in SENT_ROWS}
+    return Bundle(out, sizes["train"], sizes["validation"], count, base, out.stat().st_size)
 
 
 def kept_rows(project: Project) -> Iterator[Path]:
@@ -98,18 +108,29 @@ def kept_rows(project: Project) -> Iterator[Path]:
     return (file.parent for file in found)
 
 
-def _keep(project: Project, account: Account, number: int | None, base: str) -> Path:
-    """Put the rows, as they are sent, where `adoption` finds them."""
-    kept = project.data / "bundles" / f"{project.now():%Y%m%dT%H%M%S%f}"
-    part = kept.with_name(f".{kept.name}")
+@contextmanager
+def _work_folder(project: Project) -> Iterator[Path]:
+    """A folder for the time of the work; what a killed one left an age ago goes too, as it holds the posts' text."""
+    bundles = project.data / "bundles"
+    bundles.mkdir(parents=True, exist_ok=True)
+    for left in bundles.glob(f"{PACKING}*"):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=PACKING, dir=bundles) as work:
+        yield Path(work)
+
+
+def _write_rows(
+    project: Project, account: Account, number: int | None, base: str, folder: Path
+) -> dict[str, Any]:
+    """Write the rows as they are sent, and their receipt, which it returns: `adoption` looks for them."""
     posts = [_without_people(post) for post in _rows(project, number)]
     if not any(post.split == "train" for post in posts):
         raise RoundError("There are no labelled posts to train on yet. Label some first.")
-    receipt = write_export(part, posts, round_number=number or 0, by=account.name, now=project.now())
-    write_json(
-        part / "receipt.json", receipt | {"base": base, "fingerprint": base_fingerprint(resolve_base(base))}
-    )
-    return part.rename(kept)
+    receipt = write_export(folder, posts, round_number=number or 0, by=account.name, now=project.now())
+    receipt |= {"base": base, "fingerprint": base_fingerprint(resolve_base(base))}
+    write_json(folder / "receipt.json", receipt)
+    return receipt
 
 
 def _rows(project: Project, number: int | None) -> Iterable[LabelledPost]:
@@ -138,7 +159,7 @@ def _without_people(post: LabelledPost) -> LabelledPost:
 def _fill(
     project: Project,
     folder: Path,
-    kept: Path,
+    rows: Path,
     base: str,
     receipt: Mapping[str, Any],
     has_pool: bool,
@@ -147,7 +168,7 @@ def _fill(
     """Returns how many posts are to be scored."""
     with new_folder(folder) as part:
         for split in SENT_ROWS:
-            shutil.copyfile(kept / f"{split}.jsonl", part / f"{split}.jsonl")
+            shutil.copyfile(rows / f"{split}.jsonl", part / f"{split}.jsonl")
         count = _write_pool(project, part / "pool.jsonl", on_progress) if has_pool else 0
         package = Path(trainer.__file__).parent
         shutil.copytree(
@@ -155,9 +176,9 @@ def _fill(
         )
         named = _copy_base(base, part)
         write_json(part / "config.json", TrainConfig(base=named).to_dict())
-        write_json(
-            part / "receipt.json", {name: receipt[name] for name in ("created", "files", "fingerprint")}
-        )
+        sent = {f"{split}.jsonl": receipt["files"][f"{split}.jsonl"] for split in SENT_ROWS}
+        told = {"created": receipt["created"], "files": sent, "fingerprint": receipt["fingerprint"]}
+        write_json(part / "receipt.json", told)
         lines = "".join(f"{line}\n" for line in pinned(PACKAGES))
         (part / "requirements.txt").write_text(lines, encoding="utf-8")
         _write_readmes(part, receipt, count, named)
@@ -183,9 +204,8 @@ def _copy_base(base: str, part: Path) -> str:
         return base
     target = part / "models" / STARTER if base == STARTER else part / LOCAL_BASE
     target.mkdir(parents=True)
-    for pattern in FINGERPRINTED:
-        for file in folder.glob(pattern):
-            shutil.copyfile(file, target / file.name)
+    for file in base_files(folder):
+        shutil.copyfile(file, target / file.name)
     return STARTER if base == STARTER else LOCAL_BASE
 
 

@@ -129,7 +129,7 @@ def _refuse_leak(posts: Iterable[LabelledPost]) -> None:
         if home.setdefault(post.group_id, post.split) != post.split:
             raise RoundError(
                 "Post {id} has near-copies both in {one} and in {other}: exporting them would leak. Nothing was written.",
-                id=post.line["id"],
+                id=post.line.get("id", post.group_id),
                 one=home[post.group_id],
                 other=post.split,
             )

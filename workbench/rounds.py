@@ -64,7 +64,7 @@ def start(
     try:
         with acting(project, account, Right.RUN_ROUNDS) as session:
             refuse_second(session)
-            _refuse_too_few_labels(session)
+            refuse_too_few_labels(session)
             last = session.scalar(rounds_by_number().limit(1))
             row = Round(
                 number=(last.number if last else 0) + 1,
@@ -287,6 +287,34 @@ def is_worker_running(project: Project) -> bool:
     return False
 
 
+def refuse_second(session: Session) -> None:
+    """Raises RoundError when a round is under way, naming who started it."""
+    row = running(session)
+    if row is not None:
+        starter = session.get(Person, row.started_by_id)
+        raise RoundError(
+            "Round {number} is already under way, started by {name}. Wait for it or cancel it.",
+            number=row.number,
+            name=starter.name if starter else "?",
+        )
+
+
+def refuse_too_few_labels(session: Session) -> None:
+    """Raises RoundError when there is not enough to learn from."""
+    # Posts not prepared yet count: their preparation stands before the round in the job queue.
+    counts: Counter[str | None] = Counter()
+    for split, label, count in session.execute(labels_by_split()):
+        if split in {"pool", "unprepared"}:
+            counts[label] += count
+    if counts.total() < FEWEST_LABELS or len(counts) < 2:
+        raise RoundError(
+            "A round needs at least {fewest} labelled posts of two labels to learn from; there are {total} of {kinds}. Label more first.",
+            fewest=FEWEST_LABELS,
+            total=counts.total(),
+            kinds=len(counts),
+        )
+
+
 def fail(session: Session, project: Project, number: int, attempt: int, failure: str) -> bool:
     """End a round with one sentence, unless its attempt has passed.
 
@@ -305,33 +333,6 @@ def fail(session: Session, project: Project, number: int, attempt: int, failure:
         .returning(Round.number)
     )
     return changed.first() is not None
-
-
-def refuse_second(session: Session) -> None:
-    """Raises RoundError when a round is under way, naming who started it."""
-    row = running(session)
-    if row is not None:
-        starter = session.get(Person, row.started_by_id)
-        raise RoundError(
-            "Round {number} is already under way, started by {name}. Wait for it or cancel it.",
-            number=row.number,
-            name=starter.name if starter else "?",
-        )
-
-
-def _refuse_too_few_labels(session: Session) -> None:
-    # Posts not prepared yet count: their preparation stands before the round in the job queue.
-    counts: Counter[str | None] = Counter()
-    for split, label, count in session.execute(labels_by_split()):
-        if split in {"pool", "unprepared"}:
-            counts[label] += count
-    if counts.total() < FEWEST_LABELS or len(counts) < 2:
-        raise RoundError(
-            "A round needs at least {fewest} labelled posts of two labels to learn from; there are {total} of {kinds}. Label more first.",
-            fewest=FEWEST_LABELS,
-            total=counts.total(),
-            kinds=len(counts),
-        )
 
 
 def _was_promoted(session: Session, number: int) -> bool:

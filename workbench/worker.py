@@ -150,26 +150,28 @@ def train(project: Project, number: int) -> str:
 
 
 def admit(project: Project, number: int) -> str:
-    """See that an adopted adapter can score, and that the scores it brought are its own; else they go."""
+    """See that an adopted adapter can score, and that the scores it brought are its own; else they go.
+
+    A spot check: posts drawn here, so that nobody knows beforehand which.
+    """
     attempt = begin(project, number, "evaluating")
     folder = project.round_folder(number)
     scorer = Scorer.load(folder)
     scores = read_scores(folder / "scores")
-    places = np.unique(
-        np.linspace(0, len(scores.post_ids) - 1, min(LOOKED_AT, len(scores.post_ids))).astype(int)
-    )
+    brought = len(scores.post_ids)
+    places = np.random.default_rng().choice(brought, min(LOOKED_AT, brought), replace=False)
     with project.database.read() as session:
         texts = [session.get_one(PostText, int(scores.post_ids[place])).text for place in places]
     gap = np.abs(scorer.probabilities(texts) - scores.probabilities[places]).max(initial=0)
     if gap > SCORE_TOLERANCE:
-        shutil.rmtree(folder / "scores")
+        attempt.folder.mkdir(parents=True, exist_ok=True)
+        (folder / "scores").rename(attempt.folder / "scores")  # whole or not at all
         with _log(project, number, "adopting") as log:
             log.write(
                 f"the scores that came along differ by {gap:.2f} from the adapter's own: made again here\n"
             )
-    with attempt.finish():
-        publish_newest(_export_folder(project, number), project.annotations)
-    return GO
+    with attempt.finish(step_attempts=0):
+        return GO
 
 
 def evaluate(project: Project, number: int) -> str:

@@ -46,7 +46,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "rate 5e-4": {"learning_rate": 5e-4},
     "query,value": {"target_modules": "query,value"},
     "10 epochs": {"max_epochs": 10},
-    "5 epochs": {"max_epochs": 5},
+    "30 epochs": {"max_epochs": 30},
     "no pooler": {"train_pooler": False},
     "focal loss": {"focal_gamma": 2.0, "max_label_weight": 1.0},
     "plain loss": {"max_label_weight": 1.0},

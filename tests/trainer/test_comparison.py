@@ -12,8 +12,11 @@ TRUTH = np.tile([0, 1, 2], 100)
 
 def guess(rng, right):
     """Probabilities that are right with the given chance."""
-    positions = np.where(rng.random(len(TRUTH)) < right, TRUTH, (TRUTH + 1) % 3)
-    return np.eye(3)[positions]
+    return guess_of(TRUTH, rng, right)
+
+
+def guess_of(truth, rng, right):
+    return np.eye(3)[np.where(rng.random(len(truth)) < right, truth, (truth + 1) % 3)]
 
 
 def wrong_about(rows):
@@ -99,9 +102,7 @@ def sure(one_hot, confidence):
 def better_but_boastful(rng, copies):
     """Right more often by far, and as sure of its errors as of the rest."""
     truth = np.tile(TRUTH, copies)
-    champion, challenger = (
-        np.concatenate([guess(rng, right) for _ in range(copies)]) for right in (0.6, 0.7)
-    )
+    champion, challenger = (guess_of(truth, rng, right) for right in (0.6, 0.7))
     return compare(sure(champion, 0.6), sure(challenger, 0.99), truth, rng=rng)
 
 
@@ -118,6 +119,36 @@ def test_on_few_rows_confidences_decide_nothing(rng):
     result = better_but_boastful(rng, 3)
     assert result.calibration.interval[0] > 0
     assert result.outcome == "better"
+
+
+def true_to_its_confidences(confidence, truth, draw):
+    """Probabilities that are right exactly as often as they say."""
+    is_right = draw.random(len(truth)) < confidence
+    chosen = np.where(is_right, truth, (truth + 1) % 3)
+    rest = np.repeat((1 - confidence)[:, None] / 2, 3, axis=1)
+    rest[np.arange(len(truth)), chosen] = confidence
+    return rest
+
+
+def test_confidences_that_are_true_are_not_held_against_a_bolder_challenger():
+    """Spread confidences show a larger error by chance alone; it must not stop what is better."""
+    truth = np.tile(TRUTH, 4)
+    stopped = 0
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        champion = true_to_its_confidences(np.full(len(truth), 0.55), truth, draw)
+        challenger = true_to_its_confidences(draw.uniform(0.36, 0.94, len(truth)), truth, draw)
+        result = compare(champion, challenger, truth, rng=draw, resamples=100)
+        stopped += result.calibration.is_proven_worse
+    assert stopped <= 3
+
+
+def test_copies_of_a_few_posts_prove_nothing_about_confidences(rng):
+    groups = np.arange(1200) // 40
+    truth = np.tile(TRUTH, 4)
+    champion, challenger = sure(guess_of(truth, rng, 0.6), 0.6), sure(guess_of(truth, rng, 0.7), 0.99)
+    assert compare(champion, challenger, truth, rng=rng).calibration.is_proven_worse
+    assert not compare(champion, challenger, truth, groups, rng=rng).calibration.is_proven_worse
 
 
 @settings(max_examples=25)

@@ -112,8 +112,9 @@ def test_nothing_is_made_again_from_other_files(again, toy_files, trained, tmp_p
     other = make_tiny_encoder(tmp_path / "other", seed=1)
     assert main([*again, f"--base={other}"]) == 1
     assert "not the encoder under" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main([*again, "--quick"])
+    for other in ("--quick", "--seed=0", "--preset=note", "--config=x.json"):
+        with pytest.raises(SystemExit):
+            main([*again, other])
     assert not (tmp_path / "out").exists()
 
 

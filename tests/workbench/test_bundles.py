@@ -1,6 +1,7 @@
 """A round carried to a machine that has never seen the project, and what comes back."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project, open_project
 from workbench.scores import read_scores
 from workbench.settings import FILE_NAME
+
+ROW_FIELDS = {"text", "label", "group", "weight", "labels"}
 
 
 def unpack(archive: Path, into: Path) -> Path:
@@ -94,7 +97,9 @@ def away(returned: Path) -> Path:
 def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     project: Project, boss: Account, away: Path
 ) -> None:
+    (away / "adapter" / "notes.txt").write_text("not vouched for", encoding="utf-8")
     number = adoption.adopt(project, boss, away)
+    assert not (project.round_folder(number) / "notes.txt").exists()
     brought = read_scores(project.round_folder(number) / "scores")
     with running(worker_of(project)):
         row = wait_for_state(project, number, *rounds.SETTLED)
@@ -105,8 +110,10 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     assert row.scored == {"n": POSTS, "seconds": 0.0, "posts_per_second": None}
     scores = read_scores(project.round_folder(number) / "scores")
     np.testing.assert_array_equal(scores.probabilities, brought.probabilities)
-    sent = sha256_of(project.annotations / "train.jsonl")
+    sent = sha256_of(project.annotations / f"round-{number:04d}" / "train.jsonl")
     assert read_card(project.round_folder(number)).data["train"].sha256 == sent
+    # Rows that were sent some time ago are not the newest ones.
+    assert not (project.annotations / "train.jsonl").exists()
     assert read_card(project.round_folder(number)).base.name == project.settings.base_model
 
 
@@ -142,7 +149,9 @@ def test_nobody_and_nothing_to_judge_by_leaves_the_house(
     }  # fmt: skip
     for name in ("train.jsonl", "validation.jsonl", "pool.jsonl"):
         for line in (away / name).read_text(encoding="utf-8").split("\n")[:-1]:
-            assert json.loads(line).keys() <= {*bundles.SENT_FIELDS}
+            assert json.loads(line).keys() <= ({"id", "text"} if name == "pool.jsonl" else ROW_FIELDS)
+    sent = json.loads((away / "receipt.json").read_text(encoding="utf-8"))
+    assert sent["files"].keys() == {"train.jsonl", "validation.jsonl"}
     with project.database.read() as session:
         people = session.scalars(select(Person.name)).all()
     text = "".join(
@@ -177,6 +186,34 @@ def test_the_rows_of_a_round_are_packed_by_its_number(
     assert sha256_of(folder / "train.jsonl") == sha256_of(kept / "train.jsonl")
     with pytest.raises(InputError, match="already exists"):
         bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
+    with pytest.raises(InputError, match="There is no folder"):
+        bundles.bundle(project, boss, tmp_path / "gone" / "b.tar.gz", number=1)
+
+
+def test_what_a_killed_packing_left_is_swept_away_and_a_failed_one_leaves_nothing(
+    project: Project, boss: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = list(bundles.kept_rows(project))
+    left = project.data / "bundles" / f"{bundles.PACKING}old"
+    left.mkdir()
+    os.utime(left, (0, 0))
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bundles, "_pack", fail)
+    with pytest.raises(OSError, match="No space left"):
+        bundles.bundle(project, boss, tmp_path / "b.tar.gz")
+    assert list(bundles.kept_rows(project)) == before
+    assert [path.name for path in (project.data / "bundles").iterdir()] == [path.name for path in before]
+
+
+def test_too_few_labels_are_refused_before_a_gpu_is_rented(
+    blank_home: Path, tmp_path: Path, open_home: Callable[[Path], Project]
+) -> None:
+    blank = open_home(shutil.copytree(blank_home, tmp_path / "blank"))
+    with pytest.raises(RoundError, match="at least 20 labelled posts"):
+        bundles.bundle(blank, accounts.command_line(blank), tmp_path / "b.tar.gz")
 
 
 def other_rows(away: Path, project: Project) -> None:
@@ -203,6 +240,62 @@ def other_base(away: Path, project: Project) -> None:
     receipt.write_text(json.dumps(facts), encoding="utf-8")
 
 
+def change_card(away: Path, **facts: object) -> None:
+    file = away / "adapter" / "card.json"
+    card = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(card | facts), encoding="utf-8")
+
+
+def no_rows(away: Path, project: Project) -> None:
+    change_card(away, data={})
+
+
+def vouching_for_more(away: Path, project: Project) -> None:
+    (away / "adapter" / "run.sh").write_text("true", encoding="utf-8")
+    files = json.loads((away / "adapter" / "card.json").read_text(encoding="utf-8"))["files"]
+    change_card(away, files=files | {"run.sh": sha256_of(away / "adapter" / "run.sh")})
+
+
+def another_shape(away: Path, project: Project) -> None:
+    file = away / "adapter" / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"r": 10**8}), encoding="utf-8")
+    files = json.loads((away / "adapter" / "card.json").read_text(encoding="utf-8"))["files"]
+    change_card(away, files=files | {"adapter_config.json": sha256_of(file)})
+
+
+def a_pickle(away: Path, project: Project) -> None:
+    (away / "adapter" / "optimizer.pt").write_bytes(b"x")
+
+
+def no_temperature(away: Path, project: Project) -> None:
+    bias = {"normal": 0.0, "suspicious": 0.0, "violation": 0.0}
+    change_card(away, calibration={"temperature": float("nan"), "bias": bias})
+
+
+def impossible_scores(away: Path, project: Project) -> None:
+    file = away / "scores" / "scores.parquet"
+    table = pq.read_table(file)
+    rows = table.num_rows
+    for at, (name, value) in enumerate(
+        {"normal": 2.0, "suspicious": -1.0, "violation": 0.0}.items(), start=1
+    ):
+        table = table.set_column(at, name, pa.array([value] * rows, pa.float32()))
+    pq.write_table(table, file)
+
+
+def nameless_scores(away: Path, project: Project) -> None:
+    file = away / "scores" / "scores.parquet"
+    table = pq.read_table(file)
+    ids: list[str | None] = table["id"].to_pylist()
+    pq.write_table(table.set_column(0, "id", pa.array([None, *ids[1:]])), file)
+
+
+def scores_without_end(away: Path, project: Project) -> None:
+    file = away / "scores" / "scores.parquet"
+    table = pq.read_table(file)
+    pq.write_table(pa.concat_tables([table] * 50), file)
+
+
 def fewer_scores(away: Path, project: Project) -> None:
     file = away / "scores" / "scores.parquet"
     pq.write_table(pq.read_table(file).slice(1), file)
@@ -218,9 +311,17 @@ def no_scores_at_all(away: Path, project: Project) -> None:
         (other_rows, InputError, "trained on other rows"),
         (other_weights, AdapterError, "truncated or changed"),
         (other_labels, AdapterError, "its labels are spam, ham, eggs"),
-        (other_base, AdapterError, "trained on another"),
+        (other_base, AdapterError, "trained on another"),  # the one it was sent with has changed since
         (fewer_scores, InputError, "one score for each post"),
         (no_scores_at_all, InputError, "not a file of scores"),
+        (no_rows, InputError, "trained on other rows"),
+        (vouching_for_more, AdapterError, "run.sh is no file of an adapter"),
+        (another_shape, AdapterError, "not the LoRA that its card tells of"),
+        (a_pickle, AdapterError, "a format that can run code"),
+        (no_temperature, AdapterError, "not a readable card"),
+        (impossible_scores, InputError, "no probabilities"),
+        (nameless_scores, InputError, "no probabilities"),
+        (scores_without_end, InputError, "more than there are posts"),
     ],
 )
 def test_what_is_not_ours_is_refused_and_leaves_nothing(
