@@ -12,6 +12,8 @@ from workbench.cli import app
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+CARDS = [ROOT / "models" / "starter" / "README.md", ROOT / "data" / "sample" / "README.md"]
 
 
 def blocks(readme: Path, language: str) -> list[str]:
@@ -60,10 +62,18 @@ def test_every_command_exists(readme: Path) -> None:
         check[program](words)
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_every_file_it_points_to_exists(readme: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8"))
-    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("page", DOCS, ids=lambda path: path.name)
+def test_every_command_of_the_docs_exists(page: Path) -> None:
+    check = {"workbench": check_workbench, "python": check_module}
+    for program, *words in commands(page):
+        if program == "workbench" or (program == "python" and words[1].startswith("trainer.")):
+            check[program](words)
+
+
+@pytest.mark.parametrize("page", [*READMES, *DOCS, *CARDS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_it_points_to_exists(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
