@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.benchmarks.encoder import (
@@ -104,7 +105,7 @@ def predictions(encoder: Encoder, posts: Sequence[Post]) -> list[str]:
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
-    """Markdown: arms by sets, mean and spread over seeds, and what each costs."""
+    """Markdown: arms by sets, mean and spread over seeds, and the median of what each costs."""
     scores: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for line in lines:
@@ -115,7 +116,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
     for arm in ARMS:
         if arm in seconds:
             cells = [show(scores.get((arm, column), [])) for column in columns]
-            made.append(f"| {arm} | {' | '.join(cells)} | {sum(seconds[arm]) / len(seconds[arm]):.0f} |")
+            made.append(f"| {arm} | {' | '.join(cells)} | {median(seconds[arm]):.0f} |")
     return "\n".join(made)
 
 
