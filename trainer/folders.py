@@ -15,10 +15,7 @@ from trainer.files import sha256_of
 STARTER = "starter"
 WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
-FINGERPRINTED = (
-    "config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
+TOKENIZER_FILES = (
     "tokenizer*",
     "vocab.*",
     "merges.txt",
@@ -26,6 +23,7 @@ FINGERPRINTED = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
+FINGERPRINTED = ("config.json", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
 PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz"}
 
 

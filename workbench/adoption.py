@@ -22,7 +22,7 @@ from trainer.card import Card, write_card
 from trainer.config import LABELS
 from trainer.errors import AdapterError
 from trainer.files import new_folder
-from trainer.folders import ADAPTER_CONFIG, WEIGHTS, same_base, vouched_card
+from trainer.folders import ADAPTER_CONFIG, TOKENIZER_FILES, WEIGHTS, same_base, vouched_card
 from workbench import jobs, rounds
 from workbench.accounts import Account, Right, acting, record
 from workbench.bundles import SENT_ROWS, kept_rows
@@ -31,14 +31,6 @@ from workbench.project import Project
 from workbench.scores import Scores, append_segment
 
 SCORES = Path("scores") / "scores.parquet"
-TOKENIZER_FILES = (
-    "tokenizer*",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
 MOST_BYTES = 2 * 10**9
 
 

@@ -74,8 +74,8 @@ def bundle(
 ) -> Bundle:
     """Pack the rows of round `number`, or what is labelled now; `has_pool` adds every post to be scored.
 
-    Returns what was packed. Raises RoundError when there is nothing to learn from, InputError when `out` exists,
-    EncoderError when the base encoder is not here.
+    Returns what was packed. Raises RoundError when there is nothing to learn from, InputError when `out` exists or
+    its folder does not, EncoderError when the base encoder is not here.
     """
     name = "bundle-now" if number is None else f"bundle-round-{number:04d}"
     out = out or Path(f"{name}.tar.gz")

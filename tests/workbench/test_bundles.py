@@ -1,5 +1,6 @@
 """A round carried to a machine that has never seen the project, and what comes back."""
 
+import ast
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
+import trainer
 from db.tables import Person
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import POSTS
@@ -172,6 +175,20 @@ def test_the_requirements_are_what_runs_here() -> None:
     names = {line.split("==")[0] for line in lines}
     assert {"torch", "scikit-learn", "numpy", "scipy"} <= names
     assert not [line for line in lines if "+" in line or line.startswith("nvidia")]
+
+
+def test_the_requirements_hold_all_that_the_trainer_imports() -> None:
+    folder = Path(trainer.__file__).parent
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in folder.glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"trainer"}
+    packages = {package for name in others for package in packages_distributions()[name]}
+    lines = bundles.pinned(bundles.PACKAGES)
+    pinned = {line.partition("==")[0] for line in lines}
+    assert len(packages) > 10
+    assert {package.lower().replace("_", "-") for package in packages} - pinned == set()
 
 
 def test_the_rows_of_a_round_are_packed_by_its_number(
