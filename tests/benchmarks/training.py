@@ -4,8 +4,7 @@ python -m tests.benchmarks.training
 
 Same recipe, same posts, each seen once; on a CUDA GPU where there is one. The ways take turns, and each run is a process
 of its own, so that its peak memory is its own. What is timed is the training loop alone, after a few steps to warm up:
-no loading, no tokenising, no evaluation. Ours has dropout in front of the adapter, which the usual script leaves out.
-"Our defaults" are another recipe: the row tells what they cost.
+no loading, no tokenising, no evaluation. "Our defaults" are another recipe: the row tells what they cost.
 """
 
 import argparse
@@ -105,6 +104,7 @@ def usual(config: TrainConfig, learned: Sequence[Post]) -> Run:
             task_type=TaskType.SEQ_CLS,
             r=config.rank,
             lora_alpha=config.alpha,
+            lora_dropout=config.dropout,
             target_modules=config.modules(),
         )
         arguments = TrainingArguments(
