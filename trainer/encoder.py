@@ -68,18 +68,26 @@ def build(config: TrainConfig) -> Encoder:
         target_modules=_target_modules(model, config),
         modules_to_save=sorted(heads),
     )
-    with _quiet():
+    with quiet():
         peft_model = get_peft_model(model, lora)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     lora.base_model_name_or_path = config.base  # peft puts the folder of this machine
     return Encoder(peft_model, tokenizer, _describe(config.base, folder, model))
 
 
+def merged(encoder: Encoder) -> Encoder:
+    """The same classifier with its adapter added into the base, for scoring; the one given is used up."""
+    if not isinstance(encoder.model, PeftModel):
+        return encoder
+    model: nn.Module = encoder.model.merge_and_unload()
+    return replace(encoder, model=model.eval())
+
+
 def save_adapter(folder: Path, encoder: Encoder, card: Card) -> Card:
     """Fill an empty folder with adapter, tokenizer and card; returns the card with the files' hashes."""
     if not isinstance(encoder.model, PeftModel):
         raise AdapterError("only an adapter that is not merged yet can be saved")
-    with _quiet():
+    with quiet():
         # "auto" would ask the hub whether the vocabulary grew; it never does.
         encoder.model.save_pretrained(str(folder), save_embedding_layers=False)
         encoder.tokenizer.save_pretrained(folder)
@@ -100,7 +108,7 @@ def load_adapter(folder: Path) -> Adapter:
     card = vouched_card(folder)
     base = same_base(folder, card, card.base.name)
     try:
-        with _quiet():
+        with quiet():
             model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -124,7 +132,7 @@ def _load_8bit(folder: Path) -> nn.Module:
 
 def _load_base(folder: Path, labels: tuple[str, ...], **settings: Any) -> nn.Module:
     try:
-        with _quiet():
+        with quiet():
             model: nn.Module = AutoModelForSequenceClassification.from_pretrained(
                 folder,
                 num_labels=len(labels),
@@ -171,7 +179,7 @@ def _silence_libraries() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     _silence_libraries()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers, nothing of ours

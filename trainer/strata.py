@@ -1,0 +1,63 @@
+"""Which held-out posts are labelled first, and what each then stands for. Pure.
+
+Violations are rare: among random test posts there are hardly any to measure by. So held-out posts fall into strata by
+the violation probability they were first scored with, and for as long as violations are wanted every stratum is
+served alike. Within a stratum the order is drawn by hash, so those labelled so far are a random sample of it, and
+each stands for as many as the stratum holds for each labelled one (stratified sampling; Cochran 1977, ch. 5).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+EDGES = (0.05, 0.2, 0.5)
+"""Violation probabilities between the strata."""
+FEWEST = 5
+"""Labelled posts a stratum needs to stand for itself; below it is counted with its neighbour."""
+
+Stratum = int | None
+"""None: not scored when the strata were given."""
+
+
+def strata(violation: NDArray[np.floating]) -> NDArray[np.int64]:
+    """(n,) the stratum of each post, 0 the least likely violations."""
+    found: NDArray[np.int64] = np.searchsorted(np.array(EDGES), violation, side="right")
+    return found
+
+
+def serving_order(of: NDArray[np.int64], luck: NDArray[np.floating], *, is_even: bool) -> NDArray[np.intp]:
+    """Positions of the unlabelled posts of one split as they are to be served.
+
+    `luck` (n,) orders those of a stratum. Strata take turns where `is_even`, else all are one.
+    """
+    kinds = of if is_even else np.zeros_like(of)
+    by_luck = np.lexsort((luck, kinds))
+    starts = {kind: at for at, kind in reversed(list(enumerate(kinds[by_luck].tolist())))}
+    rank = np.empty(len(of), dtype=np.int64)
+    rank[by_luck] = [at - starts[kind] for at, kind in enumerate(kinds[by_luck].tolist())]
+    order: NDArray[np.intp] = np.lexsort((luck, rank))
+    return order
+
+
+def inclusion(sizes: Mapping[Stratum, int], labelled: Mapping[Stratum, int]) -> dict[Stratum, float]:
+    """How likely a post of each stratum was to be labelled by now: labelled over all, from above 0 to 1.
+
+    Strata with too few labelled posts are counted with the next one. Those of nothing labelled are left out.
+    """
+    merged: list[list[Stratum]] = []
+    for stratum in sorted(sizes, key=lambda known: -1 if known is None else known):
+        is_poor = bool(merged) and sum(labelled.get(known, 0) for known in merged[-1]) < FEWEST
+        if is_poor:
+            merged[-1].append(stratum)
+        else:
+            merged.append([stratum])
+    if len(merged) > 1 and sum(labelled.get(known, 0) for known in merged[-1]) < FEWEST:
+        last = merged.pop()
+        merged[-1] += last
+    shares: dict[Stratum, float] = {}
+    for kinds in merged:
+        have = sum(labelled.get(known, 0) for known in kinds)
+        if have:
+            shares |= dict.fromkeys(kinds, min(1.0, have / sum(sizes[known] for known in kinds)))
+    return shares
