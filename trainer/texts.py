@@ -1,9 +1,10 @@
 """Unlabelled texts from a file: TSV or JSONL with a `text` column, or plain lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from trainer.config import LABELS
 from trainer.dataset import read_lines, read_objects, text_of
 from trainer.errors import DatasetError
 
@@ -35,14 +36,44 @@ def _jsonl(path: Path) -> Iterator[Text]:
 
 
 def _tsv(path: Path, header: str, rows: Iterator[tuple[int, str]]) -> Iterator[Text]:
+    for number, row in _tsv_rows(path, header, rows, ("text",)):
+        yield row.get("id") or str(number), row["text"]
+
+
+def _tsv_rows(
+    path: Path, header: str, rows: Iterator[tuple[int, str]], wanted: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and cells by column; every `wanted` column is there, once."""
     columns = [column.strip() for column in header.split("\t")]
-    if columns.count("text") != 1:
-        raise DatasetError(f"{path}: expected one `text` column, found {', '.join(columns)}")
+    for name in wanted:
+        if columns.count(name) != 1:
+            raise DatasetError(f"{path}: expected one `{name}` column, found {', '.join(columns)}")
     for number, line in rows:
         if not line.strip():
             continue
         cells = line.split("\t")
         if len(cells) != len(columns):
             raise DatasetError(f"{path}, line {number}: expected {len(columns)} columns, found {len(cells)}")
-        row = dict(zip(columns, cells, strict=True))
-        yield row.get("id") or str(number), row["text"]
+        yield number, dict(zip(columns, cells, strict=True))
+
+
+def read_labelled(path: Path) -> Iterator[tuple[str, str, str]]:
+    """The (id, text, label) of a TSV or JSONL file with `text` and `label`.
+
+    Raises DatasetError naming the line, for an unknown label too.
+    """
+    if path.suffix == ".jsonl":
+        for number, where, record in read_objects(path):
+            yield str(record.get("id", number)), text_of(record, where), _label_of(record.get("label"), where)
+        return
+    numbered = read_lines(path)
+    header = next((line for _, line in numbered if line.strip()), "")
+    for number, row in _tsv_rows(path, header, numbered, ("text", "label")):
+        where = f"{path}, line {number}"
+        yield row.get("id") or str(number), text_of(row, where), _label_of(row["label"], where)
+
+
+def _label_of(label: object, where: str) -> str:
+    if not isinstance(label, str) or label not in LABELS:
+        raise DatasetError(f"{where}: unknown label {label!r}; known are {', '.join(LABELS)}")
+    return label

@@ -1,0 +1,220 @@
+"""Which query strategy gets there with fewer labels? A labelled set answers in the place of people.
+
+    python -m trainer.simulate --pool FILE --test FILE --strategy default,random --seeds 3 --out DIR
+
+Pool and test set are TSV or JSONL with `text` and `label` (`id` where there is one). The folder takes
+`points.jsonl` (a line a model), `curves.csv`, `curves.png` and `summary.json`; the same command goes on where it was
+killed, and adds strategies and seeds to what is there.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer import command
+from trainer.config import TrainConfig
+from trainer.curves import draw, summary, write_csv
+from trainer.errors import TrainerError
+from trainer.files import sha256_of, write_json
+from trainer.lanes import Band, Composition
+from trainer.progress import Progress, reporting
+from trainer.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, Simulation, choosers
+from trainer.texts import read_labelled
+
+SETTINGS = {"min_steps": 60, "max_steps": 20_000}
+"""Short trainings: as live ones, but for the fewest steps."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What is to be measured, in this order: all strategies of a seed, then the next seed."""
+
+    strategies: Sequence[str]
+    seeds: Sequence[int]
+    has_full: bool
+
+
+def simulate(
+    simulation: Simulation, runs: Runs, out: Path, made_of: Mapping[str, Any], progress: Progress
+) -> list[Point]:
+    """Measure what the folder does not hold yet. Returns all its points of these strategies and seeds.
+
+    Raises TrainerError when the folder holds another simulation, or for an unknown strategy.
+    """
+    _refuse_unknown(runs.strategies, simulation.choosers)
+    _refuse_other(out, made_of)
+    _drop_half_line(out / "points.jsonl")
+    points = read_points(out)
+    for seed in runs.seeds:
+        for strategy in runs.strategies:
+            done = [point for point in points if (point.strategy, point.seed) == (strategy, seed)]
+
+            def keep(point: Point) -> None:
+                _append(out, point)
+                progress.step(
+                    _labels(read_points(out), runs),
+                    _labels_in_all(runs, simulation.plan),
+                    macro_f1=point.macro_f1,
+                )
+
+            simulation.run(strategy, seed, done, keep)
+    if runs.has_full and not any(point.strategy == FULL for point in points):
+        _append(out, simulation.full(runs.seeds[0]))
+    wanted = {(strategy, seed) for strategy in runs.strategies for seed in runs.seeds}
+    return [
+        point
+        for point in read_points(out)
+        if point.strategy == FULL or (point.strategy, point.seed) in wanted
+    ]
+
+
+def write_curves(out: Path, points: Sequence[Point]) -> dict[str, Any]:
+    """Write curves.csv, curves.png and summary.json; returns the summary."""
+    found = summary(points)
+    write_csv(out / "curves.csv", points)
+    draw(out / "curves.png", points)
+    write_json(out / "summary.json", found)
+    return found
+
+
+def read_points(out: Path) -> list[Point]:
+    """What was measured so far; a line that is being written is left out."""
+    file = out / "points.jsonl"
+    if not file.exists():
+        return []
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+    return [_point(json.loads(line)) for line in lines]
+
+
+def read_posts(file: Path) -> list[Post]:
+    """Raises DatasetError naming file and line."""
+    return [Post(name, text, label) for name, text, label in read_labelled(file)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command.parser("trainer.simulate", "Replay a labelled set: learning curves by query strategy.")
+    add = parser.add_argument
+    add("--pool", type=Path, required=True, metavar="FILE", help="labelled posts to choose from")
+    add("--test", type=Path, required=True, metavar="FILE", help="labelled posts to measure on")
+    add("--strategy", default=f"{DEFAULT},random", metavar="A,B", help="default is the queue as it is served")
+    add("--seeds", type=int, default=3, help="repetitions (default 3)")
+    add("--budget", type=int, default=500, help="labels a run ends with (default 500)")
+    add("--batch", type=int, default=50, help="labels between two models (default 50)")
+    add("--start", type=int, default=100, help="labels before the first model (default 100)")
+    add("--candidates", type=int, default=3000, help="posts scored for each choice (default 3000)")
+    add("--learner", choices=("lora", "frozen"), default="lora", help="frozen: seconds instead of minutes")
+    add("--base", default="starter", metavar="NAME_OR_PATH")
+    add("--composition", type=json.loads, default={}, metavar="JSON", help="shares of the lanes")
+    add("--band", type=json.loads, default={}, metavar="JSON", help="low and high of the band")
+    add("--no-full", action="store_true", help="do not measure what the whole pool is worth")
+    add(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for points and curves; it may be there"
+    )
+    add("--json", action="store_true", help="print the summary as JSON")
+    command.add_child_arguments(parser)
+    return command.run(_simulate, parser.parse_args(arguments))
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    pool, test = read_posts(options.pool), read_posts(options.test)
+    plan = Plan(options.budget, options.batch, options.start, options.candidates)
+    runs = Runs(options.strategy.split(","), range(options.seeds), not options.no_full)
+    may_choose = choosers(Composition(**options.composition), Band(**options.band))
+    _refuse_unknown(runs.strategies, may_choose)
+    made_of = {
+        "pool": sha256_of(options.pool),
+        "test": sha256_of(options.test),
+        "plan": asdict(plan),
+        "learner": options.learner,
+        "base": options.base,
+        "composition": options.composition,
+        "band": options.band,
+        "settings": SETTINGS,
+    }
+    learner = _learner(options.learner, pool, test, options.base)
+    progress = reporting(options.progress, "simulating")
+    try:
+        points = simulate(Simulation(pool, learner, plan, may_choose), runs, options.out, made_of, progress)
+    finally:
+        progress.close()
+    found = write_curves(options.out, points)
+    print(json.dumps(found) if options.json else table(found))
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The summary for people, the best first."""
+    lines = [
+        "strategy          area under macro-F1        against random     labels to 90, 95, 99%  violations"
+    ]
+    rows = sorted(found["strategies"].items(), key=lambda item: -item[1]["auc"])
+    for name, facts in rows:
+        gain = facts["against_random"]
+        against = "" if gain is None else f"{100 * gain['mean']:+.2f} {_range(gain['interval'])}"
+        reached = ", ".join("-" if count is None else str(count) for count in facts["labels_to"].values())
+        area = f"{100 * facts['auc']:.2f} {_range(facts['auc_interval'])}"
+        lines.append(f"{name:<17} {area:<26} {against:<18} {reached:<22} {facts['violations']:.0f}")
+    if found["full"] is not None:
+        lines.append(f"the whole pool: {100 * found['full']:.2f}")
+    return "\n".join(lines)
+
+
+def _range(bounds: Sequence[float] | None) -> str:
+    return "" if bounds is None else f"[{100 * bounds[0]:.2f}, {100 * bounds[1]:.2f}]"
+
+
+def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -> Learner:
+    # torch, for the command alone: curves are read without it.
+    from trainer.device import leave_a_core  # noqa: PLC0415
+    from trainer.learners import FrozenLearner, LoraLearner  # noqa: PLC0415
+
+    leave_a_core()
+    if name == "frozen":
+        return FrozenLearner(pool, test, base)
+    return LoraLearner(pool, test, TrainConfig.from_dict({"base": base, **SETTINGS}))
+
+
+def _refuse_unknown(strategies: Sequence[str], known: Mapping[str, Chooser]) -> None:
+    if unknown := [name for name in strategies if name not in known]:
+        raise TrainerError(f"there is no strategy {unknown[0]!r}; known are {', '.join(sorted(known))}")
+
+
+def _refuse_other(out: Path, made_of: Mapping[str, Any]) -> None:
+    file, text = out / "simulation.json", json.dumps(made_of, indent=2, sort_keys=True) + "\n"
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        raise TrainerError(f"{out} holds another simulation (see simulation.json); name another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def _append(out: Path, point: Point) -> None:
+    with (out / "points.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(point)) + "\n")
+
+
+def _drop_half_line(file: Path) -> None:
+    """What a killed process had begun to write would spoil the line that comes next."""
+    if file.exists():
+        whole = file.read_bytes()
+        with file.open("r+b") as stream:
+            stream.truncate(whole.rfind(b"\n") + 1)
+
+
+def _point(values: dict[str, Any]) -> Point:
+    return Point(**values | {name: tuple(values[name]) for name in ("positions", "lanes")})
+
+
+def _labels(points: Sequence[Point], runs: Runs) -> int:
+    wanted = {(strategy, seed) for strategy in runs.strategies for seed in runs.seeds}
+    return sum(len(point.positions) for point in points if (point.strategy, point.seed) in wanted)
+
+
+def _labels_in_all(runs: Runs, plan: Plan) -> int:
+    return len(runs.strategies) * len(runs.seeds) * plan.budget
+
+
+if __name__ == "__main__":
+    sys.exit(main())
