@@ -102,12 +102,84 @@ def prepared_texts(after: int = 0) -> Select[int, str]:
     )
 
 
-def servable_posts() -> Select[int, int | None, str]:
-    """post_id, group_id and split of prepared posts nobody has labelled, quarantined ones left out."""
+def servable_pool() -> Select[int, int | None, int]:
+    """post_id, group_id and import of prepared pool posts nobody has labelled, quarantined ones left out."""
     return (
-        select(Post.id, Post.group_id, PostGroup.split)
+        select(Post.id, Post.group_id, Post.import_id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(Post.is_quarantined.is_(False), ~is_labelled())
+        .where(Post.is_quarantined.is_(False), PostGroup.split == "pool", ~is_labelled())
+    )
+
+
+def servable_held_out(split: str) -> Select[int, int | None, bytes, int | None]:
+    """post_id, group_id, key and stratum of the same in a held-out split, oldest first."""
+    return (
+        select(Post.id, Post.group_id, PostGroup.key, PostGroup.stratum)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.is_quarantined.is_(False), PostGroup.split == split, ~is_labelled())
+        .order_by(Post.id)
+    )
+
+
+def groups_without_stratum(most: int) -> Select[int, int]:
+    """id and first post of held-out groups that were never scored."""
+    return (
+        select(PostGroup.id, func.min(Post.id))
+        .join(Post, Post.group_id == PostGroup.id)
+        .where(PostGroup.split != "pool", PostGroup.stratum.is_(None))
+        .group_by(PostGroup.id)
+        .order_by(PostGroup.id)
+        .limit(most)
+    )
+
+
+def strata_sizes() -> Select[str, int | None, int]:
+    """split, stratum, number of groups of the held-out splits."""
+    return (
+        select(PostGroup.split, PostGroup.stratum, func.count())
+        .where(PostGroup.split != "pool")
+        .group_by(PostGroup.split, PostGroup.stratum)
+    )
+
+
+def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
+    """Pool posts that exactly one person has labelled here, somebody else, newest first; held ones left out."""
+    other = aliased(Annotation)
+    another = (
+        exists()
+        .where(
+            other.post_id == Annotation.post_id,
+            other.person_id != Annotation.person_id,
+            other.action.in_(("label", "skip")),
+        )
+        .correlate(Annotation)
+    )
+    held = exists().where(Claim.post_id == Annotation.post_id, Claim.slot == 1, Claim.expires_at > now)
+    return (
+        select(Annotation.post_id)
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.action == "label",
+            Annotation.origin == "person",
+            Annotation.person_id != person_id,
+            PostGroup.split == "pool",
+            is_current(),
+            ~another,
+            ~held,
+        )
+        .order_by(Annotation.id.desc())
+    )
+
+
+def label_counts_in_pool() -> Select[str | None, int]:
+    """label, number of pool posts with that standing label."""
+    return (
+        select(Annotation.label, func.count(Annotation.post_id.distinct()))
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Annotation.action == "label", is_current(), PostGroup.split == "pool")
+        .group_by(Annotation.label)
     )
 
 
@@ -206,6 +278,7 @@ def training_rows() -> Select[*tuple[Any, ...]]:
             Post.group_id,
             PostGroup.key.label("group_key"),
             PostGroup.split,
+            PostGroup.stratum,
             Annotation.label,
             Annotation.person_id,
             Annotation.lane,

@@ -117,13 +117,20 @@ class RejectedRow(Base):
 
 
 class PostGroup(Base):
-    """A post and its near-copies: one split, one weight, both given once."""
+    """A post and its near-copies: one split, one weight, both given once.
+
+    So is the stratum of a held-out group: how likely a violation it was when it was first scored.
+    """
 
     __tablename__ = "post_group"
-    __table_args__ = (CheckConstraint("split IN ('pool', 'validation', 'test', 'audit')", name="split"),)
+    __table_args__ = (
+        CheckConstraint("split IN ('pool', 'validation', 'test', 'audit')", name="split"),
+        Index("ix_post_group_split", "split", "stratum"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[bytes] = mapped_column(unique=True)
     split: Mapped[str]
+    stratum: Mapped[int | None]
 
 
 class Post(Base):
@@ -237,7 +244,11 @@ class QueueEntry(Base):
 
 
 class QueueState(Base):
-    """What the queue was built from: how many posts lay in the band and below it at that moment."""
+    """What the queue was built from: how many posts lay in the band and below it at that moment.
+
+    `widened` posts above the band were queued with them, as there were too few; `left_out` ones of the band did not
+    find room.
+    """
 
     __tablename__ = "queue_state"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -245,6 +256,8 @@ class QueueState(Base):
     round_number: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
     in_band: Mapped[int]
     below_band: Mapped[int]
+    widened: Mapped[int] = mapped_column(default=0, server_default="0")
+    left_out: Mapped[int] = mapped_column(default=0, server_default="0")
     built_at: Mapped[datetime]
 
 

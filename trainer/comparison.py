@@ -42,10 +42,9 @@ class Violations:
     lost: int
     """Found by the champion alone."""
     p_value: float
-
-    @property
-    def recall_difference(self) -> float:
-        return (self.gained - self.lost) / self.n if self.n else 0.0
+    """Of the drawn rows themselves, unweighted: the test is exact for those."""
+    recall_difference: float
+    """Challenger minus champion, weighted by what each row stands for."""
 
     def is_proven_loss(self, margin: float) -> bool:
         return self.lost > self.gained and self.p_value < SIGNIFICANCE and -self.recall_difference > margin
@@ -95,7 +94,6 @@ class Comparison:
             **asdict(self),
             "interval": list(self.interval),
             "reasons": list(self.reasons),
-            "violations": {**asdict(self.violations), "recall_difference": self.violations.recall_difference},
             "calibration": {**asdict(self.calibration), "interval": list(self.calibration.interval)},
         }
 
@@ -128,7 +126,8 @@ def compare(
     )
     difference = _gain(pairs.sum(axis=0))
     low, high = np.nanpercentile(_gain(resample(pairs, rng, resamples)), INTERVAL)
-    violations = _mcnemar(champion[truth == SEVEREST], challenger[truth == SEVEREST])
+    is_violation = truth == SEVEREST
+    violations = _mcnemar(champion[is_violation], challenger[is_violation], counts[is_violation])
     both = (champion_probabilities, challenger_probabilities)
     errors = calibration_errors(both, truth, counts, groups, rng=rng)
     calibration = _calibrations(*errors, len(truth) if groups is None else len(set(groups)))
@@ -154,11 +153,13 @@ def _gain(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
     return scores[..., 1] - scores[..., 0]
 
 
-def _mcnemar(champion: NDArray[Any], challenger: NDArray[Any]) -> Violations:
-    lost = int(((champion == SEVEREST) & (challenger != SEVEREST)).sum())
-    gained = int(((champion != SEVEREST) & (challenger == SEVEREST)).sum())
+def _mcnemar(champion: NDArray[Any], challenger: NDArray[Any], weights: NDArray[np.float64]) -> Violations:
+    is_lost = (champion == SEVEREST) & (challenger != SEVEREST)
+    is_gained = (champion != SEVEREST) & (challenger == SEVEREST)
+    lost, gained = int(is_lost.sum()), int(is_gained.sum())
     p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    return Violations(len(champion), gained, lost, p_value)
+    change = float(weights[is_gained].sum() - weights[is_lost].sum())
+    return Violations(len(champion), gained, lost, p_value, change / weights.sum() if len(champion) else 0.0)
 
 
 def _calibrations(

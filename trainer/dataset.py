@@ -39,6 +39,8 @@ class Example:
     group: str
     label: str
     """The resolved label."""
+    inclusion: float = 1.0
+    """How likely this post was to be among the labelled ones, above 0 to 1: it stands for 1 / inclusion posts."""
 
 
 def read_jsonl(path: Path) -> list[Example]:
@@ -86,13 +88,17 @@ def text_of(record: Mapping[str, Any], where: str) -> str:
 def group_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
     """The weight of each example: the rows of a group share what its heaviest row (at least 1) weighs.
 
-    So a post copied a hundred times counts once, and a file that already shared the weight is left as it is.
+    So a post copied a hundred times counts once, and a file that already shared the weight is left as it is. Where
+    posts were drawn with different chances, each counts for as many as it stands for (Horvitz and Thompson 1952); the
+    sum stays what it was.
     """
     members: dict[str, list[float]] = defaultdict(list)
     for example in examples:
         members[example.group].append(example.weight)
     share = {group: min(1.0, max(1.0, *weights) / sum(weights)) for group, weights in members.items()}
-    return np.array([example.weight * share[example.group] for example in examples], dtype=np.float64)
+    own = np.array([example.weight * share[example.group] for example in examples], dtype=np.float64)
+    stands_for = own / np.array([example.inclusion for example in examples], dtype=np.float64)
+    return stands_for * (own.sum() / stands_for.sum()) if len(examples) else own
 
 
 def count_labels(examples: Sequence[Example]) -> dict[str, int]:
@@ -169,6 +175,7 @@ def _example(record: Mapping[str, Any], where: str, number: str) -> Example:
         weight=_weight(record.get("weight"), where),
         group=str(record["group"]) if record.get("group") is not None else name,
         label=label,
+        inclusion=_inclusion(record.get("inclusion_probability"), where),
     )
 
 
@@ -191,6 +198,14 @@ def _weight(weight: object, where: str) -> float:
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
         raise DatasetError(f"{where}: `weight` must be a number above zero, not {weight!r}")
     return float(weight)
+
+
+def _inclusion(chance: object, where: str) -> float:
+    if chance is None:
+        return 1.0
+    if isinstance(chance, bool) or not isinstance(chance, int | float) or not 0 < chance <= 1:
+        raise DatasetError(f"{where}: `inclusion_probability` must be above 0 and 1 at most, not {chance!r}")
+    return float(chance)
 
 
 def _is_count(value: object) -> bool:

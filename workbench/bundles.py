@@ -37,7 +37,7 @@ from workbench.project import Project
 
 SENT_ROWS = ("train", "validation")
 """The test labels stay here: whoever trains cannot look at them. Texts to be scored are of every post."""
-SENT_FIELDS = ("text", "label", "group", "weight", "labels")
+SENT_FIELDS = ("text", "label", "group", "weight", "labels", "inclusion_probability")
 PACKAGES = (
     "accelerate", "datasketch", "huggingface_hub", "matplotlib", "numpy", "peft", "pyarrow", "safetensors",
     "scikit-learn", "scipy", "torch", "tqdm", "transformers",

@@ -3,9 +3,9 @@
 import json
 import os
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.queries import training_rows
+from db.queries import strata_sizes, training_rows
 from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
+from trainer.strata import inclusion
 from workbench.errors import RoundError
 
 SPLITS = ("train", "validation", "test")
@@ -30,6 +31,7 @@ class LabelledPost:
     split: str
     group_id: int
     line: Mapping[str, Any]
+    stratum: int | None = None
 
 
 def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
@@ -42,7 +44,10 @@ def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
         _labelled_post(list(opinions), round_number)
         for _, opinions in groupby(rows, key=lambda row: row.post_id)
     )
-    return _weigh([post for post in posts if post is not None])
+    sizes: defaultdict[str, dict[int | None, int]] = defaultdict(dict)
+    for split, stratum, count in session.execute(strata_sizes()):
+        sizes[split][stratum] = count
+    return _weigh(_with_chances([post for post in posts if post is not None], sizes))
 
 
 def write_export(
@@ -111,16 +116,34 @@ def _labelled_post(opinions: Sequence[Any], round_number: int) -> LabelledPost |
         "lane": first.lane,
         "labelled_at": max(opinion.saved_at for opinion in opinions).isoformat(),
     }
-    return LabelledPost(_FILE_OF[first.split], first.group_id, line)
+    return LabelledPost(_FILE_OF[first.split], first.group_id, line, first.stratum)
+
+
+def _with_chances(
+    posts: Sequence[LabelledPost], sizes: Mapping[str, Mapping[int | None, int]]
+) -> list[LabelledPost]:
+    """Held-out posts with how likely they were to be labelled by now: labelled groups of their stratum over all."""
+    groups = {(post.split, post.stratum, post.group_id) for post in posts if post.split != "train"}
+    labelled = Counter((split, stratum) for split, stratum, _ in groups)
+    chances = {
+        split: inclusion(of, {stratum: labelled[split, stratum] for stratum in of})
+        for split, of in sizes.items()
+    }
+    return [
+        post
+        if post.split == "train"
+        else replace(
+            post,
+            line={**post.line, "inclusion_probability": round(chances[post.split][post.stratum], 6)},
+        )
+        for post in posts
+    ]
 
 
 def _weigh(posts: Sequence[LabelledPost]) -> list[LabelledPost]:
     """A post and its near-copies weigh one together."""
     sizes = Counter(post.group_id for post in posts)
-    return [
-        LabelledPost(post.split, post.group_id, {**post.line, "weight": round(1 / sizes[post.group_id], 6)})
-        for post in posts
-    ]
+    return [replace(post, line={**post.line, "weight": round(1 / sizes[post.group_id], 6)}) for post in posts]
 
 
 def _refuse_leak(posts: Iterable[LabelledPost]) -> None:

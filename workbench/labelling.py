@@ -7,14 +7,24 @@ answer is a new row that supersedes the one before it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from db.queries import claims_of, free_queue_entries, is_current, post_card, queue_left, undoable
-from db.tables import Annotation, Claim, Post, QueueEntry
+from db.queries import (
+    claims_of,
+    free_queue_entries,
+    is_current,
+    post_card,
+    queue_left,
+    second_opinions_wanted,
+    undoable,
+)
+from db.tables import Annotation, Champion, Claim, Post, QueueEntry
 from trainer.config import LABELS
+from trainer.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold_start, preference, turns
 from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
 from workbench.project import GUIDELINE_VERSION, LABEL_SET_ID, Project
@@ -23,7 +33,9 @@ HELD = 2
 """Posts a person holds: the one on screen and the one behind it."""
 
 TICK = timedelta(microseconds=1)
-BLIND_LANES = frozenset({"held_out"})
+BLIND_LANES = frozenset({HELD_OUT})
+SECOND_OPINIONS_FROM = 200
+"""Of so many newest labels one is drawn for a second opinion."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,15 @@ class Saved:
     is_second_opinion: bool
 
 
+@dataclass(frozen=True)
+class _Served:
+    """A post, why it is served, and whether to a second person."""
+
+    post_id: int
+    lane: str
+    slot: int = 0
+
+
 def hold_posts(project: Project, account: Account) -> list[Card]:
     """The post to label now and the next one; fewer when the queue runs out.
 
@@ -68,8 +89,8 @@ def hold_posts(project: Project, account: Account) -> list[Card]:
     with acting(project, account, Right.LABEL) as session:
         now = project.now()
         claims = list(session.scalars(claims_of(account.id, now)))
-        while len(claims) < HELD and (entry := _next_entry(session, project, account, now, len(claims))):
-            claim = _claim(session, project, account, entry.post_id, entry.lane, now)
+        while len(claims) < HELD and (found := _next_post(session, project, account, now, len(claims))):
+            claim = _claim(session, project, account, found, now)
             # Strictly later than those held: posts taken in one moment would change places at the next look.
             claim.claimed_at = max([now, *(held.claimed_at + TICK for held in claims)])
             claims.append(claim)
@@ -226,7 +247,9 @@ def _answer(
             label_set_id=LABEL_SET_ID,
             supersedes_id=before.id if before else None,
             lane=mine.lane if mine else None,
-            inclusion_probability=entry.inclusion_probability if entry else None,
+            inclusion_probability=entry.inclusion_probability
+            if entry and mine and entry.lane == mine.lane
+            else None,
             reason=reason,
             guideline_version=GUIDELINE_VERSION,
             shown_at=mine.shown_at if mine else None,
@@ -243,37 +266,50 @@ def _answer(
         return _saved(session, annotation, suggestion)
 
 
-def _next_entry(
+def _next_post(
     session: Session, project: Project, account: Account, now: datetime, held: int
-) -> QueueEntry | None:
-    """The next entry for this person: every n-th from the held-out lane, else the most uncertain."""
+) -> _Served | None:
+    """The next post for this person: lanes take turns, and one that has nothing passes its turn on."""
     answered = session.scalar(
         select(func.count())
         .select_from(Annotation)
         .where(Annotation.person_id == account.id, Annotation.origin == "person", Annotation.action != "undo")
     )
-    is_held_out_turn = (
-        (answered or 0) + held
-    ) % project.settings.held_out_every == project.settings.held_out_every - 1
-    lanes = ("uncertain", "random", "held_out")
-    for lane in ("held_out", "uncertain", "random") if is_held_out_turn else lanes:
-        entry = session.scalar(free_queue_entries(lane, account.id, now).limit(1))
-        if entry is not None:
-            return entry
+    composition = project.settings.composition
+    if session.get(Champion, 1) is None:
+        composition = at_cold_start(composition)
+    turn = (answered or 0) + held
+    for lane in preference(turn, turns(composition)):
+        if lane == SECOND_OPINION:
+            post = _second_opinion(session, account, now, turn)
+        else:
+            post = session.scalar(
+                free_queue_entries(lane, account.id, now).with_only_columns(QueueEntry.post_id).limit(1)
+            )
+        if post is not None:
+            return _Served(post, lane, slot=int(lane == SECOND_OPINION))
     return None
 
 
-def _claim(
-    session: Session, project: Project, account: Account, post_id: int, lane: str, now: datetime
-) -> Claim:
+def _second_opinion(session: Session, account: Account, now: datetime, turn: int) -> int | None:
+    """One of the newest posts that only somebody else has labelled; which, nobody can foresee from their order."""
+    posts = session.scalars(second_opinions_wanted(account.id, now).limit(SECOND_OPINIONS_FROM)).all()
+    if not posts:
+        return None
+    draw = int.from_bytes(sha256(f"{account.id} {turn}".encode()).digest()[:8])
+    return posts[draw % len(posts)]
+
+
+def _claim(session: Session, project: Project, account: Account, served: _Served, now: datetime) -> Claim:
     """Take the lease; an expired one of somebody else is taken over, a live one never."""
     is_over = or_(Claim.expires_at <= now, Claim.person_id == account.id)
-    session.execute(delete(Claim).where(Claim.post_id == post_id, Claim.slot == 0, is_over))
+    mine = delete(Claim).where(Claim.post_id == served.post_id, Claim.slot == served.slot, is_over)
+    session.execute(mine)
     claim = Claim(
-        post_id=post_id,
-        slot=0,
+        post_id=served.post_id,
+        slot=served.slot,
         person_id=account.id,
-        lane=lane,
+        lane=served.lane,
         claimed_at=now,
         expires_at=_expiry(project, now),
     )
@@ -289,14 +325,14 @@ def _put_first(session: Session, project: Project, account: Account, last: Annot
     """
     held = list(session.scalars(claims_of(account.id, now)))
     theirs = select(Claim.post_id).where(
-        Claim.post_id == last.post_id, Claim.slot == 0, Claim.expires_at > now
+        Claim.post_id == last.post_id, Claim.slot == last.slot, Claim.expires_at > now
     )
     if session.scalar(theirs) is not None:
         return
     for claim in held[1:]:
         session.delete(claim)  # the prefetched post goes back to the queue
     session.flush()
-    claim = _claim(session, project, account, last.post_id, last.lane or "uncertain", now)
+    claim = _claim(session, project, account, _Served(last.post_id, last.lane or UNCERTAIN, last.slot), now)
     claim.claimed_at = min([other.claimed_at for other in held], default=now) - TICK
     claim.shown_at = now
 

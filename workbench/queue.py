@@ -3,23 +3,44 @@
 Rebuilt in one short transaction after every promotion and import. Claims are not touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.queries import is_answered, labelled_groups, labels_by_split, servable_posts
-from db.tables import Champion, QueueEntry, QueueState
+from db.queries import (
+    groups_without_stratum,
+    is_answered,
+    labelled_groups,
+    labels_by_split,
+    servable_held_out,
+    servable_pool,
+)
+from db.tables import Champion, Import, PostGroup, QueueEntry, QueueState
 from trainer.config import LABELS
-from trainer.query import band, below_band, in_band
+from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, cold_lanes, pool_lanes
+from trainer.query import Embed, Positions, below_band, in_band
+from trainer.strata import serving_order, strata
 from workbench.project import Project
-from workbench.scores import read_scores
+from workbench.scores import Scores, read_scores
 
 HELD_OUT_AT_MOST = 5_000
+VIOLATIONS_WANTED = 100
+"""In test, before its strata are no longer served alike."""
+AUDIT_SHARE = 0.2
+"""Audit posts for each test post, as the splits are drawn."""
+DAILY = 3
+"""Different days with an import, of the newest ones, from which posts are said to arrive daily."""
 SEED = 20_260_101
+CHUNK = 2_000
+
+VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
+"""Post ids in, one vector each out: the door to it is in `scoring`, which needs torch."""
 
 
 @dataclass(frozen=True)
@@ -31,26 +52,23 @@ class BandCounts:
 
 
 @dataclass(frozen=True)
-class _Servable:
-    """Posts nobody has labelled, at most one a group; aligned arrays."""
-
-    post_ids: NDArray[np.int64]
-    splits: NDArray[np.str_]
-
-
-@dataclass(frozen=True)
 class Plan:
     """What the queue should hold, and the state of the band it was made from."""
 
     round_number: int | None
     entries: Sequence[dict[str, object]]
     band: BandCounts
+    widened: int = 0
+    left_out: int = 0
 
 
-def rebuild(project: Project) -> int:
-    """Fill the queue again from the champion's scores. Returns the number of entries."""
+def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
+    """Fill the queue again from the champion's scores. Returns the number of entries.
+
+    `vectors` spread a lane over different posts; `cold` scores the pool while there is no champion.
+    """
     with project.database.read() as session:
-        made = plan(session, project, champion_number(session))
+        made = plan(session, project, champion_number(session), vectors=vectors, cold=cold)
     with project.database.write() as session:
         replace(session, project, made)
     return len(made.entries)
@@ -73,20 +91,70 @@ def replace(session: Session, project: Project, made: Plan) -> None:
             round_number=made.round_number,
             in_band=made.band.in_band,
             below_band=made.band.below_band,
+            widened=made.widened,
+            left_out=made.left_out,
             built_at=project.now(),
         )
     )
 
 
-def plan(session: Session, project: Project, round_number: int | None) -> Plan:
-    """What the queue should hold with the scores of a round; random posts where there are none yet."""
+def plan(
+    session: Session,
+    project: Project,
+    round_number: int | None,
+    *,
+    vectors: VectorsOf | None = None,
+    cold: Scores | None = None,
+) -> Plan:
+    """What the queue should hold with the scores of a round, or at a cold start where there is none yet."""
     rng = np.random.default_rng(SEED)
-    posts = _servable(session, rng)
-    pool = posts.post_ids[posts.splits == "pool"]
-    entries, counts = _pool_entries(project, pool, round_number)
-    held_out = posts.post_ids[np.isin(posts.splits, _splits_wanted(session, project))]
-    entries += _entries("held_out", held_out[:HELD_OUT_AT_MOST], None, None, len(held_out))
-    return Plan(round_number, entries, counts)
+    pool, imports = _pool(session, rng)
+    is_new = np.isin(imports, list(_new_imports(session, project)))
+    held_out = _held_out_entries(session, project)
+    if round_number is None and cold is None:
+        lanes = cold_lanes(len(pool), embed=_embed(vectors, pool), rng=rng)
+        return Plan(None, _lane_entries(lanes, pool) + held_out, BandCounts(0, 0))
+    scores = cold if round_number is None else read_scores(project.round_folder(round_number) / "scores")
+    assert scores is not None
+    known = scores.of(pool)
+    limits, composition = project.settings.band, project.settings.composition
+    lanes = pool_lanes(
+        known.probabilities,
+        composition,
+        limits,
+        embed=_embed(vectors, known.post_ids),
+        rng=rng,
+        is_new=is_new[np.isin(pool, known.post_ids)],
+    )
+    counts = _count(project, known.probabilities) if round_number is not None else BandCounts(0, 0)
+    inside = int((known.probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
+    return Plan(
+        round_number,
+        _lane_entries(lanes, known.post_ids, round_number, known.probabilities) + held_out,
+        counts,
+        widened=len(lanes[UNCERTAIN]) - inside,
+        left_out=max(0, counts.in_band + counts.below_band - limits.at_most),
+    )
+
+
+def give_strata(project: Project, round_number: int) -> None:
+    """Give every held-out group its stratum by the first score it gets, once and for ever."""
+    scores = read_scores(project.round_folder(round_number) / "scores")
+    while True:
+        with project.database.read() as session:
+            rows = session.execute(groups_without_stratum(CHUNK)).all()
+        known = scores.of(np.array([row[1] for row in rows], dtype=np.int64))
+        if not len(known.post_ids):
+            return
+        groups = {post: group for group, post in rows}
+        found = strata(known.probabilities[:, LABELS.index("violation")])
+        values = [
+            {"group": groups[int(post)], "stratum": int(stratum)}
+            for post, stratum in zip(known.post_ids, found, strict=True)
+        ]
+        change = update(PostGroup).where(PostGroup.id == bindparam("group"))
+        with project.database.write() as session:
+            session.connection().execute(change.values(stratum=bindparam("stratum")), values)
 
 
 def band_counts(session: Session, project: Project) -> BandCounts:
@@ -94,24 +162,10 @@ def band_counts(session: Session, project: Project) -> BandCounts:
     state = session.get(QueueState, 1)
     if state is None:
         return BandCounts(0, 0)
-    answered = select(QueueEntry).where(QueueEntry.lane == "uncertain", is_answered())
+    answered = select(QueueEntry).where(QueueEntry.round_number.is_not(None), is_answered())
     scores = [(entry.normal, entry.suspicious, entry.violation) for entry in session.scalars(answered)]
     done = _count(project, np.array(scores, dtype=np.float64).reshape(-1, len(LABELS)))
     return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
-
-
-def _pool_entries(
-    project: Project, pool: NDArray[np.int64], round_number: int | None
-) -> tuple[list[dict[str, object]], BandCounts]:
-    limit = project.settings.queue_at_most
-    if round_number is None:
-        return _entries("random", pool[:limit], None, None, len(pool)), BandCounts(0, 0)
-    scores = read_scores(project.round_folder(round_number) / "scores").of(pool)
-    order = band(scores.probabilities, project.settings.band_high, at_least=project.settings.queue_at_least)[
-        :limit
-    ]
-    entries = _entries("uncertain", scores.post_ids[order], round_number, scores.probabilities[order], None)
-    return entries, _count(project, scores.probabilities)
 
 
 def _count(project: Project, probabilities: NDArray[np.floating]) -> BandCounts:
@@ -119,36 +173,92 @@ def _count(project: Project, probabilities: NDArray[np.floating]) -> BandCounts:
     return BandCounts(int(in_band(probabilities, low, high).sum()), int(below_band(probabilities, low).sum()))
 
 
-def _servable(session: Session, rng: np.random.Generator) -> _Servable:
+def _pool(session: Session, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One post of each group nobody has labelled, in random order, and the import each came with."""
     labelled = set(session.scalars(labelled_groups()))
-    rows = [row for row in session.execute(servable_posts()) if row.group_id not in labelled]
-    shuffled = [rows[place] for place in rng.permutation(len(rows))]
-    one_a_group = list({row.group_id: row for row in shuffled}.values())
-    return _Servable(
+    rows = [row for row in session.execute(servable_pool()) if row.group_id not in labelled]
+    one_a_group = list({rows[at].group_id: rows[at] for at in rng.permutation(len(rows))}.values())
+    return (
         np.array([row.id for row in one_a_group], dtype=np.int64),
-        np.array([row.split for row in one_a_group], dtype=np.str_),
+        np.array([row.import_id for row in one_a_group], dtype=np.int64),
     )
 
 
-def _splits_wanted(session: Session, project: Project) -> list[str]:
-    """The held-out splits that still lack labels; audit is filled beside test."""
-    have = {"validation": 0, "test": 0}
-    for split, _label, count in session.execute(labels_by_split()):
-        have[split] = have.get(split, 0) + count
-    wanted = ["validation"] if have["validation"] < project.settings.validation_target else []
-    return wanted + (["test", "audit"] if have["test"] < project.settings.test_target else [])
+def _new_imports(session: Session, project: Project) -> set[int]:
+    """The imports whose posts come first: those of the newest days, where posts arrive daily."""
+    since = project.now() - timedelta(days=project.settings.newest_days)
+    rows = session.execute(select(Import.id, Import.started_at).where(Import.started_at > since)).all()
+    return {row.id for row in rows} if len({row.started_at.date() for row in rows}) >= DAILY else set()
+
+
+def _embed(vectors: VectorsOf | None, post_ids: NDArray[np.int64]) -> Embed | None:
+    return None if vectors is None else lambda positions: vectors(post_ids[positions])
+
+
+def _held_out_entries(session: Session, project: Project) -> list[dict[str, object]]:
+    """Of the splits that still lack labels, strata in turn until test has the violations it wants."""
+    counts: dict[str, dict[str | None, int]] = {}
+    for split, label, count in session.execute(labels_by_split()):
+        counts.setdefault(split, {})[label] = count
+    is_even = counts.get("test", {}).get("violation", 0) < VIOLATIONS_WANTED
+    labelled = set(session.scalars(labelled_groups()))
+    served: list[tuple[float, int]] = []
+    for split, wanted in _held_out_wanted(project, counts).items():
+        order = _held_out_order(session, split, labelled, is_even=is_even)
+        # Splits take turns by what they lack, and everything they hold is queued: more than is lacking.
+        served += [((at + 0.5) / wanted, post) for at, post in enumerate(order)]
+    posts = np.array([post for _, post in sorted(served)[:HELD_OUT_AT_MOST]], dtype=np.int64)
+    return _entries(HELD_OUT, posts)
+
+
+def _held_out_order(session: Session, split: str, labelled: set[int | None], *, is_even: bool) -> list[int]:
+    rows = [row for row in session.execute(servable_held_out(split)) if row.group_id not in labelled]
+    first = list({row.group_id: row for row in reversed(rows)}.values())
+    kinds = np.array([-1 if row.stratum is None else row.stratum for row in first], dtype=np.int64)
+    luck = np.array([_luck(row.key) for row in first], dtype=np.float64)
+    return [first[at].id for at in serving_order(kinds, luck, is_even=is_even)]
+
+
+def _luck(key: bytes) -> float:
+    """Where a group stands in the order of its stratum: drawn by hash, so that it is the same for ever."""
+    return int.from_bytes(sha256(b"order" + key).digest()[:8]) / 2**64
+
+
+def _held_out_wanted(project: Project, counts: Mapping[str, Mapping[str | None, int]]) -> dict[str, float]:
+    """How many labels each held-out split still lacks; audit is filled beside test."""
+    have = {split: sum(counts.get(split, {}).values()) for split in ("validation", "test")}
+    validation = project.settings.validation_target - have["validation"]
+    test = project.settings.test_target - have["test"]
+    wanted = {"validation": validation, "test": test, "audit": test * AUDIT_SHARE}
+    return {split: count for split, count in wanted.items() if count > 0}
+
+
+def _lane_entries(
+    lanes: Mapping[str, Positions],
+    post_ids: NDArray[np.int64],
+    round_number: int | None = None,
+    probabilities: NDArray[np.float32] | None = None,
+) -> list[dict[str, object]]:
+    """Queue rows of every lane; the chance is known where it was drawn from all.
+
+    Probabilities are kept for a round's scores only: nobody is to be shown what a cold start guesses.
+    """
+    entries: list[dict[str, object]] = []
+    for lane, positions in lanes.items():
+        chance = len(positions) / max(1, len(post_ids)) if lane == RANDOM else None
+        shown = None if probabilities is None or round_number is None else probabilities[positions]
+        entries += _entries(lane, post_ids[positions], round_number, shown, chance)
+    return entries
 
 
 def _entries(
     lane: str,
     post_ids: NDArray[np.int64],
-    round_number: int | None,
-    probabilities: NDArray[np.float32] | None,
-    drawn_from: int | None,
+    round_number: int | None = None,
+    probabilities: NDArray[np.float32] | None = None,
+    chance: float | None = None,
 ) -> list[dict[str, object]]:
-    """Queue rows in order; `drawn_from` is the size of the population where the draw was random."""
     nothing = dict.fromkeys(LABELS)
-    chance = None if drawn_from is None else min(1.0, len(post_ids) / max(1, drawn_from))
     return [
         {
             "post_id": int(post_id),

@@ -1,20 +1,110 @@
 """Score posts with a round's adapter. Only the worker imports this: it opens the door to torch."""
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from db.queries import prepared_texts
-from db.tables import Post
+from db.queries import current_labels, prepared_texts
+from db.tables import Annotation, Post, PostGroup, PostText, QueueState
+from trainer.embed import Embedder
+from trainer.errors import EncoderError
+from trainer.frozen import FrozenClassifier
 from trainer.score import Scorer
 from workbench.project import Project
 from workbench.scores import Scores, append_segment, last_scored
 
+CHUNK = 500
 SEGMENT = 20_000
 """Posts per Parquet file, sorted by length together; also what a killed worker does again at most."""
+
+
+COLD_LABELS = 20
+"""Labels of the pool from which a simple model orders what is left, until the first round does it better."""
+COLD_EACH = 3
+"""And of at least two kinds so many: with fewer it would only guess."""
+COLD_SAMPLE = 5_000
+COLD_AGAIN = 25
+"""New labels after which it learns again."""
+VECTORS_KEPT = 50_000
+
+
+class PostVectors:
+    """Frozen vectors of posts by the project's base encoder, made when they are asked for and kept for a while."""
+
+    def __init__(self, project: Project, embedder: Embedder) -> None:
+        self._project, self._embedder = project, embedder
+        self._known: dict[int, NDArray[np.float32]] = {}
+
+    def __call__(self, post_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n, width)."""
+        wanted = [int(post_id) for post_id in post_ids]
+        missing = [post_id for post_id in wanted if post_id not in self._known]
+        if len(self._known) + len(missing) > VECTORS_KEPT:
+            self._known, missing = {}, wanted
+        found = self._embedder.vectors(self._texts(missing))
+        self._known |= dict(zip(missing, found, strict=True))
+        return np.stack([self._known[post_id] for post_id in wanted]) if wanted else found
+
+    def _texts(self, post_ids: list[int]) -> list[str]:
+        texts: dict[int, str] = {}
+        with self._project.database.read() as session:
+            for start in range(0, len(post_ids), CHUNK):
+                query = select(PostText.post_id, PostText.text)
+                chunk = query.where(PostText.post_id.in_(post_ids[start : start + CHUNK]))
+                texts |= dict(session.execute(chunk).all())
+        return [texts[post_id] for post_id in post_ids]
+
+
+def vectors_of_posts(project: Project) -> PostVectors | None:
+    """None where the base encoder cannot be had: the queue then does without."""
+    try:
+        return PostVectors(project, Embedder.load(project.settings.base_model))
+    except EncoderError:
+        logging.warning("no vectors: the base encoder %s is not here", project.settings.base_model)
+        return None
+
+
+def cold_scores(project: Project, vectors: PostVectors) -> Scores | None:
+    """Scores of a sample of the pool by logistic regression over frozen vectors; None with too few labels."""
+    with project.database.read() as session:
+        labelled = _pool_labels(session)
+        counts = Counter(labelled.values())
+        if len(labelled) < COLD_LABELS or sum(count >= COLD_EACH for count in counts.values()) < 2:
+            return None
+        pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
+        posts = np.sort(np.array(session.scalars(pool.order_by(func.random()).limit(COLD_SAMPLE)).all()))
+    model = FrozenClassifier.learn(vectors(np.array(list(labelled))), list(labelled.values()))
+    return Scores(posts, model.probabilities(vectors(posts)).astype(np.float32))
+
+
+def old_cold_queue(session: Session) -> datetime | None:
+    """When the queue was filled, if before the first round and enough was labelled since to learn again."""
+    state = session.get(QueueState, 1)
+    if state is None or state.round_number is not None:
+        return None
+    since = current_labels().where(Annotation.saved_at > state.built_at).subquery()
+    count = session.scalar(select(func.count()).select_from(since)) or 0
+    return state.built_at if count >= COLD_AGAIN else None
+
+
+def _pool_labels(session: Session) -> dict[int, str]:
+    """The newest standing label of each labelled pool post."""
+    rows = (
+        current_labels()
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(PostGroup.split == "pool", Post.is_quarantined.is_(False))
+        .order_by(Annotation.id)
+    )
+    return {row.post_id: str(row.label) for row in session.scalars(rows)}
 
 
 @dataclass(frozen=True)

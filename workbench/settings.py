@@ -11,6 +11,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from trainer.lanes import Band, Composition
 from workbench.errors import InputError
 
 FILE_NAME = "workbench.toml"
@@ -28,13 +29,38 @@ class Settings(BaseSettings):
         default=200, ge=1, description="widen the band by margin until this many are queued"
     )
     queue_at_most: int = Field(default=50_000, ge=1)
-    held_out_every: int = Field(default=5, ge=2, description="every n-th post comes from the held-out lane")
+    uncertain_share: int = Field(
+        default=50, ge=1, description="of what is served; the shares need not add up to 100"
+    )
+    random_share: int = Field(default=10, ge=0)
+    violation_share: int = Field(default=10, ge=0, description="likely violations outside the band")
+    second_opinion_share: int = Field(default=10, ge=0, description="posts another person has labelled")
+    held_out_share: int = Field(default=20, ge=0, description="until validation and test have enough")
+    newest_days: int = Field(
+        default=7, ge=0, description="newer imports come first, where posts arrive daily; 0: never"
+    )
     validation_target: int = Field(default=300, ge=0)
     test_target: int = Field(default=1_000, ge=0)
     claim_minutes: float = Field(default=15, gt=0)
     host: str = "127.0.0.1"
     port: int = Field(default=8501, ge=0, le=65_535)
     passphrase: SecretStr | None = None
+
+    @property
+    def composition(self) -> Composition:
+        """What the queue is made of."""
+        return Composition(
+            self.uncertain_share,
+            self.random_share,
+            self.violation_share,
+            self.second_opinion_share,
+            self.held_out_share,
+        )
+
+    @property
+    def band(self) -> Band:
+        """What counts as uncertain."""
+        return Band(self.band_low, self.band_high, self.queue_at_least, self.queue_at_most)
 
     @model_validator(mode="after")
     def _band_is_a_range(self) -> "Settings":

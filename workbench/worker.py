@@ -42,7 +42,7 @@ from workbench.jsonl import labelled_posts, publish_newest, write_export
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
 from workbench.scores import count_scored, last_scored, read_scores
-from workbench.scoring import Scored, score_missing
+from workbench.scoring import Scored, cold_scores, old_cold_queue, score_missing, vectors_of_posts
 
 MOST_STEP_ATTEMPTS = 3
 LOOKED_AT = 100
@@ -50,6 +50,7 @@ LOOKED_AT = 100
 SCORE_TOLERANCE = 0.05
 """What half precision on a GPU may change about a probability."""
 LOCK_SECONDS = 1.0
+COLD_LOOK_SECONDS = 20.0
 FENCE_SECONDS = 0.5
 """How often a long step looks whether it is still wanted."""
 
@@ -227,8 +228,9 @@ def score(project: Project, number: int) -> str:
 def promote(project: Project, number: int) -> str:
     """Move the champion pointer and fill the queue from the new scores, in one short transaction."""
     attempt = begin(project, number, "scoring")
+    queue.give_strata(project, number)
     with project.database.read() as session:
-        made = queue.plan(session, project, number)
+        made = queue.plan(session, project, number, vectors=vectors_of_posts(project))
     now = project.now()
     with attempt.finish(state="promoted", state_before=None, is_running=False, finished_at=now) as session:
         row = session.get_one(Round, number)
@@ -252,11 +254,15 @@ def promote(project: Project, number: int) -> str:
 def prepare_import(project: Project, _import_id: int) -> str:
     """Group what is new, score it with the champion, fill the queue."""
     prepare(project)
+    vectors, cold = vectors_of_posts(project), None
     with project.database.read() as session:
         champion = queue.champion_number(session)
     if champion is not None:
         _score(project, champion, lambda: False)
-    queue.rebuild(project)
+        queue.give_strata(project, champion)
+    elif vectors is not None:
+        cold = cold_scores(project, vectors)
+    queue.rebuild(project, vectors=vectors, cold=cold)
     return GO
 
 
@@ -272,7 +278,8 @@ def serve(project: Project, stop: threading.Event) -> None:
         DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.5)
         _take_up(project)
         print("The worker is ready.", flush=True)
-        stop.wait()
+        while not stop.wait(COLD_LOOK_SECONDS):
+            _refresh_cold_queue(project)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -320,6 +327,16 @@ def _register(project: Project) -> None:
     DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(adopt_job)
     DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(promote_job)
     DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(prepare_job)
+
+
+def _refresh_cold_queue(project: Project) -> None:
+    """Before the first round, labels are worth a new order of the queue every now and then."""
+    with project.database.read() as session:
+        built_at = old_cold_queue(session)
+    if built_at is not None:
+        with project.database.write() as session:
+            again = f"cold-{built_at.isoformat()}"  # one job for each time the queue was filled
+            jobs.enqueue(project.database.engine, session, Job.PREPARE, 0, job_id=again)
 
 
 def _take_up(project: Project) -> None:

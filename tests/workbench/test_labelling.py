@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from db.queries import current_labels
-from db.tables import Annotation, Claim, Person
+from db.tables import Annotation, Claim, Person, Post, PostGroup
 from tests.conftest import Clock
 from tests.workbench.making import make_champion, ready_queue
 from workbench import accounts, labelling
@@ -167,7 +167,7 @@ def test_every_fifth_post_is_held_out_and_blind(project: Project, lead: Account,
         saved = labelling.submit(project, ann, first(project, ann).post_id, "normal")
         lanes.append(saved.lane)
         assert (saved.suggestion is None) == (saved.lane == "held_out")
-    assert Counter(lanes) == {"uncertain": 16, "held_out": 4}
+    assert Counter(lanes) == {"uncertain": 14, "random": 2, "held_out": 4}
     assert [at for at, lane in enumerate(lanes) if lane == "held_out"] == [4, 9, 14, 19]
 
 
@@ -208,7 +208,10 @@ def _label_ten(home: Path, name: str, barrier: object, results: object) -> None:
     results.put(done)  # type: ignore[attr-defined]
 
 
-def test_six_processes_label_at_once_and_no_post_twice(project: Project, lead: Account) -> None:
+def test_six_processes_label_at_once_and_no_post_twice(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKBENCH_SECOND_OPINION_SHARE", "0")  # these are meant to bring a post twice
     ready_queue(project, lead, 120)
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(6), context.Queue()
@@ -223,3 +226,67 @@ def test_six_processes_label_at_once_and_no_post_twice(project: Project, lead: A
         person.join()
     assert len(answered) == len(set(answered)) == 60
     assert sorted(post for post, _ in standing(project)) == sorted(answered)
+
+
+def labels_of_turns(project: Project, account: Account, count: int) -> list[str | None]:
+    """The lanes of the next posts that this person labels."""
+    lanes = []
+    for _ in range(count):
+        card = first(project, account)
+        lanes.append(labelling.submit(project, account, card.post_id, "normal").lane)
+    return lanes
+
+
+def test_lanes_take_turns_by_the_settings(project: Project, lead: Account, ann: Account) -> None:
+    ready_queue(project, lead, 400)
+    make_champion(project, lead, np.random.default_rng(0).dirichlet([1, 1, 1], 400))
+    served = Counter(labels_of_turns(project, ann, 20))
+    assert served["held_out"] == 4
+    assert served["random"] == 2
+    assert served["violation"] == 2
+    assert served["uncertain"] == 12  # nobody else has labelled: second opinions pass their turn on
+
+
+def test_a_second_opinion_is_asked_of_another_person_and_once(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    only = project.settings.model_copy(update={"second_opinion_share": 1_000_000, "held_out_share": 0})
+    object.__setattr__(project, "settings", only)
+    ready_queue(project, lead, 60)
+    labelled = first(project, ann).post_id
+    labelling.submit(project, ann, labelled, "violation")
+    assert first(project, ann).post_id != labelled
+    card = first(project, ben)
+    assert card.post_id == labelled
+    saved = labelling.submit(project, ben, card.post_id, "normal")
+    assert (saved.lane, saved.is_second_opinion) == ("second_opinion", True)
+    assert sorted(standing(project)) == [(labelled, "normal"), (labelled, "violation")]
+    assert labelled not in {held.post_id for held in labelling.hold_posts(project, lead)}
+    labelling.undo(project, ben)
+    assert first(project, ben).post_id == labelled
+
+
+def test_no_second_opinion_of_held_out_skipped_or_imported_answers(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    only = project.settings.model_copy(update={"second_opinion_share": 1_000_000, "held_out_share": 0})
+    object.__setattr__(project, "settings", only)
+    ready_queue(project, lead, 60)
+    skipped = first(project, ann).post_id
+    labelling.skip(project, ann, skipped)
+    with project.database.read() as session:
+        held_out = set(
+            session.scalars(
+                select(Post.id)
+                .join(PostGroup, PostGroup.id == Post.group_id)
+                .where(PostGroup.split != "pool")
+            )
+        )
+    with project.database.write() as session:
+        session.add(
+            Annotation(
+                post_id=min(held_out), person_id=ann.id, action="label", label="normal", label_set_id=1,
+                lane="held_out", saved_at=project.now(),
+            )
+        )  # fmt: skip
+    assert labelling.submit(project, ben, first(project, ben).post_id, "normal").lane != "second_opinion"

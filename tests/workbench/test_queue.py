@@ -1,14 +1,18 @@
 """The queue holds the band and all below it, most uncertain first, and held-out posts apart."""
 
+from datetime import timedelta
+
 import numpy as np
+import pytest
 from sqlalchemy import select
 
-from db.tables import Post, PostGroup, QueueEntry
+from db.tables import Import, Post, PostGroup, QueueEntry, QueueState
 from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue
 from workbench import labelling, queue
 from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
+from workbench.scores import Scores
 
 
 def entries(project: Project, lane: str) -> list[QueueEntry]:
@@ -49,7 +53,12 @@ def test_the_band_comes_first_by_margin_then_what_widens_it(project: Project, le
     expected = np.array([top[number - 1] for number in pool])
     assert counts.below_band == int((expected < 0.4).sum())
     assert counts.in_band == int(((expected >= 0.4) & (expected <= 0.6)).sum())
-    assert len(served) == len(pool)  # fewer than queue_at_least: widened to all
+    drawn = entries(project, "random")
+    assert len(served) + len(drawn) + len(entries(project, "violation")) == len(pool)  # widened to all
+    assert {entry.inclusion_probability for entry in drawn} == {len(drawn) / len(pool)}
+    with project.database.read() as session:
+        state = session.get_one(QueueState, 1)
+        assert state.widened == sum(float(entry.normal or 0) > 0.6 for entry in served)
 
 
 def test_held_out_posts_stay_in_their_own_lane(project: Project, lead: Account) -> None:
@@ -82,3 +91,102 @@ def test_the_held_out_lane_closes_when_it_has_enough(project: Project, lead: Acc
     object.__setattr__(project, "settings", enough)
     queue.rebuild(project)
     assert entries(project, "held_out") == []
+
+
+def test_likely_violations_have_a_lane_of_their_own(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 60)
+    scores = np.tile([0.98, 0.01, 0.01], (60, 1))
+    scores[::3] = [0.1, 0.1, 0.8]
+    make_champion(project, lead, scores)
+    found = entries(project, "violation")
+    assert found
+    assert [entry.violation for entry in found] == pytest.approx([0.8] * len(found))
+
+
+def test_what_the_band_cannot_hold_is_counted(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 60)
+    few = project.settings.model_copy(update={"queue_at_most": 10, "queue_at_least": 1})
+    object.__setattr__(project, "settings", few)
+    make_champion(project, lead, np.full((60, 3), 1 / 3))
+    with project.database.read() as session:
+        state = session.get_one(QueueState, 1)
+    assert len(entries(project, "uncertain")) == 10
+    assert state.left_out == state.below_band - 10
+    assert state.widened == 0
+
+
+def test_vectors_spread_the_queue_and_lose_no_post(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 200)
+    make_champion(project, lead, np.full((200, 3), 1 / 3))
+    before = [entry.post_id for entry in entries(project, "uncertain")]
+    asked: list[int] = []
+
+    def vectors(post_ids: np.ndarray) -> np.ndarray:
+        asked.extend(post_ids.tolist())
+        return np.random.default_rng(0).normal(size=(len(post_ids), 4))
+
+    queue.rebuild(project, vectors=vectors)
+    after = [entry.post_id for entry in entries(project, "uncertain")]
+    assert sorted(after) == sorted(before)
+    assert after != before
+    assert set(asked) <= set(before)
+
+
+def test_a_cold_start_serves_typical_posts_and_hides_what_a_simple_model_guesses(
+    project: Project, lead: Account
+) -> None:
+    ready_queue(project, lead, 100)
+    rng = np.random.default_rng(0)
+    queue.rebuild(project, vectors=lambda post_ids: rng.normal(size=(len(post_ids), 4)))
+    pool = [number for number, split in splits(project).items() if split == "pool"]
+    middle = [entry.post_id for entry in entries(project, "typical")]
+    assert len(middle) == len(pool) // 2
+    assert {entry.inclusion_probability for entry in entries(project, "typical")} == {None}
+    guessed = Scores(np.array(pool), np.full((len(pool), 3), 1 / 3, dtype=np.float32))
+    queue.rebuild(project, cold=guessed)
+    assert entries(project, "uncertain")
+    assert all(entry.normal is None for entry in entries(project, "uncertain"))
+
+
+def test_held_out_groups_get_a_stratum_once_and_strata_take_turns(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 300)
+    rng = np.random.default_rng(0)
+    first = np.where(rng.random(300) < 0.1, 0.9, 0.01)
+    make_champion(project, lead, np.stack([1 - first, np.zeros(300), first], axis=1))
+    queue.give_strata(project, 1)
+    queue.rebuild(project)
+
+    def strata() -> dict[int, int | None]:
+        with project.database.read() as session:
+            query = select(Post.id, PostGroup.stratum).join(PostGroup, PostGroup.id == Post.group_id)
+            return dict(session.execute(query.where(PostGroup.split != "pool")).all())
+
+    before = strata()
+    assert set(before.values()) == {0, 3}
+    assert all(before[post] == (3 if first[post - 1] > 0.5 else 0) for post in before)
+    by_post = splits(project)
+    served = [entry.post_id for entry in entries(project, "held_out") if by_post[entry.post_id] == "test"]
+    rare = [before[post] == 3 for post in served]
+    assert rare[: 2 * sum(rare)].count(True) == sum(rare)  # in turn for as long as there are any
+    make_champion(project, lead, np.full((300, 3), 1 / 3), number=2)
+    queue.give_strata(project, 2)
+    assert strata() == before
+
+
+def test_newer_imports_come_first_where_posts_arrive_daily(project: Project, lead: Account) -> None:
+    texts = different_texts(80)
+    for day in range(4):
+        import_texts(project, lead, texts[20 * day : 20 * day + 20], start=20 * day + 1)
+    with project.database.write() as session:
+        for number, ago in ((1, 30), (2, 2), (3, 1), (4, 0)):
+            session.get_one(Import, number).started_at = project.now() - timedelta(days=ago)
+    prepare(project)
+    make_champion(project, lead, np.full((80, 3), 1 / 3))
+    old = [entry.post_id <= 20 for entry in entries(project, "uncertain")]
+    assert old == sorted(old)
+    assert any(old)
+    with project.database.write() as session:
+        session.get_one(Import, 2).started_at = project.now() - timedelta(days=30)
+    queue.rebuild(project)  # two days are not daily
+    again = [entry.post_id <= 20 for entry in entries(project, "uncertain")]
+    assert again != sorted(again)
