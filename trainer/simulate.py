@@ -25,6 +25,7 @@ from trainer.progress import Progress, reporting
 from trainer.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, Simulation, choosers
 from trainer.texts import read_labelled
 
+START = 100
 SETTINGS = {"min_steps": 60, "max_steps": 20_000}
 """Short trainings: as live ones, but for the fewest steps."""
 
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--seeds", type=int, default=3, help="repetitions (default 3)")
     add("--budget", type=int, default=500, help="labels a run ends with (default 500)")
     add("--batch", type=int, default=50, help="labels between two models (default 50)")
-    add("--start", type=int, default=100, help="labels before the first model (default 100)")
+    add("--start", type=int, help="labels before the first model (default 100, or the budget)")
     add("--candidates", type=int, default=3000, help="posts scored for each choice (default 3000)")
     add("--learner", choices=("lora", "frozen"), default="lora", help="frozen: seconds instead of minutes")
     add("--base", default="starter", metavar="NAME_OR_PATH")
@@ -121,7 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _simulate(options: argparse.Namespace) -> None:
     pool, test = read_posts(options.pool), read_posts(options.test)
-    plan = Plan(options.budget, options.batch, options.start, options.candidates)
+    start = min(START, options.budget) if options.start is None else options.start
+    plan = Plan(options.budget, options.batch, start, options.candidates)
     runs = Runs(options.strategy.split(","), range(options.seeds), not options.no_full)
     may_choose = choosers(Composition(**options.composition), Band(**options.band))
     _refuse_unknown(runs.strategies, may_choose)

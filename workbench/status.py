@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from db.queries import current_labels, labels_by_split, queue_left
-from db.tables import Claim, Import, Post
+from db.tables import Claim, Import, Post, QueueState
 from workbench.project import Project
 from workbench.queue import band_counts, champion_number
 from workbench.rounds import is_worker_running
@@ -14,13 +14,18 @@ from workbench.rounds import is_worker_running
 
 @dataclass(frozen=True)
 class Status:
-    """Counts of posts; `champion` is the number of the round in use."""
+    """Counts of posts; `champion` is the number of the round in use.
+
+    `widened` posts were queued beyond the band, as it was short; `left_out` ones of the band found no room.
+    """
 
     posts: int
     labelled: int
     unlabelled: int
     in_band: int
     below_band: int
+    widened: int
+    left_out: int
     queued: int
     claimed: int
     champion: int | None
@@ -36,7 +41,7 @@ class Status:
 def read_status(project: Project) -> Status:
     """Count everything on one snapshot."""
     with project.database.read() as session:
-        band = band_counts(session, project)
+        band, state = band_counts(session, project), session.get(QueueState, 1)
         stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
         posts = session.scalar(select(func.count()).select_from(Post).where(stored)) or 0
         standing = current_labels().subquery()
@@ -50,6 +55,8 @@ def read_status(project: Project) -> Status:
             unlabelled=posts - labelled,
             in_band=band.in_band,
             below_band=band.below_band,
+            widened=state.widened if state else 0,
+            left_out=state.left_out if state else 0,
             queued=sum(count for _lane, count in session.execute(queue_left())),
             claimed=session.scalar(
                 select(func.count()).select_from(Claim).where(Claim.expires_at > project.now())

@@ -178,3 +178,19 @@ def test_a_comparison_is_json_ready(rng):
 def test_nothing_cannot_be_compared(rng):
     with pytest.raises(ValueError, match="needs labelled rows"):
         compare(np.empty((0, 3)), np.empty((0, 3)), [], rng=rng)
+
+
+def test_a_loss_of_violations_weighs_what_its_rows_stand_for() -> None:
+    """Two violations found by one alone each; the lost one stands for nine posts, the gained one for one."""
+    champion = np.eye(3)[[2, 0, 0, 0]]
+    challenger = np.eye(3)[[0, 2, 0, 0]]
+    found = compare(
+        champion,
+        challenger,
+        ["violation", "violation", "normal", "normal"],
+        rng=np.random.default_rng(0),
+        weights=[9, 1, 1, 1],
+        resamples=100,
+    ).violations
+    assert (found.gained, found.lost) == (1, 1)
+    assert found.recall_difference == pytest.approx(-0.8)

@@ -1,4 +1,5 @@
 import json
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from tests.trainer.toy import toy_examples
+from tests.trainer.toy import toy_example, toy_examples
 from trainer.dataset import (
     count_labels,
     group_weights,
@@ -157,3 +158,24 @@ def test_scoring_keeps_to_its_budget_longest_first(sizes, budget):
     assert all(len(batch) == 1 or len(batch) * sizes[batch[0]] <= budget for batch in batches)
     order = [sizes[row] for batch in batches for row in batch]
     assert order == sorted(order, reverse=True)
+
+
+def test_a_row_counts_for_as_many_as_it_stands_for_and_the_sum_stays():
+    drawn = [
+        replace(toy_example(str(at), "normal", random.Random(at)), inclusion=chance)
+        for at, chance in enumerate((0.5, 0.5, 0.1))
+    ]
+    weights = group_weights(drawn)
+    assert weights.sum() == pytest.approx(3)
+    assert weights[2] == pytest.approx(5 * weights[0])
+    assert group_weights([]).tolist() == []
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "often", True])
+def test_a_chance_that_is_none_is_refused(tmp_path, wrong):
+    file = tmp_path / "test.jsonl"
+    file.write_text(
+        json.dumps({"text": "a", "label": "normal", "inclusion_probability": wrong}), encoding="utf-8"
+    )
+    with pytest.raises(DatasetError, match="line 1: `inclusion_probability` must be above 0"):
+        read_jsonl(file)

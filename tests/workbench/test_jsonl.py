@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from db.tables import Annotation
+from db.tables import Annotation, Post, PostGroup
 from tests.workbench.making import different_texts, import_texts
 from trainer.dataset import read_jsonl
 from workbench.accounts import Account
@@ -99,3 +100,29 @@ def test_a_leak_is_refused_and_nothing_written(project: Project, tmp_path: Path)
     with pytest.raises(RoundError, match="would leak"):
         write_export(tmp_path / "out", posts, round_number=1, by="x", now=project.now())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_held_out_row_says_how_likely_it_was_to_be_labelled(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    import_texts(project, lead, different_texts(300))
+    prepare(project)
+    with project.database.write() as session:
+        groups = list(
+            session.scalars(select(PostGroup).where(PostGroup.split == "test").order_by(PostGroup.id))
+        )
+        for at, group in enumerate(groups):
+            group.stratum = 3 if at < 10 else 0
+        posts = {post.group_id: post.id for post in session.scalars(select(Post))}
+    rare, common = groups[:10], groups[10:]
+    for group in (*rare[:8], *common[:6]):
+        annotate(project, ann, posts[group.id], "normal")
+    with project.database.read() as session:
+        found = labelled_posts(session, 1)
+    chances = {post.group_id: post.line["inclusion_probability"] for post in found}
+    assert {chances[group.id] for group in rare[:8]} == {0.8}
+    assert {chances[group.id] for group in common[:6]} == {round(6 / len(common), 6)}
+
+
+def test_rows_that_train_were_chosen_and_carry_no_chance(exported: Path) -> None:
+    assert all(("inclusion_probability" in line) == (line["split"] != "train") for line in lines(exported))

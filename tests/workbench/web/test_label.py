@@ -112,7 +112,7 @@ def test_the_models_opinion_is_told_after_the_answer_and_never_of_a_held_out_pos
     for _ in range(10):
         press(app, "normal")
         told[app.session_state["desk"].last.lane].add("model had said" in shown(app))
-    assert told == {"uncertain": {True}, "held_out": {False}}
+    assert told == {"uncertain": {True}, "random": {True}, "held_out": {False}}
 
 
 def test_only_known_facts_stand_beside_a_post(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db.tables import Champion, Promotion, Round
+from db.tables import Champion, Promotion, QueueState, Round
 from tests.workbench.making import ready_queue
 from tests.workbench.web.conftest import VisitAs
 from trainer.config import LABELS
@@ -109,7 +109,8 @@ def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> Pr
 
 def status_of(_project: Project) -> SimpleNamespace:
     """Without scores on disk the band cannot be counted; the page only asks for labels and the worker."""
-    return SimpleNamespace(labels={"pool": {"normal": 3}}, worker=False)
+    band = dict.fromkeys(("in_band", "below_band", "widened", "left_out"), 0)
+    return SimpleNamespace(labels={"pool": {"normal": 3}}, worker=False, **band)
 
 
 def test_a_round_with_too_few_labels_is_refused_in_one_line(
@@ -193,3 +194,29 @@ def test_the_steps_show_what_is_done_now_and_to_come() -> None:
     html = steps_html("training")
     assert (html.count("●"), html.count("◐"), html.count("○")) == (1, 1, 4)
     assert steps_html("queued").count("○") == 6
+
+
+@pytest.mark.parametrize(
+    ("band", "sentence"),
+    [
+        ((3, 2, 0, 0), None),
+        ((3, 2, 40, 0), "unsure about 5 posts only, so the next 40"),
+        ((0, 0, 40, 0), "unsure about none of the posts left, so the 40"),
+        ((9, 0, 0, 4), "unsure about 9 posts; the queue holds those it is least sure of, 4 wait"),
+    ],
+)
+def test_a_queue_that_is_not_the_band_is_explained(
+    project: Project,
+    lead: Account,
+    visit_as: VisitAs,
+    band: tuple[int, int, int, int],
+    sentence: str | None,
+) -> None:
+    ready_queue(project, lead, 4)
+    with project.database.write() as session:
+        state = session.get_one(QueueState, 1)
+        state.in_band, state.below_band, state.widened, state.left_out = band
+    visit_as(lead)
+    text = shown(open_screen())
+    assert ("The model is unsure" in text) == (sentence is not None)
+    assert sentence is None or sentence in text

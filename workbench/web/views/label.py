@@ -6,6 +6,7 @@ from html import escape
 import streamlit as st
 
 from trainer.config import LABELS
+from trainer.lanes import SECOND_OPINION
 from workbench import labelling
 from workbench.accounts import Account
 from workbench.errors import LabellingError, WorkbenchError
@@ -108,7 +109,9 @@ def _saved_html(saved: Saved) -> str:
     if saved.label is None:
         return escape(_("last: skipped “{text}”")).format(text=text)
     line = escape(_("last: {label} on “{text}” saved ✓")).format(label=label_html(saved.label), text=text)
-    if saved.is_second_opinion:
+    if saved.lane == SECOND_OPINION:
+        line += f" · {escape(_('a second opinion'))}"
+    elif saved.is_second_opinion:
         line += f" · {escape(_('kept as a second opinion: somebody else had answered it'))}"
     if saved.suggestion is not None:
         thought = escape(_("model had said {label} {confidence}")).format(

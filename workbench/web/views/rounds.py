@@ -12,6 +12,7 @@ from workbench.rounds import InUse
 from workbench.status import Status, read_status
 from workbench.web.i18n import _
 from workbench.web.opened import project
+from workbench.web.views.queue_band import band_line
 from workbench.web.views.round_decision import decide
 from workbench.web.views.round_history import show_history
 from workbench.web.views.round_running import watch
@@ -45,6 +46,8 @@ def show() -> None:
         if in_use is not None:
             _figures(next(entry for entry in history if entry["number"] == in_use.number))
         _worker_line(status, running)
+        if line := band_line(status):
+            note(line)
         if running is not None:
             watch(running.number, is_lead)
         elif is_lead:
@@ -57,7 +60,7 @@ def show() -> None:
 
 def _in_use_line(in_use: InUse | None) -> str:
     if in_use is None:
-        return f"<span>{escape(_('No round is in use yet: posts are served in random order.'))}</span>"
+        return f"<span>{escape(_('No round is in use yet: typical and random posts are served, then those a simple model is unsure about.'))}</span>"
     text = _("In use: round {number}, since {since}, by {name}")
     return (
         f"<span>{escape(text.format(number=in_use.number, since=clock(in_use.since), name=in_use.by))}</span>"
