@@ -142,8 +142,12 @@ def strata_sizes() -> Select[str, int | None, int]:
     )
 
 
+RECENT = 5_000
+"""Annotations looked at for a second opinion: the time to find one must not grow with the years."""
+
+
 def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
-    """Pool posts that exactly one person has labelled here, somebody else, newest first; held ones left out."""
+    """Pool posts that exactly one person has labelled of late, somebody else, newest first; held ones left out."""
     other = aliased(Annotation)
     another = (
         exists()
@@ -160,6 +164,7 @@ def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
         .join(Post, Post.id == Annotation.post_id)
         .join(PostGroup, PostGroup.id == Post.group_id)
         .where(
+            Annotation.id > select(func.max(Annotation.id) - RECENT).scalar_subquery(),
             Annotation.action == "label",
             Annotation.origin == "person",
             Annotation.person_id != person_id,
@@ -169,17 +174,6 @@ def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
             ~held,
         )
         .order_by(Annotation.id.desc())
-    )
-
-
-def label_counts_in_pool() -> Select[str | None, int]:
-    """label, number of pool posts with that standing label."""
-    return (
-        select(Annotation.label, func.count(Annotation.post_id.distinct()))
-        .join(Post, Post.id == Annotation.post_id)
-        .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(Annotation.action == "label", is_current(), PostGroup.split == "pool")
-        .group_by(Annotation.label)
     )
 
 

