@@ -22,14 +22,18 @@ BIAS_SPREAD = 0.5
 """Standard deviation of the prior on each bias, in logits."""
 
 
-def fit_calibration(logits: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> Calibration:
-    """Fit on rows that did not train the model.
+def fit_calibration(
+    logits: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None, *, has_bias: bool = True
+) -> Calibration:
+    """Fit on rows that did not train the model; without `has_bias` the temperature alone.
 
     `logits` (n, 3), log-probabilities serve as well; `targets` (n, 3), probabilities over LABELS;
     `weights` (n,).
     """
     scores, shares = np.asarray(logits, np.float64), np.asarray(targets, np.float64)
     counts, truth = row_weights(weights, len(scores)), shares.argmax(axis=1)
+    if not has_bias:
+        return _fit(scores, shares, counts, 0.0)
     biased = _fit(scores, shares, counts, BIAS_SPREAD)
     decided = apply_calibration(scores, biased).argmax(axis=1)
     if macro_f1(truth, decided, counts) >= macro_f1(truth, scores.argmax(axis=1), counts):

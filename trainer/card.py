@@ -4,10 +4,10 @@ import json
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from trainer.config import LABELS, TrainConfig
 from trainer.errors import AdapterError, TrainerError
@@ -41,12 +41,19 @@ class DataFile:
     labels: dict[str, int]
 
 
+FittedOn = Literal["nothing", "validation", "out-of-fold"]
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Probabilities are softmax(logits / temperature + bias); `bias` is by label name."""
 
     temperature: float
     bias: dict[str, float]
+    fitted_on: FittedOn = "nothing"
+    """"out-of-fold": the training rows, by models that had not seen them, and what validation rows there were."""
+    rows: int = 0
+    """That it was fitted on."""
 
     @classmethod
     def identity(cls) -> "Calibration":
@@ -96,7 +103,8 @@ class Card:
         facts["config"] = TrainConfig.from_dict(facts["config"])
         facts["data"] = {name: DataFile(**file) for name, file in facts["data"].items()}
         facts["epochs"] = tuple(Epoch(**epoch) for epoch in facts["epochs"])
-        facts["calibration"] = _calibration(facts["calibration"])
+        validation = facts["data"].get("validation")
+        facts["calibration"] = _calibration(facts["calibration"], validation.rows if validation else 0)
         facts["warnings"] = tuple(facts["warnings"])
         facts["files"] = {str(name): str(sha256) for name, sha256 in facts["files"].items()}
         return cls(**facts)
@@ -151,7 +159,8 @@ def model_card(card: Card) -> str:
         "",
         f"- Trained {card.created} on {rows.get('train', 0)} posts ({card.device}, {card.seconds:.0f} s).",
         f"- Macro-F1 on {rows.get('validation', 0)} validation posts: {measured}. These rows chose the epoch "
-        "and the calibration; judge the adapter by a test set.",
+        "and, as far as it has one, the calibration; judge the adapter by a test set.",
+        f"- {calibration_in_words(card.calibration)}",
         "- Meant to order posts for people to look at, not to decide about people by itself.",
         "- `card.json` holds the settings, the hashes of the data and the calibration.",
         *(f"- Warning: {warning}." for warning in card.warnings),
@@ -164,7 +173,22 @@ def model_card(card: Card) -> str:
     return "\n".join(lines)
 
 
-def _calibration(values: dict[str, Any]) -> Calibration:
+def calibration_in_words(calibration: Calibration) -> str:
+    """A sentence: what the confidences were corrected by."""
+    match calibration.fitted_on:
+        case "nothing":
+            return "Its confidences are not calibrated."
+        case "validation":
+            return f"Its confidences are calibrated on {calibration.rows:,} validation posts."
+        case "out-of-fold":
+            return (
+                f"Its confidences are calibrated on {calibration.rows:,} posts, the training posts among them "
+                "by models that had not seen these (out of fold), as there are few validation posts: they are rough."
+            )
+
+
+def _calibration(values: dict[str, Any], validation_rows: int) -> Calibration:
+    """As it is on a card; the first cards did not tell the rows, which were all the validation rows there were."""
     temperature, bias = float(values["temperature"]), {str(k): float(v) for k, v in values["bias"].items()}
     if (
         not 0 < temperature < math.inf
@@ -172,4 +196,11 @@ def _calibration(values: dict[str, Any]) -> Calibration:
         or not all(map(math.isfinite, bias.values()))
     ):
         raise ValueError("calibration needs a temperature above zero and a bias for every label")
-    return Calibration(temperature, bias)
+    found = Calibration(temperature, bias)
+    if "fitted_on" not in values:
+        if found == Calibration.identity():
+            return found
+        return replace(found, fitted_on="validation", rows=validation_rows)
+    if values["fitted_on"] not in get_args(FittedOn):
+        raise ValueError(f"calibration fitted on {values['fitted_on']!r} is not known")
+    return replace(found, fitted_on=values["fitted_on"], rows=int(values["rows"]))

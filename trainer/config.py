@@ -9,12 +9,14 @@ from trainer.errors import TrainerError
 LABELS: tuple[str, ...] = ("normal", "suspicious", "violation")
 """In order of severity. The name is the truth; the number is only a position in this tuple."""
 
-
+STEADY_VALIDATION_ROWS = 150
+"""Fewer validation rows than this make the choice of the epoch and the calibration rough."""
 ALL_LINEAR = "all-linear"
 REFERENCE_WIDTH = 768
 MOST_SCALING = 4.0
 MOST_RANK = 1024
 """Above it LoRA saves nothing, and a mistyped number takes all memory."""
+FEWEST_FOLDS, MOST_FOLDS = 2, 10
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class TrainConfig:
     """Epochs without a better validation macro-F1 before training stops."""
     max_label_weight: float = 5.0
     """Cap on the weight of a rare label relative to the commonest one; 1 turns weighting off."""
+    calibration_folds: int = 3
+    """Trainings more, each without a part of the rows, while validation rows are too few to calibrate on; 0 is none."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,6 +64,11 @@ class TrainConfig:
                 raise TrainerError(f"{name} must be a number above zero, not {getattr(self, name)}")
         if self.rank > MOST_RANK:
             raise TrainerError(f"rank must be {MOST_RANK} at most, not {self.rank}")
+        if self.calibration_folds not in (0, *range(FEWEST_FOLDS, MOST_FOLDS + 1)):
+            raise TrainerError(
+                f"calibration_folds must be 0 or from {FEWEST_FOLDS} to {MOST_FOLDS}, "
+                f"not {self.calibration_folds}"
+            )
         for name in ("warmup", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainerError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
@@ -125,6 +134,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "max_epochs": 3,
         "min_steps": 0,
         "max_label_weight": 1.0,
+        "calibration_folds": 0,
     },
 }
 """Settings by name. "note" is the recipe this project began with, what it left open as the Trainer of
@@ -133,4 +143,5 @@ transformers has it; `docs/training.md` holds it against the default."""
 
 def quick(config: TrainConfig) -> TrainConfig:
     """The same training cut down to a trial: about a minute on two cores with the starter encoder."""
-    return replace(config, max_epochs=4, min_steps=80, max_steps=200, patience=4)
+    folds = min(FEWEST_FOLDS, config.calibration_folds)
+    return replace(config, max_epochs=4, min_steps=80, max_steps=200, patience=4, calibration_folds=folds)

@@ -25,6 +25,7 @@ import torch
 from peft import PeftModel
 
 from trainer import command
+from trainer.calibration_rows import has_folds
 from trainer.config import LABELS, TrainConfig
 from trainer.dataset import Example, tokenise
 from trainer.device import default_device, device_name, half_precision, has_bf16, leave_a_core
@@ -172,14 +173,26 @@ def rate(work: Callable[[int], float], count: int, seconds: float) -> float:
 
 
 def estimate(speed: Speed, work: Workload, config: TrainConfig) -> Estimate:
-    """The most time a round takes: all its epochs, each ending with the validation posts."""
-    epochs = planned_steps(work.labels, config) / math.ceil(work.labels / config.batch_size)
-    validating = math.ceil(epochs) * work.validation / speed.scoring
+    """The most time a round takes: all its epochs, and the folds of a calibration without enough validation posts."""
+    seconds = _training_seconds(speed, work.labels, work, config)
+    if has_folds(work.validation, config):
+        rows = work.labels - work.labels // config.calibration_folds
+        seconds += config.calibration_folds * _training_seconds(speed, rows, work, config)
     return Estimate(
-        epochs=math.ceil(epochs),
-        training_seconds=round(epochs * work.labels / speed.training + validating, 1),
+        epochs=math.ceil(_epochs(work.labels, config)),
+        training_seconds=round(seconds, 1),
         scoring_seconds=round(work.pool / speed.scoring, 1),
     )
+
+
+def _training_seconds(speed: Speed, rows: int, work: Workload, config: TrainConfig) -> float:
+    """Of all epochs of so many rows, each ending with the validation posts."""
+    epochs = _epochs(rows, config)
+    return epochs * rows / speed.training + math.ceil(epochs) * work.validation / speed.scoring
+
+
+def _epochs(rows: int, config: TrainConfig) -> float:
+    return planned_steps(rows, config) / math.ceil(rows / config.batch_size)
 
 
 def _score(encoder: Encoder, texts: Sequence[str], max_length: int, progress: Progress, count: int) -> float:

@@ -18,10 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer.calibration import fit_calibration
-from trainer.card import Calibration, Epoch
+from trainer.card import Epoch
 from trainer.checkpoint import load_tensors, save_whole
-from trainer.config import LABELS, TrainConfig
+from trainer.config import LABELS, STEADY_VALIDATION_ROWS, TrainConfig
 from trainer.dataset import Example, TokenIds, count_labels, group_weights, pad, tokenise, training_batches
 from trainer.device import half_precision
 from trainer.encoder import Encoder, build
@@ -31,10 +30,6 @@ from trainer.processes import Processes
 from trainer.progress import Progress
 from trainer.score import as_tensors, logits
 
-CALIBRATION_ROWS = 30
-"""Fewer validation rows than this fit no calibration."""
-STEADY_CALIBRATION_ROWS = 150
-"""Fewer than this fit one that is told to be rough."""
 STEPS_BETWEEN_LOOKS = 10
 """Steps between two looks at the loss: each look makes a GPU wait."""
 LARGEST_GRADIENT = 1.0
@@ -48,9 +43,9 @@ class Fit:
     device: str
     seconds: float
     posts_per_second: float
+    steps: int
     best_epoch: int
     epochs: tuple[Epoch, ...]
-    calibration: Calibration
     validation_logits: NDArray[np.float32]
     """(validation rows, 3), in LABELS order."""
     warnings: tuple[str, ...]
@@ -79,7 +74,7 @@ def fit(
     start: Encoder | None = None,
     checkpoint: Path | None = None,
 ) -> Fit:
-    """Train an adapter and its calibration. Without validation rows the last epoch is kept, uncalibrated.
+    """Train an adapter. Without validation rows the last epoch is kept.
 
     `start` is an unmerged encoder to go on from (it is changed) instead of a fresh adapter. `checkpoint` is a
     file to go on from where it holds the same training, written after each epoch; it is the caller's to delete.
@@ -94,21 +89,15 @@ def fit(
         saved = _Checkpoint(checkpoint, _made_of(encoder, train, validation, config))
         loop = _Loop(encoder, learned, held_out, config, several, progress, saved)
         history = loop.run()
-    scores = logits(encoder.model, encoder, loop.validation.tokens)
-    if len(validation) >= CALIBRATION_ROWS:
-        targets = [example.target for example in validation]
-        calibration = fit_calibration(scores, targets, group_weights(validation))
-    else:
-        calibration = Calibration.identity()
     return Fit(
         encoder=encoder,
         device=several.describe(),
         seconds=loop.tally.seconds,
         posts_per_second=loop.tally.posts / max(loop.tally.seconds, 1e-9),
+        steps=loop.tally.step,
         best_epoch=loop.tally.best_epoch,
         epochs=tuple(history),
-        calibration=calibration,
-        validation_logits=scores,
+        validation_logits=logits(encoder.model, encoder, loop.validation.tokens),
         warnings=(*warnings, *loop.tally.warnings),
     )
 
@@ -328,7 +317,7 @@ class _Loop:
                 moments.setdefault(int(number), {})[name] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        self.progress.step(self.tally.step, self.steps)
+        self.progress.resume(self.tally.step, self.steps)
         return {name: tensors[f"best/{name}"].to(self.device) for name in self.trained}
 
 
@@ -363,11 +352,9 @@ def _check(train: Sequence[Example], validation: Sequence[Example]) -> list[str]
         raise TrainerError("the training rows hold fewer than two different labels: label more posts first")
     warnings = [f"no training rows are labelled {label}: it cannot be learned" for label in missing]
     if not validation:
-        warnings.append("no validation rows: the last epoch was kept, the probabilities are not calibrated")
-    elif len(validation) < CALIBRATION_ROWS:
-        warnings.append(f"only {len(validation)} validation rows: the probabilities are not calibrated")
-    elif len(validation) < STEADY_CALIBRATION_ROWS:
-        warnings.append(f"only {len(validation)} validation rows: epoch and calibration are rough")
+        warnings.append("no validation rows: the last epoch was kept")
+    elif len(validation) < STEADY_VALIDATION_ROWS:
+        warnings.append(f"only {len(validation)} validation rows: the choice of the epoch is rough")
     return warnings
 
 

@@ -52,6 +52,11 @@ class Processes:
             at += value.numel()
         return summed[at]
 
+    def wait(self) -> None:
+        """Go on when all have come this far."""
+        if self.count > 1:
+            PartialState().wait_for_everyone()
+
     def told_by_first(self, value: float) -> float:
         """The first process's value, so that all decide alike."""
         if self.count == 1:

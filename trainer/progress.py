@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -17,6 +18,9 @@ class Progress(Protocol):
     def step(self, done: int, total: int, **facts: Any) -> None:
         """Called often; shown a few times a second at most."""
 
+    def resume(self, done: int, total: int) -> None:
+        """So much was done by an earlier run: it tells nothing of how fast this one is."""
+
     def note(self, **facts: Any) -> None:
         """Called seldom (an epoch is over); always shown."""
 
@@ -28,9 +32,38 @@ class Silent:
 
     def step(self, done: int, total: int, **facts: Any) -> None: ...
 
+    def resume(self, done: int, total: int) -> None: ...
+
     def note(self, **facts: Any) -> None: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a longer work, as steps of the whole."""
+
+    whole: Progress
+    before: int
+    """Steps done before this stretch."""
+    after: int
+    """Steps to come after it."""
+    is_quiet: bool = False
+    """Whether only its steps are told, neither losses nor epochs."""
+
+    def step(self, done: int, total: int, **facts: Any) -> None:
+        told = {} if self.is_quiet else facts
+        self.whole.step(self.before + done, self.before + total + self.after, **told)
+
+    def resume(self, done: int, total: int) -> None:
+        self.whole.resume(self.before + done, self.before + total + self.after)
+
+    def note(self, **facts: Any) -> None:
+        if not self.is_quiet:
+            self.whole.note(**facts)
+
+    def close(self) -> None:
+        """Nothing: the whole is the caller's to close."""
 
 
 class Bar:
@@ -42,6 +75,10 @@ class Bar:
     def step(self, done: int, total: int, **_facts: Any) -> None:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
+
+    def resume(self, done: int, total: int) -> None:
+        self._bar.initial += done - self._bar.n
+        self.step(done, total)
 
     def note(self, **facts: Any) -> None:
         shown = {name: round(fact, 3) if isinstance(fact, float) else fact for name, fact in facts.items()}
@@ -66,10 +103,14 @@ class Lines:
         if now - self._written < EVERY_SECONDS and done < total:
             return
         self._written = now
-        # From the first step told of: what came before was loading, or an earlier run.
+        # From the first step told of: what came before was loading.
         begun, started = self._first = self._first or (done, now)
         left = (now - started) * (total - done) / (done - begun) if done > begun else None
         self.note(step=done, steps=total, **facts, seconds_left=None if left is None else round(left, 1))
+
+    def resume(self, done: int, total: int) -> None:
+        self._first = None
+        self.step(done, total)
 
     def note(self, **facts: Any) -> None:
         self._stream.write(json.dumps(facts, ensure_ascii=False) + "\n")

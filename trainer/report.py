@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from trainer.card import Card
+from trainer.card import Card, calibration_in_words
 from trainer.config import LABELS
 from trainer.metrics import ECE_BINS, reliability
 
@@ -46,7 +46,8 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
     yield (
         f"LoRA over `{card.base.name}` ({card.base.model_type}, {card.base.layers} layers of "
         f"{card.base.hidden_size}), trained {card.created[:10]} on {rows.get('train', 0):,} posts and measured "
-        f"on {report['rows']:,} others, which chose nothing: neither the epoch nor the calibration."
+        f"on {report['rows']:,} others, which chose nothing: neither the epoch nor the calibration. "
+        f"{calibration_in_words(card.calibration)}"
     )
     yield ""
     if warnings := (*card.warnings, *report["warnings"]):

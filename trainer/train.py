@@ -9,6 +9,7 @@ command is given again.
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +21,8 @@ import numpy as np
 
 from trainer import command
 from trainer.calibration import apply_calibration
-from trainer.card import Card, DataFile, installed_versions, read_card
+from trainer.calibration_rows import calibrate, plan_folds
+from trainer.card import Calibration, Card, DataFile, installed_versions, read_card
 from trainer.config import PRESETS, TrainConfig, quick
 from trainer.dataset import Example, count_labels, group_weights, read_jsonl
 from trainer.device import leave_a_core
@@ -30,21 +32,22 @@ from trainer.files import new_folder, refuse_existing, sha256_of
 from trainer.fit import Fit, fit
 from trainer.folders import WEIGHTS, base_fingerprint, resolve_base, vouched_card
 from trainer.metrics import metrics
+from trainer.out_of_fold import fold_steps, out_of_fold
 from trainer.processes import Processes
-from trainer.progress import Progress, Silent, reporting
+from trainer.progress import Part, Progress, Silent, reporting
 
 
 def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, progress: Progress) -> Card:
     """Write the adapter folder `out`, which appears whole or not at all; returns its card.
 
-    A hidden file beside `out` lets a killed training go on, given the same again, and is gone with success. Of
+    A hidden folder beside `out` lets a killed training go on, given the same again, and is gone with success. Of
     several processes the first writes. Raises DatasetError, EncoderError or TrainerError, all but a failing loss before training starts.
     """
     refuse_existing(out)
     learned, validation = read_jsonl(train_file), read_jsonl(eval_file)
-    checkpoint = out.parent / f".{out.name}.checkpoint"
+    checkpoints = out.parent / f".{out.name}.checkpoints"
     processes = Processes.current()
-    fitted = fit(learned, validation, config, progress=progress, processes=processes, checkpoint=checkpoint)
+    fitted, calibration, warnings = _fit(learned, validation, config, progress, processes, checkpoints)
     card = Card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         base=fitted.encoder.base,
@@ -58,15 +61,16 @@ def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, pro
         posts_per_second=round(fitted.posts_per_second, 1),
         best_epoch=fitted.best_epoch,
         epochs=fitted.epochs,
-        calibration=fitted.calibration,
-        validation=_measure(fitted, validation, config.seed),
-        warnings=fitted.warnings,
+        calibration=calibration,
+        validation=_measure(fitted, calibration, validation, config.seed),
+        warnings=warnings,
         files={},
     )
+    processes.wait()  # for those that still read a checkpoint
     if processes.is_first:
         with new_folder(out) as folder:
             card = save_adapter(folder, fitted.encoder, card)
-        checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return card
 
 
@@ -163,11 +167,48 @@ def _describe(path: Path, examples: Sequence[Example]) -> DataFile:
     return DataFile(path.name, len(examples), sha256_of(path), count_labels(examples))
 
 
-def _measure(fitted: Fit, validation: Sequence[Example], seed: int) -> dict[str, Any] | None:
+def _fit(
+    learned: Sequence[Example],
+    validation: Sequence[Example],
+    config: TrainConfig,
+    progress: Progress,
+    processes: Processes,
+    checkpoints: Path,
+) -> tuple[Fit, Calibration, tuple[str, ...]]:
+    """Train, then the folds that the calibration asks for; with all that should be said about it."""
+    folds, warnings = plan_folds(learned, validation, config)
+    to_come = fold_steps(len(learned), folds, config)
+    fitted = fit(
+        learned,
+        validation,
+        config,
+        progress=Part(progress, before=0, after=to_come),
+        processes=processes,
+        checkpoint=checkpoints / "whole",
+    )
+    folded = None
+    if folds:
+        part = Part(progress, before=fitted.steps, after=0)
+        scores = out_of_fold(
+            learned,
+            validation,
+            config,
+            folds,
+            progress=part,
+            processes=processes,
+            checkpoints=checkpoints,
+        )
+        folded = (scores, learned)
+    return fitted, calibrate((fitted.validation_logits, validation), folded), (*fitted.warnings, *warnings)
+
+
+def _measure(
+    fitted: Fit, calibration: Calibration, validation: Sequence[Example], seed: int
+) -> dict[str, Any] | None:
     if not validation:
         return None
     return metrics(
-        apply_calibration(fitted.validation_logits, fitted.calibration),
+        apply_calibration(fitted.validation_logits, calibration),
         [example.label for example in validation],
         group_weights(validation),
         [example.group for example in validation],

@@ -233,6 +233,7 @@ def describe(session: Session, row: Round) -> dict[str, Any]:
         "metrics": metrics | {"linear_macro_f1": (report.get("linear") or {}).get("macro_f1")}
         if metrics
         else None,
+        "calibration": card.get("calibration"),
         "train": train,
         "scored": row.scored,
         "comparison": report.get("comparison"),

@@ -42,7 +42,13 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy_config(tiny_base: Path) -> TrainConfig:
     """Learns the toy task in two or three seconds."""
     return TrainConfig(
-        base=str(tiny_base), learning_rate=3e-3, dropout=0.0, max_epochs=12, min_steps=1, max_length=32
+        base=str(tiny_base),
+        learning_rate=3e-3,
+        dropout=0.0,
+        max_epochs=12,
+        min_steps=1,
+        max_length=32,
+        calibration_folds=0,
     )
 
 

@@ -65,6 +65,16 @@ def test_a_bias_that_would_silence_a_label_is_left_out(rng):
     )
 
 
+def test_the_temperature_may_be_fitted_alone(rng):
+    """Rows chosen for a label would teach a bias that other posts do not have."""
+    true = rng.dirichlet([0.7, 0.2, 0.1], size=1000)
+    targets, distorted = one_hot([rng.choice(3, p=row) for row in true]), 3 * np.log(true + 1e-3) + [0, 1, 3]
+    assert set(fit_calibration(distorted, targets).bias.values()) != {0.0}
+    alone = fit_calibration(distorted, targets, has_bias=False)
+    assert set(alone.bias.values()) == {0.0}
+    assert alone.temperature > 2
+
+
 def test_few_rows_change_little():
     calibration = fit_calibration(np.zeros((2, 3)), one_hot([2, 2]))
     assert abs(calibration.bias["violation"]) < 0.5

@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from trainer.card import SCHEMA, Card, installed_versions, model_card, read_card
+from trainer.card import SCHEMA, Calibration, Card, installed_versions, model_card, read_card
 from trainer.config import LABELS
 from trainer.errors import AdapterError
 
@@ -31,6 +32,33 @@ def test_a_card_names_no_path_of_this_machine_but_the_base_as_given(trained, toy
     assert str(toy_files["train"].parent) not in text
 
 
+@pytest.mark.parametrize(
+    ("told", "fitted_on", "rows"),
+    [({}, "validation", 60), ({"temperature": 1.0, "bias": dict.fromkeys(LABELS, 0.0)}, "nothing", 0)],
+)
+def test_a_card_from_before_they_told_it_says_what_the_calibration_was_fitted_on(
+    edit_card, told, fitted_on, rows
+):
+    def age(card):
+        card["calibration"] = {name: card["calibration"][name] for name in ("temperature", "bias")} | told
+        del card["config"]["calibration_folds"]
+
+    calibration = read_card(edit_card(age)).calibration
+    assert (calibration.fitted_on, calibration.rows) == (fitted_on, rows)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "words"),
+    [
+        (Calibration.identity(), "not calibrated"),
+        (Calibration(1.5, {}, "validation", 1_200), "calibrated on 1,200 validation posts"),
+        (Calibration(1.5, {}, "out-of-fold", 340), "340 posts, the training posts among them"),
+    ],
+)
+def test_a_card_says_in_words_what_its_confidences_rest_on(trained, calibration, words):
+    assert words in model_card(replace(read_card(trained), calibration=calibration))
+
+
 def test_the_readme_is_the_card_in_words(trained):
     card = read_card(trained)
     readme = (trained / "README.md").read_text(encoding="utf-8")
@@ -53,6 +81,7 @@ def test_versions_name_the_libraries_at_work():
         (lambda card: card["config"].update(rank=0), "not a readable card"),
         (lambda card: card["calibration"].update(temperature=0), "not a readable card"),
         (lambda card: card["calibration"]["bias"].pop("normal"), "not a readable card"),
+        (lambda card: card["calibration"].update(fitted_on="tea leaves"), "not a readable card"),
     ],
 )
 def test_a_card_that_cannot_be_read_is_refused(edit_card, change, message):

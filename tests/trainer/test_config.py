@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,7 @@ def test_a_whole_number_serves_as_a_fraction():
         ({"max_length": 2}, "max_length"),
         ({"max_label_weight": 0.5}, "max_label_weight"),
         ({"focal_gamma": -1}, "focal_gamma"),
+        ({"calibration_folds": 1}, "calibration_folds must be 0 or from 2 to 10, not 1"),
         ({"train_pooler": 1}, "train_pooler must be bool"),
         ({"target_modules": "query,"}, "target_modules must be 'all-linear' or names"),
     ],
@@ -56,6 +58,12 @@ def test_quick_is_the_same_training_cut_short():
     trial = quick(config)
     assert (trial.base, trial.seed, trial.learning_rate) == ("b", 3, config.learning_rate)
     assert trial.max_steps < config.max_steps
+    assert 0 < trial.calibration_folds < config.calibration_folds
+    assert quick(replace(config, calibration_folds=0)).calibration_folds == 0
+
+
+def test_the_recipe_of_the_note_trains_no_folds():
+    assert TrainConfig.from_dict(PRESETS["note"]).calibration_folds == 0
 
 
 def test_every_error_is_a_trainer_error():

@@ -82,10 +82,18 @@ def test_a_rate_is_measured_for_long_enough(a_second):
 
 
 def test_an_estimate_counts_all_epochs_each_with_the_validation_posts():
-    found = estimate(Speed(training=10, scoring=100), Workload(1_600, 50, 2_000), TrainConfig(max_epochs=4))
+    found = estimate(Speed(training=10, scoring=100), Workload(1_600, 150, 2_000), TrainConfig(max_epochs=4))
     assert found.epochs == 4
-    assert found.training_seconds == 4 * 1_600 / 10 + 4 * 50 / 100
+    assert found.training_seconds == 4 * 1_600 / 10 + 4 * 150 / 100
     assert found.scoring_seconds == 20
+
+
+def test_with_few_validation_posts_an_estimate_counts_the_folds_of_the_calibration():
+    config = TrainConfig(max_epochs=4, calibration_folds=2)
+    speed, few, none = Speed(10, 100), Workload(3_200, 50, 0), Workload(3_200, 0, 0)
+    assert estimate(speed, few, config).training_seconds == 4 * (3_200 + 2 * 1_600) / 10 + 3 * 4 * 50 / 100
+    alone = TrainConfig(max_epochs=4, calibration_folds=0)
+    assert estimate(speed, none, alone).training_seconds == 4 * 3_200 / 10
 
 
 def test_a_small_set_is_estimated_with_the_epochs_its_least_steps_take():

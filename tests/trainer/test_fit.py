@@ -14,7 +14,10 @@ from trainer.progress import Silent
 
 class Recorder(Silent):
     def __init__(self):
-        self.steps, self.notes = [], []
+        self.steps, self.resumed, self.notes = [], [], []
+
+    def resume(self, done, total):
+        self.resumed.append((done, total))
 
     def step(self, done, total, **facts):
         self.steps.append((done, total, facts))
@@ -77,6 +80,7 @@ def test_a_killed_training_ends_where_it_would_have_ended(toy_config, tmp_path):
             fit(rows, held_out, config, progress=Killer(epoch), checkpoint=checkpoint)
     progress = Recorder()
     resumed = fit(rows, held_out, config, progress=progress, checkpoint=checkpoint)
+    assert progress.resumed == [(9, 12)]
     assert [note["epoch"] for note in progress.notes] == [4]
     np.testing.assert_array_equal(whole.validation_logits, resumed.validation_logits)
     assert (resumed.epochs, resumed.best_epoch) == (whole.epochs, whole.best_epoch)
@@ -115,18 +119,17 @@ def test_training_stops_when_it_gets_no_better(short, monkeypatch):
     assert (len(fitted.epochs), fitted.best_epoch) == (3, 1)
 
 
-def test_without_validation_rows_the_last_epoch_is_kept_uncalibrated(short):
+def test_without_validation_rows_the_last_epoch_is_kept(short):
     fitted = fit(toy_examples(32, 0), [], short, progress=Silent())
     assert fitted.best_epoch == len(fitted.epochs) == 2
-    assert fitted.calibration.temperature == 1.0
+    assert fitted.steps == 4
     assert fitted.validation_logits.shape == (0, 3)
-    assert any("no validation rows" in warning for warning in fitted.warnings)
+    assert "no validation rows: the last epoch was kept" in fitted.warnings
 
 
-def test_few_validation_rows_do_not_calibrate(short):
+def test_few_validation_rows_make_a_rough_choice(short):
     fitted = fit(toy_examples(32, 0), toy_examples(29, 1), short, progress=Silent())
-    assert fitted.calibration.temperature == 1.0
-    assert any("only 29 validation rows" in warning for warning in fitted.warnings)
+    assert "only 29 validation rows: the choice of the epoch is rough" in fitted.warnings
 
 
 def test_one_label_alone_cannot_be_trained(short):

@@ -1,6 +1,6 @@
 import json
 
-from trainer.progress import Bar, Lines, Silent, reporting
+from trainer.progress import Bar, Lines, Part, Silent, reporting
 
 
 def read(path):
@@ -21,6 +21,38 @@ def test_lines_come_a_few_times_a_second_and_tell_the_time_left(tmp_path):
     assert written[-1] == {"epoch": 1, "macro_f1": 0.7}
 
 
+def test_what_an_earlier_run_did_tells_nothing_of_the_time_left(tmp_path):
+    now = 0.0
+    lines = Lines(tmp_path / "progress.jsonl", clock=lambda: now)
+    for moment, tell, done in [
+        (1, lines.step, 1),
+        (2, lines.step, 2),
+        (3, lines.resume, 8),
+        (5, lines.step, 9),
+    ]:
+        now = moment
+        tell(done, 10)
+    lines.close()
+    left = [line["seconds_left"] for line in read(tmp_path / "progress.jsonl")]
+    assert left == [None, 8.0, None, 2.0]
+
+
+def test_a_part_is_told_in_steps_of_the_whole(tmp_path):
+    whole = Lines(tmp_path / "progress.jsonl")
+    Part(whole, before=0, after=30).step(10, 20, loss=0.5)
+    Part(whole, before=0, after=30).note(epoch=1, macro_f1=0.7)
+    quiet = Part(Part(whole, before=20, after=0), before=10, after=0, is_quiet=True)
+    quiet.note(epoch=1)
+    quiet.resume(5, 20)
+    quiet.step(20, 20, loss=0.4)
+    quiet.close()
+    whole.close()
+    first, note, *last = read(tmp_path / "progress.jsonl")
+    assert (first["step"], first["steps"], first["loss"]) == (10, 50, 0.5)
+    assert note == {"epoch": 1, "macro_f1": 0.7}
+    assert [(line["step"], line["steps"], "loss" in line) for line in last] == [(50, 50, False)]
+
+
 def test_lines_are_appended(tmp_path):
     path = tmp_path / "progress.jsonl"
     for _ in range(2):
@@ -33,7 +65,8 @@ def test_lines_are_appended(tmp_path):
 def test_a_person_gets_a_bar_on_standard_error(capsys):
     bar = reporting(None, "training")
     assert isinstance(bar, Bar)
-    bar.step(1, 2, epoch=1)
+    bar.resume(1, 3)
+    bar.step(2, 3, epoch=1)
     bar.note(epoch=1, macro_f1=0.7)
     bar.close()
     captured = capsys.readouterr()

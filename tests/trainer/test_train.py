@@ -2,12 +2,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from safetensors.numpy import load_file
 
 from tests.encoders import make_tiny_encoder
-from trainer.card import read_card
+from trainer.card import Calibration, read_card
 from trainer.files import sha256_of
 from trainer.folders import WEIGHTS
 from trainer.progress import Silent
@@ -60,9 +61,45 @@ def test_a_killed_training_goes_on_and_leaves_no_trace(command, toy_files, toy_c
     assert [path.name for path in tmp_path.iterdir() if "checkpoint" in path.name] == []
 
 
+def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, toy_config, tmp_path):
+    class Killer(Silent):
+        def step(self, done, total, **_):
+            if done > total - 5:
+                raise KeyboardInterrupt
+
+    class Resumed(Silent):
+        done = 0
+
+        def resume(self, done, total):
+            self.done = done
+
+        def step(self, done, total, **_):
+            assert done > self.done, "a finished training was repeated"
+
+    config = replace(toy_config, max_epochs=2, calibration_folds=2)
+    files = (toy_files["train"], toy_files["validation"])
+    whole = train(*files, tmp_path / "whole", config, Silent())
+    with pytest.raises(KeyboardInterrupt):
+        train(*files, tmp_path / "out", config, Killer())
+    assert {path.name for path in (tmp_path / ".out.checkpoints").iterdir()} == {"whole", "fold-1", "fold-2"}
+    progress = Resumed()
+    card = train(*files, tmp_path / "out", config, progress)
+    assert progress.done > 20
+    assert card.calibration == whole.calibration
+    assert (card.calibration.fitted_on, card.calibration.rows) == ("out-of-fold", 210)
+    assert any("out-of-fold" in warning for warning in card.warnings)
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+
+
+def test_folds_change_nothing_of_the_adapter_itself(toy_files, toy_config, trained, tmp_path):
+    config = replace(toy_config, calibration_folds=2)
+    train(toy_files["train"], toy_files["validation"], tmp_path / "out", config, Silent())
+    assert sha256_of(tmp_path / "out" / WEIGHTS) == sha256_of(trained / WEIGHTS)
+
+
 def test_several_processes_train_the_same_adapter(command, trained, toy_config, tmp_path):
     config = tmp_path / "config.json"
-    config.write_text(json.dumps(toy_config.to_dict()), encoding="utf-8")
+    config.write_text(json.dumps(toy_config.to_dict() | {"calibration_folds": 2}), encoding="utf-8")
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
     launch += ["-m", "trainer.train", *command]
     done = subprocess.run(
@@ -71,6 +108,7 @@ def test_several_processes_train_the_same_adapter(command, trained, toy_config, 
     assert done.returncode == 0, done.stderr
     together, alone = read_card(tmp_path / "out"), read_card(trained)
     assert together.device.startswith("2 x ")
+    assert together.calibration.fitted_on == "out-of-fold"
     losses = [[epoch.loss for epoch in card.epochs] for card in (together, alone)]
     assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-3)
     # Later on Adam makes much of next to nothing: gradients are added up in another order.
@@ -137,6 +175,7 @@ def test_an_empty_eval_file_warns(command, tmp_path, capsys):
     assert "warning: no validation rows" in capsys.readouterr().err
     card = read_card(tmp_path / "out")
     assert card.validation is None
+    assert card.calibration == Calibration.identity()
     assert "not measured" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 

@@ -150,6 +150,83 @@ def test_what_is_in_use_and_what_was_stand_in_the_table(
         assert figure in text
 
 
+def trust_line(
+    project: Project, lead: Account, metrics: dict[str, Any], calibration: dict[str, Any] | None
+) -> str:
+    """What the page says about the certainty of a round of this report."""
+    card = {"data": {"train": {"rows": 80}}} | ({} if calibration is None else {"calibration": calibration})
+    add_round(project, lead, 4, "promoted", report={"metrics": METRICS | metrics, "card": card})
+    put_in_use(project, lead, 4, 2)
+    found = [element.proto.body for element in open_screen().get("html") if "trust" in element.proto.body]
+    return unescape(found[0])
+
+
+STEADY = {"n": 1200, "ece": 0.038, "intervals": {"ece": [0.029, 0.058]}}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "calibration", "said"),
+    [
+        (
+            STEADY,
+            {"fitted_on": "validation", "rows": 300},
+            "when the model says 70%, it is typically right 66 to 74 times in 100. Off by 3.8 points on average "
+            "(95% interval 2.9 to 5.8), on 1,200 test posts. Calibrated on 300 validation posts.<",
+        ),
+        (
+            STEADY,
+            {"fitted_on": "validation", "rows": 149},
+            "Calibrated on 149 validation posts only, so it is rough.<",
+        ),
+        (
+            STEADY,
+            {"fitted_on": "out-of-fold", "rows": 1400},
+            "Calibrated on 1,400 posts, training posts among them, so it is rough until 150 validation posts have",
+        ),
+        (STEADY, {"fitted_on": "nothing", "rows": 0}, "It is not calibrated: take it as an order of posts"),
+        (STEADY | {"n": 60}, None, "So few test posts make an error of about 10 points by chance alone.<"),
+        (STEADY | {"n": 300}, None, "on 300 test posts.<"),
+        ({"n": 300, "ece": 0.4}, None, "it is typically right 30 to 100 times in 100.<"),
+        (
+            {"n": 300, "ece": 0.4, "intervals": {"ece": [None, None]}},
+            {"temperature": 1.0},
+            "it is typically right 30 to 100 times in 100.<",
+        ),
+    ],
+)
+def test_the_page_says_how_far_to_trust_the_certainty(
+    used: Project,
+    lead: Account,
+    visit_as: VisitAs,
+    metrics: dict[str, Any],
+    calibration: dict[str, Any] | None,
+    said: str,
+) -> None:
+    visit_as(lead)
+    assert said in trust_line(used, lead, metrics, calibration)
+
+
+def test_how_far_to_trust_the_certainty_is_said_in_chinese_too(
+    used: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead, language="zh")
+    line = trust_line(used, lead, STEADY | {"n": 60}, {"fitted_on": "out-of-fold", "rows": 140})
+    assert "模型说有 70% 的把握时，100 次里通常对 66 到 74 次。" in line
+    assert "用 140 条帖子校准" in line
+    assert "约 10 个百分点" in line
+
+
+def test_a_round_that_could_not_be_measured_says_nothing_of_its_certainty(
+    used: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    add_round(used, lead, 4, "promoted", report={"metrics": None, "card": {}})
+    put_in_use(used, lead, 4, 2)
+    visit_as(lead)
+    app = open_screen()
+    assert "could not be measured" in shown(app)
+    assert "Certainty" not in shown(app)
+
+
 def test_a_lead_decides_with_a_reason(used: Project, lead: Account, visit_as: VisitAs) -> None:
     visit_as(lead)
     app = open_screen()

@@ -16,6 +16,7 @@ from workbench.web.views.queue_band import band_line
 from workbench.web.views.round_decision import decide
 from workbench.web.views.round_history import show_history
 from workbench.web.views.round_running import watch
+from workbench.web.views.round_trust import show_trust
 from workbench.web.widgets import (
     attempt,
     bar,
@@ -85,6 +86,7 @@ def _figures(entry: dict[str, Any]) -> None:
             (_("test posts"), f"{metrics['n']:,}"),
         ]
     )
+    show_trust(entry)
 
 
 def _worker_line(status: Status, running: Round | None) -> None:
