@@ -11,7 +11,7 @@ PACKAGES = ("workbench", "trainer", "db")
 TORCH = {"torch", "transformers", "peft"}
 TO_TORCH = {"worker.py", "scoring.py"}
 """The only modules of workbench that may import a part of trainer that brings torch."""
-LIGHT = {"config", "errors", "duplicates", "query", "files", "folders", "card"}
+LIGHT = {"config", "errors", "duplicates", "query", "files", "folders", "card", "forecast", "stopping"}
 
 
 def modules(package: str) -> list[Path]:
