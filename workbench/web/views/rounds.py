@@ -14,6 +14,7 @@ from workbench.web.i18n import _
 from workbench.web.opened import project
 from workbench.web.views.round_decision import decide
 from workbench.web.views.round_history import show_history
+from workbench.web.views.round_outlook import show_outlook
 from workbench.web.views.round_running import watch
 from workbench.web.widgets import (
     attempt,
@@ -44,6 +45,7 @@ def show() -> None:
         show_notice()
         if in_use is not None:
             _figures(next(entry for entry in history if entry["number"] == in_use.number))
+            show_outlook()
         _worker_line(status, running)
         if running is not None:
             watch(running.number, is_lead)
