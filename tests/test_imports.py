@@ -11,7 +11,9 @@ PACKAGES = ("workbench", "trainer", "db")
 TORCH = {"torch", "transformers", "peft"}
 TO_TORCH = {"worker.py", "scoring.py"}
 """The only modules of workbench that may import a part of trainer that brings torch."""
-LIGHT = {"config", "errors", "duplicates", "query", "lanes", "strata", "files", "folders", "card"}
+LIGHT = {
+    "config", "errors", "duplicates", "query", "lanes", "strata", "files", "folders", "card", "forecast", "stopping",
+}  # fmt: skip
 
 
 def modules(package: str) -> list[Path]:

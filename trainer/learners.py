@@ -90,13 +90,12 @@ class LoraLearner:
             return Guess(labels, self._truth)
         examples = [_example(at, self._texts[at], label) for at, label in zip(positions, labels, strict=True)]
         fitted = fit(examples, [], replace(self._config, seed=seed), progress=Silent())
-        return LoraLearned(merged(fitted.encoder), fitted.calibration, self._pool, self._test, self._truth)
+        return LoraLearned(merged(fitted.encoder), self._pool, self._test, self._truth)
 
 
 @dataclass(frozen=True)
 class LoraLearned:
     encoder: Encoder
-    calibration: Calibration
     pool: Sequence[TokenIds]
     test: Sequence[TokenIds]
     truth: Sequence[str]
@@ -108,7 +107,7 @@ class LoraLearned:
         return macro_f1(self.truth, self._probabilities(self.test).argmax(axis=1))
 
     def _probabilities(self, tokens: Sequence[TokenIds]) -> Probabilities:
-        return apply_calibration(logits(self.encoder.model, self.encoder, tokens), self.calibration)
+        return apply_calibration(logits(self.encoder.model, self.encoder, tokens), Calibration.identity())
 
 
 @dataclass(frozen=True)

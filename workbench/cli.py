@@ -27,6 +27,7 @@ from workbench import (
     imports,
     jobs,
     labels,
+    outlook,
     rounds,
     services,
     simulation,
@@ -231,10 +232,11 @@ def score_command(home: HomeOption = Path()) -> None:
 
 @app.command("status")
 def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
-    """Posts, labels, the band, the queue."""
-    figures = status.read_status(open_project(home)).to_dict()
+    """Posts, labels, the band, the queue, what the next labels should bring."""
+    project = open_project(home)
+    figures, ahead = status.read_status(project).to_dict(), outlook.read_outlook(project)
     if as_json:
-        _print_json(**figures)
+        _print_json(**figures, next_100=None if ahead is None else ahead.to_dict())
         return
     table = Table(show_header=False, box=None)
     for name, value in figures.items():
@@ -244,6 +246,12 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         table.add_row(
             f"labels in {split}", ", ".join(f"{count:,} {label}" for label, count in counts.items())
         )
+    if ahead is not None:
+        low, mean, high = (
+            100 * value for value in (ahead.gain.interval[0], ahead.gain.mean, ahead.gain.interval[1])
+        )
+        told = f"{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {ahead.minutes:.0f} min"
+        table.add_row("next 100 labels", told)
     out.print(table)
 
 

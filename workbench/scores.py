@@ -76,7 +76,22 @@ def append_segment(folder: Path, scores: Scores) -> None:
 
 def read_scores(folder: Path) -> Scores:
     """All scores of a round."""
-    tables = [pq.read_table(folder / segment["file"]) for segment in _segments(folder)]
+    return _read(folder, _segments(folder))
+
+
+def read_first_scores(folder: Path, most: int) -> Scores:
+    """The scores of the posts scored first, `most` at most: of no more files than these lie in."""
+    before, needed = 0, []
+    for segment in _segments(folder):
+        if before < most:
+            needed.append(segment)
+        before += segment["posts"]
+    found = _read(folder, needed)
+    return Scores(found.post_ids[:most], found.probabilities[:most])
+
+
+def _read(folder: Path, segments: Sequence[Segment]) -> Scores:
+    tables = [pq.read_table(folder / segment["file"]) for segment in segments]
     if not tables:
         return Scores(np.empty(0, np.int64), np.empty((0, len(LABELS)), np.float32))
     table = pa.concat_tables(tables)

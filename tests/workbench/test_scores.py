@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.scores import Scores, append_segment, count_scored, last_scored, read_scores
+from workbench.scores import (
+    Scores,
+    append_segment,
+    count_scored,
+    last_scored,
+    read_first_scores,
+    read_scores,
+)
 
 
 def some(ids: list[int]) -> Scores:
@@ -20,6 +27,16 @@ def test_segments_add_up(tmp_path: Path) -> None:
     append_segment(tmp_path, some([6, 9]))
     assert (last_scored(tmp_path), count_scored(tmp_path)) == (9, 5)
     assert read_scores(tmp_path).post_ids.tolist() == [1, 2, 5, 6, 9]
+
+
+def test_the_first_scores_are_read_from_no_more_files_than_they_lie_in(tmp_path: Path) -> None:
+    append_segment(tmp_path, some([1, 2, 5]))
+    append_segment(tmp_path, some([6, 9]))
+    append_segment(tmp_path, some([10]))
+    (tmp_path / "0000000010-0000000010.parquet").unlink()
+    first = read_first_scores(tmp_path, 4)
+    assert first.post_ids.tolist() == [1, 2, 5, 6]
+    assert first.probabilities.shape == (4, 3)
 
 
 def test_a_post_is_scored_once(tmp_path: Path) -> None:

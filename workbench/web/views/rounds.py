@@ -15,6 +15,7 @@ from workbench.web.opened import project
 from workbench.web.views.queue_band import band_line
 from workbench.web.views.round_decision import decide
 from workbench.web.views.round_history import show_history
+from workbench.web.views.round_outlook import show_outlook
 from workbench.web.views.round_running import watch
 from workbench.web.views.round_trust import show_trust
 from workbench.web.widgets import (
@@ -46,6 +47,7 @@ def show() -> None:
         show_notice()
         if in_use is not None:
             _figures(next(entry for entry in history if entry["number"] == in_use.number))
+            show_outlook()
         _worker_line(status, running)
         if line := band_line(status):
             note(line)
