@@ -53,15 +53,16 @@ def plan_folds(
 def calibrate(validation: Judged, folded: Judged | None) -> Calibration:
     """Fit on the validation rows, or on these and the training rows where `folded` has them."""
     if folded is not None:
-        scores = np.concatenate([validation[0], folded[0]])
-        return _fit((scores, [*validation[1], *folded[1]]), is_sample=False)
+        return _fit([validation, folded], is_sample=False)
     if len(validation[1]) < FEWEST_ROWS:
         return Calibration.identity()
-    return _fit(validation, is_sample=True)
+    return _fit([validation], is_sample=True)
 
 
-def _fit(judged: Judged, *, is_sample: bool) -> Calibration:
-    scores, rows = judged
-    targets = [example.target for example in rows]
-    found = fit_calibration(scores, targets, group_weights(rows), has_bias=is_sample)
-    return replace(found, fitted_on="validation" if is_sample else "out-of-fold", rows=len(rows))
+def _fit(judged: Sequence[Judged], *, is_sample: bool) -> Calibration:
+    scores = np.concatenate([found for found, _ in judged])
+    targets = [example.target for _, rows in judged for example in rows]
+    # Apart: validation rows stand for many posts, training rows for themselves, and both are to be heard.
+    weights = np.concatenate([group_weights(rows) for _, rows in judged])
+    found = fit_calibration(scores, targets, weights, has_bias=is_sample)
+    return replace(found, fitted_on="validation" if is_sample else "out-of-fold", rows=len(targets))

@@ -59,6 +59,8 @@ class _Split:
     labels: list[str]
     targets: NDArray[np.float32]
     """(n, 3) probabilities times the weight of the label and of the row."""
+    weights: NDArray[np.float64]
+    """(n,) what each row stands for."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -279,7 +281,7 @@ class _Loop:
             return None
         self.model.eval()
         predicted = logits(self.model, self.encoder, self.validation.tokens).argmax(axis=1)
-        return self.processes.told_by_first(macro_f1(self.validation.labels, predicted))
+        return self.processes.told_by_first(macro_f1(self.validation.labels, predicted, self.validation.weights))
 
     def _is_stalled(self) -> bool:
         return (
@@ -368,6 +370,7 @@ def _split(encoder: Encoder, examples: Sequence[Example], config: TrainConfig) -
         tokens=tokenise(encoder.tokenizer, [example.text for example in examples], config.max_length),
         labels=[example.label for example in examples],
         targets=targets.astype(np.float32),
+        weights=group_weights(examples),
     )
 
 

@@ -66,3 +66,10 @@ def test_the_labels_that_training_rows_were_chosen_for_do_not_shift_the_confiden
 
 def test_too_few_rows_of_any_kind_fit_nothing():
     assert calibrate(judged(toy_examples(29, 1), 0), None) == Calibration.identity()
+
+
+def test_validation_rows_that_stand_for_many_do_not_silence_the_training_rows():
+    drawn = toy_examples(40, 1)
+    rare = [replace(row, inclusion=0.01) for row in drawn]
+    scores, _ = judged(drawn, 0)
+    assert calibrate((scores, rare), judged(TRAIN, 1)) == calibrate((scores, drawn), judged(TRAIN, 1))
