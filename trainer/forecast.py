@@ -9,8 +9,8 @@ The grid is written by what is seen best, the slope at the newest point: F(n) = 
 h(u) = (1 - exp(-c u)) / c. That is a = f + s / c and b = (s / c) newest^c; c = 0 is a logarithm, and c below
 zero a curve that still gathers speed, as one does that began with very few labels. Nor is any curve a power law
 all along, so the slope drifts besides, by a random walk over the logarithm of the labels (the model behind a
-smoothing spline), as far as the points ask for it. Without that, 95% intervals held the truth of S-shaped
-curves one time in three; `docs/next-hundred.md` has the check against curves whose gain is known.
+smoothing spline), as far as the points ask for it. Without that, after ten rounds 95% intervals held the truth
+two times in three; `docs/next-hundred.md` has the check against curves whose gain is known.
 """
 
 from collections.abc import Sequence
