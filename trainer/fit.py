@@ -281,7 +281,9 @@ class _Loop:
             return None
         self.model.eval()
         predicted = logits(self.model, self.encoder, self.validation.tokens).argmax(axis=1)
-        return self.processes.told_by_first(macro_f1(self.validation.labels, predicted, self.validation.weights))
+        return self.processes.told_by_first(
+            macro_f1(self.validation.labels, predicted, self.validation.weights)
+        )
 
     def _is_stalled(self) -> bool:
         return (
