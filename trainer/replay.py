@@ -20,6 +20,8 @@ from trainer.query import STRATEGIES, Embed, Positions, Probabilities, Strategy
 DEFAULT, UNCERTAIN = "default", "uncertain"
 """Not single strategies but the queue as it is served: all its lanes, or the uncertain one alone."""
 FULL = "full"
+COLD = at_cold_start(Composition(second_opinion=0, held_out=0))
+"""How a simulation starts: one oracle gives no second opinion, and it has a test set of its own."""
 
 
 @dataclass(frozen=True)
