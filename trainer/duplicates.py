@@ -1,8 +1,9 @@
 """Normalise texts, find near-copies, assign splits. Pure: no database, the same on every machine.
 
-Near-copies are found by locality-sensitive hashing: the MinHash signature of a text's character
-3-grams is cut into bands, two texts that share a band are candidates, and candidates are compared
-exactly (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, ch. 3).
+Near-copies are found by locality-sensitive hashing: the MinHash signature of a text's shingles, its pairs
+of neighbouring letters, is cut into bands, two texts that share a band are candidates, and candidates are
+compared exactly (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, ch. 3).
+What the constants were chosen by: docs/duplicates.md.
 """
 
 import hashlib
@@ -13,22 +14,31 @@ import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
-SHINGLE = 3
-BANDS = 12
+from trainer.characters import Table, fold, letter
+
+SHINGLE = 2
+BANDS = 20
 ROWS = 4
 SEED = 1
-NEAR = 0.7
-"""Jaccard similarity of the 3-grams from which two posts count as near-copies. With 12 bands of
-4 rows a pair at 0.7 becomes a candidate with probability 0.96, at 0.8 with 0.998."""
+NEAR = 0.65
+"""Jaccard similarity of the shingles from which two posts count as near-copies. With 20 bands of 4 rows
+a pair at 0.65 becomes a candidate with probability 0.980, at 0.7 with 0.996, at 0.8 with 0.99997."""
 
 SPLITS = (("pool", 0.80), ("validation", 0.08), ("test", 0.10), ("audit", 0.02))
 """Name and share of each split. Everything but the pool is held out."""
+_FOLDED = Table(fold)
+_LETTERS = Table(letter)
+_END = "\n"
+"""Stands for either end of a text, which holds none once normalised."""
 
 
 def normalise(text: str) -> str:
-    """What is left when case, width, white space and invisible characters are taken away."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in {"Cf", "Cc"})
+    """What is left when case, width, accents, white space and what cannot be seen are taken away.
+
+    Letters and digits that look alike become one (`trainer.characters`).
+    """
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFKC", apart.translate(_FOLDED))
 
 
 def group_key(text: str) -> bytes:
@@ -48,9 +58,14 @@ def split_of(key: bytes) -> str:
 
 
 def shingles(text: str) -> frozenset[str]:
-    """The character 3-grams of the normalised text; shorter texts are one shingle."""
+    """The pairs of neighbouring letters and digits of the normalised text, each end counted as one more.
+
+    What stands between letters is passed over, so that dots or emoji there hide no copy; a text of nothing
+    else is taken as it is.
+    """
     normal = normalise(text)
-    return frozenset(normal[i : i + SHINGLE] for i in range(max(1, len(normal) - SHINGLE + 1)))
+    ended = _END + (normal.translate(_LETTERS) or normal) + _END
+    return frozenset(ended[i : i + SHINGLE] for i in range(len(ended) - SHINGLE + 1))
 
 
 def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
