@@ -16,7 +16,8 @@ REFERENCE_WIDTH = 768
 MOST_SCALING = 4.0
 MOST_RANK = 1024
 """Above it LoRA saves nothing, and a mistyped number takes all memory."""
-FEWEST_FOLDS, MOST_FOLDS = 2, 10
+FEWEST_FOLDS, MOST_FOLDS = 3, 10
+"""Half the rows teach too little: calibrated on two folds, confidences were off by more than on none (measured)."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,6 @@ transformers has it; `docs/training.md` holds it against the default."""
 
 
 def quick(config: TrainConfig) -> TrainConfig:
-    """The same training cut down to a trial: about a minute on two cores with the starter encoder."""
-    folds = min(FEWEST_FOLDS, config.calibration_folds)
-    return replace(config, max_epochs=4, min_steps=80, max_steps=200, patience=4, calibration_folds=folds)
+    """The same training cut down to a trial: about a minute on two cores with the starter encoder, up to three
+    where folds are trained for the calibration."""
+    return replace(config, max_epochs=4, min_steps=80, max_steps=200, patience=4)

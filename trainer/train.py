@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new adapter folder")
     parser.add_argument("--base", metavar="NAME_OR_PATH", help="starter, an encoder's folder or a hub name")
-    parser.add_argument("--quick", action="store_true", help="a trial of a minute or so")
+    parser.add_argument("--quick", action="store_true", help="a trial of a few minutes")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--preset", choices=sorted(PRESETS), help="settings to begin with")
     parser.add_argument("--config", type=Path, metavar="FILE", help="training settings as JSON")

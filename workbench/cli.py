@@ -317,7 +317,7 @@ def simulate_command(
 @round_app.command("start")
 def round_start(
     home: HomeOption = Path(),
-    quick: Annotated[bool, typer.Option("--quick", help="A trial of a minute or so.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A trial of a few minutes.")] = False,
     base: Annotated[str | None, typer.Option(help="Another base encoder for this round.")] = None,
     notes: str | None = None,
     wait: Annotated[

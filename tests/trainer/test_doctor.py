@@ -89,11 +89,11 @@ def test_an_estimate_counts_all_epochs_each_with_the_validation_posts():
 
 
 def test_with_few_validation_posts_an_estimate_counts_the_folds_of_the_calibration():
-    config = TrainConfig(max_epochs=4, calibration_folds=2)
-    speed, few, none = Speed(10, 100), Workload(3_200, 50, 0), Workload(3_200, 0, 0)
-    assert estimate(speed, few, config).training_seconds == 4 * (3_200 + 2 * 1_600) / 10 + 3 * 4 * 50 / 100
+    config = TrainConfig(max_epochs=4, calibration_folds=3)
+    speed, few, none = Speed(10, 100), Workload(4_800, 50, 0), Workload(4_800, 0, 0)
+    assert estimate(speed, few, config).training_seconds == 4 * (4_800 + 3 * 3_200) / 10 + 4 * 4 * 50 / 100
     alone = TrainConfig(max_epochs=4, calibration_folds=0)
-    assert estimate(speed, none, alone).training_seconds == 4 * 3_200 / 10
+    assert estimate(speed, none, alone).training_seconds == 4 * 4_800 / 10
 
 
 def test_a_small_set_is_estimated_with_the_epochs_its_least_steps_take():

@@ -90,6 +90,7 @@ def test_the_card_shows_figures_and_plots(trained, toy_files, tmp_path):
     files = [f"--test={toy_files['test']}", f"--train={toy_files['train']}", f"--champion={trained}"]
     assert main([f"--model={trained}", f"--out={out}", *files]) == 0
     card, found = (out / "README.md").read_text(encoding="utf-8"), report_of(out)["metrics"]
+    assert "Its confidences are calibrated on 60 validation posts." in card
     low, high = found["intervals"]["violation_pr_auc"]
     row = f"| area under precision and recall of violation | {found['violation_pr_auc']:.3f} [{low:.3f}, {high:.3f}] |"
     assert row in card

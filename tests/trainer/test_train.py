@@ -76,12 +76,17 @@ def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, toy_co
         def step(self, done, total, **_):
             assert done > self.done, "a finished training was repeated"
 
-    config = replace(toy_config, max_epochs=2, calibration_folds=2)
+    config = replace(toy_config, max_epochs=2, calibration_folds=3)
     files = (toy_files["train"], toy_files["validation"])
     whole = train(*files, tmp_path / "whole", config, Silent())
     with pytest.raises(KeyboardInterrupt):
         train(*files, tmp_path / "out", config, Killer())
-    assert {path.name for path in (tmp_path / ".out.checkpoints").iterdir()} == {"whole", "fold-1", "fold-2"}
+    assert {path.name for path in (tmp_path / ".out.checkpoints").iterdir()} == {
+        "whole",
+        "fold-1",
+        "fold-2",
+        "fold-3",
+    }
     progress = Resumed()
     card = train(*files, tmp_path / "out", config, progress)
     assert progress.done > 20
@@ -92,14 +97,14 @@ def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, toy_co
 
 
 def test_folds_change_nothing_of_the_adapter_itself(toy_files, toy_config, trained, tmp_path):
-    config = replace(toy_config, calibration_folds=2)
+    config = replace(toy_config, calibration_folds=3)
     train(toy_files["train"], toy_files["validation"], tmp_path / "out", config, Silent())
     assert sha256_of(tmp_path / "out" / WEIGHTS) == sha256_of(trained / WEIGHTS)
 
 
 def test_several_processes_train_the_same_adapter(command, trained, toy_config, tmp_path):
     config = tmp_path / "config.json"
-    config.write_text(json.dumps(toy_config.to_dict() | {"calibration_folds": 2}), encoding="utf-8")
+    config.write_text(json.dumps(toy_config.to_dict() | {"calibration_folds": 3}), encoding="utf-8")
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
     launch += ["-m", "trainer.train", *command]
     done = subprocess.run(

@@ -112,7 +112,7 @@ def _start(status: Status) -> None:
         )
         notes = st.text_input(_("Notes"), key="notes", max_chars=200)
         is_sent = st.form_submit_button(_("Start a round"), type="primary")
-    learns = _("It learns from {count} labels. A trial takes a minute or so; a full round takes longer.")
+    learns = _("It learns from {count} labels. A trial takes a few minutes; a full round takes longer.")
     st.html(f'<div class="quiet">{escape(learns.format(count=f"{labelled:,}"))}</div>')
     if is_sent:
         attempt(lambda account: _begin(account, kind == QUICK, notes))
