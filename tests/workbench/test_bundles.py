@@ -32,7 +32,7 @@ from workbench.project import Project, open_project
 from workbench.scores import read_scores
 from workbench.settings import FILE_NAME
 
-ROW_FIELDS = {"text", "label", "group", "weight", "labels"}
+ROW_FIELDS = {"text", "label", "group", "weight", "labels", "inclusion_probability"}
 
 
 def unpack(archive: Path, into: Path) -> Path:

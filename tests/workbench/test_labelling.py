@@ -159,7 +159,7 @@ def test_an_expired_claim_nobody_took_still_counts(
     assert not labelling.submit(project, ann, post, "normal").is_second_opinion
 
 
-def test_every_fifth_post_is_held_out_and_blind(project: Project, lead: Account, ann: Account) -> None:
+def test_one_post_in_five_is_held_out_and_blind(project: Project, lead: Account, ann: Account) -> None:
     ready_queue(project, lead, 300)
     make_champion(project, lead, np.full((300, 3), 1 / 3))
     lanes = []
@@ -168,7 +168,6 @@ def test_every_fifth_post_is_held_out_and_blind(project: Project, lead: Account,
         lanes.append(saved.lane)
         assert (saved.suggestion is None) == (saved.lane == "held_out")
     assert Counter(lanes) == {"uncertain": 14, "random": 2, "held_out": 4}
-    assert [at for at, lane in enumerate(lanes) if lane == "held_out"] == [4, 9, 14, 19]
 
 
 def test_claims_survive_a_rebuild_of_the_queue(project: Project, lead: Account, ann: Account) -> None:
