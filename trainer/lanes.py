@@ -114,7 +114,7 @@ def pool_lanes(
 
 COLD_TYPICAL = 100
 """With as many random ones enough for a first model."""
-COLD_SAMPLE = 5_000
+COLD_SAMPLE = 2_000
 """Posts looked at to find the typical ones."""
 
 
