@@ -9,9 +9,11 @@ What the constants were chosen by: docs/duplicates.md.
 import hashlib
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from datasketch import MinHash
+from datasketch.hashfunc import sha1_hash32
 from numpy.typing import NDArray
 
 from trainer.characters import Table, fold, letter
@@ -74,8 +76,8 @@ def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
     Returns:
         (len(texts), BANDS) integers; two texts with a common key are candidates for near-copies.
     """
-    sets = [[s.encode("utf-8", "surrogatepass") for s in shingles(text)] for text in texts]
-    signatures = MinHash.bulk(sets, num_perm=BANDS * ROWS, seed=SEED)
+    sets = map(shingles, texts)
+    signatures = MinHash.bulk(sets, num_perm=BANDS * ROWS, seed=SEED, hashfunc=_hash)
     return np.array([_keys(signature.hashvalues) for signature in signatures], dtype=np.int64).reshape(
         -1, BANDS
     )
@@ -84,6 +86,11 @@ def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
     """Jaccard similarity of two sets of shingles, 0 to 1."""
     return len(one & other) / len(one | other)
+
+
+@lru_cache(maxsize=200_000)
+def _hash(shingle: str) -> int:
+    return int(sha1_hash32(shingle.encode("utf-8", "surrogatepass")))
 
 
 def _keys(hashvalues: NDArray[np.generic]) -> list[int]:

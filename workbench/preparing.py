@@ -106,7 +106,8 @@ class _Index:
             self._placed,
         )
         if self._new_keys:
-            session.execute(insert(NearCopyKey), self._new_keys)
+            # As a table: the unit of work would look at each of the many rows.
+            session.connection().execute(insert(NearCopyKey), self._new_keys)
 
     def _near(self, row: int) -> list[_Known]:
         candidates = {other for key in self._keys[row] for other in self._candidates[key][:MOST_CANDIDATES]}
