@@ -181,6 +181,8 @@ def _k_means(unit: Vectors, count: int, rng: np.random.Generator) -> tuple[NDArr
     # Here, as pages read this module and need no clusters.
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
+    # Directions that differ by rounding alone are one: k-means cannot part them, and warns.
+    unit = unit.round(6)
     kinds = min(count, len(np.unique(unit, axis=0)))
     # One start: this spreads posts, the best clustering is not worth its time.
     found = KMeans(kinds, n_init=1, max_iter=20, random_state=int(rng.integers(2**31))).fit(unit)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -104,6 +104,7 @@ def test_the_band_takes_what_lies_below_it_and_is_widened_by_margin() -> None:
     st.integers(0, 14),
     st.integers(1, 4),
 )
+@example(np.array([[1.0, 0.7176933, 0.7176933], [0.5, 0.7176933, 0.7176933], *[[0.7176933] * 3] * 10]), 1, 3)
 def test_spreading_loses_no_post_and_adds_none(raw: np.ndarray, count: int, block: int) -> None:
     order = np.argsort(raw[:, 0], kind="stable")
     spread_out = spread(order, count, block=block, embed=embed_of(raw), rng=np.random.default_rng(0))
