@@ -20,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -162,11 +163,24 @@ class PostText(Base):
 
 
 class PostFacts(Base):
-    """The forum's other columns of a post (board, thread, author, time), as they came."""
+    """The forum's other columns of a post (board, thread, author, time), as they came.
+
+    `thread_key` is a hash of board and thread, so that the posts around one are found; null without a thread.
+    """
 
     __tablename__ = "post_facts"
+    __table_args__ = (
+        Index(
+            "ix_post_facts_thread_key",
+            "thread_key",
+            "post_id",
+            sqlite_where=text("thread_key IS NOT NULL"),
+            postgresql_where=text("thread_key IS NOT NULL"),
+        ),
+    )
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
     facts: Mapped[dict[str, Any]]
+    thread_key: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class NearCopyKey(Base):
@@ -189,6 +203,19 @@ class Annotation(Base):
         CheckConstraint("origin IN ('person', 'import', 'propagated')", name="origin"),
         Index("ix_annotation_post_id", "post_id"),
         Index("ix_annotation_person_id", "person_id", "id"),
+        Index("ix_annotation_saved_at", "person_id", "saved_at"),
+        Index(
+            "ix_annotation_flagged",
+            "id",
+            sqlite_where=text("is_flagged"),
+            postgresql_where=text("is_flagged"),
+        ),
+        Index(
+            "ix_annotation_propagated_from_id",
+            "propagated_from_id",
+            sqlite_where=text("propagated_from_id IS NOT NULL"),
+            postgresql_where=text("propagated_from_id IS NOT NULL"),
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
@@ -228,11 +255,45 @@ class Claim(Base):
     expires_at: Mapped[datetime]
 
 
+class Draft(Base):
+    """A note being written, kept until the post is answered."""
+
+    __tablename__ = "draft"
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    note: Mapped[str]
+    saved_at: Mapped[datetime]
+
+
+class Explanation(Base):
+    """The words that carried a round's opinion of a post: [start, end, drop] each, the weightiest first.
+
+    `drop` is how much the probability of the likeliest label falls without the word.
+    """
+
+    __tablename__ = "explanation"
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    round_number: Mapped[int] = mapped_column(ForeignKey("round.number"), primary_key=True)
+    words: Mapped[list[list[float]]] = mapped_column(JSON)
+
+
 class QueueEntry(Base):
-    """A post waiting to be served, with the score it had when the queue was built."""
+    """A post waiting to be served, with the score it had when the queue was built.
+
+    `is_answered` repeats what the annotations say, so that the next post is found without passing all that
+    were answered since; whatever adds or takes back an answer sets it in the same transaction.
+    """
 
     __tablename__ = "queue_entry"
-    __table_args__ = (Index("ix_queue_entry_lane", "lane", "position"),)
+    __table_args__ = (
+        Index(
+            "ix_queue_entry_lane",
+            "lane",
+            "position",
+            sqlite_where=text("NOT is_answered"),
+            postgresql_where=text("NOT is_answered"),
+        ),
+    )
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True, autoincrement=False)
     lane: Mapped[str]
     position: Mapped[int]
@@ -241,6 +302,7 @@ class QueueEntry(Base):
     suspicious: Mapped[float | None]
     violation: Mapped[float | None]
     inclusion_probability: Mapped[float | None]
+    is_answered: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class QueueState(Base):

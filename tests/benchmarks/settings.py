@@ -46,6 +46,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "rate 1e-4": {"learning_rate": 1e-4},
     "rate 5e-4": {"learning_rate": 5e-4},
     "query,value": {"target_modules": "query,value"},
+    "2 epochs": {"max_epochs": 2},
+    "3 epochs": {"max_epochs": 3},
     "10 epochs": {"max_epochs": 10},
     "30 epochs": {"max_epochs": 30},
     "no pooler": {"train_pooler": False},

@@ -1,0 +1,62 @@
+"""Drafts, explanations, threads; answered queue entries and flagged annotations found by index"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0003"
+down_revision: str | None = "0002"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "draft",
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("post_id", sa.Integer(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("saved_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_draft_person_id_person")),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_draft_post_id_post")),
+        sa.PrimaryKeyConstraint("person_id", "post_id", name=op.f("pk_draft")),
+    )
+    op.create_table(
+        "explanation",
+        sa.Column("post_id", sa.Integer(), nullable=False),
+        sa.Column("round_number", sa.Integer(), nullable=False),
+        sa.Column("words", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_explanation_post_id_post")),
+        sa.ForeignKeyConstraint(
+            ["round_number"], ["round.number"], name=op.f("fk_explanation_round_number_round")
+        ),
+        sa.PrimaryKeyConstraint("post_id", "round_number", name=op.f("pk_explanation")),
+    )
+    op.add_column("post_facts", sa.Column("thread_key", sa.BigInteger(), nullable=True))
+    _partial("ix_post_facts_thread_key", "post_facts", ["thread_key", "post_id"], "thread_key IS NOT NULL")
+    op.add_column(
+        "queue_entry", sa.Column("is_answered", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    # An entry is answered where its post has a standing label that counts for its lane.
+    op.execute(
+        """UPDATE queue_entry SET is_answered = true WHERE EXISTS (
+               SELECT 1 FROM annotation AS a WHERE a.post_id = queue_entry.post_id AND a.action = 'label'
+               AND (queue_entry.lane != 'held_out' OR a.source IS NULL)
+               AND NOT EXISTS (SELECT 1 FROM annotation AS later WHERE later.supersedes_id = a.id))"""
+    )
+    op.drop_index("ix_queue_entry_lane", "queue_entry")
+    _partial("ix_queue_entry_lane", "queue_entry", ["lane", "position"], "NOT is_answered")
+    op.create_index("ix_annotation_saved_at", "annotation", ["person_id", "saved_at"])
+    _partial("ix_annotation_flagged", "annotation", ["id"], "is_flagged")
+    _partial(
+        "ix_annotation_propagated_from_id",
+        "annotation",
+        ["propagated_from_id"],
+        "propagated_from_id IS NOT NULL",
+    )
+
+
+def _partial(name: str, table: str, columns: list[str], where: str) -> None:
+    condition = sa.text(where)
+    op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
