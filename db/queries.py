@@ -12,6 +12,7 @@ from db.tables import (
     Claim,
     Import,
     NearCopyKey,
+    Person,
     Post,
     PostFacts,
     PostGroup,
@@ -52,14 +53,19 @@ def is_labelled() -> ColumnElement[bool]:
     )
 
 
-def is_answered() -> ColumnElement[bool]:
-    """The same for a queue entry, whose lane tells whether its post is held out."""
+def has_answer() -> ColumnElement[bool]:
+    """The same for a queue entry, whose lane tells whether its post is held out: what `is_answered` repeats."""
     return exists().where(
         Annotation.post_id == QueueEntry.post_id,
         Annotation.action == "label",
         is_current(),
         or_(QueueEntry.lane != "held_out", Annotation.source.is_(None)),
     )
+
+
+def is_open() -> ColumnElement[bool]:
+    """A queue entry nobody has answered, in the words of its partial index."""
+    return ~QueueEntry.is_answered
 
 
 def unprepared_posts() -> Select[int, str]:
@@ -199,22 +205,88 @@ def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[Queue
     )
     return (
         select(QueueEntry)
-        .where(QueueEntry.lane == lane, ~held, ~is_answered(), ~skipped)
+        .where(QueueEntry.lane == lane, is_open(), ~held, ~skipped)
         .order_by(QueueEntry.position)
     )
 
 
 def queue_left() -> Select[str, int]:
     """lane, number of entries nobody has answered."""
-    return select(QueueEntry.lane, func.count()).where(~is_answered()).group_by(QueueEntry.lane)
+    return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
 
 
-def claims_of(person_id: int, now: datetime) -> Select[Claim]:
-    """A person's live claims, the one on screen first."""
+def claims_of(person_id: int) -> Select[Claim]:
+    """What a person holds, the one on screen first; a lease that ran out is theirs until somebody takes it over."""
+    return select(Claim).where(Claim.person_id == person_id).order_by(Claim.claimed_at, Claim.post_id)
+
+
+def holders(now: datetime) -> Select[int, str, int, datetime]:
+    """Who has waiting posts open: person, name, number of posts, when the last lease ends."""
     return (
-        select(Claim)
-        .where(Claim.person_id == person_id, Claim.expires_at > now)
-        .order_by(Claim.claimed_at, Claim.post_id)
+        select(Person.id, Person.name, func.count(), func.max(Claim.expires_at))
+        .join(Claim, Claim.person_id == Person.id)
+        .join(QueueEntry, QueueEntry.post_id == Claim.post_id)
+        .where(is_open(), Claim.slot == 0, Claim.expires_at > now)
+        .group_by(Person.id)
+        .order_by(Person.name)
+    )
+
+
+def flagged_answers() -> Select[Annotation, Person, str, str]:
+    """What was put on the lead's list and still stands: annotation, person, external_id, text; newest first."""
+    return (
+        select(Annotation, Person, Post.external_id, PostText.text)
+        .join(Person, Person.id == Annotation.person_id)
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .where(Annotation.is_flagged, Annotation.action != "undo", is_current())
+        .order_by(Annotation.id.desc())
+    )
+
+
+def disagreements() -> Select[int, str, str]:
+    """post_id, external_id, text of posts to which people gave different labels; the newest judgement first."""
+    return (
+        select(Post.id, Post.external_id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(Annotation, Annotation.post_id == Post.id)
+        .where(
+            Post.id.in_(select(Annotation.post_id).where(Annotation.slot == 1)),
+            Annotation.action == "label",
+            Annotation.source.is_(None),
+            is_current(),
+        )
+        .group_by(Post.id, Post.external_id, PostText.text)
+        .having(func.count(Annotation.label.distinct()) > 1)
+        .order_by(func.max(Annotation.id).desc())
+    )
+
+
+def skipped_entries(person_id: int) -> Select[Annotation]:
+    """A person's standing skips of posts that still wait in the queue."""
+    return (
+        select(Annotation)
+        .join(QueueEntry, QueueEntry.post_id == Annotation.post_id)
+        .where(is_open(), Annotation.person_id == person_id, Annotation.action == "skip", is_current())
+    )
+
+
+def unlabelled_copies(post_id: int) -> Select[int, str]:
+    """Id and text of a post's near-copies that nobody has labelled, set aside ones left out."""
+    group = select(Post.group_id).where(Post.id == post_id).scalar_subquery()
+    labelled = exists().where(Annotation.post_id == Post.id, Annotation.action == "label", is_current())
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .where(Post.group_id == group, Post.id != post_id, Post.is_quarantined.is_(False), ~labelled)
+        .order_by(Post.id)
+    )
+
+
+def standing_copies(annotation_ids: Iterable[int]) -> Select[Annotation]:
+    """Labels that near-copies were given from these annotations, as far as they stand."""
+    return select(Annotation).where(
+        Annotation.propagated_from_id.in_(list(annotation_ids)), Annotation.action == "label", is_current()
     )
 
 

@@ -86,6 +86,8 @@ class Person(Base):
     role: Mapped[str]
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
+    turns: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Posts served to this person so far: whose lane's turn it is."""
 
 
 class Import(Base):
@@ -207,7 +209,7 @@ class Annotation(Base):
         Index(
             "ix_annotation_flagged",
             "id",
-            sqlite_where=text("is_flagged"),
+            sqlite_where=text("is_flagged = 1"),
             postgresql_where=text("is_flagged"),
         ),
         Index(
@@ -290,7 +292,7 @@ class QueueEntry(Base):
             "ix_queue_entry_lane",
             "lane",
             "position",
-            sqlite_where=text("NOT is_answered"),
+            sqlite_where=text("is_answered = 0"),
             postgresql_where=text("NOT is_answered"),
         ),
     )

@@ -6,6 +6,7 @@ cannot serve goes to the next of `preference`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import count as counting
 
 import numpy as np
@@ -59,6 +60,7 @@ class Band:
     at_most: int = 50_000
 
 
+@cache
 def turns(composition: Composition) -> tuple[str, ...]:
     """The lanes of one cycle, as many as the shares add up to, each as evenly spread as can be.
 

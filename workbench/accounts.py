@@ -27,6 +27,7 @@ class Right(StrEnum):
     IMPORT = "import"
     RUN_ROUNDS = "run rounds"
     EXPORT = "export"
+    REVIEW = "review"
 
 
 RIGHTS: dict[str, frozenset[Right]] = {

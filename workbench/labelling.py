@@ -1,46 +1,50 @@
-"""The annotator's loop: next post, submit, skip, undo, change one's mind.
+"""What an annotator does with a post: label, skip, ask the lead, undo, change one's mind.
 
-A person holds at most two posts, the one on screen and the next. Nothing is ever overwritten: an
-answer is a new row that supersedes the one before it.
+Nothing is ever overwritten: an answer is a new row that supersedes the one before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from db.queries import (
     claims_of,
-    free_queue_entries,
     is_current,
     post_card,
     queue_left,
-    second_opinions_wanted,
+    skipped_entries,
+    standing_copies,
     undoable,
+    unlabelled_copies,
 )
-from db.tables import Annotation, Champion, Claim, Post, QueueEntry
+from db.tables import Annotation, Claim, Draft, Guideline, Post, QueueEntry
 from trainer.config import LABELS
-from trainer.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold_start, preference, turns
 from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
-from workbench.project import GUIDELINE_VERSION, LABEL_SET_ID, Project
+from workbench.project import LABEL_SET_ID, Project
+from workbench.serving import BLIND_LANES, hold, is_post_labelled, note_answers, put_first
 
-HELD = 2
-"""Posts a person holds: the one on screen and the one behind it."""
+LONGEST_NOTE = 2_000
+LONGEST_REASON = 40
 
-TICK = timedelta(microseconds=1)
-BLIND_LANES = frozenset({HELD_OUT})
-SECOND_OPINIONS_FROM = 200
-"""Of so many newest labels one is drawn for a second opinion."""
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What the model thinks of a post. `probabilities` by label name."""
+
+    label: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    round_number: int | None = None
 
 
 @dataclass(frozen=True)
 class Card:
-    """A post as a person sees it. It carries nothing of what the model thinks."""
+    """A post as a person sees it. `suggestion` only where the settings show it before the answer."""
 
     post_id: int
     external_id: str
@@ -48,20 +52,16 @@ class Card:
     facts: Mapping[str, Any]
     near_copies: int
     claimed_at: datetime
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """What the model had thought, told after the commit. `probabilities` by label name."""
-
-    label: str
-    confidence: float
-    probabilities: Mapping[str, float]
+    note: str = ""
+    suggestion: Suggestion | None = None
 
 
 @dataclass(frozen=True)
 class Saved:
-    """The acknowledgement of an answer."""
+    """The acknowledgement of an answer, and all that the person may still do about it.
+
+    `copies` of its near-copies have no label yet, `propagated` carry this answer.
+    """
 
     annotation_id: int
     post_id: int
@@ -70,15 +70,11 @@ class Saved:
     lane: str | None
     suggestion: Suggestion | None
     is_second_opinion: bool
-
-
-@dataclass(frozen=True)
-class _Served:
-    """A post, why it is served, and whether to a second person."""
-
-    post_id: int
-    lane: str
-    slot: int = 0
+    is_flagged: bool = False
+    reason: str | None = None
+    note: str | None = None
+    copies: int = 0
+    propagated: int = 0
 
 
 def hold_posts(project: Project, account: Account) -> list[Card]:
@@ -87,44 +83,37 @@ def hold_posts(project: Project, account: Account) -> list[Card]:
     Leases are renewed. Two people never get the same post: the write lock is held from the first look.
     """
     with acting(project, account, Right.LABEL) as session:
-        now = project.now()
-        claims = list(session.scalars(claims_of(account.id, now)))
-        while len(claims) < HELD and (found := _next_post(session, project, account, now, len(claims))):
-            claim = _claim(session, project, account, found, now)
-            # Strictly later than those held: posts taken in one moment would change places at the next look.
-            claim.claimed_at = max([now, *(held.claimed_at + TICK for held in claims)])
-            claims.append(claim)
-        for claim in claims:
-            claim.expires_at = _expiry(project, now)
-        if claims and claims[0].shown_at is None:
-            claims[0].shown_at = now
-        return [_card(session, claim) for claim in claims]
+        return [_card(session, project, claim) for claim in hold(session, project, account)]
 
 
-def submit(project: Project, account: Account, post_id: int, label: str) -> Saved:
+def submit(project: Project, account: Account, post_id: int, label: str, *, note: str | None = None) -> Saved:
     """Save a person's label of the post they hold and give the post up.
 
     When the lease ran out and somebody else has the post or has labelled it, the answer is kept as a second
-    opinion.
+    opinion. `note`: what stands in the note's field now; without it the draft is taken.
 
     Raises:
         LabellingError: no such label; this person was never shown the post; they have labelled it already
             (a double press: change the answer with `change`).
     """
-    if label not in LABELS:
-        raise LabellingError(
-            "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
-        )
-    return _answer(project, account, post_id, action="label", label=label)
+    _refuse_unknown(label)
+    return _answer(project, account, post_id, note, action="label", label=label)
 
 
-def skip(project: Project, account: Account, post_id: int, reason: str | None = None) -> Saved:
+def skip(
+    project: Project, account: Account, post_id: int, reason: str | None = None, *, note: str | None = None
+) -> Saved:
     """Pass a post on to somebody else."""
-    return _answer(project, account, post_id, action="skip", reason=reason)
+    return _answer(project, account, post_id, note, action="skip", reason=reason)
+
+
+def ask_lead(project: Project, account: Account, post_id: int, *, note: str | None = None) -> Saved:
+    """Put a post on the lead's list instead of answering it."""
+    return _answer(project, account, post_id, note, action="skip", is_flagged=True)
 
 
 def undo(project: Project, account: Account) -> int:
-    """Take back the person's last standing answer and put its post in front of them again.
+    """Take back the person's last standing answer, its near-copies' too, and put its post in front of them again.
 
     Any number of steps, after a reload too. Returns the post's number. Raises LabellingError when there is
     nothing left to undo.
@@ -133,64 +122,83 @@ def undo(project: Project, account: Account) -> int:
         last = session.scalar(undoable(account.id).limit(1))
         if last is None:
             raise LabellingError("There is nothing to undo.")
-        now = project.now()
-        session.add(
-            Annotation(
-                post_id=last.post_id,
-                person_id=account.id,
-                slot=last.slot,
-                action="undo",
-                label_set_id=LABEL_SET_ID,
-                supersedes_id=last.id,
-                lane=last.lane,
-                saved_at=now,
+        taken_back = [last, *_propagated(session, last)]
+        for answer in taken_back:
+            session.add(
+                _successor(
+                    project, answer, action="undo", label=None, note=None, reason=None, is_flagged=False
+                )
             )
-        )
-        _put_first(session, project, account, last, now)
+        _keep_draft(session, project, account, last.post_id, last.note or "")
+        put_first(session, project, account, last)
+        note_answers(session, [answer.post_id for answer in taken_back])
         return last.post_id
 
 
 def change(project: Project, account: Account, annotation_id: int, label: str) -> Saved:
     """Replace one's own answer after it was saved; that the suggestion was visible by then is recorded.
 
-    Raises LabellingError when the answer is not this person's or no longer stands.
+    Near-copies that were given the answer follow. Raises LabellingError when the answer is not this person's
+    or no longer stands.
     """
-    if label not in LABELS:
-        raise LabellingError(
-            "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
-        )
+    _refuse_unknown(label)
+    return _amend(project, account, annotation_id, label=label, reason=None)
+
+
+def give_reason(project: Project, account: Account, annotation_id: int, reason: str) -> Saved:
+    """Say why, after a violation or a skip was saved. Raises LabellingError as `change` does."""
+    return _amend(project, account, annotation_id, reason=reason[:LONGEST_REASON])
+
+
+def flag(project: Project, account: Account, annotation_id: int) -> Saved:
+    """Put an answered post on the lead's list, the answer stands. Raises LabellingError as `change` does."""
+    return _amend(project, account, annotation_id, is_flagged=True)
+
+
+def copies_of(project: Project, account: Account, annotation_id: int) -> Sequence[str]:
+    """The texts of the near-copies that `propagate` would give this label, before it does."""
     with acting(project, account, Right.LABEL) as session:
-        last = session.scalar(
-            select(Annotation).where(
-                Annotation.id == annotation_id,
-                Annotation.person_id == account.id,
-                Annotation.action == "label",
-                is_current(),
-            )
-        )
-        if last is None:
-            raise LabellingError("That answer has been changed already.")
-        annotation = Annotation(
-            post_id=last.post_id,
-            person_id=account.id,
-            slot=last.slot,
-            action="label",
-            label=label,
-            label_set_id=LABEL_SET_ID,
-            supersedes_id=last.id,
-            lane=last.lane,
-            inclusion_probability=last.inclusion_probability,
-            guideline_version=GUIDELINE_VERSION,
-            suggestion=last.suggestion,
-            suggestion_confidence=last.suggestion_confidence,
-            suggestion_round=last.suggestion_round,
-            was_suggestion_visible=last.suggestion is not None,
-            shown_at=last.shown_at,
-            saved_at=project.now(),
-        )
-        session.add(annotation)
-        session.flush()
-        return _saved(session, annotation, None)
+        answer = _standing(session, account, annotation_id)
+        return [row.text for row in session.execute(unlabelled_copies(answer.post_id))]
+
+
+def propagate(project: Project, account: Account, annotation_id: int) -> Saved:
+    """Give a label to every near-copy that has none, each recorded with where it comes from.
+
+    Undo takes them back with the answer. Raises LabellingError as `change` does.
+    """
+    with acting(project, account, Right.LABEL) as session:
+        answer = _standing(session, account, annotation_id)
+        if answer.label is None:
+            raise LabellingError("Only a label can be given to near-copies.")
+        copies = session.execute(unlabelled_copies(answer.post_id)).all()
+        for copy in copies:
+            session.add(_propagation(project, answer, copy.id))
+        note_answers(session, [copy.id for copy in copies])
+        return _saved(session, answer)
+
+
+def keep_draft(project: Project, account: Account, post_id: int, note: str) -> None:
+    """Keep the note that a person is writing about a post they hold. An empty one is let go."""
+    with acting(project, account, Right.LABEL) as session:
+        if any(claim.post_id == post_id for claim in session.scalars(claims_of(account.id))):
+            _keep_draft(session, project, account, post_id, note)
+
+
+def last_answer(project: Project, account: Account) -> Saved | None:
+    """What `undo` would take back: the line about the previous post, after a reload too."""
+    with project.database.read() as session:
+        last = session.scalar(undoable(account.id).limit(1))
+        return None if last is None else _saved(session, last)
+
+
+def bring_back_skipped(project: Project, account: Account) -> int:
+    """Serve again what this person skipped and nobody has answered. Returns how many posts."""
+    with acting(project, account, Right.LABEL) as session:
+        skipped = session.scalars(skipped_entries(account.id)).all()
+        for answer in skipped:
+            session.add(_successor(project, answer, action="undo", note=None, reason=None, is_flagged=False))
+        return len(skipped)
 
 
 def labelled_today(session: Session, account: Account, since: datetime) -> int:
@@ -219,17 +227,8 @@ def release(project: Project, account: Account) -> None:
         session.execute(delete(Claim).where(Claim.person_id == account.id))
 
 
-def _answer(
-    project: Project,
-    account: Account,
-    post_id: int,
-    *,
-    action: str,
-    label: str | None = None,
-    reason: str | None = None,
-) -> Saved:
+def _answer(project: Project, account: Account, post_id: int, note: str | None, **values: Any) -> Saved:
     with acting(project, account, Right.LABEL) as session:
-        now = project.now()
         before = _last_of(session, account, post_id)
         if before is not None and before.action != "undo":
             raise LabellingError("You have answered this post already. Undo or change that answer.")
@@ -237,135 +236,198 @@ def _answer(
         if mine is None and not _was_taken_over(session, account, post_id):
             raise LabellingError("That post is not on your desk. Answer the one you see.")
         entry = session.get(QueueEntry, post_id)
-        is_second = mine is None or _is_labelled_by_another(session, account, post_id)
+        is_second = mine is None or is_post_labelled(session, post_id, by_another_than=account.id)
+        draft = session.get(Draft, (account.id, post_id))
+        written = (note if note is not None else draft.note if draft else "").strip()[:LONGEST_NOTE]
+        suggestion = _suggestion(entry, mine.lane if mine else None)
         annotation = Annotation(
             post_id=post_id,
             person_id=account.id,
             slot=1 if is_second else 0,
-            action=action,
-            label=label,
             label_set_id=LABEL_SET_ID,
             supersedes_id=before.id if before else None,
             lane=mine.lane if mine else None,
             inclusion_probability=entry.inclusion_probability
             if entry and mine and entry.lane == mine.lane
             else None,
-            reason=reason,
-            guideline_version=GUIDELINE_VERSION,
+            note=written or None,
+            guideline_version=guideline_version(session),
+            suggestion=suggestion.label if suggestion else None,
+            suggestion_confidence=suggestion.confidence if suggestion else None,
+            suggestion_round=suggestion.round_number if suggestion else None,
+            was_suggestion_visible=suggestion is not None and project.settings.show_suggestion,
             shown_at=mine.shown_at if mine else None,
-            saved_at=now,
+            saved_at=project.now(),
+            **values,
         )
-        suggestion = _suggestion(entry)
-        if suggestion is not None and entry is not None:
-            annotation.suggestion, annotation.suggestion_confidence = suggestion.label, suggestion.confidence
-            annotation.suggestion_round = entry.round_number
         session.add(annotation)
-        if mine is not None:
-            session.delete(mine)
+        for gone in (mine, draft):
+            if gone is not None:
+                session.delete(gone)
+        note_answers(session, [post_id])
+        return _saved(session, annotation)
+
+
+def _amend(project: Project, account: Account, annotation_id: int, **values: Any) -> Saved:
+    """A new row for one's own standing answer, the same but for `values`; propagated ones follow."""
+    with acting(project, account, Right.LABEL) as session:
+        last = _standing(session, account, annotation_id)
+        if "label" in values:
+            if last.action != "label":
+                raise LabellingError("A skipped post has no answer to change. Press U to have it again.")
+            values["guideline_version"] = guideline_version(session)
+            values["was_suggestion_visible"] = last.suggestion is not None and last.lane not in BLIND_LANES
+        copies = _propagated(session, last)
+        amended = _successor(project, last, **values)
+        session.add(amended)
         session.flush()
-        return _saved(session, annotation, suggestion)
+        for copy in copies:
+            if copy.label != amended.label:
+                session.add(_propagation(project, amended, copy.post_id, supersedes_id=copy.id))
+        return _saved(session, amended)
 
 
-def _next_post(
-    session: Session, project: Project, account: Account, now: datetime, held: int
-) -> _Served | None:
-    """The next post for this person: lanes take turns, and one that has nothing passes its turn on."""
-    answered = session.scalar(
-        select(func.count())
-        .select_from(Annotation)
-        .where(Annotation.person_id == account.id, Annotation.origin == "person", Annotation.action != "undo")
+def _successor(project: Project, answer: Annotation, **changes: Any) -> Annotation:
+    """A row that takes the place of `answer`: what was asked and shown stays, `changes` apart."""
+    values = {
+        "post_id": answer.post_id,
+        "person_id": answer.person_id,
+        "slot": answer.slot,
+        "action": answer.action,
+        "label_set_id": answer.label_set_id,
+        "label": answer.label,
+        "origin": answer.origin,
+        "propagated_from_id": answer.propagated_from_id,
+        "lane": answer.lane,
+        "inclusion_probability": answer.inclusion_probability,
+        "note": answer.note,
+        "reason": answer.reason,
+        "is_flagged": answer.is_flagged,
+        "guideline_version": answer.guideline_version,
+        "suggestion": answer.suggestion,
+        "suggestion_confidence": answer.suggestion_confidence,
+        "suggestion_round": answer.suggestion_round,
+        "was_suggestion_visible": answer.was_suggestion_visible,
+        "shown_at": answer.shown_at,
+        "supersedes_id": answer.id,
+        "saved_at": project.now(),
+    }
+    return Annotation(**(values | changes))
+
+
+def _propagation(
+    project: Project, answer: Annotation, post_id: int, supersedes_id: int | None = None
+) -> Annotation:
+    return Annotation(
+        post_id=post_id,
+        person_id=answer.person_id,
+        action="label",
+        label_set_id=answer.label_set_id,
+        label=answer.label,
+        origin="propagated",
+        propagated_from_id=answer.id,
+        lane=answer.lane,
+        guideline_version=answer.guideline_version,
+        supersedes_id=supersedes_id,
+        saved_at=project.now(),
     )
-    composition = project.settings.composition
-    if session.get(Champion, 1) is None:
-        composition = at_cold_start(composition)
-    turn = (answered or 0) + held
-    for lane in preference(turn, turns(composition)):
-        if lane == SECOND_OPINION:
-            post = _second_opinion(session, account, now, turn)
-        else:
-            post = session.scalar(
-                free_queue_entries(lane, account.id, now).with_only_columns(QueueEntry.post_id).limit(1)
-            )
-        if post is not None:
-            return _Served(post, lane, slot=int(lane == SECOND_OPINION))
-    return None
 
 
-def _second_opinion(session: Session, account: Account, now: datetime, turn: int) -> int | None:
-    """One of the newest posts that only somebody else has labelled; which, nobody can foresee from their order."""
-    posts = session.scalars(second_opinions_wanted(account.id, now).limit(SECOND_OPINIONS_FROM)).all()
-    if not posts:
-        return None
-    draw = int.from_bytes(sha256(f"{account.id} {turn}".encode()).digest()[:8])
-    return posts[draw % len(posts)]
+def _propagated(session: Session, answer: Annotation) -> Sequence[Annotation]:
+    """Standing labels of near-copies that come from this answer, or from what it has amended."""
+    chain, earlier = [answer.id], answer.supersedes_id
+    while earlier is not None:
+        chain.append(earlier)
+        earlier = session.scalar(select(Annotation.supersedes_id).where(Annotation.id == earlier))
+    return session.scalars(standing_copies(chain)).all()
 
 
-def _claim(session: Session, project: Project, account: Account, served: _Served, now: datetime) -> Claim:
-    """Take the lease; an expired one of somebody else is taken over, a live one never."""
-    is_over = or_(Claim.expires_at <= now, Claim.person_id == account.id)
-    mine = delete(Claim).where(Claim.post_id == served.post_id, Claim.slot == served.slot, is_over)
-    session.execute(mine)
-    claim = Claim(
-        post_id=served.post_id,
-        slot=served.slot,
-        person_id=account.id,
-        lane=served.lane,
-        claimed_at=now,
-        expires_at=_expiry(project, now),
+def _standing(session: Session, account: Account, annotation_id: int) -> Annotation:
+    found = session.scalar(
+        select(Annotation).where(
+            Annotation.id == annotation_id,
+            Annotation.person_id == account.id,
+            Annotation.action != "undo",
+            is_current(),
+        )
     )
-    session.add(claim)
-    session.flush()
-    return claim
+    if found is None:
+        raise LabellingError("That answer has been changed already.")
+    return found
 
 
-def _put_first(session: Session, project: Project, account: Account, last: Annotation, now: datetime) -> None:
-    """Claim the post of a taken-back answer so that it comes before the posts already held.
-
-    When somebody else has it open by now (a skip was taken back), it stays theirs.
-    """
-    held = list(session.scalars(claims_of(account.id, now)))
-    theirs = select(Claim.post_id).where(
-        Claim.post_id == last.post_id, Claim.slot == last.slot, Claim.expires_at > now
-    )
-    if session.scalar(theirs) is not None:
-        return
-    for claim in held[1:]:
-        session.delete(claim)  # the prefetched post goes back to the queue
-    session.flush()
-    claim = _claim(session, project, account, _Served(last.post_id, last.lane or UNCERTAIN, last.slot), now)
-    claim.claimed_at = min([other.claimed_at for other in held], default=now) - TICK
-    claim.shown_at = now
-
-
-def _card(session: Session, claim: Claim) -> Card:
+def _card(session: Session, project: Project, claim: Claim) -> Card:
     row = session.execute(post_card(claim.post_id)).one()
     copies = 0
     if row.group_id is not None:
         copies = (
             session.scalar(select(func.count()).select_from(Post).where(Post.group_id == row.group_id)) or 1
         ) - 1
-    return Card(claim.post_id, row.external_id, row.text, row.facts or {}, copies, claim.claimed_at)
+    draft = session.get(Draft, (claim.person_id, claim.post_id))
+    suggestion = None
+    if project.settings.show_suggestion:
+        suggestion = _suggestion(session.get(QueueEntry, claim.post_id), claim.lane)
+    return Card(
+        claim.post_id,
+        row.external_id,
+        row.text,
+        row.facts or {},
+        copies,
+        claim.claimed_at,
+        draft.note if draft else "",
+        suggestion,
+    )
 
 
-def _saved(session: Session, annotation: Annotation, suggestion: Suggestion | None) -> Saved:
-    text = session.execute(post_card(annotation.post_id)).one().text
+def _saved(session: Session, annotation: Annotation) -> Saved:
+    session.flush()
+    row = session.execute(post_card(annotation.post_id)).one()
+    entry = session.get(QueueEntry, annotation.post_id)
+    copies = select(func.count()).select_from(unlabelled_copies(annotation.post_id).subquery())
     return Saved(
         annotation.id,
         annotation.post_id,
         annotation.label,
-        text,
+        row.text,
         annotation.lane,
-        None if annotation.lane in BLIND_LANES else suggestion,
+        _suggestion(entry, annotation.lane),
         annotation.slot == 1,
+        annotation.is_flagged,
+        annotation.reason,
+        annotation.note,
+        copies=session.scalar(copies) or 0 if annotation.label else 0,
+        propagated=len(_propagated(session, annotation)),
     )
 
 
-def _suggestion(entry: QueueEntry | None) -> Suggestion | None:
-    if entry is None or entry.normal is None or entry.suspicious is None or entry.violation is None:
+def _suggestion(entry: QueueEntry | None, lane: str | None) -> Suggestion | None:
+    """What the model thought when the queue was filled; nothing of a blind lane's posts."""
+    if lane in BLIND_LANES or entry is None:
+        return None
+    if entry.normal is None or entry.suspicious is None or entry.violation is None:
         return None
     probabilities = {"normal": entry.normal, "suspicious": entry.suspicious, "violation": entry.violation}
     label = max(probabilities, key=probabilities.__getitem__)
-    return Suggestion(label, probabilities[label], probabilities)
+    return Suggestion(label, probabilities[label], probabilities, entry.round_number)
+
+
+def guideline_version(session: Session) -> int:
+    """The guidelines in force."""
+    return session.scalar(select(func.max(Guideline.version))) or 0
+
+
+def _keep_draft(session: Session, project: Project, account: Account, post_id: int, note: str) -> None:
+    session.execute(delete(Draft).where(Draft.person_id == account.id, Draft.post_id == post_id))
+    if note.strip():
+        draft = Draft(person_id=account.id, post_id=post_id, note=note[:LONGEST_NOTE], saved_at=project.now())
+        session.add(draft)
+
+
+def _refuse_unknown(label: str) -> None:
+    if label not in LABELS:
+        raise LabellingError(
+            "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
+        )
 
 
 def _last_of(session: Session, account: Account, post_id: int) -> Annotation | None:
@@ -383,22 +445,4 @@ def _was_taken_over(session: Session, account: Account, post_id: int) -> bool:
     claimed = session.scalar(
         select(Claim.post_id).where(Claim.post_id == post_id, Claim.person_id != account.id)
     )
-    return claimed is not None or _is_labelled_by_another(session, account, post_id)
-
-
-def _is_labelled_by_another(session: Session, account: Account, post_id: int) -> bool:
-    found = session.scalar(
-        select(Annotation.id)
-        .where(
-            Annotation.post_id == post_id,
-            Annotation.person_id != account.id,
-            Annotation.action == "label",
-            is_current(),
-        )
-        .limit(1)
-    )
-    return found is not None
-
-
-def _expiry(project: Project, now: datetime) -> datetime:
-    return now + timedelta(minutes=project.settings.claim_minutes)
+    return claimed is not None or is_post_labelled(session, post_id, by_another_than=account.id)

@@ -22,6 +22,7 @@ from workbench.errors import InputError
 from workbench.imports import CHUNK, import_rows, text_hash
 from workbench.jsonl import read_objects
 from workbench.project import LABEL_SET_ID, Project
+from workbench.serving import note_answers
 from workbench.tsv import Columns, Reject, Row, open_tsv
 
 CHINESE = {"正常": "normal", "疑似": "suspicious", "违规": "violation"}
@@ -282,6 +283,7 @@ def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], 
         ]
         if new:
             session.execute(insert(Annotation), new)
+            note_answers(session, list(wanted))
         return len(new)
 
 

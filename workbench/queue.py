@@ -10,24 +10,24 @@ from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.queries import (
     groups_without_stratum,
-    is_answered,
     labelled_groups,
     labels_by_split,
     servable_held_out,
     servable_pool,
 )
-from db.tables import Champion, Import, PostGroup, QueueEntry, QueueState
+from db.tables import Annotation, Champion, Import, PostGroup, QueueEntry, QueueState
 from trainer.config import LABELS
 from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, cold_lanes, pool_lanes
 from trainer.query import Embed, Positions, below_band, in_band
 from trainer.strata import serving_order, strata
 from workbench.project import Project
 from workbench.scores import Scores, read_scores
+from workbench.serving import note_answers
 
 HELD_OUT_AT_MOST = 5_000
 VIOLATIONS_WANTED = 100
@@ -60,6 +60,8 @@ class Plan:
     band: BandCounts
     widened: int = 0
     left_out: int = 0
+    newest_annotation: int = 0
+    """The last one it knows of: later answers are looked up when it takes effect."""
 
 
 def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
@@ -85,6 +87,8 @@ def replace(session: Session, project: Project, made: Plan) -> None:
     session.execute(delete(QueueEntry))
     if made.entries:
         session.connection().execute(insert(QueueEntry), list(made.entries))
+    later = select(Annotation.post_id).where(Annotation.id > made.newest_annotation)
+    note_answers(session, set(session.scalars(later)))
     session.merge(
         QueueState(
             id=1,
@@ -108,12 +112,13 @@ def plan(
 ) -> Plan:
     """What the queue should hold with the scores of a round, or at a cold start where there is none yet."""
     rng = np.random.default_rng(SEED)
+    newest = session.scalar(select(func.max(Annotation.id))) or 0
     pool, imports = _pool(session, rng)
     is_new = np.isin(imports, list(_new_imports(session, project)))
     held_out = _held_out_entries(session, project)
     if round_number is None and cold is None:
         lanes = cold_lanes(len(pool), embed=_embed(vectors, pool), rng=rng)
-        return Plan(None, _lane_entries(lanes, pool) + held_out, BandCounts(0, 0))
+        return Plan(None, _lane_entries(lanes, pool) + held_out, BandCounts(0, 0), newest_annotation=newest)
     scores = cold if round_number is None else read_scores(project.round_folder(round_number) / "scores")
     assert scores is not None
     known = scores.of(pool)
@@ -134,6 +139,7 @@ def plan(
         counts,
         widened=len(lanes[UNCERTAIN]) - inside,
         left_out=max(0, counts.in_band + counts.below_band - limits.at_most),
+        newest_annotation=newest,
     )
 
 
@@ -162,7 +168,7 @@ def band_counts(session: Session, project: Project) -> BandCounts:
     state = session.get(QueueState, 1)
     if state is None:
         return BandCounts(0, 0)
-    answered = select(QueueEntry).where(QueueEntry.round_number.is_not(None), is_answered())
+    answered = select(QueueEntry).where(QueueEntry.round_number.is_not(None), QueueEntry.is_answered)
     scores = [(entry.normal, entry.suspicious, entry.violation) for entry in session.scalars(answered)]
     done = _count(project, np.array(scores, dtype=np.float64).reshape(-1, len(LABELS)))
     return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)

@@ -2,8 +2,9 @@
 
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,6 +16,16 @@ from trainer.lanes import Band, Composition
 from workbench.errors import InputError
 
 FILE_NAME = "workbench.toml"
+VIOLATION_REASONS = ("引流广告", "辱骂", "色情", "欺诈", "涉未成年", "其他")
+SKIP_REASONS = ("缺少上下文", "看不懂", "拿不准", "其他")
+
+LabelKey = Annotated[str, StringConstraints(pattern="^[123adhijkqtvwxyz]$")]
+"""Letters that no command has; c and r are Streamlit's own."""
+Reasons = Annotated[
+    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)], ...],
+    Field(max_length=6),
+]
+"""As many as there are keys for them, 4 to 9."""
 
 
 class Settings(BaseSettings):
@@ -42,6 +53,15 @@ class Settings(BaseSettings):
     validation_target: int = Field(default=300, ge=0)
     test_target: int = Field(default=1_000, ge=0)
     claim_minutes: float = Field(default=15, gt=0)
+    label_keys: tuple[LabelKey, LabelKey, LabelKey] = Field(
+        default=("1", "2", "3"),
+        description="for normal, suspicious, violation: 1 to 3, or letters that are free",
+    )
+    violation_reasons: Reasons = Field(default=VIOLATION_REASONS, description="one more key, never required")
+    skip_reasons: Reasons = Field(default=SKIP_REASONS)
+    show_suggestion: bool = Field(
+        default=False, description="before the answer too; never of held-out posts, which are labelled blind"
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8501, ge=0, le=65_535)
     passphrase: SecretStr | None = None
@@ -67,6 +87,13 @@ class Settings(BaseSettings):
         if self.band_low >= self.band_high:
             raise ValueError("band_low must be below band_high")
         return self
+
+    @field_validator("label_keys")
+    @classmethod
+    def _keys_differ(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(keys)) < len(keys):
+            raise ValueError("every label needs a key of its own")
+        return keys
 
 
 def load_settings(home: Path) -> Settings:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from db.queries import current_labels
-from db.tables import Annotation, Claim, Person, Post, PostGroup
+from db.tables import Annotation, Claim, Draft, Person, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
-from tests.workbench.making import make_champion, ready_queue
-from workbench import accounts, labelling
+from tests.workbench.making import import_texts, make_champion, ready_queue
+from workbench import accounts, empty_queue, labelling, queue, review
 from workbench.accounts import Account
 from workbench.errors import LabellingError, NotAllowedError
+from workbench.jsonl import labelled_posts
+from workbench.preparing import prepare
 from workbench.project import Project, open_project
 
 
@@ -289,3 +292,252 @@ def test_no_second_opinion_of_held_out_skipped_or_imported_answers(
             )
         )  # fmt: skip
     assert labelling.submit(project, ben, first(project, ben).post_id, "normal").lane != "second_opinion"
+
+
+def rows_of(project: Project, post: int) -> list[Annotation]:
+    with project.database.read() as session:
+        return list(
+            session.scalars(select(Annotation).where(Annotation.post_id == post).order_by(Annotation.id))
+        )
+
+
+def is_open(project: Project, post: int) -> bool:
+    with project.database.read() as session:
+        return not session.get_one(QueueEntry, post).is_answered
+
+
+def test_the_queue_knows_what_is_answered_through_every_change(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    post = first(project, ann).post_id
+    assert is_open(project, post)
+    saved = labelling.submit(project, ann, post, "normal")
+    assert not is_open(project, post)
+    labelling.change(project, ann, saved.annotation_id, "violation")
+    assert not is_open(project, post)
+    labelling.undo(project, ann)
+    assert is_open(project, post)
+    labelling.skip(project, ann, post)
+    assert is_open(project, post)
+
+
+def test_an_answer_given_while_the_queue_is_made_anew_is_not_served_again(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    with project.database.read() as session:
+        made = queue.plan(session, project, None)
+    post = first(project, ann).post_id
+    labelling.submit(project, ann, post, "normal")
+    with project.database.write() as session:
+        queue.replace(session, project, made)
+    assert not is_open(project, post)
+
+
+def test_asking_the_lead_passes_the_post_on_with_its_note(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    post = first(project, ann).post_id
+    labelling.keep_draft(project, ann, post, "is this an advert?")
+    saved = labelling.ask_lead(project, ann, post)
+    assert (saved.label, saved.is_flagged, saved.note) == (None, True, "is this an advert?")
+    assert first(project, ann).post_id != post
+    (case,) = review.open_cases(project, lead)
+    assert (case.post_id, case.is_flagged) == (post, True)
+    assert [(opinion.name, opinion.label, opinion.note) for opinion in case.opinions] == [
+        ("Ann", None, "is this an advert?")
+    ]
+    with pytest.raises(NotAllowedError):
+        review.open_cases(project, ann)
+    labelling.undo(project, ann)
+    assert review.open_cases(project, lead) == []
+
+
+def test_an_answer_can_be_put_on_the_leads_list_and_stands(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    saved = labelling.submit(project, ann, first(project, ann).post_id, "violation")
+    flagged = labelling.flag(project, ann, saved.annotation_id)
+    assert (flagged.label, flagged.is_flagged) == ("violation", True)
+    assert standing(project) == [(saved.post_id, "violation")]
+    assert [case.post_id for case in review.open_cases(project, lead)] == [saved.post_id]
+
+
+def test_two_who_disagree_are_a_case_until_they_agree(
+    project: Project, lead: Account, ann: Account, ben: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead)
+    post = first(project, ann).post_id
+    clock.move(minutes=project.settings.claim_minutes + 1)
+    assert post in {card.post_id for card in labelling.hold_posts(project, ben)}
+    labelling.submit(project, ben, post, "normal")
+    late = labelling.submit(project, ann, post, "violation")
+    (case,) = review.open_cases(project, lead)
+    assert {(opinion.name, opinion.label) for opinion in case.opinions} == {
+        ("Ann", "violation"),
+        ("Ben", "normal"),
+    }
+    labelling.change(project, ann, late.annotation_id, "normal")
+    assert review.open_cases(project, lead) == []
+
+
+def test_a_reason_comes_after_the_answer_and_goes_with_another_label(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    saved = labelling.submit(project, ann, first(project, ann).post_id, "violation")
+    reasoned = labelling.give_reason(project, ann, saved.annotation_id, "辱骂")
+    assert (reasoned.label, reasoned.reason) == ("violation", "辱骂")
+    changed = labelling.change(project, ann, reasoned.annotation_id, "normal")
+    assert changed.reason is None
+    skipped = labelling.skip(project, ann, first(project, ann).post_id)
+    assert labelling.give_reason(project, ann, skipped.annotation_id, "看不懂").reason == "看不懂"
+    again = labelling.last_answer(project, ann)
+    assert again is not None
+    with pytest.raises(LabellingError, match="no answer to change"):
+        labelling.change(project, ann, again.annotation_id, "normal")
+
+
+def test_a_draft_survives_a_new_start_and_ends_with_the_answer(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    card = first(project, ann)
+    labelling.keep_draft(project, ann, card.post_id, "half a thou")
+    project.database.dispose()
+    assert first(project, ann) == replace(card, note="half a thou")
+    saved = labelling.submit(project, ann, card.post_id, "normal", note="half a thought")
+    assert rows_of(project, card.post_id)[-1].note == saved.note == "half a thought"
+    labelling.undo(project, ann)
+    assert first(project, ann).note == "half a thought"
+    labelling.keep_draft(project, ann, card.post_id, " ")
+    assert first(project, ann).note == ""
+
+
+def test_a_note_of_a_post_one_does_not_hold_is_not_kept(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    ready_queue(project, lead)
+    post = first(project, ann).post_id
+    labelling.keep_draft(project, ben, post, "mine?")
+    with project.database.read() as session:
+        assert session.scalars(select(Draft)).all() == []
+
+
+def test_a_lease_that_ran_out_unnoticed_brings_the_same_post_back(
+    project: Project, lead: Account, ann: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead)
+    held = [card.post_id for card in labelling.hold_posts(project, ann)]
+    clock.move(minutes=10 * project.settings.claim_minutes)
+    assert [card.post_id for card in labelling.hold_posts(project, ann)] == held
+
+
+COPIES = [
+    "加我微信 abc123 领红包，先到先得，名额有限",
+    "加我微信 abc123 领红包,先到先得,名额有限!",
+    "加我微信 abc123  领红包，先到先得，名额有限！！",
+]
+
+
+@pytest.fixture
+def copied(project: Project, lead: Account, ann: Account) -> labelling.Saved:
+    """Ann has called one of three near-copies a violation."""
+    import_texts(project, lead, COPIES)
+    prepare(project)
+    queue.rebuild(project)
+    return labelling.submit(project, ann, first(project, ann).post_id, "violation")
+
+
+def test_an_answer_is_given_to_its_near_copies_and_taken_back_with_it(
+    copied: labelling.Saved, project: Project, ann: Account
+) -> None:
+    assert copied.copies == 2
+    assert sorted(labelling.copies_of(project, ann, copied.annotation_id)) == sorted(
+        text for text in COPIES if text != copied.text
+    )
+    given = labelling.propagate(project, ann, copied.annotation_id)
+    assert (given.copies, given.propagated) == (0, 2)
+    assert sorted(standing(project)) == [(1, "violation"), (2, "violation"), (3, "violation")]
+    others = [row for post in (1, 2, 3) if post != copied.post_id for row in rows_of(project, post)]
+    assert {(row.origin, row.propagated_from_id, row.lane) for row in others} == {
+        ("propagated", copied.annotation_id, copied.lane)
+    }
+    assert labelling.undo(project, ann) == copied.post_id
+    assert standing(project) == []
+    with pytest.raises(LabellingError, match="nothing to undo"):
+        labelling.undo(project, ann)
+
+
+def test_near_copies_follow_a_changed_mind_and_weigh_one_together(
+    copied: labelling.Saved, project: Project, ann: Account
+) -> None:
+    given = labelling.propagate(project, ann, copied.annotation_id)
+    changed = labelling.change(project, ann, given.annotation_id, "normal")
+    assert changed.propagated == 2
+    assert {label for _, label in standing(project)} == {"normal"}
+    with project.database.read() as session:
+        posts = labelled_posts(session, 1)
+    assert sum(post.line["weight"] for post in posts) == pytest.approx(1, abs=1e-5)
+    assert labelling.undo(project, ann) == copied.post_id
+    assert standing(project) == []
+
+
+def test_a_near_copy_with_a_label_of_its_own_keeps_it(
+    copied: labelling.Saved, project: Project, lead: Account, ann: Account
+) -> None:
+    other = next(number for number in (1, 2, 3) if number != copied.post_id)
+    with project.database.write() as session:
+        session.add(
+            Annotation(
+                post_id=other, person_id=lead.id, action="label", label="normal", label_set_id=1,
+                saved_at=project.now(),
+            )
+        )  # fmt: skip
+    assert labelling.propagate(project, ann, copied.annotation_id).propagated == 1
+    assert (other, "normal") in standing(project)
+    assert (other, "violation") not in standing(project)
+
+
+def test_skipped_posts_come_back_when_asked_for(project: Project, lead: Account, ann: Account) -> None:
+    ready_queue(project, lead, 3)
+    while cards := labelling.hold_posts(project, ann):
+        labelling.skip(project, ann, cards[0].post_id)
+    found = empty_queue.look(project, ann)
+    assert (found.queued, found.skipped, list(found.held_by)) == (3, 3, [])
+    assert labelling.bring_back_skipped(project, ann) == 3
+    assert len(labelling.hold_posts(project, ann)) == 2
+
+
+def test_the_empty_queue_names_who_holds_what(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    ready_queue(project, lead, 2)
+    labelling.hold_posts(project, ben)
+    assert labelling.hold_posts(project, ann) == []
+    (holder,) = empty_queue.look(project, ann).held_by
+    assert (holder.name, holder.posts) == ("Ben", 2)
+    assert holder.until > project.now()
+
+
+def test_a_suggestion_is_shown_before_the_answer_only_where_the_settings_say_so_and_never_blind(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead, 60)
+    make_champion(project, lead, np.tile([0.3, 0.5, 0.2], (60, 1)))
+    assert all(card.suggestion is None for card in labelling.hold_posts(project, ann))
+    open_eyed = project.settings.model_copy(update={"show_suggestion": True})
+    object.__setattr__(project, "settings", open_eyed)
+    seen: Counter[tuple[str, bool, bool]] = Counter()
+    for _ in range(20):
+        card = first(project, ann)
+        saved = labelling.submit(project, ann, card.post_id, "normal")
+        row = rows_of(project, card.post_id)[-1]
+        seen[str(saved.lane), card.suggestion is not None, row.was_suggestion_visible] += 1
+    assert {(lane == "held_out", shown, recorded) for lane, shown, recorded in seen} == {
+        (True, False, False),
+        (False, True, True),
+    }

@@ -33,6 +33,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("post_id", "round_number", name=op.f("pk_explanation")),
     )
+    op.add_column("person", sa.Column("turns", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("post_facts", sa.Column("thread_key", sa.BigInteger(), nullable=True))
     _partial("ix_post_facts_thread_key", "post_facts", ["thread_key", "post_id"], "thread_key IS NOT NULL")
     op.add_column(
@@ -46,9 +47,9 @@ def upgrade() -> None:
                AND NOT EXISTS (SELECT 1 FROM annotation AS later WHERE later.supersedes_id = a.id))"""
     )
     op.drop_index("ix_queue_entry_lane", "queue_entry")
-    _partial("ix_queue_entry_lane", "queue_entry", ["lane", "position"], "NOT is_answered")
+    _partial("ix_queue_entry_lane", "queue_entry", ["lane", "position"], "is_answered = 0", "NOT is_answered")
     op.create_index("ix_annotation_saved_at", "annotation", ["person_id", "saved_at"])
-    _partial("ix_annotation_flagged", "annotation", ["id"], "is_flagged")
+    _partial("ix_annotation_flagged", "annotation", ["id"], "is_flagged = 1", "is_flagged")
     _partial(
         "ix_annotation_propagated_from_id",
         "annotation",
@@ -57,6 +58,12 @@ def upgrade() -> None:
     )
 
 
-def _partial(name: str, table: str, columns: list[str], where: str) -> None:
-    condition = sa.text(where)
-    op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
+def _partial(name: str, table: str, columns: list[str], where: str, elsewhere: str | None = None) -> None:
+    """SQLite has no booleans, and uses a partial index only where a query says its condition to the letter."""
+    op.create_index(
+        name,
+        table,
+        columns,
+        sqlite_where=sa.text(where),
+        postgresql_where=sa.text(elsewhere or where),
+    )

@@ -1,0 +1,59 @@
+"""Why a person gets no post, so that the page can say what to do about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from db.queries import holders, queue_left, skipped_entries
+from db.tables import Import, Post
+from workbench.accounts import Account
+from workbench.project import Project
+from workbench.queue import band_counts, champion_number
+from workbench.rounds import is_worker_running
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody else who has posts of the queue open."""
+
+    name: str
+    posts: int
+    until: datetime
+
+
+@dataclass(frozen=True)
+class EmptyQueue:
+    """What is left, and where. `queued` posts wait in the queue; of these the person has skipped `skipped`."""
+
+    posts: int
+    preparing: int
+    queued: int
+    skipped: int
+    in_band: int
+    held_by: Sequence[Holder]
+    has_champion: bool
+    has_worker: bool
+
+
+def look(project: Project, account: Account) -> EmptyQueue:
+    """Look why, on one snapshot."""
+    with project.database.read() as session:
+        stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
+        posts = select(func.count()).select_from(Post).where(stored)
+        band = band_counts(session, project)
+        return EmptyQueue(
+            posts=session.scalar(posts) or 0,
+            preparing=session.scalar(posts.where(Post.group_id.is_(None))) or 0,
+            queued=sum(count for _lane, count in session.execute(queue_left())),
+            skipped=len(session.scalars(skipped_entries(account.id)).all()),
+            in_band=band.in_band + band.below_band,
+            held_by=[
+                Holder(name, count, until)
+                for person, name, count, until in session.execute(holders(project.now()))
+                if person != account.id
+            ],
+            has_champion=champion_number(session) is not None,
+            has_worker=is_worker_running(project),
+        )
