@@ -68,14 +68,17 @@ def is_open() -> ColumnElement[bool]:
     return ~QueueEntry.is_answered
 
 
+def is_stored() -> ColumnElement[bool]:
+    """The post's import has finished; needs `Post` among the tables."""
+    return Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
+
+
 def unprepared_posts() -> Select[int, str]:
     """Id and text of the posts without a group, oldest first; unfinished imports left out."""
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
-        .where(
-            Post.group_id.is_(None), Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
-        )
+        .where(Post.group_id.is_(None), is_stored())
         .order_by(Post.id)
     )
 
@@ -297,6 +300,19 @@ def post_card(post_id: int) -> Select[str, str, dict[str, Any] | None, int | Non
         .join(PostText, PostText.post_id == Post.id)
         .outerjoin(PostFacts, PostFacts.post_id == Post.id)
         .where(Post.id == post_id)
+    )
+
+
+def thread_posts(thread_key: int) -> Select[str, str, dict[str, Any]]:
+    """external_id, text, facts of the posts of a thread, unfinished imports left out.
+
+    Order and limit by `PostFacts.post_id`: the index holds a thread's posts in that order.
+    """
+    return (
+        select(Post.external_id, PostText.text, PostFacts.facts)
+        .join(Post, Post.id == PostFacts.post_id)
+        .join(PostText, PostText.post_id == PostFacts.post_id)
+        .where(PostFacts.thread_key == thread_key, is_stored())
     )
 
 

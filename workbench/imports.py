@@ -21,6 +21,7 @@ from db.tables import Import, Post, PostFacts, PostText, RejectedRow
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
+from workbench.facts import thread_key
 from workbench.project import Project
 from workbench.tsv import Columns, Reject, Row
 
@@ -199,7 +200,14 @@ def _insert(
             ],
         ),
         (PostText, [{"post_id": post.id, "text": post.text} for post in posts]),
-        (PostFacts, [{"post_id": post.id, "facts": dict(post.facts)} for post in posts if post.facts]),
+        (
+            PostFacts,
+            [
+                {"post_id": post.id, "facts": dict(post.facts), "thread_key": thread_key(post.facts)}
+                for post in posts
+                if post.facts
+            ],
+        ),
         (
             RejectedRow,
             [

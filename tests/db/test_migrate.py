@@ -1,15 +1,27 @@
 """Migrations lead from blank to the tables of the code, and refuse a database from the future."""
 
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
+import db.migrate
 from db.migrate import SchemaTooNewError, revision, upgrade
 from db.session import Database, open_database
-from db.tables import Base
+from db.tables import Base, Import, Post, PostFacts
+from workbench.facts import COLUMNS, thread_key
+
+desk = import_module("db.migrations.versions.0003_annotators_desk")
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -59,3 +71,52 @@ def test_an_audit_entry_cannot_be_changed(database: Database) -> None:
         )
     with pytest.raises(IntegrityError, match="append-only"), database.write() as session:
         session.connection().exec_driver_sql("UPDATE audit_entry SET action = 'c'")
+
+
+def upgrade_to(database: Database, wanted: str) -> None:
+    """Make the tables as they were at an older revision."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(db.migrate.__file__).parent / "migrations"))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, wanted)
+
+
+def test_posts_from_before_threads_were_known_get_their_key(database: Database) -> None:
+    upgrade_to(database, "0002")
+    facts = [
+        {"board": "灌水", "title": f"题 {number % 3}"} if number % 4 else {"作者": "甲", "title": " "}
+        for number in range(desk.BATCH + 4)
+    ]
+    numbers = range(1, len(facts) + 1)
+    with database.write() as session:
+        old = session.connection()
+        old.execute(
+            insert(Import).values(
+                id=1, file_name="", state="prepared", encoding="", columns={}, started_at=NOW
+            )
+        )
+        old.execute(
+            insert(Post),
+            [{"id": n, "external_id": str(n), "text_hash": b"", "import_id": 1} for n in numbers],
+        )
+        old.execute(
+            insert(PostFacts),
+            [{"post_id": n, "facts": known} for n, known in zip(numbers, facts, strict=True)],
+        )
+    upgrade(database)
+    with database.read() as session:
+        stored = session.execute(
+            select(PostFacts.facts, PostFacts.thread_key).order_by(PostFacts.post_id)
+        ).all()
+    assert [known for known, _key in stored] == facts
+    assert [key for _known, key in stored] == [thread_key(known) for known in facts]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([f" {name.upper()}" for names in COLUMNS.values() for name in names]), st.text()
+    )
+)
+def test_the_key_that_old_posts_got_is_the_one_new_posts_get(facts: dict[str, str]) -> None:
+    assert desk._thread_key(facts) == thread_key(facts)

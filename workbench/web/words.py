@@ -1,7 +1,9 @@
 """What people read for the words of the code. `_` translates them where they are shown."""
 
+from collections.abc import Mapping
 from html import escape
 
+from workbench.facts import Meaning, meaning_of
 from workbench.web.i18n import N_, _
 
 LABEL_WORDS = {"normal": N_("normal"), "suspicious": N_("borderline"), "violation": N_("violation")}
@@ -41,13 +43,13 @@ OUTCOME_WORDS = {
 }
 NO_WORKER = N_("No worker is running, so nothing moves. Start one with: workbench worker")
 
-FACT_COLUMNS = {
-    N_("board"): ("board", "forum", "section", "版块", "板块", "论坛"),
-    N_("thread"): ("thread", "title", "topic", "主题", "标题", "帖子"),
-    N_("author"): ("author", "user", "username", "作者", "用户", "用户名"),
-    N_("time"): ("time", "date", "created_at", "posted_at", "时间", "日期", "发布时间"),
+FACT_WORDS: Mapping[Meaning, str] = {
+    "board": N_("board"),
+    "thread": N_("thread"),
+    "author": N_("author"),
+    "time": N_("time"),
 }
-"""Only these are shown beside a post: another column could hold somebody's verdict."""
+"""Of the forum's columns only these are shown beside a post."""
 
 
 def label_word(label: str) -> str:
@@ -62,6 +64,6 @@ def label_html(label: str) -> str:
 
 def facts_word(column: str) -> str | None:
     """What a column of the forum's file tells about a post; None for columns that are not shown."""
-    known = {name: word for word, names in FACT_COLUMNS.items() for name in names}
-    word = known.get(column.strip().lower())
-    return None if word is None else _(word)
+    meaning = meaning_of(column)
+    word = FACT_WORDS.get(meaning) if meaning else None
+    return _(word) if word else None

@@ -1,6 +1,8 @@
 """Drafts, explanations, threads; answered queue entries and flagged annotations found by index"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +11,12 @@ revision: str = "0003"
 down_revision: str | None = "0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
+
+
+BATCH = 10_000
+BOARDS = ("board", "forum", "section", "版块", "板块", "论坛")
+THREAD_IDS = ("thread_id", "threadid", "tid", "topic_id", "topicid", "主题id", "主题编号", "话题id")
+THREADS = ("thread", "title", "topic", "主题", "标题", "帖子")
 
 
 def upgrade() -> None:
@@ -35,6 +43,7 @@ def upgrade() -> None:
     )
     op.add_column("person", sa.Column("turns", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("post_facts", sa.Column("thread_key", sa.BigInteger(), nullable=True))
+    _fill_thread_keys()
     _partial("ix_post_facts_thread_key", "post_facts", ["thread_key", "post_id"], "thread_key IS NOT NULL")
     op.add_column(
         "queue_entry", sa.Column("is_answered", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -67,3 +76,31 @@ def _partial(name: str, table: str, columns: list[str], where: str, elsewhere: s
         sqlite_where=sa.text(where),
         postgresql_where=sa.text(elsewhere or where),
     )
+
+
+def _fill_thread_keys() -> None:
+    table = sa.table("post_facts", sa.column("post_id"), sa.column("facts", sa.JSON), sa.column("thread_key"))
+    some = sa.select(table.c.post_id, table.c.facts).order_by(table.c.post_id).limit(BATCH)
+    fill = (
+        sa.update(table).where(table.c.post_id == sa.bindparam("id")).values(thread_key=sa.bindparam("key"))
+    )
+    last = 0
+    while rows := op.get_bind().execute(some.where(table.c.post_id > last)).all():
+        last = rows[-1].post_id
+        keys = [{"id": row.post_id, "key": _thread_key(row.facts)} for row in rows]
+        if known := [entry for entry in keys if entry["key"] is not None]:
+            op.get_bind().execute(fill, known)
+
+
+def _thread_key(facts: Mapping[str, Any]) -> int | None:
+    """The key as it was at this revision: a migration does the same whatever the code becomes."""
+    for meaning, names in (("thread_id", THREAD_IDS), ("thread", THREADS)):
+        if thread := _first(facts, names):
+            told = f"{_first(facts, BOARDS)}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
+            return int.from_bytes(blake2b(told, digest_size=8).digest(), signed=True)
+    return None
+
+
+def _first(facts: Mapping[str, Any], names: Sequence[str]) -> str:
+    values = (str(value).strip() for column, value in facts.items() if column.strip().lower() in names)
+    return next((value for value in values if value), "")

@@ -1,0 +1,92 @@
+"""What the forum's other columns of a post mean: its board, its thread, where it stands, its pictures."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+Meaning = Literal["board", "thread", "thread_id", "author", "time", "link", "pictures"]
+
+COLUMNS: Mapping[Meaning, tuple[str, ...]] = {
+    "board": ("board", "forum", "section", "版块", "板块", "论坛"),
+    "thread": ("thread", "title", "topic", "主题", "标题", "帖子"),
+    "thread_id": ("thread_id", "threadid", "tid", "topic_id", "topicid", "主题id", "主题编号", "话题id"),
+    "author": ("author", "user", "username", "作者", "用户", "用户名"),
+    "time": ("time", "date", "created_at", "posted_at", "时间", "日期", "发布时间"),
+    "link": ("url", "link", "href", "permalink", "链接", "网址"),
+    "pictures": ("images", "image", "pictures", "picture", "pics", "pic", "img", "图片", "配图"),
+}
+"""Names of columns, in lower case. A column that is not here could hold somebody's verdict: nobody sees it."""
+
+LONGEST_LINK = 2_000
+MOST_PICTURES = 999
+"""A greater number is a picture's id, not a count."""
+
+_MEANINGS = {name: meaning for meaning, names in COLUMNS.items() for name in names}
+_SEPARATORS = re.compile(r"[\s,，;；、|]+")
+_NUMBER = re.compile(r"(-?\d{1,18})(?:\.0+)?")
+_NO = frozenset(("", "0", "-", "no", "n", "false", "none", "null", "nan", "无", "否", "没有"))
+
+
+@lru_cache  # an import asks a few columns millions of times
+def meaning_of(column: str) -> Meaning | None:
+    """What a column of the forum's file tells about a post; None where nobody said."""
+    return _MEANINGS.get(column.strip().lower())
+
+
+def fact_of(facts: Mapping[str, Any], meaning: Meaning) -> str | None:
+    """The first value with this meaning that says something."""
+    return next(_values(facts, meaning), None)
+
+
+def link_of(facts: Mapping[str, Any]) -> str | None:
+    """Where the post stands on the forum: an absolute http or https address that hides nothing."""
+    return next((value for value in _values(facts, "link") if _is_plain_address(value)), None)
+
+
+def pictures_of(facts: Mapping[str, Any]) -> int:
+    """How many pictures the post came with, by a count, a list or a yes. None of them is ever loaded."""
+    return max(map(_count, _values(facts, "pictures")), default=0)
+
+
+def thread_key(facts: Mapping[str, Any]) -> int | None:
+    """A signed 64-bit hash that the posts of one thread share; None without a thread.
+
+    A thread's number tells more than its title, which two threads of a board may share. Keys are stored: what
+    was imported before a change of this function is no longer found beside what comes after it.
+    """
+    for meaning in ("thread_id", "thread"):
+        if thread := fact_of(facts, meaning):
+            board = fact_of(facts, "board") or ""
+            told = f"{board}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
+            return int.from_bytes(blake2b(told, digest_size=8).digest(), signed=True)
+    return None
+
+
+def _values(facts: Mapping[str, Any], meaning: Meaning) -> Iterator[str]:
+    values = (str(value).strip() for column, value in facts.items() if meaning_of(column) == meaning)
+    return (value for value in values if value)
+
+
+def _is_plain_address(value: str) -> bool:
+    # Browsers drop control characters and take a backslash for a slash, so that another host is reached than shown.
+    if len(value) > LONGEST_LINK or not value.isprintable() or set(value) & set(" \\"):
+        return False
+    try:
+        parts = urlsplit(value)
+        is_reachable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and is_reachable and "@" not in parts.netloc
+
+
+def _count(value: str) -> int:
+    if number := _NUMBER.fullmatch(value):
+        count = int(number[1])
+        return max(count, 0) if count <= MOST_PICTURES else 1
+    pieces = [piece.strip("[]\"'").lower() for piece in _SEPARATORS.split(value)]
+    # An address may hold a comma, so where there are addresses only they count.
+    addresses = [piece for piece in pieces if "://" in piece]
+    return len(addresses or [piece for piece in pieces if piece not in _NO])
