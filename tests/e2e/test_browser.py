@@ -111,7 +111,7 @@ def test_double_presses_and_held_keys_answer_the_seen_post_alone(
     page.keyboard.up("2")
     desk.wait_until_seen()
     before = desk.post.inner_text()
-    page.locator(".st-key-answer-normal button").dblclick()
+    page.locator("[class*=st-key-press-answer-normal] button").dblclick()
     expect(desk.post).not_to_have_text(before)
     desk.wait_until_seen()
     assert [row.label for row in rows_in(made)] == ["violation"] * 3 + ["suspicious", "normal"]
@@ -201,13 +201,13 @@ def test_the_page_speaks_chinese_to_a_chinese_browser_and_english_on_demand(
     seed(made, different_texts(4))
     page = sign_in(serve(made), locale="zh-CN")
     desk = label_page(page)
-    expect(page.locator(".st-key-answer-suspicious")).to_contain_text("疑似")
+    expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("疑似")
     desk.press("3")
     expect(desk.last).to_contain_text("违规")
     page.click("text=English")
-    expect(page.locator(".st-key-answer-suspicious")).to_contain_text("borderline")
+    expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("borderline")
     page.reload()
-    expect(page.locator(".st-key-answer-suspicious")).to_contain_text("borderline")
+    expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("borderline")
 
 
 def test_an_empty_queue_says_why_and_goes_on_by_itself(made: Project, serve: Serve, sign_in: SignIn) -> None:
@@ -219,7 +219,7 @@ def test_an_empty_queue_says_why_and_goes_on_by_itself(made: Project, serve: Ser
     desk.press("1")
     desk.wait_until_seen()
     page.keyboard.press("1")
-    expect(page.locator(".refusal")).to_contain_text("Nothing is left to label.")
+    expect(page.locator(".refusal")).to_contain_text("has its label. A lead can start a round")
     page.wait_for_selector("html[data-keys=ready]", state="attached")
     page.keyboard.press("u")
     expect(desk.post).to_be_visible()

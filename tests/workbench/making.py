@@ -15,6 +15,12 @@ from workbench.tsv import open_tsv
 
 POSTS = 240
 """In the project `labelled`, 150 of them labelled."""
+COPIES = [
+    "加我微信 abc123 领红包，先到先得，名额有限",
+    "加我微信 abc123 领红包,先到先得,名额有限!",
+    "加我微信 abc123  领红包，先到先得，名额有限！！",
+]
+"""Three near-copies of one post."""
 
 
 def write_tsv(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:

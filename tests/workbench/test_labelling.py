@@ -12,7 +12,7 @@ from sqlalchemy import select
 from db.queries import current_labels
 from db.tables import Annotation, Claim, Draft, Person, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
-from tests.workbench.making import import_texts, make_champion, ready_queue
+from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue
 from workbench import accounts, empty_queue, labelling, queue, review
 from workbench.accounts import Account
 from workbench.errors import LabellingError, NotAllowedError
@@ -434,13 +434,6 @@ def test_a_lease_that_ran_out_unnoticed_brings_the_same_post_back(
     held = [card.post_id for card in labelling.hold_posts(project, ann)]
     clock.move(minutes=10 * project.settings.claim_minutes)
     assert [card.post_id for card in labelling.hold_posts(project, ann)] == held
-
-
-COPIES = [
-    "加我微信 abc123 领红包，先到先得，名额有限",
-    "加我微信 abc123 领红包,先到先得,名额有限!",
-    "加我微信 abc123  领红包，先到先得，名额有限！！",
-]
 
 
 @pytest.fixture

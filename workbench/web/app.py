@@ -2,17 +2,20 @@
 
 import streamlit as st
 
+from workbench.accounts import Right
 from workbench.web.i18n import _
-from workbench.web.views import label, posts, rounds
+from workbench.web.identity import current_account
+from workbench.web.views import label, posts, review, rounds
 from workbench.web.widgets import STYLE
 
 st.set_page_config(page_title=_("Moderation workbench"), layout="centered")
 st.html(STYLE)
-st.navigation(
-    [
-        st.Page(label.show, title=_("Label"), url_path="label", default=True),
-        st.Page(rounds.show, title=_("Rounds"), url_path="rounds"),
-        st.Page(posts.show, title=_("Posts"), url_path="posts"),
-    ],
-    position="top",
-).run()
+pages = [
+    st.Page(label.show, title=_("Label"), url_path="label", default=True),
+    st.Page(rounds.show, title=_("Rounds"), url_path="rounds"),
+    st.Page(posts.show, title=_("Posts"), url_path="posts"),
+]
+account = current_account()
+if account is not None and account.may(Right.REVIEW):
+    pages.append(st.Page(review.show, title=_("Review"), url_path="review"))
+st.navigation(pages, position="top").run()

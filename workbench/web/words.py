@@ -34,6 +34,7 @@ RIGHT_WORDS = {
     "import": N_("import"),
     "run rounds": N_("run rounds"),
     "export": N_("export"),
+    "review": N_("review what others labelled"),
 }
 ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}
 OUTCOME_WORDS = {
@@ -41,6 +42,26 @@ OUTCOME_WORDS = {
     "worse": N_("worse"),
     "undecided": N_("can't tell yet"),
 }
+LANE_WORDS = {
+    "uncertain": N_("model unsure"),
+    "random": N_("drawn at random"),
+    "violation": N_("likely violation"),
+    "second_opinion": N_("a second opinion"),
+    "held_out": N_("kept for checking the model"),
+    "typical": N_("typical of many posts"),
+}
+REASON_WORDS = {
+    "引流广告": N_("advert"),
+    "辱骂": N_("abuse"),
+    "色情": N_("pornography"),
+    "欺诈": N_("fraud"),
+    "涉未成年": N_("harms minors"),
+    "其他": N_("other"),
+    "缺少上下文": N_("context missing"),
+    "看不懂": N_("cannot make it out"),
+    "拿不准": N_("not sure"),
+}
+"""For the reasons of the default settings; a team's own are shown as they wrote them."""
 NO_WORKER = N_("No worker is running, so nothing moves. Start one with: workbench worker")
 
 FACT_WORDS: Mapping[Meaning, str] = {
@@ -55,6 +76,16 @@ FACT_WORDS: Mapping[Meaning, str] = {
 def label_word(label: str) -> str:
     """A label as people read it."""
     return _(LABEL_WORDS[label])
+
+
+def lane_word(lane: str) -> str:
+    """Why a post was served."""
+    return _(LANE_WORDS[lane])
+
+
+def reason_word(reason: str) -> str:
+    """A reason as people read it."""
+    return _(REASON_WORDS[reason]) if reason in REASON_WORDS else reason
 
 
 def label_html(label: str) -> str:

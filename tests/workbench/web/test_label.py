@@ -1,8 +1,10 @@
 """The Label screen: one answer for the post that is shown, and nothing of the model before it."""
 
+import json
 from collections import defaultdict
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import streamlit as st
 from streamlit.runtime.context import StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
-from tests.workbench.making import import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
 from tests.workbench.web.conftest import VisitAs
 from workbench import imports, labelling, queue
 from workbench.accounts import Account
@@ -39,8 +41,20 @@ def shown(app: AppTest) -> str:
     return unescape(html_of(app))
 
 
+def on_desk(app: AppTest) -> dict[str, Any]:
+    """What the desk in the browser is given."""
+    (desk,) = app.get("bidi_component")
+    data: dict[str, Any] = json.loads(desk.proto.json)
+    return data
+
+
+def text_of(card: dict[str, Any]) -> str:
+    return "".join(text for _kind, text, _title in card["segments"])
+
+
 def press(app: AppTest, action: str) -> None:
-    next(button for button in app.button if button.key and button.key.startswith(f"{action}-")).click().run()
+    name = f"press-{action}-"
+    next(button for button in app.button if button.key and button.key.startswith(name)).click().run()
     assert not app.exception
 
 
@@ -59,34 +73,35 @@ def queued(project: Project, lead: Account, ann: Account, visit_as: VisitAs) -> 
 def test_a_press_saves_the_label_and_brings_the_next_post(queued: Project, ann: Account) -> None:
     app = open_screen()
     first = labelling.hold_posts(queued, ann)[0]
-    assert first.text in shown(app)
-    press(app, "violation")
+    behind = text_of(on_desk(app)["next"])
+    assert text_of(on_desk(app)["current"]) == first.text
+    press(app, "answer-violation")
     assert labels_of(queued, ann) == 1
     assert "last: <span" in shown(app)
     assert "mine today: 1" in shown(app)
-    assert labelling.hold_posts(queued, ann)[0].text in shown(app)
+    assert text_of(on_desk(app)["current"]) == labelling.hold_posts(queued, ann)[0].text == behind
 
 
 def test_a_press_from_an_earlier_turn_is_not_an_answer(queued: Project, ann: Account) -> None:
     app = open_screen()
     app.session_state["desk"].turn += 1
-    press(app, "normal")
+    press(app, "answer-normal")
     assert labels_of(queued, ann) == 0
 
 
 def test_a_press_for_another_post_than_the_one_shown_is_not_an_answer(queued: Project, ann: Account) -> None:
     app = open_screen()
     app.session_state["desk"].shown = -1
-    press(app, "normal")
+    press(app, "answer-normal")
     assert labels_of(queued, ann) == 0
 
 
 def test_undo_brings_the_post_back_and_says_so(queued: Project, ann: Account) -> None:
     app = open_screen()
     first = labelling.hold_posts(queued, ann)[0]
-    press(app, "normal")
+    press(app, "answer-normal")
     press(app, "undo")
-    assert first.text in shown(app)
+    assert text_of(on_desk(app)["current"]) == first.text
     assert "Taken back" in shown(app)
     press(app, "undo")
     assert "There is nothing to undo." in shown(app)
@@ -96,7 +111,7 @@ def test_a_skipped_post_goes_and_is_named(queued: Project, ann: Account) -> None
     app = open_screen()
     first = labelling.hold_posts(queued, ann)[0]
     press(app, "skip")
-    assert f'<div class="post" dir="auto" lang="zh">{first.text}' not in shown(app)
+    assert text_of(on_desk(app)["current"]) != first.text
     assert "last: skipped" in shown(app)
 
 
@@ -107,11 +122,12 @@ def test_the_models_opinion_is_told_after_the_answer_and_never_of_a_held_out_pos
     make_champion(project, lead, np.tile([0.3, 0.5, 0.2], (40, 1)))
     visit_as(ann)
     app = open_screen()
-    assert "model had said" not in shown(app)
+    assert "thought" not in shown(app)
+    assert on_desk(app)["current"]["suggestion"] is None
     told: dict[str | None, set[bool]] = defaultdict(set)
     for _ in range(10):
-        press(app, "normal")
-        told[app.session_state["desk"].last.lane].add("model had said" in shown(app))
+        press(app, "answer-normal")
+        told[app.session_state["desk"].last.lane].add('class="thought"' in html_of(app))
     assert told == {"uncertain": {True}, "random": {True}, "held_out": {False}}
 
 
@@ -125,8 +141,8 @@ def test_only_known_facts_stand_beside_a_post(
     queue.rebuild(project)
     visit_as(ann)
     app = open_screen()
-    assert "board &lt;b&gt;闲聊&lt;/b&gt;" in html_of(app)
-    assert "deleted" not in html_of(app)
+    assert on_desk(app)["current"]["facts"] == [["board", "<b>闲聊</b>"]]
+    assert "deleted" not in json.dumps(on_desk(app)) + html_of(app)
 
 
 def test_an_empty_desk_says_why_and_what_to_do(
@@ -142,9 +158,11 @@ def test_an_empty_desk_says_why_and_what_to_do(
     prepare(project)
     queue.rebuild(project)
     card = labelling.hold_posts(project, ben)[0]
-    assert "open at somebody else's desk" in shown(open_screen())
+    assert "Ben has 1 of the posts left open, until" in shown(open_screen())
     labelling.submit(project, ben, card.post_id, "normal")
-    assert "Nothing is left to label." in shown(open_screen())
+    assert "has its label. Start a round on the Rounds page" in shown(open_screen())
+    visit_as(ann)
+    assert "has its label. A lead can start a round" in shown(open_screen())
 
 
 def test_the_screen_speaks_chinese(queued: Project, ann: Account, visit_as: VisitAs) -> None:
@@ -161,4 +179,72 @@ def test_whoever_has_signed_out_sees_a_way_in_and_no_post(
     monkeypatch.setattr(type(st.context), "cookies", property(lambda _self: StreamlitCookies({})))
     app.run()
     assert "You are signed out." in shown(app)
-    assert "post" not in html_of(app)
+    assert not app.get("bidi_component")
+
+
+def test_a_violation_may_be_given_a_reason_and_another_label_has_none(queued: Project) -> None:
+    app = open_screen()
+    assert on_desk(app)["reasons"] == {}
+    press(app, "answer-violation")
+    assert on_desk(app)["reasons"]["5"] == "辱骂"
+    press(app, "reason-1")
+    assert "· abuse ·" in shown(app)
+    assert on_desk(app)["reasons"] == {}
+    press(app, "answer-normal")
+    assert on_desk(app)["reasons"] == {}
+    press(app, "change-suspicious")
+    assert "borderline" in shown(app)
+
+
+def test_after_a_reload_the_last_answer_can_still_be_changed(queued: Project, ann: Account) -> None:
+    press(open_screen(), "answer-violation")
+    again = open_screen()
+    press(again, "change-normal")
+    last = labelling.last_answer(queued, ann)
+    assert last is not None
+    assert last.label == "normal"
+
+
+def test_asking_the_lead_says_so(queued: Project) -> None:
+    app = open_screen()
+    press(app, "ask")
+    assert "last: asked the lead about" in shown(app)
+    press(app, "answer-normal")
+    press(app, "flag")
+    assert "on the lead's list" in shown(app)
+
+
+def test_near_copies_are_shown_before_they_are_given_the_answer(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    import_texts(project, lead, COPIES)
+    prepare(project)
+    queue.rebuild(project)
+    visit_as(ann)
+    app = open_screen()
+    press(app, "answer-violation")
+    press(app, "copies")
+    assert labels_of(project, ann) == 1
+    assert sum(text in shown(app) for text in COPIES) >= 2
+    assert any("P again" in button.label for button in app.button)
+    press(app, "copies")
+    assert "and 2 near-copies" in shown(app)
+    press(app, "undo")
+    assert labels_of(project, ann) == 0
+
+
+def test_skipped_posts_are_offered_again(queued: Project, ann: Account) -> None:
+    while cards := labelling.hold_posts(queued, ann):
+        labelling.skip(queued, ann, cards[0].post_id)
+    app = open_screen()
+    assert "You have skipped 12 of the posts left" in shown(app)
+    app.button(key="bring-back").click().run()
+    assert on_desk(app)["current"] is not None
+
+
+def test_the_keys_are_those_of_the_settings(queued: Project) -> None:
+    mine = queued.settings.model_copy(update={"label_keys": ("j", "k", "x")})
+    object.__setattr__(queued, "settings", mine)
+    app = open_screen()
+    assert on_desk(app)["labels"] == {"j": "normal", "k": "suspicious", "x": "violation"}
+    assert any(button.label.startswith("X  violation") for button in app.button)

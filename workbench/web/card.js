@@ -1,0 +1,69 @@
+// Draws a post. Whatever people wrote goes in as text nodes: it is never parsed as HTML.
+
+const FOLDED_FROM = 700; // characters
+
+function make(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children.filter((child) => child !== undefined && child !== null));
+  return element;
+}
+
+function drawPost(segments) {
+  return segments.map(([kind, text, title]) => {
+    if (kind === "text") return text;
+    const span = make("span", kind, text);
+    if (title) span.title = title;
+    return span;
+  });
+}
+
+function drawFacts(card, words) {
+  const facts = make("div", "facts");
+  for (const [word, value] of card.facts) facts.append(make("span", "", `${word} ${value}`));
+  for (const remark of card.remarks) facts.append(make("span", "remark", remark));
+  if (card.link) {
+    const link = make("a", "open", words.open);
+    Object.assign(link, { href: card.link, target: "_blank", rel: "noopener noreferrer", title: card.link });
+    facts.append(link);
+  }
+  if (!facts.childNodes.length) facts.append("\u00a0");
+  return facts;
+}
+
+function drawThread(card, words) {
+  if (!card.before.length && !card.after.length) return undefined;
+  const details = make("details", "thread", make("summary", "quiet", words.thread));
+  const rows = [...card.before, undefined, ...card.after];
+  for (const row of rows) {
+    details.append(row ? make("p", "", make("b", "", row.who), ...drawPost(row.segments)) : make("p", "here", words.here));
+  }
+  return details;
+}
+
+function drawSuggestion(bar) {
+  if (!bar) return undefined;
+  const drawn = make("div", "thought");
+  for (const [label, word, share] of bar) {
+    const part = make("span", `label ${label}`, `${word} ${share.toFixed(2)}`);
+    part.style.flexGrow = Math.max(share, 0.02);
+    drawn.append(part);
+  }
+  return drawn;
+}
+
+function drawCard(card, words, hasLookalikes) {
+  const post = make("div", "post", ...drawPost(hasLookalikes ? card.lookalikes : card.segments));
+  Object.assign(post, { dir: "auto", lang: "zh", tabIndex: 0 });
+  post.setAttribute("role", "article");
+  post.setAttribute("aria-label", words.post);
+  const drawn = [drawFacts(card, words), post];
+  if (card.length > FOLDED_FROM) {
+    post.classList.add("folded");
+    const unfold = make("button", "fold", words.unfold.replace("{length}", card.length));
+    unfold.type = "button";
+    unfold.dataset.command = "unfold";
+    drawn.push(unfold);
+  }
+  return [...drawn, drawSuggestion(card.suggestion), drawThread(card, words)].filter(Boolean);
+}

@@ -1,0 +1,177 @@
+"""The desk in the browser: a component that draws the post and sends what was pressed, and for which post."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from trainer.config import LABELS
+from workbench import thread
+from workbench.facts import link_of, pictures_of
+from workbench.labelling import Card, Suggestion
+from workbench.thread import Neighbour
+from workbench.web import guidelines
+from workbench.web.i18n import _, current_language
+from workbench.web.opened import project
+from workbench.web.visible import Segment, segments
+from workbench.web.words import facts_word, label_word
+
+SCRIPT = "\n".join(
+    Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("card.js", "keys.js")
+)
+KEY = "keys"
+FIRST_REASON_KEY = 4
+
+_component = st.components.v2.component("workbench_desk", js=SCRIPT, isolate_styles=False)
+
+
+@dataclass(frozen=True)
+class Press:
+    """What was pressed, and the post and turn the person saw when they pressed it."""
+
+    post: int | None
+    turn: int
+    action: str
+    note: str
+
+
+def draw(
+    session: Session,
+    cards: Sequence[Card],
+    turn: int,
+    *,
+    reasons: Sequence[str],
+    on_press: Callable[[], None],
+    on_draft: Callable[[], None],
+) -> None:
+    """Draw the first card, keep the second ready, and listen; the callbacks ask `pressed` and `drafted`.
+
+    `reasons` are those the last answer may be given now.
+    """
+    shown = [_card(session, card) for card in cards[:2]]
+    current, following = [*shown, None, None][:2]
+    _component(
+        key=KEY,
+        data={
+            "turn": turn,
+            "current": current,
+            "next": following,
+            "labels": dict(zip(project().settings.label_keys, LABELS, strict=True)),
+            "reasons": {str(key): reason for key, reason in enumerate(reasons, start=FIRST_REASON_KEY)},
+            "language": current_language(),
+            "words": _words(),
+            "tools": _tools(),
+            "help": _help(),
+            "guidelines": guidelines.in_force(session),
+        },
+        on_pressed_change=on_press,
+        on_drafted_change=on_draft,
+    )
+
+
+def pressed() -> Press | None:
+    """The press that started this run."""
+    value = st.session_state[KEY].get("pressed")
+    return Press(value["post"], value["turn"], value["action"], value["note"]) if value else None
+
+
+def drafted() -> tuple[int, str] | None:
+    """The post and the note that started this run."""
+    value = st.session_state[KEY].get("drafted")
+    return (value["post"], value["note"]) if value else None
+
+
+def suggestion_bar(suggestion: Suggestion) -> list[list[Any]]:
+    """Label, its word, its probability: in the order of the labels."""
+    return [[label, label_word(label), suggestion.probabilities[label]] for label in LABELS]
+
+
+def _card(session: Session, card: Card) -> dict[str, Any]:
+    around = thread.around(session, card.post_id)
+    return {
+        "post": card.post_id,
+        "facts": [
+            [word, str(value)]
+            for column, value in card.facts.items()
+            if (word := facts_word(column)) is not None
+        ],
+        "remarks": _remarks(card),
+        "link": link_of(card.facts),
+        "length": len(card.text),
+        "segments": _drawn(segments(card.text)),
+        "lookalikes": _drawn(segments(card.text, has_lookalikes=True)),
+        "before": [_neighbour(post) for post in around.before],
+        "after": [_neighbour(post) for post in around.after],
+        "note": card.note,
+        "suggestion": None if card.suggestion is None else suggestion_bar(card.suggestion),
+    }
+
+
+def _remarks(card: Card) -> list[str]:
+    remarks = []
+    if pictures := pictures_of(card.facts):
+        remarks.append(_("with {count} pictures, not shown").format(count=pictures))
+    if card.near_copies:
+        remarks.append(_("near-copies: {count}").format(count=card.near_copies))
+    return remarks
+
+
+def _neighbour(post: Neighbour) -> dict[str, Any]:
+    who = " · ".join(filter(None, (post.author, post.time)))
+    return {"who": who, "segments": _drawn(segments(post.text))}
+
+
+def _drawn(parts: Sequence[Segment]) -> list[list[str]]:
+    return [[part.kind, part.text, part.title or ""] for part in parts]
+
+
+def _words() -> Mapping[str, str]:
+    return {
+        "post": _("The post"),
+        "open": _("O open on the forum"),
+        "unfold": _("E show all {length} characters"),
+        "thread": _("T before and after it in the thread"),
+        "here": _("… this post …"),
+        "note": _("A note for the lead. Enter keeps it, it is saved with your answer."),
+        "lost": _("Not saved yet: there is no connection. Press again when it is back."),
+        "helpTitle": _("Keys"),
+        "guidelinesTitle": _("Guidelines"),
+        "close": _("Close"),
+    }
+
+
+def _tools() -> list[list[str]]:
+    return [
+        ["note", _("N note")],
+        ["lookalikes", _("L look-alikes")],
+        ["blur", _("B blur")],
+        ["guidelines", _("G guidelines")],
+        ["help", _("? keys")],
+    ]
+
+
+def _help() -> list[list[str]]:
+    keys = project().settings.label_keys
+    return [
+        [" ".join(key.upper() for key in keys), " · ".join(label_word(label) for label in LABELS)],
+        [
+            f"{FIRST_REASON_KEY} – 9",
+            _("a reason for the violation or the skip you have just saved; never required"),
+        ],
+        ["S", _("skip: somebody else gets the post")],
+        ["F", _("ask the lead: the post goes on the lead's list")],
+        ["U", _("undo, any number of steps")],
+        [f"⇧ {' '.join(key.upper() for key in keys)}", _("change your last answer")],
+        ["⇧ F", _("put your last answer on the lead's list as well")],
+        ["P", _("give your last answer to the near-copies: once to see them, once more to do it")],
+        ["N", _("write a note")],
+        ["O", _("open the post on the forum")],
+        ["T", _("the posts around it in its thread")],
+        ["E", _("unfold a long post")],
+        ["L", _("mark letters that look like others")],
+        ["B", _("blur posts until you point at them or press the space bar")],
+        ["G", _("the guidelines")],
+    ]

@@ -1,0 +1,20 @@
+"""The guidelines people label by: the lead's, or ours until there are any."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.tables import Guideline
+from workbench.web.i18n import N_, _
+
+OURS = N_(
+    "Normal: nothing to act on. Rough words, jokes and strong opinions are normal while they attack nobody.\n\n"
+    "Borderline: the post itself is at the limit, and a moderator would want to look: veiled insults, hints of an advert, half a contact address.\n\n"
+    "Violation: it breaks the rules of the forum: adverts and contacts, abuse, pornography, fraud, anything that harms minors.\n\n"
+    "Judge the post as it stands, with its thread. If you do not know, skip it; borderline is for the post, not for your doubt. If the rules do not say, ask the lead."
+)
+
+
+def in_force(session: Session) -> str:
+    """The newest version's text; a project begins with an empty one."""
+    text = session.scalar(select(Guideline.text).order_by(Guideline.version.desc()).limit(1))
+    return text or _(OURS)

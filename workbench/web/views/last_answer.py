@@ -1,0 +1,113 @@
+"""The line about the previous post: what was saved, what the model had thought, what may still be done about it."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Protocol
+
+import streamlit as st
+
+from trainer.config import LABELS
+from workbench.labelling import Saved, Suggestion
+from workbench.web.desk import FIRST_REASON_KEY, suggestion_bar
+from workbench.web.i18n import _
+from workbench.web.opened import project
+from workbench.web.visible import post_html
+from workbench.web.widgets import shortened
+from workbench.web.words import label_html, label_word, lane_word, reason_word
+
+PREVIEWED = 5
+"""Near-copies shown before they are given an answer; the rest are counted."""
+
+
+class Press(Protocol):
+    """Draws a button that does what a key does."""
+
+    def __call__(self, text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None: ...
+
+
+def show(saved: Saved, preview: Sequence[str], press: Press) -> None:
+    """The acknowledgement, and the buttons for second thoughts."""
+    st.html(
+        f'<div class="last" role="status">{_saved_html(saved)}</div>'
+        + (_thought_html(saved.suggestion) if saved.suggestion else "")
+    )
+    if preview:
+        _show_copies(saved, preview, press)
+    with st.container(horizontal=True, key="second-thoughts"):
+        if saved.copies and not preview:
+            press(_("P same answer for {count} near-copies").format(count=saved.copies), "copies")
+        for number, reason in enumerate(reasons_for(saved)):
+            text = f"{FIRST_REASON_KEY + number} {reason_word(reason)}"
+            press(_plain(text), f"reason {reason}", name=f"reason-{number}")
+        if saved.label is not None:
+            for key, label in zip(project().settings.label_keys, LABELS, strict=True):
+                if label != saved.label:
+                    press(f"⇧{key.upper()} {label_word(label)}", f"change {label}")
+        if not saved.is_flagged:
+            press(_("⇧F ask the lead"), "flag")
+
+
+def reasons_for(saved: Saved | None) -> Sequence[str]:
+    """The reasons an answer may still be given, by the settings; none where it has one."""
+    if saved is None or saved.reason is not None or saved.is_flagged:
+        return ()
+    if saved.label is None:
+        return project().settings.skip_reasons
+    return project().settings.violation_reasons if saved.label == "violation" else ()
+
+
+def _saved_html(saved: Saved) -> str:
+    text = post_html(shortened(saved.text))
+    if saved.label is None:
+        told = (
+            _("last: asked the lead about “{text}” saved ✓")
+            if saved.is_flagged
+            else _("last: skipped “{text}” saved ✓")
+        )
+        parts = [escape(told).format(text=text)]
+    else:
+        parts = [
+            escape(_("last: {label} on “{text}” saved ✓")).format(label=label_html(saved.label), text=text)
+        ]
+        if saved.is_flagged:
+            parts.append(escape(_("on the lead's list")))
+    if saved.reason:
+        parts.append(escape(reason_word(saved.reason)))
+    if saved.note:
+        parts.append(escape(_("with a note")))
+    if saved.propagated:
+        parts.append(escape(_("and {count} near-copies").format(count=saved.propagated)))
+    if saved.is_second_opinion and saved.lane != "second_opinion":
+        parts.append(
+            escape(_("your time for it had run out and somebody else had it: kept as a second opinion"))
+        )
+    elif saved.lane is not None:
+        parts.append(escape(lane_word(saved.lane)))
+    return " · ".join(parts)
+
+
+def _thought_html(suggestion: Suggestion) -> str:
+    """The model's three probabilities as one bar, each with its word."""
+    parts = "".join(
+        f'<span class="label {label}" style="flex-grow:{max(share, 0.02):.3f}">{escape(word)} {share:.2f}</span>'
+        for label, word, share in suggestion_bar(suggestion)
+    )
+    return f'<div class="thought" role="img" aria-label="{escape(_("what the model had thought"))}">{parts}</div>'
+
+
+def _show_copies(saved: Saved, preview: Sequence[str], press: Press) -> None:
+    rows = "".join(f"<p>{post_html(shortened(text, 80))}</p>" for text in preview[:PREVIEWED])
+    more = len(preview) - PREVIEWED
+    if more > 0:
+        rows += f'<p class="quiet">{escape(_("and {count} more").format(count=more))}</p>'
+    st.html(f'<div class="copies">{rows}</div>')
+    label = label_word(saved.label) if saved.label else ""
+    press(_("P again: {label} for all {count}").format(label=label, count=len(preview)), "copies")
+
+
+def _plain(text: str) -> str:
+    """Text of the settings as a button's label, which Streamlit reads as markdown."""
+    return "".join(f"\\{character}" if character in MARKDOWN else character for character in text)
+
+
+MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$:")
