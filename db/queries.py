@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from db.tables import (
     Annotation,
     Claim,
+    Explanation,
     Import,
     NearCopyKey,
     Person,
@@ -290,6 +291,33 @@ def standing_copies(annotation_ids: Iterable[int]) -> Select[Annotation]:
     """Labels that near-copies were given from these annotations, as far as they stand."""
     return select(Annotation).where(
         Annotation.propagated_from_id.in_(list(annotation_ids)), Annotation.action == "label", is_current()
+    )
+
+
+def unexplained_posts(round_number: int, now: datetime) -> Select[int, str]:
+    """Id and text of the posts people hold with a score of this round and no explanation yet, newest claim first.
+
+    Never a held-out one: what the model makes of it is told to nobody. It is asked every second, and nothing is
+    joined, since SQLite would rather begin with all texts or all of the pool than with the few claims.
+    """
+    text = select(PostText.text).where(PostText.post_id == Claim.post_id).scalar_subquery()
+    split = (
+        select(PostGroup.split)
+        .join(Post, Post.group_id == PostGroup.id)
+        .where(Post.id == Claim.post_id)
+        .scalar_subquery()
+    )
+    scored = exists().where(
+        QueueEntry.post_id == Claim.post_id,
+        QueueEntry.round_number == round_number,
+        QueueEntry.lane != "held_out",
+    )
+    explained = exists().where(Explanation.post_id == Claim.post_id, Explanation.round_number == round_number)
+    return (
+        select(Claim.post_id, text.label("text"))
+        .where(Claim.expires_at > now, Claim.lane != "held_out", split == "pool", scored, ~explained)
+        .group_by(Claim.post_id)
+        .order_by(func.max(Claim.claimed_at).desc(), Claim.post_id)
     )
 
 

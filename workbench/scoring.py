@@ -1,4 +1,4 @@
-"""Score posts with a round's adapter. Only the worker imports this: it opens the door to torch."""
+"""Score posts with a round's adapter, and explain it. Only the worker imports this: it opens the door to torch."""
 
 import logging
 import time
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,9 @@ from db.tables import Annotation, Post, PostGroup, PostText, QueueState
 from trainer.embed import Embedder
 from trainer.errors import EncoderError
 from trainer.frozen import FrozenClassifier
+from trainer.occlusion import carried
 from trainer.score import Scorer
+from workbench.explaining import Explain
 from workbench.project import Project
 from workbench.scores import Scores, append_segment, last_scored
 
@@ -105,6 +108,12 @@ def _pool_labels(session: Session) -> dict[int, str]:
         .order_by(Annotation.id)
     )
     return {row.post_id: str(row.label) for row in session.scalars(rows)}
+
+
+def explain_with(folder: Path) -> Explain:
+    """Explains by a round's adapter, which stays loaded for as long as what is returned is kept."""
+    scorer = Scorer.load(folder)
+    return lambda texts: carried(texts, scorer.probabilities)
 
 
 @dataclass(frozen=True)

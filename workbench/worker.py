@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import wraps
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,12 +38,20 @@ from trainer.errors import TrainerError
 from trainer.score import Scorer, StoppedError
 from workbench import gate, jobs, queue, rounds
 from workbench.errors import RoundError, WorkbenchError
+from workbench.explaining import Explainer
 from workbench.jobs import Job
 from workbench.jsonl import labelled_posts, publish_newest, write_export
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
 from workbench.scores import count_scored, last_scored, read_scores
-from workbench.scoring import Scored, cold_scores, old_cold_queue, score_missing, vectors_of_posts
+from workbench.scoring import (
+    Scored,
+    cold_scores,
+    explain_with,
+    old_cold_queue,
+    score_missing,
+    vectors_of_posts,
+)
 
 MOST_STEP_ATTEMPTS = 3
 LOOKED_AT = 100
@@ -271,12 +280,15 @@ def serve(project: Project, stop: threading.Event) -> None:
 
     Raises WorkbenchError when this project has a worker already.
     """
+    at_work = threading.Event()
     with _only_worker(project):
-        _register(project)
+        _register(project, at_work)
         DBOS(config=jobs.config(project.database.engine))
         DBOS.launch()
         DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.5)
         _take_up(project)
+        explainer = Explainer(project, explain_with)
+        threading.Thread(target=explainer.keep_explaining, args=(stop, at_work), daemon=True).start()
         print("The worker is ready.", flush=True)
         while not stop.wait(COLD_LOOK_SECONDS):
             _refresh_cold_queue(project)
@@ -305,8 +317,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os._exit(0)
 
 
-def _register(project: Project) -> None:
-    """Name the workflows. Steps are looked up when they run, in the order they are written here."""
+def _register(project: Project, at_work: threading.Event) -> None:
+    """Name the workflows. Steps are looked up when they run, in the order they are written here.
+
+    `at_work` is set while one runs: explanations wait.
+    """
 
     def round_job(number: int) -> str:
         result = _run_steps(project, number, (export, train, evaluate, judge))
@@ -323,10 +338,24 @@ def _register(project: Project) -> None:
         return DBOS.run_step({"name": "prepare"}, _prepare_guarded, project, number)
 
     # A step of a round counts its own attempts; a preparation that kills the worker is given up after three.
-    DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(round_job)
-    DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(adopt_job)
-    DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(promote_job)
-    DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(prepare_job)
+    DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(_marking(at_work, round_job))
+    DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(_marking(at_work, adopt_job))
+    DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(_marking(at_work, promote_job))
+    DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(_marking(at_work, prepare_job))
+
+
+def _marking(at_work: threading.Event, job: Callable[[int], str]) -> Callable[[int], str]:
+    """Set while the job runs; there is one at a time."""
+
+    @wraps(job)
+    def marked(number: int) -> str:
+        at_work.set()
+        try:
+            return job(number)
+        finally:
+            at_work.clear()
+
+    return marked
 
 
 def _refresh_cold_queue(project: Project) -> None:

@@ -242,6 +242,21 @@ def test_a_new_worker_sees_the_posts_an_earlier_one_failed_to_score(
         assert worker._is_work_left(session, project) is is_left
 
 
+def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends() -> None:
+    at_work, seen = threading.Event(), []
+
+    def job(number: int) -> str:
+        seen.append(at_work.is_set())
+        return str(1 // number)
+
+    marked = worker._marking(at_work, job)
+    assert marked(1) == "1"
+    with pytest.raises(ZeroDivisionError):
+        marked(0)
+    assert seen == [True, True]
+    assert not at_work.is_set()
+
+
 def test_a_project_has_one_worker(labelled: Project) -> None:
     with running(worker_of(labelled)):
         wait_until(lambda: rounds.is_worker_running(labelled), "the worker")
