@@ -1,6 +1,7 @@
 """Label: one post, three keys. Only the desk runs again when a key is pressed."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from html import escape
 
 import streamlit as st
@@ -25,6 +26,7 @@ from workbench.web.words import label_word
 class Desk:
     """What one browser tab shows. An answer counts only for the post and the turn it was given in."""
 
+    days_in_a_row: int
     turn: int = 0
     shown: int | None = None
     last: Saved | None = None
@@ -37,7 +39,9 @@ def show() -> None:
     """The screen."""
     if "desk" not in st.session_state:
         account = require_account()
-        st.session_state["desk"] = Desk(last=labelling.last_answer(project(), account))
+        with project().database.read() as session:
+            days = pace.days_in_a_row(session, account.id, _midnight())
+        st.session_state["desk"] = Desk(days, last=labelling.last_answer(project(), account))
     show_desk()
 
 
@@ -52,8 +56,9 @@ def show_desk() -> None:
         refusal(error)
         return
     state.shown = cards[0].post_id if cards else None
+    bar(account, "/", _counts(account))
     with project().database.read() as session:
-        bar(account, "/", _counts(account))
+        carried = last_answer.words_that_carried(session, state.last)
         desk.draw(
             session,
             cards,
@@ -69,7 +74,7 @@ def show_desk() -> None:
         if state.notice:
             note(state.notice)
         elif state.last is not None:
-            last_answer.show(state.last, state.preview, _presses(state))
+            last_answer.show(state.last, carried, state.preview, _presses(state))
 
 
 def _buttons(state: Desk, *, has_post: bool) -> None:
@@ -108,17 +113,17 @@ def _label_button(key: str, label: str) -> str:
 
 
 def _counts(account: Account) -> str:
-    now = project().now()
-    midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
     with project().database.read() as session:
         left = sum(labelling.left_for_team(session).values())
-        day = pace.today(session, account.id, now, midnight)
+        day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
         ("left", _("left for the team: {count}").format(count=f"{left:,}")),
         ("today", _("mine today: {count}").format(count=f"{day.labelled:,}")),
     ]
     if day.seconds_each is not None:
         shown.append(("pace", _("{seconds} s each").format(seconds=f"{day.seconds_each:.0f}")))
+    if _state().days_in_a_row > 1:
+        shown.append(("days", _("day {number} in a row").format(number=_state().days_in_a_row)))
     if day.wants_break:
         shown.append(
             (
@@ -127,6 +132,11 @@ def _counts(account: Account) -> str:
             )
         )
     return "".join(f'<span data-count="{name}">{escape(text)}</span>' for name, text in shown)
+
+
+def _midnight() -> datetime:
+    """When the reader's day began."""
+    return local(project().now()).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _on_press() -> None:

@@ -5,8 +5,10 @@ from html import escape
 from typing import Protocol
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from trainer.config import LABELS
+from workbench import explaining
 from workbench.labelling import Saved, Suggestion
 from workbench.web.desk import FIRST_REASON_KEY, suggestion_bar
 from workbench.web.i18n import _
@@ -25,11 +27,11 @@ class Press(Protocol):
     def __call__(self, text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None: ...
 
 
-def show(saved: Saved, preview: Sequence[str], press: Press) -> None:
-    """The acknowledgement, and the buttons for second thoughts."""
+def show(saved: Saved, carried: Sequence[str], preview: Sequence[str], press: Press) -> None:
+    """The acknowledgement, and the buttons for second thoughts; `carried` are the words behind the suggestion."""
     st.html(
         f'<div class="last" role="status">{_saved_html(saved)}</div>'
-        + (_thought_html(saved.suggestion) if saved.suggestion else "")
+        + (_thought_html(saved.suggestion, carried) if saved.suggestion else "")
     )
     if preview:
         _show_copies(saved, preview, press)
@@ -86,13 +88,26 @@ def _saved_html(saved: Saved) -> str:
     return " · ".join(parts)
 
 
-def _thought_html(suggestion: Suggestion) -> str:
+def words_that_carried(session: Session, saved: Saved | None) -> Sequence[str]:
+    """The words behind the suggestion, as far as the worker has found them."""
+    if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
+        return ()
+    found = explaining.words_that_carried(session, saved.post_id, saved.suggestion.round_number) or ()
+    return [saved.text[start:end] for start, end, _drop in found]
+
+
+def _thought_html(suggestion: Suggestion, carried: Sequence[str]) -> str:
     """The model's three probabilities as one bar, each with its word."""
     parts = "".join(
         f'<span class="label {label}" style="flex-grow:{max(share, 0.02):.3f}">{escape(word)} {share:.2f}</span>'
         for label, word, share in suggestion_bar(suggestion)
     )
-    return f'<div class="thought" role="img" aria-label="{escape(_("what the model had thought"))}">{parts}</div>'
+    title = escape(_("what the model had thought"))
+    bar = f'<div class="thought" role="group" aria-label="{title}" title="{title}">{parts}</div>'
+    if not carried:
+        return bar
+    words = " ".join(f"“{post_html(shortened(word))}”" for word in carried)
+    return f'{bar}<div class="quiet">{escape(_("because of {words}")).format(words=words)}</div>'
 
 
 def _show_copies(saved: Saved, preview: Sequence[str], press: Press) -> None:
