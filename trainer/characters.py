@@ -87,3 +87,27 @@ def _latin(form: str) -> list[str]:
     """The Latin letters it looks like, in lower case."""
     targets = (entry["c"] for entry in confusables_data.get(form, ()))
     return sorted(target.lower() for target in targets if len(target) == 1 and target in ascii_letters)
+
+
+def reads_as(character: str) -> str:
+    """The ASCII letters or digits that a character of another kind is read as, in its case; else nothing.
+
+    Accented letters are not among them: whoever reads sees the accent. Nor are units in one character.
+    """
+    if character.isascii() or unicodedata.name(character, "").startswith("SQUARE "):
+        return ""
+    plain = unicodedata.normalize("NFKC", character).strip("(.)")  # one in brackets is one
+    if len(plain) == 1 and not plain.isascii():
+        plain = _read(plain)
+    return plain if plain.isascii() and plain.isalnum() else ""
+
+
+def _read(character: str) -> str:
+    digit = unicodedata.digit(character, None)
+    if digit is not None:
+        return str(digit)
+    # Its own form goes before that of its other case: a Greek capital nu reads as N, a small one as v.
+    own = _latin(character) if unicodedata.name(character, "").partition(" ")[0] in _ALPHABETS else []
+    small = character.casefold()
+    read = next(iter(own), "") or (_lookalike(small) if len(small) == 1 else "")
+    return read.upper() if character.isupper() else read

@@ -1,12 +1,13 @@
-"""A post as HTML: exactly what was written, and what hides in it."""
+"""A post as it is shown: exactly what was written, and what hides in it."""
 
+import time
 from html import unescape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.web.visible import post_html
+from workbench.web.visible import Segment, post_html, segments
 
 
 @pytest.mark.parametrize("text", ["你好 <b>&amp;", "  a\n\tb", "![x](http://e)", "👨‍👩‍👧 ❤️", "e\u0301"])
@@ -38,3 +39,125 @@ def test_no_text_opens_an_element_or_breaks_the_line(text: str) -> None:
     rest = post_html(text).replace('<span class="mark"', "").replace("</span>", "")
     assert "<" not in rest
     assert "\n" not in rest
+
+
+PIECES = [
+    "[img]",
+    "[/img]",
+    "<img ",
+    ">",
+    "![",
+    "](",
+    ")",
+    "[图片]",
+    "中文",
+    "，",
+    "ａ",
+    "а",
+    "a",
+    "\u202e",
+    "\n",
+]
+
+
+def kinds(found: list[Segment]) -> list[tuple[str, str]]:
+    return [(segment.kind, segment.source) for segment in found]
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), st.booleans())
+def test_the_pieces_of_a_post_make_it_up_again(text: str, has_lookalikes: bool) -> None:
+    found = segments(text, has_lookalikes=has_lookalikes)
+    assert "".join(segment.source for segment in found) == text
+    assert all(segment.source for segment in found)
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), st.booleans())
+def test_only_marks_are_shown_otherwise_than_they_were_written(text: str, has_lookalikes: bool) -> None:
+    plain = segments(text)
+    found = segments(text, has_lookalikes=has_lookalikes)
+    assert all(segment.text == segment.source for segment in found if segment.kind != "mark")
+    assert [each for each in found if each.kind in {"mark", "picture"}] == [
+        each for each in plain if each.kind != "text"
+    ]
+
+
+def test_a_mark_keeps_what_it_stands_for() -> None:
+    mark = segments("a\u202eb")[1]
+    assert (mark.kind, mark.source, mark.text) == ("mark", "\u202e", "␣U+202E")
+    assert mark.title == "RIGHT-TO-LEFT OVERRIDE"
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "[图片]",
+        "【图片】",
+        "[图片 2]",
+        "[Image]",
+        "[img]https://e.cn/a.jpg[/img]",
+        "[IMG=30,40]a.jpg[/IMG]",
+        '<img src="a.jpg"\nalt="图">',
+        "![图](https://e.cn/a.jpg)",
+        "![](a.jpg)",
+    ],
+)
+def test_the_place_of_a_picture_is_found_and_keeps_its_text(picture: str) -> None:
+    assert kinds(segments(f"看{picture}吧")) == [("text", "看"), ("picture", picture), ("text", "吧")]
+
+
+@pytest.mark.parametrize(
+    "text", ["[img]", "图片", "<imgs>", "[图片大全]", "!(a)[b]", "[a](b)", "<b>", "[img]a\n[/img]"]
+)
+def test_what_only_looks_like_one_is_text(text: str) -> None:
+    assert kinds(segments(text)) == [("text", text)]
+
+
+def test_a_hidden_character_in_a_picture_is_marked() -> None:
+    assert [kind for kind, _source in kinds(segments("![a\u202eb](c)"))] == ["text", "mark", "text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "reading"),
+    [
+        ("加ｗｅchat", "ｗｅ", "we"),
+        ("pаypal", "а", "a"),
+        ("асе", "асе", "ace"),
+        ("ＱＱ群", "ＱＱ", "QQ"),
+        ("加①③⑧", "①③⑧", "138"),
+        ("𝐕𝐗", "𝐕𝐗", "VX"),
+        ("🅰片", "🅰", "A"),
+        ("Νｏ", "Νｏ", "No"),
+        ("電話１３８", "１３８", "138"),
+    ],
+)
+def test_what_reads_as_something_else_is_found_on_demand(text: str, source: str, reading: str) -> None:
+    assert Segment("lookalike", source, reading) in segments(text, has_lookalikes=True)
+    assert kinds(segments(text)) == [("text", text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "今天天气好，一起去吗？「好」——（哈哈）……：；！～",
+        "Plain ASCII, 100% of it. O0 l1",
+        "一丨口〇々ㄅいアｱ한국",
+        "café nǐ hǎo Ünï",
+        "привет, сегодня. Ελληνικά",
+        "面积 10㎡，25℃，½",
+        "😀❤️👨‍👩‍👧",
+    ],
+)
+def test_ordinary_writing_has_no_lookalikes(text: str) -> None:
+    assert kinds(segments(text, has_lookalikes=True)) == [("text", text)]
+
+
+@given(st.text(st.characters(max_codepoint=127) | st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)))
+def test_chinese_and_ascii_never_read_as_anything_else(text: str) -> None:
+    assert "lookalike" not in {segment.kind for segment in segments(text, has_lookalikes=True)}
+
+
+@pytest.mark.parametrize("piece", ["[img]", "[img", "<img ", "![", "![](", "[图片", "[img]a", "[图片]x"])
+def test_no_text_makes_the_search_slow(piece: str) -> None:
+    begin = time.perf_counter()
+    segments(piece * (100_000 // len(piece)), has_lookalikes=True)
+    assert time.perf_counter() - begin < 2
