@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.tables import (
     Annotation,
@@ -23,11 +23,13 @@ from db.tables import (
     Round,
 )
 
+# Made once: an alias costs a millisecond, and this is asked several times at every key press.
+_LATER = aliased(Annotation)
+
 
 def is_current() -> ColumnElement[bool]:
     """An annotation nothing has superseded."""
-    later = aliased(Annotation)
-    return ~exists().where(later.supersedes_id == Annotation.id)
+    return ~exists().where(_LATER.supersedes_id == Annotation.id)
 
 
 def current_labels() -> Select[Annotation]:
@@ -356,6 +358,32 @@ def undoable(person_id: int) -> Select[Annotation]:
         )
         .order_by(Annotation.id.desc())
     )
+
+
+def answers_given(
+    person_id: int | ColumnElement[int], since: datetime | ColumnElement[datetime]
+) -> Select[Annotation]:
+    """A person's own labels and skips since a moment, those that were changed or taken back later included."""
+    return select(Annotation).where(
+        Annotation.person_id == person_id,
+        Annotation.saved_at >= since,
+        Annotation.action != "undo",
+        Annotation.origin == "person",
+    )
+
+
+def is_first_thought() -> ColumnElement[bool]:
+    """The annotation does not correct an answer: a correction keeps the moment its post was shown first."""
+    before = aliased(Annotation)
+    return or_(
+        Annotation.supersedes_id.is_(None),
+        exists().where(before.id == Annotation.supersedes_id, before.action == "undo"),
+    )
+
+
+def epoch(moment: InstrumentedAttribute[Any]) -> ColumnElement[float]:
+    """Seconds since 1970, to the millisecond: many are read in a tenth of the time that dates take."""
+    return func.unixepoch(moment, "subsec")
 
 
 def labels_by_split() -> Select[str, str | None, int]:

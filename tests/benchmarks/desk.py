@@ -8,7 +8,6 @@ the same while a worker trains a round. Prints milliseconds; `docs/benchmarks.md
 
 import argparse
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator

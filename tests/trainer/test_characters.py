@@ -7,7 +7,7 @@ from trainer.characters import reads_as
 
 @pytest.mark.parametrize(
     ("character", "reading"),
-    zip("ａＡаВΝν①⑴٣𝐚ᴀ🅰ı", "aAaBNv113aaAi", strict=True),
+    list(zip("ａＡаВΝν①⑴٣𝐚ᴀ🅰ı", "aAaBNv113aaAi", strict=True)),
 )
 def test_a_lookalike_has_the_plain_letter_in_its_case(character: str, reading: str) -> None:
     assert reads_as(character) == reading

@@ -1,15 +1,14 @@
 """A post is shown with those around it in its thread, and with nothing that anybody thinks of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select, update
 
 from db.tables import Import, Post, PostFacts
 from tests.workbench.making import write_tsv
+from tests.workbench.plans import plans_of
 from workbench.accounts import Account
 from workbench.facts import thread_key
 from workbench.imports import import_rows
@@ -99,22 +98,3 @@ def test_neighbours_are_found_by_the_index(project: Project, lead: Account, is_a
     for plan, compared in zip(plans[1:], ("post_id<?", "post_id>?"), strict=True):
         assert any(f"ix_post_facts_thread_key (thread_key=? AND {compared})" in step for step in plan), plan
         assert not [step for step in plan if "TEMP B-TREE" in step or step.startswith("SCAN post")], plan
-
-
-def plans_of(project: Project, read: Callable[[Session], object]) -> list[list[str]]:
-    """How SQLite carries out each statement of a reading."""
-    seen: list[tuple[str, Any]] = []
-
-    def see(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
-        if statement.startswith("SELECT"):
-            seen.append((statement, values))
-
-    event.listen(project.database.engine, "before_cursor_execute", see)
-    with project.database.read() as session:
-        read(session)
-    event.remove(project.database.engine, "before_cursor_execute", see)
-    with project.database.engine.connect() as connection:
-        return [
-            [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
-            for statement, values in seen
-        ]

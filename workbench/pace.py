@@ -1,0 +1,100 @@
+"""A person's day in honest time: what counts is work on posts, not a page left open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+from statistics import median
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session
+
+from db.queries import answers_given, epoch, is_current, is_first_thought
+from db.tables import Annotation
+
+IDLE_SECONDS = 120
+"""Longer on one post is time away from it."""
+FEWEST = 5
+"""Answers from which a median says something."""
+GAP_SECONDS = 300
+"""So long without an answer is a rest."""
+BREAK_AFTER_MINUTES = 50
+LONGEST_STRETCH = timedelta(hours=4)
+"""Nobody needs to know how much longer it was."""
+DAY = timedelta(days=1)
+MOST_DAYS = 60
+
+# Built once, as each is run at every key press: building one takes longer than running it.
+_GIVEN = answers_given(bindparam("person_id"), bindparam("since"))
+_LABELLED = _GIVEN.where(Annotation.action == "label", is_current()).with_only_columns(func.count())
+_TOOK = _GIVEN.where(is_first_thought(), Annotation.shown_at.is_not(None)).with_only_columns(
+    epoch(Annotation.saved_at) - epoch(Annotation.shown_at)
+)
+_NEWEST_FIRST = _GIVEN.order_by(Annotation.saved_at.desc()).with_only_columns(epoch(Annotation.saved_at))
+_IS_ANY = select(_GIVEN.where(Annotation.saved_at < bindparam("until")).exists())
+
+
+@dataclass(frozen=True)
+class Day:
+    """What a person has done since their midnight.
+
+    `label_seconds` is the time their answers took, skips included; `seconds_each` the median of one, None with
+    too few to tell. `minutes_in_a_row` may have begun before midnight, and counts to `LONGEST_STRETCH`.
+    """
+
+    labelled: int
+    seconds_each: float | None
+    label_seconds: float
+    minutes_in_a_row: int
+
+    @property
+    def wants_break(self) -> bool:
+        return self.minutes_in_a_row >= BREAK_AFTER_MINUTES
+
+
+def today(session: Session, person_id: int, now: datetime, midnight: datetime) -> Day:
+    """The day so far; `midnight` is when it began on the person's clock."""
+    took = _seconds_taken(session, person_id, midnight)
+    return Day(
+        labelled=_labelled(session, person_id, midnight),
+        seconds_each=median(took) if len(took) >= FEWEST else None,
+        label_seconds=sum(took),
+        minutes_in_a_row=_minutes_in_a_row(session, person_id, now),
+    )
+
+
+def days_in_a_row(session: Session, person_id: int, midnight: datetime) -> int:
+    """Days without a gap on which the person answered, `MOST_DAYS` at most; a day that has only begun breaks none.
+
+    Days are those of the clock that `midnight`, the beginning of today, was read from.
+    """
+    # An aware datetime moves along its own clock, so a day of 23 or 25 hours is one day here.
+    before = (midnight - DAY * number for number in range(1, MOST_DAYS))
+    past = takewhile(lambda begin: _has_answered(session, person_id, begin), before)
+    return _has_answered(session, person_id, midnight) + sum(1 for _day in past)
+
+
+def _labelled(session: Session, person_id: int, since: datetime) -> int:
+    return session.scalar(_LABELLED, {"person_id": person_id, "since": since}) or 0
+
+
+def _seconds_taken(session: Session, person_id: int, since: datetime) -> Sequence[float]:
+    """Of each answer that was not a correction, those left out that somebody went away from."""
+    took = session.connection().execute(_TOOK, {"person_id": person_id, "since": since}).scalars()
+    return [seconds for seconds in took if 0 <= seconds <= IDLE_SECONDS]
+
+
+def _minutes_in_a_row(session: Session, person_id: int, now: datetime) -> int:
+    """Since the first answer after the last rest; 0 while resting."""
+    begin = now.timestamp()
+    given = {"person_id": person_id, "since": now - LONGEST_STRETCH}
+    with session.connection().execute(_NEWEST_FIRST, given) as moments:
+        for moment in moments.scalars():
+            if begin - moment >= GAP_SECONDS:
+                break
+            begin = moment
+    return int(max(now.timestamp() - begin, 0) // 60)
+
+
+def _has_answered(session: Session, person_id: int, begin: datetime) -> bool:
+    return bool(session.scalar(_IS_ANY, {"person_id": person_id, "since": begin, "until": begin + DAY}))
