@@ -24,17 +24,19 @@ from workbench import (
     bundles,
     demo,
     doctor,
+    guidelines,
     imports,
     jobs,
     labels,
     outlook,
+    review,
     rounds,
     services,
     simulation,
     status,
     tsv,
 )
-from workbench.errors import WorkbenchError
+from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project, init_project, open_project
 from workbench.settings import load_settings
 
@@ -253,6 +255,36 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         told = f"{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {ahead.minutes:.0f} min"
         table.add_row("next 100 labels", told)
     out.print(table)
+
+
+@app.command("review")
+def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """Posts people asked a lead about, and posts they judge differently."""
+    project = open_project(home)
+    cases = review.open_cases(project, accounts.command_line(project))
+    if as_json:
+        _print_json(cases=[case.to_dict() for case in cases])
+        return
+    table = Table("post", "why", "text", "who said what")
+    for case in cases:
+        said = [f"{one.name}: {one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
+        why = "asked" if case.is_flagged else "judged differently"
+        table.add_row(*map(Text, (case.external_id, why, case.text[:60], "; ".join(said))))
+    out.print(table)
+
+
+@app.command("guidelines")
+def guidelines_command(
+    file: Annotated[Path, typer.Argument(help="A text file, UTF-8.")], home: HomeOption = Path()
+) -> None:
+    """Put new guidelines in force; people read them with G."""
+    project = open_project(home)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("{file} cannot be read: {problem}.", file=file, problem=error) from error
+    version = guidelines.publish(project, accounts.command_line(project), text)
+    out.print(f"Version {version} of the guidelines is in force.")
 
 
 @app.command("doctor")

@@ -21,10 +21,11 @@ from db.queries import (
     undoable,
     unlabelled_copies,
 )
-from db.tables import Annotation, Claim, Draft, Guideline, Post, QueueEntry
+from db.tables import Annotation, Claim, Draft, Post, QueueEntry
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
+from workbench.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
 from workbench.serving import BLIND_LANES, hold, is_post_labelled, note_answers, put_first
 
@@ -251,7 +252,7 @@ def _answer(project: Project, account: Account, post_id: int, note: str | None, 
             if entry and mine and entry.lane == mine.lane
             else None,
             note=written or None,
-            guideline_version=guideline_version(session),
+            guideline_version=version_in_force(session),
             suggestion=suggestion.label if suggestion else None,
             suggestion_confidence=suggestion.confidence if suggestion else None,
             suggestion_round=suggestion.round_number if suggestion else None,
@@ -275,7 +276,7 @@ def _amend(project: Project, account: Account, annotation_id: int, **values: Any
         if "label" in values:
             if last.action != "label":
                 raise LabellingError("A skipped post has no answer to change. Press U to have it again.")
-            values["guideline_version"] = guideline_version(session)
+            values["guideline_version"] = version_in_force(session)
             values["was_suggestion_visible"] = last.suggestion is not None and last.lane not in BLIND_LANES
         copies = _propagated(session, last)
         amended = _successor(project, last, **values)
@@ -409,11 +410,6 @@ def _suggestion(entry: QueueEntry | None, lane: str | None) -> Suggestion | None
     probabilities = {"normal": entry.normal, "suspicious": entry.suspicious, "violation": entry.violation}
     label = max(probabilities, key=probabilities.__getitem__)
     return Suggestion(label, probabilities[label], probabilities, entry.round_number)
-
-
-def guideline_version(session: Session) -> int:
-    """The guidelines in force."""
-    return session.scalar(select(func.max(Guideline.version))) or 0
 
 
 def _keep_draft(session: Session, project: Project, account: Account, post_id: int, note: str) -> None:

@@ -18,7 +18,6 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.settings import FILE_NAME, Settings, load_settings
 
 LABEL_SET_ID = 1
-GUIDELINE_VERSION = 1
 
 
 def utc_now() -> datetime:
@@ -141,7 +140,7 @@ def _seed(project: Project) -> None:
     now = project.now()
     with project.database.write() as session:
         session.add(LabelSet(id=LABEL_SET_ID, created_at=now))
-        session.add(Guideline(version=GUIDELINE_VERSION, text="", created_at=now))
+        session.add(Guideline(version=1, text="", created_at=now))
         session.flush()
         session.add_all(
             Label(label_set_id=LABEL_SET_ID, name=name, position=position)

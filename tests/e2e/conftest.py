@@ -37,7 +37,6 @@ SECONDS_TO_START = 60
 PATIENCE_MS = 20_000
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
-Serve = Callable[[Project], str]
 SignIn = Callable[..., Page]
 
 
@@ -61,10 +60,11 @@ class LabelPage:
         return self.post.inner_text()
 
     def press(self, key: str) -> str:
-        """Press a key and wait for the next post; returns the text of the one that was answered."""
+        """Press a key, wait for another post and until the server has said yes; returns the first one's text."""
         text = self.wait_until_seen()
         self.page.keyboard.press(key)
         expect(self.post).not_to_have_text(text)
+        self.page.wait_for_selector("html:not([data-keys=sent])", state="attached")
         return text
 
 
@@ -90,22 +90,33 @@ def made(home: Path) -> Iterator[Project]:
     project.database.dispose()
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serve a project; returns its address."""
-    children: list[subprocess.Popen[bytes]] = []
+class Server:
+    """Serves one project at a time."""
 
-    def start(project: Project) -> str:
-        port = free_port()
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, project: Project, port: int | None = None) -> str:
+        """Start, in place of what was served before; returns the address."""
+        self.stop()
+        port = port or free_port()
         with child(web_command(), WORKBENCH_HOME=str(project.home), WORKBENCH_PORT=str(port)) as process:
-            children.append(process)
+            self._process = process
         address = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_served(address), SECONDS_TO_START)
         return address
 
-    yield start
-    for process in children:
-        stop(process)
+    def stop(self) -> None:
+        if self._process is not None:
+            stop(self._process)
+            self._process = None
+
+
+@pytest.fixture
+def serve() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

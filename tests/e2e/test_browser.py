@@ -9,10 +9,10 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from db.queries import current_labels
-from db.tables import Annotation
-from tests.e2e.conftest import IDLE, LabelPage, Serve, SignIn, child, seed, stop
+from db.tables import Annotation, Draft
+from tests.e2e.conftest import IDLE, LabelPage, Server, SignIn, child, seed, stop, wait_until
 from tests.encoders import make_tiny_encoder
-from tests.workbench.making import different_texts, import_texts
+from tests.workbench.making import COPIES, different_texts, import_texts
 from workbench import accounts, labelling, queue, rounds
 from workbench.preparing import prepare
 from workbench.project import Project, init_project
@@ -46,7 +46,7 @@ def label_page(page: Page) -> LabelPage:
 
 
 def test_a_person_stays_known_after_a_reload_and_not_after_signing_out(
-    made: Project, serve: Serve, sign_in: SignIn
+    made: Project, serve: Server, sign_in: SignIn
 ) -> None:
     seed(made, different_texts(3))
     page = sign_in(serve(made), name="林小雨")
@@ -64,7 +64,7 @@ def test_a_person_stays_known_after_a_reload_and_not_after_signing_out(
 
 
 def test_five_posts_by_key_and_one_taken_back_are_what_the_database_holds(
-    made: Project, serve: Serve, sign_in: SignIn
+    made: Project, serve: Server, sign_in: SignIn
 ) -> None:
     seed(made, different_texts(12))
     page = sign_in(serve(made))
@@ -79,7 +79,7 @@ def test_five_posts_by_key_and_one_taken_back_are_what_the_database_holds(
     assert [row.label for row in labels_in(made)] == ["normal", "suspicious", "violation", "normal"]
 
 
-def test_shift_and_a_number_changes_the_last_answer(made: Project, serve: Serve, sign_in: SignIn) -> None:
+def test_shift_and_a_number_changes_the_last_answer(made: Project, serve: Server, sign_in: SignIn) -> None:
     seed(made, different_texts(4))
     page = sign_in(serve(made))
     desk = label_page(page)
@@ -91,7 +91,7 @@ def test_shift_and_a_number_changes_the_last_answer(made: Project, serve: Serve,
 
 
 def test_double_presses_and_held_keys_answer_the_seen_post_alone(
-    made: Project, serve: Serve, sign_in: SignIn
+    made: Project, serve: Server, sign_in: SignIn
 ) -> None:
     seed(made, different_texts(20))
     page = sign_in(serve(made))
@@ -117,7 +117,124 @@ def test_double_presses_and_held_keys_answer_the_seen_post_alone(
     assert [row.label for row in rows_in(made)] == ["violation"] * 3 + ["suspicious", "normal"]
 
 
-def test_keys_rest_while_somebody_types(made: Project, serve: Serve, sign_in: SignIn) -> None:
+def test_keys_count_by_their_place_under_an_input_method_and_full_width(
+    made: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(6))
+    page = sign_in(serve(made), locale="zh-CN")
+    desk = label_page(page)
+    for key, code in (("Process", "Digit3"), ("２", "Digit2"), ("1", "Numpad1")):
+        before = desk.wait_until_seen()
+        page.evaluate(
+            "([key, code]) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, code, keyCode: 229, bubbles: true}))",
+            [key, code],
+        )
+        expect(desk.post).not_to_have_text(before)
+    desk.wait_until_seen()
+    assert [row.label for row in rows_in(made)] == ["violation", "suspicious", "normal"]
+
+
+def test_undo_works_after_a_reload(made: Project, serve: Server, sign_in: SignIn) -> None:
+    seed(made, different_texts(6))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    answered = [desk.press("3"), desk.press("1")]
+    desk.wait_until_seen()
+    page.reload()
+    for text in reversed(answered):
+        desk.press("u")
+        assert desk.wait_until_seen() == text
+    assert labels_in(made) == []
+
+
+def test_a_note_outlives_a_reload_and_a_new_server_and_goes_with_the_answer(
+    made: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(6))
+    address = serve(made)
+    page = sign_in(address)
+    desk = label_page(page)
+    shown = desk.wait_until_seen()
+    page.keyboard.press("n")
+    page.keyboard.type("123 ask 林?")
+    wait_until(lambda: drafts(made) == ["123 ask 林?"], 20)
+    serve(made, urlsplit(address).port)
+    page.reload()
+    assert desk.wait_until_seen() == shown
+    expect(page.locator("textarea.note")).to_have_value("123 ask 林?")
+    desk.press("f")
+    expect(desk.last).to_contain_text("asked the lead")
+    (row,) = rows_in(made)
+    assert (row.action, row.is_flagged, row.note) == ("skip", True, "123 ask 林?")
+    assert drafts(made) == []
+
+
+def drafts(project: Project) -> list[str]:
+    with project.database.read() as session:
+        return [draft.note for draft in session.scalars(select(Draft))]
+
+
+def test_an_answer_given_without_a_connection_is_said_to_be_unsaved_and_saved_once_when_given_again(
+    made: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(8))
+    address = serve(made)
+    page = sign_in(address)
+    desk = label_page(page)
+    desk.press("1")
+    unsaved = desk.wait_until_seen()
+    serve.stop()
+    page.keyboard.press("3")
+    expect(desk.post).not_to_have_text(unsaved)  # the next one is in the page already
+    expect(page.locator(".desk .lost")).to_have_text(re.compile("Not saved yet"))
+    expect(desk.post).to_have_text(unsaved)
+    serve(made, urlsplit(address).port)
+    expect(page.locator(".desk .lost")).to_be_hidden()  # the page has found the new server
+    desk.press("3")
+    assert [row.label for row in rows_in(made)] == ["normal", "violation"]
+
+
+def test_help_and_guidelines_open_by_key_and_no_answer_passes_them(
+    made: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(4))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    shown = desk.wait_until_seen()
+    for key, text in (("?", "undo, any number of steps"), ("g", "Borderline: the post itself")):
+        page.keyboard.press(key)
+        expect(page.locator("dialog[open]")).to_contain_text(text)
+        page.keyboard.press("1")
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog[open]")).to_have_count(0)
+    assert desk.post.inner_text() == shown
+    assert rows_in(made) == []
+
+
+def test_a_reason_and_near_copies_are_one_key_each(made: Project, serve: Server, sign_in: SignIn) -> None:
+    seed(made, [*COPIES, *different_texts(6)])
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    while "微信" not in desk.wait_until_seen():
+        desk.press("s")
+    desk.press("3")
+    desk.wait_until_seen()
+    page.keyboard.press("4")
+    expect(desk.last).to_contain_text("advert")
+    desk.wait_until_seen()
+    page.keyboard.press("p")
+    expect(page.locator(".copies p")).to_have_count(2)
+    desk.wait_until_seen()
+    page.keyboard.press("p")
+    expect(desk.last).to_contain_text("and 2 near-copies")
+    assert sorted((row.origin, row.label, row.reason) for row in labels_in(made)) == [
+        ("person", "violation", "引流广告"),
+        ("propagated", "violation", None),
+        ("propagated", "violation", None),
+    ]
+
+
+def test_keys_rest_while_somebody_types(made: Project, serve: Server, sign_in: SignIn) -> None:
     seed(made, different_texts(4))
     page = sign_in(serve(made))
     desk = label_page(page)
@@ -134,7 +251,7 @@ def test_keys_rest_while_somebody_types(made: Project, serve: Serve, sign_in: Si
 
 
 def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
-    made: Project, serve: Serve, sign_in: SignIn
+    made: Project, serve: Server, sign_in: SignIn
 ) -> None:
     seed(made, HOSTILE)
     address = serve(made)
@@ -152,7 +269,7 @@ def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
     ]
     marked = "abc ␣U+202Edcba␣U+202C zero␣U+200Bwidth"
     assert sorted(shown) == sorted([*HOSTILE[:3], marked, HOSTILE[4]])
-    for screen in ("/posts", "/rounds"):
+    for screen in ("/posts", "/rounds", "/review"):
         page.goto(address + screen)
         page.wait_for_selector(IDLE)
         expect(page.locator(".bar")).to_contain_text("<b>*Eve*</b>")
@@ -166,7 +283,7 @@ def is_elsewhere(url: str, address: str) -> bool:
 
 
 def test_a_hostile_file_is_previewed_and_imported_as_text(
-    made: Project, serve: Serve, sign_in: SignIn, tmp_path: Path
+    made: Project, serve: Server, sign_in: SignIn, tmp_path: Path
 ) -> None:
     address = serve(made)
     page = sign_in(address, name="林", role="lead")
@@ -196,7 +313,7 @@ def test_a_hostile_file_is_previewed_and_imported_as_text(
 
 
 def test_the_page_speaks_chinese_to_a_chinese_browser_and_english_on_demand(
-    made: Project, serve: Serve, sign_in: SignIn
+    made: Project, serve: Server, sign_in: SignIn
 ) -> None:
     seed(made, different_texts(4))
     page = sign_in(serve(made), locale="zh-CN")
@@ -210,7 +327,7 @@ def test_the_page_speaks_chinese_to_a_chinese_browser_and_english_on_demand(
     expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("borderline")
 
 
-def test_an_empty_queue_says_why_and_goes_on_by_itself(made: Project, serve: Serve, sign_in: SignIn) -> None:
+def test_an_empty_queue_says_why_and_goes_on_by_itself(made: Project, serve: Server, sign_in: SignIn) -> None:
     page = sign_in(serve(made))
     expect(page.locator(".refusal")).to_contain_text("There are no posts yet. Ask a lead")
     seed(made, different_texts(2))
@@ -225,7 +342,7 @@ def test_an_empty_queue_says_why_and_goes_on_by_itself(made: Project, serve: Ser
     expect(desk.post).to_be_visible()
 
 
-def test_a_quick_round_changes_the_queue(home: Path, tmp_path: Path, serve: Serve, sign_in: SignIn) -> None:
+def test_a_quick_round_changes_the_queue(home: Path, tmp_path: Path, serve: Server, sign_in: SignIn) -> None:
     project = init_project(home, base_model=str(make_tiny_encoder(tmp_path / "encoder")))
     label_toy_posts(project)
     before = lanes(project)

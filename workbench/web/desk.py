@@ -65,7 +65,7 @@ def draw(
             "words": _words(),
             "tools": _tools(),
             "help": _help(),
-            "guidelines": guidelines.in_force(session),
+            "guidelines": guidelines.shown(session),
         },
         on_pressed_change=on_press,
         on_drafted_change=on_draft,

@@ -1,9 +1,8 @@
-"""The guidelines people label by: the lead's, or ours until there are any."""
+"""The guidelines people read: the lead's, or ours until there are any."""
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.tables import Guideline
+from workbench.guidelines import text_in_force
 from workbench.web.i18n import N_, _
 
 OURS = N_(
@@ -14,7 +13,6 @@ OURS = N_(
 )
 
 
-def in_force(session: Session) -> str:
-    """The newest version's text; a project begins with an empty one."""
-    text = session.scalar(select(Guideline.text).order_by(Guideline.version.desc()).limit(1))
-    return text or _(OURS)
+def shown(session: Session) -> str:
+    """The text in force; ours in the reader's language."""
+    return text_in_force(session) or _(OURS)

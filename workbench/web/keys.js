@@ -74,7 +74,8 @@ class Desk {
       if (!this.isSent && JSON.stringify(before.current) !== JSON.stringify(data.current)) this.paint(data.current);
       return;
     }
-    this.warning.hidden = true;
+    // A server that knows nothing of what was sent has begun anew: the turn after this one is not the next.
+    this.warn(this.isSent && data.turn !== before.turn + 1);
     if (data.current?.post !== this.painted || before === undefined) this.paint(data.current);
     const isNew = data.current?.post !== before?.current?.post;
     this.become("new", isNew ? Math.max(0, SEEN_MS - (performance.now() - this.paintedAt)) : 0);
@@ -150,9 +151,13 @@ class Desk {
     const isAnother = this.painted !== this.data.current?.post;
     this.paint(this.data.current);
     if (!isAnother) this.note.value = note;
-    this.warning.textContent = this.data.words.lost;
-    this.warning.hidden = false;
+    this.warn(true);
     this.become("ready");
+  }
+
+  warn(isLost) {
+    this.warning.textContent = isLost ? this.data.words.lost : "";
+    this.warning.hidden = !isLost;
   }
 
   // The buttons obey the same rule; a press that is let through is sent by Streamlit itself.

@@ -1,0 +1,40 @@
+"""What people label by. A new text is a new version, and every answer says which one was in force."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.tables import Guideline
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError
+from workbench.project import Project
+
+LONGEST = 20_000
+
+
+def version_in_force(session: Session) -> int:
+    """The newest version's number."""
+    return session.scalar(select(func.max(Guideline.version))) or 0
+
+
+def text_in_force(session: Session) -> str:
+    """The newest version's text; empty until a lead has written one."""
+    return session.scalar(select(Guideline.text).order_by(Guideline.version.desc()).limit(1)) or ""
+
+
+def publish(project: Project, account: Account, text: str) -> int:
+    """Put a new text in force; returns its version. The same text again changes nothing.
+
+    Raises NotAllowedError for somebody who is no lead, InputError for an empty or overlong text.
+    """
+    text = text.strip()
+    if not text or len(text) > LONGEST:
+        raise InputError(
+            "Guidelines need 1 to {most} characters; these have {length}.", most=LONGEST, length=len(text)
+        )
+    with acting(project, account, Right.REVIEW) as session:
+        version = version_in_force(session)
+        if text == text_in_force(session):
+            return version
+        session.add(Guideline(version=version + 1, text=text, created_at=project.now()))
+        record(session, project, account.id, "publish guidelines", f"version {version + 1}")
+        return version + 1
