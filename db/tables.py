@@ -244,6 +244,48 @@ class Annotation(Base):
     saved_at: Mapped[datetime]
 
 
+class Resolution(Base):
+    """A lead's decision on a post: training and exports use its label instead of what people said.
+
+    Appended only; the newest of a post stands. Without a label the decision was taken back. The answers it decides
+    between stay as they are.
+    """
+
+    __tablename__ = "resolution"
+    __table_args__ = (
+        ForeignKeyConstraint(["label_set_id", "label"], ["label.label_set_id", "label.name"]),
+        CheckConstraint("occasion IN ('review', 'doubt', 'bulk')", name="occasion"),
+        Index("ix_resolution_post_id", "post_id", "id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    label_set_id: Mapped[int]
+    label: Mapped[str | None]
+    occasion: Mapped[str]
+    reason: Mapped[str | None]
+    decided_at: Mapped[datetime]
+
+
+class Policy(Base):
+    """A version of the thresholds the forum lives with. Versions are only ever added.
+
+    A post passes with a violation score below `pass_below`, is flagged from `flag_from` on, and goes to people in
+    between. `prices` are those of a missed violation, of a false alarm and of a human look.
+    """
+
+    __tablename__ = "policy"
+    version: Mapped[int] = mapped_column(primary_key=True)
+    round_number: Mapped[int | None] = mapped_column(ForeignKey("round.number"))
+    band_low: Mapped[float]
+    band_high: Mapped[float]
+    pass_below: Mapped[float]
+    flag_from: Mapped[float]
+    prices: Mapped[dict[str, Any]]
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime]
+
+
 class Claim(Base):
     """A lease on a post while one person has it open. Slot 1 is a second opinion's."""
 

@@ -1,43 +1,36 @@
 """The `workbench` command: parses, calls a use case, prints. Light: torch and Streamlit stay in the
 processes it starts."""
 
-import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.tables import Round
 from trainer.errors import TrainerError
 from workbench import (
     accounts,
-    adoption,
-    bundles,
     demo,
     doctor,
-    guidelines,
     imports,
     jobs,
     labels,
     outlook,
-    review,
-    rounds,
     services,
     simulation,
     status,
     tsv,
 )
-from workbench.errors import InputError, WorkbenchError
-from workbench.project import Project, init_project, open_project
+from workbench.commands.review import commands as review_commands
+from workbench.commands.rounds import round_app
+from workbench.commands.terminal import HomeOption, JsonOption, bar, err, out, print_json, say_worker, shown
+from workbench.errors import WorkbenchError
+from workbench.project import init_project, open_project
 from workbench.settings import load_settings
 
 app = typer.Typer(
@@ -46,18 +39,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-round_app = typer.Typer(help="Training rounds.", no_args_is_help=True)
 app.add_typer(round_app, name="round")
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
-HomeOption = Annotated[Path, typer.Option("--home", envvar="WORKBENCH_HOME", help="The project's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
-POLL_SECONDS = 0.5
-WORKER_PATIENCE_SECONDS = 120
-"""Longer than a worker at low priority takes to load torch beside busy cores; that none runs is said at once."""
+app.add_typer(review_commands)
 
 
 def main() -> None:
@@ -152,18 +135,20 @@ def import_command(
         if dry_run:
             _print_preview(source, as_json)
             return
-        with _bar() as bar:
-            task = bar.add_task(file.name, total=source.size)
+        with bar() as progress:
+            task = progress.add_task(file.name, total=source.size)
             begin = time.monotonic()
             receipt = imports.import_rows(
                 project,
                 accounts.command_line(project),
                 source,
-                on_progress=lambda rows, read: bar.update(task, completed=read, description=f"{rows:,} rows"),
+                on_progress=lambda rows, read: progress.update(
+                    task, completed=read, description=f"{rows:,} rows"
+                ),
             )
     seconds = time.monotonic() - begin
     if as_json:
-        _print_json(
+        print_json(
             import_id=receipt.import_id,
             rows=receipt.rows,
             accepted=receipt.accepted,
@@ -181,7 +166,7 @@ def import_command(
         out.print(f"  line {reject.line}: {reject.reason}", markup=False)
     if receipt.rejected > 10:
         out.print("  ... all of them are on the Posts page.")
-    _say_worker(project)
+    say_worker(project)
 
 
 @app.command("import-labels")
@@ -215,7 +200,7 @@ def import_labels_command(
         source=source,
     )
     if as_json:
-        _print_json(labelled=receipt.labelled, unchanged=receipt.unchanged, new_posts=receipt.new_posts)
+        print_json(labelled=receipt.labelled, unchanged=receipt.unchanged, new_posts=receipt.new_posts)
         return
     out.print(
         f"{receipt.labelled:,} labels saved, {receipt.unchanged:,} were there already, {receipt.new_posts:,} new posts."
@@ -229,7 +214,7 @@ def score_command(home: HomeOption = Path()) -> None:
     with project.database.write() as session:
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=f"score-{time.time_ns()}")
     out.print("Queued.")
-    _say_worker(project)
+    say_worker(project)
 
 
 @app.command("status")
@@ -238,12 +223,12 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     project = open_project(home)
     figures, ahead = status.read_status(project).to_dict(), outlook.read_outlook(project)
     if as_json:
-        _print_json(**figures, next_100=None if ahead is None else ahead.to_dict())
+        print_json(**figures, next_100=None if ahead is None else ahead.to_dict())
         return
     table = Table(show_header=False, box=None)
     for name, value in figures.items():
         if name != "labels":
-            table.add_row(name.replace("_", " "), _shown(value))
+            table.add_row(name.replace("_", " "), shown(value))
     for split, counts in figures["labels"].items():
         table.add_row(
             f"labels in {split}", ", ".join(f"{count:,} {label}" for label, count in counts.items())
@@ -255,36 +240,6 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         told = f"{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {ahead.minutes:.0f} min"
         table.add_row("next 100 labels", told)
     out.print(table)
-
-
-@app.command("review")
-def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
-    """Posts people asked a lead about, and posts they judge differently."""
-    project = open_project(home)
-    cases = review.open_cases(project, accounts.command_line(project))
-    if as_json:
-        _print_json(cases=[case.to_dict() for case in cases])
-        return
-    table = Table("post", "why", "text", "who said what")
-    for case in cases:
-        said = [f"{one.name}: {one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
-        why = "asked" if case.is_flagged else "judged differently"
-        table.add_row(*map(Text, (case.external_id, why, case.text[:60], "; ".join(said))))
-    out.print(table)
-
-
-@app.command("guidelines")
-def guidelines_command(
-    file: Annotated[Path, typer.Argument(help="A text file, UTF-8.")], home: HomeOption = Path()
-) -> None:
-    """Put new guidelines in force; people read them with G."""
-    project = open_project(home)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("{file} cannot be read: {problem}.", file=file, problem=error) from error
-    version = guidelines.publish(project, accounts.command_line(project), text)
-    out.print(f"Version {version} of the guidelines is in force.")
 
 
 @app.command("doctor")
@@ -300,7 +255,7 @@ def doctor_command(
     err.print("Measuring; with the starter encoder this takes about 20 s ...", markup=False)
     checkup = doctor.examine(home, base=base_model, price=price)
     if as_json:
-        _print_json(**checkup.to_dict())
+        print_json(**checkup.to_dict())
     else:
         table = Table(show_header=False, box=None)
         for name, value in doctor.rows(checkup):
@@ -346,217 +301,12 @@ def simulate_command(
     raise typer.Exit(simulation.simulate(load_settings(home), arguments))
 
 
-@round_app.command("start")
-def round_start(
-    home: HomeOption = Path(),
-    quick: Annotated[bool, typer.Option("--quick", help="A trial of a few minutes.")] = False,
-    base: Annotated[str | None, typer.Option(help="Another base encoder for this round.")] = None,
-    notes: str | None = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Train and judge a new adapter."""
-    project = open_project(home)
-    number = rounds.start(project, accounts.command_line(project), is_quick=quick, base=base, notes=notes)
-    _follow(project, number, wait, as_json)
-
-
-def _follow(project: Project, number: int, wait: bool, as_json: bool) -> None:
-    """Say that a round is queued, and stay with it where that is wanted."""
-    if not as_json:
-        out.print(f"Round {number} is queued.")
-        _say_worker(project)
-    if wait:
-        _wait_for_round(project, number)
-        _print_round(project, number, as_json)
-        _refuse_failure(project, number)
-    elif as_json:
-        _print_json(number=number)
-
-
-@round_app.command("list")
-def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
-    """All rounds, newest first."""
-    project = open_project(home)
-    with project.database.read() as session:
-        rows = rounds.history(session)
-    if as_json:
-        out.print_json(json.dumps(rows, ensure_ascii=False))
-        return
-    table = Table("round", "state", "in use", "macro-F1", "labels", "by", "why", box=None)
-    for row in rows:
-        macro_f1 = (row["metrics"] or {}).get("macro_f1")
-        table.add_row(
-            str(row["number"]),
-            row["state"],
-            "yes" if row["in_use"] else "",
-            "" if macro_f1 is None else f"{macro_f1:.3f}",
-            str(row["train"]["n"] or ""),
-            row["started_by"],
-            row["failure"] or row["decision_reason"] or "",
-        )
-    out.print(table)
-
-
-@round_app.command("show")
-def round_show(number: NumberArgument, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
-    """One round: state, metrics, verdict."""
-    _print_round(open_project(home), number, as_json)
-
-
-@round_app.command("cancel")
-def round_cancel(number: NumberArgument, home: HomeOption = Path()) -> None:
-    """Stop a running round."""
-    project = open_project(home)
-    rounds.cancel(project, accounts.command_line(project), number)
-    out.print(f"Round {number} is cancelled.")
-
-
-@round_app.command("promote")
-def round_promote(
-    number: NumberArgument, home: HomeOption = Path(), reason: str | None = None, wait: bool = False
-) -> None:
-    """Put a round's adapter in use."""
-    project = open_project(home)
-    rounds.promote(project, accounts.command_line(project), number, reason)
-    _after_promotion(project, number, wait)
-
-
-@round_app.command("reject")
-def round_reject(number: NumberArgument, home: HomeOption = Path(), reason: str | None = None) -> None:
-    """Decide not to use a round's adapter."""
-    project = open_project(home)
-    rounds.reject(project, accounts.command_line(project), number, reason)
-    out.print(f"Round {number} is not used.")
-
-
-@round_app.command("rollback")
-def round_rollback(home: HomeOption = Path(), wait: bool = False) -> None:
-    """Put the adapter back that was in use before this one."""
-    project = open_project(home)
-    _after_promotion(project, rounds.rollback(project, accounts.command_line(project)), wait)
-
-
-@round_app.command("bundle")
-def round_bundle(
-    number: Annotated[
-        int | None, typer.Argument(help="The round whose rows are packed; without it, what is labelled now.")
-    ] = None,
-    home: HomeOption = Path(),
-    with_pool: Annotated[
-        bool, typer.Option("--with-pool", help="Add every post, to be scored where the adapter is trained.")
-    ] = False,
-    file: Annotated[Path | None, typer.Option("--out", help="The archive (.tar.gz).")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Pack a round to be trained on another machine, such as a rented GPU."""
-    project = open_project(home)
-    with _bar() as bar:
-        task = bar.add_task("posts", total=None, visible=with_pool)
-        made = bundles.bundle(
-            project,
-            accounts.command_line(project),
-            file,
-            number=number,
-            has_pool=with_pool,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    if as_json:
-        _print_json(**{**asdict(made), "file": str(made.file)})
-        return
-    out.print(
-        f"{made.file}: {made.train:,} rows to train on, {made.validation:,} for validation, {made.pool:,} posts to "
-        f"score, base {made.base}; {made.size / 1e6:.1f} MB. Its README has the commands.",
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-@round_app.command("adopt")
-def round_adopt(
-    folder: Path,
-    home: HomeOption = Path(),
-    notes: str | None = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Take home an adapter trained elsewhere: it is judged here like any other round's."""
-    project = open_project(home)
-    number = adoption.adopt(project, accounts.command_line(project), folder, notes=notes)
-    _follow(project, number, wait, as_json)
-
-
-def _after_promotion(project: Project, number: int, wait: bool) -> None:
-    out.print(f"Round {number} will be in use as soon as it has scored every post.")
-    _say_worker(project)
-    if wait:
-        _wait_for_round(project, number)
-        _print_round(project, number, as_json=False)
-        _refuse_failure(project, number)
-
-
-def _wait_for_round(project: Project, number: int) -> None:
-    """Raises WorkbenchError when no worker has been running for a while."""
-    seen_worker = time.monotonic()
-    with _bar() as bar:
-        task = bar.add_task("queued", total=None)
-        while True:
-            with project.database.read() as session:
-                row = rounds.find(session, number)
-            if row.state in rounds.SETTLED and not row.is_running:
-                return
-            if rounds.is_worker_running(project):
-                seen_worker = time.monotonic()
-            elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
-                raise WorkbenchError(
-                    "Round {number} waits, but no worker is running. Start one: workbench worker",
-                    number=number,
-                )
-            _show_step(bar, task, project, row)
-            time.sleep(POLL_SECONDS)
-
-
-def _refuse_failure(project: Project, number: int) -> None:
-    with project.database.read() as session:
-        row = rounds.find(session, number)
-    if row.failure or row.state == "cancelled":
-        raise WorkbenchError(
-            "Round {number}: {failure}", number=number, failure=row.failure or "it was cancelled."
-        )
-
-
-def _show_step(bar: Progress, task: Any, project: Project, row: Round) -> None:
-    progress = rounds.read_progress(project, row)
-    bar.update(task, description=row.state, completed=progress.done or 0, total=progress.total)
-
-
-def _print_round(project: Project, number: int, as_json: bool) -> None:
-    with project.database.read() as session:
-        facts = rounds.describe(session, rounds.find(session, number))
-    if as_json:
-        _print_json(**facts)
-        return
-    metrics, verdict = facts["metrics"] or {}, facts["verdict"] or {}
-    out.print(f"Round {number}: {facts['state']}{' (in use)' if facts['in_use'] else ''}", markup=False)
-    for name in ("macro_f1", "linear_macro_f1", "ece"):
-        if metrics.get(name) is not None:
-            out.print(f"  {name}: {metrics[name]:.3f}")
-    for line in (*verdict.get("reasons", ()), *verdict.get("warnings", ())):
-        out.print(f"  {line}", markup=False, soft_wrap=True)
-    if facts["failure"]:
-        out.print(f"  {facts['failure']}", markup=False, soft_wrap=True)
-
-
 def _print_preview(source: tsv.Source, as_json: bool) -> None:
     rows = [row for row, _ in zip(source, range(5), strict=False)]
     columns = source.columns
     if as_json:
         shown = [{"line": row.line, "text": row.text} for row in rows if isinstance(row, tsv.Row)]
-        _print_json(
+        print_json(
             encoding=source.encoding,
             columns=list(columns.names),
             text=columns.text,
@@ -571,33 +321,6 @@ def _print_preview(source: tsv.Source, as_json: bool) -> None:
     for row in rows:
         shown_row = row.text if isinstance(row, tsv.Row) else f"rejected: {row.reason}"
         out.print(f"  line {row.line}: {shown_row[:100]}", markup=False)
-
-
-def _say_worker(project: Project) -> None:
-    if not rounds.is_worker_running(project):
-        err.print("No worker is running: start one with `workbench worker` or `workbench up`.", markup=False)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "running" if value else "not running"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "none" if value is None else str(value)
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    )
-
-
-def _print_json(**values: Any) -> None:
-    out.print_json(json.dumps(values, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,236 @@
+"""`workbench round ...`: training rounds."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from db.tables import Round
+from workbench import accounts, adoption, bundles, rounds
+from workbench.commands.terminal import (
+    HomeOption,
+    JsonOption,
+    NumberArgument,
+    bar,
+    out,
+    print_json,
+    say_worker,
+)
+from workbench.errors import WorkbenchError
+from workbench.project import Project, open_project
+
+POLL_SECONDS = 0.5
+WORKER_PATIENCE_SECONDS = 120
+"""Longer than a worker at low priority takes to load torch beside busy cores; that none runs is said at once."""
+
+round_app = typer.Typer(help="Training rounds.", no_args_is_help=True)
+
+
+@round_app.command("start")
+def round_start(
+    home: HomeOption = Path(),
+    quick: Annotated[bool, typer.Option("--quick", help="A trial of a few minutes.")] = False,
+    base: Annotated[str | None, typer.Option(help="Another base encoder for this round.")] = None,
+    notes: str | None = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train and judge a new adapter."""
+    project = open_project(home)
+    number = rounds.start(project, accounts.command_line(project), is_quick=quick, base=base, notes=notes)
+    _follow(project, number, wait, as_json)
+
+
+def _follow(project: Project, number: int, wait: bool, as_json: bool) -> None:
+    """Say that a round is queued, and stay with it where that is wanted."""
+    if not as_json:
+        out.print(f"Round {number} is queued.")
+        say_worker(project)
+    if wait:
+        _wait_for_round(project, number)
+        _print_round(project, number, as_json)
+        _refuse_failure(project, number)
+    elif as_json:
+        print_json(number=number)
+
+
+@round_app.command("list")
+def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """All rounds, newest first."""
+    project = open_project(home)
+    with project.database.read() as session:
+        rows = rounds.history(session)
+    if as_json:
+        out.print_json(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("round", "state", "in use", "macro-F1", "labels", "by", "why", box=None)
+    for row in rows:
+        macro_f1 = (row["metrics"] or {}).get("macro_f1")
+        table.add_row(
+            str(row["number"]),
+            row["state"],
+            "yes" if row["in_use"] else "",
+            "" if macro_f1 is None else f"{macro_f1:.3f}",
+            str(row["train"]["n"] or ""),
+            row["started_by"],
+            row["failure"] or row["decision_reason"] or "",
+        )
+    out.print(table)
+
+
+@round_app.command("show")
+def round_show(number: NumberArgument, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """One round: state, metrics, verdict."""
+    _print_round(open_project(home), number, as_json)
+
+
+@round_app.command("cancel")
+def round_cancel(number: NumberArgument, home: HomeOption = Path()) -> None:
+    """Stop a running round."""
+    project = open_project(home)
+    rounds.cancel(project, accounts.command_line(project), number)
+    out.print(f"Round {number} is cancelled.")
+
+
+@round_app.command("promote")
+def round_promote(
+    number: NumberArgument, home: HomeOption = Path(), reason: str | None = None, wait: bool = False
+) -> None:
+    """Put a round's adapter in use."""
+    project = open_project(home)
+    rounds.promote(project, accounts.command_line(project), number, reason)
+    _after_promotion(project, number, wait)
+
+
+@round_app.command("reject")
+def round_reject(number: NumberArgument, home: HomeOption = Path(), reason: str | None = None) -> None:
+    """Decide not to use a round's adapter."""
+    project = open_project(home)
+    rounds.reject(project, accounts.command_line(project), number, reason)
+    out.print(f"Round {number} is not used.")
+
+
+@round_app.command("rollback")
+def round_rollback(home: HomeOption = Path(), wait: bool = False) -> None:
+    """Put the adapter back that was in use before this one."""
+    project = open_project(home)
+    _after_promotion(project, rounds.rollback(project, accounts.command_line(project)), wait)
+
+
+@round_app.command("bundle")
+def round_bundle(
+    number: Annotated[
+        int | None, typer.Argument(help="The round whose rows are packed; without it, what is labelled now.")
+    ] = None,
+    home: HomeOption = Path(),
+    with_pool: Annotated[
+        bool, typer.Option("--with-pool", help="Add every post, to be scored where the adapter is trained.")
+    ] = False,
+    file: Annotated[Path | None, typer.Option("--out", help="The archive (.tar.gz).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pack a round to be trained on another machine, such as a rented GPU."""
+    project = open_project(home)
+    with bar() as progress:
+        task = progress.add_task("posts", total=None, visible=with_pool)
+        made = bundles.bundle(
+            project,
+            accounts.command_line(project),
+            file,
+            number=number,
+            has_pool=with_pool,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json(**{**asdict(made), "file": str(made.file)})
+        return
+    out.print(
+        f"{made.file}: {made.train:,} rows to train on, {made.validation:,} for validation, {made.pool:,} posts to "
+        f"score, base {made.base}; {made.size / 1e6:.1f} MB. Its README has the commands.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@round_app.command("adopt")
+def round_adopt(
+    folder: Path,
+    home: HomeOption = Path(),
+    notes: str | None = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take home an adapter trained elsewhere: it is judged here like any other round's."""
+    project = open_project(home)
+    number = adoption.adopt(project, accounts.command_line(project), folder, notes=notes)
+    _follow(project, number, wait, as_json)
+
+
+def _after_promotion(project: Project, number: int, wait: bool) -> None:
+    out.print(f"Round {number} will be in use as soon as it has scored every post.")
+    say_worker(project)
+    if wait:
+        _wait_for_round(project, number)
+        _print_round(project, number, as_json=False)
+        _refuse_failure(project, number)
+
+
+def _wait_for_round(project: Project, number: int) -> None:
+    """Raises WorkbenchError when no worker has been running for a while."""
+    seen_worker = time.monotonic()
+    with bar() as progress:
+        task = progress.add_task("queued", total=None)
+        while True:
+            with project.database.read() as session:
+                row = rounds.find(session, number)
+            if row.state in rounds.SETTLED and not row.is_running:
+                return
+            if rounds.is_worker_running(project):
+                seen_worker = time.monotonic()
+            elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
+                raise WorkbenchError(
+                    "Round {number} waits, but no worker is running. Start one: workbench worker",
+                    number=number,
+                )
+            _show_step(progress, task, project, row)
+            time.sleep(POLL_SECONDS)
+
+
+def _refuse_failure(project: Project, number: int) -> None:
+    with project.database.read() as session:
+        row = rounds.find(session, number)
+    if row.failure or row.state == "cancelled":
+        raise WorkbenchError(
+            "Round {number}: {failure}", number=number, failure=row.failure or "it was cancelled."
+        )
+
+
+def _show_step(shown: Progress, task: Any, project: Project, row: Round) -> None:
+    progress = rounds.read_progress(project, row)
+    shown.update(task, description=row.state, completed=progress.done or 0, total=progress.total)
+
+
+def _print_round(project: Project, number: int, as_json: bool) -> None:
+    with project.database.read() as session:
+        facts = rounds.describe(session, rounds.find(session, number))
+    if as_json:
+        print_json(**facts)
+        return
+    metrics, verdict = facts["metrics"] or {}, facts["verdict"] or {}
+    out.print(f"Round {number}: {facts['state']}{' (in use)' if facts['in_use'] else ''}", markup=False)
+    for name in ("macro_f1", "linear_macro_f1", "ece"):
+        if metrics.get(name) is not None:
+            out.print(f"  {name}: {metrics[name]:.3f}")
+    for line in (*verdict.get("reasons", ()), *verdict.get("warnings", ())):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    if facts["failure"]:
+        out.print(f"  {facts['failure']}", markup=False, soft_wrap=True)

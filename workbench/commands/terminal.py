@@ -1,0 +1,46 @@
+"""What the commands share: the two consoles, their options, how things are printed."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from workbench import rounds
+from workbench.project import Project
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+HomeOption = Annotated[Path, typer.Option("--home", envvar="WORKBENCH_HOME", help="The project's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
+
+
+def say_worker(project: Project) -> None:
+    if not rounds.is_worker_running(project):
+        err.print("No worker is running: start one with `workbench worker` or `workbench up`.", markup=False)
+
+
+def shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "running" if value else "not running"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None else str(value)
+
+
+def bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+def print_json(**values: Any) -> None:
+    out.print_json(json.dumps(values, ensure_ascii=False))
