@@ -102,8 +102,8 @@ def _thought_html(suggestion: Suggestion, carried: Sequence[str]) -> str:
         f'<span class="label {label}" style="flex-grow:{max(share, 0.02):.3f}">{escape(word)} {share:.2f}</span>'
         for label, word, share in suggestion_bar(suggestion)
     )
-    title = escape(_("what the model had thought"))
-    bar = f'<div class="thought" role="group" aria-label="{title}" title="{title}">{parts}</div>'
+    who = f'<span class="who">{escape(_("the model had thought"))}</span>'
+    bar = f'<div class="thought">{who}{parts}</div>'
     if not carried:
         return bar
     words = " ".join(f"“{post_html(shortened(word))}”" for word in carried)
