@@ -32,6 +32,18 @@ def is_current() -> ColumnElement[bool]:
     return ~exists().where(_LATER.supersedes_id == Annotation.id)
 
 
+def labels_of_post(post_id: int) -> Select[Annotation]:
+    """A post's standing labels, as far as they count for its split."""
+    return (
+        select(Annotation)
+        .join(Post, Post.id == Annotation.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.post_id == post_id, Annotation.action == "label", is_current(), counts_for_its_split()
+        )
+    )
+
+
 def current_labels() -> Select[Annotation]:
     """Every person's standing label of every post."""
     return select(Annotation).where(Annotation.action == "label", is_current())
@@ -167,6 +179,7 @@ def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
             other.post_id == Annotation.post_id,
             other.person_id != Annotation.person_id,
             other.action.in_(("label", "skip")),
+            ~exists().where(_LATER.supersedes_id == other.id),
         )
         .correlate(Annotation)
     )
@@ -269,7 +282,7 @@ def disagreements() -> Select[int, str, str]:
 
 
 def skipped_entries(person_id: int) -> Select[Annotation]:
-    """A person's standing skips of posts that still wait in the queue."""
+    """A person's standing skips of posts that still wait in the queue, questions to the lead among them."""
     return (
         select(Annotation)
         .join(QueueEntry, QueueEntry.post_id == Annotation.post_id)

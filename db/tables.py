@@ -213,6 +213,9 @@ class Annotation(Base):
             postgresql_where=text("is_flagged"),
         ),
         Index(
+            "ix_annotation_slot", "post_id", sqlite_where=text("slot = 1"), postgresql_where=text("slot = 1")
+        ),
+        Index(
             "ix_annotation_propagated_from_id",
             "propagated_from_id",
             sqlite_where=text("propagated_from_id IS NOT NULL"),
@@ -297,6 +300,16 @@ class Claim(Base):
     claimed_at: Mapped[datetime]
     shown_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
+
+
+class LapsedClaim(Base):
+    """What a person had on screen when somebody else took it over: their answer is still taken, as a second opinion."""
+
+    __tablename__ = "lapsed_claim"
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    lane: Mapped[str]
+    shown_at: Mapped[datetime]
 
 
 class Draft(Base):

@@ -25,12 +25,14 @@ class Holder:
 
 @dataclass(frozen=True)
 class EmptyQueue:
-    """What is left, and where. `queued` posts wait in the queue; of these the person has skipped `skipped`."""
+    """What is left, and where. `queued` posts wait in the queue; of these the person has skipped some, and asked the
+    lead about others."""
 
     posts: int
     preparing: int
     queued: int
     skipped: int
+    asked: int
     in_band: int
     held_by: Sequence[Holder]
     has_champion: bool
@@ -43,11 +45,13 @@ def look(project: Project, account: Account) -> EmptyQueue:
         stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
         posts = select(func.count()).select_from(Post).where(stored)
         band = band_counts(session, project)
+        passed_on = session.scalars(skipped_entries(account.id)).all()
         return EmptyQueue(
             posts=session.scalar(posts) or 0,
             preparing=session.scalar(posts.where(Post.group_id.is_(None))) or 0,
             queued=sum(count for _lane, count in session.execute(queue_left())),
-            skipped=len(session.scalars(skipped_entries(account.id)).all()),
+            skipped=sum(not answer.is_flagged for answer in passed_on),
+            asked=sum(answer.is_flagged for answer in passed_on),
             in_band=band.in_band + band.below_band,
             held_by=[
                 Holder(name, count, until)

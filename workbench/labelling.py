@@ -3,8 +3,8 @@
 Nothing is ever overwritten: an answer is a new row that supersedes the one before it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,13 +21,13 @@ from db.queries import (
     undoable,
     unlabelled_copies,
 )
-from db.tables import Annotation, Claim, Draft, Post, QueueEntry
+from db.tables import Annotation, Claim, Draft, LapsedClaim, Post, QueueEntry
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
 from workbench.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
-from workbench.serving import BLIND_LANES, hold, is_post_labelled, note_answers, put_first
+from workbench.serving import BLIND_LANES, hold, is_labelled, note_answers, put_first
 
 LONGEST_NOTE = 2_000
 LONGEST_REASON = 40
@@ -45,23 +45,26 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Card:
-    """A post as a person sees it. `suggestion` only where the settings show it before the answer."""
+    """A post as a person sees it. `suggestion` only where the settings show it before the answer.
+
+    `is_late`: the time for it ran out and somebody else has it, so the answer will be a second opinion.
+    """
 
     post_id: int
     external_id: str
     text: str
     facts: Mapping[str, Any]
     near_copies: int
-    claimed_at: datetime
     note: str = ""
     suggestion: Suggestion | None = None
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
 class Saved:
     """The acknowledgement of an answer, and all that the person may still do about it.
 
-    `copies` of its near-copies have no label yet, `propagated` carry this answer.
+    `suggestion` is told with a label only: a post that was passed on may come back to be labelled. `copies` of its near-copies have no label yet, `propagated` carry this answer.
     """
 
     annotation_id: int
@@ -71,6 +74,7 @@ class Saved:
     lane: str | None
     suggestion: Suggestion | None
     is_second_opinion: bool
+    is_late: bool = False
     is_flagged: bool = False
     reason: str | None = None
     note: str | None = None
@@ -78,13 +82,26 @@ class Saved:
     propagated: int = 0
 
 
-def hold_posts(project: Project, account: Account) -> list[Card]:
+@dataclass(frozen=True)
+class Copy:
+    """A near-copy that has no label."""
+
+    post_id: int
+    text: str
+
+
+def hold_posts(project: Project, account: Account, *, on_screen: int | None = None) -> list[Card]:
     """The post to label now and the next one; fewer when the queue runs out.
 
-    Leases are renewed. Two people never get the same post: the write lock is held from the first look.
+    Leases are renewed. Two people never get the same post: the write lock is held from the first look. A post that
+    is `on_screen` when somebody takes it over stays first, as late, until it is answered.
     """
     with acting(project, account, Right.LABEL) as session:
-        return [_card(session, project, claim) for claim in hold(session, project, account)]
+        cards = [_card(session, project, claim) for claim in hold(session, project, account)]
+        lapsed = session.get(LapsedClaim, (on_screen, account.id)) if on_screen is not None else None
+        if lapsed is None or any(card.post_id == on_screen for card in cards):
+            return cards
+        return [replace(_card(session, project, lapsed), is_late=True), *cards]
 
 
 def submit(project: Project, account: Account, post_id: int, label: str, *, note: str | None = None) -> Saved:
@@ -125,11 +142,7 @@ def undo(project: Project, account: Account) -> int:
             raise LabellingError("There is nothing to undo.")
         taken_back = [last, *_propagated(session, last)]
         for answer in taken_back:
-            session.add(
-                _successor(
-                    project, answer, action="undo", label=None, note=None, reason=None, is_flagged=False
-                )
-            )
+            session.add(_take_back(project, answer))
         _keep_draft(session, project, account, last.post_id, last.note or "")
         put_first(session, project, account, last)
         note_answers(session, [answer.post_id for answer in taken_back])
@@ -156,15 +169,15 @@ def flag(project: Project, account: Account, annotation_id: int) -> Saved:
     return _amend(project, account, annotation_id, is_flagged=True)
 
 
-def copies_of(project: Project, account: Account, annotation_id: int) -> Sequence[str]:
-    """The texts of the near-copies that `propagate` would give this label, before it does."""
+def copies_of(project: Project, account: Account, annotation_id: int) -> list[Copy]:
+    """The near-copies that `propagate` can give this label, for the person to see before it does."""
     with acting(project, account, Right.LABEL) as session:
         answer = _standing(session, account, annotation_id)
-        return [row.text for row in session.execute(unlabelled_copies(answer.post_id))]
+        return [Copy(row.id, row.text) for row in session.execute(unlabelled_copies(answer.post_id))]
 
 
-def propagate(project: Project, account: Account, annotation_id: int) -> Saved:
-    """Give a label to every near-copy that has none, each recorded with where it comes from.
+def propagate(project: Project, account: Account, annotation_id: int, post_ids: Collection[int]) -> Saved:
+    """Give a label to those of the near-copies that still have none, each recorded with where it comes from.
 
     Undo takes them back with the answer. Raises LabellingError as `change` does.
     """
@@ -172,17 +185,19 @@ def propagate(project: Project, account: Account, annotation_id: int) -> Saved:
         answer = _standing(session, account, annotation_id)
         if answer.label is None:
             raise LabellingError("Only a label can be given to near-copies.")
-        copies = session.execute(unlabelled_copies(answer.post_id)).all()
+        wanted = set(post_ids)
+        copies = [row.id for row in session.execute(unlabelled_copies(answer.post_id)) if row.id in wanted]
         for copy in copies:
-            session.add(_propagation(project, answer, copy.id))
-        note_answers(session, [copy.id for copy in copies])
+            session.add(_propagation(project, answer, copy))
+        note_answers(session, copies)
         return _saved(session, answer)
 
 
 def keep_draft(project: Project, account: Account, post_id: int, note: str) -> None:
     """Keep the note that a person is writing about a post they hold. An empty one is let go."""
     with acting(project, account, Right.LABEL) as session:
-        if any(claim.post_id == post_id for claim in session.scalars(claims_of(account.id))):
+        is_held = any(claim.post_id == post_id for claim in session.scalars(claims_of(account.id)))
+        if is_held or session.get(LapsedClaim, (post_id, account.id)) is not None:
             _keep_draft(session, project, account, post_id, note)
 
 
@@ -196,9 +211,10 @@ def last_answer(project: Project, account: Account) -> Saved | None:
 def bring_back_skipped(project: Project, account: Account) -> int:
     """Serve again what this person skipped and nobody has answered. Returns how many posts."""
     with acting(project, account, Right.LABEL) as session:
-        skipped = session.scalars(skipped_entries(account.id)).all()
+        skipped = session.scalars(skipped_entries(account.id).where(~Annotation.is_flagged)).all()
         for answer in skipped:
-            session.add(_successor(project, answer, action="undo", note=None, reason=None, is_flagged=False))
+            session.add(_take_back(project, answer))
+            _keep_draft(session, project, account, answer.post_id, answer.note or "")
         return len(skipped)
 
 
@@ -225,7 +241,8 @@ def left_for_team(session: Session) -> dict[str, int]:
 def release(project: Project, account: Account) -> None:
     """Give up what a person holds, when they sign out."""
     with project.database.write() as session:
-        session.execute(delete(Claim).where(Claim.person_id == account.id))
+        for table in (Claim, LapsedClaim):
+            session.execute(delete(table).where(table.person_id == account.id))
 
 
 def _answer(project: Project, account: Account, post_id: int, note: str | None, **values: Any) -> Saved:
@@ -234,39 +251,42 @@ def _answer(project: Project, account: Account, post_id: int, note: str | None, 
         if before is not None and before.action != "undo":
             raise LabellingError("You have answered this post already. Undo or change that answer.")
         mine = session.scalar(select(Claim).where(Claim.post_id == post_id, Claim.person_id == account.id))
-        if mine is None and not _was_taken_over(session, account, post_id):
+        lapsed = session.get(LapsedClaim, (post_id, account.id))
+        served = mine or lapsed
+        if served is None:
             raise LabellingError("That post is not on your desk. Answer the one you see.")
         entry = session.get(QueueEntry, post_id)
-        is_second = mine is None or is_post_labelled(session, post_id, by_another_than=account.id)
+        is_second = mine is None or is_labelled(session, post_id, by_another_than=account.id)
         draft = session.get(Draft, (account.id, post_id))
         written = (note if note is not None else draft.note if draft else "").strip()[:LONGEST_NOTE]
-        suggestion = _suggestion(entry, mine.lane if mine else None)
+        suggestion = _suggestion(entry, served.lane)
         annotation = Annotation(
             post_id=post_id,
             person_id=account.id,
             slot=1 if is_second else 0,
             label_set_id=LABEL_SET_ID,
             supersedes_id=before.id if before else None,
-            lane=mine.lane if mine else None,
+            lane=served.lane,
             inclusion_probability=entry.inclusion_probability
-            if entry and mine and entry.lane == mine.lane
+            if entry and entry.lane == served.lane
             else None,
             note=written or None,
             guideline_version=version_in_force(session),
             suggestion=suggestion.label if suggestion else None,
             suggestion_confidence=suggestion.confidence if suggestion else None,
             suggestion_round=suggestion.round_number if suggestion else None,
-            was_suggestion_visible=suggestion is not None and project.settings.show_suggestion,
-            shown_at=mine.shown_at if mine else None,
+            was_suggestion_visible=suggestion is not None
+            and (project.settings.show_suggestion or (before is not None and before.was_suggestion_visible)),
+            shown_at=served.shown_at,
             saved_at=project.now(),
             **values,
         )
         session.add(annotation)
-        for gone in (mine, draft):
+        for gone in (mine, lapsed, draft):
             if gone is not None:
                 session.delete(gone)
         note_answers(session, [post_id])
-        return _saved(session, annotation)
+        return replace(_saved(session, annotation), is_late=mine is None)
 
 
 def _amend(project: Project, account: Account, annotation_id: int, **values: Any) -> Saved:
@@ -276,6 +296,8 @@ def _amend(project: Project, account: Account, annotation_id: int, **values: Any
         if "label" in values:
             if last.action != "label":
                 raise LabellingError("A skipped post has no answer to change. Press U to have it again.")
+            if last.label == values["label"]:
+                return _saved(session, last)
             values["guideline_version"] = version_in_force(session)
             values["was_suggestion_visible"] = last.suggestion is not None and last.lane not in BLIND_LANES
         copies = _propagated(session, last)
@@ -286,6 +308,21 @@ def _amend(project: Project, account: Account, annotation_id: int, **values: Any
             if copy.label != amended.label:
                 session.add(_propagation(project, amended, copy.post_id, supersedes_id=copy.id))
         return _saved(session, amended)
+
+
+def _take_back(project: Project, answer: Annotation) -> Annotation:
+    """The row that undoes an answer. Whoever gave a label has been told what the model thinks of its post."""
+    was_told = answer.action == "label" and answer.suggestion is not None and answer.lane not in BLIND_LANES
+    return _successor(
+        project,
+        answer,
+        action="undo",
+        label=None,
+        note=None,
+        reason=None,
+        is_flagged=False,
+        was_suggestion_visible=answer.was_suggestion_visible or was_told,
+    )
 
 
 def _successor(project: Project, answer: Annotation, **changes: Any) -> Annotation:
@@ -357,7 +394,7 @@ def _standing(session: Session, account: Account, annotation_id: int) -> Annotat
     return found
 
 
-def _card(session: Session, project: Project, claim: Claim) -> Card:
+def _card(session: Session, project: Project, claim: Claim | LapsedClaim) -> Card:
     row = session.execute(post_card(claim.post_id)).one()
     copies = 0
     if row.group_id is not None:
@@ -374,7 +411,6 @@ def _card(session: Session, project: Project, claim: Claim) -> Card:
         row.text,
         row.facts or {},
         copies,
-        claim.claimed_at,
         draft.note if draft else "",
         suggestion,
     )
@@ -391,11 +427,11 @@ def _saved(session: Session, annotation: Annotation) -> Saved:
         annotation.label,
         row.text,
         annotation.lane,
-        _suggestion(entry, annotation.lane),
+        _suggestion(entry, annotation.lane) if annotation.label else None,
         annotation.slot == 1,
-        annotation.is_flagged,
-        annotation.reason,
-        annotation.note,
+        is_flagged=annotation.is_flagged,
+        reason=annotation.reason,
+        note=annotation.note,
         copies=session.scalar(copies) or 0 if annotation.label else 0,
         propagated=len(_propagated(session, annotation)),
     )
@@ -434,11 +470,3 @@ def _last_of(session: Session, account: Account, post_id: int) -> Annotation | N
         .order_by(Annotation.id.desc())
         .limit(1)
     )
-
-
-def _was_taken_over(session: Session, account: Account, post_id: int) -> bool:
-    """Somebody else has the post now or has answered it, so this person's lease ran out."""
-    claimed = session.scalar(
-        select(Claim.post_id).where(Claim.post_id == post_id, Claim.person_id != account.id)
-    )
-    return claimed is not None or is_post_labelled(session, post_id, by_another_than=account.id)

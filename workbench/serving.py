@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from db.queries import claims_of, free_queue_entries, has_answer, is_current, second_opinions_wanted
-from db.tables import Annotation, Champion, Claim, Person, QueueEntry
+from db.queries import claims_of, free_queue_entries, has_answer, labels_of_post, second_opinions_wanted
+from db.tables import Annotation, Champion, Claim, LapsedClaim, Person, Post, PostGroup, QueueEntry
 from trainer.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold_start, preference, turns
 from workbench.accounts import Account
 from workbench.project import Project
@@ -67,7 +67,7 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
     for claim in held[1:]:
         session.delete(claim)  # the prefetched post goes back to the queue
     session.flush()
-    served = _Served(answer.post_id, answer.lane or UNCERTAIN, answer.slot)
+    served = _Served(answer.post_id, answer.lane or _lane_of(session, answer.post_id), answer.slot)
     claim = _claim(session, project, account, served, now)
     claim.claimed_at = min([other.claimed_at for other in held], default=now) - TICK
     claim.shown_at = now
@@ -82,19 +82,17 @@ def note_answers(session: Session, post_ids: Collection[int]) -> None:
     )
 
 
-def is_post_labelled(session: Session, post_id: int, *, by_another_than: int | None = None) -> bool:
-    """Whether somebody's label of the post stands."""
-    standing = select(Annotation.id).where(
-        Annotation.post_id == post_id, Annotation.action == "label", is_current()
-    )
+def is_labelled(session: Session, post_id: int, *, by_another_than: int | None = None) -> bool:
+    """Whether somebody's label of the post stands that counts for its split."""
+    labels = labels_of_post(post_id)
     if by_another_than is not None:
-        standing = standing.where(Annotation.person_id != by_another_than)
-    return session.scalar(standing.limit(1)) is not None
+        labels = labels.where(Annotation.person_id != by_another_than)
+    return session.scalar(labels.limit(1)) is not None
 
 
 def _is_kept(session: Session, claim: Claim, now: datetime) -> bool:
     """A lease that ran out is taken up again, unless the post was labelled meanwhile."""
-    if claim.expires_at > now or claim.slot > 0 or not is_post_labelled(session, claim.post_id):
+    if claim.expires_at > now or claim.slot > 0 or not is_labelled(session, claim.post_id):
         return True
     session.delete(claim)
     session.flush()
@@ -132,8 +130,19 @@ def _second_opinion(session: Session, person: Person, now: datetime) -> int | No
 def _claim(session: Session, project: Project, account: Account, served: _Served, now: datetime) -> Claim:
     """Take the lease; an expired one of somebody else is taken over, a live one never."""
     is_over = or_(Claim.expires_at <= now, Claim.person_id == account.id)
-    mine = delete(Claim).where(Claim.post_id == served.post_id, Claim.slot == served.slot, is_over)
-    session.execute(mine)
+    held = select(Claim).where(Claim.post_id == served.post_id, Claim.slot == served.slot, is_over)
+    for before in session.scalars(held):
+        if before.person_id != account.id and before.shown_at is not None:
+            session.merge(
+                LapsedClaim(
+                    post_id=before.post_id,
+                    person_id=before.person_id,
+                    lane=before.lane,
+                    shown_at=before.shown_at,
+                )
+            )
+        session.delete(before)
+    session.flush()
     claim = Claim(
         post_id=served.post_id,
         slot=served.slot,
@@ -145,6 +154,15 @@ def _claim(session: Session, project: Project, account: Account, served: _Served
     session.add(claim)
     session.flush()
     return claim
+
+
+def _lane_of(session: Session, post_id: int) -> str:
+    """The lane a post would be served in, where its answer has none (it was imported)."""
+    entry = session.get(QueueEntry, post_id)
+    if entry is not None:
+        return entry.lane
+    split = select(PostGroup.split).join(Post, Post.group_id == PostGroup.id).where(Post.id == post_id)
+    return UNCERTAIN if session.scalar(split) in {None, "pool"} else HELD_OUT
 
 
 def _expiry(project: Project, now: datetime) -> datetime:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from db.queries import current_labels
-from db.tables import Annotation, Draft
+from db.tables import Annotation, Draft, PostText
 from tests.e2e.conftest import IDLE, LabelPage, Server, SignIn, child, seed, stop, wait_until
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import COPIES, different_texts, import_texts
@@ -132,6 +132,65 @@ def test_keys_count_by_their_place_under_an_input_method_and_full_width(
         expect(desk.post).not_to_have_text(before)
     desk.wait_until_seen()
     assert [row.label for row in rows_in(made)] == ["violation", "suspicious", "normal"]
+
+
+def test_a_number_pad_that_scrolls_answers_nothing(made: Project, serve: Server, sign_in: SignIn) -> None:
+    seed(made, different_texts(4))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    shown = desk.wait_until_seen()
+    for key, code in (("PageDown", "Numpad3"), ("End", "Numpad1"), ("ArrowDown", "Numpad2")):
+        page.evaluate(
+            "([key, code]) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, code, bubbles: true}))",
+            [key, code],
+        )
+    desk.press("1")
+    assert [(row.label, text_of(made, row.post_id)) for row in rows_in(made)] == [("normal", shown)]
+
+
+def text_of(project: Project, post: int) -> str:
+    with project.database.read() as session:
+        return session.get_one(PostText, post).text
+
+
+def test_a_note_goes_with_a_button_that_is_tapped_at_once(
+    made: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(4))
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    shown = desk.wait_until_seen()
+    page.keyboard.press("n")
+    page.keyboard.type("looks like an advert")
+    page.locator("[class*=st-key-press-answer-violation] button").click()
+    expect(desk.post).not_to_have_text(shown)
+    desk.wait_until_seen()
+    (row,) = rows_in(made)
+    assert (row.label, row.note) == ("violation", "looks like an advert")
+    expect(desk.post).to_be_focused()
+
+
+def test_a_note_typed_while_the_page_goes_back_waits_and_commands_nothing(
+    made: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(made, different_texts(6))
+    address = serve(made)
+    page = sign_in(address)
+    desk = label_page(page)
+    desk.press("1")
+    unsaved = desk.wait_until_seen()
+    serve.stop()
+    page.keyboard.press("3")
+    expect(desk.post).not_to_have_text(unsaved)
+    page.keyboard.press("n")
+    page.keyboard.type("zhe shi")
+    expect(desk.post).to_have_text(unsaved)  # no answer came
+    page.keyboard.type(" sus puf")
+    serve(made, urlsplit(address).port)
+    expect(page.locator(".desk .lost")).to_be_hidden()
+    desk.press("3")
+    expect(page.locator("textarea.note")).to_have_value("zhe shi")
+    assert [row.label for row in rows_in(made)] == ["normal", "violation"]
 
 
 def test_undo_works_after_a_reload(made: Project, serve: Server, sign_in: SignIn) -> None:

@@ -12,13 +12,15 @@ from sqlalchemy import select
 from db.queries import current_labels
 from db.tables import Annotation, Claim, Draft, Person, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
-from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue
+from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
 from workbench import accounts, empty_queue, labelling, queue, review
 from workbench.accounts import Account
 from workbench.errors import LabellingError, NotAllowedError
 from workbench.jsonl import labelled_posts
+from workbench.labels import import_labels, parse_map
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
+from workbench.serving import HELD
 
 
 def standing(project: Project) -> list[tuple[int, str]]:
@@ -88,7 +90,7 @@ def test_undo_goes_back_any_number_of_steps_and_brings_the_post_back(
     assert standing(project) == []
     with pytest.raises(LabellingError, match="nothing to undo"):
         labelling.undo(project, ann)
-    assert len(labelling.hold_posts(project, ann)) <= 4
+    assert len(labelling.hold_posts(project, ann)) == HELD
     labelling.submit(project, ann, answered[0], "suspicious")
     assert standing(project) == [(answered[0], "suspicious")]
     with project.database.read() as session:
@@ -149,8 +151,11 @@ def test_a_claim_expires_and_the_late_answer_is_kept_as_a_second_opinion(
     assert post in {card.post_id for card in labelling.hold_posts(project, ben)}
     labelling.submit(project, ben, post, "normal")
     late = labelling.submit(project, ann, post, "violation")
-    assert late.is_second_opinion
+    assert (late.is_second_opinion, late.is_late) == (True, True)
     assert standing(project) == [(post, "normal"), (post, "violation")]
+    mine, theirs = rows_of(project, post)[::-1]
+    assert mine.lane == theirs.lane
+    assert mine.shown_at is not None
 
 
 def test_an_expired_claim_nobody_took_still_counts(
@@ -436,6 +441,9 @@ def test_a_lease_that_ran_out_unnoticed_brings_the_same_post_back(
     assert [card.post_id for card in labelling.hold_posts(project, ann)] == held
 
 
+POSTS = (1, 2, 3)
+
+
 @pytest.fixture
 def copied(project: Project, lead: Account, ann: Account) -> labelling.Saved:
     """Ann has called one of three near-copies a violation."""
@@ -449,10 +457,10 @@ def test_an_answer_is_given_to_its_near_copies_and_taken_back_with_it(
     copied: labelling.Saved, project: Project, ann: Account
 ) -> None:
     assert copied.copies == 2
-    assert sorted(labelling.copies_of(project, ann, copied.annotation_id)) == sorted(
+    assert sorted(copy.text for copy in labelling.copies_of(project, ann, copied.annotation_id)) == sorted(
         text for text in COPIES if text != copied.text
     )
-    given = labelling.propagate(project, ann, copied.annotation_id)
+    given = labelling.propagate(project, ann, copied.annotation_id, POSTS)
     assert (given.copies, given.propagated) == (0, 2)
     assert sorted(standing(project)) == [(1, "violation"), (2, "violation"), (3, "violation")]
     others = [row for post in (1, 2, 3) if post != copied.post_id for row in rows_of(project, post)]
@@ -468,7 +476,7 @@ def test_an_answer_is_given_to_its_near_copies_and_taken_back_with_it(
 def test_near_copies_follow_a_changed_mind_and_weigh_one_together(
     copied: labelling.Saved, project: Project, ann: Account
 ) -> None:
-    given = labelling.propagate(project, ann, copied.annotation_id)
+    given = labelling.propagate(project, ann, copied.annotation_id, POSTS)
     changed = labelling.change(project, ann, given.annotation_id, "normal")
     assert changed.propagated == 2
     assert {label for _, label in standing(project)} == {"normal"}
@@ -490,9 +498,19 @@ def test_a_near_copy_with_a_label_of_its_own_keeps_it(
                 saved_at=project.now(),
             )
         )  # fmt: skip
-    assert labelling.propagate(project, ann, copied.annotation_id).propagated == 1
+    assert labelling.propagate(project, ann, copied.annotation_id, POSTS).propagated == 1
     assert (other, "normal") in standing(project)
     assert (other, "violation") not in standing(project)
+
+
+def test_only_near_copies_that_were_seen_are_given_the_answer(
+    copied: labelling.Saved, project: Project, lead: Account, ann: Account
+) -> None:
+    seen = [copy.post_id for copy in labelling.copies_of(project, ann, copied.annotation_id)]
+    import_texts(project, lead, [f"{COPIES[0]}!!!"], start=10)
+    prepare(project)
+    given = labelling.propagate(project, ann, copied.annotation_id, seen)
+    assert (given.propagated, given.copies) == (2, 1)
 
 
 def test_skipped_posts_come_back_when_asked_for(project: Project, lead: Account, ann: Account) -> None:
@@ -534,3 +552,108 @@ def test_a_suggestion_is_shown_before_the_answer_only_where_the_settings_say_so_
         (True, False, False),
         (False, True, True),
     }
+
+
+def lapsed(project: Project, ann: Account, ben: Account, clock: Clock) -> int:
+    """A post that Ann had on screen and Ben has now."""
+    post = first(project, ann).post_id
+    clock.move(minutes=project.settings.claim_minutes + 1)
+    assert post in {card.post_id for card in labelling.hold_posts(project, ben)}
+    return post
+
+
+def test_a_post_that_is_taken_over_stays_on_screen_until_it_is_answered(
+    project: Project, lead: Account, ann: Account, ben: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead)
+    post = lapsed(project, ann, ben, clock)
+    labelling.keep_draft(project, ann, post, "wait")
+    cards = labelling.hold_posts(project, ann, on_screen=post)
+    assert (cards[0].post_id, cards[0].is_late, cards[0].note) == (post, True, "wait")
+    assert labelling.submit(project, ann, post, "normal").note == "wait"
+    assert post not in {card.post_id for card in labelling.hold_posts(project, ann, on_screen=post)}
+
+
+def test_nobody_answers_what_somebody_else_was_given(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    ready_queue(project, lead)
+    post = first(project, ann).post_id
+    with pytest.raises(LabellingError, match="not on your desk"):
+        labelling.submit(project, ben, post, "normal")
+    labelling.submit(project, ann, post, "normal")
+    with pytest.raises(LabellingError, match="not on your desk"):
+        labelling.submit(project, ben, post, "normal")
+
+
+def test_what_the_model_thinks_is_told_with_a_label_alone_and_stays_told_after_undo(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    make_champion(project, lead, np.tile([0.3, 0.5, 0.2], (40, 1)))
+    while (card := first(project, ann)) and labelling.skip(project, ann, card.post_id).lane == "held_out":
+        pass
+    assert labelling.last_answer(project, ann).suggestion is None  # type: ignore[union-attr]
+    post = labelling.undo(project, ann)
+    assert labelling.submit(project, ann, post, "normal").suggestion is not None
+    labelling.undo(project, ann)
+    labelling.submit(project, ann, post, "suspicious")
+    assert [(row.action, row.was_suggestion_visible) for row in rows_of(project, post)] == [
+        ("skip", False),
+        ("undo", False),
+        ("label", False),
+        ("undo", True),
+        ("label", True),
+    ]
+
+
+def test_questions_to_the_lead_stay_when_skipped_posts_come_back(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead, 3)
+    labelling.ask_lead(project, ann, first(project, ann).post_id, note="?")
+    while cards := labelling.hold_posts(project, ann):
+        labelling.skip(project, ann, cards[0].post_id, note="later")
+    found = empty_queue.look(project, ann)
+    assert (found.skipped, found.asked) == (2, 1)
+    assert labelling.bring_back_skipped(project, ann) == 2
+    assert first(project, ann).note == "later"
+    assert len(review.open_cases(project, lead)) == 1
+
+
+def test_the_first_blind_answer_to_a_held_out_post_is_no_second_opinion_of_a_log(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    while (card := first(project, ann)) and lane_of(project, card.post_id) != "held_out":
+        labelling.submit(project, ann, card.post_id, "normal")
+    log = write_tsv(project.home / "log.tsv", [{"id": card.external_id, "label": "violation"}])
+    import_labels(project, lead, log, mapping=parse_map(None), source="modlog")
+    assert is_open(project, card.post_id)
+    saved = labelling.submit(project, ann, card.post_id, "normal")
+    assert (saved.lane, saved.is_second_opinion, saved.is_late) == ("held_out", False, False)
+
+
+def lane_of(project: Project, post: int) -> str:
+    with project.database.read() as session:
+        return session.get_one(QueueEntry, post).lane
+
+
+def test_an_imported_label_is_not_asked_about_again(project: Project, lead: Account, ann: Account) -> None:
+    only = project.settings.model_copy(update={"second_opinion_share": 1_000_000, "held_out_share": 0})
+    object.__setattr__(project, "settings", only)
+    ready_queue(project, lead)
+    labels = [{"id": f"p{number}", "label": "normal"} for number in range(1, 41)]
+    import_labels(project, lead, write_tsv(project.home / "all.tsv", labels), mapping=parse_map(None))
+    assert labelling.hold_posts(project, ann) == []
+
+
+def test_the_same_label_again_is_no_change_and_keeps_its_reason(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    saved = labelling.submit(project, ann, first(project, ann).post_id, "violation")
+    reasoned = labelling.give_reason(project, ann, saved.annotation_id, "辱骂")
+    again = labelling.change(project, ann, reasoned.annotation_id, "violation")
+    assert again.reason == "辱骂"
+    assert len(rows_of(project, saved.post_id)) == 2

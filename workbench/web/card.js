@@ -20,7 +20,7 @@ function drawPost(segments) {
 
 function drawFacts(card, words) {
   const facts = make("div", "facts");
-  for (const [word, value] of card.facts) facts.append(make("span", "", `${word} ${value}`));
+  for (const [word, value] of card.facts) facts.append(make("span", "", `${word} `, ...drawPost(value)));
   for (const remark of card.remarks) facts.append(make("span", "remark", remark));
   if (card.link) {
     const link = make("a", "open", words.open);
@@ -36,7 +36,7 @@ function drawThread(card, words) {
   const details = make("details", "thread", make("summary", "quiet", words.thread));
   const rows = [...card.before, undefined, ...card.after];
   for (const row of rows) {
-    details.append(row ? make("p", "", make("b", "", row.who), ...drawPost(row.segments)) : make("p", "here", words.here));
+    details.append(row ? make("p", "", make("b", "", ...drawPost(row.who)), make("span", "", ...drawPost(row.segments))) : make("p", "here", words.here));
   }
   return details;
 }

@@ -17,6 +17,7 @@ from workbench.web import guidelines
 from workbench.web.i18n import _, current_language
 from workbench.web.opened import project
 from workbench.web.visible import Segment, segments
+from workbench.web.widgets import shortened
 from workbench.web.words import facts_word, label_word
 
 SCRIPT = "\n".join(
@@ -24,6 +25,8 @@ SCRIPT = "\n".join(
 )
 KEY = "keys"
 FIRST_REASON_KEY = 4
+NEIGHBOUR_AT_MOST = 500
+"""Characters of the posts around it in its thread."""
 
 _component = st.components.v2.component("workbench_desk", js=SCRIPT, isolate_styles=False)
 
@@ -94,7 +97,7 @@ def _card(session: Session, card: Card) -> dict[str, Any]:
     return {
         "post": card.post_id,
         "facts": [
-            [word, str(value)]
+            [word, _drawn(segments(str(value)))]
             for column, value in card.facts.items()
             if (word := facts_word(column)) is not None
         ],
@@ -121,7 +124,10 @@ def _remarks(card: Card) -> list[str]:
 
 def _neighbour(post: Neighbour) -> dict[str, Any]:
     who = " · ".join(filter(None, (post.author, post.time)))
-    return {"who": who, "segments": _drawn(segments(post.text))}
+    return {
+        "who": _drawn(segments(who)),
+        "segments": _drawn(segments(shortened(post.text, NEIGHBOUR_AT_MOST))),
+    }
 
 
 def _drawn(parts: Sequence[Segment]) -> list[list[str]]:
@@ -136,6 +142,9 @@ def _words() -> Mapping[str, str]:
         "thread": _("T before and after it in the thread"),
         "here": _("… this post …"),
         "note": _("A note for the lead. Enter keeps it, it is saved with your answer."),
+        "moved": _(
+            "Another post came while you were typing. Your note waits with its post; keys rest for a moment."
+        ),
         "lost": _("Not saved yet: there is no connection. Press again when it is back."),
         "helpTitle": _("Keys"),
         "guidelinesTitle": _("Guidelines"),

@@ -7,6 +7,8 @@ const SEEN_MS = 250;
 // A press whose answer never came (the connection dropped) may be repeated; the server takes each turn once.
 const LOST_MS = 5000;
 const DRAFT_MS = 600;
+// Without a key for so long, somebody whose field has gone has stopped typing.
+const RESTING_MS = 1500;
 
 const COMMANDS = { KeyS: "skip", KeyU: "undo", KeyF: "ask", KeyP: "copies" };
 const TOOLS = {
@@ -29,7 +31,13 @@ function signOf(event) {
   return event.code.replace(/^(Digit|Numpad|Key)(?=[0-9A-Z]$)/, "").toLowerCase();
 }
 
+// Without NumLock the number pad scrolls; on Windows Shift takes it away for the one press.
+function isNavigation(event) {
+  return event.code.startsWith("Numpad") && /^(End|Home|Page|Arrow|Insert|Delete|Clear)/.test(event.key);
+}
+
 function actionOf(event, data) {
+  if (isNavigation(event)) return undefined;
   const sign = signOf(event);
   const label = data.labels[sign];
   if (event.shiftKey) return label ? `change ${label}` : event.code === "KeyF" ? "flag" : undefined;
@@ -38,20 +46,31 @@ function actionOf(event, data) {
   return COMMANDS[event.code];
 }
 
+// A button's name is in its class: press-ACTION-POST-TURN.
+function actionOfButton(button, data) {
+  const name = button.closest("[class*=st-key-press-]")?.className.match(/st-key-press-(.+?)-(?:\d+|None)-\d+(?:\s|$)/)?.[1];
+  const number = name?.match(/^reason-(\d+)$/)?.[1];
+  if (number !== undefined) return `reason ${Object.values(data.reasons)[number]}`;
+  return name?.replace("-", " ");
+}
+
 class Desk {
   constructor(parent) {
+    this.notes = new Map(); // of posts whose answer the server has not acknowledged: what was typed about them
     this.root = make("div", "desk");
     this.card = make("div", "card");
-    this.card.setAttribute("aria-live", "polite");
+    this.live = make("div", "live");
+    this.live.setAttribute("aria-live", "polite");
     this.warning = make("div", "lost");
     this.warning.setAttribute("role", "alert");
     this.warning.hidden = true;
     this.note = make("textarea", "note");
     this.note.hidden = true;
     this.note.rows = 2;
+    this.note.maxLength = 2000;
     this.tools = make("div", "tools");
     this.dialog = make("dialog", "sheet");
-    this.root.append(this.card, this.note, this.tools, this.warning, this.dialog);
+    this.root.append(this.card, this.live, this.note, this.tools, this.warning, this.dialog);
     parent.append(this.root);
     this.listeners = [
       [document, "keydown", (event) => this.press(event), false],
@@ -69,32 +88,61 @@ class Desk {
     const before = this.data;
     this.data = data;
     this.drawTools();
-    if (before !== undefined && data.turn === before.turn) {
-      // Drawn again only where something other than the note came with it, as a thread that was found.
-      if (!this.isSent && JSON.stringify(before.current) !== JSON.stringify(data.current)) this.paint(data.current);
-      return;
-    }
-    // A server that knows nothing of what was sent has begun anew: the turn after this one is not the next.
-    this.warn(this.isSent && data.turn !== before.turn + 1);
-    if (data.current?.post !== this.painted || before === undefined) this.paint(data.current);
-    const isNew = data.current?.post !== before?.current?.post;
-    this.become("new", isNew ? Math.max(0, SEEN_MS - (performance.now() - this.paintedAt)) : 0);
+    if (before !== undefined && data.turn === before.turn) return this.refresh(before.current, data.current);
+    const sent = this.isSent ? this.sentPress : undefined;
+    const isSaved = sent !== undefined && data.turn === before.turn + 1;
+    if (isSaved && data.current?.post !== sent.post) this.notes.delete(sent.post);
+    // A server that has begun anew knows nothing of what was sent, and shows the same post again.
+    this.warn(sent !== undefined && !isSaved && data.current?.post === sent.post ? data.words.lost : "");
+    if (before === undefined || data.current?.post !== this.painted) this.paint(data.current);
+    else this.redraw(data.current);
+    if (sent?.isByButton && data.current) this.card.querySelector(".post").focus({ preventScroll: true });
+    // The near-copies that have just been listed want to be seen like a post.
+    this.rest(sent?.action === "copies" ? 4 * SEEN_MS : this.unseen());
   }
 
+  // The same turn, drawn again: after a saved note nothing has changed; a lease that was lost brings another post.
+  refresh(before, current) {
+    if (this.isSent || current?.post === this.painted) return;
+    this.paint(current);
+    this.rest(this.unseen());
+  }
+
+  unseen() {
+    return Math.max(0, SEEN_MS - (performance.now() - this.paintedAt));
+  }
+
+  // Another post: what was typed about the one before waits for it.
   paint(card) {
-    const isSame = card?.post === this.painted;
-    if (!isSame) this.hasLookalikes = false;
-    this.card.replaceChildren(...(card ? drawCard(card, this.data.words, this.hasLookalikes) : []));
+    const wasTyping = document.activeElement === this.note;
+    clearTimeout(this.drafting);
+    this.hasLookalikes = false;
     this.painted = card?.post;
     this.paintedAt = performance.now();
-    if (isSame) return;
-    clearTimeout(this.drafting);
-    this.drafted = this.note.value = card?.note ?? "";
+    this.redraw(card);
+    this.live.textContent = card ? card.segments.map(([, text]) => text).join("") : "";
+    this.note.value = this.notes.get(card?.post) ?? card?.note ?? "";
+    this.drafted = card?.note ?? "";
+    if (wasTyping) {
+      this.note.blur();
+      this.restUntil = performance.now() + RESTING_MS;
+      this.warn(this.data.words.moved);
+    }
     this.note.hidden = !this.note.value;
     this.note.setAttribute("aria-label", this.data.words.note);
     this.note.placeholder = this.data.words.note;
     this.root.classList.toggle("blurred", localStorage.getItem("blur") === "on");
     this.tools.hidden = !card;
+  }
+
+  // The post in place, as it was unfolded.
+  redraw(card) {
+    const isUnfolded = this.card.querySelector(".post:not(.folded)") !== null && this.drawn === card?.post;
+    const isOpen = this.card.querySelector("details.thread[open]") !== null && this.drawn === card?.post;
+    this.card.replaceChildren(...(card ? drawCard(card, this.data.words, this.hasLookalikes) : []));
+    this.drawn = card?.post;
+    if (isUnfolded) this.card.querySelector(".post")?.classList.remove("folded");
+    if (isOpen) this.card.querySelector("details.thread")?.setAttribute("open", "");
   }
 
   drawTools() {
@@ -119,12 +167,21 @@ class Desk {
     this.timer = setTimeout(() => (this.isSent ? this.takeBack() : this.become("ready")), milliseconds);
   }
 
+  rest(milliseconds) {
+    this.become("new", milliseconds);
+  }
+
   isReady() {
     return document.documentElement.dataset.keys === "ready";
   }
 
   press(event) {
     if (event.repeat || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    // Somebody is typing still, into a field that has just gone.
+    if (performance.now() < this.restUntil) {
+      this.restUntil = performance.now() + RESTING_MS;
+      return;
+    }
     if (isHelp(event)) return this.use("help", event);
     if (event.code === "Space" && this.root.classList.contains("blurred")) return this.use("reveal", event);
     const action = actionOf(event, this.data);
@@ -134,45 +191,40 @@ class Desk {
     }
     if (!this.isReady()) return;
     event.preventDefault();
-    clearTimeout(this.drafting);
-    const press = { post: this.data.current?.post ?? null, turn: this.data.turn, action, note: this.note.value };
-    this.sent(action);
-    this.send("pressed", press);
+    this.act(action, false);
   }
 
-  sent(action) {
+  act(action, isByButton) {
+    clearTimeout(this.drafting);
+    const press = { post: this.data.current?.post ?? null, turn: this.data.turn, action, note: this.note.value };
+    this.sentPress = { ...press, isByButton };
     this.become("sent", LOST_MS);
     if (LEAVES.test(action) && this.data.current) this.paint(this.data.next);
+    this.send("pressed", press);
   }
 
   // No answer came: whatever was painted ahead is not what the server knows.
   takeBack() {
-    const note = this.note.value;
-    const isAnother = this.painted !== this.data.current?.post;
-    this.paint(this.data.current);
-    if (!isAnother) this.note.value = note;
-    this.warn(true);
-    this.become("ready");
+    if (this.painted !== this.data.current?.post) this.paint(this.data.current);
+    this.warn(this.data.words.lost);
+    this.rest(this.unseen());
   }
 
-  warn(isLost) {
-    this.warning.textContent = isLost ? this.data.words.lost : "";
-    this.warning.hidden = !isLost;
+  warn(words) {
+    this.warning.textContent = words;
+    this.warning.hidden = !words;
   }
 
-  // The buttons obey the same rule; a press that is let through is sent by Streamlit itself.
+  // The buttons obey the same rule, and send the same: with the note, which Streamlit's own would leave behind.
   click(event) {
     const tool = event.target.closest?.(".desk [data-command]");
     if (tool) return this.use(tool.dataset.command, event);
-    const button = event.target.closest?.(".st-key-answers button");
-    if (!button) return;
-    if (this.isReady() && event.detail < 2) {
-      const kind = button.closest("[class*=st-key-press-]").className.match(/st-key-press-(\w+)/)[1];
-      this.sent(kind);
-    } else {
-      event.preventDefault();
-      event.stopPropagation();
-    }
+    const button = event.target.closest?.(".st-key-answers [class*=st-key-press-] button");
+    const action = button && actionOfButton(button, this.data);
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (this.isReady() && event.detail < 2) this.act(action, true);
   }
 
   use(tool, event) {
@@ -188,11 +240,11 @@ class Desk {
       this.note.focus();
     }
     if (tool === "open") this.card.querySelector("a.open")?.click();
-    if (tool === "unfold") post.classList.toggle("folded", !post.classList.contains("folded") && this.data.current.length > FOLDED_FROM);
+    if (tool === "unfold" && this.card.querySelector(".fold")) post.classList.toggle("folded");
     if (tool === "thread") this.card.querySelector("details.thread")?.toggleAttribute("open");
     if (tool === "lookalikes") {
       this.hasLookalikes = !this.hasLookalikes;
-      this.paint(this.painted === this.data.next?.post ? this.data.next : this.data.current);
+      this.redraw(this.painted === this.data.current?.post ? this.data.current : this.data.next);
     }
     if (tool === "blur") {
       const isBlurred = this.root.classList.toggle("blurred");
@@ -212,13 +264,16 @@ class Desk {
   }
 
   draftSoon() {
+    this.notes.set(this.painted, this.note.value);
     clearTimeout(this.drafting);
     this.drafting = setTimeout(() => this.draft(), DRAFT_MS);
   }
 
   draft() {
     clearTimeout(this.drafting);
-    if (this.isSent || this.note.value === this.drafted || this.painted === undefined) return;
+    if (this.painted === undefined || this.note.value === this.drafted) return;
+    // While an answer is on its way this post is not on the person's desk yet.
+    if (this.isSent) return this.draftSoon();
     this.drafted = this.note.value;
     this.send("drafted", { post: this.painted, note: this.drafted });
   }
@@ -227,6 +282,7 @@ class Desk {
     if (event.isComposing) return;
     if (event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)) {
       event.preventDefault();
+      event.stopPropagation();
       this.note.blur();
       this.note.hidden = !this.note.value;
     }

@@ -14,7 +14,17 @@ JOINER = "\u200d"
 VARIATION = "\ufe0f"
 BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters that draw nothing."""
-
+KEYCAPS = frozenset("0123456789#*")
+IGNORABLE = (
+    ("\u034f", "\u034f"),
+    ("\u17b4", "\u17b5"),
+    ("\u180b", "\u180f"),
+    ("\u2060", "\u206f"),
+    ("\ufe00", "\ufe0e"),
+    ("\ufff0", "\ufff8"),
+    ("\U000e0000", "\U000e0fff"),
+)
+"""Default_Ignorable_Code_Point of Unicode, as far as its categories do not say it: drawn as nothing at all."""
 # Each part stops at the bracket that opens it, so that no text makes the search slow.
 _PICTURE = re.compile(
     r"\[img\b[^\[\]\n]*\][^\[\n]*\[/img\]"
@@ -121,11 +131,18 @@ def _text(source: str) -> Iterator[Segment]:
 
 def _is_hidden(text: str, at: int) -> bool:
     character = text[at]
-    if character in "\n\t":
+    if character in "\n\t" or " " <= character <= "~" or "\u4e00" <= character <= "\u9fff":
         return False
     if character == JOINER:
         return not _joins_emoji(text, at)
-    return character in BLANKS or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    if character == VARIATION:
+        before = text[at - 1 : at]
+        return not (before and (before in KEYCAPS or _is_emoji(before)))
+    return (
+        character in BLANKS
+        or any(first <= character <= last for first, last in IGNORABLE)
+        or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    )
 
 
 def _joins_emoji(text: str, at: int) -> bool:

@@ -41,6 +41,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("post_id", "round_number", name=op.f("pk_explanation")),
     )
+    op.create_table(
+        "lapsed_claim",
+        sa.Column("post_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("lane", sa.String(), nullable=False),
+        sa.Column("shown_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_lapsed_claim_person_id_person")),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_lapsed_claim_post_id_post")),
+        sa.PrimaryKeyConstraint("post_id", "person_id", name=op.f("pk_lapsed_claim")),
+    )
     op.add_column("person", sa.Column("turns", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("post_facts", sa.Column("thread_key", sa.BigInteger(), nullable=True))
     _fill_thread_keys()
@@ -58,6 +68,7 @@ def upgrade() -> None:
     op.drop_index("ix_queue_entry_lane", "queue_entry")
     _partial("ix_queue_entry_lane", "queue_entry", ["lane", "position"], "is_answered = 0", "NOT is_answered")
     op.create_index("ix_annotation_saved_at", "annotation", ["person_id", "saved_at"])
+    _partial("ix_annotation_slot", "annotation", ["post_id"], "slot = 1")
     _partial("ix_annotation_flagged", "annotation", ["id"], "is_flagged = 1", "is_flagged")
     _partial(
         "ix_annotation_propagated_from_id",

@@ -141,7 +141,7 @@ def test_only_known_facts_stand_beside_a_post(
     queue.rebuild(project)
     visit_as(ann)
     app = open_screen()
-    assert on_desk(app)["current"]["facts"] == [["board", "<b>闲聊</b>"]]
+    assert on_desk(app)["current"]["facts"] == [["board", [["text", "<b>闲聊</b>", ""]]]]
     assert "deleted" not in json.dumps(on_desk(app)) + html_of(app)
 
 

@@ -1,16 +1,19 @@
 """Label: one post, three keys. Only the desk runs again when a key is pressed."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
 import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.config import LABELS
 from workbench import labelling, pace
 from workbench.accounts import Account
 from workbench.errors import LabellingError, WorkbenchError
-from workbench.labelling import Saved
+from workbench.labelling import Card, Copy, Saved
 from workbench.web import desk
 from workbench.web.i18n import _
 from workbench.web.identity import current_account
@@ -26,22 +29,27 @@ from workbench.web.words import label_word
 class Desk:
     """What one browser tab shows. An answer counts only for the post and the turn it was given in."""
 
+    person_id: int
     days_in_a_row: int
     turn: int = 0
     shown: int | None = None
     last: Saved | None = None
-    preview: list[str] = field(default_factory=list)
+    preview: list[Copy] = field(default_factory=list)
     """The near-copies that were shown, waiting for a second press."""
     notice: str | None = None
+    taken_back: int | None = None
+    """The post whose answer was just undone."""
 
 
 def show() -> None:
     """The screen."""
-    if "desk" not in st.session_state:
-        account = require_account()
+    account = require_account()
+    state: Desk | None = st.session_state.get("desk")
+    if state is None or state.person_id != account.id:
         with project().database.read() as session:
             days = pace.days_in_a_row(session, account.id, _midnight())
-        st.session_state["desk"] = Desk(days, last=labelling.last_answer(project(), account))
+        last = labelling.last_answer(project(), account)
+        st.session_state["desk"] = Desk(account.id, days, last=last)
     show_desk()
 
 
@@ -51,10 +59,11 @@ def show_desk() -> None:
     account = require_account()
     state = _state()
     try:
-        cards = labelling.hold_posts(project(), account)
+        cards = labelling.hold_posts(project(), account, on_screen=state.shown)
     except WorkbenchError as error:
         refusal(error)
         return
+    _tell(state, cards)
     state.shown = cards[0].post_id if cards else None
     bar(account, "/", _counts(account))
     with project().database.read() as session:
@@ -73,8 +82,25 @@ def show_desk() -> None:
         _buttons(state, has_post=bool(cards))
         if state.notice:
             note(state.notice)
-        elif state.last is not None:
+        if state.last is not None:
             last_answer.show(state.last, carried, state.preview, _presses(state))
+
+
+def _tell(state: Desk, cards: Sequence[Card]) -> None:
+    """What the person should know about the post that comes, where it is not simply the next."""
+    first = cards[0] if cards else None
+    if first is not None and first.is_late:
+        state.notice = _(
+            "Your time for this post ran out and somebody else has it: your answer will be a second opinion."
+        )
+    elif state.taken_back is not None:
+        is_back = first is not None and first.post_id == state.taken_back
+        back, away = (
+            _("Taken back. Here is the post again."),
+            _("Taken back. Somebody else has the post open now."),
+        )
+        state.notice = back if is_back else away
+    state.taken_back = None
 
 
 def _buttons(state: Desk, *, has_post: bool) -> None:
@@ -159,39 +185,52 @@ def _on_draft() -> None:
 def _act(post_id: int | None, turn: int, action: str, written: str | None = None) -> None:
     """Carry out an action, unless the card has changed since the person saw it."""
     state, account = _state(), current_account()
-    if account is None or turn != state.turn or post_id != state.shown:
+    if account is None or account.id != state.person_id or turn != state.turn or post_id != state.shown:
         return
     state.turn += 1
     state.notice = None
     preview, state.preview = state.preview, []
     try:
-        _do(state, account, action, written, has_preview=bool(preview))
+        _do(state, account, action, written, preview)
     except WorkbenchError as error:
         state.notice = said(error)
+    except SQLAlchemyError:
+        logging.exception("an answer could not be saved")
+        state.notice = _("Not saved: the database did not answer. Press again.")
 
 
-def _do(state: Desk, account: Account, action: str, written: str | None, *, has_preview: bool) -> None:
+def _do(state: Desk, account: Account, action: str, written: str | None, preview: Sequence[Copy]) -> None:
     command, _space, subject = action.partition(" ")
-    if command == "undo":
-        labelling.undo(project(), account)
-        state.last, state.notice = None, _("Taken back. Here is the post again.")
-    elif command in AMENDMENTS:
-        state.last = _amended(state, account, command, subject, has_preview=has_preview)
-    elif state.shown is None:
+    if command in LEAVES and state.shown is not None:
+        answered, state.shown = state.shown, None
+        state.last = _answered(account, answered, command, subject, written)
         return
-    elif command == "answer":
-        state.last = labelling.submit(project(), account, state.shown, subject, note=written)
-    elif command == "skip":
-        state.last = labelling.skip(project(), account, state.shown, note=written)
-    elif command == "ask":
-        state.last = labelling.ask_lead(project(), account, state.shown, note=written)
+    if written and state.shown is not None:
+        labelling.keep_draft(project(), account, state.shown, written)
+    if command == "undo":
+        state.taken_back = labelling.undo(project(), account)
+        state.last = labelling.last_answer(project(), account)
+    elif command in AMENDMENTS:
+        state.last = _amended(state, account, command, subject, preview)
 
 
+LEAVES = ("answer", "skip", "ask")
+"""Actions after which another post comes."""
 AMENDMENTS = ("change", "reason", "flag", "copies")
 """Actions on the last answer."""
 
 
-def _amended(state: Desk, account: Account, command: str, subject: str, *, has_preview: bool) -> Saved | None:
+def _answered(account: Account, post_id: int, command: str, label: str, written: str | None) -> Saved:
+    if command == "answer":
+        return labelling.submit(project(), account, post_id, label, note=written)
+    if command == "skip":
+        return labelling.skip(project(), account, post_id, note=written)
+    return labelling.ask_lead(project(), account, post_id, note=written)
+
+
+def _amended(
+    state: Desk, account: Account, command: str, subject: str, preview: Sequence[Copy]
+) -> Saved | None:
     last = state.last
     if last is None:
         raise LabellingError("There is no answer to change. Press U to go back to earlier ones.")
@@ -201,10 +240,11 @@ def _amended(state: Desk, account: Account, command: str, subject: str, *, has_p
         return labelling.give_reason(project(), account, last.annotation_id, subject)
     if command == "flag":
         return labelling.flag(project(), account, last.annotation_id)
-    if has_preview:
-        return labelling.propagate(project(), account, last.annotation_id)
+    if preview:
+        wanted = [copy.post_id for copy in preview]
+        return labelling.propagate(project(), account, last.annotation_id, wanted)
     if last.copies:
-        state.preview = list(labelling.copies_of(project(), account, last.annotation_id))
+        state.preview = labelling.copies_of(project(), account, last.annotation_id)
     return last
 
 

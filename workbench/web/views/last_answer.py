@@ -8,8 +8,9 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from trainer.config import LABELS
+from trainer.lanes import SECOND_OPINION
 from workbench import explaining
-from workbench.labelling import Saved, Suggestion
+from workbench.labelling import Copy, Saved, Suggestion
 from workbench.web.desk import FIRST_REASON_KEY, suggestion_bar
 from workbench.web.i18n import _
 from workbench.web.opened import project
@@ -27,7 +28,7 @@ class Press(Protocol):
     def __call__(self, text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None: ...
 
 
-def show(saved: Saved, carried: Sequence[str], preview: Sequence[str], press: Press) -> None:
+def show(saved: Saved, carried: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
     """The acknowledgement, and the buttons for second thoughts; `carried` are the words behind the suggestion."""
     st.html(
         f'<div class="last" role="status">{_saved_html(saved)}</div>'
@@ -79,10 +80,12 @@ def _saved_html(saved: Saved) -> str:
         parts.append(escape(_("with a note")))
     if saved.propagated:
         parts.append(escape(_("and {count} near-copies").format(count=saved.propagated)))
-    if saved.is_second_opinion and saved.lane != "second_opinion":
+    if saved.is_late:
         parts.append(
             escape(_("your time for it had run out and somebody else had it: kept as a second opinion"))
         )
+    elif saved.is_second_opinion and saved.lane != SECOND_OPINION:
+        parts.append(escape(_("somebody has labelled it too")))
     elif saved.lane is not None:
         parts.append(escape(lane_word(saved.lane)))
     return " · ".join(parts)
@@ -110,8 +113,8 @@ def _thought_html(suggestion: Suggestion, carried: Sequence[str]) -> str:
     return f'{bar}<div class="quiet">{escape(_("because of {words}")).format(words=words)}</div>'
 
 
-def _show_copies(saved: Saved, preview: Sequence[str], press: Press) -> None:
-    rows = "".join(f"<p>{post_html(shortened(text, 80))}</p>" for text in preview[:PREVIEWED])
+def _show_copies(saved: Saved, preview: Sequence[Copy], press: Press) -> None:
+    rows = "".join(f"<p>{post_html(shortened(copy.text, 80))}</p>" for copy in preview[:PREVIEWED])
     more = len(preview) - PREVIEWED
     if more > 0:
         rows += f'<p class="quiet">{escape(_("and {count} more").format(count=more))}</p>'

@@ -51,6 +51,8 @@ def _waiting(found: EmptyQueue) -> list[str]:
                 count=found.skipped
             )
         )
+    if found.asked:
+        lines.append(_("You have asked the lead about {count} of the posts left.").format(count=found.asked))
     return lines or [_("The posts left are being given back. They come in a moment.")]
 
 
