@@ -111,7 +111,7 @@ def _details(entry: dict[str, Any]) -> None:
     lines = "".join(f"<div>{one_line(line)}</div>" for line in verdict_lines(entry))
     st.html(f'<div class="quiet">{lines}</div>')
     if entry["metrics"]:
-        st.html(_confusion(entry["metrics"]))
+        st.html(confusion_html(entry["metrics"]))
 
 
 def _speed(work: dict[str, Any]) -> str:
@@ -122,7 +122,7 @@ def _speed(work: dict[str, Any]) -> str:
     return text.format(count=f"{work['n']:,}", time=seconds(work["seconds"]), speed=speed)
 
 
-def _confusion(metrics: dict[str, Any]) -> str:
+def confusion_html(metrics: dict[str, Any]) -> str:
     """People's labels down, the model's across; with recall and precision at the rims."""
     head = "".join(f'<th class="number">{label_html(label)}</th>' for label in LABELS)
     body = "".join(_confusion_row(metrics, label) for label in LABELS)

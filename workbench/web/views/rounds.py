@@ -13,6 +13,7 @@ from workbench.status import Status, read_status
 from workbench.web.i18n import _
 from workbench.web.opened import project
 from workbench.web.views.queue_band import band_line
+from workbench.web.views.round_comparison import show_comparison
 from workbench.web.views.round_decision import decide
 from workbench.web.views.round_history import show_history
 from workbench.web.views.round_outlook import show_outlook
@@ -58,7 +59,10 @@ def show() -> None:
         decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
         if is_lead and earlier is not None and running is None:
             _roll_back(earlier)
-        show_history([entry for entry in history if running is None or entry["number"] != running.number])
+        ended = [entry for entry in history if running is None or entry["number"] != running.number]
+        show_history(ended)
+        if is_lead:
+            show_comparison(account, ended)
 
 
 def _in_use_line(in_use: InUse | None) -> str:
