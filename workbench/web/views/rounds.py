@@ -12,6 +12,7 @@ from workbench.rounds import InUse
 from workbench.status import Status, read_status
 from workbench.web.i18n import _
 from workbench.web.opened import project
+from workbench.web.views.exports import show_exports
 from workbench.web.views.queue_band import band_line
 from workbench.web.views.round_comparison import show_comparison
 from workbench.web.views.round_decision import decide
@@ -63,6 +64,7 @@ def show() -> None:
         show_history(ended)
         if is_lead:
             show_comparison(account, ended)
+            show_exports()
 
 
 def _in_use_line(in_use: InUse | None) -> str:
