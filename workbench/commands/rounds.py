@@ -12,7 +12,7 @@ from rich.table import Table
 
 from db.tables import Round
 from trainer.config import LABELS
-from workbench import accounts, adoption, bundles, comparing, rounds
+from workbench import accounts, adoption, bundles, comparing, merging, rounds
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
@@ -24,7 +24,7 @@ from workbench.commands.terminal import (
     say_worker,
 )
 from workbench.comparing import RoundComparison, Side
-from workbench.errors import WorkbenchError
+from workbench.errors import InputError, WorkbenchError
 from workbench.flips import Flips
 from workbench.project import Project, open_project
 
@@ -217,6 +217,31 @@ def round_bundle(
         markup=False,
         soft_wrap=True,
     )
+
+
+@round_app.command("export")
+def round_export(
+    number: NumberArgument,
+    folder: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    home: HomeOption = Path(),
+    merged: Annotated[
+        bool, typer.Option("--merged", help="The adapter added into its base: a plain transformers folder.")
+    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Add model.onnx; needs the extra `onnx`.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a round's model for a serving backend."""
+    if not merged:
+        raise InputError(
+            "Say --merged: an adapter alone is served from its own folder, models/round-{number:04d}.",
+            number=number,
+        )
+    project = open_project(home)
+    said = merging.export_merged(project, accounts.command_line(project), number, folder, is_onnx=onnx)
+    if as_json:
+        print_json(folder=str(folder), round=number, onnx=onnx)
+        return
+    out.print(said, markup=False, soft_wrap=True)
 
 
 @round_app.command("adopt")
