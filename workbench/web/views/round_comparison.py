@@ -21,7 +21,7 @@ from workbench.web.widgets import decimal, heading, note, percent, refusal
 from workbench.web.words import label_html, label_word
 
 MOST_OFFERED = 30
-CHART_HEIGHT = 260
+CHART_HEIGHT, CHART_WIDTH = 280, 560
 
 
 def show_comparison(account: Account, history: Sequence[dict[str, Any]]) -> None:
@@ -132,7 +132,7 @@ def _reliability(found: RoundComparison) -> None:
     )
     exact = line.mark_line(strokeWidth=1, opacity=0.4).encode(x=f"{sure}:Q", y=f"{right}:Q")
     drawn = measured.mark_line(strokeWidth=2) + measured.mark_point(filled=True, size=50)
-    st.altair_chart((exact + drawn).properties(height=CHART_HEIGHT), width="stretch")
+    st.altair_chart((exact + drawn).properties(height=CHART_HEIGHT), width=CHART_WIDTH)
 
 
 def _flips(flips: Flips, found: RoundComparison) -> None:
