@@ -444,6 +444,19 @@ def training_rows() -> Select[*tuple[Any, ...]]:
     )
 
 
+def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]:
+    """id, external_id, text and one standing label a row, or none, of these posts; only those of the pool."""
+    standing = current_labels().subquery()
+    return (
+        select(Post.id, Post.external_id, PostText.text, standing.c.label)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .outerjoin(standing, standing.c.post_id == Post.id)
+        .where(Post.id.in_(list(post_ids)), PostGroup.split == "pool")
+        .order_by(standing.c.id)
+    )
+
+
 def rounds_by_number() -> Select[Round]:
     """All rounds, newest first."""
     return select(Round).order_by(Round.number.desc())

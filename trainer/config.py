@@ -1,5 +1,6 @@
 """The labels, and everything about a training that a person may choose."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
@@ -146,3 +147,10 @@ def quick(config: TrainConfig) -> TrainConfig:
     """The same training cut down to a trial: about a minute on two cores with the starter encoder, up to three
     where folds are trained for the calibration."""
     return replace(config, max_epochs=4, min_steps=80, max_steps=200, patience=4)
+
+
+def planned_steps(rows: int, config: TrainConfig) -> int:
+    """Optimiser steps of a training that is not stopped early."""
+    an_epoch = math.ceil(rows / config.batch_size)
+    epochs = max(config.max_epochs, math.ceil(config.min_steps / an_epoch))
+    return min(epochs * an_epoch, config.max_steps)

@@ -4,6 +4,8 @@ import os
 
 import torch
 
+GIB = 2**30
+
 
 def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -11,6 +13,14 @@ def default_device() -> torch.device:
 
 def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def gpu_memory(device: torch.device) -> dict[str, float]:
+    """GiB in use on a GPU, by whatever program, and in all; nothing on a CPU."""
+    if device.type != "cuda":
+        return {}
+    free, total = torch.cuda.mem_get_info(device)
+    return {"gpu_used": round((total - free) / GIB, 1), "gpu_total": round(total / GIB, 1)}
 
 
 def has_bf16(device: torch.device) -> bool:

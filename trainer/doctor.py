@@ -26,12 +26,12 @@ from peft import PeftModel
 
 from trainer import command
 from trainer.calibration_rows import has_folds
-from trainer.config import LABELS, TrainConfig
+from trainer.config import LABELS, TrainConfig, planned_steps
 from trainer.dataset import Example, tokenise
 from trainer.device import default_device, device_name, half_precision, has_bf16, leave_a_core
 from trainer.encoder import Encoder
 from trainer.errors import EncoderError, TrainerError
-from trainer.fit import fit, planned_steps
+from trainer.fit import fit
 from trainer.folders import STARTER, resolve_base
 from trainer.progress import Progress, reporting
 from trainer.score import logits

@@ -20,9 +20,9 @@ from torch import nn
 
 from trainer.card import Epoch
 from trainer.checkpoint import load_tensors, save_whole
-from trainer.config import LABELS, STEADY_VALIDATION_ROWS, TrainConfig
+from trainer.config import LABELS, STEADY_VALIDATION_ROWS, TrainConfig, planned_steps
 from trainer.dataset import Example, TokenIds, count_labels, group_weights, pad, tokenise, training_batches
-from trainer.device import half_precision
+from trainer.device import gpu_memory, half_precision
 from trainer.encoder import Encoder, build
 from trainer.errors import TrainerError
 from trainer.metrics import macro_f1
@@ -108,13 +108,6 @@ def label_weights(counts: Mapping[str, int], cap: float) -> NDArray[np.float64]:
     """Weight by label: the square root of how much rarer it is than the commonest, at most `cap`."""
     commonest = max(counts.values())
     return np.array([min(cap, math.sqrt(commonest / max(1, counts[label]))) for label in LABELS])
-
-
-def planned_steps(rows: int, config: TrainConfig) -> int:
-    """Optimiser steps of a training that is not stopped early."""
-    an_epoch = math.ceil(rows / config.batch_size)
-    epochs = max(config.max_epochs, math.ceil(config.min_steps / an_epoch))
-    return min(epochs * an_epoch, config.max_steps)
 
 
 @dataclass
@@ -217,7 +210,8 @@ class _Loop:
             tally.posts += len(batch)
             if done % STEPS_BETWEEN_LOOKS == 0 or done == len(batches) or tally.step == self.steps:
                 mean = _finite(float(total) / done, number, tally.step)
-                self.progress.step(tally.step, self.steps, epoch=number, loss=round(mean, 4))
+                facts = {"epoch": number, "loss": round(mean, 4), **gpu_memory(self.device)}
+                self.progress.step(tally.step, self.steps, **facts)
             if tally.step == self.steps:
                 break
         return mean

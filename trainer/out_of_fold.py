@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from trainer.config import LABELS, TrainConfig
+from trainer.config import LABELS, TrainConfig, planned_steps
 from trainer.dataset import Example, tokenise
 from trainer.errors import TrainerError
-from trainer.fit import fit, planned_steps
+from trainer.fit import fit
 from trainer.processes import Processes
 from trainer.progress import Part, Progress
 from trainer.score import logits

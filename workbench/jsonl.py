@@ -1,5 +1,6 @@
 """Labelled JSONL out, with its receipt: what a round trains on and is judged by."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -44,10 +45,77 @@ def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
         _labelled_post(list(opinions), round_number)
         for _, opinions in groupby(rows, key=lambda row: row.post_id)
     )
-    sizes: defaultdict[str, dict[int | None, int]] = defaultdict(dict)
-    for split, stratum, count in session.execute(strata_sizes()):
-        sizes[split][stratum] = count
-    return _weigh(_with_chances([post for post in posts if post is not None], sizes))
+    kept = [post for post in posts if post is not None]
+    census = Census(session.execute(strata_sizes()))
+    for post in kept:
+        census.add(post)
+    return [census.weighed(post) for post in kept]
+
+
+def each_labelled_post(session: Session, *, has_audit: bool = False) -> Iterator[LabelledPost]:
+    """The same posts in their order, of no round, read as they are asked for and not weighed yet.
+
+    `has_audit` adds those of the sealed audit set.
+    """
+    files = _FILE_OF | ({"audit": "audit"} if has_audit else {})
+    rows = session.execute(training_rows().execution_options(yield_per=1_000))
+    for _, opinions in groupby(rows, key=lambda row: row.post_id):
+        post = _labelled_post(list(opinions), None, files)
+        if post is not None:
+            yield post
+
+
+class Census:
+    """What weights and chances must know of all labelled posts before one is written; refuses a leak.
+
+    It holds numbers, no posts, so that these can be read twice instead of kept.
+    """
+
+    def __init__(self, strata: Iterable[Any] = ()) -> None:
+        """`strata` are split, stratum and number of groups of the held-out splits."""
+        self._sizes: defaultdict[str, dict[int | None, int]] = defaultdict(dict)
+        for split, stratum, count in strata:
+            self._sizes[split][stratum] = count
+        self._home: dict[int, str] = {}
+        self._text_home: dict[bytes, str] = {}
+        self._posts: Counter[int] = Counter()
+        self._labelled: Counter[tuple[str, int | None]] = Counter()
+        self._chances: dict[str, dict[int | None, float]] = {}
+
+    def add(self, post: LabelledPost) -> None:
+        """Count a post. Raises RoundError when its group, or its very text, stands in another split."""
+        text = hashlib.sha256(post.line.get("text", "").encode("utf-8", "surrogatepass")).digest()
+        homes = {self._home.setdefault(post.group_id, post.split)}
+        if "text" in post.line:
+            homes.add(self._text_home.setdefault(text, post.split))
+        if other := homes - {post.split}:
+            raise RoundError(
+                "Post {id} has near-copies both in {one} and in {other}: exporting them would leak. Nothing was written.",
+                id=post.line.get("id", post.group_id),
+                one=min(other),
+                other=post.split,
+            )
+        if not self._posts[post.group_id]:
+            self._labelled[post.split, post.stratum] += 1
+        self._posts[post.group_id] += 1
+        self._chances.clear()
+
+    def weighed(self, post: LabelledPost) -> LabelledPost:
+        """The post as it is written: near-copies weigh one together, a held-out one says how likely it was labelled.
+
+        That is, labelled groups of its stratum over all of them.
+        """
+        added = {"weight": round(1 / self._posts[post.group_id], 6)}
+        if post.split != "train":
+            added["inclusion_probability"] = round(self._chance(post), 6)
+        return replace(post, line={**post.line, **added})
+
+    def _chance(self, post: LabelledPost) -> float:
+        if post.split not in self._chances:
+            sizes = self._sizes[post.split]
+            labelled = {stratum: self._labelled[post.split, stratum] for stratum in sizes}
+            self._chances[post.split] = inclusion(sizes, labelled)
+        return self._chances[post.split][post.stratum]
 
 
 def write_export(
@@ -57,7 +125,9 @@ def write_export(
 
     Returns the receipt. Raises RoundError when a group stands in two files.
     """
-    _refuse_leak(posts)
+    census = Census()
+    for post in posts:
+        census.add(post)
     receipt: dict[str, Any] = {
         "schema": SCHEMA,
         "round": round_number,
@@ -69,7 +139,7 @@ def write_export(
         for split in SPLITS:
             lines = [post.line for post in posts if post.split == split]
             file = part / f"{split}.jsonl"
-            file.write_text("".join(_dumps(line) + "\n" for line in lines), encoding="utf-8")
+            file.write_text("".join(dump_line(line) + "\n" for line in lines), encoding="utf-8")
             counts = Counter(line["label"] for line in lines)
             receipt["files"][file.name] = {
                 "rows": len(lines),
@@ -90,9 +160,11 @@ def publish_newest(folder: Path, annotations: Path) -> None:
         part.replace(annotations / name)
 
 
-def _labelled_post(opinions: Sequence[Any], round_number: int) -> LabelledPost | None:
+def _labelled_post(
+    opinions: Sequence[Any], round_number: int | None, files: Mapping[str, str] = _FILE_OF
+) -> LabelledPost | None:
     first = opinions[0]
-    if first.split not in _FILE_OF:
+    if first.split not in files:
         return None
     # What a person said beats what a log says; validation and test take nothing but what people said.
     careful = [opinion for opinion in opinions if opinion.source is None]
@@ -108,57 +180,19 @@ def _labelled_post(opinions: Sequence[Any], round_number: int) -> LabelledPost |
         "label": label,
         "id": first.external_id,
         "group": first.group_key.hex(),
-        "split": _FILE_OF[first.split],
+        "split": files[first.split],
         "weight": 1.0,
         "labels": {name: votes[name] for name in LABELS if votes[name]},
         "annotators": sorted({opinion.person_id for opinion in opinions}),
         "round": round_number,
         "lane": first.lane,
+        "source": next((opinion.source for opinion in opinions if opinion.source is not None), None),
         "labelled_at": max(opinion.saved_at for opinion in opinions).isoformat(),
     }
-    return LabelledPost(_FILE_OF[first.split], first.group_id, line, first.stratum)
+    return LabelledPost(files[first.split], first.group_id, line, first.stratum)
 
 
-def _with_chances(
-    posts: Sequence[LabelledPost], sizes: Mapping[str, Mapping[int | None, int]]
-) -> list[LabelledPost]:
-    """Held-out posts with how likely they were to be labelled by now: labelled groups of their stratum over all."""
-    groups = {(post.split, post.stratum, post.group_id) for post in posts if post.split != "train"}
-    labelled = Counter((split, stratum) for split, stratum, _ in groups)
-    chances = {
-        split: inclusion(of, {stratum: labelled[split, stratum] for stratum in of})
-        for split, of in sizes.items()
-    }
-    return [
-        post
-        if post.split == "train"
-        else replace(
-            post,
-            line={**post.line, "inclusion_probability": round(chances[post.split][post.stratum], 6)},
-        )
-        for post in posts
-    ]
-
-
-def _weigh(posts: Sequence[LabelledPost]) -> list[LabelledPost]:
-    """A post and its near-copies weigh one together."""
-    sizes = Counter(post.group_id for post in posts)
-    return [replace(post, line={**post.line, "weight": round(1 / sizes[post.group_id], 6)}) for post in posts]
-
-
-def _refuse_leak(posts: Iterable[LabelledPost]) -> None:
-    home: dict[int, str] = {}
-    for post in posts:
-        if home.setdefault(post.group_id, post.split) != post.split:
-            raise RoundError(
-                "Post {id} has near-copies both in {one} and in {other}: exporting them would leak. Nothing was written.",
-                id=post.line.get("id", post.group_id),
-                one=home[post.group_id],
-                other=post.split,
-            )
-
-
-def _dumps(line: Mapping[str, Any]) -> str:
+def dump_line(line: Mapping[str, Any]) -> str:
     return json.dumps(line, ensure_ascii=False)
 
 

@@ -6,7 +6,7 @@ Reading needs no torch: pages and the queue use this module, the worker's `scori
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from trainer.config import LABELS
 
 MANIFEST = "manifest.json"
+ROWS_AT_ONCE = 100_000
 
 
 class Segment(TypedDict):
@@ -79,6 +80,14 @@ def read_scores(folder: Path) -> Scores:
     return _read(folder, _segments(folder))
 
 
+def stream_scores(folder: Path, *, rows: int = ROWS_AT_ONCE) -> Iterator[Scores]:
+    """All scores of a round in the order of the posts, `rows` at most at a time."""
+    for segment in _segments(folder):
+        with pq.ParquetFile(folder / segment["file"]) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=["post_id", *LABELS]):
+                yield _scores(pa.Table.from_batches([batch]))
+
+
 def read_first_scores(folder: Path, most: int) -> Scores:
     """The scores of the posts scored first, `most` at most: of no more files than these lie in."""
     before, needed = 0, []
@@ -94,7 +103,10 @@ def _read(folder: Path, segments: Sequence[Segment]) -> Scores:
     tables = [pq.read_table(folder / segment["file"]) for segment in segments]
     if not tables:
         return Scores(np.empty(0, np.int64), np.empty((0, len(LABELS)), np.float32))
-    table = pa.concat_tables(tables)
+    return _scores(pa.concat_tables(tables))
+
+
+def _scores(table: pa.Table) -> Scores:
     return Scores(table["post_id"].to_numpy(), np.stack([table[name].to_numpy() for name in LABELS], axis=1))
 
 

@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session
 
 from db.tables import Champion, Import, Person, Post, PostText, Promotion, Round
 from trainer.card import read_card
-from trainer.device import leave_a_core
+from trainer.device import default_device, gpu_memory, leave_a_core
 from trainer.errors import TrainerError
 from trainer.score import Scorer, StoppedError
 from workbench import gate, jobs, queue, rounds
@@ -519,7 +519,8 @@ def _score(project: Project, number: int, should_stop: Callable[[], bool]) -> Sc
 
         def report(done: int, total: int) -> None:
             left = (time.monotonic() - begin_at) / done * (total - done) if done else None
-            lines.write(json.dumps({"step": done, "steps": total, "seconds_left": left}) + "\n")
+            told = {"step": done, "steps": total, "seconds_left": left, **gpu_memory(default_device())}
+            lines.write(json.dumps(told) + "\n")
             lines.flush()
 
         return score_missing(project, number, on_progress=report, should_stop=should_stop)

@@ -6,9 +6,9 @@ import torch
 
 from tests.trainer.toy import toy_examples
 from trainer import fit as fit_module
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, planned_steps
 from trainer.errors import TrainerError
-from trainer.fit import classification_loss, fit, label_weights, planned_steps
+from trainer.fit import classification_loss, fit, label_weights
 from trainer.progress import Silent
 
 

@@ -11,7 +11,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from db.tables import Round
-from workbench import accounts, adoption, bundles, rounds
+from trainer.config import LABELS
+from workbench import accounts, adoption, bundles, comparing, merging, rounds
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
@@ -19,14 +20,18 @@ from workbench.commands.terminal import (
     bar,
     out,
     print_json,
+    printable,
     say_worker,
 )
-from workbench.errors import WorkbenchError
+from workbench.comparing import RoundComparison, Side
+from workbench.errors import InputError, WorkbenchError
+from workbench.flips import Flips
 from workbench.project import Project, open_project
 
 POLL_SECONDS = 0.5
 WORKER_PATIENCE_SECONDS = 120
 """Longer than a worker at low priority takes to load torch beside busy cores; that none runs is said at once."""
+SHOWN_EXAMPLES = 5
 
 round_app = typer.Typer(help="Training rounds.", no_args_is_help=True)
 
@@ -89,6 +94,61 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
 def round_show(number: NumberArgument, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """One round: state, metrics, verdict."""
     _print_round(open_project(home), number, as_json)
+
+
+@round_app.command("compare")
+def round_compare(
+    first: Annotated[int, typer.Argument(help="The earlier round.")],
+    second: Annotated[int, typer.Argument(help="The later round.")],
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Two rounds side by side: figures, and which posts changed their verdict."""
+    project = open_project(home)
+    found = comparing.compare_rounds(project, accounts.command_line(project), first, second)
+    if as_json:
+        print_json(**found.to_dict())
+        return
+    _print_figures(found)
+    if found.flips is None:
+        out.print("One of them has scored no posts, so changes of verdicts cannot be told.")
+        return
+    _print_flips(found.flips, first, second)
+    for kind, kept in found.examples.items():
+        out.print(f"\n{kind}", markup=False)
+        for one in kept[:SHOWN_EXAMPLES]:
+            said = f" (people: {', '.join(one.labels)})" if one.labels else ""
+            line = f"  {one.external_id}{said}: {' '.join(one.text.split())[:80]}"
+            out.print(printable(line), markup=False, soft_wrap=True)
+
+
+def _print_figures(found: RoundComparison) -> None:
+    table = Table("", *(f"round {side.number}" for side in (found.first, found.second)), box=None)
+    for name in ("macro_f1", "accuracy", "ece"):
+        table.add_row(name, *(_figure(side, name) for side in (found.first, found.second)))
+    out.print(table)
+    if not found.is_same_test:
+        out.print("They were not measured on the same test posts: their figures differ for that reason too.")
+
+
+def _figure(side: Side, name: str) -> str:
+    metrics = side.facts["metrics"] or {}
+    if metrics.get(name) is None:
+        return "-"
+    low, high = metrics.get("intervals", {}).get(name, (None, None))
+    return f"{metrics[name]:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
+
+
+def _print_flips(flips: Flips, first: int, second: int) -> None:
+    out.print(f"{flips.changed:,} of {flips.posts:,} posts changed their verdict.")
+    table = Table(f"round {first} down, round {second} across", *LABELS, box=None)
+    for label, row in zip(LABELS, flips.matrix, strict=True):
+        table.add_row(label, *(f"{count:,}" for count in row))
+    out.print(table)
+    out.print(
+        f"In the band: {flips.band_before:,} before, {flips.entered:,} came in, {flips.left:,} went out, "
+        f"{flips.band_after:,} now."
+    )
 
 
 @round_app.command("cancel")
@@ -157,6 +217,31 @@ def round_bundle(
         markup=False,
         soft_wrap=True,
     )
+
+
+@round_app.command("export")
+def round_export(
+    number: NumberArgument,
+    folder: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    home: HomeOption = Path(),
+    merged: Annotated[
+        bool, typer.Option("--merged", help="The adapter added into its base: a plain transformers folder.")
+    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Add model.onnx; needs the extra `onnx`.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a round's model for a serving backend."""
+    if not merged:
+        raise InputError(
+            "Say --merged: an adapter alone is served from its own folder, models/round-{number:04d}.",
+            number=number,
+        )
+    project = open_project(home)
+    said = merging.export_merged(project, accounts.command_line(project), number, folder, is_onnx=onnx)
+    if as_json:
+        print_json(folder=str(folder), round=number, onnx=onnx)
+        return
+    out.print(said, markup=False, soft_wrap=True)
 
 
 @round_app.command("adopt")

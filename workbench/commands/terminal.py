@@ -32,6 +32,13 @@ def shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
+def printable(text: str) -> str:
+    """What people wrote, on a terminal: without the characters that steer it."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
 def bar() -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),

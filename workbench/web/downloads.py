@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -12,12 +14,15 @@ from starlette.routing import Route
 
 from workbench import imports
 from workbench.accounts import Right
+from workbench.exports import RECEIPT, Export, made_exports
+from workbench.spreadsheet import BOM, not_a_formula
 from workbench.tsv import Reject
 from workbench.web.identity import signed_in
 from workbench.web.opened import project
 
 EXPORT_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "receipt.json")
-FORMULA_STARTS = ("=", "+", "-", "@")
+PIECE = 2**20
+"""Bytes of a file held at once."""
 
 
 async def download_export(request: Request) -> Response:
@@ -43,6 +48,65 @@ async def download_rejected(request: Request) -> Response:
     )
 
 
+async def download_labels(request: Request) -> Response:
+    """A file of an export of all labels."""
+    if refusal := await _refusal(request, Right.EXPORT):
+        return refusal
+    export, name = await _named(request), request.path_params["file"]
+    if export is None or name not in {*export.receipt["files"], RECEIPT}:
+        return PlainTextResponse("There is no such file.", 404)
+    file, called = export.folder / name, f"{export.folder.name}-{name}"
+    return FileResponse(file, filename=called, content_disposition_type="attachment")
+
+
+async def download_folder(request: Request) -> Response:
+    """A whole export as one archive, packed while it is sent."""
+    if refusal := await _refusal(request, Right.EXPORT):
+        return refusal
+    export = await _named(request)
+    if export is None:
+        return PlainTextResponse("There is no such file.", 404)
+    headers = {"Content-Disposition": f'attachment; filename="{export.folder.name}.zip"'}
+    return StreamingResponse(zipped(export.folder), media_type="application/zip", headers=headers)
+
+
+def zipped(folder: Path) -> Iterator[bytes]:
+    """The files of a folder as an archive, a piece at a time."""
+    sent = _Sent()
+    with ZipFile(sent, "w", ZIP_STORED) as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = f"{folder.name}/{file.relative_to(folder)}"
+            with archive.open(ZipInfo(name), "w", force_zip64=True) as entry, file.open("rb") as stream:
+                while piece := stream.read(PIECE):
+                    entry.write(piece)
+                    yield sent.taken()
+    yield sent.taken()
+
+
+class _Sent(io.RawIOBase):
+    """What was written since somebody looked; it cannot be gone back in."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def taken(self) -> bytes:
+        taken, self._pieces = b"".join(self._pieces), []
+        return taken
+
+
+async def _named(request: Request) -> Export | None:
+    made = await run_in_threadpool(made_exports, project())
+    name = request.path_params["name"]
+    return next((export for export in made if export.folder.name == name), None)
+
+
 def export_file(number: int, name: str) -> Path:
     """Where a round's export lies."""
     return project().annotations / f"round-{number:04d}" / name
@@ -50,6 +114,8 @@ def export_file(number: int, name: str) -> Path:
 
 ROUTES = [
     Route("/download/rounds/{number:int}/{name:str}", download_export, methods=["GET"]),
+    Route("/download/labels/{name:str}.zip", download_folder, methods=["GET"]),
+    Route("/download/labels/{name:str}/{file:str}", download_labels, methods=["GET"]),
     Route("/download/imports/{number:int}/unreadable.tsv", download_rejected, methods=["GET"]),
 ]
 
@@ -62,14 +128,9 @@ async def _refusal(request: Request, right: Right) -> Response | None:
 
 
 def _lines(rows: list[Reject]) -> Iterator[str]:
-    yield "\ufeffline\treason\tcontent\n"
+    yield f"{BOM}line\treason\tcontent\n"
     for row in rows:
         line = io.StringIO()
-        cells = (row.line, row.reason, _not_a_formula(row.content))
+        cells = (row.line, row.reason, not_a_formula(row.content))
         csv.writer(line, delimiter="\t", lineterminator="\n").writerow(cells)
         yield line.getvalue()
-
-
-def _not_a_formula(text: str) -> str:
-    """A spreadsheet runs what begins like a formula; a leading quote keeps it text."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

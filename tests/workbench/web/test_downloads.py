@@ -1,18 +1,24 @@
 """Exports and unreadable rows: for leads alone, under names of ours."""
 
+import hashlib
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.workbench.making import write_tsv
+from tests.workbench.making import different_texts, import_texts, write_tsv
+from tests.workbench.test_jsonl import annotate
 from workbench import imports
 from workbench.accounts import Account
+from workbench.exports import export_labels
+from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.tsv import open_tsv
-from workbench.web import identity
+from workbench.web import downloads, identity
 from workbench.web.serve import DOORS, ROUTES
 
 As = Callable[[Account], TestClient]
@@ -77,3 +83,61 @@ def test_unreadable_rows_come_with_line_and_reason_and_no_formula(
         receipt = imports.import_rows(project, lead, source)
     answer = client_of(lead).get(f"/download/imports/{receipt.import_id}/unreadable.tsv")
     assert answer.text.split("\n")[1:3] == ['3\tno text\t"2\t "', "4\texpected 2 columns, found 1\t'=cmd()"]
+
+
+@pytest.fixture
+def labelled_posts(project: Project, lead: Account) -> None:
+    import_texts(project, lead, different_texts(40))
+    prepare(project)
+    for post in range(1, 41):
+        annotate(project, lead, post, "violation" if post % 3 else "normal")
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_all_labels_are_taken_byte_for_byte(client_of: As, project: Project, lead: Account) -> None:
+    made = export_labels(project, lead, form="csv")
+    client = client_of(lead)
+    answer = client.get(f"/download/labels/{made.folder.name}/labels.csv")
+    assert answer.content == (made.folder / "labels.csv").read_bytes()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    receipt = client.get(f"/download/labels/{made.folder.name}/receipt.json").json()
+    assert receipt["files"]["labels.csv"]["sha256"] == hashlib.sha256(answer.content).hexdigest()
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_a_folder_is_packed_while_it_is_sent(
+    client_of: As, project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "PIECE", 100)
+    made = export_labels(project, lead, form="datasets")
+    answer = client_of(lead).get(f"/download/labels/{made.folder.name}.zip")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        found = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    assert found == {
+        str(path.relative_to(made.folder)): path.read_bytes()
+        for path in made.folder.rglob("*")
+        if path.is_file()
+    }
+    assert max(map(len, downloads.zipped(made.folder))) < 2_000
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_no_file_beside_an_export_can_be_named(client_of: As, project: Project, lead: Account) -> None:
+    made = export_labels(project, lead)
+    (made.folder / "secret.txt").write_text("no", encoding="utf-8")
+    client = client_of(lead)
+    for path in (
+        f"{made.folder.name}/secret.txt",
+        f"{made.folder.name}/..%2freceipt.json",
+        "..%2f..",
+        "x.zip",
+    ):
+        assert client.get(f"/download/labels/{path}").status_code in {401, 404}
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_an_annotator_takes_no_labels(client_of: As, project: Project, lead: Account, ann: Account) -> None:
+    made = export_labels(project, lead)
+    for path in (f"{made.folder.name}/labels.jsonl", f"{made.folder.name}.zip"):
+        assert client_of(ann).get(f"/download/labels/{path}").status_code == 403

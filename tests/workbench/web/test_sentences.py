@@ -1,15 +1,21 @@
 """Sentences written elsewhere are recognised as they are written today."""
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from db.tables import Round
 from tests.workbench.making import write_tsv
+from trainer import errors
 from trainer.comparison import compare
 from trainer.config import LABELS
-from workbench import gate
+from workbench import gate, rounds, worker
+from workbench.accounts import Account
+from workbench.project import Project
 from workbench.tsv import LONGEST_TEXT, Reject, open_tsv
 from workbench.web import sentences
 from workbench.web.i18n import catalogue
@@ -80,3 +86,61 @@ def test_the_reasons_of_unreadable_rows(tmp_path: Path) -> None:
 
 def test_an_unknown_sentence_is_shown_as_it_is() -> None:
     assert sentences.retold("CUDA out of memory {x}") == "CUDA out of memory {x}"
+
+
+ROUND_ROOMS = ("folders", "files", "fit", "score", "encoder", "card")
+OURS = {name for name in vars(errors) if name.endswith("Error")} | {"StoppedError"}
+ONLY_BY_COMMAND = ("eight_bit", "only an adapter that is not merged")
+"""What no round of a project asks for."""
+
+
+def raised_in(module: str) -> Iterator[str]:
+    """Every sentence this room of the trainer refuses with, its blanks filled with a word."""
+    path = Path(errors.__file__).with_name(f"{module}.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            match node.exc.func, node.exc.args[0]:
+                case ast.Name(id=name), ast.Constant(value=str(text)) if name in OURS:
+                    yield text
+                case ast.Name(id=name), ast.JoinedStr(values=parts) if name in OURS:
+                    yield "".join(part.value if isinstance(part, ast.Constant) else "x-1" for part in parts)
+
+
+@pytest.mark.parametrize("module", ROUND_ROOMS)
+def test_whatever_the_trainer_refuses_a_round_with_is_told_in_chinese(module: str) -> None:
+    sentences_there = [
+        text for text in raised_in(module) if not any(part in text for part in ONLY_BY_COMMAND)
+    ]
+    assert sentences_there
+    for sentence in sentences_there:
+        told = sentences.retold(f"Training failed: {sentence}")
+        assert is_chinese(told.partition("：")[2]), told
+
+
+def test_what_the_worker_says_of_a_failed_round_is_told_in_chinese(
+    project: Project, lead: Account, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    log.write_text("", encoding="utf-8")
+    for status in (-9, 3):
+        told = sentences.retold(f"Evaluating failed: {worker._last_words(log, 0, status)}")
+        assert told.startswith("评估失败：")
+        assert is_chinese(told.partition("：")[2])
+        assert str(abs(status)) in told
+    values = {"state": "queued", "is_running": True, "is_quick": True, "base": "starter"}
+    with project.database.write() as session:
+        session.add(Round(number=1, created_at=project.now(), started_by_id=lead.id, **values))
+    for _ in range(worker.MOST_STEP_ATTEMPTS):
+        worker.begin(project, 1, "training")
+    with pytest.raises(worker.SupersededError):
+        worker.begin(project, 1, "training")
+    with project.database.read() as session:
+        failure = rounds.find(session, 1).failure
+    assert sentences.retold(str(failure)) == "后台程序在“训练中”时中断了 3 次，请看日志。"
+
+
+@pytest.mark.parametrize("step", [worker.export, worker.score, worker.promote, worker.judge, worker.admit])
+def test_a_step_that_breaks_is_named_in_chinese(step: worker.Step) -> None:
+    told = sentences.retold(f"{step.__name__} failed: OSError: [Errno 28] No space left on device")
+    assert is_chinese(told)
+    assert told.endswith("OSError: [Errno 28] No space left on device")

@@ -8,10 +8,12 @@ from typing import Any
 import streamlit as st
 
 from trainer.config import LABELS
+from workbench import rounds
 from workbench.web.i18n import _
+from workbench.web.opened import project
 from workbench.web.sentences import retold
 from workbench.web.views.round_decision import verdict_lines
-from workbench.web.widgets import clock, decimal, heading, one_line, percent, seconds
+from workbench.web.widgets import clock, decimal, heading, note, one_line, percent, seconds
 from workbench.web.words import STATE_WORDS, label_html
 
 MOST_OPENED = 20
@@ -27,6 +29,15 @@ def show_history(history: Sequence[dict[str, Any]]) -> None:
     for entry in history[:MOST_OPENED]:
         with st.expander(_("Round {number}").format(number=entry["number"]), key=f"round-{entry['number']}"):
             _details(entry)
+
+
+def failure_line(history: Sequence[dict[str, Any]]) -> None:
+    """Say why what was tried last failed, where it did."""
+    ended = [entry for entry in history if entry["finished_at"]]
+    last = max(ended, key=lambda entry: str(entry["finished_at"]), default=None)
+    if last is not None and last["failure"]:
+        said = _("Round {number}: {failure}")
+        note(said.format(number=last["number"], failure=retold(last["failure"])))
 
 
 def _table(history: Sequence[dict[str, Any]]) -> str:
@@ -89,7 +100,7 @@ def _took(entry: dict[str, Any]) -> str:
 
 def _why(entry: dict[str, Any]) -> str:
     if entry["failure"]:
-        return str(entry["failure"])
+        return retold(entry["failure"])
     if entry["decision_reason"]:
         return "; ".join(retold(reason) for reason in entry["decision_reason"].split("; "))
     reasons = (entry["verdict"] or {}).get("reasons", [])
@@ -110,8 +121,12 @@ def _details(entry: dict[str, Any]) -> None:
     st.html(f'<table class="rows">{rows}</table>')
     lines = "".join(f"<div>{one_line(line)}</div>" for line in verdict_lines(entry))
     st.html(f'<div class="quiet">{lines}</div>')
+    if entry["failure"]:
+        st.html(f'<div class="quiet">{escape(_("Log"))}</div>')
+        log = rounds.read_log(project(), entry["number"])
+        st.code(log or " ", language=None, wrap_lines=True, height=240)
     if entry["metrics"]:
-        st.html(_confusion(entry["metrics"]))
+        st.html(confusion_html(entry["metrics"]))
 
 
 def _speed(work: dict[str, Any]) -> str:
@@ -122,7 +137,7 @@ def _speed(work: dict[str, Any]) -> str:
     return text.format(count=f"{work['n']:,}", time=seconds(work["seconds"]), speed=speed)
 
 
-def _confusion(metrics: dict[str, Any]) -> str:
+def confusion_html(metrics: dict[str, Any]) -> str:
     """People's labels down, the model's across; with recall and precision at the rims."""
     head = "".join(f'<th class="number">{label_html(label)}</th>' for label in LABELS)
     body = "".join(_confusion_row(metrics, label) for label in LABELS)

@@ -64,11 +64,15 @@ def _time_line(row: Round, progress: Progress) -> str:
     if row.state == "queued":
         return _("Waiting for the worker.")
     passed = seconds((project().now() - (row.started_at or row.created_at)).total_seconds())
-    if progress.seconds_left is None:
-        return passed
-    return _("{passed}, this step about {left} more").format(
-        passed=passed, left=seconds(progress.seconds_left)
-    )
+    line = passed
+    if progress.seconds_left is not None:
+        more = _("{passed}, this step about {left} more")
+        line = more.format(passed=passed, left=seconds(progress.seconds_left))
+    if progress.gpu is None:
+        return line
+    used, total = progress.gpu
+    memory = _("GPU memory {used} of {total} GiB").format(used=f"{used:.1f}", total=f"{total:.0f}")
+    return f"{line} · {memory}"
 
 
 def _curves(progress: Progress) -> None:

@@ -7,16 +7,19 @@ import streamlit as st
 
 from db.tables import Round
 from workbench import rounds
-from workbench.accounts import Account, Right
+from workbench.accounts import Right
 from workbench.rounds import InUse
 from workbench.status import Status, read_status
 from workbench.web.i18n import _
 from workbench.web.opened import project
+from workbench.web.views.exports import show_exports
 from workbench.web.views.queue_band import band_line
+from workbench.web.views.round_comparison import show_comparison
 from workbench.web.views.round_decision import decide
-from workbench.web.views.round_history import show_history
+from workbench.web.views.round_history import failure_line, show_history
 from workbench.web.views.round_outlook import show_outlook
 from workbench.web.views.round_running import watch
+from workbench.web.views.round_start import start_round
 from workbench.web.views.round_trust import show_trust
 from workbench.web.widgets import (
     attempt,
@@ -30,8 +33,6 @@ from workbench.web.widgets import (
     show_notice,
 )
 from workbench.web.words import NO_WORKER
-
-QUICK, FULL = "quick", "full"
 
 
 def show() -> None:
@@ -53,12 +54,18 @@ def show() -> None:
             note(line)
         if running is not None:
             watch(running.number, is_lead)
-        elif is_lead:
-            _start(status)
+        else:
+            failure_line(history)
+            if is_lead:
+                start_round(status)
         decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
         if is_lead and earlier is not None and running is None:
             _roll_back(earlier)
-        show_history([entry for entry in history if running is None or entry["number"] != running.number])
+        ended = [entry for entry in history if running is None or entry["number"] != running.number]
+        show_history(ended)
+        if is_lead:
+            show_comparison(account, ended)
+            show_exports()
 
 
 def _in_use_line(in_use: InUse | None) -> str:
@@ -97,30 +104,6 @@ def _worker_line(status: Status, running: Round | None) -> None:
             "" if running is None else " " + _("Round {number} waits for it.").format(number=running.number)
         )
         note(_(NO_WORKER) + waits)
-
-
-def _start(status: Status) -> None:
-    labelled = sum(status.labels.get("pool", {}).values())
-    with st.form("start", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.segmented_control(
-            _("A new round"),
-            [QUICK, FULL],
-            default=QUICK,
-            required=True,
-            format_func=lambda kind: _("trial") if kind == QUICK else _("full"),
-            key="kind",
-        )
-        notes = st.text_input(_("Notes"), key="notes", max_chars=200)
-        is_sent = st.form_submit_button(_("Start a round"), type="primary")
-    learns = _("It learns from {count} labels. A trial takes a few minutes; a full round takes longer.")
-    st.html(f'<div class="quiet">{escape(learns.format(count=f"{labelled:,}"))}</div>')
-    if is_sent:
-        attempt(lambda account: _begin(account, kind == QUICK, notes))
-        st.rerun()
-
-
-def _begin(account: Account, is_quick: bool, notes: str) -> None:
-    rounds.start(project(), account, is_quick=is_quick, notes=notes.strip() or None)
 
 
 def _roll_back(earlier: int) -> None:

@@ -1,0 +1,44 @@
+"""`workbench export`: all labels, to take away."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench import accounts
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench.exports import export_labels
+from workbench.project import open_project
+
+commands = typer.Typer()
+
+
+@commands.command("export")
+def export_command(
+    home: HomeOption = Path(),
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="A new folder; by default one in the project's data/exports.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="jsonl, csv or datasets (Hugging Face).")] = "jsonl",
+    with_audit: Annotated[
+        bool,
+        typer.Option(
+            "--with-audit", help="Add the sealed audit set: whoever sees it can no longer be audited by it."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write all labels with where they come from."""
+    project = open_project(home)
+    made = export_labels(project, accounts.command_line(project), folder, form=form, has_audit=with_audit)
+    if as_json:
+        print_json(folder=str(made.folder), **made.receipt)
+        return
+    splits = ", ".join(
+        f"{sum(counts.values()):,} {split}" for split, counts in made.receipt["splits"].items()
+    )
+    out.print(
+        f"{made.folder}: {made.receipt['posts']:,} labelled posts ({splits}), with a receipt.",
+        markup=False,
+        soft_wrap=True,
+    )
