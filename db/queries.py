@@ -14,6 +14,7 @@ from db.tables import (
     Import,
     NearCopyKey,
     Person,
+    Policy,
     Post,
     PostFacts,
     PostGroup,
@@ -434,6 +435,11 @@ def training_rows() -> Select[*tuple[Any, ...]]:
 def rounds_by_number() -> Select[Round]:
     """All rounds, newest first."""
     return select(Round).order_by(Round.number.desc())
+
+
+def policies() -> Select[Policy]:
+    """Versions of the thresholds, newest first."""
+    return select(Policy).order_by(Policy.version.desc())
 
 
 def promotions() -> Select[Promotion]:

@@ -26,6 +26,7 @@ from workbench import (
     status,
     tsv,
 )
+from workbench.commands.policy import policy_app
 from workbench.commands.review import commands as review_commands
 from workbench.commands.rounds import round_app
 from workbench.commands.terminal import HomeOption, JsonOption, bar, err, out, print_json, say_worker, shown
@@ -40,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(round_app, name="round")
+app.add_typer(policy_app, name="policy")
 app.add_typer(review_commands)
 
 

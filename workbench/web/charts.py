@@ -1,0 +1,67 @@
+"""Charts several screens share, in the theme's own colours so that they can be read in light and in dark."""
+
+from collections.abc import Sequence
+
+import altair
+import numpy as np
+import pandas
+import streamlit as st
+from numpy.typing import NDArray
+
+HEIGHT = 170
+PLACES = 20
+"""Thousandths to a bar."""
+QUIET = "#8a8781"
+"""Readable on both grounds."""
+
+
+def histogram(
+    thousandths: NDArray[np.int64],
+    title: str,
+    *,
+    marks: Sequence[tuple[float, str]] = (),
+    shaded: tuple[float, float] | None = None,
+    start: float = 0.0,
+    is_rooted: bool = False,
+) -> None:
+    """Posts by thousandth of a score, as bars; `is_rooted` where most of them lie at one end.
+
+    `marks` are lines with a word each, `shaded` is a part of the ground.
+    """
+    first = int(start * 1000) // PLACES * PLACES
+    counts = np.add.reduceat(thousandths[:1000], np.arange(0, 1000, PLACES))
+    counts[-1] += thousandths[1000:].sum()
+    places = np.arange(0, 1000, PLACES) / 1000
+    table = pandas.DataFrame({"from": places, "to": places + PLACES / 1000, "posts": counts})
+    scale = altair.Scale(domain=[first / 1000, 1])
+    across = altair.X("from:Q", title=title, scale=scale, axis=altair.Axis(grid=False))
+    up = altair.Y(
+        "posts:Q",
+        title=None,
+        scale=altair.Scale(type="sqrt" if is_rooted else "linear"),
+        axis=altair.Axis(tickCount=4, format="~s"),
+    )
+    bars = (
+        altair.Chart(table[table["from"] * 1000 >= first - 1])
+        .mark_bar(opacity=0.85, binSpacing=1)
+        .encode(x=across, x2="to:Q", y=up, tooltip=["from:Q", "to:Q", "posts:Q"])
+    )
+    layers = [bars]
+    if shaded is not None:
+        ground = pandas.DataFrame({"from": [shaded[0]], "to": [shaded[1]]})
+        band = altair.Chart(ground).mark_rect(opacity=0.22, color=QUIET).encode(x=across, x2="to:Q")
+        layers.insert(0, band)
+    if marks:
+        lines = pandas.DataFrame(marks, columns=["from", "word"])
+        # The words stand on two lines, as the two places may be close.
+        lines["line"] = [12.0 + 14 * at for at in range(len(lines))]
+        base = altair.Chart(lines).encode(x=across)
+        layers.append(base.mark_rule(color=QUIET, strokeDash=[4, 3], size=1.5))
+        layers.append(
+            base.mark_text(align="left", dx=5, color=QUIET, fontWeight="bold").encode(
+                text="word:N", y=altair.Y("line:Q", scale=None, axis=None)
+            )
+        )
+    st.altair_chart(
+        altair.layer(*layers).properties(height=HEIGHT).resolve_scale(y="independent"), width="stretch"
+    )
