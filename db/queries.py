@@ -21,6 +21,7 @@ from db.tables import (
     PostText,
     Promotion,
     QueueEntry,
+    Resolution,
     Round,
 )
 
@@ -430,6 +431,32 @@ def training_rows() -> Select[*tuple[Any, ...]]:
         .where(Annotation.action == "label", is_current(), Post.is_quarantined.is_(False))
         .order_by(Post.id, Annotation.id)
     )
+
+
+def posts_of_import(import_id: int, after: int) -> Select[int, str]:
+    """Id and external_id of an import's posts above `after`, in order of id, which the index has."""
+    return (
+        select(Post.id, Post.external_id)
+        .where(Post.import_id == import_id, Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def labels_of(post_ids: Iterable[int]) -> Select[int, str | None, str | None]:
+    """post_id, label, source of the standing labels of these posts."""
+    return select(Annotation.post_id, Annotation.label, Annotation.source).where(
+        Annotation.post_id.in_(list(post_ids)), Annotation.action == "label", is_current()
+    )
+
+
+def newest_resolutions(post_ids: Iterable[int]) -> Select[int, str | None]:
+    """post_id, label of what a lead decided last on these posts; no label where it was taken back."""
+    newest = (
+        select(func.max(Resolution.id))
+        .where(Resolution.post_id.in_(list(post_ids)))
+        .group_by(Resolution.post_id)
+    )
+    return select(Resolution.post_id, Resolution.label).where(Resolution.id.in_(newest))
 
 
 def rounds_by_number() -> Select[Round]:
