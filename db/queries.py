@@ -270,6 +270,32 @@ def disagreements() -> Select[int, str, str]:
     )
 
 
+def judged_by_several() -> Select[int, str | None]:
+    """post_id, label of what people say here of posts that two or more of them have judged, a post's rows together."""
+    theirs = (Annotation.action == "label", Annotation.origin == "person", is_current())
+    several = (
+        select(Annotation.post_id)
+        .where(*theirs)
+        .group_by(Annotation.post_id)
+        .having(func.count(Annotation.person_id.distinct()) > 1)
+    )
+    return (
+        select(Annotation.post_id, Annotation.label)
+        .where(*theirs, Annotation.post_id.in_(several))
+        .order_by(Annotation.post_id)
+    )
+
+
+def first_thoughts_on_suggestions() -> Select[Annotation]:
+    """Labels that corrected nothing, of posts for which there was a suggestion, seen or not."""
+    return select(Annotation).where(
+        Annotation.action == "label",
+        Annotation.origin == "person",
+        Annotation.suggestion.is_not(None),
+        is_first_thought(),
+    )
+
+
 def skipped_entries(person_id: int) -> Select[Annotation]:
     """A person's standing skips of posts that still wait in the queue."""
     return (

@@ -27,6 +27,7 @@ from workbench import (
     tsv,
 )
 from workbench.commands.deciding import commands as deciding_commands
+from workbench.commands.overview import commands as overview_commands
 from workbench.commands.policy import policy_app
 from workbench.commands.review import commands as review_commands
 from workbench.commands.rounds import round_app
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(round_app, name="round")
 app.add_typer(policy_app, name="policy")
 app.add_typer(deciding_commands)
+app.add_typer(overview_commands)
 app.add_typer(review_commands)
 
 

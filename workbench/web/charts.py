@@ -8,6 +8,8 @@ import pandas
 import streamlit as st
 from numpy.typing import NDArray
 
+from workbench.overview import Ahead, Measured
+
 HEIGHT = 170
 PLACES = 20
 """Thousandths to a bar."""
@@ -65,3 +67,38 @@ def histogram(
     st.altair_chart(
         altair.layer(*layers).properties(height=HEIGHT).resolve_scale(y="independent"), width="stretch"
     )
+
+
+def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: str, up: str) -> None:
+    """Rounds with their intervals, and where the forecast leads from the newest."""
+    points = pandas.DataFrame(
+        [
+            {
+                "labels": point.labels,
+                "score": point.macro_f1,
+                "low": point.interval[0],
+                "high": point.interval[1],
+            }
+            for point in curve
+        ]
+    )
+    coming = pandas.DataFrame(
+        [
+            {"labels": point.labels, "score": point.macro_f1, "low": point.low, "high": point.high}
+            for point in ahead
+        ]
+    )
+    x = altair.X(
+        "labels:Q", title=across, axis=altair.Axis(grid=False, tickCount=8), scale=altair.Scale(zero=False)
+    )
+    y = altair.Y(
+        "score:Q", title=up, scale=altair.Scale(zero=False), axis=altair.Axis(format=".2f", tickCount=5)
+    )
+    measured, forecast = altair.Chart(points).encode(x=x), altair.Chart(coming).encode(x=x)
+    layers = [
+        forecast.mark_area(opacity=0.18, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
+        forecast.mark_line(strokeDash=[4, 3], color=QUIET).encode(y=y),
+        measured.mark_rule(size=1.5, opacity=0.6).encode(y=altair.Y("low:Q"), y2="high:Q"),
+        measured.mark_line(point=True).encode(y=y, tooltip=["labels:Q", "score:Q", "low:Q", "high:Q"]),
+    ]
+    st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")

@@ -15,6 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import workbench.web.views.label
+import workbench.web.views.overview
 import workbench.web.views.posts
 import workbench.web.views.review
 import workbench.web.views.rounds
