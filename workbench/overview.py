@@ -37,7 +37,7 @@ FEW = 50
 """Labels of one kind to learn from, below which more of it are wanted first."""
 FEWEST_NEW = 100
 NEW_SHARE = 0.1
-"""A round pays with this many more labels than the one in use learned from, and FEWEST_NEW at least."""
+"""A round pays with so much more to learn from than the one in use had, and FEWEST_NEW labels at least."""
 
 Step = Literal["import", "label", "start", "decide", "wait", "more of", "watch", "go on"]
 
@@ -176,8 +176,8 @@ def advise(
     if ahead.hint.is_reached:
         return Advice("watch", A_DAY)
     learned = (in_use.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows") or 0
-    if ahead.new_labels >= max(FEWEST_NEW, NEW_SHARE * learned):
-        return Advice("start", ahead.new_labels)
+    if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
+        return Advice("start", total - learned)
     rarest = min(LABELS, key=kinds.__getitem__)
     return Advice("more of", kinds[rarest], rarest) if kinds[rarest] < FEW else Advice("go on")
 

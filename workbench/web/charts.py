@@ -34,7 +34,7 @@ def histogram(
     counts = np.add.reduceat(thousandths[:1000], np.arange(0, 1000, PLACES))
     counts[-1] += thousandths[1000:].sum()
     places = np.arange(0, 1000, PLACES) / 1000
-    table = pandas.DataFrame({"from": places, "to": places + PLACES / 1000, "posts": counts})
+    table = pandas.DataFrame({"from": places, "to": places + PLACES / 1000, "posts": counts, "none": 0})
     scale = altair.Scale(domain=[first / 1000, 1])
     across = altair.X("from:Q", title=title, scale=scale, axis=altair.Axis(grid=False))
     up = altair.Y(
@@ -46,7 +46,7 @@ def histogram(
     bars = (
         altair.Chart(table[table["from"] * 1000 >= first - 1])
         .mark_bar(opacity=0.85, binSpacing=1)
-        .encode(x=across, x2="to:Q", y=up, tooltip=["from:Q", "to:Q", "posts:Q"])
+        .encode(x=across, x2="to:Q", y=up, y2="none:Q", tooltip=["from:Q", "to:Q", "posts:Q"])
     )
     layers = [bars]
     if shaded is not None:

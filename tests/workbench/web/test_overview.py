@@ -94,7 +94,7 @@ def test_the_curve_and_the_forecast_are_drawn(
     put_in_use(project, 4)
     visit_as(lead)
     page = shown(app.run())
-    assert "<b>0.70 ▁▃▆█</b>" in page
+    assert "<b>0.70</b><span>macro-F1 of the round in use ▁▃▆█</span>" in page
     assert "The next 100 should bring" in page
     assert len(app.get("vega_lite_chart")) == 1
 

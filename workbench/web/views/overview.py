@@ -110,7 +110,7 @@ def _figures(found: Overview) -> None:
             (_("model unsure"), f"{found.in_band:,}"),
             (_("less sure still"), f"{found.below_band:,}"),
             (_("agreement of two people"), "–" if judged is None else percent(judged.share)),
-            (_("macro-F1 of the round in use"), f"{decimal(found.macro_f1)} {sparkline(found)}".strip()),
+            (f"{_('macro-F1 of the round in use')} {sparkline(found)}".strip(), decimal(found.macro_f1)),
         ]
     )
     lines = []
