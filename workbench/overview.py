@@ -29,7 +29,7 @@ from workbench.accounts import Account, Right, acting
 from workbench.outlook import Outlook, Point, read_outlook
 from workbench.project import Project
 from workbench.queue import band_counts
-from workbench.watching import A_DAY, Week, weeks
+from workbench.watching import A_DAY
 
 AHEAD = (100, 250, 500, 1_000)
 """Labels to come for which the learning curve is drawn on."""
@@ -107,7 +107,6 @@ class Overview:
     ahead: Sequence[Ahead]
     outlook: Outlook | None
     hands: Sequence[Hand]
-    weeks: Sequence[Week]
     advice: Advice
 
     @property
@@ -118,8 +117,6 @@ class Overview:
     def to_dict(self) -> dict[str, Any]:
         values = asdict(self)
         values["outlook"] = None if self.outlook is None else self.outlook.to_dict()
-        for week in values["weeks"]:
-            week["monday"] = week["monday"].isoformat()
         return {**values, "macro_f1": self.macro_f1}
 
 
@@ -150,7 +147,6 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
             ahead=_ahead(points),
             outlook=ahead,
             hands=_hands(session, project.now(), midnight),
-            weeks=weeks(session, project),
             advice=advise(session, labels, row, ahead),
         )
 
@@ -178,7 +174,9 @@ def advise(
     learned = (in_use.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows") or 0
     if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
         return Advice("start", total - learned)
-    rarest = min(LABELS, key=kinds.__getitem__)
+    # A team may do without a label, but not without violations.
+    wanted = [label for label in LABELS if kinds[label] or label == "violation"]
+    rarest = min(wanted, key=kinds.__getitem__)
     return Advice("more of", kinds[rarest], rarest) if kinds[rarest] < FEW else Advice("go on")
 
 

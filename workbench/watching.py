@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from trainer.drift import stability_index
 from trainer.lanes import HELD_OUT, RANDOM, Composition
 from trainer.proportions import Share, weighted_share
 from trainer.thresholds import CUTS, thousandths
+from workbench.accounts import Account, Right, acting
 from workbench.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
 from workbench.scores import read_in_parts
@@ -39,6 +41,17 @@ class Week:
     violations: Share | None
     posts: int
     drift: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "monday": self.monday.isoformat()}
+
+
+def read_weeks(project: Project, account: Account) -> list[Week]:
+    """For a lead; reads every score once, which at a million posts takes most of a second."""
+    with acting(project, account, Right.REVIEW):
+        pass
+    with project.database.read() as session:
+        return weeks(session, project)
 
 
 def weeks(session: Session, project: Project) -> list[Week]:

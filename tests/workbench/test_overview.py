@@ -192,7 +192,7 @@ def test_one_thing_to_do_is_named_at_every_stage(
     assert next_step() == ("decide", 1, None)
     change_round(project, 1, state="promoted")
     put_in_use(project, 1)
-    assert next_step() == ("more of", 0, "suspicious")
+    assert next_step() == ("more of", 1, "violation")
     clock.move(minutes=1)
     for post in pool[26:126]:
         add_label(project, ann, post, "normal")

@@ -10,6 +10,7 @@ from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
 from workbench.overview import Advice, Overview, read_overview
 from workbench.project import open_project
+from workbench.watching import Week, read_weeks
 
 commands = typer.Typer()
 
@@ -30,12 +31,13 @@ def overview_command(home: HomeOption = Path(), as_json: JsonOption = False) -> 
     """Where the project stands, and what to do next."""
     project = open_project(home)
     midnight = project.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    found = read_overview(project, accounts.command_line(project), midnight)
+    account = accounts.command_line(project)
+    found, weeks = read_overview(project, account, midnight), read_weeks(project, account)
     if as_json:
-        print_json(**found.to_dict())
+        print_json(**found.to_dict(), weeks=[week.to_dict() for week in weeks])
         return
     table = Table(show_header=False, box=None)
-    for name, value in _rows(found):
+    for name, value in (*_rows(found), *map(_week_row, weeks)):
         table.add_row(name, Text(value))
     out.print(table)
     out.print(f"Next: {_advice(found.advice)}.", markup=False, soft_wrap=True)
@@ -53,16 +55,16 @@ def _rows(found: Overview) -> list[tuple[str, str]]:
         ("macro-F1", "none" if found.macro_f1 is None else f"{found.macro_f1:.3f}"),
     ]
     rows += [(label, f"{sum(counts.values()):,}") for label, counts in found.labels.items()]
-    for week in found.weeks:
-        share = week.violations
-        told = (
-            "none drawn"
-            if share is None
-            else f"{share.mean:.1%} ({share.interval[0]:.1%} to {share.interval[1]:.1%})"
-        )
-        drift = "" if week.drift is None else f"; drift {week.drift:.2f}"
-        rows.append((f"week of {week.monday}", f"violations {told}{drift}"))
     return rows
+
+
+def _week_row(week: Week) -> tuple[str, str]:
+    share = week.violations
+    told = "none drawn"
+    if share is not None:
+        told = f"{share.mean:.1%} ({share.interval[0]:.1%} to {share.interval[1]:.1%})"
+    drift = "" if week.drift is None else f"; drift {week.drift:.2f}"
+    return f"week of {week.monday}", f"violations {told}{drift}"
 
 
 def _advice(advice: Advice) -> str:

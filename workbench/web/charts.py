@@ -98,7 +98,7 @@ def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: st
     layers = [
         forecast.mark_area(opacity=0.18, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
         forecast.mark_line(strokeDash=[4, 3], color=QUIET).encode(y=y),
-        measured.mark_rule(size=1.5, opacity=0.6).encode(y=altair.Y("low:Q"), y2="high:Q"),
+        measured.mark_rule(size=1.5, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
         measured.mark_line(point=True).encode(y=y, tooltip=["labels:Q", "score:Q", "low:Q", "high:Q"]),
     ]
     st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")

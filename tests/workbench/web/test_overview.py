@@ -1,6 +1,5 @@
 """The Overview screen: six figures, one sentence, and what stands behind them."""
 
-from dataclasses import replace
 from datetime import date
 from html import unescape
 
@@ -144,9 +143,7 @@ def test_a_week_is_told_with_its_interval(
     app: AppTest, project: Project, lead: Account, visit_as: VisitAs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     week = Week(date(2026, 1, 5), Share(0.051, (0.03, 0.09), 210, 200.0), 1_234, 0.31)
-    monkeypatch.setattr(
-        overview, "read_overview", lambda *given: replace(read_overview(*given), weeks=[week])
-    )
+    monkeypatch.setattr(overview, "read_weeks", lambda _project, _account: [week])
     visit_as(lead)
     page = shown(app.run())
     cells = "".join(

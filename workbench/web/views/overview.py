@@ -9,6 +9,7 @@ from trainer.config import LABELS
 from workbench import policy, queue
 from workbench.errors import WorkbenchError
 from workbench.overview import Advice, Hand, Overview, read_overview
+from workbench.watching import Week, read_weeks
 from workbench.web.charts import histogram, learning_curve
 from workbench.web.i18n import N_, _
 from workbench.web.opened import project
@@ -28,6 +29,7 @@ from workbench.web.widgets import (
 from workbench.web.words import SPLIT_WORDS, label_html, label_word
 
 KEPT_SECONDS = 15
+WEEKS_KEPT_SECONDS = 300
 STEPS = "▁▂▃▄▅▆▇█"
 DRAWN = 12
 """Rounds in the small line beside the figure."""
@@ -68,7 +70,7 @@ def show() -> None:
         st.html(f'<div class="refusal done" role="status">{escape(advice_line(found))}</div>')
         is_watching = found.advice.step == "watch"
         if is_watching:
-            show_weeks(found.weeks, is_watching=True)
+            show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=True)
         if found.curve:
             heading(_("What labels have brought"))
             learning_curve(found.curve, found.ahead, _("labels to learn from"), _("macro-F1"))
@@ -78,13 +80,18 @@ def show() -> None:
         _labels(found)
         _people(found)
         if not is_watching:
-            show_weeks(found.weeks, is_watching=False)
+            show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=False)
 
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=20, show_spinner=False)
 def _read(home: str, account_id: int, role: str, midnight: datetime) -> Overview:  # noqa: ARG001 - what it is kept by
     """Kept for some seconds for the same person in the same role."""
     return read_overview(project(), require_account(), midnight)
+
+
+@st.cache_data(ttl=WEEKS_KEPT_SECONDS, max_entries=20, show_spinner=False)
+def _weeks(home: str, account_id: int, role: str) -> list[Week]:  # noqa: ARG001 - what it is kept by
+    return read_weeks(project(), require_account())
 
 
 def advice_line(found: Overview) -> str:
@@ -117,7 +124,7 @@ def _figures(found: Overview) -> None:
     if judged is not None:
         alpha = "–" if judged.alpha is None else f"{judged.alpha:.2f}"
         text = _(
-            "Agreement: {pairs} pairs of answers on {posts} posts; corrected for chance (Krippendorff's alpha) {alpha}."
+            "Posts that several people judged: {posts}, pairs of answers: {pairs}; agreement corrected for chance (Krippendorff's alpha): {alpha}."
         )
         lines.append(text.format(pairs=f"{judged.pairs:,}", posts=f"{judged.posts:,}", alpha=alpha))
     seen = found.anchoring
