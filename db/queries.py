@@ -14,12 +14,14 @@ from db.tables import (
     Import,
     NearCopyKey,
     Person,
+    Policy,
     Post,
     PostFacts,
     PostGroup,
     PostText,
     Promotion,
     QueueEntry,
+    Resolution,
     Round,
 )
 
@@ -281,6 +283,32 @@ def disagreements() -> Select[int, str, str]:
     )
 
 
+def judged_by_several() -> Select[int, str | None]:
+    """post_id, label of what people say here of posts that two or more of them have judged, a post's rows together."""
+    theirs = (Annotation.action == "label", Annotation.origin == "person", is_current())
+    several = (
+        select(Annotation.post_id)
+        .where(*theirs)
+        .group_by(Annotation.post_id)
+        .having(func.count(Annotation.person_id.distinct()) > 1)
+    )
+    return (
+        select(Annotation.post_id, Annotation.label)
+        .where(*theirs, Annotation.post_id.in_(several))
+        .order_by(Annotation.post_id)
+    )
+
+
+def first_thoughts_on_suggestions() -> Select[Annotation]:
+    """Labels that corrected nothing, of posts for which there was a suggestion, seen or not."""
+    return select(Annotation).where(
+        Annotation.action == "label",
+        Annotation.origin == "person",
+        Annotation.suggestion.is_not(None),
+        is_first_thought(),
+    )
+
+
 def skipped_entries(person_id: int) -> Select[Annotation]:
     """A person's standing skips of posts that still wait in the queue, questions to the lead among them."""
     return (
@@ -457,9 +485,40 @@ def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]
     )
 
 
+def posts_of_import(import_id: int, after: int) -> Select[int, str]:
+    """Id and external_id of an import's posts above `after`, in order of id, which the index has."""
+    return (
+        select(Post.id, Post.external_id)
+        .where(Post.import_id == import_id, Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def labels_of(post_ids: Iterable[int]) -> Select[int, str | None, str | None]:
+    """post_id, label, source of the standing labels of these posts."""
+    return select(Annotation.post_id, Annotation.label, Annotation.source).where(
+        Annotation.post_id.in_(list(post_ids)), Annotation.action == "label", is_current()
+    )
+
+
+def newest_resolutions(post_ids: Iterable[int]) -> Select[int, str | None]:
+    """post_id, label of what a lead decided last on these posts; no label where it was taken back."""
+    newest = (
+        select(func.max(Resolution.id))
+        .where(Resolution.post_id.in_(list(post_ids)))
+        .group_by(Resolution.post_id)
+    )
+    return select(Resolution.post_id, Resolution.label).where(Resolution.id.in_(newest))
+
+
 def rounds_by_number() -> Select[Round]:
     """All rounds, newest first."""
     return select(Round).order_by(Round.number.desc())
+
+
+def policies() -> Select[Policy]:
+    """Versions of the thresholds, newest first."""
+    return select(Policy).order_by(Policy.version.desc())
 
 
 def promotions() -> Select[Promotion]:

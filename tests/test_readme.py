@@ -33,7 +33,8 @@ def check_workbench(words: list[str]) -> None:
     command = get_command(app)
     while words and not words[0].startswith("-") and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
-    assert not hasattr(command, "commands"), f"no such command: {words}"
+    is_whole = not hasattr(command, "commands") or getattr(command, "invoke_without_command", False)
+    assert is_whole, f"no such command: {words}"
     known = {name for parameter in command.params for name in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 

@@ -26,7 +26,10 @@ from workbench import (
     status,
     tsv,
 )
+from workbench.commands.deciding import commands as deciding_commands
 from workbench.commands.exports import commands as export_commands
+from workbench.commands.overview import commands as overview_commands
+from workbench.commands.policy import policy_app
 from workbench.commands.review import commands as review_commands
 from workbench.commands.rounds import round_app
 from workbench.commands.terminal import HomeOption, JsonOption, bar, err, out, print_json, say_worker, shown
@@ -41,6 +44,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(round_app, name="round")
+app.add_typer(policy_app, name="policy")
+app.add_typer(deciding_commands)
+app.add_typer(overview_commands)
 app.add_typer(review_commands)
 app.add_typer(export_commands)
 

@@ -3,10 +3,12 @@
 Rebuilt in one short transaction after every promotion and import. Claims are not touched.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +24,11 @@ from db.queries import (
 )
 from db.tables import Annotation, Champion, Import, PostGroup, QueueEntry, QueueState
 from trainer.config import LABELS
-from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, cold_lanes, pool_lanes
-from trainer.query import Embed, Positions, below_band, in_band
+from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
+from trainer.query import Embed, Positions, below_band, confidence, in_band
 from trainer.strata import serving_order, strata
+from trainer.thresholds import CUTS, thousandths
+from workbench.policy import band_in_force
 from workbench.project import Project
 from workbench.scores import Scores, read_scores
 from workbench.serving import note_answers
@@ -62,6 +66,8 @@ class Plan:
     left_out: int = 0
     newest_annotation: int = 0
     """The last one it knows of: later answers are looked up when it takes effect."""
+    waiting: Sequence[int] = ()
+    """How many posts to label lie in each thousandth of confidence, by the round's scores."""
 
 
 def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
@@ -100,6 +106,7 @@ def replace(session: Session, project: Project, made: Plan) -> None:
             built_at=project.now(),
         )
     )
+    keep_waiting(project, made.waiting)
 
 
 def plan(
@@ -122,7 +129,7 @@ def plan(
     scores = cold if round_number is None else read_scores(project.round_folder(round_number) / "scores")
     assert scores is not None
     known = scores.of(pool)
-    limits, composition = project.settings.band, project.settings.composition
+    limits, composition = band_in_force(session, project), project.settings.composition
     lanes = pool_lanes(
         known.probabilities,
         composition,
@@ -131,7 +138,7 @@ def plan(
         rng=rng,
         is_new=is_new[np.isin(pool, known.post_ids)],
     )
-    counts = _count(project, known.probabilities) if round_number is not None else BandCounts(0, 0)
+    counts = _count(limits, known.probabilities) if round_number is not None else BandCounts(0, 0)
     inside = int((known.probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
     return Plan(
         round_number,
@@ -140,7 +147,30 @@ def plan(
         widened=len(lanes[UNCERTAIN]) - inside,
         left_out=max(0, counts.in_band + counts.below_band - limits.at_most),
         newest_annotation=newest,
+        waiting=() if round_number is None else count_thousandths(confidence(known.probabilities)).tolist(),
     )
+
+
+def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """How many scores lie in each thousandth from 0 on; 1 has a place of its own."""
+    return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
+
+
+def waiting(project: Project) -> NDArray[np.int64]:
+    """How many posts to label lay in each thousandth of confidence when the queue was filled; all 0 before a round.
+
+    In a file, as a page that moves the band must not read the whole pool.
+    """
+    file = _waiting_file(project)
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    return np.array(found or [0] * (len(CUTS) - 1), dtype=np.int64)
+
+
+def keep_waiting(project: Project, counts: Sequence[int]) -> None:
+    """Replace what `waiting` tells."""
+    part = _waiting_file(project).with_suffix(".part")
+    part.write_text(json.dumps(list(counts)), encoding="utf-8")
+    part.replace(_waiting_file(project))
 
 
 def give_strata(project: Project, round_number: int) -> None:
@@ -170,13 +200,21 @@ def band_counts(session: Session, project: Project) -> BandCounts:
         return BandCounts(0, 0)
     answered = select(QueueEntry).where(QueueEntry.round_number.is_not(None), QueueEntry.is_answered)
     scores = [(entry.normal, entry.suspicious, entry.violation) for entry in session.scalars(answered)]
-    done = _count(project, np.array(scores, dtype=np.float64).reshape(-1, len(LABELS)))
+    # The band the queue was filled by: a newer one counts once its queue is there.
+    limits = band_in_force(session, project, at=state.built_at)
+    done = _count(limits, np.array(scores, dtype=np.float64).reshape(-1, len(LABELS)))
     return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
 
 
-def _count(project: Project, probabilities: NDArray[np.floating]) -> BandCounts:
-    low, high = project.settings.band_low, project.settings.band_high
-    return BandCounts(int(in_band(probabilities, low, high).sum()), int(below_band(probabilities, low).sum()))
+def _count(limits: Band, probabilities: NDArray[np.floating]) -> BandCounts:
+    return BandCounts(
+        int(in_band(probabilities, limits.low, limits.high).sum()),
+        int(below_band(probabilities, limits.low).sum()),
+    )
+
+
+def _waiting_file(project: Project) -> Path:
+    return project.data / "waiting.json"
 
 
 def _pool(session: Session, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

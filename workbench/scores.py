@@ -99,6 +99,26 @@ def read_first_scores(folder: Path, most: int) -> Scores:
     return Scores(found.post_ids[:most], found.probabilities[:most])
 
 
+def read_in_parts(folder: Path) -> Iterator[Scores]:
+    """All scores of a round, a file at a time, so that ten million need no more memory than a few thousand."""
+    for segment in _segments(folder):
+        yield _read(folder, [segment])
+
+
+def read_scores_of(folder: Path, wanted: NDArray[np.int64]) -> Scores:
+    """The scores of a few posts, ascending, from no more files than they lie in."""
+    needed, before = [], 0
+    for segment in _segments(folder):
+        if ((wanted > before) & (wanted <= segment["last"])).any():
+            needed.append(segment)
+        before = segment["last"]
+    parts = [_read(folder, [segment]).of(wanted) for segment in needed]
+    return Scores(
+        np.concatenate([np.empty(0, np.int64), *(part.post_ids for part in parts)]),
+        np.concatenate([np.empty((0, len(LABELS)), np.float32), *(part.probabilities for part in parts)]),
+    )
+
+
 def _read(folder: Path, segments: Sequence[Segment]) -> Scores:
     tables = [pq.read_table(folder / segment["file"]) for segment in segments]
     if not tables:

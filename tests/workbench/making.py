@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import select
 
-from db.tables import Champion, Round
+from db.tables import Annotation, Champion, Post, PostGroup, Round
 from workbench import imports, queue
 from workbench.accounts import Account
 from workbench.preparing import prepare
-from workbench.project import Project
+from workbench.project import LABEL_SET_ID, Project
 from workbench.scores import Scores, append_segment
 from workbench.tsv import open_tsv
 
@@ -69,3 +70,35 @@ def make_champion(project: Project, lead: Account, probabilities: np.ndarray, nu
         session.flush()
         session.merge(Champion(id=1, round_number=number, since=project.now()))
     queue.rebuild(project)
+
+
+def judge_held_out(
+    project: Project, lead: Account, count: int = 600, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """A round in use whose scores are calibrated, every held-out post labelled blind as its score made likely.
+
+    Returns the violation score of each post, and whether it is one, in the order of their numbers.
+    """
+    ready_queue(project, lead, count)
+    rng = np.random.default_rng(seed)
+    violation = rng.beta(0.4, 1.5, count).astype(np.float32)
+    is_violation = rng.random(count) < violation
+    make_champion(project, lead, np.stack([1 - violation, np.zeros(count), violation], axis=1))
+    queue.give_strata(project, 1)
+    with project.database.write() as session:
+        held_out = (
+            select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split != "pool")
+        )
+        for post in session.scalars(held_out):
+            session.add(
+                Annotation(
+                    post_id=post,
+                    person_id=lead.id,
+                    action="label",
+                    label_set_id=LABEL_SET_ID,
+                    label="violation" if is_violation[post - 1] else "normal",
+                    lane="held_out",
+                    saved_at=project.now(),
+                )
+            )
+    return violation.astype(np.float64), is_violation

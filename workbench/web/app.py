@@ -5,7 +5,7 @@ import streamlit as st
 from workbench.accounts import Right
 from workbench.web.i18n import _
 from workbench.web.identity import current_account
-from workbench.web.views import label, posts, review, rounds
+from workbench.web.views import label, overview, posts, review, rounds, thresholds
 from workbench.web.widgets import STYLE
 
 st.set_page_config(page_title=_("Moderation workbench"), layout="centered")
@@ -16,6 +16,10 @@ pages = [
     st.Page(posts.show, title=_("Posts"), url_path="posts"),
 ]
 account = current_account()
+if account is not None and account.may(Right.REVIEW):
+    pages.insert(1, st.Page(overview.show, title=_("Overview"), url_path="overview"))
+if account is not None and account.may(Right.SET_POLICY):
+    pages.append(st.Page(thresholds.show, title=_("Thresholds"), url_path="thresholds"))
 if account is not None and account.may(Right.REVIEW):
     pages.append(st.Page(review.show, title=_("Review"), url_path="review"))
 st.navigation(pages, position="top").run()

@@ -13,7 +13,7 @@ from workbench.web.identity import signed_in
 from workbench.web.opened import project
 
 SIGN_IN = "/sign-in"
-PAGES = ("/", "/rounds", "/posts", "/review")
+PAGES = ("/", "/rounds", "/posts", "/review", "/thresholds", "/overview")
 OPEN_PATHS = frozenset({SIGN_IN, "/_stcore/health", "/favicon.png"})
 OPEN_FOLDERS = ("/static/", "/language/")
 

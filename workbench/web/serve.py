@@ -15,9 +15,11 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import workbench.web.views.label
+import workbench.web.views.overview
 import workbench.web.views.posts
 import workbench.web.views.review
-import workbench.web.views.rounds  # noqa: F401 - the views are imported before the freeze
+import workbench.web.views.rounds
+import workbench.web.views.thresholds  # noqa: F401 - the views are imported before the freeze
 from workbench import services
 from workbench.errors import WorkbenchError
 from workbench.web import downloads, sign_in

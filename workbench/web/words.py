@@ -35,7 +35,9 @@ RIGHT_WORDS = {
     "run rounds": N_("run rounds"),
     "export": N_("export"),
     "review": N_("review what others labelled"),
+    "set thresholds": N_("set thresholds"),
 }
+SPLIT_WORDS = {"validation": N_("validation"), "test": N_("test")}
 ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}
 OUTCOME_WORDS = {
     "better": N_("better"),

@@ -14,13 +14,14 @@ def show_outlook() -> None:
     outlook = read_outlook(project())
     if outlook is None:
         return
-    lines = [_next_line(outlook)]
+    lines = [next_line(outlook)]
     if outlook.hint.is_reached:
         lines.append(_hint_line(outlook.hint.gained or 0.0))
     st.html("".join(f'<div class="quiet">{escape(line)}</div>' for line in lines))
 
 
-def _next_line(outlook: Outlook) -> str:
+def next_line(outlook: Outlook) -> str:
+    """Labels since the round in use, and what the next 100 should bring."""
     line = _(
         "Since then: {count} new labels. The next 100 should bring {gain} [{low}, {high}] points of macro-F1, about {minutes} min."
     )

@@ -1,0 +1,58 @@
+"""`workbench decide`: verdicts for the forum's own systems."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench import accounts, deciding
+from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
+from workbench.project import open_project
+
+commands = typer.Typer()
+
+
+@commands.command("decide")
+def decide_command(
+    home: HomeOption = Path(),
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+            help="Posts imported since then; without it since the last time.",
+        ),
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option("--policy", help="A version of the thresholds; without it the newest.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="The TSV file; without it in data/verdicts.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what is to happen to each new post: pass, human or flag."""
+    project = open_project(home)
+    account = accounts.command_line(project)
+    decided = deciding.decide(project, account, since=since, version=version, out=file)
+    if as_json:
+        print_json(**decided.to_dict())
+        return
+    counts = ", ".join(f"{count:,} {verdict}" for verdict, count in decided.verdicts.items())
+    out.print(
+        f"{decided.file}: {decided.rows:,} posts: {counts}; {decided.by_people:,} of them by people.",
+        markup=False,
+        soft_wrap=True,
+    )
+    found = decided.missed
+    if found.estimate is None or found.interval is None:
+        out.print("How many violations passed cannot be told: no blind test post passes.")
+    else:
+        low, high = found.interval
+        out.print(
+            f"Of the posts the model let pass about {found.estimate:,.0f} ({low:,.0f} to {high:,.0f}, 95%) are "
+            f"violations, by {found.test_posts:,} blind test posts.",
+            soft_wrap=True,
+        )
+    if decided.waiting:
+        err.print(f"{decided.waiting:,} posts are not scored yet: they come next time.")

@@ -1,0 +1,71 @@
+"""`workbench overview`: the lead's page in the terminal."""
+
+from pathlib import Path
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from workbench import accounts
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench.overview import Advice, Overview, read_overview
+from workbench.project import open_project
+from workbench.watching import Week, read_weeks
+
+commands = typer.Typer()
+
+ADVICE = {
+    "import": "import posts",
+    "label": "label {count} more posts, of two labels at least: then a first round can be trained",
+    "start": "start a round: {count} labels are waiting for it",
+    "decide": "decide on round {count}",
+    "wait": "nothing: round {count} is under way",
+    "more of": "label on, {label} above all: there are only {count} to learn from",
+    "watch": "stop labelling for the model: it hardly changes any more. Watch with a small blind sample a day",
+    "go on": "label on",
+}
+
+
+@commands.command("overview")
+def overview_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """Where the project stands, and what to do next."""
+    project = open_project(home)
+    midnight = project.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    account = accounts.command_line(project)
+    found, weeks = read_overview(project, account, midnight), read_weeks(project, account)
+    if as_json:
+        print_json(**found.to_dict(), weeks=[week.to_dict() for week in weeks])
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in (*_rows(found), *map(_week_row, weeks)):
+        table.add_row(name, Text(value))
+    out.print(table)
+    out.print(f"Next: {_advice(found.advice)}.", markup=False, soft_wrap=True)
+
+
+def _rows(found: Overview) -> list[tuple[str, str]]:
+    judged = found.agreement
+    alpha = "" if judged is None or judged.alpha is None else f", alpha {judged.alpha:.2f}"
+    rows = [
+        ("posts", f"{found.posts:,}"),
+        ("labelled", f"{found.labelled:,}"),
+        ("in the band", f"{found.in_band:,}"),
+        ("below it", f"{found.below_band:,}"),
+        ("agreement", "none" if judged is None else f"{judged.share:.0%}{alpha} on {judged.posts:,} posts"),
+        ("macro-F1", "none" if found.macro_f1 is None else f"{found.macro_f1:.3f}"),
+    ]
+    rows += [(label, f"{sum(counts.values()):,}") for label, counts in found.labels.items()]
+    return rows
+
+
+def _week_row(week: Week) -> tuple[str, str]:
+    share = week.violations
+    told = "none drawn"
+    if share is not None:
+        told = f"{share.mean:.1%} ({share.interval[0]:.1%} to {share.interval[1]:.1%})"
+    drift = "" if week.drift is None else f"; drift {week.drift:.2f}"
+    return f"week of {week.monday}", f"violations {told}{drift}"
+
+
+def _advice(advice: Advice) -> str:
+    return ADVICE[advice.step].format(count=f"{advice.count:,}", label=advice.label)

@@ -1,0 +1,78 @@
+"""`workbench policy`: the thresholds in force, and new ones from what mistakes cost."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.thresholds import NEVER, Prices
+from workbench import accounts, policy
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
+from workbench.project import open_project
+
+policy_app = typer.Typer(help="Thresholds by cost.", invoke_without_command=True)
+
+
+@policy_app.callback()
+def policy_command(
+    context: typer.Context,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Versions of the thresholds, the newest is in force."""
+    if context.invoked_subcommand is not None:
+        return
+    project = open_project(home)
+    with project.database.read() as session:
+        versions = policy.history(session)
+    if as_json:
+        print_json(versions=versions)
+        return
+    if not versions:
+        out.print("There are none yet. Set some with `workbench policy set`.", markup=False)
+        return
+    for row in versions:
+        prices = " / ".join(f"{row['prices'].get(name, 0):g}" for name in ("missed", "false_alarm", "look"))
+        out.print(
+            f"{row['version']}: passes below {row['pass_below']:g}, flagged from {_flag_from(row['flag_from'])}; "
+            f"band {row['band'][0]:g} to {row['band'][1]:g}; prices {prices}; round {row['round'] or 'none'}; "
+            f"{row['by']}, {row['created_at'][:16].replace('T', ' ')}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@policy_app.command("set")
+def policy_set(
+    missed: Annotated[float, typer.Option(min=0, help="What a missed violation costs.")],
+    false_alarm: Annotated[float, typer.Option(min=0, help="What a wrong flag costs.")],
+    look: Annotated[float, typer.Option(min=0, help="What it costs when somebody looks at a post.")],
+    home: HomeOption = Path(),
+    low: Annotated[float | None, typer.Option(help="Low end of the band people label.")] = None,
+    high: Annotated[float | None, typer.Option(help="High end of the band people label.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the cheapest thresholds in force, and fill the queue again by the band."""
+    project = open_project(home)
+    account = accounts.command_line(project)
+    found = policy.propose(policy.material(project, account), Prices(missed, false_alarm, look))
+    version = policy.save(project, account, found, low=low, high=high)
+    if as_json:
+        print_json(version=version, **found.to_dict())
+        return
+    chosen, cost = found.choice.thresholds, found.expected.cost
+    out.print(
+        f"Version {version}: a post passes below {chosen.pass_below:g}, is flagged from "
+        f"{_flag_from(chosen.flag_from)}; of {sum((found.whole.passed, found.whole.human, found.whole.flagged)):,} "
+        f"posts {found.whole.passed:,} pass, people look at {found.whole.human:,}, {found.whole.flagged:,} are flagged."
+    )
+    out.print(
+        f"A thousand posts cost {1000 * cost.mean:,.0f} ({1000 * cost.interval[0]:,.0f} to "
+        f"{1000 * cost.interval[1]:,.0f}, 95%) by {found.expected.rows:,} test posts; "
+        f"looking at every one would cost {1000 * found.all_looked_at:,.0f}."
+    )
+    say_worker(project)
+
+
+def _flag_from(threshold: float) -> str:
+    return "never" if threshold >= NEVER else f"{threshold:g}"
