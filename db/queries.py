@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, func, literal, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.tables import (
@@ -20,11 +20,13 @@ from db.tables import (
     PostText,
     Promotion,
     QueueEntry,
+    Resolution,
     Round,
 )
 
 # Made once: an alias costs a millisecond, and this is asked several times at every key press.
 _LATER = aliased(Annotation)
+_NEWER = aliased(Resolution)
 
 
 def is_current() -> ColumnElement[bool]:
@@ -37,6 +39,22 @@ def current_labels() -> Select[Annotation]:
     return select(Annotation).where(Annotation.action == "label", is_current())
 
 
+def is_decided() -> ColumnElement[bool]:
+    """A lead's decision that stands: none of its post is newer, and it was not taken back."""
+    newer = exists().where(_NEWER.post_id == Resolution.post_id, _NEWER.id > Resolution.id)
+    return and_(Resolution.label.is_not(None), ~newer.correlate(Resolution))
+
+
+def is_resolved(post_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """A lead's decision on this post stands: it counts in every split, whatever people said."""
+    return exists().where(Resolution.post_id == post_id, is_decided()).correlate_except(Resolution)
+
+
+def standing_resolutions() -> Select[Resolution]:
+    """Every lead's decision that stands, one a post at most."""
+    return select(Resolution).where(is_decided())
+
+
 def counts_for_its_split() -> ColumnElement[bool]:
     """A label with a source (a moderation log: chosen, not drawn) trains, but does not judge.
 
@@ -46,24 +64,22 @@ def counts_for_its_split() -> ColumnElement[bool]:
 
 
 def is_labelled() -> ColumnElement[bool]:
-    """The post has a standing label that counts for its split; needs `Post` and `PostGroup` outside."""
-    return (
-        exists()
-        .where(
-            Annotation.post_id == Post.id, Annotation.action == "label", is_current(), counts_for_its_split()
-        )
-        .correlate(Post, PostGroup)
+    """The post has a standing label that counts for its split, or is resolved; needs `Post` and `PostGroup` outside."""
+    said = exists().where(
+        Annotation.post_id == Post.id, Annotation.action == "label", is_current(), counts_for_its_split()
     )
+    return or_(said.correlate(Post, PostGroup), is_resolved(Post.id))
 
 
 def has_answer() -> ColumnElement[bool]:
     """The same for a queue entry, whose lane tells whether its post is held out: what `is_answered` repeats."""
-    return exists().where(
+    said = exists().where(
         Annotation.post_id == QueueEntry.post_id,
         Annotation.action == "label",
         is_current(),
         or_(QueueEntry.lane != "held_out", Annotation.source.is_(None)),
     )
+    return or_(said, is_resolved(QueueEntry.post_id))
 
 
 def is_open() -> ColumnElement[bool]:
@@ -159,7 +175,10 @@ RECENT = 5_000
 
 
 def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
-    """Pool posts that exactly one person has labelled of late, somebody else, newest first; held ones left out."""
+    """Pool posts that exactly one person has labelled of late, somebody else, newest first.
+
+    Those somebody holds, and those a lead has resolved, are left out.
+    """
     other = aliased(Annotation)
     another = (
         exists()
@@ -184,20 +203,28 @@ def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
             is_current(),
             ~another,
             ~held,
+            ~is_resolved(Annotation.post_id),
         )
         .order_by(Annotation.id.desc())
     )
 
 
-def labelled_groups() -> Select[int | None]:
-    """Groups of which some post has a standing label that counts for their split."""
-    return (
+def labelled_groups() -> CompoundSelect[int | None]:
+    """Groups of which some post has a standing label that counts for their split, or is resolved."""
+    said = (
         select(Post.group_id)
         .join(Annotation, Annotation.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
         .where(Annotation.action == "label", is_current(), counts_for_its_split())
-        .distinct()
     )
+    decided = select(Post.group_id).join(Resolution, Resolution.post_id == Post.id).where(is_decided())
+    return union(said, decided)
+
+
+def labelled_posts() -> CompoundSelect[int]:
+    """Posts with anybody's standing label, or resolved."""
+    said = select(Annotation.post_id).where(Annotation.action == "label", is_current())
+    return union(said, select(Resolution.post_id).where(is_decided()))
 
 
 def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[QueueEntry]:
@@ -239,19 +266,36 @@ def holders(now: datetime) -> Select[int, str, int, datetime]:
 
 
 def flagged_answers() -> Select[Annotation, Person, str, str]:
-    """What was put on the lead's list and still stands: annotation, person, external_id, text; newest first."""
+    """What was put on the lead's list and waits there: annotation, person, external_id, text; newest first.
+
+    A lead's decision takes a post off it, until somebody asks anew.
+    """
+    before = aliased(Annotation)
+    asked_before = (
+        exists().where(before.id == Annotation.supersedes_id, before.is_flagged).correlate(Annotation)
+    )
+    decided_since = exists().where(
+        Resolution.post_id == Annotation.post_id,
+        is_decided(),
+        or_(Resolution.decided_at >= Annotation.saved_at, asked_before),
+    )
     return (
         select(Annotation, Person, Post.external_id, PostText.text)
         .join(Person, Person.id == Annotation.person_id)
         .join(Post, Post.id == Annotation.post_id)
         .join(PostText, PostText.post_id == Post.id)
-        .where(Annotation.is_flagged, Annotation.action != "undo", is_current())
+        .where(
+            Annotation.is_flagged,
+            Annotation.action != "undo",
+            is_current(),
+            ~decided_since.correlate_except(Resolution),
+        )
         .order_by(Annotation.id.desc())
     )
 
 
 def disagreements() -> Select[int, str, str]:
-    """post_id, external_id, text of posts to which people gave different labels; the newest judgement first."""
+    """post_id, external_id, text of posts to which people gave different labels and no lead one; newest judgement first."""
     return (
         select(Post.id, Post.external_id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -261,6 +305,7 @@ def disagreements() -> Select[int, str, str]:
             Annotation.action == "label",
             Annotation.source.is_(None),
             is_current(),
+            ~is_resolved(Annotation.post_id),
         )
         .group_by(Post.id, Post.external_id, PostText.text)
         .having(func.count(Annotation.label.distinct()) > 1)
@@ -278,13 +323,19 @@ def skipped_entries(person_id: int) -> Select[Annotation]:
 
 
 def unlabelled_copies(post_id: int) -> Select[int, str]:
-    """Id and text of a post's near-copies that nobody has labelled, set aside ones left out."""
+    """Id and text of a post's near-copies that nobody has labelled or resolved, set aside ones left out."""
     group = select(Post.group_id).where(Post.id == post_id).scalar_subquery()
     labelled = exists().where(Annotation.post_id == Post.id, Annotation.action == "label", is_current())
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
-        .where(Post.group_id == group, Post.id != post_id, Post.is_quarantined.is_(False), ~labelled)
+        .where(
+            Post.group_id == group,
+            Post.id != post_id,
+            Post.is_quarantined.is_(False),
+            ~labelled,
+            ~is_resolved(Post.id),
+        )
         .order_by(Post.id)
     )
 
@@ -389,20 +440,27 @@ def epoch(moment: InstrumentedAttribute[Any]) -> ColumnElement[float]:
 def labels_by_split() -> Select[str, str | None, int]:
     """split, label, number of posts with that standing label, as far as it counts for the split.
 
-    The split of a new post is `unprepared`.
+    A resolved post counts once, by its resolved label. The split of a new post is `unprepared`.
     """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
-    return (
-        select(split, Annotation.label, func.count(Annotation.post_id.distinct()))
+    said = (
+        select(Annotation.post_id, Annotation.label)
         .join(Post, Post.id == Annotation.post_id)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(
             Annotation.action == "label",
             is_current(),
             counts_for_its_split(),
-            Post.is_quarantined.is_(False),
+            ~is_resolved(Annotation.post_id),
         )
-        .group_by(split, Annotation.label)
+    )
+    told = union(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
+    return (
+        select(split, told.c.label, func.count())
+        .join(Post, Post.id == told.c.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.is_quarantined.is_(False))
+        .group_by(split, told.c.label)
     )
 
 
@@ -428,6 +486,30 @@ def training_rows() -> Select[*tuple[Any, ...]]:
         .join(PostGroup, PostGroup.id == Post.group_id)
         .where(Annotation.action == "label", is_current(), Post.is_quarantined.is_(False))
         .order_by(Post.id, Annotation.id)
+    )
+
+
+def resolved_rows() -> Select[*tuple[Any, ...]]:
+    """Every standing decision of a lead with its post, group and split: what `training_rows` gives way to."""
+    return (
+        select(
+            Post.id.label("post_id"),
+            Post.external_id,
+            PostText.text,
+            Post.group_id,
+            PostGroup.key.label("group_key"),
+            PostGroup.split,
+            PostGroup.stratum,
+            literal(None).label("lane"),
+            Resolution.label,
+            Resolution.person_id,
+            Resolution.decided_at,
+        )
+        .join(Post, Post.id == Resolution.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(is_decided(), Post.is_quarantined.is_(False))
+        .order_by(Post.id)
     )
 
 

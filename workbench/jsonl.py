@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.queries import strata_sizes, training_rows
+from db.queries import resolved_rows, strata_sizes, training_rows
 from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
 from trainer.strata import inclusion
@@ -37,13 +37,20 @@ class LabelledPost:
 def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
     """Every labelled post of the pool, validation and test; the sealed audit set stays where it is.
 
-    Labels that came with a source (a moderation log: chosen, not drawn) train, but do not judge.
+    Labels that came with a source (a moderation log: chosen, not drawn) train, but do not judge. What a lead has
+    resolved stands instead of the votes, and judges too.
     """
-    rows = session.execute(training_rows())
-    posts = (
-        _labelled_post(list(opinions), round_number)
-        for _, opinions in groupby(rows, key=lambda row: row.post_id)
-    )
+    resolved = {row.post_id: row for row in session.execute(resolved_rows())}
+    found = {
+        post_id: _labelled_post(list(opinions), resolved.get(post_id), round_number)
+        for post_id, opinions in groupby(session.execute(training_rows()), key=lambda row: row.post_id)
+    }
+    found |= {
+        post_id: _labelled_post([], resolution, round_number)
+        for post_id, resolution in resolved.items()
+        if post_id not in found
+    }
+    posts = [found[post_id] for post_id in sorted(found)]
     sizes: defaultdict[str, dict[int | None, int]] = defaultdict(dict)
     for split, stratum, count in session.execute(strata_sizes()):
         sizes[split][stratum] = count
@@ -90,19 +97,24 @@ def publish_newest(folder: Path, annotations: Path) -> None:
         part.replace(annotations / name)
 
 
-def _labelled_post(opinions: Sequence[Any], round_number: int) -> LabelledPost | None:
-    first = opinions[0]
+def _labelled_post(opinions: Sequence[Any], resolution: Any | None, round_number: int) -> LabelledPost | None:
+    """One line: by the lead's resolution where there is one, else by the votes; None where nothing counts."""
+    first: Any = opinions[0] if opinions else resolution
     if first.split not in _FILE_OF:
         return None
     # What a person said beats what a log says; validation and test take nothing but what people said.
     careful = [opinion for opinion in opinions if opinion.source is None]
     if careful or first.split != "pool":
         opinions = careful
-    if not opinions:
+    if not opinions and resolution is None:
         return None
     votes = Counter(opinion.label for opinion in opinions)
-    # A tie goes to the more severe label; the votes beside it let training see the doubt.
-    label = max(votes, key=lambda name: (votes[name], LABELS.index(name)))
+    moments = [opinion.saved_at for opinion in opinions]
+    if resolution is None:
+        # A tie goes to the more severe label; the votes beside it let training see the doubt.
+        label = max(votes, key=lambda name: (votes[name], LABELS.index(name)))
+    else:
+        label, moments = resolution.label, [*moments, resolution.decided_at]
     line = {
         "text": first.text,
         "label": label,
@@ -112,9 +124,10 @@ def _labelled_post(opinions: Sequence[Any], round_number: int) -> LabelledPost |
         "weight": 1.0,
         "labels": {name: votes[name] for name in LABELS if votes[name]},
         "annotators": sorted({opinion.person_id for opinion in opinions}),
+        **({} if resolution is None else {"resolved_by": resolution.person_id}),
         "round": round_number,
         "lane": first.lane,
-        "labelled_at": max(opinion.saved_at for opinion in opinions).isoformat(),
+        "labelled_at": max(moments).isoformat(),
     }
     return LabelledPost(_FILE_OF[first.split], first.group_id, line, first.stratum)
 

@@ -90,6 +90,15 @@ def read_first_scores(folder: Path, most: int) -> Scores:
     return Scores(found.post_ids[:most], found.probabilities[:most])
 
 
+def score_of(folder: Path, post_id: int) -> NDArray[np.float32] | None:
+    """The probabilities (labels,) of one post, from the one file it lies in; None where it has none."""
+    for segment in _segments(folder):
+        if segment["last"] >= post_id:
+            found = _read(folder, [segment]).of(np.array([post_id]))
+            return found.probabilities[0] if len(found.post_ids) else None
+    return None
+
+
 def _read(folder: Path, segments: Sequence[Segment]) -> Scores:
     tables = [pq.read_table(folder / segment["file"]) for segment in segments]
     if not tables:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, prepared_texts
-from db.tables import Annotation, Post, PostGroup, PostText, QueueState
+from db.queries import current_labels, prepared_texts, standing_resolutions
+from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
 from trainer.embed import Embedder
 from trainer.errors import EncoderError
 from trainer.frozen import FrozenClassifier
@@ -99,15 +99,15 @@ def old_cold_queue(session: Session) -> datetime | None:
 
 
 def _pool_labels(session: Session) -> dict[int, str]:
-    """The newest standing label of each labelled pool post."""
-    rows = (
-        current_labels()
-        .join(Post, Post.id == Annotation.post_id)
-        .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(PostGroup.split == "pool", Post.is_quarantined.is_(False))
-        .order_by(Annotation.id)
-    )
-    return {row.post_id: str(row.label) for row in session.scalars(rows)}
+    """The resolved label of each labelled pool post, else the newest standing one."""
+    is_pool = PostGroup.split == "pool", Post.is_quarantined.is_(False)
+    said = current_labels().join(Post, Post.id == Annotation.post_id).order_by(Annotation.id)
+    decided = standing_resolutions().join(Post, Post.id == Resolution.post_id)
+    rows = [
+        *session.scalars(said.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
+        *session.scalars(decided.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
+    ]
+    return {row.post_id: str(row.label) for row in rows}
 
 
 def explain_with(folder: Path) -> Explain:

@@ -11,8 +11,15 @@ from hashlib import sha256
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from db.queries import claims_of, free_queue_entries, has_answer, is_current, second_opinions_wanted
-from db.tables import Annotation, Champion, Claim, Person, QueueEntry
+from db.queries import (
+    claims_of,
+    free_queue_entries,
+    has_answer,
+    is_current,
+    second_opinions_wanted,
+    standing_resolutions,
+)
+from db.tables import Annotation, Champion, Claim, Person, QueueEntry, Resolution
 from trainer.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold_start, preference, turns
 from workbench.accounts import Account
 from workbench.project import Project
@@ -74,7 +81,7 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
 
 
 def note_answers(session: Session, post_ids: Collection[int]) -> None:
-    """Bring `QueueEntry.is_answered` of these posts up to what their annotations say."""
+    """Bring `QueueEntry.is_answered` of these posts up to what their annotations and resolutions say."""
     session.flush()
     entries = update(QueueEntry).where(QueueEntry.post_id.in_(post_ids))
     session.execute(
@@ -83,13 +90,15 @@ def note_answers(session: Session, post_ids: Collection[int]) -> None:
 
 
 def is_post_labelled(session: Session, post_id: int, *, by_another_than: int | None = None) -> bool:
-    """Whether somebody's label of the post stands."""
+    """Whether somebody's label of the post stands, or a lead's decision."""
     standing = select(Annotation.id).where(
         Annotation.post_id == post_id, Annotation.action == "label", is_current()
     )
+    decided = standing_resolutions().where(Resolution.post_id == post_id).with_only_columns(Resolution.id)
     if by_another_than is not None:
         standing = standing.where(Annotation.person_id != by_another_than)
-    return session.scalar(standing.limit(1)) is not None
+        decided = decided.where(Resolution.person_id != by_another_than)
+    return any(session.scalar(query.limit(1)) is not None for query in (standing, decided))
 
 
 def _is_kept(session: Session, claim: Claim, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""`workbench review` and `workbench guidelines`: what a lead decides about labels."""
+"""`workbench review`, `resolve`, `guidelines`: what a lead decides about labels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +7,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from workbench import accounts, guidelines, review
+from workbench import accounts, guidelines, resolving, review
 from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
 from workbench.errors import InputError
+from workbench.labels import parse_map
 from workbench.project import open_project
 
 commands = typer.Typer()
@@ -23,12 +24,40 @@ def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     if as_json:
         print_json(cases=[case.to_dict() for case in cases])
         return
-    table = Table("post", "why", "text", "who said what")
+    table = Table("post", "why", "text", "what people said")
     for case in cases:
-        said = [f"{one.name}: {one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
+        said = [f"{one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
         why = "asked" if case.is_flagged else "judged differently"
         table.add_row(*map(Text, (case.external_id, why, case.text[:60], "; ".join(said))))
     out.print(table)
+
+
+@commands.command("resolve")
+def resolve_command(
+    post: Annotated[str, typer.Argument(help="The post's id, as the forum has it.")],
+    label: Annotated[str | None, typer.Argument(help="What it is: normal, suspicious or violation.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    is_undone: Annotated[bool, typer.Option("--undo", help="Take the decision back.")] = False,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Decide what a post is: training uses this instead of the votes, which stay."""
+    if (label is None) != is_undone:
+        raise typer.BadParameter("Name a label, or give --undo alone.")
+    project = open_project(home)
+    account = accounts.command_line(project)
+    with project.database.read() as session:
+        number = resolving.post_called(session, post)
+    if label is None:
+        resolving.take_back(project, account, number)
+    else:
+        label = parse_map(None).get(label, label)
+        resolving.resolve(project, account, number, label, reason=reason, may_replace=True)
+    if as_json:
+        print_json(post=post, label=label)
+        return
+    done = f"{post} is {label} from now on." if label else f"The decision on {post} was taken back."
+    out.print(done, markup=False, soft_wrap=True)
 
 
 @commands.command("guidelines")

@@ -1,0 +1,159 @@
+"""The Review screen: opinions without names, three keys, and only then who and what the model thinks."""
+
+import json
+from html import unescape
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+from streamlit.testing.v1 import AppTest
+
+from db.tables import Post, PostGroup
+from tests.workbench.making import make_champion, ready_queue
+from tests.workbench.web.conftest import VisitAs
+from workbench import labelling, resolving, review
+from workbench.accounts import Account
+from workbench.project import Project
+
+HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script>"
+
+
+def screen() -> None:
+    from workbench.web.views import review  # noqa: PLC0415 - AppTest runs this function's source alone
+
+    review.show()
+
+
+def open_screen() -> AppTest:
+    app = AppTest.from_function(screen, default_timeout=10).run()
+    assert not app.exception
+    return app
+
+
+def raw(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def shown(app: AppTest) -> str:
+    return unescape(raw(app))
+
+
+def keys(app: AppTest) -> dict[str, Any]:
+    (component,) = app.get("bidi_component")
+    data: dict[str, Any] = json.loads(component.proto.json)
+    return data
+
+
+def press(app: AppTest, action: str) -> None:
+    name = f"choose-{action}-"
+    next(button for button in app.button if button.key and button.key.startswith(name)).click().run()
+    assert not app.exception
+
+
+def decisions(project: Project) -> list[tuple[int, str | None, str | None]]:
+    with project.database.read() as session:
+        return [
+            (row.post_id, row.label, row.reason) for row in session.scalars(resolving.standing_resolutions())
+        ]
+
+
+@pytest.fixture
+def asked(project: Project, lead: Account, ann: Account, visit_as: VisitAs) -> list[int]:
+    """Two posts on the lead's list, the newest first."""
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.tile([0.1, 0.42, 0.48], (40, 1)))
+    notes = [HOSTILE, "second"]
+    while notes:
+        post = labelling.hold_posts(project, ann)[0].post_id
+        with project.database.read() as session:
+            split = session.scalar(select(PostGroup.split).join(Post).where(Post.id == post))
+        if split == "pool":
+            labelling.ask_lead(project, ann, post, note=notes.pop(0))
+        else:
+            labelling.submit(project, ann, post, "normal")
+    visit_as(lead)
+    return [case.post_id for case in review.open_cases(project, lead)]
+
+
+def test_a_case_shows_no_name_and_nothing_of_the_model(asked: list[int]) -> None:
+    page = shown(open_screen())
+    assert "second" in page
+    assert "Ann" not in page
+    assert "0.48" not in page
+
+
+def test_a_press_decides_and_then_names_and_the_models_view_are_told(
+    project: Project, asked: list[int]
+) -> None:
+    app = open_screen()
+    app.text_input(key=f"case-reason-{asked[0]}").set_value("a quotation")
+    press(app, "answer-normal")
+    assert decisions(project) == [(asked[0], "normal", "a quotation")]
+    page = shown(app)
+    assert "last: decided" in page
+    assert "Ann" in page
+    assert "0.48" in page
+    assert keys(app)["subject"] == asked[1]
+
+
+def test_hostile_notes_are_text(asked: list[int]) -> None:
+    app = open_screen()
+    press(app, "later")
+    assert "<script>" not in raw(app)
+    assert "&lt;script&gt;" in raw(app)
+
+
+def test_a_key_of_an_earlier_turn_decides_nothing(project: Project, asked: list[int]) -> None:
+    app = open_screen()
+    app.session_state["chooser-cases"].turn += 1
+    press(app, "answer-violation")
+    assert decisions(project) == []
+
+
+def test_undo_brings_the_case_back_first(project: Project, asked: list[int]) -> None:
+    app = open_screen()
+    press(app, "later")
+    press(app, "answer-violation")
+    assert decisions(project) == [(asked[1], "violation", None)]
+    press(app, "undo")
+    assert decisions(project) == []
+    assert keys(app)["subject"] == asked[1]
+    press(app, "undo")
+    assert "There is nothing to undo." in shown(app)
+
+
+def test_a_case_put_off_comes_last(asked: list[int]) -> None:
+    app = open_screen()
+    press(app, "later")
+    assert keys(app)["subject"] == asked[1]
+    press(app, "later")
+    assert keys(app)["subject"] == asked[0]
+
+
+def test_a_case_another_lead_has_decided_meanwhile_is_said(
+    project: Project, lead: Account, asked: list[int]
+) -> None:
+    app = open_screen()
+    resolving.resolve(project, lead, asked[0], "normal")
+    press(app, "answer-violation")
+    assert decisions(project) == [(asked[0], "normal", None)]
+    assert "decided meanwhile" in shown(app)
+
+
+def test_the_keys_are_those_of_the_settings(project: Project, asked: list[int]) -> None:
+    mine = project.settings.model_copy(update={"label_keys": ("j", "k", "x")})
+    object.__setattr__(project, "settings", mine)
+    given = keys(open_screen())["keys"]
+    assert {given[key] for key in "jkx"} == {"answer normal", "answer suspicious", "answer violation"}
+
+
+def test_an_empty_list_says_so_and_an_annotator_sees_none(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    assert "Nothing waits here." in shown(open_screen())
+    visit_as(ann)
+    app = open_screen()
+    assert "This page is for leads." in shown(app)
+    assert not app.button
