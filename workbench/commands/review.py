@@ -1,4 +1,4 @@
-"""`workbench review`, `resolve`, `guidelines`: what a lead decides about labels."""
+"""`workbench review`, `resolve`, `doubts`, `guidelines`: what a lead decides about labels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from workbench import accounts, guidelines, resolving, review
+from workbench import accounts, doubts, guidelines, resolving, review
 from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
 from workbench.errors import InputError
 from workbench.labels import parse_map
@@ -58,6 +58,25 @@ def resolve_command(
         return
     done = f"{post} is {label} from now on." if label else f"The decision on {post} was taken back."
     out.print(done, markup=False, soft_wrap=True)
+
+
+@commands.command("doubts")
+def doubts_command(
+    most: Annotated[int, typer.Option("--most", min=1, help="So many at most.")] = 50,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Labels that everything else speaks against, the worst first. Change or confirm one with `resolve`."""
+    project = open_project(home)
+    found = doubts.doubtful_labels(project, accounts.command_line(project), most=most)
+    if as_json:
+        print_json(doubts=[one.to_dict() for one in found])
+        return
+    table = Table("post", "label", "others say", "text")
+    for one in found:
+        other = f"{one.other} {one.probabilities[one.other]:.2f}"
+        table.add_row(*map(Text, (one.external_id, one.label, other, one.text[:60])))
+    out.print(table)
 
 
 @commands.command("guidelines")

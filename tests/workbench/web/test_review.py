@@ -11,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from db.tables import Post, PostGroup
 from tests.workbench.making import make_champion, ready_queue
+from tests.workbench.test_resolving import say
 from tests.workbench.web.conftest import VisitAs
 from workbench import labelling, resolving, review
 from workbench.accounts import Account
+from workbench.doubts import write_doubts
 from workbench.project import Project
 
 HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script>"
@@ -157,3 +159,35 @@ def test_an_empty_list_says_so_and_an_annotator_sees_none(
     app = open_screen()
     assert "This page is for leads." in shown(app)
     assert not app.button
+
+
+def open_section(app: AppTest, name: str) -> None:
+    app.segmented_control(key="review-section").set_value(name).run()
+    assert not app.exception
+
+
+def test_a_doubtful_label_is_kept_or_changed_with_one_key(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 12)
+    make_champion(project, lead, np.tile([0.6, 0.3, 0.1], (12, 1)))
+    for post in (1, 2):
+        say(project, ann, post, "normal")
+    rows = np.array([[0.3, 0.6, 0.1], [0.1, 0.1, 0.8]])
+    write_doubts(project.round_folder(1), ["p1", "p2"], ["normal"] * 2, rows)
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "doubts")
+    assert keys(app)["keys"]["k"] == "answer normal"
+    assert (keys(app)["subject"], "0.80" in shown(app)) == (2, True)
+    press(app, "answer-violation")
+    press(app, "answer-normal")
+    with project.database.read() as session:
+        found = {
+            (row.post_id, row.label, row.occasion)
+            for row in session.scalars(resolving.standing_resolutions())
+        }
+    assert found == {(2, "violation", "doubt"), (1, "normal", "doubt")}
+    assert "No label is in doubt." in shown(app)
+    press(app, "undo")
+    assert keys(app)["subject"] == 1
