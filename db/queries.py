@@ -423,6 +423,51 @@ def answers_given(
     )
 
 
+def acts_of(person_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
+    """Everything a person did to posts themselves since a moment, in order of time, beside what it took the place of.
+
+    `saved` and `shown` are seconds since 1970.
+    """
+    before = aliased(Annotation)
+    return (
+        select(
+            Annotation.action,
+            Annotation.label,
+            Annotation.origin,
+            Annotation.is_flagged,
+            epoch(Annotation.saved_at).label("saved"),
+            epoch(Annotation.shown_at).label("shown"),
+            before.action.label("action_before"),
+            before.label.label("label_before"),
+            before.is_flagged.label("was_flagged"),
+        )
+        .outerjoin(before, before.id == Annotation.supersedes_id)
+        .where(
+            Annotation.person_id == person_id,
+            Annotation.saved_at >= since,
+            Annotation.origin != "import",
+        )
+        .order_by(Annotation.saved_at, Annotation.id)
+    )
+
+
+def skipped_unlabelled() -> Select[int]:
+    """Posts somebody has skipped, without asking a lead, and nobody has labelled; set aside ones left out."""
+    return (
+        select(Annotation.post_id)
+        .join(Post, Post.id == Annotation.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.action == "skip",
+            Annotation.is_flagged.is_(False),
+            is_current(),
+            Post.is_quarantined.is_(False),
+            ~is_labelled(),
+        )
+        .distinct()
+    )
+
+
 def is_first_thought() -> ColumnElement[bool]:
     """The annotation does not correct an answer: a correction keeps the moment its post was shown first."""
     before = aliased(Annotation)

@@ -1,5 +1,7 @@
-"""`workbench review`, `resolve`, `doubts`, `guidelines`: what a lead decides about labels."""
+"""`workbench review`, `resolve`, `doubts`, `timesheet`, `guidelines`: what a lead decides about labels, and sees of the team."""
 
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -7,11 +9,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from workbench import accounts, doubts, guidelines, resolving, review
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench import accounts, doubts, guidelines, resolving, review, timesheet
+from workbench.commands.terminal import HomeOption, JsonOption, err, out, parse_day, print_json
 from workbench.errors import InputError
 from workbench.labels import parse_map
 from workbench.project import open_project
+from workbench.spreadsheet import BYTE_ORDER_MARK, csv_lines
 
 commands = typer.Typer()
 
@@ -77,6 +80,35 @@ def doubts_command(
         other = f"{one.other} {one.probabilities[one.other]:.2f}"
         table.add_row(*map(Text, (one.external_id, one.label, other, one.text[:60])))
     out.print(table)
+
+
+@commands.command("timesheet")
+def timesheet_command(
+    since: Annotated[str | None, typer.Option("--since", help="The first day, such as 2026-01-31.")] = None,
+    file: Annotated[Path | None, typer.Option("--out", help="Write CSV to this file.")] = None,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """What each person did on each day, by this machine's clock, and what became of skipped posts."""
+    project = open_project(home)
+    account = accounts.command_line(project)
+    first, zone = parse_day(since), datetime.now().astimezone().tzinfo
+    days = timesheet.timesheet(project, account, since=first, zone=zone or UTC)
+    with project.database.read() as session:
+        skipped = timesheet.skipped_posts(session)
+    if as_json:
+        told = {"waiting": skipped.waiting, "queued": skipped.queued}
+        print_json(days=[day.to_dict() for day in days], skipped_posts=told)
+        return
+    lines = csv_lines(timesheet.cells(days))
+    if file is None:
+        sys.stdout.writelines(line for line in lines if line != BYTE_ORDER_MARK)
+    else:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            stream.writelines(lines)
+    err.print(
+        f"{skipped.waiting:,} skipped posts still wait for somebody, {skipped.queued:,} of them in the queue."
+    )
 
 
 @commands.command("guidelines")

@@ -1,23 +1,23 @@
 """Files people take away, streamed. Names are made here, so there is no path to traverse."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from workbench import imports
-from workbench.accounts import Right
+from workbench import imports, timesheet
+from workbench.accounts import Account, Right
+from workbench.spreadsheet import csv_lines
 from workbench.tsv import Reject
 from workbench.web.identity import signed_in
 from workbench.web.opened import project
 
 EXPORT_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "receipt.json")
-FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 async def download_export(request: Request) -> Response:
@@ -39,8 +39,35 @@ async def download_rejected(request: Request) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="import-{number}-unreadable.tsv"'}
     rows = await run_in_threadpool(imports.rejects_of, project(), number)
     return StreamingResponse(
-        _lines(rows), media_type="text/tab-separated-values; charset=utf-8", headers=headers
+        csv_lines(_rejected_rows(rows), delimiter="\t"),
+        media_type="text/tab-separated-values; charset=utf-8",
+        headers=headers,
     )
+
+
+async def download_timesheet(request: Request) -> Response:
+    """Everybody's days since a day, by the clock of a time zone; UTC without one."""
+    if refusal := await _refusal(request, Right.REVIEW):
+        return refusal
+    wanted = request.query_params
+    try:
+        since = date.fromisoformat(wanted["since"]) if "since" in wanted else None
+        zone = ZoneInfo(wanted.get("zone", "UTC"))
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return PlainTextResponse("Write since=2026-01-31 and zone=Asia/Shanghai.", 400)
+    found = await run_in_threadpool(signed_in, project(), request.cookies)
+    if found is None:
+        return PlainTextResponse("Sign in first.", 401)
+    days = await run_in_threadpool(_days, found.account, since, zone)
+    return StreamingResponse(
+        csv_lines(timesheet.cells(days)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="timesheet.csv"'},
+    )
+
+
+def _days(account: Account, since: date | None, zone: ZoneInfo) -> Iterator[timesheet.PersonDay]:
+    return timesheet.timesheet(project(), account, since=since, zone=zone)
 
 
 def export_file(number: int, name: str) -> Path:
@@ -50,6 +77,7 @@ def export_file(number: int, name: str) -> Path:
 
 ROUTES = [
     Route("/download/rounds/{number:int}/{name:str}", download_export, methods=["GET"]),
+    Route("/download/timesheet.csv", download_timesheet, methods=["GET"]),
     Route("/download/imports/{number:int}/unreadable.tsv", download_rejected, methods=["GET"]),
 ]
 
@@ -61,15 +89,7 @@ async def _refusal(request: Request, right: Right) -> Response | None:
     return None
 
 
-def _lines(rows: list[Reject]) -> Iterator[str]:
-    yield "\ufeffline\treason\tcontent\n"
+def _rejected_rows(rows: list[Reject]) -> Iterator[Sequence[object]]:
+    yield "line", "reason", "content"
     for row in rows:
-        line = io.StringIO()
-        cells = (row.line, row.reason, _not_a_formula(row.content))
-        csv.writer(line, delimiter="\t", lineterminator="\n").writerow(cells)
-        yield line.getvalue()
-
-
-def _not_a_formula(text: str) -> str:
-    """A spreadsheet runs what begins like a formula; a leading quote keeps it text."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+        yield row.line, row.reason, row.content

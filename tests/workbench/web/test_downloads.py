@@ -7,8 +7,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.workbench.making import write_tsv
-from workbench import imports
+from tests.workbench.making import ready_queue, write_tsv
+from workbench import imports, labelling
 from workbench.accounts import Account
 from workbench.project import Project
 from workbench.tsv import open_tsv
@@ -77,3 +77,20 @@ def test_unreadable_rows_come_with_line_and_reason_and_no_formula(
         receipt = imports.import_rows(project, lead, source)
     answer = client_of(lead).get(f"/download/imports/{receipt.import_id}/unreadable.tsv")
     assert answer.text.split("\n")[1:3] == ['3\tno text\t"2\t "', "4\texpected 2 columns, found 1\t'=cmd()"]
+
+
+def test_a_lead_takes_the_timesheet_and_nobody_else(
+    client_of: As, project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    labelling.submit(project, ann, labelling.hold_posts(project, ann)[0].post_id, "normal")
+    address = "/download/timesheet.csv?since=2026-01-01&zone=Asia/Shanghai"
+    answer = client_of(lead).get(address)
+    assert answer.text == (
+        "\ufeffperson,day,labelled,skipped,asked,changed,undone,propagated,minutes\n"
+        "Ann,2026-01-05,1,0,0,0,0,0,0.0\n"
+    )
+    assert "timesheet.csv" in answer.headers["content-disposition"]
+    for wrong in ("since=x", "zone=../../etc/passwd", "zone=Nowhere"):
+        assert client_of(lead).get(f"/download/timesheet.csv?{wrong}").status_code == 400
+    assert client_of(ann).get(address).status_code == 403

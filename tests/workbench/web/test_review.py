@@ -1,6 +1,7 @@
 """The Review screen: opinions without names, three keys, and only then who and what the model thinks."""
 
 import json
+from datetime import date
 from html import unescape
 from typing import Any
 
@@ -191,3 +192,18 @@ def test_a_doubtful_label_is_kept_or_changed_with_one_key(
     assert "No label is in doubt." in shown(app)
     press(app, "undo")
     assert keys(app)["subject"] == 1
+
+
+def test_the_timesheet_shows_days_and_what_became_of_skipped_posts(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 12)
+    labelling.submit(project, ann, labelling.hold_posts(project, ann)[0].post_id, "normal")
+    labelling.skip(project, ann, labelling.hold_posts(project, ann)[0].post_id)
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "timesheet")
+    assert "1 skipped posts still wait for somebody, 1 of them in the queue." in shown(app)
+    (table,) = app.dataframe
+    assert table.value.iloc[0].to_list()[:4] == [date(2026, 1, 5).isoformat(), "Ann", 1, 1]
+    assert "/download/timesheet.csv?since=2025-12-30&zone=" in shown(app)

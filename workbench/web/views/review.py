@@ -5,10 +5,14 @@ import streamlit as st
 from workbench.accounts import Right
 from workbench.errors import WorkbenchError
 from workbench.web.i18n import N_, _
-from workbench.web.views import cases, doubts
+from workbench.web.views import cases, doubts, timesheet
 from workbench.web.widgets import bar, note, refusal, require_account
 
-SECTIONS = {"cases": (N_("To settle"), cases.show), "doubts": (N_("Labels in doubt"), doubts.show)}
+SECTIONS = {
+    "cases": (N_("To settle"), cases.show),
+    "doubts": (N_("Labels in doubt"), doubts.show),
+    "timesheet": (N_("Timesheet"), timesheet.show),
+}
 
 
 def show() -> None:
