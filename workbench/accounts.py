@@ -28,6 +28,7 @@ class Right(StrEnum):
     RUN_ROUNDS = "run rounds"
     EXPORT = "export"
     REVIEW = "review"
+    PURGE = "purge"
 
 
 RIGHTS: dict[str, frozenset[Right]] = {

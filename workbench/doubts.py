@@ -3,7 +3,7 @@
 The worker writes `doubts.parquet` into a round's folder; nothing is ever changed by it. Reading needs no torch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -49,9 +49,7 @@ def write_doubts(
 ) -> None:
     """Keep what was found about these posts, by the forum's ids; whole or not at all."""
     columns = {name: probabilities[:, position] for position, name in enumerate(LABELS)}
-    part = folder / f".{FILE}.part"
-    pq.write_table(pa.table({"id": list(ids), "label": list(labels), **columns}), part)
-    part.replace(folder / FILE)
+    _write(folder, pa.table({"id": list(ids), "label": list(labels), **columns}))
 
 
 def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -> list[DoubtfulLabel]:
@@ -75,6 +73,31 @@ def newest_round(session: Session, project: Project) -> int | None:
     """The newest round whose labels were looked at."""
     numbers = [row.number for row in session.scalars(rounds_by_number())]
     return next((number for number in numbers if (project.round_folder(number) / FILE).exists()), None)
+
+
+def count_of(folder: Path, ids: Collection[str]) -> int:
+    """How many of these posts' labels were looked at."""
+    return 0 if (table := _read(folder)) is None else sum(name in ids for name in table["id"].to_pylist())
+
+
+def forget(folder: Path, ids: Collection[str]) -> int:
+    """Take these posts out; returns how many went."""
+    gone = count_of(folder, ids)
+    table = _read(folder)
+    if gone and table is not None:
+        _write(folder, table.filter(pa.array([name not in ids for name in table["id"].to_pylist()])))
+    return gone
+
+
+def _read(folder: Path) -> Any | None:
+    file = folder / FILE
+    return pq.read_table(file) if file.exists() else None
+
+
+def _write(folder: Path, table: Any) -> None:
+    part = folder / f".{FILE}.part"
+    pq.write_table(table, part)
+    part.replace(folder / FILE)
 
 
 Row = tuple[str, str, NDArray[np.float64]]

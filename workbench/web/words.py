@@ -35,6 +35,7 @@ RIGHT_WORDS = {
     "run rounds": N_("run rounds"),
     "export": N_("export"),
     "review": N_("review what others labelled"),
+    "purge": N_("remove posts for good"),
 }
 ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}
 OUTCOME_WORDS = {
