@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.scores import (
@@ -72,6 +72,7 @@ def test_of_finds_exactly_the_scored_ones_in_the_order_asked(scored: list[int], 
     assert found.probabilities.tolist() == [rows[post] for post in found.post_ids.tolist()]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sets(st.integers(1, 60), min_size=1), max_size=5),
     st.sets(st.integers(1, 80)),

@@ -107,5 +107,7 @@ def _decided(case: Decided) -> str:
     if case.is_held_out:
         view = f'<div class="quiet">{escape(lane_word("held_out"))}</div>'
     elif case.suggestion is not None:
-        view = thought_html(case.suggestion, ())
+        view = f'<div class="quiet">{escape(_("what the model makes of it"))}</div>' + thought_html(
+            case.suggestion, ()
+        )
     return f'<div class="last" role="status">{told}</div><div class="quiet">{who}</div>{view}'
