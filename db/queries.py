@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, func, literal, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.tables import (
@@ -27,6 +27,7 @@ from db.tables import (
 
 # Made once: an alias costs a millisecond, and this is asked several times at every key press.
 _LATER = aliased(Annotation)
+_NEWER = aliased(Resolution)
 
 
 def is_current() -> ColumnElement[bool]:
@@ -51,6 +52,22 @@ def current_labels() -> Select[Annotation]:
     return select(Annotation).where(Annotation.action == "label", is_current())
 
 
+def is_decided() -> ColumnElement[bool]:
+    """A lead's decision that stands: none of its post is newer, and it was not taken back."""
+    newer = exists().where(_NEWER.post_id == Resolution.post_id, _NEWER.id > Resolution.id)
+    return and_(Resolution.label.is_not(None), ~newer.correlate(Resolution))
+
+
+def is_resolved(post_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """A lead's decision on this post stands: it counts in every split, whatever people said."""
+    return exists().where(Resolution.post_id == post_id, is_decided()).correlate_except(Resolution)
+
+
+def standing_resolutions() -> Select[Resolution]:
+    """Every lead's decision that stands, one a post at most."""
+    return select(Resolution).where(is_decided())
+
+
 def counts_for_its_split() -> ColumnElement[bool]:
     """A label with a source (a moderation log: chosen, not drawn) trains, but does not judge.
 
@@ -60,24 +77,22 @@ def counts_for_its_split() -> ColumnElement[bool]:
 
 
 def is_labelled() -> ColumnElement[bool]:
-    """The post has a standing label that counts for its split; needs `Post` and `PostGroup` outside."""
-    return (
-        exists()
-        .where(
-            Annotation.post_id == Post.id, Annotation.action == "label", is_current(), counts_for_its_split()
-        )
-        .correlate(Post, PostGroup)
+    """The post has a standing label that counts for its split, or is resolved; needs `Post` and `PostGroup` outside."""
+    said = exists().where(
+        Annotation.post_id == Post.id, Annotation.action == "label", is_current(), counts_for_its_split()
     )
+    return or_(said.correlate(Post, PostGroup), is_resolved(Post.id))
 
 
 def has_answer() -> ColumnElement[bool]:
     """The same for a queue entry, whose lane tells whether its post is held out: what `is_answered` repeats."""
-    return exists().where(
+    said = exists().where(
         Annotation.post_id == QueueEntry.post_id,
         Annotation.action == "label",
         is_current(),
         or_(QueueEntry.lane != "held_out", Annotation.source.is_(None)),
     )
+    return or_(said, is_resolved(QueueEntry.post_id))
 
 
 def is_open() -> ColumnElement[bool]:
@@ -173,7 +188,10 @@ RECENT = 5_000
 
 
 def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
-    """Pool posts that exactly one person has labelled of late, somebody else, newest first; held ones left out."""
+    """Pool posts that exactly one person has labelled of late, somebody else, newest first.
+
+    Those somebody holds, and those a lead has resolved, are left out.
+    """
     other = aliased(Annotation)
     another = (
         exists()
@@ -199,20 +217,28 @@ def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
             is_current(),
             ~another,
             ~held,
+            ~is_resolved(Annotation.post_id),
         )
         .order_by(Annotation.id.desc())
     )
 
 
-def labelled_groups() -> Select[int | None]:
-    """Groups of which some post has a standing label that counts for their split."""
-    return (
+def labelled_groups() -> CompoundSelect[int | None]:
+    """Groups of which some post has a standing label that counts for their split, or is resolved."""
+    said = (
         select(Post.group_id)
         .join(Annotation, Annotation.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
         .where(Annotation.action == "label", is_current(), counts_for_its_split())
-        .distinct()
     )
+    decided = select(Post.group_id).join(Resolution, Resolution.post_id == Post.id).where(is_decided())
+    return union(said, decided)
+
+
+def labelled_posts() -> CompoundSelect[int]:
+    """Posts with anybody's standing label, or resolved."""
+    said = select(Annotation.post_id).where(Annotation.action == "label", is_current())
+    return union(said, select(Resolution.post_id).where(is_decided()))
 
 
 def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[QueueEntry]:
@@ -254,19 +280,36 @@ def holders(now: datetime) -> Select[int, str, int, datetime]:
 
 
 def flagged_answers() -> Select[Annotation, Person, str, str]:
-    """What was put on the lead's list and still stands: annotation, person, external_id, text; newest first."""
+    """What was put on the lead's list and waits there: annotation, person, external_id, text; newest first.
+
+    A lead's decision takes a post off it, until somebody asks anew.
+    """
+    before = aliased(Annotation)
+    asked_before = (
+        exists().where(before.id == Annotation.supersedes_id, before.is_flagged).correlate(Annotation)
+    )
+    decided_since = exists().where(
+        Resolution.post_id == Annotation.post_id,
+        is_decided(),
+        or_(Resolution.decided_at >= Annotation.saved_at, asked_before),
+    )
     return (
         select(Annotation, Person, Post.external_id, PostText.text)
         .join(Person, Person.id == Annotation.person_id)
         .join(Post, Post.id == Annotation.post_id)
         .join(PostText, PostText.post_id == Post.id)
-        .where(Annotation.is_flagged, Annotation.action != "undo", is_current())
+        .where(
+            Annotation.is_flagged,
+            Annotation.action != "undo",
+            is_current(),
+            ~decided_since.correlate_except(Resolution),
+        )
         .order_by(Annotation.id.desc())
     )
 
 
 def disagreements() -> Select[int, str, str]:
-    """post_id, external_id, text of posts to which people gave different labels; the newest judgement first."""
+    """post_id, external_id, text of posts to which people gave different labels and no lead one; newest judgement first."""
     return (
         select(Post.id, Post.external_id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -276,6 +319,7 @@ def disagreements() -> Select[int, str, str]:
             Annotation.action == "label",
             Annotation.source.is_(None),
             is_current(),
+            ~is_resolved(Annotation.post_id),
         )
         .group_by(Post.id, Post.external_id, PostText.text)
         .having(func.count(Annotation.label.distinct()) > 1)
@@ -319,13 +363,19 @@ def skipped_entries(person_id: int) -> Select[Annotation]:
 
 
 def unlabelled_copies(post_id: int) -> Select[int, str]:
-    """Id and text of a post's near-copies that nobody has labelled, set aside ones left out."""
+    """Id and text of a post's near-copies that nobody has labelled or resolved, set aside ones left out."""
     group = select(Post.group_id).where(Post.id == post_id).scalar_subquery()
     labelled = exists().where(Annotation.post_id == Post.id, Annotation.action == "label", is_current())
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
-        .where(Post.group_id == group, Post.id != post_id, Post.is_quarantined.is_(False), ~labelled)
+        .where(
+            Post.group_id == group,
+            Post.id != post_id,
+            Post.is_quarantined.is_(False),
+            ~labelled,
+            ~is_resolved(Post.id),
+        )
         .order_by(Post.id)
     )
 
@@ -413,6 +463,51 @@ def answers_given(
     )
 
 
+def acts_of(person_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
+    """Everything a person did to posts themselves since a moment, in order of time, beside what it took the place of.
+
+    `saved` and `shown` are seconds since 1970.
+    """
+    before = aliased(Annotation)
+    return (
+        select(
+            Annotation.action,
+            Annotation.label,
+            Annotation.origin,
+            Annotation.is_flagged,
+            epoch(Annotation.saved_at).label("saved"),
+            epoch(Annotation.shown_at).label("shown"),
+            before.action.label("action_before"),
+            before.label.label("label_before"),
+            before.is_flagged.label("was_flagged"),
+        )
+        .outerjoin(before, before.id == Annotation.supersedes_id)
+        .where(
+            Annotation.person_id == person_id,
+            Annotation.saved_at >= since,
+            Annotation.origin != "import",
+        )
+        .order_by(Annotation.saved_at, Annotation.id)
+    )
+
+
+def skipped_unlabelled() -> Select[int]:
+    """Posts somebody has skipped, without asking a lead, and nobody has labelled; set aside ones left out."""
+    return (
+        select(Annotation.post_id)
+        .join(Post, Post.id == Annotation.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.action == "skip",
+            Annotation.is_flagged.is_(False),
+            is_current(),
+            Post.is_quarantined.is_(False),
+            ~is_labelled(),
+        )
+        .distinct()
+    )
+
+
 def is_first_thought() -> ColumnElement[bool]:
     """The annotation does not correct an answer: a correction keeps the moment its post was shown first."""
     before = aliased(Annotation)
@@ -430,20 +525,27 @@ def epoch(moment: InstrumentedAttribute[Any]) -> ColumnElement[float]:
 def labels_by_split() -> Select[str, str | None, int]:
     """split, label, number of posts with that standing label, as far as it counts for the split.
 
-    The split of a new post is `unprepared`.
+    A resolved post counts once, by its resolved label. The split of a new post is `unprepared`.
     """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
-    return (
-        select(split, Annotation.label, func.count(Annotation.post_id.distinct()))
+    said = (
+        select(Annotation.post_id, Annotation.label)
         .join(Post, Post.id == Annotation.post_id)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(
             Annotation.action == "label",
             is_current(),
             counts_for_its_split(),
-            Post.is_quarantined.is_(False),
+            ~is_resolved(Annotation.post_id),
         )
-        .group_by(split, Annotation.label)
+    )
+    told = union(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
+    return (
+        select(split, told.c.label, func.count())
+        .join(Post, Post.id == told.c.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.is_quarantined.is_(False))
+        .group_by(split, told.c.label)
     )
 
 
@@ -490,6 +592,30 @@ def posts_of_import(import_id: int, after: int) -> Select[int, str]:
     return (
         select(Post.id, Post.external_id)
         .where(Post.import_id == import_id, Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def resolved_rows() -> Select[*tuple[Any, ...]]:
+    """Every standing decision of a lead with its post, group and split: what `training_rows` gives way to."""
+    return (
+        select(
+            Post.id.label("post_id"),
+            Post.external_id,
+            PostText.text,
+            Post.group_id,
+            PostGroup.key.label("group_key"),
+            PostGroup.split,
+            PostGroup.stratum,
+            literal(None).label("lane"),
+            Resolution.label,
+            Resolution.person_id,
+            Resolution.decided_at,
+        )
+        .join(Post, Post.id == Resolution.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(is_decided(), Post.is_quarantined.is_(False))
         .order_by(Post.id)
     )
 

@@ -34,7 +34,7 @@ class Example:
     id: str
     text: str
     target: tuple[float, ...]
-    """Probabilities over LABELS: one-hot, or the shares of the votes where several people labelled."""
+    """Probabilities over LABELS: one-hot, or the shares of the votes where several people labelled and nobody decided."""
     weight: float
     group: str
     label: str
@@ -46,7 +46,7 @@ class Example:
 def read_jsonl(path: Path) -> list[Example]:
     """Read `{"text", "label", "id", "group", "weight", "labels": {"violation": 2, ...}, ...}` lines.
 
-    Only `text` and `label` are required. Raises DatasetError naming file and line.
+    Only `text` and `label` are required. With `resolved_by` the label was decided, and the votes do not count. Raises DatasetError naming file and line.
     """
     return [_example(record, where, f"{number}") for number, where, record in read_objects(path)]
 
@@ -167,11 +167,14 @@ def _example(record: Mapping[str, Any], where: str, number: str) -> Example:
         raise DatasetError(f"{where}: `label` is missing")
     if label not in LABELS:
         raise DatasetError(f"{where}: unknown label {label!r}; known are {', '.join(LABELS)}")
+    target = _target(label, record.get("labels"), where)
+    if record.get("resolved_by") is not None:
+        target = _target(label, None, where)
     name = str(record["id"]) if record.get("id") is not None else number
     return Example(
         id=name,
         text=text,
-        target=_target(label, record.get("labels"), where),
+        target=target,
         weight=_weight(record.get("weight"), where),
         group=str(record["group"]) if record.get("group") is not None else name,
         label=label,

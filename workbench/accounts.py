@@ -29,6 +29,7 @@ class Right(StrEnum):
     EXPORT = "export"
     REVIEW = "review"
     SET_POLICY = "set thresholds"
+    PURGE = "purge"
 
 
 RIGHTS: dict[str, frozenset[Right]] = {

@@ -151,9 +151,11 @@ def _rows(project: Project, number: int | None) -> Iterable[LabelledPost]:
 
 
 def _without_people(post: LabelledPost) -> LabelledPost:
-    return LabelledPost(
-        post.split, post.group_id, {name: post.line[name] for name in SENT_FIELDS if name in post.line}
-    )
+    """The line without who labelled; where a lead decided, without the votes too, as they do not count."""
+    line = {name: post.line[name] for name in SENT_FIELDS if name in post.line}
+    if "resolved_by" in post.line:
+        line.pop("labels", None)
+    return LabelledPost(post.split, post.group_id, line)
 
 
 def _fill(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
@@ -27,6 +28,9 @@ MOST_PICTURES = 999
 _MEANINGS = {name: meaning for meaning, names in COLUMNS.items() for name in names}
 _SEPARATORS = re.compile(r"[\s,，;；、|]+")
 _NUMBER = re.compile(r"(-?\d{1,18})(?:\.0+)?")
+_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})(?!\d)", re.ASCII)
+_SECONDS = re.compile(r"1\d{9}(\d{3})?", re.ASCII)
+"""Since 1970, or milliseconds."""
 _NO = frozenset(("", "0", "-", "no", "n", "false", "none", "null", "nan", "无", "否", "没有"))
 
 
@@ -39,6 +43,16 @@ def meaning_of(column: str) -> Meaning | None:
 def fact_of(facts: Mapping[str, Any], meaning: Meaning) -> str | None:
     """The first value with this meaning that says something."""
     return next(_values(facts, meaning), None)
+
+
+def has_fact(facts: Mapping[str, Any], meaning: Meaning, value: str) -> bool:
+    """Whether any column with this meaning says so."""
+    return value in _values(facts, meaning)
+
+
+def day_of(facts: Mapping[str, Any]) -> date | None:
+    """The day the post was written, where a column tells it as a date or as seconds since 1970."""
+    return next(filter(None, map(_day, _values(facts, "time"))), None)
 
 
 def link_of(facts: Mapping[str, Any]) -> str | None:
@@ -68,6 +82,17 @@ def thread_key(facts: Mapping[str, Any]) -> int | None:
 def _values(facts: Mapping[str, Any], meaning: Meaning) -> Iterator[str]:
     values = (str(value).strip() for column, value in facts.items() if meaning_of(column) == meaning)
     return (value for value in values if value)
+
+
+def _day(value: str) -> date | None:
+    try:
+        if found := _DATE.match(value):
+            return date(*map(int, found.groups()))
+        if _SECONDS.fullmatch(value):
+            return datetime.fromtimestamp(int(value[:10]), UTC).date()
+    except ValueError:
+        pass
+    return None
 
 
 def _is_plain_address(value: str) -> bool:

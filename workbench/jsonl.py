@@ -8,13 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import merge
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.queries import strata_sizes, training_rows
+from db.queries import resolved_rows, strata_sizes, training_rows
 from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
 from trainer.strata import inclusion
@@ -38,14 +39,10 @@ class LabelledPost:
 def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
     """Every labelled post of the pool, validation and test; the sealed audit set stays where it is.
 
-    Labels that came with a source (a moderation log: chosen, not drawn) train, but do not judge.
+    Labels that came with a source (a moderation log: chosen, not drawn) train, but do not judge. What a lead has
+    resolved stands instead of the votes, and judges too.
     """
-    rows = session.execute(training_rows())
-    posts = (
-        _labelled_post(list(opinions), round_number)
-        for _, opinions in groupby(rows, key=lambda row: row.post_id)
-    )
-    kept = [post for post in posts if post is not None]
+    kept = list(_read(session, round_number, _FILE_OF))
     census = Census(session.execute(strata_sizes()))
     for post in kept:
         census.add(post)
@@ -57,10 +54,23 @@ def each_labelled_post(session: Session, *, has_audit: bool = False) -> Iterator
 
     `has_audit` adds those of the sealed audit set.
     """
-    files = _FILE_OF | ({"audit": "audit"} if has_audit else {})
-    rows = session.execute(training_rows().execution_options(yield_per=1_000))
-    for _, opinions in groupby(rows, key=lambda row: row.post_id):
-        post = _labelled_post(list(opinions), None, files)
+    yield from _read(session, None, _FILE_OF | ({"audit": "audit"} if has_audit else {}))
+
+
+def _read(session: Session, round_number: int | None, files: Mapping[str, str]) -> Iterator[LabelledPost]:
+    """Posts in their order, each by all that was said of it: votes, and a lead's decision if there is one."""
+    votes = session.execute(training_rows().execution_options(yield_per=1_000))
+    resolutions = session.execute(resolved_rows().execution_options(yield_per=1_000))
+    by_post = merge(
+        ((row.post_id, 0, row) for row in votes),
+        ((row.post_id, 1, row) for row in resolutions),
+        key=lambda said: said[:2],
+    )
+    for _, said in groupby(by_post, key=lambda said: said[0]):
+        rows = [(kind, row) for _, kind, row in said]
+        opinions = [row for kind, row in rows if kind == 0]
+        resolution = next((row for kind, row in rows if kind == 1), None)
+        post = _labelled_post(opinions, resolution, round_number, files)
         if post is not None:
             yield post
 
@@ -161,20 +171,25 @@ def publish_newest(folder: Path, annotations: Path) -> None:
 
 
 def _labelled_post(
-    opinions: Sequence[Any], round_number: int | None, files: Mapping[str, str] = _FILE_OF
+    opinions: Sequence[Any], resolution: Any | None, round_number: int | None, files: Mapping[str, str]
 ) -> LabelledPost | None:
-    first = opinions[0]
+    """One line: by the lead's resolution where there is one, else by the votes; None where nothing counts."""
+    first: Any = opinions[0] if opinions else resolution
     if first.split not in files:
         return None
     # What a person said beats what a log says; validation and test take nothing but what people said.
     careful = [opinion for opinion in opinions if opinion.source is None]
     if careful or first.split != "pool":
         opinions = careful
-    if not opinions:
+    if not opinions and resolution is None:
         return None
     votes = Counter(opinion.label for opinion in opinions)
-    # A tie goes to the more severe label; the votes beside it let training see the doubt.
-    label = max(votes, key=lambda name: (votes[name], LABELS.index(name)))
+    moments = [opinion.saved_at for opinion in opinions]
+    if resolution is None:
+        # A tie goes to the more severe label; the votes beside it let training see the doubt.
+        label = max(votes, key=lambda name: (votes[name], LABELS.index(name)))
+    else:
+        label, moments = resolution.label, [*moments, resolution.decided_at]
     line = {
         "text": first.text,
         "label": label,
@@ -184,10 +199,11 @@ def _labelled_post(
         "weight": 1.0,
         "labels": {name: votes[name] for name in LABELS if votes[name]},
         "annotators": sorted({opinion.person_id for opinion in opinions}),
+        **({} if resolution is None else {"resolved_by": resolution.person_id}),
         "round": round_number,
         "lane": first.lane,
         "source": next((opinion.source for opinion in opinions if opinion.source is not None), None),
-        "labelled_at": max(opinion.saved_at for opinion in opinions).isoformat(),
+        "labelled_at": max(moments).isoformat(),
     }
     return LabelledPost(files[first.split], first.group_id, line, first.stratum)
 

@@ -114,7 +114,7 @@ def submit(project: Project, account: Account, post_id: int, label: str, *, note
         LabellingError: no such label; this person was never shown the post; they have labelled it already
             (a double press: change the answer with `change`).
     """
-    _refuse_unknown(label)
+    refuse_unknown(label)
     return _answer(project, account, post_id, note, action="label", label=label)
 
 
@@ -155,7 +155,7 @@ def change(project: Project, account: Account, annotation_id: int, label: str) -
     Near-copies that were given the answer follow. Raises LabellingError when the answer is not this person's
     or no longer stands.
     """
-    _refuse_unknown(label)
+    refuse_unknown(label)
     return _amend(project, account, annotation_id, label=label, reason=None)
 
 
@@ -243,6 +243,14 @@ def release(project: Project, account: Account) -> None:
     with project.database.write() as session:
         for table in (Claim, LapsedClaim):
             session.execute(delete(table).where(table.person_id == account.id))
+
+
+def refuse_unknown(label: str) -> None:
+    """Raises LabellingError for what is no label of ours."""
+    if label not in LABELS:
+        raise LabellingError(
+            "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
+        )
 
 
 def _answer(project: Project, account: Account, post_id: int, note: str | None, **values: Any) -> Saved:
@@ -453,13 +461,6 @@ def _keep_draft(session: Session, project: Project, account: Account, post_id: i
     if note.strip():
         draft = Draft(person_id=account.id, post_id=post_id, note=note[:LONGEST_NOTE], saved_at=project.now())
         session.add(draft)
-
-
-def _refuse_unknown(label: str) -> None:
-    if label not in LABELS:
-        raise LabellingError(
-            "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
-        )
 
 
 def _last_of(session: Session, account: Account, post_id: int) -> Annotation | None:

@@ -22,7 +22,7 @@ from db.queries import (
     servable_held_out,
     servable_pool,
 )
-from db.tables import Annotation, Champion, Import, PostGroup, QueueEntry, QueueState
+from db.tables import Annotation, Champion, Import, PostGroup, QueueEntry, QueueState, Resolution
 from trainer.config import LABELS
 from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
 from trainer.query import Embed, Positions, below_band, confidence, in_band
@@ -68,6 +68,8 @@ class Plan:
     """The last one it knows of: later answers are looked up when it takes effect."""
     waiting: Sequence[int] = ()
     """How many posts to label lie in each thousandth of confidence, by the round's scores."""
+    newest_resolution: int = 0
+    """The same of a lead's decisions."""
 
 
 def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
@@ -93,8 +95,9 @@ def replace(session: Session, project: Project, made: Plan) -> None:
     session.execute(delete(QueueEntry))
     if made.entries:
         session.connection().execute(insert(QueueEntry), list(made.entries))
-    later = select(Annotation.post_id).where(Annotation.id > made.newest_annotation)
-    note_answers(session, set(session.scalars(later)))
+    answered = select(Annotation.post_id).where(Annotation.id > made.newest_annotation)
+    decided = select(Resolution.post_id).where(Resolution.id > made.newest_resolution)
+    note_answers(session, {*session.scalars(answered), *session.scalars(decided)})
     session.merge(
         QueueState(
             id=1,
@@ -120,12 +123,20 @@ def plan(
     """What the queue should hold with the scores of a round, or at a cold start where there is none yet."""
     rng = np.random.default_rng(SEED)
     newest = session.scalar(select(func.max(Annotation.id))) or 0
+    newest_resolution = session.scalar(select(func.max(Resolution.id))) or 0
     pool, imports = _pool(session, rng)
     is_new = np.isin(imports, list(_new_imports(session, project)))
     held_out = _held_out_entries(session, project)
     if round_number is None and cold is None:
         lanes = cold_lanes(len(pool), embed=_embed(vectors, pool), rng=rng)
-        return Plan(None, _lane_entries(lanes, pool) + held_out, BandCounts(0, 0), newest_annotation=newest)
+        entries = _lane_entries(lanes, pool) + held_out
+        return Plan(
+            None,
+            entries,
+            BandCounts(0, 0),
+            newest_annotation=newest,
+            newest_resolution=newest_resolution,
+        )
     scores = cold if round_number is None else read_scores(project.round_folder(round_number) / "scores")
     assert scores is not None
     known = scores.of(pool)
@@ -148,6 +159,7 @@ def plan(
         left_out=max(0, counts.in_band + counts.below_band - limits.at_most),
         newest_annotation=newest,
         waiting=() if round_number is None else count_thousandths(confidence(known.probabilities)).tolist(),
+        newest_resolution=newest_resolution,
     )
 
 

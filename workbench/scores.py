@@ -65,14 +65,8 @@ def append_segment(folder: Path, scores: Scores) -> None:
     if first <= last_scored(folder):
         raise ValueError(f"post {first} has been scored already")
     name = f"{first:010d}-{last:010d}.parquet"
-    columns = {name: scores.probabilities[:, position] for position, name in enumerate(LABELS)}
-    part = folder / f"{name}.part"
-    pq.write_table(pa.table({"post_id": scores.post_ids, **columns}), part)
-    _publish(part, folder / name)
-    segments = [*_segments(folder), {"file": name, "last": last, "posts": len(scores.post_ids)}]
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(json.dumps({"labels": LABELS, "segments": segments}, indent=1), encoding="utf-8")
-    _publish(part, folder / MANIFEST)
+    _write(folder, name, scores)
+    _write_manifest(folder, [*_segments(folder), {"file": name, "last": last, "posts": len(scores.post_ids)}])
 
 
 def read_scores(folder: Path) -> Scores:
@@ -119,6 +113,54 @@ def read_scores_of(folder: Path, wanted: NDArray[np.int64]) -> Scores:
     )
 
 
+def count_of(folder: Path, post_ids: NDArray[np.int64]) -> int:
+    """How many of these posts have a score."""
+    return sum(
+        int(np.isin(pq.read_table(folder / segment["file"])["post_id"].to_numpy(), post_ids).sum())
+        for segment in _segments(folder)
+        if _may_hold(segment, post_ids)
+    )
+
+
+def forget(folder: Path, post_ids: NDArray[np.int64]) -> int:
+    """Take the scores of these posts out; returns how many went. Interrupted, it is done again.
+
+    A post that later gets the number of the last one that went is scored like any other.
+    """
+    kept: list[Segment] = []
+    gone = 0
+    before = _segments(folder)
+    for segment in before:
+        if not _may_hold(segment, post_ids):
+            kept.append(segment)
+            continue
+        found = _read(folder, [segment])
+        stays = ~np.isin(found.post_ids, post_ids)
+        rest = Scores(found.post_ids[stays], found.probabilities[stays])
+        gone += len(found.post_ids) - len(rest.post_ids)
+        if len(rest.post_ids) < len(found.post_ids) and len(rest.post_ids):
+            _write(folder, segment["file"], rest)
+        if len(rest.post_ids):
+            kept.append(
+                {"file": segment["file"], "last": int(rest.post_ids[-1]), "posts": len(rest.post_ids)}
+            )
+    if kept != before:
+        _write_manifest(folder, kept)
+        for segment in before:
+            if segment["file"] not in {left["file"] for left in kept}:
+                (folder / segment["file"]).unlink(missing_ok=True)
+    return gone
+
+
+def score_of(folder: Path, post_id: int) -> NDArray[np.float32] | None:
+    """The probabilities (labels,) of one post, from the one file it lies in; None where it has none."""
+    for segment in _segments(folder):
+        if segment["last"] >= post_id:
+            found = _read(folder, [segment]).of(np.array([post_id]))
+            return found.probabilities[0] if len(found.post_ids) else None
+    return None
+
+
 def _read(folder: Path, segments: Sequence[Segment]) -> Scores:
     tables = [pq.read_table(folder / segment["file"]) for segment in segments]
     if not tables:
@@ -128,6 +170,25 @@ def _read(folder: Path, segments: Sequence[Segment]) -> Scores:
 
 def _scores(table: pa.Table) -> Scores:
     return Scores(table["post_id"].to_numpy(), np.stack([table[name].to_numpy() for name in LABELS], axis=1))
+
+
+def _may_hold(segment: Segment, post_ids: NDArray[np.int64]) -> bool:
+    """A file is named after the first and the last post it was written with."""
+    first, _dash, last = Path(segment["file"]).stem.partition("-")
+    return bool(((post_ids >= int(first)) & (post_ids <= int(last))).any())
+
+
+def _write(folder: Path, name: str, scores: Scores) -> None:
+    columns = {name: scores.probabilities[:, position] for position, name in enumerate(LABELS)}
+    part = folder / f"{name}.part"
+    pq.write_table(pa.table({"post_id": scores.post_ids, **columns}), part)
+    _publish(part, folder / name)
+
+
+def _write_manifest(folder: Path, segments: Sequence[Segment]) -> None:
+    part = folder / f"{MANIFEST}.part"
+    part.write_text(json.dumps({"labels": LABELS, "segments": segments}, indent=1), encoding="utf-8")
+    _publish(part, folder / MANIFEST)
 
 
 def _segments(folder: Path) -> Sequence[Segment]:

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, prepared_texts
-from db.tables import Annotation, Post, PostGroup, PostText, QueueState
+from db.queries import current_labels, prepared_texts, standing_resolutions
+from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
+from trainer.dataset import read_jsonl, read_objects
+from trainer.doubt import out_of_fold_probabilities
 from trainer.embed import Embedder
-from trainer.errors import EncoderError
+from trainer.errors import EncoderError, TrainerError
 from trainer.frozen import FrozenClassifier
 from trainer.occlusion import carried
 from trainer.score import Scorer
+from workbench.doubts import write_doubts
 from workbench.explaining import Explain
 from workbench.project import Project
 from workbench.scores import Scores, append_segment, last_scored
@@ -37,6 +40,8 @@ COLD_SAMPLE = 5_000
 COLD_AGAIN = 25
 """New labels after which it learns again."""
 VECTORS_KEPT = 50_000
+DOUBTED = 20_000
+"""Training rows whose labels are looked at, the last ones: with so many it takes under a minute."""
 
 
 class PostVectors:
@@ -99,15 +104,28 @@ def old_cold_queue(session: Session) -> datetime | None:
 
 
 def _pool_labels(session: Session) -> dict[int, str]:
-    """The newest standing label of each labelled pool post."""
-    rows = (
-        current_labels()
-        .join(Post, Post.id == Annotation.post_id)
-        .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(PostGroup.split == "pool", Post.is_quarantined.is_(False))
-        .order_by(Annotation.id)
-    )
-    return {row.post_id: str(row.label) for row in session.scalars(rows)}
+    """The resolved label of each labelled pool post, else the newest standing one."""
+    is_pool = PostGroup.split == "pool", Post.is_quarantined.is_(False)
+    said = current_labels().join(Post, Post.id == Annotation.post_id).order_by(Annotation.id)
+    decided = standing_resolutions().join(Post, Post.id == Resolution.post_id)
+    rows = [
+        *session.scalars(said.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
+        *session.scalars(decided.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
+    ]
+    return {row.post_id: str(row.label) for row in rows}
+
+
+def find_doubts(train: Path, folder: Path) -> None:
+    """Write into a round's folder what speaks against the labels it was trained on; nothing where they are too few."""
+    if not all("id" in record for _line, _where, record in read_objects(train)):
+        return  # rows that were sent away and came back with an adapter do not say whose they are
+    rows = read_jsonl(train)[-DOUBTED:]
+    try:
+        found = out_of_fold_probabilities(rows)
+    except TrainerError as error:
+        logging.warning("no labels are doubted: %s", error)
+        return
+    write_doubts(folder, [row.id for row in rows], [row.label for row in rows], found)
 
 
 def explain_with(folder: Path) -> Explain:

@@ -11,8 +11,25 @@ from hashlib import sha256
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from db.queries import claims_of, free_queue_entries, has_answer, labels_of_post, second_opinions_wanted
-from db.tables import Annotation, Champion, Claim, LapsedClaim, Person, Post, PostGroup, QueueEntry
+from db.queries import (
+    claims_of,
+    free_queue_entries,
+    has_answer,
+    labels_of_post,
+    second_opinions_wanted,
+    standing_resolutions,
+)
+from db.tables import (
+    Annotation,
+    Champion,
+    Claim,
+    LapsedClaim,
+    Person,
+    Post,
+    PostGroup,
+    QueueEntry,
+    Resolution,
+)
 from trainer.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold_start, preference, turns
 from workbench.accounts import Account
 from workbench.project import Project
@@ -74,7 +91,7 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
 
 
 def note_answers(session: Session, post_ids: Collection[int]) -> None:
-    """Bring `QueueEntry.is_answered` of these posts up to what their annotations say."""
+    """Bring `QueueEntry.is_answered` of these posts up to what their annotations and resolutions say."""
     session.flush()
     entries = update(QueueEntry).where(QueueEntry.post_id.in_(post_ids))
     session.execute(
@@ -83,11 +100,13 @@ def note_answers(session: Session, post_ids: Collection[int]) -> None:
 
 
 def is_labelled(session: Session, post_id: int, *, by_another_than: int | None = None) -> bool:
-    """Whether somebody's label of the post stands that counts for its split."""
+    """Whether somebody's label of the post stands that counts for its split, or a lead's decision."""
     labels = labels_of_post(post_id)
+    decided = standing_resolutions().where(Resolution.post_id == post_id).with_only_columns(Resolution.id)
     if by_another_than is not None:
         labels = labels.where(Annotation.person_id != by_another_than)
-    return session.scalar(labels.limit(1)) is not None
+        decided = decided.where(Resolution.person_id != by_another_than)
+    return any(session.scalar(query.limit(1)) is not None for query in (labels, decided))
 
 
 def _is_kept(session: Session, claim: Claim, now: datetime) -> bool:

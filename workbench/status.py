@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from db.queries import current_labels, labels_by_split, queue_left
+from db.queries import labelled_posts, labels_by_split, queue_left
 from db.tables import Claim, Import, Post, QueueState
 from workbench.project import Project
 from workbench.queue import band_counts, champion_number
@@ -44,8 +44,7 @@ def read_status(project: Project) -> Status:
         band, state = band_counts(session, project), session.get(QueueState, 1)
         stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
         posts = session.scalar(select(func.count()).select_from(Post).where(stored)) or 0
-        standing = current_labels().subquery()
-        labelled = session.scalar(select(func.count(standing.c.post_id.distinct()))) or 0
+        labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
         labels: dict[str, dict[str, int]] = {}
         for split, label, count in session.execute(labels_by_split()):
             labels.setdefault(split, {})[str(label)] = count

@@ -48,6 +48,7 @@ from workbench.scoring import (
     Scored,
     cold_scores,
     explain_with,
+    find_doubts,
     old_cold_queue,
     score_missing,
     vectors_of_posts,
@@ -197,9 +198,18 @@ def evaluate(project: Project, number: int) -> str:
     _run_child(attempt, "evaluating", command)
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     report["card"] = asdict(read_card(adapter))
+    _find_doubts(project, number)
     with attempt.finish(report=report):
         _replace(out, adapter / "evaluation")
     return GO
+
+
+def _find_doubts(project: Project, number: int) -> None:
+    """Look which labels a lead should look at again; a round is worth having without it."""
+    try:
+        find_doubts(_export_folder(project, number) / "train.jsonl", project.round_folder(number))
+    except Exception:
+        logging.exception("the labels of round %s could not be looked at", number)
 
 
 def judge(project: Project, number: int) -> str:

@@ -44,6 +44,12 @@ def test_text_and_label_are_enough(file):
     assert (example.id, example.group, example.weight) == ("2", "2", 1.0)
 
 
+def test_a_decided_label_is_no_soft_target(file):
+    record = {"text": "x", "label": "normal", "labels": {"violation": 3, "normal": 1}, "resolved_by": 7}
+    (example,) = read_jsonl(write(file, record))
+    assert (example.label, example.target) == ("normal", (1.0, 0.0, 0.0))
+
+
 def test_several_votes_make_a_soft_target(file):
     record = {"text": "x", "label": "violation", "labels": {"violation": 3, "normal": 1}}
     (example,) = read_jsonl(write(file, record))

@@ -1,12 +1,22 @@
 """The forum's other columns: what they mean, and what they must not be taken for."""
 
+from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.facts import COLUMNS, fact_of, link_of, meaning_of, pictures_of, thread_key
+from workbench.facts import (
+    COLUMNS,
+    day_of,
+    fact_of,
+    has_fact,
+    link_of,
+    meaning_of,
+    pictures_of,
+    thread_key,
+)
 from workbench.web import words
 
 FACTS = st.dictionaries(
@@ -163,3 +173,32 @@ def test_a_key_stays_what_it_was_as_it_is_stored() -> None:
 def test_a_key_fits_a_signed_column_of_64_bits(facts: dict[str, str]) -> None:
     key = thread_key(facts)
     assert key is None or -(2**63) <= key < 2**63
+
+
+@pytest.mark.parametrize(
+    ("told", "day"),
+    [
+        ("2025-03-04 10:02", date(2025, 3, 4)),
+        ("2025/3/4", date(2025, 3, 4)),
+        ("2025年3月4日", date(2025, 3, 4)),
+        ("2025-03-04T23:59:59Z", date(2025, 3, 4)),
+        ("1700000000", date(2023, 11, 14)),
+        ("1700000000123", date(2023, 11, 14)),
+        ("2025-13-04", None),
+        ("2025-3-444", None),
+        ("3 days ago", None),
+        ("", None),
+    ],
+)
+def test_the_day_a_post_was_written(told: str, day: date | None) -> None:
+    assert day_of({"时间": told}) == day
+
+
+def test_every_author_column_counts() -> None:
+    told = {"author": " 老王 ", "user": "wang", "text": "老林"}
+    assert [has_fact(told, "author", name) for name in ("老王", "wang", "老林", "王")] == [
+        True,
+        True,
+        False,
+        False,
+    ]

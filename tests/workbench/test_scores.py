@@ -4,16 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.scores import (
     Scores,
     append_segment,
+    count_of,
     count_scored,
+    forget,
     last_scored,
     read_first_scores,
     read_scores,
+    score_of,
 )
 
 
@@ -67,3 +70,41 @@ def test_of_finds_exactly_the_scored_ones_in_the_order_asked(scored: list[int], 
     assert found.post_ids.tolist() == [post for post in wanted if post in scored]
     rows = dict(zip(scored, scores.probabilities.tolist(), strict=True))
     assert found.probabilities.tolist() == [rows[post] for post in found.post_ids.tolist()]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sets(st.integers(1, 60), min_size=1), max_size=5),
+    st.sets(st.integers(1, 80)),
+)
+def test_what_is_forgotten_is_gone_and_the_rest_is_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, wanted: list[set[int]], gone: set[int]
+) -> None:
+    folder, ids, last = tmp_path_factory.mktemp("scores"), [], 0
+    for part in wanted:
+        new = sorted(last + number for number in part)
+        append_segment(folder, some(new))
+        ids += new
+        last = new[-1]
+    before, targets = read_scores(folder), np.array(sorted(gone), dtype=np.int64)
+    kept = [number for number in ids if number not in gone]
+    assert count_of(folder, targets) == len(ids) - len(kept)
+    assert forget(folder, targets) == len(ids) - len(kept)
+    assert forget(folder, targets) == 0
+    after = read_scores(folder)
+    assert after.post_ids.tolist() == kept
+    assert (after.probabilities == before.of(after.post_ids).probabilities).all()
+    assert (count_scored(folder), last_scored(folder)) == (len(kept), max(kept, default=0))
+    assert len(list(folder.glob("*.parquet"))) == sum(bool(set(part) & {*kept}) for part in _parts(wanted))
+    for number in ids:
+        found = score_of(folder, number)
+        assert (found is None) == (number in gone)
+        assert found is None or (found == before.of(np.array([number])).probabilities[0]).all()
+
+
+def _parts(wanted: list[set[int]]) -> list[list[int]]:
+    parts, last = [], 0
+    for part in wanted:
+        parts.append(sorted(last + number for number in part))
+        last = parts[-1][-1]
+    return parts

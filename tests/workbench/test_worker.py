@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select
 
@@ -23,7 +24,7 @@ from tests.workbench.working import (
     wait_until,
     worker_of,
 )
-from workbench import accounts, rounds, worker
+from workbench import accounts, doubts, rounds, worker
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
 from workbench.project import Project
@@ -70,6 +71,7 @@ def test_the_first_round_trains_scores_everything_and_is_promoted(labelled: Proj
         assert len(lines) == receipt["files"][f"{file}.jsonl"]["rows"] == labelled_by_split[split]
         assert list(json.loads(lines[0]))[:2] == ["text", "label"]
     assert facts["train"]["n"] == labelled_by_split["pool"]
+    assert pq.read_table(labelled.round_folder(1) / doubts.FILE).num_rows == labelled_by_split["pool"]
     assert facts["scored"]["n"] == POSTS
     assert facts["metrics"]["n"] == labelled_by_split["test"]
     assert facts["metrics"]["linear_macro_f1"] is not None

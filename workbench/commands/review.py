@@ -1,5 +1,7 @@
-"""`workbench review` and `workbench guidelines`: what a lead decides about labels."""
+"""`workbench review`, `resolve`, `doubts`, `timesheet`, `purge`, `guidelines`: what a lead decides about labels, and sees of the team."""
 
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +9,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from workbench import accounts, guidelines, review
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench import accounts, doubts, guidelines, purging, resolving, review, timesheet
+from workbench.commands.terminal import HomeOption, JsonOption, err, out, parse_day, print_json
 from workbench.errors import InputError
+from workbench.labels import parse_map
 from workbench.project import open_project
+from workbench.spreadsheet import BOM, csv_lines
 
 commands = typer.Typer()
 
@@ -23,12 +27,119 @@ def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     if as_json:
         print_json(cases=[case.to_dict() for case in cases])
         return
-    table = Table("post", "why", "text", "who said what")
+    table = Table("post", "why", "text", "what people said")
     for case in cases:
-        said = [f"{one.name}: {one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
+        said = [f"{one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
         why = "asked" if case.is_flagged else "judged differently"
         table.add_row(*map(Text, (case.external_id, why, case.text[:60], "; ".join(said))))
     out.print(table)
+
+
+@commands.command("resolve")
+def resolve_command(
+    post: Annotated[str, typer.Argument(help="The post's id, as the forum has it.")],
+    label: Annotated[str | None, typer.Argument(help="What it is: normal, suspicious or violation.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    is_undone: Annotated[bool, typer.Option("--undo", help="Take the decision back.")] = False,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Decide what a post is: training uses this instead of the votes, which stay."""
+    if (label is None) != is_undone:
+        raise typer.BadParameter("Name a label, or give --undo alone.")
+    project = open_project(home)
+    account = accounts.command_line(project)
+    with project.database.read() as session:
+        number = resolving.post_called(session, post)
+    if label is None:
+        resolving.take_back(project, account, number)
+    else:
+        label = parse_map(None).get(label, label)
+        resolving.resolve(project, account, number, label, reason=reason, may_replace=True)
+    if as_json:
+        print_json(post=post, label=label)
+        return
+    done = f"{post} is {label} from now on." if label else f"The decision on {post} was taken back."
+    out.print(done, markup=False, soft_wrap=True)
+
+
+@commands.command("doubts")
+def doubts_command(
+    most: Annotated[int, typer.Option("--most", min=1, help="So many at most.")] = 50,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Labels that everything else speaks against, the worst first. Change or confirm one with `resolve`."""
+    project = open_project(home)
+    found = doubts.doubtful_labels(project, accounts.command_line(project), most=most)
+    if as_json:
+        print_json(doubts=[one.to_dict() for one in found])
+        return
+    table = Table("post", "label", "others say", "text")
+    for one in found:
+        other = f"{one.other} {one.probabilities[one.other]:.2f}"
+        table.add_row(*map(Text, (one.external_id, one.label, other, one.text[:60])))
+    out.print(table)
+
+
+@commands.command("timesheet")
+def timesheet_command(
+    since: Annotated[str | None, typer.Option("--since", help="The first day, such as 2026-01-31.")] = None,
+    file: Annotated[Path | None, typer.Option("--out", help="Write CSV to this file.")] = None,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """What each person did on each day, by this machine's clock, and what became of skipped posts."""
+    project = open_project(home)
+    account = accounts.command_line(project)
+    first, zone = parse_day(since), datetime.now().astimezone().tzinfo
+    days = timesheet.timesheet(project, account, since=first, zone=zone or UTC)
+    with project.database.read() as session:
+        skipped = timesheet.skipped_posts(session)
+    if as_json:
+        told = {"waiting": skipped.waiting, "queued": skipped.queued}
+        print_json(days=[day.to_dict() for day in days], skipped_posts=told)
+        return
+    lines = csv_lines(timesheet.cells(days))
+    if file is None:
+        sys.stdout.writelines(line for line in lines if line != BOM)
+    else:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            stream.writelines(lines)
+    err.print(
+        f"{skipped.waiting:,} skipped posts still wait for somebody, {skipped.queued:,} of them in the queue."
+    )
+
+
+@commands.command("purge")
+def purge_command(
+    author: Annotated[str | None, typer.Option("--author", help="Everything this person wrote.")] = None,
+    post: Annotated[str | None, typer.Option("--post", help="One post, by the forum's id.")] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", help="What was written (else imported) before this day.")
+    ] = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do it. Without this it is only shown.")] = False,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Remove posts for good, from the database, exports and score files. It cannot be undone."""
+    project = open_project(home)
+    criterion = purging.Criterion(author, post, parse_day(before))
+    done = purging.purge(project, accounts.command_line(project), criterion, is_dry=not is_sure)
+    if as_json:
+        print_json(**done.to_dict())
+        return
+    table = Table("removed" if done.is_done else "would be removed", "")
+    for name, count in done.counts.items():
+        table.add_row(name, f"{count:,}")
+    out.print(table)
+    if done.rounds:
+        numbers = ", ".join(map(str, done.rounds))
+        out.print(f"Trained with some of these posts, and kept: the adapters of rounds {numbers}.")
+    for copy in done.copies:
+        out.print(f"Still holds them, delete it: {copy}", markup=False, soft_wrap=True)
+    if not done.is_done:
+        out.print("Nothing was changed. Add --yes to do it; it cannot be undone.")
 
 
 @commands.command("guidelines")

@@ -1,6 +1,7 @@
 """What the commands share: the two consoles, their options, how things are printed."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from workbench import rounds
+from workbench.errors import InputError
 from workbench.project import Project
 
 out = Console(highlight=False)
@@ -51,3 +53,11 @@ def bar() -> Progress:
 
 def print_json(**values: Any) -> None:
     out.print_json(json.dumps(values, ensure_ascii=False))
+
+
+def parse_day(text: str | None) -> date | None:
+    """Raises InputError for what is no day."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError("{text} is no day. Write it as 2026-01-31.", text=text) from error

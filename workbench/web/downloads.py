@@ -1,21 +1,22 @@
 """Files people take away, streamed. Names are made here, so there is no path to traverse."""
 
-import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from workbench import imports
-from workbench.accounts import Right
+from workbench import imports, timesheet
+from workbench.accounts import Account, Right
 from workbench.exports import RECEIPT, Export, made_exports
-from workbench.spreadsheet import BOM, not_a_formula
+from workbench.spreadsheet import csv_lines
 from workbench.tsv import Reject
 from workbench.web.identity import signed_in
 from workbench.web.opened import project
@@ -44,7 +45,9 @@ async def download_rejected(request: Request) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="import-{number}-unreadable.tsv"'}
     rows = await run_in_threadpool(imports.rejects_of, project(), number)
     return StreamingResponse(
-        _lines(rows), media_type="text/tab-separated-values; charset=utf-8", headers=headers
+        csv_lines(_rejected_rows(rows), delimiter="\t"),
+        media_type="text/tab-separated-values; charset=utf-8",
+        headers=headers,
     )
 
 
@@ -107,6 +110,31 @@ async def _named(request: Request) -> Export | None:
     return next((export for export in made if export.folder.name == name), None)
 
 
+async def download_timesheet(request: Request) -> Response:
+    """Everybody's days since a day, by the clock of a time zone; UTC without one."""
+    if refusal := await _refusal(request, Right.REVIEW):
+        return refusal
+    wanted = request.query_params
+    try:
+        since = date.fromisoformat(wanted["since"]) if "since" in wanted else None
+        zone = ZoneInfo(wanted.get("zone", "UTC"))
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return PlainTextResponse("Write since=2026-01-31 and zone=Asia/Shanghai.", 400)
+    found = await run_in_threadpool(signed_in, project(), request.cookies)
+    if found is None:
+        return PlainTextResponse("Sign in first.", 401)
+    days = await run_in_threadpool(_days, found.account, since, zone)
+    return StreamingResponse(
+        csv_lines(timesheet.cells(days)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="timesheet.csv"'},
+    )
+
+
+def _days(account: Account, since: date | None, zone: ZoneInfo) -> Iterator[timesheet.PersonDay]:
+    return timesheet.timesheet(project(), account, since=since, zone=zone)
+
+
 def export_file(number: int, name: str) -> Path:
     """Where a round's export lies."""
     return project().annotations / f"round-{number:04d}" / name
@@ -116,6 +144,7 @@ ROUTES = [
     Route("/download/rounds/{number:int}/{name:str}", download_export, methods=["GET"]),
     Route("/download/labels/{name:str}.zip", download_folder, methods=["GET"]),
     Route("/download/labels/{name:str}/{file:str}", download_labels, methods=["GET"]),
+    Route("/download/timesheet.csv", download_timesheet, methods=["GET"]),
     Route("/download/imports/{number:int}/unreadable.tsv", download_rejected, methods=["GET"]),
 ]
 
@@ -127,10 +156,7 @@ async def _refusal(request: Request, right: Right) -> Response | None:
     return None
 
 
-def _lines(rows: list[Reject]) -> Iterator[str]:
-    yield f"{BOM}line\treason\tcontent\n"
+def _rejected_rows(rows: list[Reject]) -> Iterator[Sequence[object]]:
+    yield "line", "reason", "content"
     for row in rows:
-        line = io.StringIO()
-        cells = (row.line, row.reason, not_a_formula(row.content))
-        csv.writer(line, delimiter="\t", lineterminator="\n").writerow(cells)
-        yield line.getvalue()
+        yield row.line, row.reason, row.content

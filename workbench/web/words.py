@@ -36,6 +36,7 @@ RIGHT_WORDS = {
     "export": N_("export"),
     "review": N_("review what others labelled"),
     "set thresholds": N_("set thresholds"),
+    "purge": N_("remove posts for good"),
 }
 SPLIT_WORDS = {"validation": N_("validation"), "test": N_("test")}
 ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}

@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.workbench.making import different_texts, import_texts, write_tsv
+from tests.workbench.making import different_texts, import_texts, ready_queue, write_tsv
 from tests.workbench.test_jsonl import annotate
-from workbench import imports
+from workbench import imports, labelling
 from workbench.accounts import Account
 from workbench.exports import export_labels
 from workbench.preparing import prepare
@@ -141,3 +141,20 @@ def test_an_annotator_takes_no_labels(client_of: As, project: Project, lead: Acc
     made = export_labels(project, lead)
     for path in (f"{made.folder.name}/labels.jsonl", f"{made.folder.name}.zip"):
         assert client_of(ann).get(f"/download/labels/{path}").status_code == 403
+
+
+def test_a_lead_takes_the_timesheet_and_nobody_else(
+    client_of: As, project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    labelling.submit(project, ann, labelling.hold_posts(project, ann)[0].post_id, "normal")
+    address = "/download/timesheet.csv?since=2026-01-01&zone=Asia/Shanghai"
+    answer = client_of(lead).get(address)
+    assert answer.text == (
+        "\ufeffperson,day,labelled,skipped,asked,changed,undone,propagated,minutes\n"
+        "Ann,2026-01-05,1,0,0,0,0,0,0.0\n"
+    )
+    assert "timesheet.csv" in answer.headers["content-disposition"]
+    for wrong in ("since=x", "zone=../../etc/passwd", "zone=Nowhere"):
+        assert client_of(lead).get(f"/download/timesheet.csv?{wrong}").status_code == 400
+    assert client_of(ann).get(address).status_code == 403

@@ -32,7 +32,7 @@ def show(saved: Saved, carried: Sequence[str], preview: Sequence[Copy], press: P
     """The acknowledgement, and the buttons for second thoughts; `carried` are the words behind the suggestion."""
     st.html(
         f'<div class="last" role="status">{_saved_html(saved)}</div>'
-        + (_thought_html(saved.suggestion, carried) if saved.suggestion else "")
+        + (thought_html(saved.suggestion, carried) if saved.suggestion else "")
     )
     if preview:
         _show_copies(saved, preview, press)
@@ -99,7 +99,7 @@ def words_that_carried(session: Session, saved: Saved | None) -> Sequence[str]:
     return [saved.text[start:end] for start, end, _drop in found]
 
 
-def _thought_html(suggestion: Suggestion, carried: Sequence[str]) -> str:
+def thought_html(suggestion: Suggestion, carried: Sequence[str]) -> str:
     """The model's three probabilities as one bar, each with its word."""
     parts = "".join(
         f'<span class="label {label}" style="flex-grow:{max(share, 0.02):.3f}">{escape(word)} {share:.2f}</span>'

@@ -1,48 +1,37 @@
-"""Review: what people asked a lead about, and what they judge differently."""
-
-from html import escape
+"""Review: what a lead decides about labels, and what the team has done."""
 
 import streamlit as st
 
+from workbench.accounts import Right
 from workbench.errors import WorkbenchError
-from workbench.review import OpenCase, Opinion, open_cases
-from workbench.web.i18n import _
-from workbench.web.opened import project
-from workbench.web.visible import post_html
-from workbench.web.widgets import bar, clock, heading, note, refusal, require_account
-from workbench.web.words import label_html
+from workbench.web.i18n import N_, _
+from workbench.web.views import cases, doubts, timesheet
+from workbench.web.widgets import bar, note, refusal, require_account
+
+SECTIONS = {
+    "cases": (N_("To settle"), cases.show),
+    "doubts": (N_("Labels in doubt"), doubts.show),
+    "timesheet": (N_("Timesheet"), timesheet.show),
+}
 
 
 def show() -> None:
     """The screen."""
     account = require_account()
     bar(account, "/review")
+    if not account.may(Right.REVIEW):
+        note(_("This page is for leads."))
+        return
+    section = st.segmented_control(
+        _("Review"),
+        list(SECTIONS),
+        format_func=lambda name: _(SECTIONS[name][0]),
+        default="cases",
+        required=True,
+        key="review-section",
+        label_visibility="collapsed",
+    )
     try:
-        cases = open_cases(project(), account)
+        SECTIONS[section][1]()
     except WorkbenchError as error:
         refusal(error)
-        return
-    _list(_("Asked of a lead"), [case for case in cases if case.is_flagged])
-    _list(_("Judged differently"), [case for case in cases if not case.is_flagged])
-
-
-def _list(title: str, cases: list[OpenCase]) -> None:
-    heading(f"{title} ({len(cases):,})")
-    if not cases:
-        note(_("Nothing waits here."), is_done=True)
-    for case in cases:
-        st.html(
-            f'<div class="case"><div class="post small" dir="auto" lang="zh">{post_html(case.text)}</div>{_opinions(case)}</div>'
-        )
-
-
-def _opinions(case: OpenCase) -> str:
-    return "".join(f'<div class="facts">{_opinion(opinion)}</div>' for opinion in case.opinions)
-
-
-def _opinion(opinion: Opinion) -> str:
-    said = label_html(opinion.label) if opinion.label else escape(_("asks the lead"))
-    parts = [f"<b>{escape(opinion.name)}</b>", said, f"<span>{clock(opinion.said_at)}</span>"]
-    if opinion.note:
-        parts.append(f"<span>“{post_html(opinion.note)}”</span>")
-    return " ".join(parts)

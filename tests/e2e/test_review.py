@@ -1,0 +1,61 @@
+"""A lead's keys in a real browser: a held key and a double press decide one case."""
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
+
+from db.tables import Resolution
+from tests.e2e.conftest import Server, SignIn, seed
+from tests.workbench.making import different_texts
+from workbench import accounts, labelling
+from workbench.project import Project
+
+pytestmark = pytest.mark.browser
+
+READY = "html[data-choice=ready]"
+
+
+def decisions(project: Project) -> int:
+    with project.database.read() as session:
+        return session.scalar(select(func.count()).select_from(Resolution)) or 0
+
+
+@pytest.fixture
+def page(made: Project, serve: Server, sign_in: SignIn) -> Page:
+    """The Review page with four cases."""
+    seed(made, different_texts(40))
+    ann = accounts.sign_in(made, "Ann", "annotator")
+    for _ in range(4):
+        labelling.ask_lead(made, ann, labelling.hold_posts(made, ann)[0].post_id)
+    address = serve(made)
+    page = sign_in(address, "Lin", "lead")
+    page.goto(f"{address}/review")
+    page.wait_for_selector(READY, state="attached")
+    return page
+
+
+def test_a_held_key_and_a_double_click_decide_one_case_each(made: Project, page: Page) -> None:
+    post = page.locator(".post")
+    first = post.inner_text()
+    page.keyboard.down("3")
+    for _ in range(20):
+        page.keyboard.down("3")  # what a browser sends while a key is held
+    expect(post).not_to_have_text(first)
+    page.keyboard.down("3")
+    page.wait_for_selector(READY, state="attached")
+    page.keyboard.down("3")
+    page.keyboard.up("3")
+    assert decisions(made) == 1
+    second = post.inner_text()
+    page.locator("[class*=st-key-choose-answer-normal] button").dblclick()
+    expect(post).not_to_have_text(second)
+    page.wait_for_selector(READY, state="attached")
+    assert decisions(made) == 2
+    page.get_by_role("textbox").click()
+    page.keyboard.type("1 2 3 su")
+    assert decisions(made) == 2
+    page.keyboard.press("Escape")
+    page.locator(".bar").first.click()
+    page.keyboard.press("u")
+    expect(post).to_have_text(second)
+    assert decisions(made) == 3  # a row more: the decision was taken back

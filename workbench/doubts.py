@@ -1,0 +1,139 @@
+"""Labels a lead should look at again: the training posts whose label everything else speaks against.
+
+The worker writes `doubts.parquet` into a round's folder; nothing is ever changed by it. Reading needs no torch.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.queries import current_labels, is_resolved, rounds_by_number
+from db.tables import Annotation, Post, PostText
+from trainer.config import LABELS
+from workbench.accounts import Account, Right, acting
+from workbench.project import Project
+
+FILE = "doubts.parquet"
+LISTED = 200
+AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class DoubtfulLabel:
+    """A labelled training post. `probabilities` are those of a model that has not seen it, by label name."""
+
+    post_id: int
+    external_id: str
+    text: str
+    label: str
+    other: str
+    """What the model says instead."""
+    probabilities: dict[str, float]
+    round_number: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def write_doubts(
+    folder: Path, ids: Sequence[str], labels: Sequence[str], probabilities: NDArray[np.floating]
+) -> None:
+    """Keep what was found about these posts, by the forum's ids; whole or not at all."""
+    columns = {name: probabilities[:, position] for position, name in enumerate(LABELS)}
+    _write(folder, pa.table({"id": list(ids), "label": list(labels), **columns}))
+
+
+def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -> list[DoubtfulLabel]:
+    """The labels of the newest round that speak least for themselves, the most doubtful first.
+
+    Decided posts are left out, and those whose label has been changed since.
+    Raises NotAllowedError for somebody who is no lead.
+    """
+    with acting(project, account, Right.REVIEW) as session:
+        number = newest_round(session, project)
+        if number is None:
+            return []
+        found: list[DoubtfulLabel] = []
+        ranked = _ranked(project.round_folder(number) / FILE)
+        while len(found) < most and (some := list(islice(ranked, AT_ONCE))):
+            found += _still_there(session, some, number)
+        return found[:most]
+
+
+def newest_round(session: Session, project: Project) -> int | None:
+    """The newest round whose labels were looked at."""
+    numbers = [row.number for row in session.scalars(rounds_by_number())]
+    return next((number for number in numbers if (project.round_folder(number) / FILE).exists()), None)
+
+
+def count_of(folder: Path, ids: Collection[str]) -> int:
+    """How many of these posts' labels were looked at."""
+    return 0 if (table := _read(folder)) is None else sum(name in ids for name in table["id"].to_pylist())
+
+
+def forget(folder: Path, ids: Collection[str]) -> int:
+    """Take these posts out; returns how many went."""
+    gone = count_of(folder, ids)
+    table = _read(folder)
+    if gone and table is not None:
+        _write(folder, table.filter(pa.array([name not in ids for name in table["id"].to_pylist()])))
+    return gone
+
+
+def _read(folder: Path) -> Any | None:
+    file = folder / FILE
+    return pq.read_table(file) if file.exists() else None
+
+
+def _write(folder: Path, table: Any) -> None:
+    part = folder / f".{FILE}.part"
+    pq.write_table(table, part)
+    part.replace(folder / FILE)
+
+
+Row = tuple[str, str, NDArray[np.float64]]
+
+
+def _ranked(file: Path) -> Iterator[Row]:
+    """id, given label, probabilities of the rows of which the model says another label; worst first."""
+    table = pq.read_table(file)
+    probabilities = np.stack([table[name].to_numpy() for name in LABELS], axis=1).astype(np.float64)
+    ids, labels = table["id"].to_pylist(), table["label"].to_pylist()
+    rows = np.arange(len(ids))
+    given = np.array([LABELS.index(label) for label in labels], dtype=np.int64)
+    others = probabilities.copy()
+    others[rows, given] = -1
+    doubt = others.max(axis=1, initial=-1) - probabilities[rows, given]
+    for at in np.argsort(-doubt, kind="stable"):
+        if doubt[at] <= 0:
+            return
+        yield ids[at], labels[at], probabilities[at]
+
+
+def _still_there(session: Session, rows: Sequence[Row], number: int) -> Iterator[DoubtfulLabel]:
+    ids = [row[0] for row in rows]
+    posts = {
+        row.external_id: row
+        for row in session.execute(
+            select(Post.external_id, Post.id, PostText.text)
+            .join(PostText, PostText.post_id == Post.id)
+            .where(Post.external_id.in_(ids), Post.is_quarantined.is_(False), ~is_resolved(Post.id))
+        )
+    }
+    standing = current_labels().where(Annotation.post_id.in_([post.id for post in posts.values()]))
+    said = {(answer.post_id, answer.label) for answer in session.scalars(standing)}
+    for external_id, label, probabilities in rows:
+        post = posts.get(external_id)
+        if post is not None and (post.id, label) in said:
+            by_label = {name: float(share) for name, share in zip(LABELS, probabilities, strict=True)}
+            other = max(by_label, key=lambda name: (name != label, by_label[name]))
+            yield DoubtfulLabel(post.id, external_id, post.text, label, other, by_label, number)

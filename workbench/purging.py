@@ -1,0 +1,405 @@
+"""The right to be forgotten: posts go, with all that was ever said of them.
+
+Files first, the database last: as long as a post stands in the database, whoever was interrupted finds it again. What
+stays is an audit entry with counts and the hash of the criterion, and adapters that were trained with the posts.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, String, cast, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from db.queries import rounds_by_number
+from db.tables import (
+    Annotation,
+    Base,
+    Claim,
+    Draft,
+    Explanation,
+    Import,
+    NearCopyKey,
+    Post,
+    PostFacts,
+    PostGroup,
+    PostText,
+    QueueEntry,
+    RejectedRow,
+    Resolution,
+)
+from trainer.duplicates import band_keys, group_key
+from workbench import doubts, jobs, redaction, rounds, scores
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError, RoundError
+from workbench.facts import day_of, has_fact
+from workbench.imports import text_hash
+from workbench.project import Project
+
+CHUNK = 500
+OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
+    ("claims", Claim, Claim.post_id),
+    ("drafts", Draft, Draft.post_id),
+    ("explanations", Explanation, Explanation.post_id),
+    ("queue entries", QueueEntry, QueueEntry.post_id),
+    ("resolutions", Resolution, Resolution.post_id),
+    ("annotations", Annotation, Annotation.post_id),
+    ("facts", PostFacts, PostFacts.post_id),
+    ("texts", PostText, PostText.post_id),
+    ("posts", Post, Post.id),
+)
+"""What hangs on a post, in the order in which it can go."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """Which posts go: those of an author, one by its id, or those from before a day.
+
+    Raises InputError unless exactly one is given.
+    """
+
+    author: str | None = None
+    post: str | None = None
+    before: date | None = None
+
+    def __post_init__(self) -> None:
+        if sum(bool(value) for value in (self.author, self.post, self.before)) != 1:
+            raise InputError("Name one of --author, --post and --before.")
+
+    @property
+    def kind(self) -> str:
+        return "author" if self.author else "post" if self.post else "before"
+
+    @property
+    def digest(self) -> str:
+        """What is written down of it: who was forgotten is nobody's business."""
+        return sha256(f"{self.kind}:{self.author or self.post or self.before}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What goes, or went.
+
+    `rounds` were trained with some of the posts, and keep their adapters; `copies` of the database hold them still.
+    """
+
+    criterion: str
+    counts: Mapping[str, int]
+    rounds: Sequence[int]
+    copies: Sequence[str]
+    is_done: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: bool = True) -> Purge:
+    """Remove the posts everywhere, or only say what would go. Interrupted, it is run again; twice is once.
+
+    Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on.
+    """
+    with acting(project, account, Right.PURGE) as session:
+        _refuse_work(project, session)
+        posts = list(_posts(session, criterion))
+        if not is_dry:
+            record(session, project, account.id, "begin purge", criterion.digest, posts=len(posts))
+    gone = _Gone(project, posts, criterion)
+    if is_dry:
+        counts, trained = _count(project, posts, criterion) | gone.count_in_files(), gone.rounds_with_lines()
+        return Purge(criterion.digest, counts, trained, _copies(project), is_done=False)
+    counts = gone.remove_from_files()
+    for start in range(0, len(posts), CHUNK):
+        with project.database.write() as session:
+            rounds.refuse_second(session)
+            counts.update(_delete_posts(session, posts[start : start + CHUNK]))
+    gone.remove_scores()  # a worker may have scored some meanwhile
+    trained = gone.rounds_that_lost_lines()
+    with acting(project, account, Right.PURGE) as session:
+        counts.update(_delete_rejected(session, criterion))
+        record(session, project, account.id, "purge", criterion.digest, counts=dict(counts), rounds=trained)
+        if posts:
+            job_id = f"purge-{project.now().isoformat()}"  # the queue and its counts are made anew
+            jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
+    with project.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Purge(criterion.digest, dict(counts), trained, _copies(project), is_done=True)
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """The posts as files know them."""
+
+    project: Project
+    posts: Sequence[int]
+    criterion: Criterion
+
+    def count_in_files(self) -> dict[str, int]:
+        known = self._known()
+        lines = sum(sum(redaction.count_lines(folder, known.is_gone).values()) for folder in self._exports())
+        found = [self.project.round_folder(number) for number in self._rounds()]
+        ids = np.array(self.posts, dtype=np.int64)
+        return {
+            "exported lines": lines,
+            "scores": sum(scores.count_of(folder / "scores", ids) for folder in found),
+            "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
+        }
+
+    def remove_from_files(self) -> Counter[str]:
+        known, at = self._known(), self.project.now().isoformat()
+        counts: Counter[str] = Counter()
+        for folder in self._exports():
+            counts["exported lines"] += redaction.redact(
+                folder, known.is_gone, criterion=self.criterion.digest, at=at
+            )
+        for number in self._rounds():
+            counts["doubts"] += doubts.forget(self.project.round_folder(number), known.ids)
+        counts["scores"] += self.remove_scores()
+        return counts
+
+    def remove_scores(self) -> int:
+        ids = np.array(self.posts, dtype=np.int64)
+        folders = [self.project.round_folder(number) / "scores" for number in self._rounds()]
+        return sum(scores.forget(folder, ids) for folder in folders)
+
+    def rounds_with_lines(self) -> list[int]:
+        """Rounds that learned from one of the posts or were chosen by it."""
+        known = self._known()
+        return [
+            number
+            for number in self._rounds()
+            if redaction.count_lines(_export(self.project, number), known.is_gone).keys() - {"test.jsonl"}
+        ]
+
+    def rounds_that_lost_lines(self) -> list[int]:
+        """The same afterwards, by what the receipts say: those of an interrupted run too."""
+        return [
+            number
+            for number in self._rounds()
+            if redaction.has_lost_lines(_export(self.project, number), self.criterion.digest)
+        ]
+
+    def _known(self) -> "_Known":
+        ids, texts = set(), set()
+        with self.project.database.read() as session:
+            for some in _chunks(self.posts):
+                rows = session.execute(
+                    select(Post.external_id, Post.text_hash).where(Post.id.in_(some))
+                ).all()
+                ids |= {row.external_id for row in rows}
+                texts |= {row.text_hash for row in rows}
+            kept = set(self.posts)
+            for some in _chunks(list(texts)):
+                same = session.execute(select(Post.id, Post.text_hash).where(Post.text_hash.in_(some)))
+                texts -= {row.text_hash for row in same if row.id not in kept}
+        return _Known(ids, texts)
+
+    def _rounds(self) -> list[int]:
+        with self.project.database.read() as session:
+            return sorted(row.number for row in session.scalars(rounds_by_number()))
+
+    def _exports(self) -> Iterator[Path]:
+        """Every folder with exported rows: of rounds, the newest ones, and those that were sent away."""
+        yield from sorted(
+            {
+                file.parent
+                for root in (self.project.annotations, self.project.data / "bundles")
+                for file in root.rglob("*.jsonl")
+                if not any(part.startswith(".") for part in file.relative_to(root).parts)
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Ids of the posts that go, and hashes of texts that no other post has."""
+
+    ids: Collection[str]
+    texts: Collection[bytes]
+
+    def is_gone(self, line: Mapping[str, Any]) -> bool:
+        """Rows that were sent away carry no id: they are known by their text."""
+        if "id" in line:
+            return line["id"] in self.ids
+        return text_hash(line["text"]) in self.texts
+
+
+def _refuse_work(project: Project, session: Session) -> None:
+    rounds.refuse_second(session)
+    importing = session.scalar(select(Import.id).where(Import.state.in_(("storing", "stored"))).limit(1))
+    if importing is not None and rounds.is_worker_running(project):
+        raise RoundError("Posts are being prepared. Wait until they are, then purge.")
+
+
+def _posts(session: Session, criterion: Criterion) -> Iterator[int]:
+    """The numbers of the posts that go, in order."""
+    if criterion.post:
+        yield from session.scalars(select(Post.id).where(Post.external_id == criterion.post))
+        return
+    facts = select(Post.id, PostFacts.facts, Import.started_at).join(Import, Import.id == Post.import_id)
+    if criterion.author:
+        # As it stands in the JSON: a name is looked for in ten million rows without reading them.
+        needle = json.dumps(criterion.author.strip())[1:-1]
+        facts = facts.join(PostFacts, PostFacts.post_id == Post.id).where(
+            func.instr(cast(PostFacts.facts, String), needle) > 0
+        )
+    else:
+        facts = facts.outerjoin(PostFacts, PostFacts.post_id == Post.id)
+    for row in session.execute(facts.order_by(Post.id).execution_options(yield_per=5_000)):
+        told = row.facts or {}
+        if criterion.author:
+            if has_fact(told, "author", criterion.author.strip()):
+                yield row.id
+        elif criterion.before and (day_of(told) or row.started_at.date()) < criterion.before:
+            yield row.id
+
+
+def _count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict[str, int]:
+    """What would go from the database."""
+    counts: Counter[str] = Counter()
+    with project.database.read() as session:
+        for some in _chunks(posts):
+            for name, table, column in OF_POST:
+                query = select(func.count()).select_from(table).where(column.in_(some))
+                counts[name] += session.scalar(query) or 0
+            counts["near-copy keys"] += (
+                session.scalar(select(func.count()).select_from(NearCopyKey).where(_is_key_of(session, some)))
+                or 0
+            )
+        rejected = select(RejectedRow.import_id, RejectedRow.line, RejectedRow.content)
+        found = _rejected(session, rejected, criterion)
+    return {**counts, "unreadable rows": len(found)}
+
+
+def _delete_posts(session: Session, posts: Sequence[int]) -> Counter[str]:
+    """Everything about some posts, in the caller's transaction. Freed pages are overwritten."""
+    session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
+    counts: Counter[str] = Counter()
+    groups = set(session.scalars(select(Post.group_id).where(Post.id.in_(posts))))
+    counts["near-copy keys"] += _delete_keys(session, posts)
+    with _history_open(session):
+        source = aliased(Annotation)
+        from_gone = select(source.id).where(source.post_id.in_(posts))
+        # What near-copies were given stays theirs, without where it came from.
+        session.execute(
+            update(Annotation)
+            .where(Annotation.propagated_from_id.in_(from_gone), Annotation.post_id.not_in(posts))
+            .values(propagated_from_id=None),
+            execution_options={"synchronize_session": False},
+        )
+        for name, table, column in OF_POST:
+            counts[name] += _run_delete(session, table, column.in_(posts))
+    is_empty = ~exists().where(Post.group_id == PostGroup.id)
+    _run_delete(session, PostGroup, PostGroup.id.in_(groups - {None}), is_empty)
+    return counts
+
+
+def _run_delete(session: Session, table: type[Base], *where: ColumnElement[bool]) -> int:
+    deleted = session.execute(delete(table).where(*where), execution_options={"synchronize_session": False})
+    return int(deleted.rowcount)  # type: ignore[attr-defined]
+
+
+class _history_open:  # noqa: N801 - reads as what it is in a with statement
+    """The triggers that keep answers from being deleted are gone for a moment of this one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._connection = session.connection()
+
+    def __enter__(self) -> None:
+        found = self._connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('annotation', 'resolution')"
+        ).all()
+        self._triggers = [row.sql for row in found]
+        for row in found:
+            self._connection.exec_driver_sql(f'DROP TRIGGER "{row.name}"')
+
+    def __exit__(self, *_: object) -> None:
+        for sql in self._triggers:
+            self._connection.exec_driver_sql(sql)
+
+
+def _is_key_of(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
+    """The stored keys of these posts, looked up by what their texts hash to: the table has no index by post."""
+    texts = dict(
+        session.execute(select(PostText.post_id, PostText.text).where(PostText.post_id.in_(posts))).all()
+    )
+    keys = {int(key) for row in band_keys(list(texts.values())) for key in row} if texts else set()
+    return NearCopyKey.key.in_(keys) & NearCopyKey.post_id.in_(posts)
+
+
+def _delete_keys(session: Session, posts: Sequence[int]) -> int:
+    """Remove the posts from the near-copy index; an equal text that stays takes the place, so that copies are found."""
+    is_theirs = _is_key_of(session, posts)
+    stored = session.execute(select(NearCopyKey.key, NearCopyKey.post_id).where(is_theirs)).all()
+    heirs = _heirs(session, {row.post_id for row in stored})
+    _run_delete(session, NearCopyKey, is_theirs)
+    inherited = {(row.key, heirs[row.post_id]) for row in stored if row.post_id in heirs}
+    pairs = tuple_(NearCopyKey.key, NearCopyKey.post_id)
+    if inherited:
+        there = set(session.execute(select(NearCopyKey.key, NearCopyKey.post_id).where(pairs.in_(inherited))))
+        new = [
+            {"key": key, "post_id": post} for key, post in sorted(inherited - {tuple(row) for row in there})
+        ]
+        if new:
+            session.connection().execute(insert(NearCopyKey), new)
+    return len(stored)
+
+
+def _heirs(session: Session, posts: Collection[int]) -> dict[int, int]:
+    """For each post another of its group that stays and reads the same, where there is one."""
+    mine = dict(
+        session.execute(select(PostText.post_id, PostText.text).where(PostText.post_id.in_(posts))).all()
+    )
+    groups = select(Post.group_id).where(Post.id.in_(posts))
+    others = session.execute(
+        select(PostText.post_id, PostText.text)
+        .join(Post, Post.id == PostText.post_id)
+        .where(Post.group_id.in_(groups), Post.id.not_in(posts), Post.is_quarantined.is_(False))
+        .order_by(Post.id.desc())
+    )
+    readers = {group_key(row.text): row.post_id for row in others}
+    return {post: readers[key] for post, text in mine.items() if (key := group_key(text)) in readers}
+
+
+def _rejected(session: Session, rows: Any, criterion: Criterion) -> list[tuple[int, int]]:
+    """Unreadable rows that hold the author or the id in a cell, or came before the day."""
+    if criterion.before:
+        early = select(Import.id, Import.started_at)
+        imports = {row.id for row in session.execute(early) if row.started_at.date() < criterion.before}
+        return [(row.import_id, row.line) for row in session.execute(rows) if row.import_id in imports]
+    wanted = (criterion.author or criterion.post or "").strip()
+    likely = session.execute(rows.where(func.instr(RejectedRow.content, wanted) > 0))
+    return [
+        (row.import_id, row.line)
+        for row in likely
+        if wanted in {cell.strip() for cell in row.content.split("\t")}
+    ]
+
+
+def _delete_rejected(session: Session, criterion: Criterion) -> Counter[str]:
+    session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
+    rows = _rejected(session, select(RejectedRow.import_id, RejectedRow.line, RejectedRow.content), criterion)
+    for import_id, line in rows:
+        _run_delete(session, RejectedRow, RejectedRow.import_id == import_id, RejectedRow.line == line)
+    return Counter({"unreadable rows": len(rows)})
+
+
+def _copies(project: Project) -> list[str]:
+    """Copies of the database that were kept before it was changed: they hold everything still."""
+    return sorted(str(file) for file in project.data.glob("*.before-*"))
+
+
+def _export(project: Project, number: int) -> Path:
+    return project.annotations / f"round-{number:04d}"
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:
+    entries = iter(values)
+    while some := list(islice(entries, CHUNK)):
+        yield some
