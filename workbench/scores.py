@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from trainer.config import LABELS
 
 MANIFEST = "manifest.json"
+SEGMENTS_KEPT = 32
+"""In memory, about half a megabyte each."""
 
 
 class Segment(TypedDict):
@@ -79,6 +82,22 @@ def read_scores(folder: Path) -> Scores:
     return _read(folder, _segments(folder))
 
 
+def read_scores_of(folder: Path, wanted: NDArray[np.int64]) -> Scores:
+    """The scores of the wanted posts that have one: of no more files than these lie in."""
+    found, before = [], 0
+    for segment in _segments(folder):
+        here = wanted[(wanted > before) & (wanted <= segment["last"])]
+        before = segment["last"]
+        if len(here):
+            found.append(_kept(folder / segment["file"]).of(here))
+    if not found:
+        return _read(folder, ())
+    return Scores(
+        np.concatenate([part.post_ids for part in found]),
+        np.concatenate([part.probabilities for part in found]),
+    )
+
+
 def read_first_scores(folder: Path, most: int) -> Scores:
     """The scores of the posts scored first, `most` at most: of no more files than these lie in."""
     before, needed = 0, []
@@ -96,6 +115,16 @@ def _read(folder: Path, segments: Sequence[Segment]) -> Scores:
         return Scores(np.empty(0, np.int64), np.empty((0, len(LABELS)), np.float32))
     table = pa.concat_tables(tables)
     return Scores(table["post_id"].to_numpy(), np.stack([table[name].to_numpy() for name in LABELS], axis=1))
+
+
+def _kept(file: Path) -> Scores:
+    """A segment, read once while it is asked for: segments never change, another file has another time."""
+    return _read_once(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=SEGMENTS_KEPT)
+def _read_once(file: Path, _changed: int) -> Scores:
+    return _read(file.parent, [{"file": file.name, "last": 0, "posts": 0}])
 
 
 def _segments(folder: Path) -> Sequence[Segment]:

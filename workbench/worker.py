@@ -36,7 +36,7 @@ from trainer.card import read_card
 from trainer.device import leave_a_core
 from trainer.errors import TrainerError
 from trainer.score import Scorer, StoppedError
-from workbench import gate, jobs, queue, rounds
+from workbench import gate, jobs, queue, rounds, search
 from workbench.errors import RoundError, WorkbenchError
 from workbench.explaining import Explainer
 from workbench.jobs import Job
@@ -382,8 +382,10 @@ def _take_up(project: Project) -> None:
 
 
 def _is_work_left(session: Session, project: Project) -> bool:
-    """Posts wait to be grouped, or grouped ones to be scored by the adapter in use."""
+    """Posts wait to be grouped, or grouped ones to be found by search or scored by the adapter in use."""
     if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
+        return True
+    if search.is_behind(session):
         return True
     champion = queue.champion_number(session)
     newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None)))
