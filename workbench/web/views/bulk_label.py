@@ -60,7 +60,7 @@ def _confirm(seen: Preview, label: str) -> None:
         if st.button(title, type="primary", key=f"label-all-{label}", disabled=not count):
             attempt(lambda account: _label(account, seen, label))
             st.rerun()
-        if st.button(_("Cancel"), key="bulk-cancel"):
+        if st.button(_("Leave them as they are"), key="bulk-cancel"):
             del st.session_state["bulk-seen"]
             st.rerun()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from typing import Literal
 
 import streamlit as st
 
@@ -56,12 +57,12 @@ def _filter(choices: Choices, is_lead: bool) -> Filter:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.pills(
-            _("Label"),
+            _("Labelled as"),
             (UNLABELLED, *LABELS),
             format_func=lambda value: _("not labelled") if value == UNLABELLED else label_word(value),
             key="label",
         )
-        board = _choice(_("Board"), "board", {board.name: board.name for board in choices.boards})
+        board = _choice(_("Board"), "board", {board.name: board.name for board in choices.boards}, 260)
     if not is_lead:
         return Filter(text=text.strip(), label=label, board=board)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -90,7 +91,9 @@ def _filter(choices: Choices, is_lead: bool) -> Filter:
     )
 
 
-def _choice(title: str, key: str, options: dict[str, str]) -> str | None:
+def _choice(
+    title: str, key: str, options: dict[str, str], width: int | Literal["stretch"] = "stretch"
+) -> str | None:
     """One of the options, or none of them."""
     chosen = st.selectbox(
         title,
@@ -98,6 +101,7 @@ def _choice(title: str, key: str, options: dict[str, str]) -> str | None:
         format_func=lambda option: options.get(option) or _("any"),
         key=key,
         disabled=not options,
+        width=width,
     )
     return chosen or None
 
