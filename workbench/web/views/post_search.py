@@ -1,6 +1,7 @@
 """Find posts: what to look for on top, what was found below, a page at a time."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from html import escape
 from typing import Literal
 
@@ -17,6 +18,7 @@ from workbench.web.visible import post_html
 from workbench.web.widgets import note, one_line
 from workbench.web.words import LANE_WORDS, label_html, label_word, lane_word
 
+COLUMNS = (12, 1)
 ANY = ""
 FIELDS = ("search", "label", "board", "lane", "person", "round", "certainty")
 LEAST_CERTAIN = 33
@@ -145,7 +147,8 @@ def _table(found: Sequence[ListedPost], is_lead: bool) -> None:
             [_("text"), _("model"), _("label"), _("why"), _("who")] if is_lead else [_("text"), _("label")]
         )
         cells = "".join(f"<span>{escape(name)}</span>" for name in names)
-        st.html(f'<div class="hit head">{cells}</div>')
+        with st.columns(COLUMNS)[0] if is_lead else nullcontext():
+            st.html(f'<div class="hit head">{cells}</div>')
         for post in found:
             _row(post, is_lead)
 
@@ -161,8 +164,9 @@ def _row(post: ListedPost, is_lead: bool) -> None:
         f"<span>{escape(lane_word(post.lane)) if post.lane else ''}</span>",
         f"<span>{', '.join(map(one_line, post.people))}</span>",
     )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<div class="hit">{"".join(cells)}</div>')
+    row, beside = st.columns(COLUMNS, vertical_alignment="center")
+    row.html(f'<div class="hit">{"".join(cells)}</div>')
+    with beside:
         if st.button(_("History"), key=f"history-{post.post_id}", type="tertiary", width="content"):
             st.query_params["post"] = str(post.post_id)
             st.rerun()
