@@ -590,3 +590,26 @@ def standing_of_bulk(bulk_id: int) -> Select[Resolution]:
         Resolution.label.is_not(None),
         ~exists().where(later.post_id == Resolution.post_id, later.id > Resolution.id),
     )
+
+
+def import_spans() -> Select[int, str, datetime, int, int]:
+    """id, file, time, first and last post of each finished import that brought some: its posts have numbers in a row."""
+    posts = [
+        select(edge(Post.id)).where(Post.import_id == Import.id).scalar_subquery()
+        for edge in (func.min, func.max)
+    ]
+    return (
+        select(Import.id, Import.file_name, Import.started_at, *posts)
+        .where(Import.state == "prepared", Import.accepted > 0)
+        .order_by(Import.id)
+    )
+
+
+def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
+    """Id and text of those of the posts that are in the pool."""
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.id.in_(list(post_ids)), PostGroup.split == "pool")
+    )

@@ -13,6 +13,7 @@ TO_TORCH = {"worker.py", "scoring.py"}
 """The only modules of workbench that may import a part of trainer that brings torch."""
 LIGHT = {
     "config", "characters", "errors", "duplicates", "query", "lanes", "strata", "files", "folders", "card", "forecast", "stopping",
+    "rising", "variants", "word_spans",
 }  # fmt: skip
 
 

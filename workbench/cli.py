@@ -27,6 +27,7 @@ from workbench import (
     tsv,
 )
 from workbench.commands.posts import commands as posts_commands
+from workbench.commands.radar import commands as radar_commands
 from workbench.commands.review import commands as review_commands
 from workbench.commands.rounds import round_app
 from workbench.commands.terminal import HomeOption, JsonOption, bar, err, out, print_json, say_worker, shown
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(round_app, name="round")
 app.add_typer(review_commands)
 app.add_typer(posts_commands)
+app.add_typer(radar_commands)
 
 
 def main() -> None:

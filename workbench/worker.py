@@ -36,7 +36,7 @@ from trainer.card import read_card
 from trainer.device import leave_a_core
 from trainer.errors import TrainerError
 from trainer.score import Scorer, StoppedError
-from workbench import gate, jobs, queue, rounds, search
+from workbench import gate, jobs, queue, rounds, search, watching
 from workbench.errors import RoundError, WorkbenchError
 from workbench.explaining import Explainer
 from workbench.jobs import Job
@@ -257,6 +257,7 @@ def promote(project: Project, number: int) -> str:
         session.merge(Champion(id=1, round_number=number, since=now))
         queue.replace(session, project, made)
     _sweep_attempts(project, number)
+    _watch(project)
     return GO
 
 
@@ -272,7 +273,16 @@ def prepare_import(project: Project, _import_id: int) -> str:
     elif vectors is not None:
         cold = cold_scores(project, vectors)
     queue.rebuild(project, vectors=vectors, cold=cold)
+    _watch(project)
     return GO
+
+
+def _watch(project: Project) -> None:
+    """Look for what is new. Nothing waits for it: a failure is told in the log alone."""
+    try:
+        watching.watch(project)
+    except Exception:
+        logging.exception("the radar failed")
 
 
 def serve(project: Project, stop: threading.Event) -> None:

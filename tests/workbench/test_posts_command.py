@@ -10,6 +10,7 @@ from workbench import cli, labelling, queue
 from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
+from workbench.radar import Disguise, Period, Radar, keep_radar
 
 
 @pytest.fixture
@@ -67,3 +68,23 @@ def test_what_cannot_be_is_one_line_and_status_1(
         cli.main()
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("error: There is no")
+
+
+def test_the_radar_is_told_as_a_table_and_as_json(run, project: Project) -> None:
+    assert "Nothing yet" in run("radar")
+    assert json.loads(run("radar", "--json")) == {"radar": None}
+    keep_radar(
+        project,
+        Radar(
+            "2026-01-12T09:00:00+00:00",
+            None,
+            ["微信"],
+            [
+                Period(
+                    "week", "2026-W03", 9, 0, [], [Disguise("薇信", "微信", "sound", 3, 0, ["加[b]薇信"])], []
+                )
+            ],
+        ),
+    )
+    assert "薇信 = 微信 (sound)" in run("radar")
+    assert json.loads(run("radar", "--json"))["radar"]["known"] == ["微信"]
