@@ -4,11 +4,24 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, func, literal, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Subquery,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.tables import (
     Annotation,
+    AuditEntry,
     Claim,
     Explanation,
     Import,
@@ -130,6 +143,17 @@ def near_copy_candidates(keys: Iterable[int], most: int) -> Select[int, int, str
         .join(PostGroup, PostGroup.id == Post.group_id)
         .where(ranked.c.place <= most)
         .order_by(ranked.c.post_id)
+    )
+
+
+def unindexed_posts(after: int) -> Select[int, str, dict[str, Any] | None]:
+    """Id, text and facts of the prepared posts with an id above `after`, in order of id."""
+    return (
+        select(Post.id, PostText.text, PostFacts.facts)
+        .join(PostText, PostText.post_id == Post.id)
+        .outerjoin(PostFacts, PostFacts.post_id == Post.id)
+        .where(Post.group_id.is_not(None), Post.id > after)
+        .order_by(Post.id)
     )
 
 
@@ -650,3 +674,153 @@ def policies() -> Select[Policy]:
 def promotions() -> Select[Promotion]:
     """Moves of the champion pointer, newest first."""
     return select(Promotion).order_by(Promotion.id.desc())
+
+
+def newest_posts(before: int | None = None) -> Select[int]:
+    """Numbers of the posts of finished imports, newest first, those below `before`."""
+    posts = select(Post.id).where(is_stored()).order_by(Post.id.desc())
+    return posts if before is None else posts.where(Post.id < before)
+
+
+def judged_posts(
+    *,
+    label: str | None,
+    person_id: int | None,
+    lane: str | None,
+    round_number: int | None,
+    before: int | None,
+    most: int,
+) -> Select[int]:
+    """Numbers of `most` posts for which one standing answer has all that is asked for, newest post first.
+
+    Where only a label is asked for, a lead's decision is an answer; where only a lane or a round is, so is a place
+    in the queue (a held-out one's tells nothing).
+    """
+    asked = {
+        Annotation.label: label,
+        Annotation.person_id: person_id,
+        Annotation.lane: lane,
+        Annotation.suggestion_round: round_number,
+    }
+    answers = select(Annotation.post_id).where(
+        *(column == value for column, value in asked.items() if value is not None),
+        Annotation.action != "undo",
+        is_current(),
+    )
+    found = [answers]
+    if person_id is None and lane is None and round_number is None:
+        found.append(select(Resolution.post_id).where(Resolution.label == label))
+    if person_id is None and label is None:
+        waiting = select(QueueEntry.post_id).where(is_open(), QueueEntry.lane != "held_out")
+        if lane is not None:
+            waiting = waiting.where(QueueEntry.lane == lane)
+        if round_number is not None:
+            waiting = waiting.where(QueueEntry.round_number == round_number)
+        found.append(waiting)
+    # Each from its own index and no further than wanted: a union of all would be sorted first.
+    newest = (_newest_of(one, before, most) for one in found)
+    posts = union(*(select(one.c.post_id) for one in newest)).subquery()
+    return select(posts.c.post_id).order_by(posts.c.post_id.desc()).limit(most)
+
+
+def _newest_of(posts: Select[int], before: int | None, most: int) -> Subquery:
+    post_id: ColumnElement[int] = posts.selected_columns[0]
+    some = posts if before is None else posts.where(post_id < before)
+    return some.distinct().order_by(post_id.desc()).limit(most).subquery()
+
+
+def listed_posts(post_ids: Iterable[int]) -> Select[int, str, str, dict[str, Any] | None, str | None]:
+    """id, external_id, text, facts, split of these posts, newest first; the split of a new post is null."""
+    return (
+        select(Post.id, Post.external_id, PostText.text, PostFacts.facts, PostGroup.split)
+        .join(PostText, PostText.post_id == Post.id)
+        .outerjoin(PostFacts, PostFacts.post_id == Post.id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.id.in_(list(post_ids)), is_stored())
+        .order_by(Post.id.desc())
+    )
+
+
+def standing_answers(post_ids: Iterable[int]) -> Select[Annotation, str]:
+    """The answers to these posts that stand, and who gave them; the oldest first."""
+    return (
+        select(Annotation, Person.name)
+        .join(Person, Person.id == Annotation.person_id)
+        .where(Annotation.post_id.in_(list(post_ids)), Annotation.action != "undo", is_current())
+        .order_by(Annotation.id)
+    )
+
+
+def decisions(post_ids: Iterable[int]) -> Select[Resolution, str]:
+    """All that leads decided on these posts, and who; the oldest first, so the last of a post stands."""
+    return (
+        select(Resolution, Person.name)
+        .join(Person, Person.id == Resolution.person_id)
+        .where(Resolution.post_id.in_(list(post_ids)))
+        .order_by(Resolution.id)
+    )
+
+
+def annotations_of(post_id: int) -> Select[Annotation, str]:
+    """Every annotation a post ever had, and whose; the oldest first."""
+    return (
+        select(Annotation, Person.name)
+        .join(Person, Person.id == Annotation.person_id)
+        .where(Annotation.post_id == post_id)
+        .order_by(Annotation.id)
+    )
+
+
+def bulk_decisions(most: int) -> Select[int, str, str, datetime, int, int]:
+    """id, who, label, when, of how many posts, how many of them still stand; the newest first."""
+    later = aliased(Resolution)
+    stands = ~exists().where(later.post_id == Resolution.post_id, later.id > Resolution.id)
+    return (
+        select(
+            AuditEntry.id,
+            Person.name,
+            AuditEntry.subject,
+            AuditEntry.at,
+            func.count(Resolution.id),
+            func.count(Resolution.id).filter(stands),
+        )
+        .join(Person, Person.id == AuditEntry.person_id)
+        .join(Resolution, Resolution.bulk_id == AuditEntry.id)
+        .where(Resolution.label.is_not(None))
+        .group_by(AuditEntry.id)
+        .order_by(AuditEntry.id.desc())
+        .limit(most)
+    )
+
+
+def standing_of_bulk(bulk_id: int) -> Select[Resolution]:
+    """Decisions made in one go that still stand: nobody has decided on the post since."""
+    later = aliased(Resolution)
+    return select(Resolution).where(
+        Resolution.bulk_id == bulk_id,
+        Resolution.label.is_not(None),
+        ~exists().where(later.post_id == Resolution.post_id, later.id > Resolution.id),
+    )
+
+
+def import_spans() -> Select[int, str, datetime, int, int]:
+    """id, file, time, first and last post of each finished import that brought some: its posts have numbers in a row."""
+    posts = [
+        select(edge(Post.id)).where(Post.import_id == Import.id).scalar_subquery()
+        for edge in (func.min, func.max)
+    ]
+    return (
+        select(Import.id, Import.file_name, Import.started_at, *posts)
+        .where(Import.state == "prepared", Import.accepted > 0)
+        .order_by(Import.id)
+    )
+
+
+def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
+    """Id and text of those of the posts that are in the pool."""
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.id.in_(list(post_ids)), PostGroup.split == "pool")
+    )

@@ -216,6 +216,13 @@ class Annotation(Base):
             "ix_annotation_slot", "post_id", sqlite_where=text("slot = 1"), postgresql_where=text("slot = 1")
         ),
         Index(
+            "ix_annotation_label",
+            "label",
+            "post_id",
+            sqlite_where=text("label IS NOT NULL"),
+            postgresql_where=text("label IS NOT NULL"),
+        ),
+        Index(
             "ix_annotation_propagated_from_id",
             "propagated_from_id",
             sqlite_where=text("propagated_from_id IS NOT NULL"),
@@ -251,7 +258,8 @@ class Resolution(Base):
     """A lead's decision on a post: training and exports use its label instead of what people said.
 
     Appended only; the newest of a post stands. Without a label the decision was taken back. The answers it decides
-    between stay as they are.
+    between stay as they are. Rows of one press for many posts share the `bulk_id` of its audit entry, and so do the
+    rows that take them back.
     """
 
     __tablename__ = "resolution"
@@ -259,6 +267,12 @@ class Resolution(Base):
         ForeignKeyConstraint(["label_set_id", "label"], ["label.label_set_id", "label.name"]),
         CheckConstraint("occasion IN ('review', 'doubt', 'bulk')", name="occasion"),
         Index("ix_resolution_post_id", "post_id", "id"),
+        Index(
+            "ix_resolution_bulk_id",
+            "bulk_id",
+            sqlite_where=text("bulk_id IS NOT NULL"),
+            postgresql_where=text("bulk_id IS NOT NULL"),
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
@@ -268,6 +282,7 @@ class Resolution(Base):
     occasion: Mapped[str]
     reason: Mapped[str | None]
     decided_at: Mapped[datetime]
+    bulk_id: Mapped[int | None] = mapped_column(ForeignKey("audit_entry.id"))
 
 
 class Policy(Base):

@@ -109,13 +109,29 @@ def acting(project: Project, account: Account, right: Right) -> Iterator[Session
     raise refusal
 
 
+@contextmanager
+def reading(project: Project, account: Account, right: Right) -> Iterator[Session]:
+    """A snapshot for a person whose right has just been checked on it; it waits for no writer.
+
+    Raises NotAllowedError, and records it.
+    """
+    with project.database.read() as session:
+        refusal = _refusal(session, account, right)
+        if refusal is None:
+            yield session
+            return
+    with project.database.write() as session:
+        record(session, project, account.id, "refused", right)
+    raise refusal
+
+
 def record(
     session: Session, project: Project, person_id: int | None, action: str, subject: str, **detail: object
-) -> None:
+) -> AuditEntry:
     """Write down who did what, in the transaction that does it."""
-    session.add(
-        AuditEntry(at=project.now(), person_id=person_id, action=action, subject=subject, detail=detail)
-    )
+    entry = AuditEntry(at=project.now(), person_id=person_id, action=action, subject=subject, detail=detail)
+    session.add(entry)
+    return entry
 
 
 def _enter(project: Project, name: str, role: str) -> Account:

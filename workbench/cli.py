@@ -30,6 +30,8 @@ from workbench.commands.deciding import commands as deciding_commands
 from workbench.commands.exports import commands as export_commands
 from workbench.commands.overview import commands as overview_commands
 from workbench.commands.policy import policy_app
+from workbench.commands.posts import commands as posts_commands
+from workbench.commands.radar import commands as radar_commands
 from workbench.commands.review import commands as review_commands
 from workbench.commands.rounds import round_app
 from workbench.commands.terminal import HomeOption, JsonOption, bar, err, out, print_json, say_worker, shown
@@ -49,6 +51,8 @@ app.add_typer(deciding_commands)
 app.add_typer(overview_commands)
 app.add_typer(review_commands)
 app.add_typer(export_commands)
+app.add_typer(posts_commands)
+app.add_typer(radar_commands)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Give every new post its group and split, once and for ever.
+"""Give every new post its group and split, once and for ever, and let it be found.
 
 A post joins the group of a post it is a near-copy of, else it founds one. When its near-copies stand
 on two sides of a split it is set aside: trained on or tested on, it would leak either way.
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from db.queries import near_copy_candidates, unprepared_posts
 from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.duplicates import NEAR, band_keys, group_key, shingles, similarity, split_of
+from workbench import search
 from workbench.project import Project
 
 CHUNK = 500
@@ -31,7 +32,7 @@ class _Known:
 
 
 def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _done: None) -> int:
-    """Group all unprepared posts of finished imports; killed half-way, it goes on where it was.
+    """Group all unprepared posts of finished imports and index them; killed half-way, it goes on where it was.
 
     Returns how many posts were prepared.
     """
@@ -41,6 +42,7 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
         on_progress(done)
     with project.database.write() as session:
         session.execute(update(Import).where(Import.state == "stored").values(state="prepared"))
+    search.index_missing(project)
     return done
 
 

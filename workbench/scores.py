@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -20,6 +21,8 @@ from trainer.config import LABELS
 
 MANIFEST = "manifest.json"
 ROWS_AT_ONCE = 100_000
+SEGMENTS_KEPT = 32
+"""In memory, about half a megabyte each."""
 
 
 class Segment(TypedDict):
@@ -82,6 +85,22 @@ def stream_scores(folder: Path, *, rows: int = ROWS_AT_ONCE) -> Iterator[Scores]
                 yield _scores(pa.Table.from_batches([batch]))
 
 
+def read_scores_of(folder: Path, wanted: NDArray[np.int64]) -> Scores:
+    """The scores of the wanted posts that have one: of no more files than these lie in."""
+    found, before = [], 0
+    for segment in _segments(folder):
+        here = wanted[(wanted > before) & (wanted <= segment["last"])]
+        before = segment["last"]
+        if len(here):
+            found.append(_kept(folder / segment["file"]).of(here))
+    if not found:
+        return _read(folder, ())
+    return Scores(
+        np.concatenate([part.post_ids for part in found]),
+        np.concatenate([part.probabilities for part in found]),
+    )
+
+
 def read_first_scores(folder: Path, most: int) -> Scores:
     """The scores of the posts scored first, `most` at most: of no more files than these lie in."""
     before, needed = 0, []
@@ -97,20 +116,6 @@ def read_in_parts(folder: Path) -> Iterator[Scores]:
     """All scores of a round, a file at a time, so that ten million need no more memory than a few thousand."""
     for segment in _segments(folder):
         yield _read(folder, [segment])
-
-
-def read_scores_of(folder: Path, wanted: NDArray[np.int64]) -> Scores:
-    """The scores of a few posts, ascending, from no more files than they lie in."""
-    needed, before = [], 0
-    for segment in _segments(folder):
-        if ((wanted > before) & (wanted <= segment["last"])).any():
-            needed.append(segment)
-        before = segment["last"]
-    parts = [_read(folder, [segment]).of(wanted) for segment in needed]
-    return Scores(
-        np.concatenate([np.empty(0, np.int64), *(part.post_ids for part in parts)]),
-        np.concatenate([np.empty((0, len(LABELS)), np.float32), *(part.probabilities for part in parts)]),
-    )
 
 
 def count_of(folder: Path, post_ids: NDArray[np.int64]) -> int:
@@ -189,6 +194,16 @@ def _write_manifest(folder: Path, segments: Sequence[Segment]) -> None:
     part = folder / f"{MANIFEST}.part"
     part.write_text(json.dumps({"labels": LABELS, "segments": segments}, indent=1), encoding="utf-8")
     _publish(part, folder / MANIFEST)
+
+
+def _kept(file: Path) -> Scores:
+    """A segment, read once while it is asked for: segments never change, another file has another time."""
+    return _read_once(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=SEGMENTS_KEPT)
+def _read_once(file: Path, _changed: int) -> Scores:
+    return _read(file.parent, [{"file": file.name, "last": 0, "posts": 0}])
 
 
 def _segments(folder: Path) -> Sequence[Segment]:

@@ -36,7 +36,7 @@ from trainer.card import read_card
 from trainer.device import default_device, gpu_memory, leave_a_core
 from trainer.errors import TrainerError
 from trainer.score import Scorer, StoppedError
-from workbench import gate, jobs, queue, rounds
+from workbench import gate, jobs, queue, rounds, scanning, search
 from workbench.errors import RoundError, WorkbenchError
 from workbench.explaining import Explainer
 from workbench.jobs import Job
@@ -267,6 +267,7 @@ def promote(project: Project, number: int) -> str:
         session.merge(Champion(id=1, round_number=number, since=now))
         queue.replace(session, project, made)
     _sweep_attempts(project, number)
+    _watch(project)
     return GO
 
 
@@ -282,7 +283,16 @@ def prepare_import(project: Project, _import_id: int) -> str:
     elif vectors is not None:
         cold = cold_scores(project, vectors)
     queue.rebuild(project, vectors=vectors, cold=cold)
+    _watch(project)
     return GO
+
+
+def _watch(project: Project) -> None:
+    """Look for what is new. Nothing waits for it: a failure is told in the log alone."""
+    try:
+        scanning.watch(project)
+    except Exception:
+        logging.exception("the radar failed")
 
 
 def serve(project: Project, stop: threading.Event) -> None:
@@ -392,8 +402,10 @@ def _take_up(project: Project) -> None:
 
 
 def _is_work_left(session: Session, project: Project) -> bool:
-    """Posts wait to be grouped, or grouped ones to be scored by the adapter in use."""
+    """Posts wait to be grouped, or grouped ones to be found by search or scored by the adapter in use."""
     if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
+        return True
+    if search.is_behind(session):
         return True
     champion = queue.champion_number(session)
     newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None)))

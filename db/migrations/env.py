@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
+from db.search import is_table_of_code
 from db.tables import Base
 
 
@@ -13,7 +14,12 @@ def run(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         connection.commit()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=is_sqlite)
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=is_sqlite,
+        include_name=is_table_of_code,
+    )
     with context.begin_transaction():
         context.run_migrations()
         if is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):

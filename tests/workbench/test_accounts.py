@@ -54,3 +54,17 @@ def test_a_disabled_person_cannot_come_in(project: Project, ann: Account) -> Non
     assert accounts.find(project, ann.id) is None
     with pytest.raises(NotAllowedError, match="disabled"):
         accounts.sign_in(project, "Ann", "annotator")
+
+
+def test_reading_asks_the_database_for_the_right_and_waits_for_no_writer(
+    project: Project, ann: Account, lead: Account
+) -> None:
+    with project.database.write(), accounts.reading(project, lead, Right.REVIEW) as session:
+        assert session.get_one(Person, lead.id).name == lead.name
+    forged = Account(ann.id, ann.name, "lead")
+    with pytest.raises(NotAllowedError), accounts.reading(project, forged, Right.REVIEW):
+        pass
+    with project.database.read() as session:
+        assert session.scalars(select(AuditEntry.subject).where(AuditEntry.action == "refused")).all() == [
+            "review"
+        ]

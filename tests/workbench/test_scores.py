@@ -16,6 +16,7 @@ from workbench.scores import (
     last_scored,
     read_first_scores,
     read_scores,
+    read_scores_of,
     score_of,
 )
 
@@ -108,3 +109,24 @@ def _parts(wanted: list[set[int]]) -> list[list[int]]:
         parts.append(sorted(last + number for number in part))
         last = parts[-1][-1]
     return parts
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, unique=True), st.sets(st.integers(0, 70)))
+def test_the_scores_of_some_posts_are_those_among_all(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[int], wanted: set[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("some")
+    ids.sort()
+    for start in range(0, len(ids), 7):
+        append_segment(folder, some(ids[start : start + 7]))
+    asked = np.array(sorted(wanted), dtype=np.int64)
+    found, expected = read_scores_of(folder, asked), read_scores(folder).of(asked)
+    assert found.post_ids.tolist() == expected.post_ids.tolist()
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+
+
+def test_only_files_with_wanted_posts_are_opened(tmp_path: Path) -> None:
+    append_segment(tmp_path, some([1, 2, 5]))
+    append_segment(tmp_path, some([6, 9]))
+    (tmp_path / "0000000001-0000000005.parquet").unlink()
+    assert read_scores_of(tmp_path, np.array([7, 9])).post_ids.tolist() == [9]

@@ -24,7 +24,7 @@ from tests.workbench.working import (
     wait_until,
     worker_of,
 )
-from workbench import accounts, doubts, rounds, worker
+from workbench import accounts, doubts, rounds, scanning, search, worker
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
 from workbench.project import Project
@@ -242,6 +242,30 @@ def test_a_new_worker_sees_the_posts_an_earlier_one_failed_to_score(
     make_champion(project, lead, np.full((scored, 3), 1 / 3))
     with project.database.read() as session:
         assert worker._is_work_left(session, project) is is_left
+
+
+def test_a_new_worker_sees_the_posts_that_no_search_finds_yet(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "index_missing", lambda _project: 0)
+    ready_queue(project, lead, 5)
+    with project.database.read() as session:
+        assert worker._is_work_left(session, project)
+    monkeypatch.undo()
+    search.index_missing(project)
+    with project.database.read() as session:
+        assert not worker._is_work_left(session, project)
+
+
+def test_a_failing_radar_stops_nothing(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_project: Project) -> None:
+        raise RuntimeError("no words")
+
+    monkeypatch.setattr(scanning, "watch", fail)
+    worker._watch(project)
+    assert "the radar failed" in caplog.text
 
 
 def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends() -> None:

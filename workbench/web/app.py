@@ -5,7 +5,7 @@ import streamlit as st
 from workbench.accounts import Right
 from workbench.web.i18n import _
 from workbench.web.identity import current_account
-from workbench.web.views import label, overview, posts, review, rounds, thresholds
+from workbench.web.views import label, overview, posts, radar, review, rounds, thresholds
 from workbench.web.widgets import STYLE
 
 st.set_page_config(page_title=_("Moderation workbench"), layout="centered")
@@ -22,4 +22,5 @@ if account is not None and account.may(Right.SET_POLICY):
     pages.append(st.Page(thresholds.show, title=_("Thresholds"), url_path="thresholds"))
 if account is not None and account.may(Right.REVIEW):
     pages.append(st.Page(review.show, title=_("Review"), url_path="review"))
+    pages.append(st.Page(radar.show, title=_("Radar"), url_path="radar"))
 st.navigation(pages, position="top").run()

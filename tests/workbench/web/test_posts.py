@@ -5,11 +5,13 @@ from html import unescape
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.workbench.making import ready_queue
+from tests.workbench.making import different_texts, import_texts, ready_queue
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.test_rounds import add_round
-from workbench import labelling
+from workbench import bulk, labelling, queue
 from workbench.accounts import Account
+from workbench.posts import Filter, find
+from workbench.preparing import prepare
 from workbench.project import Project
 
 FILE = "id\tbody\tboard\n1\t**一**\t闲聊\n2\t\t闲聊\n3\t三\t数码\n".encode("gb18030")
@@ -92,10 +94,120 @@ def test_an_annotator_sees_posts_and_labels_but_brings_nothing_in(
     visit_as(ann)
     app.run()
     assert not app.file_uploader
-    table = app.dataframe[0].value.set_index("text")
-    assert table.loc[card.text, "labelled as"] == "borderline"
-    assert len(table) == 5
+    assert shown(app).count('<div class="hit">') == 5
+    assert f"{card.text}" in shown(app)
+    assert '<span class="label suspicious">borderline</span>' in shown(app)
     assert "<b>5</b><span>posts</span>" in shown(app)
+    assert not app.slider
+    assert not [button for button in app.button if button.key and button.key.startswith("history-")]
+    app.query_params["post"] = str(card.post_id)
+    assert "What happened" not in shown(app.run())
+
+
+@pytest.fixture
+def spam(project: Project, lead: Account) -> Project:
+    """30 adverts, six other posts, one of them hostile."""
+    adverts = [f"加微信{text}" for text in different_texts(30)]
+    import_texts(
+        project, lead, [*adverts, *different_texts(35)[30:], "![x](http://evil.example/a.png)<b>粗</b>"]
+    )
+    prepare(project)
+    queue.rebuild(project)
+    return project
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return next(button for button in app.button if button.key == key).click().run()
+
+
+def hits(app: AppTest) -> int:
+    return shown(app).count('<div class="hit">')
+
+
+def test_two_characters_find_what_holds_them_a_page_at_a_time(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    assert hits(app.run()) == 25
+    app.text_input(key="search").set_value("微信").run()
+    assert hits(app) == 25
+    assert hits(press(app, "older-1")) == 5
+    assert "Page 2" in shown(app)
+    assert hits(press(app, "newer-2")) == 25
+    app.text_input(key="search").set_value("没有的").run()
+    assert hits(app) == 0
+    assert "No post fits." in shown(app)
+
+
+def test_hostile_text_is_shown_as_it_was_written(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run().text_input(key="search").set_value("evil").run()
+    assert hits(app) == 1
+    raw = " ".join(element.proto.body for element in app.get("html"))
+    assert "&lt;b&gt;粗&lt;/b&gt;" in raw
+    assert "<b>粗" not in raw
+    assert not [element for element in app.markdown if "evil" in element.value]
+
+
+def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
+    app: AppTest, spam: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    card = labelling.hold_posts(spam, ann)[0]
+    labelling.submit(spam, ann, card.post_id, "suspicious", note="*像* 广告")
+    labelling.undo(spam, ann)
+    labelling.submit(spam, ann, card.post_id, "violation")
+    visit_as(lead)
+    app.run().text_input(key="search").set_value(card.text).run()
+    assert hits(app) == 1
+    press(app, f"history-{card.post_id}")
+    page = shown(app)
+    assert card.text in page
+    assert "took the answer back" in page
+    assert "“*像* 广告”" in page
+    assert "came with posts-1.tsv" in page
+    assert hits(app) == 0
+    assert hits(press(app, "back")) == 1
+    assert app.text_input(key="search").value == card.text
+
+
+def test_a_post_that_is_not_there_is_said(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.query_params["post"] = "9" * 30
+    assert "There is no post" in shown(app.run())
+
+
+def test_a_lead_labels_all_that_was_found_after_seeing_it_and_takes_it_back(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run()
+    assert not [button for button in app.button if button.key == "look-violation"]
+    app.text_input(key="search").set_value("微信").run()
+    press(app, "look-violation")
+    count = len(bulk.preview(spam, lead, Filter(text="微信")).post_ids)
+    assert f'{count} posts would be labelled: <span class="label violation">' in shown(app)
+    assert find(spam, lead, Filter(label="violation")).posts == []
+    press(app, "label-all-violation")
+    assert f"{count} posts were labelled violation." in shown(app)
+    assert len(find(spam, lead, Filter(label="violation"), most=100).posts) == count
+    made = bulk.newest(spam, lead)[0]
+    press(app, f"take-back-{made.id}")
+    assert f"{count} posts are as they were before." in shown(app)
+    assert find(spam, lead, Filter(label="violation")).posts == []
+
+
+def test_a_preview_is_only_for_what_it_was_made_of(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run().text_input(key="search").set_value("微信").run()
+    press(app, "look-violation")
+    app.text_input(key="search").set_value("加微信").run()
+    assert not [button for button in app.button if button.key == "label-all-violation"]
 
 
 def test_exports_are_offered_to_leads_alone(

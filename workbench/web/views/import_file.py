@@ -19,7 +19,7 @@ from workbench.web.i18n import _
 from workbench.web.opened import project
 from workbench.web.sentences import retold
 from workbench.web.upload import KeptUpload, keep
-from workbench.web.widgets import attempt, heading, note, refusal, shortened
+from workbench.web.widgets import attempt, note, refusal, shortened
 
 ROWS_SHOWN = 5
 REJECTS_SHOWN = 50
@@ -36,7 +36,6 @@ class Reading(TypedDict):
 
 def import_file() -> None:
     """The whole dialogue."""
-    heading(_("Import a forum's TSV"))
     # Streamlit's own word on the button is English; style.css shows this one in its place.
     st.html(
         f"<style>.stFileUploader {{ --upload: {json.dumps(_('Choose a file'), ensure_ascii=False)}; }}</style>"

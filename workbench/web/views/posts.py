@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from html import escape
 
-import pandas
 import streamlit as st
 
 from workbench import posts, rounds
-from workbench.accounts import Right
+from workbench.accounts import Account, Right
 from workbench.posts import ListedImport
 from workbench.status import Status, read_status
 from workbench.web.downloads import EXPORT_FILES, export_file
 from workbench.web.i18n import N_, _
 from workbench.web.opened import project
+from workbench.web.views.bulk_label import bulks
 from workbench.web.views.import_file import import_file
+from workbench.web.views.post_history import post_history
+from workbench.web.views.post_search import keep_filter, post_search
 from workbench.web.widgets import bar, clock, figures, heading, one_line, require_account, show_notice
-from workbench.web.words import label_word
 
-NEWEST = 200
 IMPORT_STATES = {
     "storing": N_("being read"),
     "stored": N_("being prepared"),
@@ -29,22 +29,40 @@ IMPORT_STATES = {
 def show() -> None:
     """The screen."""
     account = require_account()
-    is_lead = account.may(Right.IMPORT)
-    with project().database.read() as session:
-        newest, imports = posts.newest_posts(session, most=NEWEST), posts.imports_by_date(session)
-        exported = [entry["number"] for entry in rounds.history(session)]
+    number = st.query_params.get("post")
     with st.container(key="wide"):
         bar(account, "/posts")
         show_notice()
-        _figures(read_status(project()))
-        if is_lead:
+        if number is not None and account.may(Right.REVIEW):
+            keep_filter()
+            post_history(account, number)
+        else:
+            _overview(account)
+
+
+def _overview(account: Account) -> None:
+    is_lead = account.may(Right.IMPORT)
+    with project().database.read() as session:
+        imports = posts.imports_by_date(session)
+        exported = [entry["number"] for entry in rounds.history(session)]
+    status = read_status(project())
+    _figures(status)
+    if is_lead:
+        with st.expander(
+            _("Import a forum's TSV"),
+            expanded=not imports or "receipt" in st.session_state,
+            key="import-file",
+        ):
             import_file()
-        if imports:
-            heading(_("Imports"))
-            st.html(_imports_table(imports, is_lead))
-        if is_lead:
-            _exports(exported)
-        _newest(newest)
+    if status.posts:
+        post_search(account)
+    if account.may(Right.REVIEW):
+        bulks(account)
+    if imports:
+        heading(_("Imports"))
+        st.html(_imports_table(imports, is_lead))
+    if is_lead:
+        _exports(exported)
 
 
 def _figures(status: Status) -> None:
@@ -75,7 +93,7 @@ def _import_row(entry: ListedImport, is_lead: bool) -> str:
         unreadable = f'<a href="/download/imports/{entry.id}/unreadable.tsv" download>{unreadable}</a>'
     cells = (
         one_line(entry.file_name),
-        escape(_(IMPORT_STATES[entry.state])),
+        _state(entry),
         f"{entry.accepted:,}",
         f"{entry.duplicates:,}",
         unreadable,
@@ -83,6 +101,12 @@ def _import_row(entry: ListedImport, is_lead: bool) -> str:
         one_line(entry.by or ""),
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _state(entry: ListedImport) -> str:
+    """What failed is told too, whatever the worker's words for it."""
+    state = escape(_(IMPORT_STATES[entry.state]))
+    return f"{state}<br><small>{one_line(entry.failure)}</small>" if entry.failure else state
 
 
 def _exports(numbers: Sequence[int]) -> None:
@@ -102,17 +126,4 @@ def _export_row(number: int) -> str:
         f"<tr><th>{escape(_('Round {number}').format(number=number))}</th>{''.join(links)}</tr>"
         if links
         else ""
-    )
-
-
-def _newest(newest: Sequence[posts.ListedPost]) -> None:
-    if not newest:
-        return
-    heading(_("The newest {count} posts").format(count=len(newest)))
-    text, label, number = _("text"), _("labelled as"), _("id")
-    rows = [(post.text, " / ".join(map(label_word, post.labels)), post.external_id) for post in newest]
-    st.dataframe(
-        pandas.DataFrame(rows, columns=[text, label, number]),
-        hide_index=True,
-        column_config={text: st.column_config.TextColumn(width="large")},
     )

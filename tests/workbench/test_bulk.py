@@ -1,0 +1,170 @@
+"""A lead labels what was found in one go and takes it back; what people answered is never touched."""
+
+import pytest
+from sqlalchemy import func, select
+
+from db.queries import is_resolved
+from db.tables import Annotation, AuditEntry, Post, PostGroup, QueueEntry, Resolution
+from tests.workbench.making import different_texts, import_texts
+from workbench import bulk, labelling, posts, queue
+from workbench.accounts import Account
+from workbench.errors import InputError, NotAllowedError
+from workbench.posts import Filter
+from workbench.preparing import prepare
+from workbench.project import LABEL_SET_ID, Project
+
+SPAM = Filter(text="加微信")
+
+
+@pytest.fixture
+def filled(project: Project, lead: Account) -> Project:
+    import_texts(project, lead, [f"加微信{text}" for text in different_texts(40)])
+    import_texts(project, lead, different_texts(50)[40:], start=100)
+    prepare(project)
+    queue.rebuild(project)
+    return project
+
+
+def splits(project: Project) -> dict[int, str]:
+    with project.database.read() as session:
+        rows = session.execute(
+            select(Post.id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
+        )
+        return {row.id: row.split for row in rows}
+
+
+def settled(project: Project) -> set[int]:
+    with project.database.read() as session:
+        return set(session.scalars(select(Post.id).where(is_resolved(Post.id))))
+
+
+def answers(project: Project) -> list[tuple[object, ...]]:
+    with project.database.read() as session:
+        rows = session.execute(select(Annotation.__table__).order_by(Annotation.id))
+        return [tuple(row) for row in rows]
+
+
+def test_only_unlabelled_posts_of_the_pool_are_covered_and_counted(
+    filled: Project, lead: Account, ann: Account
+) -> None:
+    held = labelling.hold_posts(filled, ann)
+    labelled = next(card for card in held if splits(filled)[card.post_id] == "pool" and card.post_id <= 40)
+    labelling.submit(filled, ann, labelled.post_id, "normal")
+    before = answers(filled)
+    pool = {post for post, split in splits(filled).items() if split == "pool" and post <= 40}
+    seen = bulk.preview(filled, lead, SPAM)
+    assert set(seen.post_ids) == pool - {labelled.post_id}
+    assert (seen.labelled, seen.held_out) == (1, 40 - len(pool))
+    assert len(seen.examples) == bulk.EXAMPLES
+    assert all("加微信" in text for text in seen.examples)
+    made = bulk.label_all(filled, lead, seen, "violation")
+    assert settled(filled) == set(seen.post_ids)
+    assert made.posts == len(seen.post_ids)
+    assert answers(filled) == before
+    assert {post.standing[0] for post in posts.find(filled, lead, Filter(label="violation")).posts} == {
+        "violation"
+    }
+
+
+def test_it_is_written_down_under_one_number_and_taken_back_under_it(filled: Project, lead: Account) -> None:
+    made = bulk.label_all(filled, lead, bulk.preview(filled, lead, SPAM), "violation")
+    with filled.database.read() as session:
+        entry = session.get_one(AuditEntry, made.id)
+        assert (entry.action, entry.subject) == ("label many", "violation")
+        assert entry.detail == {"posts": made.posts, "wanted": {"text": "加微信"}}
+        waiting = session.scalar(
+            select(func.count()).where(~QueueEntry.is_answered, QueueEntry.post_id <= 40)
+        )
+    rows = made.posts
+    assert [(one.id, one.posts, one.standing) for one in bulk.newest(filled, lead)] == [(made.id, rows, rows)]
+    assert bulk.take_back(filled, lead, made.id) == rows
+    assert settled(filled) == set()
+    assert [(one.posts, one.standing) for one in bulk.newest(filled, lead)] == [(rows, 0)]
+    with filled.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Resolution)) == 2 * rows
+        assert (
+            session.scalar(select(func.count()).where(~QueueEntry.is_answered, QueueEntry.post_id <= 40))
+            == (waiting or 0) + rows
+        )
+    with pytest.raises(InputError, match=f"nothing of {made.id} to take back"):
+        bulk.take_back(filled, lead, made.id)
+
+
+def test_a_decision_made_since_survives_the_taking_back(filled: Project, lead: Account, ann: Account) -> None:
+    made = bulk.label_all(filled, lead, bulk.preview(filled, lead, SPAM), "violation")
+    one = next(iter(settled(filled)))
+    with filled.database.write() as session:
+        session.add(
+            Resolution(
+                post_id=one,
+                person_id=lead.id,
+                label_set_id=LABEL_SET_ID,
+                label="normal",
+                occasion="review",
+                decided_at=filled.now(),
+            )
+        )
+    assert bulk.take_back(filled, lead, made.id) == made.posts - 1
+    assert settled(filled) == {one}
+
+
+def test_what_was_labelled_is_no_longer_served_and_is_again_once_taken_back(
+    filled: Project, lead: Account
+) -> None:
+    made = bulk.label_all(filled, lead, bulk.preview(filled, lead, SPAM), "violation")
+    covered = settled(filled)
+
+    def open_posts() -> set[int]:
+        with filled.database.read() as session:
+            return set(session.scalars(select(QueueEntry.post_id).where(~QueueEntry.is_answered)))
+
+    assert not open_posts() & covered
+    queue.rebuild(filled)
+    assert not open_posts() & covered
+    bulk.take_back(filled, lead, made.id)
+    queue.rebuild(filled)
+    assert covered <= open_posts()
+
+
+def test_posts_labelled_after_the_preview_keep_their_label(
+    filled: Project, lead: Account, ann: Account
+) -> None:
+    seen = bulk.preview(filled, lead, SPAM)
+    card = next(card for card in labelling.hold_posts(filled, ann) if card.post_id in seen.post_ids)
+    labelling.submit(filled, ann, card.post_id, "normal")
+    assert bulk.label_all(filled, lead, seen, "violation").posts == len(seen.post_ids) - 1
+    assert card.post_id not in settled(filled)
+    with pytest.raises(InputError, match="None of these posts"):
+        bulk.label_all(filled, lead, seen, "violation")
+
+
+def test_there_is_a_most_and_the_newest_come_first(filled: Project, lead: Account) -> None:
+    seen = bulk.preview(filled, lead, Filter(label="none"), at_most=10)
+    assert seen.is_cut
+    assert len(seen.post_ids) + seen.held_out == 10
+    assert min(seen.post_ids) > 40
+    far = bulk.Preview(SPAM, range(1, bulk.AT_MOST + 2), [], 0, 0, False)
+    with pytest.raises(InputError, match="At most"):
+        bulk.label_all(filled, lead, far, "violation")
+    with pytest.raises(InputError, match="no label spam"):
+        bulk.label_all(filled, lead, seen, "spam")
+
+
+def test_held_out_posts_are_refused_even_when_a_preview_names_them(filled: Project, lead: Account) -> None:
+    held_out = [post for post, split in splits(filled).items() if split != "pool"]
+    assert held_out
+    with pytest.raises(InputError, match="None of these posts"):
+        bulk.label_all(filled, lead, bulk.Preview(SPAM, held_out, [], 0, 0, False), "violation")
+
+
+def test_annotators_may_not(filled: Project, lead: Account, ann: Account) -> None:
+    seen = bulk.preview(filled, lead, SPAM)
+    for forbidden in (
+        lambda: bulk.preview(filled, ann, SPAM),
+        lambda: bulk.label_all(filled, ann, seen, "violation"),
+        lambda: bulk.take_back(filled, ann, 1),
+        lambda: bulk.newest(filled, ann),
+    ):
+        with pytest.raises(NotAllowedError):
+            forbidden()
+    assert settled(filled) == set()

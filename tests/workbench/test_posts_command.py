@@ -1,0 +1,90 @@
+"""`workbench posts` and `workbench post` print what the page shows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.workbench.making import different_texts, import_texts
+from workbench import cli, labelling, queue
+from workbench.accounts import Account
+from workbench.preparing import prepare
+from workbench.project import Project
+from workbench.radar import Disguise, Period, Radar, keep_radar
+
+
+@pytest.fixture
+def home(project: Project, lead: Account, ann: Account) -> Path:
+    import_texts(project, lead, ["加微信[b]领红包", *different_texts(20)])
+    prepare(project)
+    queue.rebuild(project)
+    card = labelling.hold_posts(project, ann)[0]
+    labelling.submit(project, ann, card.post_id, "violation", note="[red]看")
+    return project.home
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def said(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["workbench", *arguments, "--home", str(home)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code in {0, None}
+        return capsys.readouterr().out
+
+    return said
+
+
+def test_posts_are_listed_as_a_table_and_as_json(run) -> None:
+    assert "加微信[b]领红包" in run("posts", "微信")
+    found = json.loads(run("posts", "微 信", "--json"))
+    assert [post["id"] for post in found["posts"]] == ["p1"]
+    assert found["has_more"] is False
+    few = json.loads(run("posts", "--label", "none", "--limit", "3", "--json"))
+    assert (len(few["posts"]), few["has_more"]) == (3, True)
+    labelled = json.loads(run("posts", "--label", "violation", "--json"))["posts"]
+    assert [(post["labels"], post["people"]) for post in labelled] == [(["violation"], ["Ann"])]
+
+
+def test_a_posts_history_is_told_as_a_table_and_as_json(run) -> None:
+    post = json.loads(run("posts", "--label", "violation", "--json"))["posts"][0]
+    told = run("post", post["id"])
+    assert "labelled: violation" in told
+    assert "[red]看" in told
+    history = json.loads(run("post", str(post["number"]), "--json"))
+    assert history["external_id"] == post["id"]
+    assert [event["kind"] for event in history["events"]] == ["labelled"]
+
+
+@pytest.mark.parametrize("arguments", [("post", "nobody"), ("posts", "--label", "spam")])
+def test_what_cannot_be_is_one_line_and_status_1(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["workbench", *arguments, "--home", str(home)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("error: There is no")
+
+
+def test_the_radar_is_told_as_a_table_and_as_json(run, project: Project) -> None:
+    assert "Nothing yet" in run("radar")
+    assert json.loads(run("radar", "--json")) == {"radar": None}
+    keep_radar(
+        project,
+        Radar(
+            "2026-01-12T09:00:00+00:00",
+            None,
+            ["微信"],
+            [
+                Period(
+                    "week", "2026-W03", 9, 0, [], [Disguise("薇信", "微信", "sound", 3, 0, ["加[b]薇信"])], []
+                )
+            ],
+        ),
+    )
+    assert "薇信 = 微信 (sound)" in run("radar")
+    assert json.loads(run("radar", "--json"))["radar"]["known"] == ["微信"]

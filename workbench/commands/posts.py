@@ -1,0 +1,113 @@
+"""`workbench posts` and `workbench post`: find posts, tell all that happened to one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from trainer.config import LABELS
+from workbench import accounts
+from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
+from workbench.history import Event, History, history_of
+from workbench.posts import LISTED, Filter, ListedPost, find
+from workbench.project import open_project
+
+commands = typer.Typer()
+
+
+@commands.command("posts")
+def posts_command(
+    query: Annotated[str, typer.Argument(help="What they say: two characters or more.")] = "",
+    home: HomeOption = Path(),
+    label: Annotated[str | None, typer.Option(help=f"{', '.join(LABELS)}, or none.")] = None,
+    board: Annotated[str | None, typer.Option(help="The forum's board.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Posts at most, the newest.")] = LISTED,
+    as_json: JsonOption = False,
+) -> None:
+    """Find posts, newest first."""
+    project = open_project(home)
+    wanted = Filter(text=query, label=label, board=board)
+    found = find(project, accounts.command_line(project), wanted, most=limit)
+    if found.is_partial:
+        err.print("The worker is still making posts searchable; the newest come last.", markup=False)
+    if found.is_cut:
+        err.print(f"Only the newest {found.looked_at:,} candidates were looked through.", markup=False)
+    if as_json:
+        print_json(posts=[post.to_dict() for post in found.posts], has_more=found.after is not None)
+        return
+    table = Table("id", "text", "label", "model", "who", box=None)
+    for post in found.posts:
+        table.add_row(*map(Text, _cells(post)))
+    out.print(table)
+
+
+@commands.command("post")
+def post_command(
+    post: Annotated[str, typer.Argument(help="The forum's id of it, or its number here.")],
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Everything that ever happened to one post."""
+    project = open_project(home)
+    history = history_of(project, accounts.command_line(project), post)
+    if as_json:
+        print_json(**history.to_dict())
+        return
+    _print_history(history)
+
+
+def _cells(post: ListedPost) -> tuple[str, ...]:
+    text = " ".join(post.text.split())[:60]
+    model = "" if post.probabilities is None else _top(post.probabilities)
+    return post.external_id, text, " / ".join(post.standing), model, ", ".join(post.people)
+
+
+def _top(probabilities: Sequence[float]) -> str:
+    best = max(range(len(LABELS)), key=probabilities.__getitem__)
+    return f"{LABELS[best]} {probabilities[best]:.2f}"
+
+
+def _print_history(history: History) -> None:
+    out.print(Text(history.text))
+    facts = ", ".join(f"{name}: {value}" for name, value in history.facts.items())
+    came = history.came_with
+    out.print(Text(f"{history.external_id} (no. {history.post_id}) {facts}".strip()))
+    out.print(Text(f"came with {came.file_name}, {came.started_at:%Y-%m-%d %H:%M} UTC"))
+    table = Table("when (UTC)", "who", "what", "about it", box=None)
+    for event in history.events:
+        table.add_row(*map(Text, (f"{event.at:%Y-%m-%d %H:%M}", event.who, _what(event), _about(event))))
+    for score in history.scores:
+        told = ", ".join(
+            f"{name} {value:.2f}" for name, value in zip(LABELS, score.probabilities, strict=True)
+        )
+        table.add_row("", f"round {score.number}", told, "in use" if score.is_in_use else "")
+    out.print(table)
+    if history.is_blind:
+        out.print("Kept for checking the model: nobody is told its scores before somebody has answered.")
+    if history.copies_in_all:
+        out.print(f"{history.copies_in_all:,} near-copies, the first of them:")
+    for copy in history.copies[:5]:
+        out.print(Text(f"  {copy.external_id}  {' '.join(copy.text.split())[:80]}"))
+
+
+def _what(event: Event) -> str:
+    if event.was and event.label:
+        return f"{event.kind}: {event.was} -> {event.label}"
+    label = event.label or event.was
+    return f"{event.kind}: {label}" if label else event.kind
+
+
+def _about(event: Event) -> str:
+    parts = (
+        "asks the lead" if event.is_flagged else None,
+        event.lane,
+        event.reason,
+        event.source and f"from {event.source}",
+        event.from_post and f"of post {event.from_post}",
+        event.bulk and f"with many, no. {event.bulk}",
+        event.note and f"“{event.note}”",
+    )
+    return "; ".join(str(part) for part in parts if part)

@@ -1,0 +1,49 @@
+"""`workbench radar`: what is new in the newest import and its week."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from workbench import accounts
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench.project import open_project
+from workbench.radar import Period, read_radar
+
+commands = typer.Typer()
+
+
+@commands.command("radar")
+def radar_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+    """Rising words, words of violations in disguise, and whether the model sees other posts than before."""
+    project = open_project(home)
+    radar = read_radar(project, accounts.command_line(project))
+    if as_json:
+        print_json(radar=None if radar is None else radar.to_dict())
+        return
+    if radar is None:
+        out.print("Nothing yet: the worker looks for what is new after each import.")
+        return
+    for period in radar.periods:
+        _print(period)
+
+
+def _print(period: Period) -> None:
+    out.print(Text(f"{period.kind} {period.name}: {period.posts:,} posts, {period.posts_before:,} before"))
+    table = Table("what", "now", "before", "for example", box=None)
+    for risen in period.rising:
+        table.add_row(
+            *map(Text, (risen.word, f"{risen.count:,}", f"{risen.before:,}", _first(risen.examples)))
+        )
+    for one in period.disguises:
+        name = f"{one.written} = {one.word} ({one.how})"
+        table.add_row(*map(Text, (name, f"{one.count:,}", f"{one.before:,}", _first(one.examples))))
+    out.print(table)
+    for drift in period.drifts:
+        out.print(f"  {drift.score}: population stability index {drift.psi:.2f}", markup=False)
+
+
+def _first(examples: Sequence[str]) -> str:
+    return " ".join(examples[0].split())[:60] if examples else ""
