@@ -4,6 +4,9 @@ A post passes with a violation score below `pass_below`, is flagged from `flag_f
 at it. Passing a violation costs `missed`, flagging anything else `false_alarm`, each look `look`; a borderline post is
 no violation. The cost is a sum over what passes and what is flagged, so the best pair is found exactly, among all
 thousandths, in one pass.
+
+A few hundred labels alone choose poorly where mistakes are dear: whether a violation happens to lie just below a cut
+decides. So a row counts as a violation partly by its label, partly by its score, which is calibrated: see `likely`.
 """
 
 from collections.abc import Sequence
@@ -23,6 +26,8 @@ VERDICTS: tuple[Verdict, ...] = ("pass", "human", "flag")
 CUTS = np.arange(1_002) / 1_000
 """Where a threshold may lie. The last is above every score: all pass below it, none is flagged from it on."""
 NEVER = float(CUTS[-1])
+TRUST = 900
+"""Rows whose labels weigh as much as the scores: of four mixtures best on the real example of docs/thresholds.md."""
 CHOICES = 500
 """Resamples in which the thresholds are chosen anew."""
 
@@ -99,14 +104,15 @@ class Expected:
 
 
 def choose(rows: Rows, prices: Prices, *, rng: np.random.Generator) -> Choice:
-    """The cheapest thresholds on these rows, one at least. Of equals those that leave most to people."""
-    bins, members = thousandths(rows.scores), rows.members()
-    first = _cheapest(bins, rows.is_violation, rows.weights, prices)
+    """The cheapest thresholds for what these rows, one at least, most likely are.
+
+    Of equals those that leave most to people.
+    """
+    bins, members, truth = thousandths(rows.scores), rows.members(), likely(rows)
+    first = _cheapest(bins, truth, rows.weights, prices)
     groups = int(members.max()) + 1
     draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=CHOICES)
-    again = np.array(
-        [_cheapest(bins, rows.is_violation, rows.weights * draw[members], prices) for draw in draws]
-    )
+    again = np.array([_cheapest(bins, truth, rows.weights * draw[members], prices) for draw in draws])
     lows, highs = np.percentile(again, INTERVAL, axis=0, method="nearest")
     return Choice(
         Thresholds(*map(float, CUTS[list(first)])),
@@ -137,11 +143,18 @@ def expected(thresholds: Thresholds, rows: Rows, prices: Prices) -> Expected:
     return Expected(_sum(priced), passed, human, flagged, missed, false_alarms, len(rows), violations)
 
 
-def cost_of(thresholds: Thresholds, rows: Rows, prices: Prices) -> float:
-    """For one post."""
+def likely(rows: Rows) -> Floats:
+    """(n,) how likely each row is a violation: its label mixed with its score, which counts as TRUST labels in all."""
+    mixed: Floats = (len(rows) * rows.is_violation + TRUST * rows.scores) / (len(rows) + TRUST)
+    return mixed
+
+
+def cost_of(thresholds: Thresholds, rows: Rows, prices: Prices, truth: Floats | None = None) -> float:
+    """For one post, by the labels; or by how likely a violation each is, `truth` (n,)."""
     verdicts = thresholds.verdicts(rows.scores)
-    missed = prices.missed * ((verdicts == 0) & rows.is_violation)
-    false = prices.false_alarm * ((verdicts == 2) & ~rows.is_violation)
+    share = rows.is_violation.astype(np.float64) if truth is None else truth
+    missed = prices.missed * (verdicts == 0) * share
+    false = prices.false_alarm * (verdicts == 2) * (1 - share)
     each: Floats = missed + false + prices.look * (verdicts == 1)
     return float(each @ rows.weights / rows.weights.sum())
 
@@ -152,14 +165,9 @@ def thousandths(scores: ArrayLike) -> NDArray[np.intp]:
     return found
 
 
-def _cheapest(
-    bins: NDArray[np.intp], is_violation: NDArray[np.bool_], weights: Floats, prices: Prices
-) -> tuple[int, int]:
+def _cheapest(bins: NDArray[np.intp], truth: Floats, weights: Floats, prices: Prices) -> tuple[int, int]:
     """Places of the two cuts."""
-    bad, good = (
-        np.bincount(bins, weights * chosen, minlength=len(CUTS) - 1)
-        for chosen in (is_violation, ~is_violation)
-    )
+    bad, good = (np.bincount(bins, weights * share, minlength=len(CUTS) - 1) for share in (truth, 1 - truth))
     looked = prices.look * np.concatenate([[0.0], np.cumsum(bad + good)])
     passing = prices.missed * np.concatenate([[0.0], np.cumsum(bad)]) - looked
     flagging = prices.false_alarm * np.concatenate([np.cumsum(good[::-1])[::-1], [0.0]]) + looked

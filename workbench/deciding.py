@@ -55,6 +55,8 @@ class Missed:
 class Decided:
     """What a file holds. `by_people` of its rows are what somebody said; `waiting` posts come next time.
 
+    `chosen_for` is the round whose scores the policy was chosen on.
+
     The rows are of the imports `first_import` to `last_import`.
     """
 
@@ -65,6 +67,7 @@ class Decided:
     missed: Missed
     round_number: int
     policy: int
+    chosen_for: int | None
     first_import: int
     last_import: int
     waiting: int
@@ -79,6 +82,7 @@ class _Rule:
 
     round_number: int
     policy: int
+    chosen_for: int | None
     thresholds: Thresholds
     scores: Path
 
@@ -121,6 +125,7 @@ def decide(
             ),
             round_number=rule.round_number,
             policy=rule.policy,
+            chosen_for=rule.chosen_for,
             first_import=numbers[0],
             last_import=numbers[-1],
             waiting=_waiting(session, ready),
@@ -162,6 +167,7 @@ def _rule(session: Session, project: Project, version: int | None) -> _Rule:
     return _Rule(
         number,
         found.version,
+        found.round_number,
         Thresholds(found.pass_below, found.flag_from),
         project.round_folder(number) / "scores",
     )

@@ -14,6 +14,7 @@ from trainer.thresholds import (
     choose,
     cost_of,
     expected,
+    likely,
     thousandths,
 )
 
@@ -49,8 +50,9 @@ def test_no_other_pair_of_cuts_is_cheaper(
     rows: list[tuple[float, bool, float, int]], prices: Prices, one: int, other: int
 ) -> None:
     pair = Thresholds(float(CUTS[min(one, other)]), float(CUTS[max(one, other)]))
-    found = cost_of(best(made(rows), prices), made(rows), prices)
-    assert found <= cost_of(pair, made(rows), prices) + 1e-9
+    known = made(rows)
+    found = cost_of(best(known, prices), known, prices, likely(known))
+    assert found <= cost_of(pair, known, prices, likely(known)) + 1e-9
 
 
 def test_nor_is_any_at_all_on_a_few_rows() -> None:
@@ -66,8 +68,8 @@ def test_nor_is_any_at_all_on_a_few_rows() -> None:
         for high in [*CUTS[::10], NEVER]
         if low <= high
     ]
-    cheapest = min(cost_of(pair, rows, PRICES) for pair in pairs)
-    assert cost_of(best(rows, PRICES), rows, PRICES) <= cheapest
+    cheapest = min(cost_of(pair, rows, PRICES, likely(rows)) for pair in pairs)
+    assert cost_of(best(rows, PRICES), rows, PRICES, likely(rows)) <= cheapest
 
 
 @given(some_rows, st.integers(1, 50))
@@ -151,16 +153,31 @@ def test_copies_make_no_interval_narrower() -> None:
     assert np.diff(other.cost.interval) == pytest.approx(np.diff(one.cost.interval))
 
 
-def test_the_thresholds_lie_in_their_intervals_which_more_rows_narrow() -> None:
-    widths = []
-    for n in (100, 5_000):
+def test_the_thresholds_lie_in_their_intervals() -> None:
+    for n in (100, 2_000):
         found = choose(drawn(n), PRICES, rng=np.random.default_rng(0))
-        low, high = found.flag_from_interval
-        assert low <= found.thresholds.flag_from <= high
-        widths.append(high - low)
-    assert widths[1] < widths[0]
+        for threshold, (low, high) in (
+            (found.thresholds.pass_below, found.pass_below_interval),
+            (found.thresholds.flag_from, found.flag_from_interval),
+        ):
+            assert low <= threshold <= high
+            assert low < high
 
 
 @given(st.floats(0, 1, width=32), st.integers(0, 1001))
 def test_a_thousandth_tells_exactly_which_cuts_lie_above_a_score(score: float, cut: int) -> None:
     assert (score < CUTS[cut]) == (thousandths([score])[0] < cut)
+
+
+def test_few_labels_count_little_and_many_decide() -> None:
+    few, many = (Rows(np.full(n, 0.2), np.ones(n, dtype=bool), np.ones(n), range(n)) for n in (1, 90_000))
+    assert likely(few)[0] == pytest.approx(0.2, abs=0.001)
+    assert likely(many)[0] == pytest.approx(1, abs=0.01)
+
+
+def test_a_few_hundred_rows_choose_nearly_as_well_as_all_there_are() -> None:
+    """By their labels alone a tenth is lost (1.104 of the best over 100 draws), mixed with calibrated scores 1.014."""
+    whole, prices = drawn(100_000, seed=99), Prices(50, 5, 1)
+    ideal = cost_of(Thresholds(1 / 50, 0.8), whole, prices)
+    found = [cost_of(best(drawn(300, seed=seed), prices), whole, prices) for seed in range(20)]
+    assert np.mean(found) < 1.02 * ideal

@@ -280,6 +280,8 @@ def test_the_command_writes_where_it_is_told(
     told = json.loads(CliRunner().invoke(app, [*given, "--json"]).output)
     assert (told["file"], told["rows"], told["policy"]) == (str(file), 60, 1)
     assert len(lines(file)) == 60
+    assert told["chosen_for"] is None
     said = CliRunner().invoke(app, given).output
+    assert "not chosen for round 1" in said
     assert "60 posts" in said
     assert "cannot be told" in said

@@ -54,5 +54,12 @@ def decide_command(
             f"violations, by {found.test_posts:,} blind test posts.",
             soft_wrap=True,
         )
+    if decided.chosen_for != decided.round_number:
+        err.print(
+            f"The thresholds were not chosen for round {decided.round_number}, which is in use: set them again with "
+            "`workbench policy set`.",
+            markup=False,
+            soft_wrap=True,
+        )
     if decided.waiting:
         err.print(f"{decided.waiting:,} posts are not scored yet: they come next time.")

@@ -5,6 +5,7 @@ from html import unescape
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from db.tables import Policy
 from tests.workbench.making import judge_held_out
 from tests.workbench.web.conftest import VisitAs
 from trainer.thresholds import Prices
@@ -75,6 +76,18 @@ def test_a_lead_puts_them_in_force(app: AppTest, project: Project, lead: Account
     assert (version["band"], version["by"]) == ([0.45, 0.75], lead.name)
     assert version["prices"] == Prices(20, 5, 1).to_dict()
     assert app.slider(key="band").value == (0.45, 0.75)
+
+
+def test_thresholds_of_an_earlier_round_want_another_look(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    policy.save(project, lead, policy.propose(policy.material(project, lead), Prices(20, 5, 1)))
+    visit_as(lead)
+    assert "not chosen for round" not in shown(app.run())
+    with project.database.write() as session:
+        session.get_one(Policy, 1).round_number = None
+    assert "not chosen for round 1" in shown(app.run())
 
 
 def test_what_is_lacking_is_said_in_chinese(app: AppTest, lead: Account, visit_as: VisitAs) -> None:

@@ -21,6 +21,7 @@ from workbench.web.widgets import (
     clock,
     figures,
     heading,
+    note,
     one_line,
     refusal,
     require_account,
@@ -48,6 +49,11 @@ def show() -> None:
         except WorkbenchError as error:
             refusal(error)
             return
+        if versions and versions[0]["round"] != known.round_number:
+            text = _(
+                "The thresholds in force were not chosen for round {number}, which is in use. Look at them again."
+            )
+            note(text.format(number=known.round_number))
         _outcome(known, proposal)
         low, high = _asked_band(band.low, band.high)
         version = versions[0]["version"] + 1 if versions else 1

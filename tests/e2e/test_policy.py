@@ -1,0 +1,28 @@
+"""A lead in a real browser: the overview says what to do, the thresholds are put in force."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import IDLE, Server, SignIn
+from tests.workbench.making import judge_held_out
+from workbench import accounts, policy
+from workbench.project import Project
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_lead_puts_thresholds_in_force(made: Project, serve: Server, sign_in: SignIn) -> None:
+    judge_held_out(made, accounts.command_line(made))
+    address = serve(made)
+    page = sign_in(address, "林", "lead")
+    page.goto(f"{address}/overview")
+    page.wait_for_selector(IDLE)
+    expect(page.locator(".refusal")).to_contain_text("Label on")
+    page.get_by_role("link", name="Thresholds").click()
+    page.locator(".st-key-price-missed input").fill("50")
+    page.keyboard.press("Enter")
+    page.locator(".st-key-save-1 button").click()
+    expect(page.locator(".bar")).to_contain_text("In force: version 1")
+    with made.database.read() as session:
+        (version,) = policy.history(session)
+    assert version["prices"]["missed"] == 50
