@@ -9,6 +9,7 @@ from sqlalchemy import select
 from db.tables import Post, PostGroup
 from tests.conftest import Clock
 from tests.workbench.making import different_texts, import_texts, make_champion, write_tsv
+from workbench import scanning
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError
 from workbench.labels import import_labels, parse_map
