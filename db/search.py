@@ -13,6 +13,7 @@ from sqlalchemy import (
     TableClause,
     bindparam,
     column,
+    delete,
     func,
     insert,
     literal_column,
@@ -63,3 +64,13 @@ def add(session: Session, entries: Iterable[tuple[int, str]]) -> None:
     rows = [{"rowid": post_id, "terms": terms} for post_id, terms in entries]
     if rows:
         session.connection().execute(insert(_INDEX), rows)
+
+
+def forget(session: Session, post_ids: Iterable[int]) -> None:
+    """Take posts out. Their terms stay in the index's files until `settle`."""
+    session.connection().execute(delete(_INDEX).where(_INDEX.c.rowid.in_(list(post_ids))))
+
+
+def settle(session: Session) -> None:
+    """Write the index anew without what was taken out: some seconds for a million posts."""
+    session.connection().exec_driver_sql(f"INSERT INTO {NAME}({NAME}) VALUES ('optimize')")  # noqa: S608 - our own name

@@ -40,7 +40,7 @@ SENT_ROWS = ("train", "validation")
 SENT_FIELDS = ("text", "label", "group", "weight", "labels", "inclusion_probability")
 PACKAGES = (
     "accelerate", "confusable-homoglyphs", "datasketch", "huggingface_hub", "matplotlib", "numpy", "peft",
-    "pyarrow", "safetensors", "scikit-learn", "scipy", "torch", "tqdm", "transformers",
+    "pyarrow", "pypinyin", "rjieba", "safetensors", "scikit-learn", "scipy", "torch", "tqdm", "transformers",
 )  # fmt: skip
 """What the trainer imports."""
 LOCAL_BASE = "base"

@@ -5,6 +5,7 @@ stays is an audit entry with counts and the hash of the criterion, and adapters 
 """
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, String, cast, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from db import search
 from db.queries import rounds_by_number
 from db.tables import (
     Annotation,
@@ -26,6 +28,7 @@ from db.tables import (
     Draft,
     Explanation,
     Import,
+    LapsedClaim,
     NearCopyKey,
     Post,
     PostFacts,
@@ -42,10 +45,12 @@ from workbench.errors import InputError, RoundError
 from workbench.facts import day_of, has_fact
 from workbench.imports import text_hash
 from workbench.project import Project
+from workbench.radar import radar_file
 
 CHUNK = 500
 OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
     ("claims", Claim, Claim.post_id),
+    ("lapsed claims", LapsedClaim, LapsedClaim.post_id),
     ("drafts", Draft, Draft.post_id),
     ("explanations", Explanation, Explanation.post_id),
     ("queue entries", QueueEntry, QueueEntry.post_id),
@@ -119,6 +124,10 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
         with project.database.write() as session:
             rounds.refuse_second(session)
             counts.update(_delete_posts(session, posts[start : start + CHUNK]))
+    if posts:
+        with project.database.write() as session:
+            session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
+            search.settle(session)
     gone.remove_scores()  # a worker may have scored some meanwhile
     trained = gone.rounds_that_lost_lines()
     with acting(project, account, Right.PURGE) as session:
@@ -149,6 +158,7 @@ class _Gone:
             "exported lines": lines,
             "scores": sum(scores.count_of(folder / "scores", ids) for folder in found),
             "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
+            "verdicts": sum(_verdicts_on(file, known.ids) for file in self._verdicts()),
         }
 
     def remove_from_files(self) -> Counter[str]:
@@ -161,7 +171,15 @@ class _Gone:
         for number in self._rounds():
             counts["doubts"] += doubts.forget(self.project.round_folder(number), known.ids)
         counts["scores"] += self.remove_scores()
+        counts["verdicts"] += sum(_without_verdicts(file, known.ids) for file in self._verdicts())
+        if self.posts:
+            # Made again when they are asked for: the radar by the worker, exports on the page.
+            radar_file(self.project).unlink(missing_ok=True)
+            shutil.rmtree(self.project.data / "exports", ignore_errors=True)
         return counts
+
+    def _verdicts(self) -> list[Path]:
+        return sorted((self.project.data / "verdicts").glob("*.tsv"))
 
     def remove_scores(self) -> int:
         ids = np.array(self.posts, dtype=np.int64)
@@ -230,6 +248,23 @@ class _Known:
         return text_hash(line["text"]) in self.texts
 
 
+def _verdicts_on(file: Path, ids: Collection[str]) -> int:
+    """How many of these posts a morning's file has a verdict on."""
+    with file.open(encoding="utf-8") as lines:
+        return sum(line.partition("\t")[0] in ids for line in lines)
+
+
+def _without_verdicts(file: Path, ids: Collection[str]) -> int:
+    """Take the verdicts on these posts out of a morning's file; returns how many went."""
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.partition("\t")[0] not in ids]
+    if len(kept) < len(lines):
+        part = file.with_name(f".{file.name}.part")
+        part.write_text("".join(kept), encoding="utf-8")
+        part.replace(file)
+    return len(lines) - len(kept)
+
+
 def _refuse_work(project: Project, session: Session) -> None:
     rounds.refuse_second(session)
     importing = session.scalar(select(Import.id).where(Import.state.in_(("storing", "stored"))).limit(1))
@@ -283,6 +318,7 @@ def _delete_posts(session: Session, posts: Sequence[int]) -> Counter[str]:
     counts: Counter[str] = Counter()
     groups = set(session.scalars(select(Post.group_id).where(Post.id.in_(posts))))
     counts["near-copy keys"] += _delete_keys(session, posts)
+    search.forget(session, posts)
     with _history_open(session):
         source = aliased(Annotation)
         from_gone = select(source.id).where(source.post_id.in_(posts))

@@ -21,7 +21,7 @@ from tests.workbench.working import running, wait_until, worker_of
 from trainer.config import TrainConfig
 from trainer.progress import Silent
 from trainer.train import train
-from workbench import explaining, labelling
+from workbench import explaining, labelling, serving
 from workbench.accounts import Account
 from workbench.explaining import Explainer, Word, words_that_carried
 from workbench.project import Project
@@ -74,7 +74,7 @@ def claim(
             session.add(
                 Claim(
                     post_id=post, slot=slot, person_id=account.id, lane=lane,
-                    claimed_at=now + place * labelling.TICK, expires_at=labelling._expiry(project, now),
+                    claimed_at=now + place * serving.TICK, expires_at=serving._expiry(project, now),
                 )
             )  # fmt: skip
 

@@ -27,7 +27,7 @@ from tests.workbench.making import COPIES, different_texts, make_champion, write
 from tests.workbench.test_resolving import say
 from tests.workbench.test_review_commands import run
 from trainer.files import sha256_of, write_json
-from workbench import imports, labelling, purging, queue, resolving
+from workbench import imports, labelling, purging, queue, resolving, search
 from workbench.accounts import Account
 from workbench.doubts import write_doubts
 from workbench.errors import InputError, NotAllowedError, RoundError
@@ -104,6 +104,12 @@ def full(project: Project, lead: Account, ann: Account) -> Project:
         session.add(Draft(person_id=ann.id, post_id=OURS[1], note=SECRET, saved_at=project.now()))
         session.add(Explanation(post_id=OURS[1], round_number=1, words=[]))
         session.merge(QueueEntry(post_id=OURS[2], lane="uncertain", position=99))
+    search.index_missing(project)
+    morning = project.data / "verdicts" / "imports-0001-0001.tsv"
+    morning.parent.mkdir()
+    posts = [f"p{number}" for number in (OURS[0], 1, OURS[1], 2)]
+    morning.write_text("id\tverdict\n" + "".join(f"{post}\tpass\n" for post in posts), encoding="utf-8")
+    (project.data / "radar.json").write_text(json.dumps({"examples": [SECRET]}), encoding="utf-8")
     return project
 
 
@@ -187,6 +193,11 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
     }
     do(full, lead, author=AUTHOR)
     assert found() == set()
+    assert terms_of(full)
+    assert not {term for term in terms_of(full) if term in SECRET}
+    assert (
+        full.data / "verdicts" / "imports-0001-0001.tsv"
+    ).read_text() == "id\tverdict\np1\tpass\np2\tpass\n"
     whole(full)
     with full.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Post)) == POSTS - len(OURS)
@@ -194,6 +205,11 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
         assert session.scalar(gone) == 0
         empty = select(PostGroup.id).where(PostGroup.id.not_in(select(Post.group_id)))
         assert session.scalars(empty).all() == []
+
+
+def terms_of(project: Project) -> set[str]:
+    with project.database.read() as session:
+        return set(session.scalars(text("SELECT term FROM post_search_terms")))
 
 
 def test_the_receipt_fits_the_files_and_tells_what_they_were(full: Project, lead: Account) -> None:
@@ -292,7 +308,7 @@ def test_copies_keep_what_they_were_given_and_still_find_each_other(
     queue.rebuild(project)
     held = labelling.hold_posts(project, ann)[0].post_id
     saved = labelling.submit(project, ann, held, "violation")
-    labelling.propagate(project, ann, saved.annotation_id)
+    labelling.propagate(project, ann, saved.annotation_id, range(1, POSTS + 1))
     with project.database.read() as session:
         group = session.scalar(select(Post.group_id).where(Post.id == 1))
     do(project, lead, post=f"c{held - 1}")
