@@ -12,6 +12,7 @@ from workbench.overview import Advice, Hand, Overview, read_overview
 from workbench.watching import Week, read_weeks
 from workbench.web.charts import histogram, learning_curve
 from workbench.web.i18n import N_, _
+from workbench.web.kept import kept
 from workbench.web.opened import project
 from workbench.web.views.overview_weeks import show_weeks
 from workbench.web.views.round_outlook import next_line
@@ -83,13 +84,13 @@ def show() -> None:
             show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=False)
 
 
-@st.cache_data(ttl=KEPT_SECONDS, max_entries=20, show_spinner=False)
+@kept(KEPT_SECONDS)
 def _read(home: str, account_id: int, role: str, midnight: datetime) -> Overview:  # noqa: ARG001 - what it is kept by
     """Kept for some seconds for the same person in the same role."""
     return read_overview(project(), require_account(), midnight)
 
 
-@st.cache_data(ttl=WEEKS_KEPT_SECONDS, max_entries=20, show_spinner=False)
+@kept(WEEKS_KEPT_SECONDS)
 def _weeks(home: str, account_id: int, role: str) -> list[Week]:  # noqa: ARG001 - what it is kept by
     return read_weeks(project(), require_account())
 

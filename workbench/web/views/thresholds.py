@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.policy import Material, Proposal
 from workbench.web.charts import histogram
 from workbench.web.i18n import _
+from workbench.web.kept import kept
 from workbench.web.opened import project
 from workbench.web.widgets import (
     attempt,
@@ -67,7 +68,7 @@ def show() -> None:
         _history(versions)
 
 
-@st.cache_data(ttl=KEPT_SECONDS, max_entries=20, show_spinner=False)
+@kept(KEPT_SECONDS)
 def _material(home: str, account_id: int, role: str) -> Material:  # noqa: ARG001 - what it is kept by
     """Kept for a minute for the same person in the same role: no price changes it."""
     return policy.material(project(), require_account())
