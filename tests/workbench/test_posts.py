@@ -197,7 +197,7 @@ def test_the_history_tells_every_row_a_post_ever_had(project: Project, lead: Acc
     answer = labelling.submit(project, ann, card.post_id, "normal")
     answer = labelling.change(project, ann, answer.annotation_id, "violation")
     answer = labelling.give_reason(project, ann, answer.annotation_id, "引流广告")
-    labelling.propagate(project, ann, answer.annotation_id)
+    labelling.propagate(project, ann, answer.annotation_id, range(1, 1_000))
     file = write_tsv(project.home / "l.tsv", [{"id": card.external_id, "label": "violation"}])
     import_labels(project, lead, file, mapping=parse_map(None), source="modlog")
     history = history_of(project, lead, card.external_id)

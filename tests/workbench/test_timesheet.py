@@ -59,7 +59,7 @@ def test_a_day_at_the_desk_is_told_figure_by_figure(
     while not saved.copies:
         saved = labelling.submit(project, ann, after(1), "violation")
     before = sheet(project, lead)[0]
-    given = labelling.propagate(project, ann, saved.annotation_id)
+    given = labelling.propagate(project, ann, saved.annotation_id, range(1, 1_000))
     clock.move(days=1)
     labelling.flag(project, ann, given.annotation_id)
     ann_1, ann_2 = sheet(project, lead)
