@@ -12,6 +12,7 @@ from workbench import posts
 from workbench.accounts import Account, Right
 from workbench.posts import UNLABELLED, Choices, Filter, Found, ListedPost
 from workbench.web.i18n import _
+from workbench.web.kept import kept
 from workbench.web.opened import project
 from workbench.web.views.bulk_label import bulk_label
 from workbench.web.visible import post_html
@@ -40,7 +41,7 @@ def post_search(account: Account) -> None:
         bulk_label(account, wanted)
 
 
-@st.cache_data(ttl=60, show_spinner=False)
+@kept(60)
 def _choices_of(_account: Account, person: int, role: str, home: str) -> Choices:  # noqa: ARG001 - the cache's key
     return posts.choices(project(), _account)
 
