@@ -120,9 +120,8 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
     WorkbenchError where the posts went but the database's file holds traces of them still.
     """
-    with reading(
-        project, account, Right.PURGE
-    ) as session:  # people go on labelling while ten million are read
+    # A snapshot: people go on labelling while ten million posts are read.
+    with reading(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
         posts = list(_posts(session, criterion))
     gone = _Gone(project, posts, criterion)
