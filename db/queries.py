@@ -804,14 +804,14 @@ def standing_of_bulk(bulk_id: int) -> Select[Resolution]:
 
 
 def import_spans() -> Select[int, str, datetime, int, int]:
-    """id, file, time, first and last post of each finished import that brought some: its posts have numbers in a row."""
+    """id, file, time, first and last post of each finished import that has some still: its posts have numbers in a row."""
     posts = [
         select(edge(Post.id)).where(Post.import_id == Import.id).scalar_subquery()
         for edge in (func.min, func.max)
     ]
     return (
         select(Import.id, Import.file_name, Import.started_at, *posts)
-        .where(Import.state == "prepared", Import.accepted > 0)
+        .where(Import.state == "prepared", exists().where(Post.import_id == Import.id))
         .order_by(Import.id)
     )
 

@@ -32,6 +32,7 @@ from workbench.scores import Scores, append_segment
 
 SCORES = Path("scores") / "scores.parquet"
 MOST_BYTES = 2 * 10**9
+ADOPTING = ".adopting-"
 
 
 def adopt(project: Project, account: Account, folder: Path, *, notes: str | None = None) -> int:
@@ -112,7 +113,7 @@ def _own_files(adapter: Path, card: Card) -> list[str]:
 @contextmanager
 def _staging(project: Project) -> Iterator[tuple[Path, Path]]:
     """Two places to fill beside where they will lie; gone again, if they are still there."""
-    mark = f".adopting-{uuid4().hex[:12]}"
+    mark = f"{ADOPTING}{uuid4().hex[:12]}"
     places = project.models / mark, project.annotations / mark
     try:
         yield places

@@ -7,6 +7,7 @@ is not blind. The label is the lead's decision (`Resolution`); no answer is touc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -107,9 +108,8 @@ def label_all(project: Project, account: Account, seen: Preview, label: str) -> 
         if not free:
             raise InputError("None of these posts is left to label.")
         now = project.now()
-        entry = record(
-            session, project, account.id, LABELLED, label, posts=len(free), wanted=seen.wanted.to_dict()
-        )
+        wanted = _without_text(seen.wanted)
+        entry = record(session, project, account.id, LABELLED, label, posts=len(free), wanted=wanted)
         session.flush()
         session.add_all(
             Resolution(
@@ -161,6 +161,14 @@ def newest(project: Project, account: Account, *, most: int = LISTED) -> list[Bu
     """What leads labelled in one go, newest first. Raises NotAllowedError for somebody who is no lead."""
     with reading(project, account, Right.REVIEW) as session:
         return [Bulk(*row) for row in session.execute(bulk_decisions(most))]
+
+
+def _without_text(wanted: Filter) -> dict[str, Any]:
+    """What is written down of a filter: its words may be a post's, and what is written down is never removed."""
+    said = wanted.to_dict()
+    if "text" in said:
+        said["text"] = sha256(wanted.text.encode()).hexdigest()
+    return said
 
 
 def _chunks(post_ids: Sequence[int]) -> Iterable[Sequence[int]]:

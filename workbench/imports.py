@@ -122,6 +122,11 @@ def identity(row: Row) -> str:
     return row.id if row.id is not None else f"text-{text_hash(row.text).hex()}"
 
 
+def known_otherwise(name: str) -> str:
+    """Why a row with this id is refused where a post has it that reads differently."""
+    return f"id {name} is already known with another text"
+
+
 def text_hash(text: str) -> bytes:
     """16 bytes of SHA-256 of the exact text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
@@ -175,7 +180,7 @@ def _store(project: Project, receipt: Receipt, chunk: Sequence[Row | Reject]) ->
             elif known[name] == digest:
                 receipt.duplicates += 1
             else:
-                rejects.append(Reject(row.line, f"id {name} is already known with another text", row.text))
+                rejects.append(Reject(row.line, known_otherwise(name), row.text))
         _insert(session.connection(), receipt.import_id, posts, rejects)
     receipt.accepted += len(posts)
     receipt.rejected += len(rejects)

@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import ColumnElement, String, cast, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from db import search
@@ -40,14 +43,19 @@ from db.tables import (
 )
 from trainer.duplicates import band_keys, group_key
 from workbench import doubts, jobs, redaction, rounds, scores
-from workbench.accounts import Account, Right, acting, record
-from workbench.errors import InputError, RoundError
+from workbench.accounts import Account, Right, acting, reading, record
+from workbench.adoption import ADOPTING
+from workbench.bundles import PACKING
+from workbench.deciding import ESCAPES
+from workbench.errors import InputError, RoundError, WorkbenchError
 from workbench.facts import day_of, has_fact
-from workbench.imports import text_hash
+from workbench.imports import known_otherwise, text_hash
 from workbench.project import Project
 from workbench.radar import radar_file
 
 CHUNK = 500
+CHECKED = Path("evaluation") / "test_probabilities.parquet"
+"""In a round's folder: what its adapter makes of each test post."""
 OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
     ("claims", Claim, Claim.post_id),
     ("lapsed claims", LapsedClaim, LapsedClaim.post_id),
@@ -67,7 +75,7 @@ OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
 class Criterion:
     """Which posts go: those of an author, one by its id, or those from before a day.
 
-    Raises InputError unless exactly one is given.
+    Raises InputError unless exactly one is given, and not blank.
     """
 
     author: str | None = None
@@ -75,7 +83,8 @@ class Criterion:
     before: date | None = None
 
     def __post_init__(self) -> None:
-        if sum(bool(value) for value in (self.author, self.post, self.before)) != 1:
+        given = [value for value in (self.author, self.post, self.before) if value is not None]
+        if len(given) != 1 or not str(given[0]).strip():
             raise InputError("Name one of --author, --post and --before.")
 
     @property
@@ -108,36 +117,38 @@ class Purge:
 def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: bool = True) -> Purge:
     """Remove the posts everywhere, or only say what would go. Interrupted, it is run again; twice is once.
 
-    Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on.
+    Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
+    WorkbenchError where the posts went but the database's file holds traces of them still.
     """
-    with acting(project, account, Right.PURGE) as session:
+    # A snapshot: people go on labelling while ten million posts are read.
+    with reading(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
         posts = list(_posts(session, criterion))
-        if not is_dry:
-            record(session, project, account.id, "begin purge", criterion.digest, posts=len(posts))
     gone = _Gone(project, posts, criterion)
     if is_dry:
         counts, trained = _count(project, posts, criterion) | gone.count_in_files(), gone.rounds_with_lines()
         return Purge(criterion.digest, counts, trained, _copies(project), is_done=False)
+    with acting(project, account, Right.PURGE) as session:
+        _refuse_work(project, session)
+        record(session, project, account.id, "begin purge", criterion.digest, posts=len(posts))
+    _remove_leftovers(project)
     counts = gone.remove_from_files()
     for start in range(0, len(posts), CHUNK):
         with project.database.write() as session:
             rounds.refuse_second(session)
             counts.update(_delete_posts(session, posts[start : start + CHUNK]))
-    if posts:
-        with project.database.write() as session:
-            session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
-            search.settle(session)
+    # Whoever was interrupted after the last post finds none now: what follows is done every time.
+    with project.database.write() as session:
+        search.settle(session)
     gone.remove_scores()  # a worker may have scored some meanwhile
+    _remove_what_is_made_again(project)
+    counts.update(_delete_rejected(project, criterion))
     trained = gone.rounds_that_lost_lines()
     with acting(project, account, Right.PURGE) as session:
-        counts.update(_delete_rejected(session, criterion))
         record(session, project, account.id, "purge", criterion.digest, counts=dict(counts), rounds=trained)
-        if posts:
-            job_id = f"purge-{project.now().isoformat()}"  # the queue and its counts are made anew
-            jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
-    with project.database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        job_id = f"purge-{project.now().isoformat()}"  # the queue and its counts are made anew
+        jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
+    _write_anew(project)
     return Purge(criterion.digest, dict(counts), trained, _copies(project), is_done=True)
 
 
@@ -158,6 +169,7 @@ class _Gone:
             "exported lines": lines,
             "scores": sum(scores.count_of(folder / "scores", ids) for folder in found),
             "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
+            "checked posts": sum(_checked(folder, known.ids) for folder in found),
             "verdicts": sum(_verdicts_on(file, known.ids) for file in self._verdicts()),
         }
 
@@ -170,12 +182,10 @@ class _Gone:
             )
         for number in self._rounds():
             counts["doubts"] += doubts.forget(self.project.round_folder(number), known.ids)
+            counts["checked posts"] += _without_checked(self.project.round_folder(number), known.ids)
         counts["scores"] += self.remove_scores()
         counts["verdicts"] += sum(_without_verdicts(file, known.ids) for file in self._verdicts())
-        if self.posts:
-            # Made again when they are asked for: the radar by the worker, exports on the page.
-            radar_file(self.project).unlink(missing_ok=True)
-            shutil.rmtree(self.project.data / "exports", ignore_errors=True)
+        _remove_what_is_made_again(self.project)
         return counts
 
     def _verdicts(self) -> list[Path]:
@@ -250,19 +260,89 @@ class _Known:
 
 def _verdicts_on(file: Path, ids: Collection[str]) -> int:
     """How many of these posts a morning's file has a verdict on."""
-    with file.open(encoding="utf-8") as lines:
-        return sum(line.partition("\t")[0] in ids for line in lines)
+    written = _as_written(ids)
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        return sum(line.rstrip("\n").partition("\t")[0] in written for line in lines)
 
 
 def _without_verdicts(file: Path, ids: Collection[str]) -> int:
     """Take the verdicts on these posts out of a morning's file; returns how many went."""
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.partition("\t")[0] not in ids]
-    if len(kept) < len(lines):
-        part = file.with_name(f".{file.name}.part")
-        part.write_text("".join(kept), encoding="utf-8")
+    gone = _verdicts_on(file, ids)
+    if gone:
+        written, part = _as_written(ids), file.with_name(f".{file.name}.part")
+        with (
+            file.open(encoding="utf-8", newline="\n") as lines,
+            part.open("w", encoding="utf-8", newline="\n") as kept,
+        ):
+            kept.writelines(line for line in lines if line.rstrip("\n").partition("\t")[0] not in written)
         part.replace(file)
-    return len(lines) - len(kept)
+    return gone
+
+
+def _as_written(ids: Collection[str]) -> Collection[str]:
+    """The ids as they stand in files of verdicts."""
+    return {name.translate(ESCAPES) for name in ids}
+
+
+def _checked(folder: Path, ids: Collection[str]) -> int:
+    """How many of these posts a round's adapter was checked on."""
+    file = folder / CHECKED
+    return sum(name in ids for name in pq.read_table(file)["id"].to_pylist()) if file.exists() else 0
+
+
+def _without_checked(folder: Path, ids: Collection[str]) -> int:
+    """Take these posts out of what a round's adapter was checked on; returns how many went."""
+    gone = _checked(folder, ids)
+    if gone:
+        file = folder / CHECKED
+        table = pq.read_table(file)
+        part = file.with_name(f".{file.name}.part")
+        pq.write_table(table.filter(pa.array([name not in ids for name in table["id"].to_pylist()])), part)
+        part.replace(file)
+    return gone
+
+
+def _remove_what_is_made_again(project: Project) -> None:
+    """When it is asked for: the radar by the worker, exports on the page."""
+    radar_file(project).unlink(missing_ok=True)
+    shutil.rmtree(project.data / "exports", ignore_errors=True)
+
+
+def _remove_leftovers(project: Project) -> None:
+    """What killed work left behind holds texts too, and nobody reads it again."""
+    bundles = project.data / "bundles"
+    for root, pattern in (
+        (bundles, f"{PACKING}*"),
+        (project.annotations, f"{ADOPTING}*"),
+        (project.models, f"{ADOPTING}*"),
+        (project.models, ".round-*-attempt-*"),
+    ):
+        for folder in root.glob(pattern):
+            shutil.rmtree(folder)
+    for root in (project.annotations, bundles, project.data / "verdicts", project.models):
+        for left in sorted(root.rglob(".*.part"), reverse=True):  # what is in a folder before the folder
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+
+
+def _write_anew(project: Project) -> None:
+    """Write the database's file without what was deleted, and empty its log. Raises WorkbenchError where it can't."""
+    with project.database.engine.connect() as connection:
+        try:
+            connection.exec_driver_sql("PRAGMA temp_store=FILE")  # it may be larger than the memory
+            connection.exec_driver_sql("VACUUM")
+            is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        except OperationalError:
+            is_busy = True
+        finally:
+            connection.exec_driver_sql("PRAGMA temp_store=MEMORY")
+    if is_busy:
+        raise WorkbenchError(
+            "The posts are gone, but the database's file still holds traces: "
+            "somebody is reading it, or the disk is full. Run it again."
+        )
 
 
 def _refuse_work(project: Project, session: Session) -> None:
@@ -307,18 +387,24 @@ def _count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict
                 session.scalar(select(func.count()).select_from(NearCopyKey).where(_is_key_of(session, some)))
                 or 0
             )
-        rejected = select(RejectedRow.import_id, RejectedRow.line, RejectedRow.content)
-        found = _rejected(session, rejected, criterion)
+        found = set(_rejected(session, criterion))
+        for some in _chunks(posts):
+            rows = select(RejectedRow.import_id, RejectedRow.line).where(_says_another_text(session, some))
+            found |= {(row.import_id, row.line) for row in session.execute(rows)}
     return {**counts, "unreadable rows": len(found)}
 
 
 def _delete_posts(session: Session, posts: Sequence[int]) -> Counter[str]:
-    """Everything about some posts, in the caller's transaction. Freed pages are overwritten."""
-    session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
+    """Everything about some posts, in the caller's transaction."""
     counts: Counter[str] = Counter()
     groups = set(session.scalars(select(Post.group_id).where(Post.id.in_(posts))))
     counts["near-copy keys"] += _delete_keys(session, posts)
+    counts["unreadable rows"] += _run_delete(session, RejectedRow, _says_another_text(session, posts))
     search.forget(session, posts)
+    brought = select(Post.import_id, func.count()).where(Post.id.in_(posts)).group_by(Post.import_id)
+    for number, count in session.execute(brought).all():
+        rest = func.max(0, Import.accepted - count)
+        session.execute(update(Import).where(Import.id == number).values(accepted=rest))
     with _history_open(session):
         source = aliased(Annotation)
         from_gone = select(source.id).where(source.post_id.in_(posts))
@@ -403,8 +489,15 @@ def _heirs(session: Session, posts: Collection[int]) -> dict[int, int]:
     return {post: readers[key] for post, text in mine.items() if (key := group_key(text)) in readers}
 
 
-def _rejected(session: Session, rows: Any, criterion: Criterion) -> list[tuple[int, int]]:
+def _says_another_text(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
+    """Rows that were refused because one of these posts has their id."""
+    names = session.scalars(select(Post.external_id).where(Post.id.in_(posts)))
+    return RejectedRow.reason.in_([known_otherwise(name) for name in names])
+
+
+def _rejected(session: Session, criterion: Criterion) -> list[tuple[int, int]]:
     """Unreadable rows that hold the author or the id in a cell, or came before the day."""
+    rows = select(RejectedRow.import_id, RejectedRow.line, RejectedRow.content)
     if criterion.before:
         early = select(Import.id, Import.started_at)
         imports = {row.id for row in session.execute(early) if row.started_at.date() < criterion.before}
@@ -418,17 +511,18 @@ def _rejected(session: Session, rows: Any, criterion: Criterion) -> list[tuple[i
     ]
 
 
-def _delete_rejected(session: Session, criterion: Criterion) -> Counter[str]:
-    session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
-    rows = _rejected(session, select(RejectedRow.import_id, RejectedRow.line, RejectedRow.content), criterion)
-    for import_id, line in rows:
-        _run_delete(session, RejectedRow, RejectedRow.import_id == import_id, RejectedRow.line == line)
+def _delete_rejected(project: Project, criterion: Criterion) -> Counter[str]:
+    with project.database.read() as session:
+        rows = _rejected(session, criterion)
+    for some in _chunks(rows):
+        with project.database.write() as session:
+            _run_delete(session, RejectedRow, tuple_(RejectedRow.import_id, RejectedRow.line).in_(some))
     return Counter({"unreadable rows": len(rows)})
 
 
 def _copies(project: Project) -> list[str]:
     """Copies of the database that were kept before it was changed: they hold everything still."""
-    return sorted(str(file) for file in project.data.glob("*.before-*"))
+    return sorted(str(file) for name in ("*.before-*", "*.db.part") for file in project.data.glob(name))
 
 
 def _export(project: Project, number: int) -> Path:

@@ -24,7 +24,13 @@ def test_sqlite_does_not_lose_wal_writes() -> None:
 
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("busy_timeout", 30_000),
+        ("secure_delete", 1),
+    ],
 )
 def test_every_connection_is_configured(database: Database, pragma: str, value: object) -> None:
     with database.read() as session:

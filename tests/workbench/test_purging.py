@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +17,7 @@ from db.tables import (
     AuditEntry,
     Draft,
     Explanation,
+    Import,
     NearCopyKey,
     Post,
     PostGroup,
@@ -29,12 +32,15 @@ from tests.workbench.test_review_commands import run
 from trainer.files import sha256_of, write_json
 from workbench import imports, labelling, purging, queue, resolving, search
 from workbench.accounts import Account
+from workbench.deciding import ESCAPES
 from workbench.doubts import write_doubts
-from workbench.errors import InputError, NotAllowedError, RoundError
+from workbench.errors import InputError, NotAllowedError, RoundError, WorkbenchError
 from workbench.jsonl import labelled_posts, publish_newest, write_export
+from workbench.overview import read_overview
 from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.purging import Criterion, Purge, purge
+from workbench.scanning import watch
 from workbench.scores import Scores, append_segment, count_scored, last_scored, read_scores
 from workbench.tsv import open_tsv
 
@@ -195,6 +201,7 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
     assert found() == set()
     assert terms_of(full)
     assert not {term for term in terms_of(full) if term in SECRET}
+    assert raw_pairs(full) == set()
     assert (
         full.data / "verdicts" / "imports-0001-0001.tsv"
     ).read_text() == "id\tverdict\np1\tpass\np2\tpass\n"
@@ -210,6 +217,188 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
 def terms_of(project: Project) -> set[str]:
     with project.database.read() as session:
         return set(session.scalars(text("SELECT term FROM post_search_terms")))
+
+
+def raw_pairs(project: Project) -> set[str]:
+    """Neighbouring characters of the secret as they lie in the index's own pages, whether or not it still counts them."""
+    with project.database.read() as session:
+        pages = b"".join(session.scalars(text("SELECT block FROM post_search_data")))
+    said = "".join(different_texts(POSTS))
+    pairs = {SECRET[at : at + 2] for at in range(len(SECRET) - 1)}
+    return {pair for pair in pairs if pair not in said and pair.encode() in pages}
+
+
+@pytest.mark.parametrize("where", [(purging.search, "settle"), (purging._Gone, "rounds_that_lost_lines")])
+def test_killed_after_the_last_post_the_next_run_does_what_is_left(
+    full: Project, lead: Account, where: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise Killed
+
+    assert raw_pairs(full)
+    with monkeypatch.context() as patch:
+        patch.setattr(*where, kill)
+        with pytest.raises(Killed):
+            do(full, lead, author=AUTHOR)
+    if where[1] == "settle":
+        assert raw_pairs(full)  # deleted, and in its pages still
+    with full.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Post)) == POSTS - len(OURS)
+    (full.data / "exports").mkdir()
+    (full.data / "radar.json").write_text(SECRET, encoding="utf-8")
+    before = preparations(full)
+    do(full, lead, author=AUTHOR)
+    assert raw_pairs(full) == set()
+    assert not (full.data / "exports").exists()
+    assert not (full.data / "radar.json").exists()
+    assert preparations(full) == before + 1
+
+
+def preparations(project: Project) -> int:
+    with project.database.read() as session:
+        found = text("SELECT count(*) FROM workflow_status WHERE workflow_uuid LIKE 'purge-%'")
+        return session.scalar(found) or 0
+
+
+def test_what_was_freed_before_by_somebody_else_is_overwritten_too(full: Project, lead: Account) -> None:
+    trace = "别处删掉的话".encode()
+    with full.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA secure_delete=OFF")
+        connection.exec_driver_sql("CREATE TABLE scratch (said TEXT)")
+        connection.exec_driver_sql(f"INSERT INTO scratch VALUES ('{trace.decode() * 500}')")
+        connection.commit()
+        connection.exec_driver_sql("DROP TABLE scratch")
+        connection.commit()
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert any(trace in content for content in bytes_of(full).values())
+    do(full, lead, author=AUTHOR)
+    assert not any(trace in content for content in bytes_of(full).values())
+
+
+@pytest.fixture
+def impatient(full: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Nobody waits long for a lock."""
+    monkeypatch.setattr("db.session.BUSY_TIMEOUT_MS", 100)
+    full.database.dispose()
+    return full
+
+
+def test_while_somebody_reads_the_traces_stay_and_it_says_so(impatient: Project, lead: Account) -> None:
+    with impatient.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Post)) == POSTS
+        with pytest.raises(WorkbenchError, match="Run it again"):
+            do(impatient, lead, author=AUTHOR)
+    do(impatient, lead, author=AUTHOR)
+    assert not any(SECRET.encode() in content for content in bytes_of(impatient).values())
+
+
+def test_people_write_while_posts_are_looked_for_and_a_dry_run_waits_for_none(
+    impatient: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with impatient.database.write() as session:
+        session.execute(text("SELECT 1"))
+        assert purge(impatient, lead, Criterion(author=AUTHOR)).counts["posts"] == len(OURS)
+    posts_of, wrote = purging._posts, []
+
+    def writing(*arguments: object) -> object:
+        with impatient.database.write() as session:
+            session.execute(text("UPDATE draft SET note = note"))
+        wrote.append(1)
+        return posts_of(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(purging, "_posts", writing)
+    do(impatient, lead, author=AUTHOR)
+    assert wrote
+
+
+def test_what_killed_work_left_behind_goes_too(full: Project, lead: Account) -> None:
+    left = [
+        full.data / "bundles" / ".packing-abc" / "train.jsonl",
+        full.annotations / ".adopting-abc" / "train.jsonl",
+        full.models / ".adopting-abc" / "scores.bin",
+        full.models / ".round-0002-attempt-1" / "evaluation" / "report.json",
+        full.annotations / "..adopting-abd.part" / "train.jsonl",
+        full.annotations / ".train.jsonl.part",
+        full.annotations / "round-0001" / ".train.jsonl.part",
+        full.data / "verdicts" / ".imports-0002-0002.tsv.77.part",
+    ]
+    for file in left:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{SECRET} {AUTHOR}", encoding="utf-8")
+    database = full.data / "workbench.db.part"
+    database.touch()
+    assert str(database) in purge(full, lead, Criterion(author=AUTHOR)).copies
+    assert all(file.exists() for file in left)
+    done = do(full, lead, author=AUTHOR)
+    assert not any(file.exists() for file in left)
+    assert not any(SECRET.encode() in content for content in bytes_of(full).values())
+    assert list(done.copies) == [str(database)]
+
+
+def test_a_round_no_longer_tells_what_it_made_of_them_as_test_posts(full: Project, lead: Account) -> None:
+    file = full.round_folder(1) / "evaluation" / "test_probabilities.parquet"
+    file.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"id": ["p1", "p3", "p2", "p40"], "weight": [1.0, 2.0, 3.0, 4.0]}), file)
+    assert purge(full, lead, Criterion(author=AUTHOR)).counts["checked posts"] == 2
+    assert do(full, lead, author=AUTHOR).counts["checked posts"] == 2
+    assert pq.read_table(file).to_pylist() == [{"id": "p1", "weight": 1.0}, {"id": "p2", "weight": 3.0}]
+    assert do(full, lead, author=AUTHOR).counts["checked posts"] == 0
+
+
+def test_a_row_that_was_refused_for_a_purged_posts_id_goes_with_it(full: Project, lead: Account) -> None:
+    rows = [{"id": name, "text": f"{name}写的是别的话"} for name in ("p3", "p1")]
+    with open_tsv(write_tsv(full.home.parent / "again.tsv", rows)) as source:
+        receipt = imports.import_rows(full, lead, source)
+    assert receipt.rejected == 2
+    assert purge(full, lead, Criterion(author=AUTHOR)).counts["unreadable rows"] == 1
+    assert do(full, lead, author=AUTHOR).counts["unreadable rows"] == 1
+    left = imports.rejects_of(full, receipt.import_id)
+    assert [row.reason for row in left] == ["id p1 is already known with another text"]
+
+
+def test_imports_count_what_they_still_have_and_one_without_posts_is_passed_over(
+    full: Project, lead: Account, clock: Clock
+) -> None:
+    clock.move(days=1)
+    bring_in(
+        full, lead, [{"id": f"b{at}", "text": f"{at}个陌生的新人", "author": "小北"} for at in range(3)], "b"
+    )
+    do(full, lead, author="小北")
+    do(full, lead, author=AUTHOR)
+    with full.database.read() as session:
+        assert session.scalars(select(Import.accepted).order_by(Import.id)).all() == [POSTS - len(OURS), 0]
+    assert read_overview(full, lead, midnight=clock()).posts == POSTS - len(OURS)
+    with full.database.write() as session:
+        session.get_one(Import, 2).accepted = 3  # as earlier versions left it
+    assert [period.name for period in watch(full).periods] == ["posts.tsv", "2026-W02"]
+
+
+def test_verdicts_are_known_by_their_ids_as_they_are_written(tmp_path: Path) -> None:
+    names = ["a\tb", "c\nd", "e\\f", "g\rh", "i\u2028j", "k\x85l", "m"]
+    file = tmp_path / "x.tsv"
+    with file.open("w", encoding="utf-8", newline="\n") as lines:
+        lines.write("id\tverdict\n")
+        lines.writelines(f"{name.translate(ESCAPES)}\tpass\n" for name in [*names, "stays\u2028here", "f"])
+    assert purging._verdicts_on(file, names) == len(names)
+    assert purging._without_verdicts(file, names) == len(names)
+    assert file.read_bytes().decode() == "id\tverdict\nstays\u2028here\tpass\nf\tpass\n"
+
+
+def test_what_is_made_while_posts_go_is_removed_as_well(
+    full: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete_posts = purging._delete_posts
+
+    def making(*arguments: object) -> object:
+        (full.data / "exports").mkdir(exist_ok=True)
+        (full.data / "exports" / "posts.csv").write_text(SECRET, encoding="utf-8")
+        (full.data / "radar.json").write_text(SECRET, encoding="utf-8")
+        return delete_posts(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(purging, "_delete_posts", making)
+    do(full, lead, author=AUTHOR)
+    assert not (full.data / "exports").exists()
+    assert not (full.data / "radar.json").exists()
 
 
 def test_the_receipt_fits_the_files_and_tells_what_they_were(full: Project, lead: Account) -> None:
@@ -382,7 +571,9 @@ def test_while_a_round_runs_nothing_goes_and_only_leads_purge(
     assert state(full) == before
 
 
-@pytest.mark.parametrize("wanted", [{}, {"author": "a", "post": "b"}, {"author": ""}])
+@pytest.mark.parametrize(
+    "wanted", [{}, {"author": "a", "post": "b"}, {"author": ""}, {"author": " "}, {"post": "\u3000"}]
+)
 def test_one_criterion_is_named(wanted: dict[str, str]) -> None:
     with pytest.raises(InputError, match="Name one of"):
         Criterion(**wanted)  # type: ignore[arg-type]
