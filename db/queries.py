@@ -611,10 +611,11 @@ def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]
     )
 
 
-def posts_of_import(import_id: int, after: int) -> Select[int, str]:
-    """Id and external_id of an import's posts above `after`, in order of id, which the index has."""
+def posts_of_import(import_id: int, after: int) -> Select[int, str, str | None]:
+    """Id, external_id and split of an import's posts above `after`, in order of id, which the index has."""
     return (
-        select(Post.id, Post.external_id)
+        select(Post.id, Post.external_id, PostGroup.split)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(Post.import_id == import_id, Post.id > after)
         .order_by(Post.id)
     )
