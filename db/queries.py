@@ -16,6 +16,7 @@ from sqlalchemy import (
     or_,
     select,
     union,
+    union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -547,13 +548,24 @@ def epoch(moment: InstrumentedAttribute[Any]) -> ColumnElement[float]:
 
 
 def labels_by_split() -> Select[str, str | None, int]:
-    """split, label, number of posts with that standing label, as far as it counts for the split.
+    """split, label, number of posts of that label, each counted once, as far as it counts for its split.
 
-    A resolved post counts once, by its resolved label. The split of a new post is `unprepared`.
+    By its resolved label, else what most say; people beat a log, a tie goes to the more severe label, as in exports. The
+    split of a new post is `unprepared`.
     """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
-    said = (
-        select(Annotation.post_id, Annotation.label)
+    # The labels' own order, a to z, is that of their severity.
+    votes = (
+        select(
+            Annotation.post_id,
+            Annotation.label,
+            func.row_number()
+            .over(
+                partition_by=Annotation.post_id,
+                order_by=(Annotation.source.is_(None).desc(), func.count().desc(), Annotation.label.desc()),
+            )
+            .label("place"),
+        )
         .join(Post, Post.id == Annotation.post_id)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(
@@ -562,8 +574,11 @@ def labels_by_split() -> Select[str, str | None, int]:
             counts_for_its_split(),
             ~is_resolved(Annotation.post_id),
         )
+        .group_by(Annotation.post_id, Annotation.source.is_(None), Annotation.label)
+        .subquery()
     )
-    told = union(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
+    said = select(votes.c.post_id, votes.c.label).where(votes.c.place == 1)
+    told = union_all(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
     return (
         select(split, told.c.label, func.count())
         .join(Post, Post.id == told.c.post_id)
