@@ -16,6 +16,7 @@ from sqlalchemy import (
     or_,
     select,
     union,
+    union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -547,13 +548,24 @@ def epoch(moment: InstrumentedAttribute[Any]) -> ColumnElement[float]:
 
 
 def labels_by_split() -> Select[str, str | None, int]:
-    """split, label, number of posts with that standing label, as far as it counts for the split.
+    """split, label, number of posts of that label, each counted once, as far as it counts for its split.
 
-    A resolved post counts once, by its resolved label. The split of a new post is `unprepared`.
+    By its resolved label, else what most say; people beat a log, a tie goes to the more severe label, as in exports. The
+    split of a new post is `unprepared`.
     """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
-    said = (
-        select(Annotation.post_id, Annotation.label)
+    # The labels' own order, a to z, is that of their severity.
+    votes = (
+        select(
+            Annotation.post_id,
+            Annotation.label,
+            func.row_number()
+            .over(
+                partition_by=Annotation.post_id,
+                order_by=(Annotation.source.is_(None).desc(), func.count().desc(), Annotation.label.desc()),
+            )
+            .label("place"),
+        )
         .join(Post, Post.id == Annotation.post_id)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(
@@ -562,8 +574,11 @@ def labels_by_split() -> Select[str, str | None, int]:
             counts_for_its_split(),
             ~is_resolved(Annotation.post_id),
         )
+        .group_by(Annotation.post_id, Annotation.source.is_(None), Annotation.label)
+        .subquery()
     )
-    told = union(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
+    said = select(votes.c.post_id, votes.c.label).where(votes.c.place == 1)
+    told = union_all(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
     return (
         select(split, told.c.label, func.count())
         .join(Post, Post.id == told.c.post_id)
@@ -611,10 +626,11 @@ def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]
     )
 
 
-def posts_of_import(import_id: int, after: int) -> Select[int, str]:
-    """Id and external_id of an import's posts above `after`, in order of id, which the index has."""
+def posts_of_import(import_id: int, after: int) -> Select[int, str, str | None]:
+    """Id, external_id and split of an import's posts above `after`, in order of id, which the index has."""
     return (
-        select(Post.id, Post.external_id)
+        select(Post.id, Post.external_id, PostGroup.split)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(Post.import_id == import_id, Post.id > after)
         .order_by(Post.id)
     )

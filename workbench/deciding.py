@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from db.queries import labels_of, newest_resolutions, posts_of_import
@@ -31,7 +31,9 @@ from workbench.scores import Scores, last_scored, read_scores_of
 COLUMNS = ("id", "verdict", "label", "certainty", "round", "policy")
 SAID: Mapping[str, Verdict] = {"normal": "pass", "suspicious": "human", "violation": "flag"}
 """What a person's label means; a borderline post is one that somebody should look at."""
-UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", ("", "", ""))
+UNTOLD = ("", "", "")
+"""Nobody is told what the model thinks of a held-out post that somebody is still to label blind."""
+UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", UNTOLD)
 """A post that has no score after all."""
 VIOLATION = LABELS.index("violation")
 CHUNK = 5_000
@@ -187,16 +189,19 @@ def _ready(session: Session, scored: int) -> list[int]:
 
 
 def _wanted(session: Session, ready: list[int], since: date | datetime | None) -> list[int]:
+    """An import of nothing but posts there were already is none: its file would be empty."""
+    holds_posts = exists().where(Post.import_id == Import.id)
     if since is not None:
-        begun = select(Import.id).where(Import.started_at >= _moment(since), Import.id.in_(ready))
+        begun = select(Import.id).where(
+            Import.started_at >= _moment(since), Import.id.in_(ready), holds_posts
+        )
         return sorted(session.scalars(begun))
     last = session.scalar(
         select(AuditEntry.detail).where(AuditEntry.action == DECIDED).order_by(AuditEntry.id.desc()).limit(1)
     )
     first, newest = (0, 0) if last is None else last["imports"]
-    return [number for number in ready if number > newest] or [
-        number for number in ready if first <= number <= newest
-    ]
+    new = select(Import.id).where(Import.id > newest, Import.id.in_(ready), holds_posts)
+    return sorted(session.scalars(new)) or [number for number in ready if first <= number <= newest]
 
 
 def _moment(since: date | datetime) -> datetime:
@@ -230,6 +235,8 @@ def _rows(
                     verdict, cells = SAID[label], (label, "", "")
                 else:
                     verdict, cells = by_model.get(post.id, UNKNOWN)
+                    if post.split not in {None, "pool"}:
+                        cells = UNTOLD
                 name = post.external_id.translate(ESCAPES)
                 yield (name, verdict, *cells, str(rule.policy)), verdict, label is not None
 

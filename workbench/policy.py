@@ -192,11 +192,13 @@ def save(
     *,
     low: float | None = None,
     high: float | None = None,
+    expected_version: int | None = None,
 ) -> int:
     """Put thresholds in force as a new version and have the queue filled again by its band; returns the version.
 
-    `low` and `high` are the band's; without them it stays as it is. Raises NotAllowedError for somebody who is no
-    lead, InputError for a band that is none.
+    `low` and `high` are the band's; without them it stays as it is. `expected_version` is the newest the person saw,
+    0 for none. Raises NotAllowedError for somebody who is no lead, InputError for a band that is none, when another
+    version is in force by now, or when the proposal's round is not in use any more.
     """
     with acting(project, account, Right.SET_POLICY) as session:
         band = band_in_force(session, project)
@@ -204,8 +206,20 @@ def save(
         if not 0 < low < high < 1:
             raise InputError("The band runs from above 0 to below 1, its low end first.")
         newest = in_force(session)
+        last = newest.version if newest else 0
+        if expected_version not in {None, last}:
+            raise InputError(
+                "Somebody has put version {version} in force meanwhile. Look at it before you decide.",
+                version=last,
+            )
+        champion = session.get(Champion, 1)
+        if champion is None or champion.round_number != proposal.round_number:
+            raise InputError(
+                "Round {number}, which these thresholds were chosen for, is not in use any more. Look again.",
+                number=proposal.round_number,
+            )
         policy = Policy(
-            version=(newest.version if newest else 0) + 1,
+            version=last + 1,
             round_number=proposal.round_number,
             band_low=low,
             band_high=high,

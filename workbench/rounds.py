@@ -111,34 +111,15 @@ def promote(
     number: int,
     reason: str | None = None,
     *,
-    is_rollback: bool = False,
+    expected_state: str | None = None,
 ) -> None:
     """Put a round's adapter in use: it scores what it has not scored, then the pointer moves.
 
-    Raises RoundError when the round has no adapter, is in use already, or another round is under way.
+    `expected_state` is what the person saw the round in. Raises RoundError when it is in another by now, has no
+    adapter, is in use already, or another round is under way.
     """
     with acting(project, account, Right.RUN_ROUNDS) as session:
-        refuse_second(session)
-        row = find(session, number)
-        champion = session.get(Champion, 1)
-        if champion is not None and champion.round_number == number:
-            raise RoundError("Round {number} is in use already.", number=number)
-        if row.report is None:
-            raise RoundError(
-                "Round {number} has no evaluated adapter: it is {state}.", number=number, state=row.state
-            )
-        row.state_before, row.state, row.is_running = row.state, "scoring", True
-        row.failure, row.is_rolling_back = None, is_rollback
-        row.attempt, row.step_attempts = row.attempt + 1, 0
-        row.decided_by_id, row.decision_reason = account.id, reason
-        record(session, project, account.id, "promote round", f"round {number}", reason=reason)
-        jobs.enqueue(
-            project.database.engine,
-            session,
-            jobs.Job.PROMOTE,
-            number,
-            job_id=f"promote-{number}-{row.attempt}",
-        )
+        _promote(project, session, account, number, reason, expected_state=expected_state)
 
 
 def reject(project: Project, account: Account, number: int, reason: str | None = None) -> None:
@@ -154,16 +135,23 @@ def reject(project: Project, account: Account, number: int, reason: str | None =
         record(session, project, account.id, "reject round", f"round {number}", reason=reason)
 
 
-def rollback(project: Project, account: Account) -> int:
+def rollback(project: Project, account: Account, expected: int | None = None) -> int:
     """Put the adapter back that was in use before this one; returns its round's number.
 
-    Raises RoundError when there was none.
+    `expected` is the round the person was told. Raises RoundError when it is another by now, or there was none.
     """
-    with project.database.read() as session:
+    with acting(project, account, Right.RUN_ROUNDS) as session:
+        refuse_second(session)
         number = rollback_target(session)
-    if number is None:
-        raise RoundError("There is no earlier adapter to go back to.")
-    promote(project, account, number, reason="rolled back", is_rollback=True)
+        if number is None:
+            raise RoundError("There is no earlier adapter to go back to.")
+        if expected not in {None, number}:
+            raise RoundError(
+                "Another round is in use by now: rolling back would lead to round {number}, not to round {expected}.",
+                number=number,
+                expected=expected,
+            )
+        _promote(project, session, account, number, "rolled back", is_rollback=True)
     return number
 
 
@@ -337,6 +325,43 @@ def fail(session: Session, project: Project, number: int, attempt: int, failure:
         .returning(Round.number)
     )
     return changed.first() is not None
+
+
+def _promote(
+    project: Project,
+    session: Session,
+    account: Account,
+    number: int,
+    reason: str | None,
+    *,
+    expected_state: str | None = None,
+    is_rollback: bool = False,
+) -> None:
+    refuse_second(session)
+    row = find(session, number)
+    champion = session.get(Champion, 1)
+    if champion is not None and champion.round_number == number:
+        raise RoundError("Round {number} is in use already.", number=number)
+    if expected_state not in {None, row.state}:
+        raise RoundError("Round {number} awaits no decision: it is {state}.", number=number, state=row.state)
+    if row.report is None:
+        raise RoundError(
+            "Round {number} has no evaluated adapter: it is {state}.", number=number, state=row.state
+        )
+    row.state_before, row.state, row.is_running = row.state, "scoring", True
+    row.failure, row.is_rolling_back = None, is_rollback
+    row.attempt, row.step_attempts = row.attempt + 1, 0
+    row.decided_by_id = account.id
+    if reason is not None:
+        row.decision_reason = reason
+    record(session, project, account.id, "promote round", f"round {number}", reason=reason)
+    jobs.enqueue(
+        project.database.engine,
+        session,
+        jobs.Job.PROMOTE,
+        number,
+        job_id=f"promote-{number}-{row.attempt}",
+    )
 
 
 def _was_promoted(session: Session, number: int) -> bool:

@@ -103,12 +103,13 @@ def _shares(posts: Sequence[LabelledPost]) -> Mapping[date, Share]:
 
 
 def _weights(posts: Sequence[LabelledPost]) -> NDArray[np.float64]:
-    """Held-out posts count for what they stand for among their own, random ones one each: two samples, by size."""
+    """Near-copies weigh one together; held-out posts count for what they stand for among their own: two samples, by size."""
     chances = [post.line.get("inclusion_probability") for post in posts]
-    weights = np.array([1.0 if chance is None else 1 / chance for chance in chances])
+    shares = np.array([post.line["weight"] for post in posts], dtype=np.float64)
+    weights = np.array([share / (chance or 1.0) for share, chance in zip(shares, chances, strict=True)])
     is_held_out = np.array([chance is not None for chance in chances])
     if is_held_out.any():
-        weights[is_held_out] /= weights[is_held_out].mean()
+        weights[is_held_out] *= shares[is_held_out].sum() / weights[is_held_out].sum()
     return weights
 
 

@@ -100,13 +100,24 @@ def decided_by(project: Project, lead: Account) -> np.ndarray:
     return score.astype(np.float64)
 
 
+def splits(project: Project) -> dict[str, str]:
+    query = select(Post.external_id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
+    with project.database.read() as session:
+        return {row.external_id: row.split for row in session.execute(query)}
+
+
 def test_the_model_decides_by_the_thresholds(project: Project, lead: Account, decided_by: np.ndarray) -> None:
     found = decide(project, lead)
-    rows = lines(found.file)
+    rows, split_of = lines(found.file), splits(project)
+    assert set(split_of.values()) > {"pool"}
     assert found.rows == len(rows) == 60
     for post, score in enumerate(decided_by, start=1):
         row = rows[f"p{post}"]
         assert row["verdict"] == ("pass" if score < 0.1 else "human" if score < 0.7 else "flag")
+        if split_of[f"p{post}"] != "pool":
+            # To be labelled blind: the verdict, and nothing of what the model thinks.
+            assert (row["label"], row["certainty"], row["round"]) == ("", "", "")
+            continue
         top = max((1 - score) * 0.6, score)
         assert row["label"] == ("violation" if score == top else "normal")
         assert float(row["certainty"]) == pytest.approx(top, abs=1e-4)
@@ -285,3 +296,47 @@ def test_the_command_writes_where_it_is_told(
     assert "not chosen for round 1" in said
     assert "60 posts" in said
     assert "cannot be told" in said
+
+
+def test_a_held_out_post_somebody_has_answered_says_what_they_said(
+    project: Project, lead: Account, ann: Account, decided_by: np.ndarray
+) -> None:
+    answered, decided, passed_on, *_rest = [
+        int(name.removeprefix("p")) for name, split in splits(project).items() if split != "pool"
+    ]
+    add_label(project, ann, answered, "violation")
+    add_decision(project, lead, decided, "normal")
+    add_decision(project, lead, passed_on, "violation")
+    add_decision(project, lead, passed_on, None)  # taken back
+    rows = lines(decide(project, lead).file)
+    assert (rows[f"p{answered}"]["verdict"], rows[f"p{answered}"]["label"]) == ("flag", "violation")
+    assert (rows[f"p{decided}"]["verdict"], rows[f"p{decided}"]["label"]) == ("pass", "normal")
+    assert rows[f"p{passed_on}"]["label"] == ""
+
+
+def test_an_import_of_nothing_but_known_posts_leaves_the_last_file_as_it_was(
+    project: Project, lead: Account, decided_by: np.ndarray, tmp_path: Path
+) -> None:
+    file = tmp_path / "today.tsv"
+    first = decide(project, lead, out=file)
+    before = file.read_bytes()
+    assert import_texts(project, lead, different_texts(60)).duplicates == 60
+    prepare(project)
+    again = decide(project, lead, out=file)
+    assert (again.rows, again.first_import, again.last_import) == (60, 1, first.last_import)
+    assert file.read_bytes() == before
+    more_posts(project, lead, start=61, count=5, violation=0.9)
+    assert list(lines(decide(project, lead, out=file).file)) == [f"p{post}" for post in range(61, 66)]
+
+
+def test_a_moment_since_which_nothing_new_came_in_writes_no_empty_file(
+    project: Project, lead: Account, decided_by: np.ndarray, tmp_path: Path
+) -> None:
+    file = tmp_path / "today.tsv"
+    with project.database.write() as session:
+        session.get_one(Import, 1).started_at = project.now() - timedelta(days=30)
+    import_texts(project, lead, different_texts(60))
+    prepare(project)
+    with pytest.raises(InputError, match="nothing was imported"):
+        decide(project, lead, since=date(2026, 1, 1), out=file)
+    assert not file.exists()

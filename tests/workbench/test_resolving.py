@@ -349,15 +349,16 @@ def test_plain_python_comes_to_the_same(
         said = votes.get(post, [])
         careful = [label for kind, label in said if kind != "log"]
         counting = [label for _kind, label in said] if split == "pool" else careful
-        told = {decisions[post]} if post in decisions else set(counting)
-        counted.update((split, label) for label in told)
-        if told:
-            labelled.add(post)
-        used = careful or (counting if split == "pool" else [])
-        if split != "audit" and (used or post in decisions):
-            most = Counter(used)
-            by_votes = max(most, key=lambda name: (most[name], LABELS.index(name)), default="")
-            lines[f"p{post}"] = (decisions.get(post, by_votes), dict(most), post in decisions)
+        used = careful or counting
+        if not used and post not in decisions:
+            continue
+        labelled.add(post)
+        most = Counter(used)
+        by_votes = max(most, key=lambda name: (most[name], LABELS.index(name)), default="")
+        label = decisions.get(post, by_votes)
+        counted[split, label] += 1
+        if split != "audit":
+            lines[f"p{post}"] = (label, dict(most), post in decisions)
 
     with project.database.write() as session:
         labelling.note_answers(session, list(range(1, 10)))

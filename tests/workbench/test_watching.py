@@ -86,3 +86,42 @@ def test_scores_of_a_week_are_held_against_all_weeks_before(project: Project, le
 def test_a_week_begins_on_monday() -> None:
     assert monday_of(date(2026, 1, 5)) == date(2026, 1, 5)
     assert monday_of(date(2026, 1, 11)) == date(2026, 1, 5)
+
+
+@pytest.mark.parametrize("side", ["pool", "test"])
+def test_near_copies_of_one_violation_count_once(project: Project, lead: Account, side: str) -> None:
+    many = [
+        "加我微信领红包，先到先得，名额有限，过期不候，老客户另有优惠" + "！" * more for more in range(1, 26)
+    ]
+    import_texts(project, lead, [*many, *different_texts(60)])
+    prepare(project)
+    with project.database.write() as session:
+        rows = session.execute(select(Post.id, Post.group_id).order_by(Post.id)).all()
+        (spam,) = {row.group_id for row in rows[: len(many)]}
+        session.get_one(PostGroup, spam).split = side
+    make_champion(project, lead, np.tile([0.9, 0.05, 0.05], (len(rows), 1)))
+    with project.database.write() as session:
+        labelled = session.execute(
+            select(Post.id, Post.group_id, PostGroup.split)
+            .join(PostGroup, PostGroup.id == Post.group_id)
+            .where(PostGroup.split != "audit")
+        ).all()
+        for post, group, split in labelled:
+            session.add(
+                Annotation(
+                    post_id=post,
+                    person_id=lead.id,
+                    action="label",
+                    label_set_id=LABEL_SET_ID,
+                    label="violation" if group == spam else "normal",
+                    lane="random" if split == "pool" else "held_out",
+                    saved_at=project.now(),
+                )
+            )
+    groups = {row.group_id for row in labelled}
+    assert len(labelled) >= len(groups) + 24
+    (this,) = look(project)
+    assert this.violations is not None
+    # Every group is labelled and drawn with certainty, so each stands for itself: one in all of them.
+    assert this.violations.mean == pytest.approx(1 / len(groups), rel=1e-4)
+    assert this.violations.effective == pytest.approx(len(groups), rel=1e-3)

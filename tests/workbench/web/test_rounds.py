@@ -297,3 +297,26 @@ def test_a_queue_that_is_not_the_band_is_explained(
     text = shown(open_screen())
     assert ("The model is unsure" in text) == (sentence is not None)
     assert sentence is None or sentence in text
+
+
+def test_a_rollback_leads_where_its_button_said_or_nowhere(
+    used: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app = open_screen()
+    add_round(used, lead, 4, "promoted")
+    put_in_use(used, lead, 4, 2)
+    press(app, "roll-back")
+    assert "rolling back would lead to round 2, not to round 1" in shown(app)
+    assert [state_of(used, number) for number in (1, 2)] == ["promoted", "promoted"]
+
+
+def test_a_round_another_lead_has_rejected_is_not_put_in_use(
+    used: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app = open_screen()
+    rounds.reject(used, lead, 3, "misses adverts")
+    press(app, "promote-3")
+    assert "Round 3 awaits no decision: it is not used." in shown(app)
+    assert state_of(used, 3) == "rejected"

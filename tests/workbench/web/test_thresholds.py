@@ -102,3 +102,16 @@ def test_an_annotator_may_not(
     visit_as(ann)
     assert "may not do this (set thresholds)" in shown(app.run())
     assert not app.button
+
+
+def test_a_version_another_lead_has_saved_is_not_passed_over(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    visit_as(lead)
+    app.run()
+    policy.save(project, lead, policy.propose(policy.material(project, lead), Prices(9, 9, 1)))
+    press(app, "save-1")
+    assert "put version 1 in force meanwhile" in shown(app)
+    with project.database.read() as session:
+        assert [row["version"] for row in policy.history(session)] == [1]

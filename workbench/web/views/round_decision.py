@@ -45,7 +45,7 @@ def _buttons(number: int) -> None:
 
 def _promote(number: int) -> None:
     def promote(account: Account) -> None:
-        rounds.promote(project(), account, number, _reason(number))
+        rounds.promote(project(), account, number, _reason(number), expected_state="awaiting")
 
     attempt(promote)
 

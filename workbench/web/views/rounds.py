@@ -111,5 +111,5 @@ def _roll_back(earlier: int) -> None:
         _("Roll back to round {number}").format(number=earlier),
         key="roll-back",
         on_click=attempt,
-        args=(lambda account: rounds.rollback(project(), account),),
+        args=(lambda account: rounds.rollback(project(), account, earlier),),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from trainer.thresholds import NEVER, Figure, Prices, Thresholds
-from workbench import policy, queue
+from workbench import policy, queue, rounds
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.policy import Material, Proposal
@@ -41,11 +41,14 @@ def show() -> None:
     account = require_account()
     with project().database.read() as session:
         versions, band = policy.history(session), policy.band_in_force(session, project())
+        in_use = rounds.in_use(session)
     with st.container(key="wide"):
         bar(account, "/thresholds", _in_force_line(versions))
         show_notice()
         try:
-            known = _material(str(project().home), account.id, account.role)
+            known = _material(
+                str(project().home), account.id, account.role, in_use.number if in_use else None
+            )
             proposal = policy.propose(known, _asked_prices(versions))
         except WorkbenchError as error:
             refusal(error)
@@ -63,19 +66,21 @@ def show() -> None:
             key=f"save-{version}",
             type="primary",
             on_click=attempt,
-            args=(_saving(proposal, low, high),),
+            args=(_saving(proposal, low, high, version - 1),),
         )
         _history(versions)
 
 
 @kept(KEPT_SECONDS)
-def _material(home: str, account_id: int, role: str) -> Material:  # noqa: ARG001 - what it is kept by
-    """Kept for a minute for the same person in the same role: no price changes it."""
+def _material(home: str, account_id: int, role: str, in_use: int | None) -> Material:  # noqa: ARG001 - what it is kept by
+    """Kept for a minute for the same person in the same role, and the round in use: no price changes it."""
     return policy.material(project(), require_account())
 
 
-def _saving(proposal: Proposal, low: float, high: float) -> Callable[[Account], object]:
-    return lambda account: policy.save(project(), account, proposal, low=low, high=high)
+def _saving(proposal: Proposal, low: float, high: float, version: int) -> Callable[[Account], object]:
+    return lambda account: policy.save(
+        project(), account, proposal, low=low, high=high, expected_version=version
+    )
 
 
 def _in_force_line(versions: list[dict[str, Any]]) -> str:
