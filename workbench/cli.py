@@ -37,7 +37,6 @@ from workbench.commands.rounds import round_app
 from workbench.commands.terminal import HomeOption, JsonOption, bar, err, out, print_json, say_worker, shown
 from workbench.errors import WorkbenchError
 from workbench.project import init_project, open_project
-from workbench.settings import load_settings
 
 app = typer.Typer(
     help="Active-learning annotation workbench for forum moderation.",
@@ -287,7 +286,10 @@ def simulate_command(
     test: Annotated[Path, typer.Option(help="Labelled posts to measure on.")],
     home: HomeOption = Path(),
     strategy: Annotated[
-        str, typer.Option(help="Names with commas between; default is the queue as the settings compose it.")
+        str,
+        typer.Option(
+            help="Names with commas between; default is the queue as the settings and the band in force compose it."
+        ),
     ] = "default,random",
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
     budget: Annotated[int, typer.Option(min=1, help="Labels a run ends with.")] = 500,
@@ -310,7 +312,7 @@ def simulate_command(
     arguments = [text for name, value in values.items() for text in (f"--{name}", str(value))]
     arguments += [] if full else ["--no-full"]
     arguments += ["--json"] if as_json else []
-    raise typer.Exit(simulation.simulate(load_settings(home), arguments))
+    raise typer.Exit(simulation.simulate(*simulation.queue_of(home), arguments))
 
 
 def _print_preview(source: tsv.Source, as_json: bool) -> None:

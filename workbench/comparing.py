@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 from db.queries import compared_posts
 from db.tables import Round
 from trainer.config import LABELS
+from trainer.lanes import Band
 from trainer.metrics import reliability
 from workbench import rounds
 from workbench.accounts import Account, Right, acting
 from workbench.errors import RoundError
 from workbench.flips import Change, Flips, find_flips
+from workbench.policy import band_in_force, in_force
 from workbench.project import Project
 from workbench.scores import count_scored, stream_scores
 
@@ -69,12 +71,13 @@ class Side:
 
 @dataclass(frozen=True)
 class RoundComparison:
-    """`flips` is None where one of them has scored nothing."""
+    """`flips` is None where one of them has scored nothing; `band` is the one in force, which they are counted by."""
 
     first: Side
     second: Side
     flips: Flips | None
     examples: dict[str, list[Example]]
+    band: Band
 
     @property
     def is_same_test(self) -> bool:
@@ -86,6 +89,7 @@ class RoundComparison:
         return {
             "rounds": [_side(self.first), _side(self.second)],
             "same_test_posts": self.is_same_test,
+            "band": [self.band.low, self.band.high],
             "flips": None if self.flips is None else _counts(self.flips),
             "examples": {kind: [one.to_dict() for one in kept] for kind, kept in self.examples.items()},
         }
@@ -100,15 +104,23 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
         if first == second:
             raise RoundError("Name two different rounds to compare.")
         one, other = (_look(project, session, rounds.find(session, number)) for number in (first, second))
+        band = band_in_force(session, project)
     # Outside of that transaction: ten million scores take a while.
     folders = [project.round_folder(number) / "scores" for number in (first, second)]
     if not all(map(count_scored, folders)):
-        return RoundComparison(one, other, None, {})
-    band = project.settings.band
+        return RoundComparison(one, other, None, {}, band)
     flips = find_flips(*map(stream_scores, folders), low=band.low, high=band.high, most=LOOKED_AT)
     with project.database.read() as session:
         examples = {kind: _examples(session, changes) for kind, changes in flips.largest.items()}
-    return RoundComparison(one, other, flips, {kind: kept for kind, kept in examples.items() if kept})
+    return RoundComparison(one, other, flips, {kind: kept for kind, kept in examples.items() if kept}, band)
+
+
+def made_of(project: Project, first: int, second: int) -> tuple[int, ...]:
+    """What a comparison rests on: the version of the thresholds, and how many posts each of the two has scored."""
+    with project.database.read() as session:
+        policy = in_force(session)
+    scored = (count_scored(project.round_folder(number) / "scores") for number in (first, second))
+    return (policy.version if policy else 0, *scored)
 
 
 def _look(project: Project, session: Session, row: Round) -> Side:

@@ -131,12 +131,18 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
         )
 
 
+def post_number(text: str) -> int | None:
+    """The number of a post in what somebody wrote; None where it is none, or too long for one."""
+    return int(text) if text.isdecimal() and len(text) <= DIGITS else None
+
+
 def _post(session: Session, wanted: str | int) -> Post:
     found = None
     if isinstance(wanted, str):
         found = session.scalar(select(Post).where(Post.external_id == wanted))
-    if found is None and str(wanted).isdecimal() and len(str(wanted)) <= DIGITS:
-        found = session.get(Post, int(wanted))
+    number = post_number(wanted) if isinstance(wanted, str) else wanted
+    if found is None and number is not None:
+        found = session.get(Post, number)
     if found is None or session.get_one(Import, found.import_id).state == "storing":
         raise InputError("There is no post {post}.", post=wanted)
     return found

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from db.tables import Post, PostGroup, Round
+from db.tables import Policy, Post, PostGroup, Round
 from tests.workbench.making import different_texts, import_texts, make_champion
 from trainer.config import LABELS
 from workbench import labelling
 from workbench.accounts import Account
 from workbench.commands.rounds import round_compare
-from workbench.comparing import EXAMPLES, compare_rounds
+from workbench.comparing import EXAMPLES, compare_rounds, made_of
 from workbench.errors import NotAllowedError, RoundError
 from workbench.preparing import prepare
 from workbench.project import Project
@@ -129,3 +129,19 @@ def test_the_command_prints_and_its_json_is_the_comparison(
     assert "60 of 120 posts changed their verdict" in capsys.readouterr().out
     round_compare(1, 2, two_rounds.home, as_json=True)
     assert json.loads(capsys.readouterr().out) == compare_rounds(two_rounds, lead, 1, 2).to_dict()
+
+
+def test_posts_are_counted_by_the_band_in_force(
+    two_rounds: Project, lead: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = made_of(two_rounds, 1, 2)
+    values = {"band_low": 0.85, "band_high": 0.92, "pass_below": 0.1, "flag_from": 0.9, "prices": {}}
+    with two_rounds.database.write() as session:
+        session.add(Policy(version=1, person_id=lead.id, created_at=two_rounds.now(), **values))
+    found = compare_rounds(two_rounds, lead, 1, 2).to_dict()
+    assert found["band"] == [0.85, 0.92]
+    # All were 0.9 sure, so every one was in this band; the ten of 0.5 have left it.
+    assert (found["flips"]["band_before"], found["flips"]["left_band"]) == (POSTS, 10)
+    assert (before, made_of(two_rounds, 1, 2)) == ((0, POSTS, POSTS), (1, POSTS, POSTS))
+    round_compare(1, 2, two_rounds.home)
+    assert "In the band (0.85 to 0.92): 120 before" in capsys.readouterr().out

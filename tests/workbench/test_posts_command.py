@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from db.tables import Person, Round
 from tests.workbench.making import different_texts, import_texts
 from workbench import cli, labelling, queue
 from workbench.accounts import Account
+from workbench.commands import terminal
 from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.radar import Disguise, Period, Radar, keep_radar
@@ -88,3 +90,49 @@ def test_the_radar_is_told_as_a_table_and_as_json(run, project: Project) -> None
     )
     assert "薇信 = 微信 (sound)" in run("radar")
     assert json.loads(run("radar", "--json"))["radar"]["known"] == ["微信"]
+
+
+STEERING, MARKUP = "\x1b]52;c;x\x07", "[/规则]"
+
+
+def test_what_people_wrote_neither_steers_the_terminal_nor_is_markup(
+    run, project: Project, lead: Account, ann: Account, ben: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "width", 400)
+    hostile = f"{STEERING}{MARKUP}"
+    with project.database.write() as session:
+        for name in (ann, ben):
+            session.get_one(Person, name.id).name = f"{name.name}{hostile}"
+        session.add(
+            Round(
+                number=1,
+                state="rejected",
+                is_running=False,
+                is_quick=True,
+                base="starter",
+                created_at=project.now(),
+                started_by_id=ann.id,
+                decision_reason=hostile,
+            )
+        )
+    import_texts(project, lead, [f"看{hostile}这里{text}" for text in different_texts(6)], start=900)
+    prepare(project)
+    queue.rebuild(project)
+    asked = labelling.hold_posts(project, ben)[0]
+    labelling.ask_lead(project, ben, asked.post_id, note=hostile)
+    risen = Disguise(f"薇{hostile}", "微信", "sound", 3, 0, [f"加{hostile}"])
+    keep_radar(
+        project, Radar("2026-01-12T09:00:00+00:00", None, [], [Period("week", "w", 9, 0, [], [risen], [])])
+    )
+    for command in (
+        ("posts", "--label", "violation"),
+        ("posts", "--label", "none"),
+        ("post", "p900"),
+        ("post", str(asked.post_id)),
+        ("review",),
+        ("radar",),
+        ("round", "list"),
+    ):
+        said = run(*command)
+        assert not {"\x1b", "\x07"} & set(said), command
+        assert MARKUP in "".join(said.split()), command

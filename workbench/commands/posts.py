@@ -10,7 +10,7 @@ from rich.text import Text
 
 from trainer.config import LABELS
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, cell, err, out, print_json, printable
 from workbench.history import Event, History, history_of
 from workbench.posts import LISTED, Filter, ListedPost, find
 from workbench.project import open_project
@@ -40,7 +40,7 @@ def posts_command(
         return
     table = Table("id", "text", "label", "model", "who", box=None)
     for post in found.posts:
-        table.add_row(*map(Text, _cells(post)))
+        table.add_row(*map(cell, _cells(post)))
     out.print(table)
 
 
@@ -71,14 +71,14 @@ def _top(probabilities: Sequence[float]) -> str:
 
 
 def _print_history(history: History) -> None:
-    out.print(Text(history.text))
+    out.print(Text("\n".join(map(printable, history.text.split("\n")))))
     facts = ", ".join(f"{name}: {value}" for name, value in history.facts.items())
     came = history.came_with
-    out.print(Text(f"{history.external_id} (no. {history.post_id}) {facts}".strip()))
-    out.print(Text(f"came with {came.file_name}, {came.started_at:%Y-%m-%d %H:%M} UTC"))
+    out.print(cell(f"{history.external_id} (no. {history.post_id}) {facts}".strip()))
+    out.print(cell(f"came with {came.file_name}, {came.started_at:%Y-%m-%d %H:%M} UTC"))
     table = Table("when (UTC)", "who", "what", "about it", box=None)
     for event in history.events:
-        table.add_row(*map(Text, (f"{event.at:%Y-%m-%d %H:%M}", event.who, _what(event), _about(event))))
+        table.add_row(*map(cell, (f"{event.at:%Y-%m-%d %H:%M}", event.who, _what(event), _about(event))))
     for score in history.scores:
         told = ", ".join(
             f"{name} {value:.2f}" for name, value in zip(LABELS, score.probabilities, strict=True)
@@ -90,7 +90,7 @@ def _print_history(history: History) -> None:
     if history.copies_in_all:
         out.print(f"{history.copies_in_all:,} near-copies, the first of them:")
     for copy in history.copies[:5]:
-        out.print(Text(f"  {copy.external_id}  {' '.join(copy.text.split())[:80]}"))
+        out.print(cell(f"{copy.external_id}: {' '.join(copy.text.split())[:80]}"))
 
 
 def _what(event: Event) -> str:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, cell, out, print_json
 from workbench.project import open_project
 from workbench.radar import Period, read_radar
 
@@ -31,15 +30,15 @@ def radar_command(home: HomeOption = Path(), as_json: JsonOption = False) -> Non
 
 
 def _print(period: Period) -> None:
-    out.print(Text(f"{period.kind} {period.name}: {period.posts:,} posts, {period.posts_before:,} before"))
+    out.print(cell(f"{period.kind} {period.name}: {period.posts:,} posts, {period.posts_before:,} before"))
     table = Table("what", "now", "before", "for example", box=None)
     for risen in period.rising:
         table.add_row(
-            *map(Text, (risen.word, f"{risen.count:,}", f"{risen.before:,}", _first(risen.examples)))
+            *map(cell, (risen.word, f"{risen.count:,}", f"{risen.before:,}", _first(risen.examples)))
         )
     for one in period.disguises:
         name = f"{one.written} = {one.word} ({one.how})"
-        table.add_row(*map(Text, (name, f"{one.count:,}", f"{one.before:,}", _first(one.examples))))
+        table.add_row(*map(cell, (name, f"{one.count:,}", f"{one.before:,}", _first(one.examples))))
     out.print(table)
     for drift in period.drifts:
         out.print(f"  {drift.score}: population stability index {drift.psi:.2f}", markup=False)

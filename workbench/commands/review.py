@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from workbench import accounts, doubts, guidelines, purging, resolving, review, timesheet
-from workbench.commands.terminal import HomeOption, JsonOption, err, out, parse_day, print_json
+from workbench.commands.terminal import (
+    HomeOption,
+    JsonOption,
+    cell,
+    err,
+    out,
+    parse_day,
+    print_json,
+    printable,
+)
 from workbench.errors import InputError
 from workbench.labels import parse_map
 from workbench.project import open_project
@@ -31,7 +39,7 @@ def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     for case in cases:
         said = [f"{one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
         why = "asked" if case.is_flagged else "judged differently"
-        table.add_row(*map(Text, (case.external_id, why, case.text[:60], "; ".join(said))))
+        table.add_row(*map(cell, (case.external_id, why, " ".join(case.text.split())[:60], "; ".join(said))))
     out.print(table)
 
 
@@ -60,7 +68,7 @@ def resolve_command(
         print_json(post=post, label=label)
         return
     done = f"{post} is {label} from now on." if label else f"The decision on {post} was taken back."
-    out.print(done, markup=False, soft_wrap=True)
+    out.print(printable(done), markup=False, soft_wrap=True)
 
 
 @commands.command("doubts")
@@ -78,7 +86,7 @@ def doubts_command(
     table = Table("post", "label", "others say", "text")
     for one in found:
         other = f"{one.other} {one.probabilities[one.other]:.2f}"
-        table.add_row(*map(Text, (one.external_id, one.label, other, one.text[:60])))
+        table.add_row(*map(cell, (one.external_id, one.label, other, " ".join(one.text.split())[:60])))
     out.print(table)
 
 
@@ -137,7 +145,7 @@ def purge_command(
         numbers = ", ".join(map(str, done.rounds))
         out.print(f"Trained with some of these posts, and kept: the adapters of rounds {numbers}.")
     for copy in done.copies:
-        out.print(f"Still holds them, delete it: {copy}", markup=False, soft_wrap=True)
+        out.print(printable(f"Still holds them, delete it: {copy}"), markup=False, soft_wrap=True)
     if not done.is_done:
         out.print("Nothing was changed. Add --yes to do it; it cannot be undone.")
 

@@ -18,6 +18,7 @@ from workbench.commands.terminal import (
     JsonOption,
     NumberArgument,
     bar,
+    cell,
     out,
     print_json,
     printable,
@@ -79,13 +80,18 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     for row in rows:
         macro_f1 = (row["metrics"] or {}).get("macro_f1")
         table.add_row(
-            str(row["number"]),
-            row["state"],
-            "yes" if row["in_use"] else "",
-            "" if macro_f1 is None else f"{macro_f1:.3f}",
-            str(row["train"]["n"] or ""),
-            row["started_by"],
-            row["failure"] or row["decision_reason"] or "",
+            *map(
+                cell,
+                (
+                    str(row["number"]),
+                    row["state"],
+                    "yes" if row["in_use"] else "",
+                    "" if macro_f1 is None else f"{macro_f1:.3f}",
+                    str(row["train"]["n"] or ""),
+                    row["started_by"],
+                    row["failure"] or row["decision_reason"] or "",
+                ),
+            )
         )
     out.print(table)
 
@@ -113,7 +119,7 @@ def round_compare(
     if found.flips is None:
         out.print("One of them has scored no posts, so changes of verdicts cannot be told.")
         return
-    _print_flips(found.flips, first, second)
+    _print_flips(found.flips, found)
     for kind, kept in found.examples.items():
         out.print(f"\n{kind}", markup=False)
         for one in kept[:SHOWN_EXAMPLES]:
@@ -139,14 +145,14 @@ def _figure(side: Side, name: str) -> str:
     return f"{metrics[name]:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
 
 
-def _print_flips(flips: Flips, first: int, second: int) -> None:
+def _print_flips(flips: Flips, found: RoundComparison) -> None:
     out.print(f"{flips.changed:,} of {flips.posts:,} posts changed their verdict.")
-    table = Table(f"round {first} down, round {second} across", *LABELS, box=None)
+    table = Table(f"round {found.first.number} down, round {found.second.number} across", *LABELS, box=None)
     for label, row in zip(LABELS, flips.matrix, strict=True):
         table.add_row(label, *(f"{count:,}" for count in row))
     out.print(table)
     out.print(
-        f"In the band: {flips.band_before:,} before, {flips.entered:,} came in, {flips.left:,} went out, "
+        f"In the band ({found.band.low:g} to {found.band.high:g}): {flips.band_before:,} before, {flips.entered:,} came in, {flips.left:,} went out, "
         f"{flips.band_after:,} now."
     )
 

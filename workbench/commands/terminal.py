@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from workbench import rounds
 from workbench.errors import InputError
@@ -39,6 +40,11 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
+
+
+def cell(text: object) -> Text:
+    """What people wrote, on one line of a table: neither markup nor characters that steer the terminal."""
+    return Text(printable(" ".join(str(text).split())))
 
 
 def bar() -> Progress:

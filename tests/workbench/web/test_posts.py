@@ -172,11 +172,12 @@ def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
     assert app.text_input(key="search").value == card.text
 
 
+@pytest.mark.parametrize("digits", [30, 5_000])
 def test_a_post_that_is_not_there_is_said(
-    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs, digits: int
 ) -> None:
     visit_as(lead)
-    app.query_params["post"] = "9" * 30
+    app.query_params["post"] = "9" * digits
     assert "There is no post" in shown(app.run())
 
 

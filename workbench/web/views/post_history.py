@@ -8,7 +8,7 @@ import streamlit as st
 from trainer.config import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
-from workbench.history import Event, History, RoundScore, history_of
+from workbench.history import Event, History, RoundScore, history_of, post_number
 from workbench.thread import Neighbour
 from workbench.web.i18n import N_, _
 from workbench.web.opened import project
@@ -41,7 +41,7 @@ def post_history(account: Account, number: str) -> None:
         del st.query_params["post"]
         st.rerun()
     try:
-        history = history_of(project(), account, int(number) if number.isdecimal() else number)
+        history = history_of(project(), account, post_number(number) or number)
     except WorkbenchError as error:
         refusal(error)
         return

@@ -10,7 +10,7 @@ import streamlit as st
 
 from trainer.config import LABELS
 from workbench.accounts import Account
-from workbench.comparing import Example, RoundComparison, Side, compare_rounds
+from workbench.comparing import Example, RoundComparison, Side, compare_rounds, made_of
 from workbench.errors import WorkbenchError
 from workbench.flips import ENTERED, FLIP_KINDS, LEFT, Flips
 from workbench.web.i18n import _
@@ -48,12 +48,15 @@ def show_comparison(account: Account, history: Sequence[dict[str, Any]]) -> None
 
 
 def _compared(account: Account, first: int, second: int) -> RoundComparison:
-    """Kept while the two stay ticked: ten million scores are read in some ten seconds."""
-    kept: RoundComparison | None = st.session_state.get("comparison")
-    if kept is None or (kept.first.number, kept.second.number) != (first, second):
+    """Kept while the two, their scores and the band stay the same: ten million scores are read in some ten seconds."""
+    asked = (first, second, *made_of(project(), first, second))
+    answered, kept = st.session_state.get("comparison", (None, None))
+    if kept is None or answered != asked:
         with st.spinner(_("Reading their scores …")):
-            kept = st.session_state["comparison"] = compare_rounds(project(), account, first, second)
-    return kept
+            kept = compare_rounds(project(), account, first, second)
+        st.session_state["comparison"] = asked, kept
+    found: RoundComparison = kept
+    return found
 
 
 def _show(found: RoundComparison) -> None:
@@ -138,7 +141,11 @@ def _reliability(found: RoundComparison) -> None:
 def _flips(flips: Flips, found: RoundComparison) -> None:
     heading(_("Changed verdicts"))
     changed = _("{changed} of {posts} posts changed their verdict.")
-    band = _("Model unsure: {before} posts before, {entered} came in, {left} went out, {after} now.").format(
+    band = _(
+        "Model unsure (certainty {low} to {high}): {before} posts before, {entered} came in, {left} went out, {after} now."
+    ).format(
+        low=decimal(found.band.low),
+        high=decimal(found.band.high),
         before=f"{flips.band_before:,}",
         entered=f"{flips.entered:,}",
         left=f"{flips.left:,}",
