@@ -611,6 +611,16 @@ def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]
     )
 
 
+def served_blind(post_id: int) -> Select[int]:
+    """The standing answers, skips among them, of people who were served this post as a held-out one."""
+    return select(Annotation.id).where(
+        Annotation.post_id == post_id,
+        Annotation.lane == "held_out",
+        Annotation.action != "undo",
+        is_current(),
+    )
+
+
 def posts_of_import(import_id: int, after: int) -> Select[int, str]:
     """Id and external_id of an import's posts above `after`, in order of id, which the index has."""
     return (

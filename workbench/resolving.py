@@ -8,8 +8,8 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import standing_resolutions
-from db.tables import Post, Resolution
+from db.queries import served_blind, standing_resolutions
+from db.tables import Post, PostGroup, Resolution
 from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
 from workbench.labelling import refuse_unknown
@@ -30,22 +30,26 @@ def resolve(
     occasion: Occasion = "review",
     reason: str | None = None,
     may_replace: bool = False,
+    instead_of: int | None = None,
 ) -> None:
     """Decide what a post is. From now on it counts as labelled, in every split.
 
     Args:
         may_replace: an earlier decision that stands gives way; without it somebody else was quicker.
+        instead_of: the one decision that gives way: that which the lead has seen to stand.
 
     Raises:
-        LabellingError: no such label or post, or the post has been decided already.
+        LabellingError: no such label or post, the post has been decided already, it is not prepared, or it is
+            held out and nobody was served it.
         NotAllowedError: for somebody who is no lead.
     """
     refuse_unknown(label)
     with acting(project, account, Right.REVIEW) as session:
         if session.get(Post, post_id) is None:
             raise LabellingError("There is no post {id}.", id=post_id)
+        _refuse_unjudgeable(session, post_id)
         standing = decision_on(session, post_id)
-        if standing is not None and not may_replace:
+        if standing is not None and not may_replace and standing.id != instead_of:
             raise LabellingError("This post has been decided meanwhile. Nothing was changed.")
         _append(session, project, account, post_id, label, occasion, reason)
 
@@ -92,6 +96,21 @@ def post_called(session: Session, external_id: str) -> int:
     if found is None:
         raise LabellingError("There is no post {id}.", id=external_id)
     return found
+
+
+def _refuse_unjudgeable(session: Session, post_id: int) -> None:
+    """A decision judges too: on a held-out post that was not drawn it would count as if it had been."""
+    post = session.get_one(Post, post_id)
+    if post.group_id is None:
+        raise LabellingError(
+            "Post {id} is still being prepared. Decide on it in a moment.", id=post.external_id
+        )
+    split = session.get_one(PostGroup, post.group_id).split
+    if split != "pool" and session.scalar(served_blind(post_id).limit(1)) is None:
+        raise LabellingError(
+            "Post {id} is kept for checking the model, and nobody was served it: it is not decided before.",
+            id=post.external_id,
+        )
 
 
 def _append(
