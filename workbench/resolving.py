@@ -69,13 +69,20 @@ def take_back(project: Project, account: Account, post_id: int) -> None:
 def undo(project: Project, account: Account, occasion: Occasion) -> int:
     """Take back the lead's own last decision of that occasion that stands. Any number of steps.
 
+    What it took the place of stands again where that was given to many posts at once and not taken back since.
     Returns the post's number. Raises LabellingError when there is nothing left to undo.
     """
     with acting(project, account, Right.REVIEW) as session:
         last = last_decision(session, account, occasion)
         if last is None:
             raise LabellingError("There is nothing to undo.")
-        _append(session, project, account, last.post_id, None, occasion)
+        before = _given_to_many(session, last)
+        if before is None:
+            _append(session, project, account, last.post_id, None, occasion)
+        else:
+            _append(
+                session, project, account, last.post_id, before.label, before.occasion, bulk_id=before.bulk_id
+            )
         return last.post_id
 
 
@@ -96,6 +103,16 @@ def post_called(session: Session, external_id: str) -> int:
     if found is None:
         raise LabellingError("There is no post {id}.", id=external_id)
     return found
+
+
+def _given_to_many(session: Session, decision: Resolution) -> Resolution | None:
+    """What the decision took the place of, if it was a label given to many posts that still hold it."""
+    earlier = select(Resolution).where(Resolution.post_id == decision.post_id, Resolution.id < decision.id)
+    before = session.scalar(earlier.order_by(Resolution.id.desc()).limit(1))
+    if before is None or before.label is None or before.bulk_id is None:
+        return None
+    ended = select(Resolution.id).where(Resolution.bulk_id == before.bulk_id, Resolution.label.is_(None))
+    return before if session.scalar(ended.limit(1)) is None else None
 
 
 def _refuse_unjudgeable(session: Session, post_id: int) -> None:
@@ -121,6 +138,7 @@ def _append(
     label: str | None,
     occasion: str,
     reason: str | None = None,
+    bulk_id: int | None = None,
 ) -> None:
     session.add(
         Resolution(
@@ -131,6 +149,7 @@ def _append(
             occasion=occasion,
             reason=(reason or "").strip()[:LONGEST_REASON] or None,
             decided_at=project.now(),
+            bulk_id=bulk_id,
         )
     )
     note_answers(session, [post_id])

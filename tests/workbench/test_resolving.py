@@ -73,6 +73,12 @@ def post_in(project: Project, split: str) -> int:
     return found
 
 
+def pool_posts(project: Project) -> list[int]:
+    with project.database.read() as session:
+        query = select(Post.id).join(PostGroup).where(PostGroup.split == "pool").order_by(Post.id)
+        return list(session.scalars(query))
+
+
 def entry_of(project: Project, post_id: int) -> bool:
     with project.database.read() as session:
         return session.get_one(QueueEntry, post_id).is_answered
@@ -105,6 +111,32 @@ def test_the_export_takes_the_decision_and_keeps_the_votes(
     )
     resolving.take_back(queued, lead, post)
     assert "resolved_by" not in exported(queued)[f"p{post}"]
+
+
+def test_lane_and_source_are_told_of_what_counts_alone(queued: Project, lead: Account, ann: Account) -> None:
+    def line(post: int) -> tuple[object, object]:
+        return exported(queued)[f"p{post}"]["lane"], exported(queued)[f"p{post}"]["source"]
+
+    post = labelling.hold_posts(queued, ann)[0].post_id
+    say(queued, lead, post, "normal", source="modlog")
+    while (card := labelling.hold_posts(queued, ann)[0]).post_id != post:
+        labelling.skip(queued, ann, card.post_id)
+    saved = labelling.submit(queued, ann, post, "violation")
+    with queued.database.read() as session:
+        lane = session.get_one(Annotation, saved.annotation_id).lane
+    assert lane is not None
+    assert line(post) == (lane, None)  # the log came first, and does not count beside a person
+    resolving.resolve(queued, lead, post, "normal")
+    assert line(post) == (lane, None)
+    logged = next(one for one in pool_posts(queued) if one != post)
+    say(queued, ann, logged, "normal", source="modlog")
+    assert line(logged) == (None, "modlog")
+    resolving.resolve(queued, lead, logged, "violation")
+    assert line(logged) == (None, None)
+    asked = post_in(queued, "test")
+    serve_blind(queued, ann, asked)
+    resolving.resolve(queued, lead, asked, "violation")
+    assert line(asked) == ("held_out", None)
 
 
 @pytest.mark.parametrize("split", ["pool", "validation", "test", "audit"])
@@ -376,6 +408,7 @@ def test_plain_python_comes_to_the_same(
                 change = update(PostGroup).where(PostGroup.id == post.group_id)
                 session.execute(change.values(split=splits[post.id - 1]))
             session.execute(text("DROP TRIGGER annotation_no_delete"))
+            session.execute(text("DROP TRIGGER resolution_no_delete"))
             session.add_all(
                 QueueEntry(post_id=at + 1, lane="uncertain" if split == "pool" else "held_out", position=at)
                 for at, split in enumerate(splits)
