@@ -266,6 +266,47 @@ def labelled_posts() -> CompoundSelect[int]:
     return union(said, select(Resolution.post_id).where(is_decided()))
 
 
+def labelled_since(moment: datetime) -> CompoundSelect[int]:
+    """Posts that were given a label that stands, or resolved, after a moment."""
+    said = current_labels().with_only_columns(Annotation.post_id).where(Annotation.saved_at > moment)
+    decided = standing_resolutions().with_only_columns(Resolution.post_id)
+    return union(said, decided.where(Resolution.decided_at > moment))
+
+
+def newest_pool_labels(most: int) -> Select[str, str]:
+    """label, text of the newest labels of pool posts: a lead's decision, else what people said."""
+    said = (
+        select(Annotation.post_id, Annotation.label, Annotation.saved_at.label("at"))
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.action == "label",
+            is_current(),
+            PostGroup.split == "pool",
+            ~is_resolved(Annotation.post_id),
+        )
+        .order_by(Annotation.id.desc())
+        .limit(most)
+        .subquery()
+    )
+    decided = (
+        select(Resolution.post_id, Resolution.label, Resolution.decided_at.label("at"))
+        .join(Post, Post.id == Resolution.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(is_decided(), PostGroup.split == "pool")
+        .order_by(Resolution.id.desc())
+        .limit(most)
+        .subquery()
+    )
+    both = union_all(select(said), select(decided)).subquery()
+    return (
+        select(both.c.label, PostText.text)
+        .join(PostText, PostText.post_id == both.c.post_id)
+        .order_by(both.c.at.desc())
+        .limit(most)
+    )
+
+
 def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[QueueEntry]:
     """Entries of a lane in order, without those somebody holds or this person has skipped."""
     held = exists().where(Claim.post_id == QueueEntry.post_id, Claim.slot == 0, Claim.expires_at > now)
@@ -331,6 +372,11 @@ def flagged_answers() -> Select[Annotation, Person, str, str]:
         )
         .order_by(Annotation.id.desc())
     )
+
+
+def asked_of_lead() -> Select[int]:
+    """Posts that wait for a lead because somebody asked."""
+    return flagged_answers().with_only_columns(Annotation.post_id).order_by(None)
 
 
 def disagreements() -> Select[int, str, str]:
@@ -614,15 +660,30 @@ def training_rows() -> Select[*tuple[Any, ...]]:
 
 
 def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]:
-    """id, external_id, text and one standing label a row, or none, of these posts; only those of the pool."""
-    standing = current_labels().subquery()
+    """id, external_id, text and one standing label a row, or none, of these posts; only those of the pool.
+
+    Of a post a lead has decided on, that label.
+    """
+    standing, decided = current_labels().subquery(), standing_resolutions().subquery()
+    label = func.coalesce(decided.c.label, standing.c.label).label("label")
     return (
-        select(Post.id, Post.external_id, PostText.text, standing.c.label)
+        select(Post.id, Post.external_id, PostText.text, label)
         .join(PostText, PostText.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
         .outerjoin(standing, standing.c.post_id == Post.id)
+        .outerjoin(decided, decided.c.post_id == Post.id)
         .where(Post.id.in_(list(post_ids)), PostGroup.split == "pool")
         .order_by(standing.c.id)
+    )
+
+
+def served_blind(post_id: int) -> Select[int]:
+    """The standing answers, skips among them, of people who were served this post as a held-out one."""
+    return select(Annotation.id).where(
+        Annotation.post_id == post_id,
+        Annotation.lane == "held_out",
+        Annotation.action != "undo",
+        is_current(),
     )
 
 
@@ -637,7 +698,17 @@ def posts_of_import(import_id: int, after: int) -> Select[int, str, str | None]:
 
 
 def resolved_rows() -> Select[*tuple[Any, ...]]:
-    """Every standing decision of a lead with its post, group and split: what `training_rows` gives way to."""
+    """Every standing decision of a lead with its post, group and split: what `training_rows` gives way to.
+
+    The lane is that in which the post was served last.
+    """
+    served = (
+        select(Annotation.lane)
+        .where(Annotation.post_id == Post.id, Annotation.lane.is_not(None))
+        .order_by(Annotation.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     return (
         select(
             Post.id.label("post_id"),
@@ -647,7 +718,7 @@ def resolved_rows() -> Select[*tuple[Any, ...]]:
             PostGroup.key.label("group_key"),
             PostGroup.split,
             PostGroup.stratum,
-            literal(None).label("lane"),
+            served.label("lane"),
             Resolution.label,
             Resolution.person_id,
             Resolution.decided_at,
@@ -797,7 +868,7 @@ def bulk_decisions(most: int) -> Select[int, str, str, datetime, int, int]:
             Person.name,
             AuditEntry.subject,
             AuditEntry.at,
-            func.count(Resolution.id),
+            func.count(Resolution.post_id.distinct()),
             func.count(Resolution.id).filter(stands),
         )
         .join(Person, Person.id == AuditEntry.person_id)

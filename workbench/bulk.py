@@ -1,6 +1,6 @@
 """A lead labels many posts in one go: seen beforehand, written down together, taken back together.
 
-Only posts that nobody has labelled are covered, and none that is held out: a label given to whatever holds a word
+Only posts that nobody has labelled or asked a lead about are covered, and none that is held out: a label given to whatever holds a word
 is not blind. The label is the lead's decision (`Resolution`); no answer is touched.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from db.queries import bulk_decisions, is_labelled, standing_of_bulk
+from db.queries import asked_of_lead, bulk_decisions, is_labelled, standing_of_bulk
 from db.tables import AuditEntry, Post, PostGroup, Resolution
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting, reading, record
@@ -32,7 +32,8 @@ LABELLED, TAKEN_BACK = "label many", "take back many"
 class Preview:
     """What one press would label, before it does.
 
-    `labelled` posts have a label already and `held_out` ones are kept for checking the model: both stay as they are.
+    `labelled` posts have a label already and `held_out` ones are kept for checking the model: both stay as they are,
+    and so do `asked` ones, which wait for a lead to look at each.
     `is_cut`: more may fit the filter, these are the newest.
     """
 
@@ -42,6 +43,7 @@ class Preview:
     labelled: int
     held_out: int
     is_cut: bool
+    asked: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
     with reading(project, account, Right.REVIEW):
         pass
     found = find(project, account, wanted, most=at_most, look_through=LOOKED_THROUGH)
-    free = [post for post in found.posts if not post.is_held_out and not post.standing]
+    with project.database.read() as session:
+        asked = set(session.scalars(asked_of_lead()))
+    unlabelled = [post for post in found.posts if not post.is_held_out and not post.standing]
+    free = [post for post in unlabelled if post.post_id not in asked]
     held_out = sum(post.is_held_out for post in found.posts)
     # Spread over what was found, so that the last look is at more than the newest.
     step = max(1, len(free) // EXAMPLES)
@@ -75,8 +80,9 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
         wanted,
         [post.post_id for post in free],
         [post.text for post in free[::step][:EXAMPLES]],
-        labelled=len(found.posts) - len(free) - held_out,
+        labelled=len(found.posts) - len(unlabelled) - held_out,
         held_out=held_out,
+        asked=len(unlabelled) - len(free),
         is_cut=found.after is not None,
     )
 
@@ -102,6 +108,7 @@ def label_all(project: Project, account: Account, seen: Preview, label: str) -> 
                 select(Post.id)
                 .join(PostGroup, PostGroup.id == Post.group_id)
                 .where(Post.id.in_(chunk), PostGroup.split == "pool", ~is_labelled())
+                .where(Post.id.not_in(asked_of_lead()))
                 .order_by(Post.id)
             )
         ]

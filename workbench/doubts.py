@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, is_resolved, rounds_by_number
-from db.tables import Annotation, Post, PostText
+from db.queries import current_labels, rounds_by_number, standing_resolutions
+from db.tables import Annotation, Post, PostText, Resolution
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting
 from workbench.project import Project
@@ -29,7 +29,10 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class DoubtfulLabel:
-    """A labelled training post. `probabilities` are those of a model that has not seen it, by label name."""
+    """A labelled training post. `probabilities` are those of a model that has not seen it, by label name.
+
+    `decision_id` is that of the decision for many posts at once which gave the label, None where people did.
+    """
 
     post_id: int
     external_id: str
@@ -39,6 +42,7 @@ class DoubtfulLabel:
     """What the model says instead."""
     probabilities: dict[str, float]
     round_number: int
+    decision_id: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,7 +59,7 @@ def write_doubts(
 def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -> list[DoubtfulLabel]:
     """The labels of the newest round that speak least for themselves, the most doubtful first.
 
-    Decided posts are left out, and those whose label has been changed since.
+    Posts a lead has decided one by one are left out, and those whose label has been changed since.
     Raises NotAllowedError for somebody who is no lead.
     """
     with acting(project, account, Right.REVIEW) as session:
@@ -126,14 +130,26 @@ def _still_there(session: Session, rows: Sequence[Row], number: int) -> Iterator
         for row in session.execute(
             select(Post.external_id, Post.id, PostText.text)
             .join(PostText, PostText.post_id == Post.id)
-            .where(Post.external_id.in_(ids), Post.is_quarantined.is_(False), ~is_resolved(Post.id))
+            .where(Post.external_id.in_(ids), Post.is_quarantined.is_(False))
         )
     }
-    standing = current_labels().where(Annotation.post_id.in_([post.id for post in posts.values()]))
+    numbers = [post.id for post in posts.values()]
+    standing = current_labels().where(Annotation.post_id.in_(numbers))
     said = {(answer.post_id, answer.label) for answer in session.scalars(standing)}
+    made = standing_resolutions().where(Resolution.post_id.in_(numbers))
+    decided = {decision.post_id: decision for decision in session.scalars(made)}
     for external_id, label, probabilities in rows:
         post = posts.get(external_id)
-        if post is not None and (post.id, label) in said:
+        if post is None:
+            continue
+        decision = decided.get(post.id)
+        if decision is None:
+            is_doubted = (post.id, label) in said
+        else:
+            # Among many nobody has looked at this one: its label may be doubted like anybody's.
+            is_doubted = decision.occasion == "bulk" and decision.label == label
+        if is_doubted:
             by_label = {name: float(share) for name, share in zip(LABELS, probabilities, strict=True)}
             other = max(by_label, key=lambda name: (name != label, by_label[name]))
-            yield DoubtfulLabel(post.id, external_id, post.text, label, other, by_label, number)
+            by_many = None if decision is None else decision.id
+            yield DoubtfulLabel(post.id, external_id, post.text, label, other, by_label, number, by_many)

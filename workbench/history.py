@@ -1,7 +1,7 @@
 """Everything that ever happened to one post, for a lead."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from db.queries import annotations_of, decisions, promotions, rounds_by_number
 from db.tables import Annotation, Import, Post, PostFacts, PostGroup, PostText, Resolution, Round
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, reading
+from workbench.blindness import still_blind
 from workbench.errors import InputError
 from workbench.facts import meaning_of
 from workbench.posts import ListedImport, import_of
@@ -34,10 +35,13 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Event:
-    """One thing somebody did with the post; `was` is the label that it changed or took back."""
+    """One thing somebody did with the post; `was` is the label that it changed or took back.
+
+    `who` is None while that is told to nobody.
+    """
 
     at: datetime
-    who: str
+    who: str | None
     kind: Kind
     label: str | None = None
     was: str | None = None
@@ -73,7 +77,8 @@ class Copy:
 
 @dataclass(frozen=True)
 class History:
-    """`split` is None before it is prepared; `is_blind`: nobody is told the scores, it waits for its blind answer."""
+    """`split` is None before it is prepared; `is_blind`: nobody is told the scores or who said what,
+    it waits for its blind answer or a lead's decision."""
 
     post_id: int
     external_id: str
@@ -111,7 +116,11 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
         facts = session.get(PostFacts, found.id)
         group = session.get(PostGroup, found.group_id) if found.group_id is not None else None
         answers = [(row[0], row[1]) for row in session.execute(annotations_of(found.id))]
-        is_blind = group is not None and group.split != "pool" and not _has_blind_answer(answers)
+        is_held_out = group is not None and group.split != "pool"
+        is_blind = is_held_out and bool(still_blind(session, [found.id]))
+        events = sorted(
+            [*_answers(session, answers), *_decisions(session, found.id)], key=lambda event: event.at
+        )
         copies, in_all = _copies(session, found)
         return History(
             found.id,
@@ -123,7 +132,7 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
             found.is_quarantined,
             is_blind,
             import_of(session, found.import_id),
-            sorted([*_answers(session, answers), *_decisions(session, found.id)], key=lambda event: event.at),
+            [replace(event, who=None, suggestion=None) for event in events] if is_blind else events,
             [] if is_blind else _scores(session, project, found.id),
             copies,
             in_all,
@@ -146,14 +155,6 @@ def _post(session: Session, wanted: str | int) -> Post:
     if found is None or session.get_one(Import, found.import_id).state == "storing":
         raise InputError("There is no post {post}.", post=wanted)
     return found
-
-
-def _has_blind_answer(answers: Sequence[tuple[Annotation, str]]) -> bool:
-    superseded = {answer.supersedes_id for answer, _who in answers}
-    return any(
-        answer.action == "label" and answer.source is None and answer.id not in superseded
-        for answer, _who in answers
-    )
 
 
 def _answers(session: Session, answers: Sequence[tuple[Annotation, str]]) -> list[Event]:

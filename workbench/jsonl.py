@@ -201,8 +201,10 @@ def _labelled_post(
         "annotators": sorted({opinion.person_id for opinion in opinions}),
         **({} if resolution is None else {"resolved_by": resolution.person_id}),
         "round": round_number,
-        "lane": first.lane,
-        "source": next((opinion.source for opinion in opinions if opinion.source is not None), None),
+        "lane": next((said.lane for said in (*opinions, resolution) if said is not None and said.lane), None),
+        "source": None
+        if resolution is not None
+        else next((said.source for said in opinions if said.source), None),
         "labelled_at": max(moments).isoformat(),
     }
     return LabelledPost(files[first.split], first.group_id, line, first.stratum)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, labels_by_split, rounds_by_number
+from db.queries import labelled_since, labels_by_split, rounds_by_number
 from db.tables import Annotation, Champion, Round
 from trainer.forecast import Gain, expected_gain
 from trainer.lanes import HELD_OUT, turns
@@ -162,5 +162,5 @@ def _point(row: Round) -> Point | None:
 
 
 def _labelled_since(session: Session, row: Round) -> int:
-    new = current_labels().where(Annotation.saved_at > row.created_at).subquery()
-    return session.scalar(select(func.count(new.c.post_id.distinct()))) or 0
+    new = labelled_since(row.created_at).subquery()
+    return session.scalar(select(func.count()).select_from(new)) or 0

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from db.queries import (
     answers_given,
-    current_labels,
     first_thoughts_on_suggestions,
     judged_by_several,
+    labelled_posts,
     labels_by_split,
 )
 from db.tables import Annotation, Champion, Import, Person, Round
@@ -133,10 +133,9 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
         row = None if champion is None else session.get(Round, champion.round_number)
         points = [] if row is None else outlook.curve(session, row)
         labels, band = _labels(session), band_counts(session, project)
-        standing = current_labels().subquery()
         return Overview(
             posts=_posts(session),
-            labelled=session.scalar(select(func.count(standing.c.post_id.distinct()))) or 0,
+            labelled=session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0,
             in_band=band.in_band,
             below_band=band.below_band,
             champion=None if row is None else row.number,

@@ -21,6 +21,7 @@ from db.tables import Import, Person, Round
 from trainer.config import LABELS
 from workbench import search
 from workbench.accounts import Account, Right, reading
+from workbench.blindness import still_blind
 from workbench.errors import InputError
 from workbench.facts import fact_of
 from workbench.project import Project
@@ -76,7 +77,7 @@ class ListedPost:
     """A post, the standing labels people gave it, each once, and what a lead decided.
 
     `people`, `lane` and `probabilities` (in the order of LABELS) are told to leads alone, and of a held-out post
-    that waits for its blind answer the probabilities are told to nobody.
+    that waits for its blind answer or a lead's decision, neither people nor probabilities are told to anybody.
     """
 
     post_id: int
@@ -90,7 +91,7 @@ class ListedPost:
     probabilities: Sequence[float] | None = None
     is_held_out: bool = False
     is_blind: bool = False
-    """Held out, and nobody has answered it without knowing more than the post."""
+    """Held out, and somebody is still to judge it without knowing more than the post."""
 
     @property
     def standing(self) -> Sequence[str]:
@@ -256,7 +257,12 @@ class _Look:
         rows = [
             row for row in self._session.execute(listed_posts(post_ids)) if self._says(row.text, row.facts)
         ]
-        posts = [post for post in self._listed(rows) if self._is_labelled_so(post)]
+        posts = [
+            post
+            for post in self._listed(rows)
+            # Found by whose answer it has, a post would tell who gave it.
+            if self._is_labelled_so(post) and not (post.is_blind and self._wanted.annotator is not None)
+        ]
         known = self._probabilities(posts)
         for post in posts:
             shown = None if post.is_blind else known.get(post.post_id)
@@ -291,17 +297,16 @@ class _Look:
         labels: dict[int, list[str]] = {}
         people: dict[int, list[str]] = {}
         lanes: dict[int, str] = {}
-        judged: set[int] = set()
         for answer, name in self._session.execute(standing_answers(ids)):
             if answer.label is not None and answer.label not in labels.setdefault(answer.post_id, []):
                 labels[answer.post_id].append(answer.label)
-            if answer.label is not None and answer.source is None:
-                judged.add(answer.post_id)
             if name not in people.setdefault(answer.post_id, []):
                 people[answer.post_id].append(name)
             if answer.lane is not None:
                 lanes.setdefault(answer.post_id, answer.lane)
         decided = {one.post_id: one.label for one, _name in self._session.execute(decisions(ids))}
+        held_out = {row.id for row in rows if row.split not in {None, "pool"}}
+        blind = still_blind(self._session, held_out)
         return [
             ListedPost(
                 row.id,
@@ -310,10 +315,10 @@ class _Look:
                 fact_of(row.facts or {}, "board"),
                 labels.get(row.id, []),
                 decided.get(row.id),
-                people.get(row.id, []) if self._is_lead else [],
+                people.get(row.id, []) if self._is_lead and row.id not in blind else [],
                 lanes.get(row.id) if self._is_lead else None,
-                is_held_out=(is_held_out := row.split not in {None, "pool"}),
-                is_blind=is_held_out and row.id not in judged,
+                is_held_out=row.id in held_out,
+                is_blind=row.id in blind,
             )
             for row in rows
         ]

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from db.queries import disagreements, flagged_answers, is_current
-from db.tables import Annotation, Person, Post, PostGroup, PostText
+from db.queries import disagreements, flagged_answers, is_current, standing_resolutions
+from db.tables import Annotation, Person, Post, PostGroup, PostText, Resolution
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting
 from workbench.labelling import Suggestion
@@ -37,13 +37,17 @@ class Opinion:
 
 @dataclass(frozen=True)
 class OpenCase:
-    """A post a lead should look at. `is_flagged`: somebody asked; else its opinions differ."""
+    """A post a lead should look at. `is_flagged`: somebody asked; else its opinions differ.
+
+    `decision_id` is that of the decision that stands, where somebody asked anew after it.
+    """
 
     post_id: int
     external_id: str
     text: str
     is_flagged: bool
     opinions: Sequence[Opinion]
+    decision_id: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         values = asdict(self)
@@ -83,20 +87,22 @@ def open_cases(project: Project, account: Account) -> list[OpenCase]:
         }
         posts = {**flagged, **{post: row for post, row in split.items() if post not in flagged}}
         opinions = _opinions(session, posts, has_names=False)
+        decided = standing_resolutions().where(Resolution.post_id.in_(list(posts)))
+        decisions = {one.post_id: one.id for one in session.scalars(decided)}
         return [
-            OpenCase(post, external_id, text, post in flagged, opinions[post])
+            OpenCase(post, external_id, text, post in flagged, opinions[post], decisions.get(post))
             for post, (external_id, text) in posts.items()
         ]
 
 
 def decided_case(project: Project, account: Account, post_id: int) -> Decided | None:
-    """A decided post with names and the model's view; None when it is not decided.
+    """A decided post with names and the model's view; None when it is not decided, or open again.
 
     Raises NotAllowedError for somebody who is no lead.
     """
     with acting(project, account, Right.REVIEW) as session:
         decision = decision_on(session, post_id)
-        if decision is None or decision.label is None:
+        if decision is None or decision.label is None or _is_asked(session, post_id):
             return None
         split = session.scalar(
             select(PostGroup.split).join(Post, Post.group_id == PostGroup.id).where(Post.id == post_id)
@@ -110,6 +116,13 @@ def decided_case(project: Project, account: Account, post_id: int) -> Decided | 
             is_held_out,
             None if is_held_out else _suggestion(project, session, post_id),
         )
+
+
+def _is_asked(session: Session, post_id: int) -> bool:
+    """Somebody asks a lead about the post, since the decision if there is one."""
+    return (
+        session.execute(flagged_answers().where(Annotation.post_id == post_id).limit(1)).first() is not None
+    )
 
 
 def _opinions(session: Session, posts: Collection[int], *, has_names: bool) -> dict[int, list[Opinion]]:

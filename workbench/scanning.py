@@ -12,11 +12,9 @@ from typing import Literal
 import numpy as np
 import rjieba
 from numpy.typing import NDArray
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, import_spans, sampled_posts
-from db.tables import Annotation, PostText
+from db.queries import import_spans, newest_pool_labels, sampled_posts
 from trainer.config import LABELS
 from trainer.rising import Rise, rises
 from trainer.variants import Variant, Variants
@@ -181,13 +179,9 @@ def _words(text: str) -> set[str]:
 
 def _known(session: Session) -> list[str]:
     """Words that posts labelled a violation say and others do not."""
-    newest = current_labels().order_by(Annotation.id.desc()).limit(LABELLED).subquery()
-    rows = session.execute(
-        select(newest.c.label, PostText.text).join(PostText, PostText.post_id == newest.c.post_id)
-    )
     bad: Counter[str] = Counter()
     other: Counter[str] = Counter()
-    for label, text in rows:
+    for label, text in session.execute(newest_pool_labels(LABELLED)):
         (bad if label == "violation" else other).update(_words(text))
     return [one.word for one in rises(bad, other, most=KNOWN)]
 

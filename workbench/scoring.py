@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, prepared_texts, standing_resolutions
+from db.queries import current_labels, labelled_since, prepared_texts, standing_resolutions
 from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
 from trainer.dataset import read_jsonl, read_objects
 from trainer.doubt import out_of_fold_probabilities
@@ -98,7 +98,7 @@ def old_cold_queue(session: Session) -> datetime | None:
     state = session.get(QueueState, 1)
     if state is None or state.round_number is not None:
         return None
-    since = current_labels().where(Annotation.saved_at > state.built_at).subquery()
+    since = labelled_since(state.built_at).subquery()
     count = session.scalar(select(func.count()).select_from(since)) or 0
     return state.built_at if count >= COLD_AGAIN else None
 

@@ -81,6 +81,8 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
     )
     if session.scalar(theirs) is not None:
         return
+    for claim in held[:1]:
+        claim.shown_at = None  # its time begins anew when it comes back: what the first takes is not its own
     for claim in held[1:]:
         session.delete(claim)  # the prefetched post goes back to the queue
     session.flush()

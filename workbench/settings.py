@@ -19,8 +19,8 @@ FILE_NAME = "workbench.toml"
 VIOLATION_REASONS = ("引流广告", "辱骂", "色情", "欺诈", "涉未成年", "其他")
 SKIP_REASONS = ("缺少上下文", "看不懂", "拿不准", "其他")
 
-LabelKey = Annotated[str, StringConstraints(pattern="^[123adhijkqvwxyz]$")]
-"""Letters that no command has; c and r are Streamlit's own."""
+LabelKey = Annotated[str, StringConstraints(pattern="^[123adhijqvwxyz]$")]
+"""Letters that no command has (k keeps a doubtful label); c and r are Streamlit's own."""
 Reasons = Annotated[
     tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)], ...],
     Field(max_length=6),

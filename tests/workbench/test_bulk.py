@@ -68,6 +68,21 @@ def test_only_unlabelled_posts_of_the_pool_are_covered_and_counted(
     }
 
 
+def test_a_post_that_a_lead_was_asked_about_is_left_to_be_looked_at(
+    filled: Project, lead: Account, ann: Account
+) -> None:
+    ours = {post for post, split in splits(filled).items() if split == "pool" and post <= 40}
+    before = bulk.preview(filled, lead, SPAM)
+    while (card := labelling.hold_posts(filled, ann)[0]).post_id not in ours:
+        labelling.skip(filled, ann, card.post_id)
+    labelling.ask_lead(filled, ann, card.post_id)
+    seen = bulk.preview(filled, lead, SPAM)
+    assert set(before.post_ids) - set(seen.post_ids) == {card.post_id}
+    assert (seen.asked, seen.labelled) == (1, 0)
+    bulk.label_all(filled, lead, before, "violation")  # asked after it was looked at
+    assert card.post_id not in settled(filled)
+
+
 def test_it_is_written_down_under_one_number_and_taken_back_under_it(filled: Project, lead: Account) -> None:
     made = bulk.label_all(filled, lead, bulk.preview(filled, lead, SPAM), "violation")
     with filled.database.read() as session:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from db.queries import current_labels
+from db.queries import current_labels, is_labelled
 from db.tables import Annotation, Post, PostGroup, QueueEntry
 from trainer.config import LABELS
-from workbench import labelling, queue, scoring
+from workbench import labelling, queue, resolving, scoring
 from workbench.accounts import Account
 from workbench.project import Project
 from workbench.scoring import COLD_AGAIN, PostVectors, cold_scores, old_cold_queue, vectors_of_posts
@@ -109,7 +109,10 @@ def test_the_queue_is_old_after_so_many_new_labels_and_only_before_the_first_rou
         labelling.submit(labelled, boss, labelling.hold_posts(labelled, boss)[0].post_id, "normal")
     with labelled.database.read() as session:
         assert old_cold_queue(session) is None
-    labelling.submit(labelled, boss, labelling.hold_posts(labelled, boss)[0].post_id, "normal")
+        free = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id)
+        last = session.scalar(free.where(PostGroup.split == "pool", ~is_labelled()).limit(1))
+    assert last is not None
+    resolving.resolve(labelled, boss, last, "normal")  # a lead's decision is a label too
     with labelled.database.read() as session:
         assert old_cold_queue(session) is not None
     queue.rebuild(labelled)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from db.tables import Policy, Post, PostGroup, Round
 from tests.workbench.making import different_texts, import_texts, make_champion
 from trainer.config import LABELS
-from workbench import labelling
+from workbench import labelling, resolving
 from workbench.accounts import Account
 from workbench.commands.rounds import round_compare
 from workbench.comparing import EXAMPLES, compare_rounds, made_of
@@ -62,6 +62,9 @@ def test_examples_are_pool_posts_alone_and_say_what_people_said(two_rounds: Proj
     assert len(kept) == EXAMPLES
     assert {splits(two_rounds)[one.external_id] for kind in found.values() for one in kind} == {"pool"}
     assert [one.labels for one in kept if one.labels] == [["suspicious"]]
+    resolving.resolve(two_rounds, lead, first, "violation")
+    again = compare_rounds(two_rounds, lead, 1, 2).examples["normal to violation"]
+    assert [one.labels for one in again if one.labels] == [["violation"]]
     assert kept[0].after == pytest.approx(OTHER, abs=1e-3)
 
 

@@ -4,15 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
-from db.tables import Annotation
+from db.tables import Annotation, Post, PostGroup
 from tests.workbench.making import POSTS, make_champion, ready_queue
 from tests.workbench.test_resolving import say
-from workbench import doubts, resolving
+from workbench import bulk, doubts, resolving
 from workbench.accounts import Account
 from workbench.doubts import doubtful_labels, write_doubts
-from workbench.errors import NotAllowedError
+from workbench.errors import LabellingError, NotAllowedError
 from workbench.jsonl import labelled_posts, write_export
+from workbench.posts import Filter
 from workbench.project import Project
 from workbench.scoring import find_doubts
 
@@ -46,6 +48,28 @@ def test_what_is_kept_or_changed_leaves_the_list_and_undo_brings_it_back(
     assert [post for post, *_ in listed(doubted, lead)] == [1]
     assert resolving.undo(doubted, lead, "doubt") == 2
     assert [post for post, *_ in listed(doubted, lead)] == [2, 1]
+
+
+def test_a_label_given_to_many_is_doubted_kept_once_and_comes_back_with_undo(
+    doubted: Project, lead: Account
+) -> None:
+    with doubted.database.read() as session:
+        pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
+        post = session.scalar(pool.where(Post.id > 3).limit(1))
+    assert post is not None
+    made = bulk.label_all(doubted, lead, bulk.Preview(Filter(), [post], [], 0, 0, False), "violation")
+    write_doubts(doubted.round_folder(1), [f"p{post}"], ["violation"], np.array([[0.8, 0.1, 0.1]]))
+    (one,) = doubtful_labels(doubted, lead)
+    assert (one.post_id, one.label, one.other) == (post, "violation", "normal")
+    with pytest.raises(LabellingError, match="decided meanwhile"):
+        resolving.resolve(doubted, lead, post, "violation", occasion="doubt")
+    resolving.resolve(doubted, lead, post, "violation", occasion="doubt", instead_of=one.decision_id)
+    assert doubtful_labels(doubted, lead) == []
+    assert resolving.undo(doubted, lead, "doubt") == post
+    assert listed(doubted, lead) == [(post, "violation", "normal")]
+    assert [(one.id, one.posts, one.standing) for one in bulk.newest(doubted, lead)] == [(made.id, 1, 1)]
+    assert bulk.take_back(doubted, lead, made.id) == 1
+    assert doubtful_labels(doubted, lead) == []
 
 
 def test_a_label_changed_since_is_no_longer_doubted(doubted: Project, lead: Account, ann: Account) -> None:

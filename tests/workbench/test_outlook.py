@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
-from db.tables import Champion, Round
+from db.queries import is_labelled
+from db.tables import Champion, Post, PostGroup, Round
 from tests.conftest import Clock
 from tests.workbench.making import make_champion, ready_queue
 from trainer.forecast import expected_gain
-from workbench import labelling
+from workbench import labelling, resolving
 from workbench.accounts import Account
 from workbench.cli import status_command
 from workbench.outlook import SECONDS_EACH, curve, fixed_posts, read_outlook, seconds_each
@@ -141,6 +143,18 @@ def test_new_labels_and_minutes_are_the_teams_own(
     assert outlook is not None
     assert outlook.new_labels == 35
     assert outlook.minutes == pytest.approx(100 * 12 / 60)
+    with project.database.read() as session:
+        free = session.scalar(
+            select(Post.id)
+            .join(PostGroup, PostGroup.id == Post.group_id)
+            .where(PostGroup.split == "pool", ~is_labelled())
+            .limit(1)
+        )
+    assert free is not None
+    resolving.resolve(project, lead, free, "normal")
+    told = read_outlook(project)
+    assert told is not None
+    assert told.new_labels == 36
 
 
 def test_a_pace_of_few_labels_is_not_believed() -> None:

@@ -17,13 +17,14 @@ from tests.workbench.making import different_texts, import_texts, judge_held_out
 from tests.workbench.plans import plans_of
 from tests.workbench.test_outlook import add_round, measured, put_in_use, score_round
 from trainer.forecast import expected_gain
-from workbench import labelling, overview, queue, watching
+from workbench import labelling, overview, queue, resolving, watching
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.errors import NotAllowedError
 from workbench.overview import Overview, read_overview
 from workbench.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
+from workbench.status import read_status
 
 
 def look(project: Project, lead: Account) -> Overview:
@@ -65,6 +66,10 @@ def test_posts_labels_and_the_band_are_counted(
     for post, _who, label in said:
         expected[label][split[post]] += 1
     assert found.labels == expected
+    in_pool = [post for post in sorted(split) if split[post] == "pool" and post > 3][:2]
+    for post in (*in_pool, next(post for post, _who, _label in said if split[post] == "pool")):
+        resolving.resolve(project, lead, post, "violation")
+    assert look(project, lead).labelled == read_status(project).labelled == 5
 
 
 def test_people_who_judged_the_same_posts_are_compared(

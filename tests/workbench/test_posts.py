@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from db.tables import Annotation, Post, PostGroup, Resolution
 from tests.workbench.making import COPIES, different_texts, import_texts, make_champion, write_tsv
-from workbench import labelling, queue
+from workbench import labelling, queue, resolving
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.history import history_of
@@ -238,6 +238,53 @@ def test_the_history_has_each_rounds_scores_but_not_of_a_post_that_waits_blind(
             assert [(score.number, score.is_in_use) for score in history.scores] == [(2, True), (1, False)]
             np.testing.assert_allclose(history.scores[0].probabilities, second[post - 1], atol=1e-6)
             np.testing.assert_allclose(history.scores[1].probabilities, first[post - 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["flagged", "disputed", "taken back"])
+def test_a_held_out_post_a_lead_is_to_decide_stays_blind_for_everybody(
+    scored: Project, lead: Account, ann: Account, ben: Account, how: str
+) -> None:
+    with scored.database.read() as session:
+        free = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "test")
+        post = max(session.scalars(free))
+
+    def answer(person: Account, label: str, *, slot: int = 0, is_flagged: bool = False) -> None:
+        with scored.database.write() as session:
+            session.add(
+                Annotation(
+                    post_id=post,
+                    person_id=person.id,
+                    action="label",
+                    label=label,
+                    label_set_id=LABEL_SET_ID,
+                    lane="held_out",
+                    slot=slot,
+                    is_flagged=is_flagged,
+                    saved_at=scored.now(),
+                )
+            )
+
+    def seen() -> tuple[bool, list[str], bool, set[str | None], bool]:
+        (one,) = [one for one in find(scored, lead, Filter(), most=POSTS).posts if one.post_id == post]
+        history = history_of(scored, lead, post)
+        assert one.is_blind == history.is_blind
+        is_found = post in numbers(scored, lead, annotator=ann.id)
+        names = {event.who for event in history.events}
+        return one.probabilities is not None, list(one.people), bool(history.scores), names, is_found
+
+    nothing = (False, [], False, {None}, False)
+    answer(ann, "normal", is_flagged=how == "flagged")
+    if how == "disputed":
+        answer(ben, "violation", slot=1)
+    if how == "taken back":
+        assert seen() == (True, ["Ann"], True, {"Ann"}, True)
+        resolving.resolve(scored, lead, post, "normal")
+        resolving.take_back(scored, lead, post)
+    assert seen() == nothing
+    resolving.resolve(scored, lead, post, "violation")
+    told_now = seen()
+    assert (told_now[0], told_now[2], told_now[4]) == (True, True, True)
+    assert {"Ann", lead.name} <= told_now[3]
 
 
 def test_what_is_not_there_is_refused_in_one_sentence(scored: Project, lead: Account) -> None:

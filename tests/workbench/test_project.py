@@ -72,3 +72,11 @@ def test_without_a_passphrase_the_app_stays_on_this_machine(project: Project) ->
     for host in ("0.0.0.0", "192.168.1.5", "forum.example"):
         with pytest.raises(InputError, match="Set WORKBENCH_PASSPHRASE"):
             refuse_open_door(project, host)
+
+
+@pytest.mark.parametrize("key", ["k", "s", "u", "c"])
+def test_a_label_gets_no_key_that_does_something_else(tmp_path: Path, key: str) -> None:
+    """K keeps a doubtful label: it must not give another one."""
+    (tmp_path / "workbench.toml").write_text(f'label_keys = ["j", "{key}", "x"]\n', encoding="utf-8")
+    with pytest.raises(InputError, match="label_keys"):
+        load_settings(tmp_path)

@@ -126,6 +126,9 @@ def whole(project: Project) -> None:
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
     with pytest.raises(IntegrityError, match="append-only"), project.database.write() as session:
         session.execute(text("DELETE FROM annotation"))
+    with project.database.read() as session:
+        triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'resolution'"
+        assert session.connection().exec_driver_sql(triggers).scalar() == 2
 
 
 def bytes_of(project: Project) -> dict[str, bytes]:

@@ -48,12 +48,35 @@ def say(project: Project, person: Account, post_id: int, label: str, *, source: 
         )
 
 
+def serve_blind(project: Project, person: Account, *posts: int) -> None:
+    """Held-out posts were drawn and served, and the person asks a lead about them."""
+    with project.database.write() as session:
+        session.add_all(
+            Annotation(
+                post_id=post,
+                person_id=person.id,
+                action="skip",
+                is_flagged=True,
+                label_set_id=LABEL_SET_ID,
+                lane="held_out",
+                saved_at=project.now(),
+            )
+            for post in posts
+        )
+
+
 def post_in(project: Project, split: str) -> int:
     with project.database.read() as session:
         query = select(Post.id).join(PostGroup).where(PostGroup.split == split).order_by(Post.id)
         found = session.scalar(query.limit(1))
     assert found is not None
     return found
+
+
+def pool_posts(project: Project) -> list[int]:
+    with project.database.read() as session:
+        query = select(Post.id).join(PostGroup).where(PostGroup.split == "pool").order_by(Post.id)
+        return list(session.scalars(query))
 
 
 def entry_of(project: Project, post_id: int) -> bool:
@@ -90,12 +113,40 @@ def test_the_export_takes_the_decision_and_keeps_the_votes(
     assert "resolved_by" not in exported(queued)[f"p{post}"]
 
 
+def test_lane_and_source_are_told_of_what_counts_alone(queued: Project, lead: Account, ann: Account) -> None:
+    def line(post: int) -> tuple[object, object]:
+        return exported(queued)[f"p{post}"]["lane"], exported(queued)[f"p{post}"]["source"]
+
+    post = labelling.hold_posts(queued, ann)[0].post_id
+    say(queued, lead, post, "normal", source="modlog")
+    while (card := labelling.hold_posts(queued, ann)[0]).post_id != post:
+        labelling.skip(queued, ann, card.post_id)
+    saved = labelling.submit(queued, ann, post, "violation")
+    with queued.database.read() as session:
+        lane = session.get_one(Annotation, saved.annotation_id).lane
+    assert lane is not None
+    assert line(post) == (lane, None)  # the log came first, and does not count beside a person
+    resolving.resolve(queued, lead, post, "normal")
+    assert line(post) == (lane, None)
+    logged = next(one for one in pool_posts(queued) if one != post)
+    say(queued, ann, logged, "normal", source="modlog")
+    assert line(logged) == (None, "modlog")
+    resolving.resolve(queued, lead, logged, "violation")
+    assert line(logged) == (None, None)
+    asked = post_in(queued, "test")
+    serve_blind(queued, ann, asked)
+    resolving.resolve(queued, lead, asked, "violation")
+    assert line(asked) == ("held_out", None)
+
+
 @pytest.mark.parametrize("split", ["pool", "validation", "test", "audit"])
 def test_a_decision_alone_makes_a_post_labelled_in_every_split(
     queued: Project, lead: Account, ann: Account, split: str
 ) -> None:
     post = post_in(queued, split)
     say(queued, ann, post, "normal", source="modlog")
+    if split != "pool":
+        serve_blind(queued, ann, post)
     resolving.resolve(queued, lead, post, "violation")
     with queued.database.read() as session:
         assert (split, "violation", 1) in session.execute(labels_by_split()).all()
@@ -191,6 +242,29 @@ def test_two_leads_do_not_overwrite_each_other_unseen(queued: Project, lead: Acc
         resolving.resolve(queued, lead, 9_999, "normal")
 
 
+@pytest.mark.parametrize("split", ["validation", "test", "audit"])
+def test_a_held_out_post_is_decided_only_after_somebody_was_served_it(
+    queued: Project, lead: Account, ann: Account, split: str
+) -> None:
+    post = post_in(queued, split)
+    say(queued, ann, post, "normal", source="modlog")  # chosen, not drawn
+    for may_replace in (False, True):
+        with pytest.raises(LabellingError, match="nobody was served it"):
+            resolving.resolve(queued, lead, post, "violation", may_replace=may_replace)
+    serve_blind(queued, ann, post)
+    resolving.resolve(queued, lead, post, "violation")
+    resolving.take_back(queued, lead, post)
+    labelling.undo(queued, ann)
+    with pytest.raises(LabellingError, match="nobody was served it"):
+        resolving.resolve(queued, lead, post, "violation")
+
+
+def test_a_post_that_is_not_prepared_is_not_decided(project: Project, lead: Account) -> None:
+    import_texts(project, lead, different_texts(1))
+    with pytest.raises(LabellingError, match="still being prepared"):
+        resolving.resolve(project, lead, 1, "normal")
+
+
 def test_undo_goes_back_through_ones_own_decisions_of_that_occasion(queued: Project, lead: Account) -> None:
     for post in (1, 2):
         resolving.resolve(queued, lead, post, "normal")
@@ -233,14 +307,26 @@ def test_a_decided_case_comes_back_when_somebody_asks_anew(
     resolving.resolve(queued, lead, other.post_id, "normal")
     clock.move(minutes=1)
     labelling.flag(queued, ann, other.annotation_id)
-    assert [case.post_id for case in review.open_cases(queued, lead)] == [other.post_id]
+    (case,) = review.open_cases(queued, lead)
+    assert case.post_id == other.post_id
+    assert review.decided_case(queued, lead, other.post_id) is None  # open again: no names
+    with pytest.raises(LabellingError, match="decided meanwhile"):
+        resolving.resolve(queued, lead, other.post_id, "suspicious")
+    resolving.resolve(queued, lead, other.post_id, "suspicious", instead_of=case.decision_id)
+    assert review.open_cases(queued, lead) == []
+    with pytest.raises(LabellingError, match="decided meanwhile"):  # the decision it was seen with is gone
+        resolving.resolve(queued, lead, other.post_id, "normal", instead_of=case.decision_id)
+    decided = review.decided_case(queued, lead, other.post_id)
+    assert decided is not None
+    assert (decided.label, [opinion.name for opinion in decided.opinions]) == ("suspicious", ["Ann"])
 
 
 def test_the_models_view_is_told_after_the_decision_and_never_of_a_held_out_post(
-    queued: Project, lead: Account
+    queued: Project, lead: Account, ann: Account
 ) -> None:
     make_champion(queued, lead, np.tile([0.2, 0.5, 0.3], (120, 1)))
     pool, held_out = post_in(queued, "pool"), post_in(queued, "test")
+    serve_blind(queued, ann, held_out)
     for post in (pool, held_out):
         resolving.resolve(queued, lead, post, "violation")
     seen, hidden = (review.decided_case(queued, lead, post) for post in (pool, held_out))
@@ -322,6 +408,7 @@ def test_plain_python_comes_to_the_same(
                 change = update(PostGroup).where(PostGroup.id == post.group_id)
                 session.execute(change.values(split=splits[post.id - 1]))
             session.execute(text("DROP TRIGGER annotation_no_delete"))
+            session.execute(text("DROP TRIGGER resolution_no_delete"))
             session.add_all(
                 QueueEntry(post_id=at + 1, lane="uncertain" if split == "pool" else "held_out", position=at)
                 for at, split in enumerate(splits)
@@ -329,6 +416,7 @@ def test_plain_python_comes_to_the_same(
     with project.database.write() as session:
         session.execute(delete(Annotation))
         session.execute(delete(Resolution))
+    serve_blind(project, lead, *(post for post, split in enumerate(splits, start=1) if split != "pool"))
     people = {"ann": (ann, None), "ben": (ben, None), "log": (lead, "modlog")}
     for deed in deeds:
         if deed.kind == "decide":

@@ -1,6 +1,7 @@
 """What a lead decides, by command."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -9,7 +10,8 @@ from tests.workbench.making import ready_queue
 from workbench import labelling
 from workbench.accounts import Account
 from workbench.cli import app
-from workbench.errors import LabellingError
+from workbench.errors import InputError, LabellingError
+from workbench.guidelines import version_in_force
 from workbench.project import Project
 
 
@@ -46,5 +48,17 @@ def test_a_case_is_decided_and_taken_back_by_command(project: Project, asked: st
 def test_what_cannot_be_decided_is_refused(project: Project, asked: str) -> None:
     for arguments in (["nowhere", "normal"], [asked, "spam"], [asked, "--undo"]):
         assert isinstance(run(project, "resolve", *arguments).exception, LabellingError)
-    assert run(project, "resolve", asked).exit_code == 2
-    assert run(project, "resolve", asked, "normal", "--undo").exit_code == 2
+    for arguments in ((asked,), (asked, "normal", "--undo")):
+        refused = run(project, "resolve", *arguments)
+        assert refused.exit_code == 1
+        assert isinstance(refused.exception, InputError)
+    assert "is normal" in run(project, "resolve", asked, "normal").stdout
+    refused = run(project, "resolve", asked, "violation", "--instead-of", "9999")
+    assert isinstance(refused.exception, LabellingError)
+
+
+def test_guidelines_tell_their_version_to_programs(project: Project, lead: Account, tmp_path: Path) -> None:
+    (file := tmp_path / "rules.txt").write_text("no adverts", encoding="utf-8")
+    told = json.loads(run(project, "guidelines", str(file), "--json").stdout)
+    with project.database.read() as session:
+        assert told == {"version": version_in_force(session)}

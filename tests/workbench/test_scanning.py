@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from db.queries import newest_pool_labels
 from db.tables import Post, PostGroup
 from tests.conftest import Clock
 from tests.workbench.making import different_texts, import_texts, make_champion, write_tsv
-from workbench import scanning
+from workbench import resolving, scanning
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError
 from workbench.labels import import_labels, parse_map
@@ -139,3 +140,25 @@ def test_the_stability_index_is_none_between_equals_and_never_negative(
     assert stability_index(one, one) == 0
     assert stability_index(one, other) >= 0
     assert shares(one).sum() == pytest.approx(1)
+
+
+def test_words_are_learned_from_decisions_first_and_never_from_held_out_posts(
+    filled: Project, lead: Account
+) -> None:
+    with filled.database.read() as session:
+        assert "微信" in watch(filled).known
+        rows = session.execute(
+            select(Post.id, Post.external_id, PostGroup.split)
+            .join(PostGroup, PostGroup.id == Post.group_id)
+            .where(Post.external_id.like("l%") | Post.external_id.like("n%"))
+        ).all()
+    in_pool = [row for row in rows if row.split == "pool"]
+    assert 0 < len(in_pool) < len(rows)
+    with filled.database.read() as session:
+        texts = [text for _label, text in session.execute(newest_pool_labels(1_000))]
+    assert len(texts) == len(in_pool)
+    for row in in_pool:
+        resolving.resolve(filled, lead, row.id, "normal" if row.external_id[0] == "l" else "violation")
+    known = watch(filled).known
+    assert "微信" not in known
+    assert "天气预报" in known

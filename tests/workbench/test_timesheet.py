@@ -18,7 +18,7 @@ from tests.conftest import Clock
 from tests.workbench.making import COPIES, different_texts, import_texts, ready_queue
 from tests.workbench.plans import plans_of
 from tests.workbench.test_review_commands import run
-from workbench import labelling, queue, resolving, timesheet
+from workbench import labelling, pace, queue, resolving, timesheet
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError
 from workbench.pace import IDLE_SECONDS
@@ -34,6 +34,29 @@ def sheet(
     project: Project, lead: Account, since: date | None = None, zone: ZoneInfo | None = None
 ) -> list[PersonDay]:
     return list(timesheet.timesheet(project, lead, since=since, zone=zone or ZoneInfo("UTC")))
+
+
+def test_the_time_of_a_post_that_waits_behind_an_undo_counts_once(
+    project: Project, lead: Account, ann: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead)
+    began = project.now()
+
+    def after(seconds: int) -> int:
+        post = labelling.hold_posts(project, ann)[0].post_id
+        clock.move(seconds=seconds)
+        return post
+
+    labelling.submit(project, ann, first := after(10), "normal")
+    behind = after(30)
+    labelling.undo(project, ann)
+    assert after(10) == first
+    labelling.submit(project, ann, first, "violation")
+    assert after(5) == behind
+    labelling.submit(project, ann, behind, "normal")
+    with project.database.read() as session:
+        assert pace.today(session, ann.id, project.now(), began).label_seconds == pytest.approx(25, abs=0.01)
+    assert [day.minutes for day in sheet(project, lead)] == [0.4]
 
 
 def test_a_day_at_the_desk_is_told_figure_by_figure(

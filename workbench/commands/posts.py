@@ -78,7 +78,8 @@ def _print_history(history: History) -> None:
     out.print(cell(f"came with {came.file_name}, {came.started_at:%Y-%m-%d %H:%M} UTC"))
     table = Table("when (UTC)", "who", "what", "about it", box=None)
     for event in history.events:
-        table.add_row(*map(cell, (f"{event.at:%Y-%m-%d %H:%M}", event.who, _what(event), _about(event))))
+        about = (f"{event.at:%Y-%m-%d %H:%M}", event.who or "", _what(event), _about(event))
+        table.add_row(*map(cell, about))
     for score in history.scores:
         told = ", ".join(
             f"{name} {value:.2f}" for name, value in zip(LABELS, score.probabilities, strict=True)
@@ -86,7 +87,7 @@ def _print_history(history: History) -> None:
         table.add_row("", f"round {score.number}", told, "in use" if score.is_in_use else "")
     out.print(table)
     if history.is_blind:
-        out.print("Kept for checking the model: nobody is told its scores before somebody has answered.")
+        out.print("Kept for checking the model: scores and names are told once it is answered and decided.")
     if history.copies_in_all:
         out.print(f"{history.copies_in_all:,} near-copies, the first of them:")
     for copy in history.copies[:5]:

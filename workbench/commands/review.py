@@ -48,13 +48,17 @@ def resolve_command(
     post: Annotated[str, typer.Argument(help="The post's id, as the forum has it.")],
     label: Annotated[str | None, typer.Argument(help="What it is: normal, suspicious or violation.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    instead_of: Annotated[
+        int | None,
+        typer.Option(help="Only if this decision still stands: the decision_id of `review --json`."),
+    ] = None,
     is_undone: Annotated[bool, typer.Option("--undo", help="Take the decision back.")] = False,
     home: HomeOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Decide what a post is: training uses this instead of the votes, which stay."""
     if (label is None) != is_undone:
-        raise typer.BadParameter("Name a label, or give --undo alone.")
+        raise InputError("Name a label, or give --undo alone.")
     project = open_project(home)
     account = accounts.command_line(project)
     with project.database.read() as session:
@@ -63,7 +67,15 @@ def resolve_command(
         resolving.take_back(project, account, number)
     else:
         label = parse_map(None).get(label, label)
-        resolving.resolve(project, account, number, label, reason=reason, may_replace=True)
+        resolving.resolve(
+            project,
+            account,
+            number,
+            label,
+            reason=reason,
+            may_replace=instead_of is None,
+            instead_of=instead_of,
+        )
     if as_json:
         print_json(post=post, label=label)
         return
@@ -152,7 +164,9 @@ def purge_command(
 
 @commands.command("guidelines")
 def guidelines_command(
-    file: Annotated[Path, typer.Argument(help="A text file, UTF-8.")], home: HomeOption = Path()
+    file: Annotated[Path, typer.Argument(help="A text file, UTF-8.")],
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
 ) -> None:
     """Put new guidelines in force; people read them with G."""
     project = open_project(home)
@@ -161,4 +175,7 @@ def guidelines_command(
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("{file} cannot be read: {problem}.", file=file, problem=error) from error
     version = guidelines.publish(project, accounts.command_line(project), text)
+    if as_json:
+        print_json(version=version)
+        return
     out.print(f"Version {version} of the guidelines is in force.")

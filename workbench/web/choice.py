@@ -84,6 +84,17 @@ class Chooser:
             self.notice = said(error)
 
 
+def answering(label: str, decision_id: int | None) -> str:
+    """The action that gives a label, in place of the decision that was seen to stand."""
+    return f"answer {label}" if decision_id is None else f"answer {label} {decision_id}"
+
+
+def answered(action: str) -> tuple[str, int | None]:
+    """The label and the decision of such an action."""
+    label, _space, decision_id = action.removeprefix("answer ").partition(" ")
+    return label, int(decision_id) if decision_id.isdecimal() else None
+
+
 def chooser(name: str) -> Chooser:
     """This tab's state of the list of that name."""
     found: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))

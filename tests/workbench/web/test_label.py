@@ -243,8 +243,8 @@ def test_skipped_posts_are_offered_again(queued: Project, ann: Account) -> None:
 
 
 def test_the_keys_are_those_of_the_settings(queued: Project) -> None:
-    mine = queued.settings.model_copy(update={"label_keys": ("j", "k", "x")})
+    mine = queued.settings.model_copy(update={"label_keys": ("j", "h", "x")})
     object.__setattr__(queued, "settings", mine)
     app = open_screen()
-    assert on_desk(app)["labels"] == {"j": "normal", "k": "suspicious", "x": "violation"}
+    assert on_desk(app)["labels"] == {"j": "normal", "h": "suspicious", "x": "violation"}
     assert any(button.label.startswith("X  violation") for button in app.button)

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from db.tables import Post, PostGroup
+from db.tables import Annotation, Post, PostGroup
+from tests.conftest import Clock
 from tests.workbench.making import make_champion, ready_queue
 from tests.workbench.test_resolving import say
 from tests.workbench.web.conftest import VisitAs
@@ -144,11 +145,36 @@ def test_a_case_another_lead_has_decided_meanwhile_is_said(
     assert "decided meanwhile" in shown(app)
 
 
+def test_a_decided_case_that_is_asked_about_anew_can_be_decided_anew(
+    project: Project, lead: Account, ann: Account, asked: list[int], clock: Clock
+) -> None:
+    resolving.resolve(project, lead, asked[0], "normal")
+    clock.move(minutes=1)
+    with project.database.write() as session:
+        session.add(
+            Annotation(
+                post_id=asked[0],
+                person_id=ann.id,
+                action="label",
+                label="violation",
+                label_set_id=1,
+                is_flagged=True,
+                saved_at=project.now(),
+            )
+        )
+    app = open_screen()
+    assert keys(app)["subject"] == asked[0]
+    assert "Ann" not in shown(app)
+    press(app, "answer-violation")
+    assert decisions(project) == [(asked[0], "violation", None)]
+    assert "Ann" in shown(app)
+
+
 def test_the_keys_are_those_of_the_settings(project: Project, asked: list[int]) -> None:
-    mine = project.settings.model_copy(update={"label_keys": ("j", "k", "x")})
+    mine = project.settings.model_copy(update={"label_keys": ("j", "h", "x")})
     object.__setattr__(project, "settings", mine)
     given = keys(open_screen())["keys"]
-    assert {given[key] for key in "jkx"} == {"answer normal", "answer suspicious", "answer violation"}
+    assert {given[key] for key in "jhx"} == {"answer normal", "answer suspicious", "answer violation"}
 
 
 def test_an_empty_list_says_so_and_an_annotator_sees_none(

@@ -44,6 +44,7 @@ def _confirm(seen: Preview, label: str) -> None:
         _("{count} are kept for checking the model").format(count=f"{seen.held_out:,}")
         if seen.held_out
         else "",
+        _("{count} wait for a lead, who was asked").format(count=f"{seen.asked:,}") if seen.asked else "",
         _("more may fit, these are the newest") if seen.is_cut else "",
     ]
     st.html(f"<div>{escape(text)} {label_html(label)}</div>")

@@ -8,7 +8,7 @@ from trainer.config import LABELS
 from workbench import resolving
 from workbench.accounts import Account
 from workbench.review import Decided, OpenCase, Opinion, decided_case, open_cases
-from workbench.web.choice import chooser
+from workbench.web.choice import answered, answering, chooser
 from workbench.web.i18n import _
 from workbench.web.opened import project
 from workbench.web.views.last_answer import thought_html
@@ -24,7 +24,7 @@ def show() -> None:
     state = chooser("cases")
     cases = open_cases(project(), account)
     case = state.choose({case.post_id: case for case in cases})
-    state.listen(_keys(has_case=case is not None), _act)
+    state.listen(_keys(case), _act)
     st.html(f'<div class="bar">{_counts(cases)}</div>')
     if case is None:
         note(_("Nothing waits here."), is_done=True)
@@ -35,7 +35,7 @@ def show() -> None:
         )
         with st.container(horizontal=True):
             for key, label in zip(project().settings.label_keys, LABELS, strict=True):
-                state.button(f"{key.upper()}  {label_word(label)}", f"answer {label}", _act)
+                state.button(f"{key.upper()}  {label_word(label)}", answering(label, case.decision_id), _act)
         st.text_input(_("Reason, never required"), key=_reason_key(case.post_id), max_chars=200)
     with st.container(horizontal=True):
         if case is not None:
@@ -47,27 +47,29 @@ def show() -> None:
         st.html(_decided(decided))
 
 
-def _keys(*, has_case: bool) -> dict[str, str]:
+def _keys(case: OpenCase | None) -> dict[str, str]:
     keys = {"u": "undo"}
-    if has_case:
+    if case is not None:
         labels = zip(project().settings.label_keys, LABELS, strict=True)
-        keys |= {"s": "later"} | {key: f"answer {label}" for key, label in labels}
+        keys |= {"s": "later"} | {key: answering(label, case.decision_id) for key, label in labels}
     return keys
 
 
 def _act(account: Account, shown: int | None, action: str) -> None:
     state = chooser("cases")
-    command, _space, label = action.partition(" ")
-    if command == "undo":
+    if action == "undo":
         state.bring_back(resolving.undo(project(), account, "review"))
         state.notice = _("Taken back. Here is the post again.")
     elif shown is None:
         return
-    elif command == "later":
+    elif action == "later":
         state.later.append(shown)
-    elif command == "answer":
+    else:
+        label, instead_of = answered(action)
         reason = st.session_state.get(_reason_key(shown))
-        resolving.resolve(project(), account, shown, label, occasion="review", reason=reason)
+        resolving.resolve(
+            project(), account, shown, label, occasion="review", reason=reason, instead_of=instead_of
+        )
         state.last = shown
 
 

@@ -9,7 +9,7 @@ from workbench import resolving
 from workbench.accounts import Account
 from workbench.doubts import DoubtfulLabel, doubtful_labels
 from workbench.labelling import Suggestion
-from workbench.web.choice import chooser
+from workbench.web.choice import answered, answering, chooser
 from workbench.web.i18n import _
 from workbench.web.opened import project
 from workbench.web.views.last_answer import thought_html
@@ -63,28 +63,28 @@ def _buttons(shown: DoubtfulLabel) -> None:
     state = chooser("doubts")
     with st.container(horizontal=True):
         keep = _("K keep {label}").format(label=label_word(shown.label))
-        state.button(keep, f"answer {shown.label}", _act)
+        state.button(keep, answering(shown.label, shown.decision_id), _act)
         for key, label in zip(project().settings.label_keys, LABELS, strict=True):
             if label != shown.label:
-                state.button(f"{key.upper()}  {label_word(label)}", f"answer {label}", _act)
+                state.button(f"{key.upper()}  {label_word(label)}", answering(label, shown.decision_id), _act)
 
 
 def _keys(shown: DoubtfulLabel | None) -> dict[str, str]:
     if shown is None:
         return {"u": "undo"}
     labels = zip(project().settings.label_keys, LABELS, strict=True)
-    return {"u": "undo", "s": "later", "k": f"answer {shown.label}"} | {
-        key: f"answer {label}" for key, label in labels
+    return {"u": "undo", "s": "later", "k": answering(shown.label, shown.decision_id)} | {
+        key: answering(label, shown.decision_id) for key, label in labels
     }
 
 
 def _act(account: Account, shown: int | None, action: str) -> None:
     state = chooser("doubts")
-    command, _space, label = action.partition(" ")
-    if command == "undo":
+    if action == "undo":
         state.bring_back(resolving.undo(project(), account, "doubt"))
         state.notice = _("Taken back. Here is the post again.")
-    elif shown is not None and command == "later":
+    elif shown is not None and action == "later":
         state.later.append(shown)
-    elif shown is not None and command == "answer":
-        resolving.resolve(project(), account, shown, label, occasion="doubt")
+    elif shown is not None:
+        label, instead_of = answered(action)
+        resolving.resolve(project(), account, shown, label, occasion="doubt", instead_of=instead_of)

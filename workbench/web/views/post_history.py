@@ -88,7 +88,7 @@ def _events(events: Sequence[Event]) -> None:
         note(_("Nobody has answered it yet."), is_done=True)
         return
     rows = "".join(
-        f"<tr><td>{clock(event.at)}</td><td>{one_line(event.who)}</td><td>{_told(event)}</td></tr>"
+        f"<tr><td>{clock(event.at)}</td><td>{one_line(event.who or '')}</td><td>{_told(event)}</td></tr>"
         for event in events
     )
     st.html(f'<table class="rows"><tbody>{rows}</tbody></table>')
@@ -123,7 +123,11 @@ def _circumstances(event: Event) -> list[str]:
 
 def _scores(history: History) -> None:
     if history.is_blind:
-        note(_("Nobody is told before somebody has answered it: it is kept for checking the model."))
+        note(
+            _(
+                "Kept for checking the model: its scores and who said what are told once it is answered and decided."
+            )
+        )
     elif not history.scores:
         note(_("No model has scored it yet."), is_done=True)
     else:
