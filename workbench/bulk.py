@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from db.queries import asked_of_lead, bulk_decisions, is_labelled, standing_of_bulk
 from db.tables import AuditEntry, Post, PostGroup, Resolution
@@ -71,8 +72,9 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
     found = find(project, account, wanted, most=at_most, look_through=LOOKED_THROUGH)
     with project.database.read() as session:
         asked = set(session.scalars(asked_of_lead()))
+        may_be = set(_free(session, [post.post_id for post in found.posts]))
     unlabelled = [post for post in found.posts if not post.is_held_out and not post.standing]
-    free = [post for post in unlabelled if post.post_id not in asked]
+    free = [post for post in unlabelled if post.post_id in may_be]
     held_out = sum(post.is_held_out for post in found.posts)
     # Spread over what was found, so that the last look is at more than the newest.
     step = max(1, len(free) // EXAMPLES)
@@ -82,7 +84,7 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
         [post.text for post in free[::step][:EXAMPLES]],
         labelled=len(found.posts) - len(unlabelled) - held_out,
         held_out=held_out,
-        asked=len(unlabelled) - len(free),
+        asked=sum(post.post_id in asked for post in unlabelled),
         is_cut=found.after is not None,
     )
 
@@ -101,17 +103,7 @@ def label_all(project: Project, account: Account, seen: Preview, label: str) -> 
     if len(seen.post_ids) > AT_MOST:
         raise InputError("At most {most} posts can be labelled in one go.", most=AT_MOST)
     with acting(project, account, Right.REVIEW) as session:
-        free = [
-            post_id
-            for chunk in _chunks(seen.post_ids)
-            for post_id in session.scalars(
-                select(Post.id)
-                .join(PostGroup, PostGroup.id == Post.group_id)
-                .where(Post.id.in_(chunk), PostGroup.split == "pool", ~is_labelled())
-                .where(Post.id.not_in(asked_of_lead()))
-                .order_by(Post.id)
-            )
-        ]
+        free = _free(session, seen.post_ids)
         if not free:
             raise InputError("None of these posts is left to label.")
         now = project.now()
@@ -176,6 +168,21 @@ def _without_text(wanted: Filter) -> dict[str, Any]:
     if "text" in said:
         said["text"] = sha256(wanted.text.encode()).hexdigest()
     return said
+
+
+def _free(session: Session, post_ids: Sequence[int]) -> list[int]:
+    """Those of the pool that may be trained on, have no label yet, and that nobody has asked a lead about."""
+    return [
+        post_id
+        for chunk in _chunks(post_ids)
+        for post_id in session.scalars(
+            select(Post.id)
+            .join(PostGroup, PostGroup.id == Post.group_id)
+            .where(Post.id.in_(chunk), PostGroup.split == "pool", Post.is_quarantined.is_(False))
+            .where(~is_labelled(), Post.id.not_in(asked_of_lead()))
+            .order_by(Post.id)
+        )
+    ]
 
 
 def _chunks(post_ids: Sequence[int]) -> Iterable[Sequence[int]]:

@@ -3,11 +3,11 @@
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from db.queries import is_resolved
 from db.tables import Annotation, AuditEntry, Post, PostGroup, QueueEntry, Resolution
-from tests.workbench.making import different_texts, import_texts
+from tests.workbench.making import different_texts, import_texts, ready_queue
 from workbench import bulk, labelling, posts, queue
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
@@ -188,3 +188,18 @@ def test_annotators_may_not(filled: Project, lead: Account, ann: Account) -> Non
         with pytest.raises(NotAllowedError):
             forbidden()
     assert settled(filled) == set()
+
+
+def test_what_is_previewed_is_what_is_done_with_posts_that_cannot_be_trained_on_among_them(
+    project: Project, lead: Account
+) -> None:
+    ready_queue(project, lead, 40)
+    import_texts(project, lead, different_texts(55)[40:], start=41)  # not prepared yet
+    with project.database.write() as session:
+        pool = session.scalars(
+            select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
+        ).all()
+        session.execute(update(Post).where(Post.id.in_(pool[:5])).values(is_quarantined=True))
+    seen = bulk.preview(project, lead, Filter())
+    assert sorted(seen.post_ids) == sorted(pool[5:])
+    assert bulk.label_all(project, lead, seen, "normal").posts == len(pool) - 5
