@@ -328,10 +328,10 @@ def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
     ]
     marked = "abc ␣U+202Edcba␣U+202C zero␣U+200Bwidth"
     assert sorted(shown) == sorted([*HOSTILE[:3], marked, HOSTILE[4]])
-    for screen in ("/posts", "/rounds", "/review"):
+    for screen in ("/overview", "/posts", "/rounds", "/thresholds", "/review", "/radar"):
         page.goto(address + screen)
         page.wait_for_selector(IDLE)
-        expect(page.locator(".bar")).to_contain_text("<b>*Eve*</b>")
+        expect(page.locator(".bar .end")).to_contain_text("<b>*Eve*</b>")
     assert page.locator("img[src*=evil], .post script, a[href*=evil]").count() == 0
     assert elsewhere == []
 

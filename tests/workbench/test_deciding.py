@@ -268,12 +268,11 @@ def test_rare_kinds_of_posts_count_for_what_they_stand_for() -> None:
 
 
 def test_without_a_round_or_thresholds_the_command_says_so_in_one_sentence(
-    project: Project, lead: Account, ann: Account, decided_by: np.ndarray
+    project: Project, lead: Account, ann: Account
 ) -> None:
+    judge_held_out(project, lead)
     with pytest.raises(NotAllowedError):
         decide(project, ann)
-    with project.database.write() as session:
-        session.delete(session.get_one(Policy, 1))
     with pytest.raises(InputError, match="No thresholds are in force"):
         decide(project, lead)
 
