@@ -140,6 +140,10 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
         )
 
 
+LARGEST_BITS = 64
+"""Of a number the database can hold, with its sign."""
+
+
 def post_number(text: str) -> int | None:
     """The number of a post in what somebody wrote; None where it is none, or too long for one."""
     return int(text) if text.isdecimal() and len(text) <= DIGITS else None
@@ -150,7 +154,7 @@ def _post(session: Session, wanted: str | int) -> Post:
     if isinstance(wanted, str):
         found = session.scalar(select(Post).where(Post.external_id == wanted))
     number = post_number(wanted) if isinstance(wanted, str) else wanted
-    if found is None and number is not None:
+    if found is None and number is not None and number.bit_length() < LARGEST_BITS:
         found = session.get(Post, number)
     if found is None or session.get_one(Import, found.import_id).state == "storing":
         raise InputError("There is no post {post}.", post=wanted)

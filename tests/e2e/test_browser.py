@@ -411,7 +411,7 @@ def test_a_quick_round_changes_the_queue(home: Path, tmp_path: Path, serve: Serv
             page.click("text=Rounds")
             page.click("text=Start a round")
             expect(page.locator(".steps")).to_be_visible()
-            expect(page.locator("table.rows").first).to_contain_text("in use", timeout=150_000)
+            expect(page.locator("table.rows", has_text="macro-F1")).to_contain_text("in use", timeout=150_000)
         finally:
             stop(worker)
     assert before == {"random", "held_out"}

@@ -22,6 +22,14 @@ def test_a_lead_puts_thresholds_in_force(made: Project, serve: Server, sign_in: 
     page.locator(".st-key-price-missed input").fill("50")
     page.keyboard.press("Enter")
     page.locator(".st-key-save-1 button").click()
+    # The press may have come with the new price, before anybody has seen what follows from it.
+    saved, asked_again = (
+        page.get_by_text("In force: version 1"),
+        page.get_by_text("The figures have just changed"),
+    )
+    expect(saved.or_(asked_again).first).to_be_visible()
+    if asked_again.is_visible():
+        page.locator(".st-key-save-1 button").click()
     expect(page.locator(".bar")).to_contain_text("In force: version 1")
     with made.database.read() as session:
         (version,) = policy.history(session)

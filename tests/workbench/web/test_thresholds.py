@@ -86,7 +86,12 @@ def test_thresholds_of_an_earlier_round_want_another_look(
     visit_as(lead)
     assert "not chosen for round" not in shown(app.run())
     with project.database.write() as session:
-        session.get_one(Policy, 1).round_number = None
+        first = session.get_one(Policy, 1)
+        kept = {
+            name: getattr(first, name)
+            for name in ("band_low", "band_high", "pass_below", "flag_from", "prices")
+        }
+        session.add(Policy(version=2, round_number=None, person_id=lead.id, created_at=project.now(), **kept))
     assert "not chosen for round 1" in shown(app.run())
 
 

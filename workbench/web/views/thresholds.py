@@ -10,10 +10,10 @@ import streamlit as st
 from trainer.thresholds import NEVER, Figure, Prices, Thresholds
 from workbench import policy, queue, rounds
 from workbench.accounts import Account
-from workbench.errors import WorkbenchError
+from workbench.errors import InputError, WorkbenchError
 from workbench.policy import Material, Proposal
 from workbench.web.charts import histogram
-from workbench.web.i18n import _
+from workbench.web.i18n import N_, _
 from workbench.web.kept import kept
 from workbench.web.opened import project
 from workbench.web.widgets import (
@@ -34,6 +34,13 @@ FIRST_PRICES = Prices(missed=20, false_alarm=5, look=1)
 KEPT_SECONDS = 60
 LOWEST = 0.34
 """Confidence is never below a third."""
+
+
+PRICES = {
+    "missed": N_("a missed violation"),
+    "false_alarm": N_("a false alarm"),
+    "look": N_("a human look"),
+}
 
 
 def show() -> None:
@@ -78,9 +85,20 @@ def _material(home: str, account_id: int, role: str, in_use: int | None) -> Mate
 
 
 def _saving(proposal: Proposal, low: float, high: float, version: int) -> Callable[[Account], object]:
-    return lambda account: policy.save(
-        project(), account, proposal, low=low, high=high, expected_version=version
-    )
+    """Save what the person has seen: an entry that came with the press has not been looked at yet."""
+    seen = _entered()
+
+    def save(account: Account) -> object:
+        if _entered() != seen:
+            raise InputError("The figures have just changed. Look at them, then press again.")
+        return policy.save(project(), account, proposal, low=low, high=high, expected_version=version)
+
+    return save
+
+
+def _entered() -> list[object]:
+    """What stands in the fields now."""
+    return [st.session_state.get(key) for key in (*(f"price-{name}" for name in PRICES), "band")]
 
 
 def _in_force_line(versions: list[dict[str, Any]]) -> str:
@@ -97,11 +115,7 @@ def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
     st.html(
         f'<div class="quiet">{escape(_("What each costs, in any one unit: the thresholds that cost least follow."))}</div>'
     )
-    words = {
-        "missed": _("a missed violation"),
-        "false_alarm": _("a false alarm"),
-        "look": _("a human look"),
-    }
+    words = {name: _(word) for name, word in PRICES.items()}
     with st.container(horizontal=True):
         asked = {
             name: st.number_input(word, min_value=0.0, value=float(first.get(name, 1)), key=f"price-{name}")
