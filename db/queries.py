@@ -731,6 +731,17 @@ def resolved_rows() -> Select[*tuple[Any, ...]]:
     )
 
 
+def answered_by(post_ids: Iterable[int], person_id: int) -> Select[int]:
+    """Those of these posts that a person has answered here, as it stands."""
+    return select(Annotation.post_id).where(
+        Annotation.post_id.in_(list(post_ids)),
+        Annotation.person_id == person_id,
+        Annotation.origin == "person",
+        Annotation.action != "undo",
+        is_current(),
+    )
+
+
 def labels_of(post_ids: Iterable[int]) -> Select[int, str | None, str | None]:
     """post_id, label, source of the standing labels of these posts."""
     return select(Annotation.post_id, Annotation.label, Annotation.source).where(

@@ -4,14 +4,15 @@ from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
-from db.queries import disagreements, flagged_answers, labels_of, newest_resolutions
+from db.queries import answered_by, disagreements, flagged_answers, labels_of, newest_resolutions
 from db.tables import Annotation
 
 
-def still_blind(session: Session, held_out: Collection[int]) -> set[int]:
-    """Those of these held-out posts for which a blind judgement is still to come.
+def still_blind(session: Session, held_out: Collection[int], viewer_id: int) -> set[int]:
+    """Those of these held-out posts of which this person is told nothing of the model.
 
-    Nobody has labelled them blind, or a lead is to look at them, or a lead's decision was taken back.
+    Nobody has labelled them blind, or a lead is to look at them, or a lead's decision was taken back; and those the
+    person has answered: they could still change their mind.
     """
     if not held_out:
         return set()
@@ -22,4 +23,5 @@ def still_blind(session: Session, held_out: Collection[int]) -> set[int]:
     waiting = {row.Annotation.post_id for row in session.execute(open_cases[0])}
     waiting |= {row.id for row in session.execute(open_cases[1])}
     taken_back = {row.post_id for row in session.execute(newest_resolutions(held_out)) if row.label is None}
-    return set(held_out) - (judged - waiting - taken_back)
+    theirs = set(session.scalars(answered_by(held_out, viewer_id)))
+    return set(held_out) - (judged - waiting - taken_back - theirs)

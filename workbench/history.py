@@ -117,7 +117,7 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
         group = session.get(PostGroup, found.group_id) if found.group_id is not None else None
         answers = [(row[0], row[1]) for row in session.execute(annotations_of(found.id))]
         is_held_out = group is not None and group.split != "pool"
-        is_blind = is_held_out and bool(still_blind(session, [found.id]))
+        is_blind = is_held_out and bool(still_blind(session, [found.id], account.id))
         events = sorted(
             [*_answers(session, answers), *_decisions(session, found.id)], key=lambda event: event.at
         )

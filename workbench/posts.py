@@ -176,7 +176,7 @@ def find(
     Raises NotAllowedError where somebody who is no lead asks for what leads alone see.
     """
     with reading(project, account, Right.REVIEW if wanted.is_for_leads else Right.LABEL) as session:
-        look = _Look(session, project, wanted, is_lead=account.may(Right.REVIEW))
+        look = _Look(session, project, account, wanted)
         found: list[ListedPost] = []
         looked_at, last = 0, before
         for chunk in _chunks(session, _candidates(wanted, before, look_through)):
@@ -233,8 +233,9 @@ def _listed_import(row: Import, name: str | None) -> ListedImport:
 class _Look:
     """Compares candidates with what is wanted, and reads what the page shows of them."""
 
-    def __init__(self, session: Session, project: Project, wanted: Filter, *, is_lead: bool) -> None:
-        self._session, self._wanted, self._is_lead = session, wanted, is_lead
+    def __init__(self, session: Session, project: Project, account: Account, wanted: Filter) -> None:
+        is_lead = account.may(Right.REVIEW)
+        self._session, self._wanted, self._is_lead, self._viewer = session, wanted, is_lead, account.id
         self._normal = search.wanted(wanted.text)
         self._board = search.board_term(wanted.board) if wanted.board else None
         champion = champion_number(session) if is_lead else None
@@ -306,7 +307,7 @@ class _Look:
                 lanes.setdefault(answer.post_id, answer.lane)
         decided = {one.post_id: one.label for one, _name in self._session.execute(decisions(ids))}
         held_out = {row.id for row in rows if row.split not in {None, "pool"}}
-        blind = still_blind(self._session, held_out)
+        blind = still_blind(self._session, held_out, self._viewer)
         return [
             ListedPost(
                 row.id,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from db.tables import Annotation, Post, PostGroup, Resolution
 from tests.workbench.making import COPIES, different_texts, import_texts, make_champion, write_tsv
-from workbench import labelling, queue, resolving
+from workbench import accounts, labelling, queue, resolving
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.history import history_of
@@ -293,3 +293,23 @@ def test_what_is_not_there_is_refused_in_one_sentence(scored: Project, lead: Acc
             history_of(scored, lead, wrong)
     with pytest.raises(InputError, match="There is no label spam"):
         Filter(label="spam")
+
+
+def test_who_has_judged_a_held_out_post_is_told_no_scores_and_somebody_else_is(
+    scored: Project, lead: Account
+) -> None:
+    """They could still change their mind, and it would not be a blind one."""
+    boss = accounts.sign_in(scored, "Boss", "lead")
+    post = next(
+        post for post, known in told(scored).items() if known["split"] == "test" and not labels_of(known)
+    )
+    with scored.database.write() as session:
+        session.add(
+            Annotation(
+                post_id=post, person_id=boss.id, action="label", label="normal", label_set_id=1,
+                lane="held_out", saved_at=scored.now(),
+            )
+        )  # fmt: skip
+    assert history_of(scored, boss, post).is_blind
+    assert not history_of(scored, boss, post).scores
+    assert history_of(scored, lead, post).scores
