@@ -12,11 +12,13 @@ from db.queries import current_labels
 from db.tables import Annotation, Draft, PostText
 from tests.e2e.conftest import IDLE, LabelPage, Server, SignIn, child, seed, stop, wait_until
 from tests.encoders import make_tiny_encoder
-from tests.workbench.making import COPIES, different_texts, import_texts
+from tests.workbench.making import COPIES, different_texts, import_texts, write_tsv
 from workbench import accounts, labelling, queue, rounds
+from workbench.imports import import_rows
 from workbench.preparing import prepare
 from workbench.project import Project, init_project
 from workbench.services import worker_command
+from workbench.tsv import open_tsv
 
 pytestmark = pytest.mark.browser
 
@@ -440,3 +442,28 @@ def label_toy_posts(project: Project) -> None:
         card = labelling.hold_posts(project, lead)[0]
         label = next(name for name, word in words.items() if word in card.text)
         labelling.submit(project, lead, card.post_id, label)
+
+
+def test_a_post_is_blurred_until_it_is_wanted_and_opened_on_the_forum_by_key(
+    made: Project, serve: Server, sign_in: SignIn, tmp_path: Path
+) -> None:
+    rows = [
+        {"id": str(number), "text": text, "link": f"http://127.0.0.1:9/post/{number}"}
+        for number, text in enumerate(different_texts(3))
+    ]
+    with open_tsv(write_tsv(tmp_path / "posts.tsv", rows)) as source:
+        import_rows(made, accounts.command_line(made), source)
+    prepare(made)
+    queue.rebuild(made)
+    page = sign_in(serve(made))
+    desk = label_page(page)
+    for key, blurred in (("b", True), ("Space", False)):
+        page.keyboard.press(key)
+        assert ("blur" in desk.post.evaluate("post => getComputedStyle(post).filter")) == blurred
+    desk.press("1")
+    assert "blur" in desk.post.evaluate("post => getComputedStyle(post).filter")  # the next one is again
+    link = page.locator("a.open").get_attribute("href")
+    with page.expect_popup() as popup:
+        page.keyboard.press("o")
+    assert popup.value.evaluate("window.opener") is None
+    assert link in {row["link"] for row in rows}

@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.runtime.context import StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
+from tests.conftest import Clock
 from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
 from tests.workbench.web.conftest import VisitAs
 from workbench import imports, labelling, queue
@@ -248,3 +249,18 @@ def test_the_keys_are_those_of_the_settings(queued: Project) -> None:
     app = open_screen()
     assert on_desk(app)["labels"] == {"j": "normal", "h": "suspicious", "x": "violation"}
     assert any(button.label.startswith("X  violation") for button in app.button)
+
+
+def test_a_post_that_somebody_took_over_stays_and_the_page_says_so(
+    queued: Project, ann: Account, ben: Account, clock: Clock
+) -> None:
+    app = open_screen()
+    seen = text_of(on_desk(app)["current"])
+    clock.move(minutes=queued.settings.claim_minutes + 1)
+    assert seen in {card.text for card in labelling.hold_posts(queued, ben)}
+    app.run()
+    assert text_of(on_desk(app)["current"]) == seen
+    assert "Your time for this post ran out and somebody else has it" in shown(app)
+    press(app, "answer-normal")
+    assert "kept as a second opinion" in shown(app)
+    assert text_of(on_desk(app)["current"]) != seen
