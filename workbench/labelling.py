@@ -5,7 +5,6 @@ Nothing is ever overwritten: an answer is a new row that supersedes the one befo
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -216,21 +215,6 @@ def bring_back_skipped(project: Project, account: Account) -> int:
             session.add(_take_back(project, answer))
             _keep_draft(session, project, account, answer.post_id, answer.note or "")
         return len(skipped)
-
-
-def labelled_today(session: Session, account: Account, since: datetime) -> int:
-    """How many posts this person has labelled since a moment (their midnight)."""
-    count = session.scalar(
-        select(func.count())
-        .select_from(Annotation)
-        .where(
-            Annotation.person_id == account.id,
-            Annotation.action == "label",
-            Annotation.saved_at >= since,
-            is_current(),
-        )
-    )
-    return count or 0
 
 
 def left_for_team(session: Session) -> dict[str, int]:

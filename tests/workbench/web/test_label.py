@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from tests.conftest import Clock
 from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
 from tests.workbench.web.conftest import VisitAs
-from workbench import imports, labelling, queue
+from workbench import imports, labelling, pace, queue
 from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
@@ -61,7 +61,7 @@ def press(app: AppTest, action: str) -> None:
 
 def labels_of(project: Project, account: Account) -> int:
     with project.database.read() as session:
-        return labelling.labelled_today(session, account, project.now().replace(hour=0))
+        return pace.today(session, account.id, project.now(), project.now().replace(hour=0)).labelled
 
 
 @pytest.fixture
