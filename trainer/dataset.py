@@ -1,4 +1,4 @@
-"""Labelled posts from a JSONL file, their tokens, and batches of similar length."""
+"""Labelled posts from a JSONL file, and batches of similar length."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,10 @@ from numpy.typing import NDArray
 from trainer.config import LABELS
 from trainer.errors import DatasetError
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-TokenIds = NDArray[np.integer[Any]]
-"""One text as token ids: uint16, or uint32 where the vocabulary is too large."""
-
 MEGA_BATCH = 50
 """Batches of one length-sorted stretch: padding small, order still random."""
 CHARACTERS_PER_TOKEN = 32
 """Text beyond this many characters a token cannot reach the model and is not tokenised."""
-TOKENISE_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -106,26 +99,9 @@ def count_labels(examples: Sequence[Example]) -> dict[str, int]:
     return {label: counts[label] for label in LABELS}
 
 
-def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_length: int) -> list[TokenIds]:
-    """Token ids of each text with the special tokens, cut at `max_length`."""
-    dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
-    tokens: list[TokenIds] = []
-    for start in range(0, len(texts), TOKENISE_AT_ONCE):
-        chunk = [_encodable(text, max_length) for text in texts[start : start + TOKENISE_AT_ONCE]]
-        encoded = tokenizer(chunk, truncation=True, max_length=max_length, return_attention_mask=False)
-        tokens.extend(np.array(ids, dtype=dtype) for ids in encoded["input_ids"])
-    return tokens
-
-
-def pad(tokens: Sequence[TokenIds], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """Token ids and attention mask of a batch, (n, longest) each; no mask where nothing was padded."""
-    lengths = np.array([len(ids) for ids in tokens])
-    padded = np.full((len(tokens), lengths.max()), pad_id, dtype=np.int64)
-    for row, ids in zip(padded, tokens, strict=True):
-        row[: len(ids)] = ids
-    if lengths.min() == lengths.max():
-        return padded, None
-    return padded, (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+def encodable(text: str, max_length: int) -> str:
+    """The part of a text that can matter, with lone surrogates (JSON may hold them) replaced."""
+    return text.strip()[: CHARACTERS_PER_TOKEN * max_length].encode("utf-8", "replace").decode("utf-8")
 
 
 def training_batches(
@@ -139,25 +115,6 @@ def training_batches(
         mega = sorted(order[start : start + stretch], key=lambda position: lengths[position])
         batches.extend(np.array(mega[at : at + batch_size]) for at in range(0, len(mega), batch_size))
     return [batches[position] for position in rng.permutation(len(batches))]
-
-
-def scoring_batches(tokens: Sequence[TokenIds], budget: int) -> Iterator[list[int]]:
-    """Positions by descending length, in batches of at most `budget` tokens (at least one text).
-
-    The longest come first, so that a batch too large for the memory is met at once. Equal lengths are ordered
-    by content: the batches depend on the set of texts, not on their order.
-    """
-    order = sorted(
-        range(len(tokens)), key=lambda position: (-len(tokens[position]), tokens[position].tobytes())
-    )
-    batch: list[int] = []
-    for position in order:
-        if batch and (len(batch) + 1) * len(tokens[batch[0]]) > budget:
-            yield batch
-            batch = []
-        batch.append(position)
-    if batch:
-        yield batch
 
 
 def _example(record: Mapping[str, Any], where: str, number: str) -> Example:
@@ -213,8 +170,3 @@ def _inclusion(chance: object, where: str) -> float:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _encodable(text: str, max_length: int) -> str:
-    """The part of a text that can matter, with lone surrogates (JSON may hold them) replaced."""
-    return text.strip()[: CHARACTERS_PER_TOKEN * max_length].encode("utf-8", "replace").decode("utf-8")

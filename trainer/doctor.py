@@ -27,15 +27,16 @@ from peft import PeftModel
 from trainer import command
 from trainer.calibration_rows import has_folds
 from trainer.config import LABELS, TrainConfig, planned_steps
-from trainer.dataset import Example, tokenise
+from trainer.dataset import Example
 from trainer.device import default_device, device_name, half_precision, has_bf16, leave_a_core
 from trainer.encoder import Encoder
 from trainer.errors import EncoderError, TrainerError
 from trainer.fit import fit
 from trainer.folders import STARTER, resolve_base
 from trainer.progress import Progress, reporting
-from trainer.score import logits
+from trainer.scorer import logits
 from trainer.texts import read_texts
+from trainer.tokens import tokenise
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
-from trainer.dataset import pad, scoring_batches, tokenise
 from trainer.device import default_device
 from trainer.encoder import quiet
 from trainer.folders import resolve_base
-from trainer.score import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET, as_tensors
+from trainer.scorer import as_tensors, token_budget
+from trainer.tokens import tokenise
 
 LENGTH = 128
 """Tokens; longer texts are cut."""
@@ -42,15 +42,17 @@ class Embedder:
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, width), in the order of the texts."""
         tokens = tokenise(self._tokenizer, texts, LENGTH)
-        found = np.zeros((len(tokens), self.width), dtype=np.float32)
-        budget = GPU_TOKEN_BUDGET if self._device.type == "cuda" else CPU_TOKEN_BUDGET
-        for batch in scoring_batches(tokens, budget):
-            ids, mask = pad([tokens[row] for row in batch], self._tokenizer.pad_token_id or 0)
+        distinct, which = tokens.distinct(np.arange(len(tokens)))
+        found = np.zeros((len(distinct), self.width), dtype=np.float32)
+        done = 0
+        for batch in tokens.batches(distinct, token_budget(self._device)):
+            ids, mask = tokens.padded(batch, self._tokenizer.pad_token_id or 0)
             states = self._model(**as_tensors(ids, mask, self._device)).last_hidden_state
             # Without the marks at both ends, which belong to no text.
-            inner = np.zeros(ids.shape, dtype=np.float32)
-            for row, at in enumerate(batch):
-                inner[row, 1 : len(tokens[at]) - 1] = 1
-            weights = torch.from_numpy(inner).to(self._device)[:, :, None]
-            found[batch] = ((states * weights).sum(1) / weights.sum(1).clamp(min=1)).float().cpu().numpy()
-        return found
+            places = np.arange(ids.shape[1])
+            inner = (places > 0) & (places < tokens.lengths[batch][:, None] - 1)
+            weights = torch.from_numpy(inner.astype(np.float32)).to(self._device)[:, :, None]
+            means = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+            found[done : done + len(batch)] = means.float().cpu().numpy()
+            done += len(batch)
+        return found[which]

@@ -75,6 +75,13 @@ def build(config: TrainConfig) -> Encoder:
     return Encoder(peft_model, tokenizer, _describe(config.base, folder, model))
 
 
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in an encoder's or an adapter's folder."""
+    with quiet():
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    return tokenizer
+
+
 def merged(encoder: Encoder) -> Encoder:
     """The same classifier with its adapter added into the base, for scoring; the one given is used up."""
     if not isinstance(encoder.model, PeftModel):

@@ -86,7 +86,7 @@ def _score(model: Path, examples: Sequence[Example], progress: Progress) -> NDAr
     """(n, 3) probabilities before calibration."""
     # These bring torch, which the measures above do without.
     from trainer.device import leave_a_core  # noqa: PLC0415
-    from trainer.score import Scorer  # noqa: PLC0415
+    from trainer.scorer import Scorer  # noqa: PLC0415
 
     leave_a_core()
     scorer = Scorer.load(model)

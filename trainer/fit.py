@@ -21,14 +21,15 @@ from torch import nn
 from trainer.card import Epoch
 from trainer.checkpoint import load_tensors, save_whole
 from trainer.config import LABELS, STEADY_VALIDATION_ROWS, TrainConfig, planned_steps
-from trainer.dataset import Example, TokenIds, count_labels, group_weights, pad, tokenise, training_batches
+from trainer.dataset import Example, count_labels, group_weights, training_batches
 from trainer.device import gpu_memory, half_precision
 from trainer.encoder import Encoder, build
 from trainer.errors import TrainerError
 from trainer.metrics import macro_f1
 from trainer.processes import Processes
 from trainer.progress import Progress
-from trainer.score import as_tensors, logits
+from trainer.scorer import as_tensors, logits
+from trainer.tokens import Tokens, tokenise
 
 STEPS_BETWEEN_LOOKS = 10
 """Steps between two looks at the loss: each look makes a GPU wait."""
@@ -55,7 +56,7 @@ class Fit:
 class _Split:
     """Examples as the loop needs them."""
 
-    tokens: list[TokenIds]
+    tokens: Tokens
     labels: list[str]
     targets: NDArray[np.float32]
     """(n, 3) probabilities times the weight of the label and of the row."""
@@ -201,7 +202,7 @@ class _Loop:
         self.model.train()
         rng = np.random.default_rng((self.config.seed, number))
         torch.manual_seed(int(rng.integers(2**32)) + self.processes.index)
-        lengths = [len(ids) for ids in self.train.tokens]
+        lengths = self.train.tokens.lengths.tolist()
         batches = training_batches(lengths, self.config.batch_size, rng)
         total, tally = torch.zeros((), device=self.device), self.tally
         for done, batch in enumerate(batches, start=1):
@@ -240,7 +241,7 @@ class _Loop:
         total = torch.zeros((), device=self.device)
         for start in range(0, len(share), self.tally.micro_batch):
             piece = share[start : start + self.tally.micro_batch]
-            ids, mask = pad([self.train.tokens[row] for row in piece], self.pad_id)
+            ids, mask = self.train.tokens.padded(np.asarray(piece), self.pad_id)
             targets = torch.from_numpy(self.train.targets[piece]).to(self.device)
             with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
                 scores = self.model(**as_tensors(ids, mask, self.device)).logits

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from trainer.calibration import apply_calibration
 from trainer.card import Calibration
 from trainer.config import LABELS, TrainConfig
-from trainer.dataset import Example, TokenIds, tokenise
+from trainer.dataset import Example
 from trainer.embed import Embedder
 from trainer.encoder import Encoder, build, merged
 from trainer.fit import fit
@@ -18,7 +18,8 @@ from trainer.metrics import macro_f1
 from trainer.progress import Silent
 from trainer.query import Positions, Probabilities
 from trainer.replay import Learned, Post
-from trainer.score import logits
+from trainer.scorer import logits
+from trainer.tokens import Tokens, select, tokenise
 
 
 class Vectors:
@@ -96,17 +97,17 @@ class LoraLearner:
 @dataclass(frozen=True)
 class LoraLearned:
     encoder: Encoder
-    pool: Sequence[TokenIds]
-    test: Sequence[TokenIds]
+    pool: Tokens
+    test: Tokens
     truth: Sequence[str]
 
     def of_pool(self, positions: Positions) -> Probabilities:
-        return self._probabilities([self.pool[at] for at in positions])
+        return self._probabilities(select(self.pool, positions))
 
     def macro_f1(self) -> float:
         return macro_f1(self.truth, self._probabilities(self.test).argmax(axis=1))
 
-    def _probabilities(self, tokens: Sequence[TokenIds]) -> Probabilities:
+    def _probabilities(self, tokens: Tokens) -> Probabilities:
         return apply_calibration(logits(self.encoder.model, self.encoder, tokens), Calibration.identity())
 
 

@@ -9,11 +9,10 @@ softmax of its logits are the adapter's own probabilities, and that is looked at
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -23,14 +22,14 @@ from trainer import command
 from trainer.card import FILE, Card, calibration_in_words
 from trainer.config import LABELS
 from trainer.device import leave_a_core
+from trainer.eight_bit import write_onnx
 from trainer.encoder import load_adapter, quiet
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
-from trainer.score import Scorer
+from trainer.scorer import Scorer
 
 SCHEMA = "merged/1"
 TOLERANCE = 1e-4
-ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 TEXTS = ("今天天气真好", "加我微信领红包，名额有限！", "你再说一遍试试", "ABC abc 123", "好" * 600)
 """What both are asked before the folder takes its name; the last is cut."""
 
@@ -38,14 +37,9 @@ TEXTS = ("今天天气真好", "加我微信领红包，名额有限！", "你�
 def merge(model: Path, out: Path, *, is_onnx: bool = False) -> float:
     """Write the adapter in `model`, merged, into a new folder `out`; returns the largest difference that was seen.
 
-    Raises AdapterError for an adapter that cannot be merged, TrainerError when what was written does not say the same
-    or ONNX is asked for and not installed.
+    Raises AdapterError for an adapter that cannot be merged, TrainerError when what was written does not say the same.
     """
     refuse_existing(out)
-    if is_onnx and (missing := [name for name in ONNX_PACKAGES if find_spec(name) is None]):
-        raise TrainerError(
-            f"ONNX needs {', '.join(missing)}: run `pip install 'moderation-workbench[onnx]'`, or leave --onnx out"
-        )
     adapter = load_adapter(model)
     expected = Scorer(adapter, device="cpu").probabilities(TEXTS)
     network, tokenizer = adapter.encoder.model, adapter.encoder.tokenizer
@@ -88,8 +82,6 @@ def served_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float
 
 def onnx_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
     """The same through ONNX Runtime."""
-    import onnxruntime  # noqa: PLC0415 - an extra
-
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
@@ -125,35 +117,11 @@ def _calibrate(network: nn.Module, card: Card, folder: Path) -> None:
 
 
 def _write_onnx(folder: Path) -> None:
-    """model.onnx beside the weights, for batches and lengths of any size."""
+    """model.onnx beside the weights."""
     with quiet():
         network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    # Two rows of several tokens: a size of one would be taken for fixed.
-    example = dict(tokenizer(list(TEXTS[:2]), padding=True, return_tensors="pt"))
-    rows, tokens = torch.export.Dim("rows"), torch.export.Dim("tokens", max=tokenizer.model_max_length)
-    torch.onnx.export(
-        _Logits(network, list(example)),
-        tuple(example.values()),
-        folder / "model.onnx",
-        input_names=list(example),
-        output_names=["logits"],
-        dynamic_shapes=(tuple({0: rows, 1: tokens} for _ in example),),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
-
-
-class _Logits(nn.Module):
-    """A network that takes its inputs in order and returns nothing but logits."""
-
-    def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
-        super().__init__()
-        self.network, self.names = network, names
-
-    def forward(self, *inputs: torch.Tensor) -> Any:
-        return self.network(**dict(zip(self.names, inputs, strict=True))).logits
+    write_onnx(network, tokenizer, folder / "model.onnx")
 
 
 def _readme(card: Card, *, is_onnx: bool) -> str:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from trainer.config import LABELS, TrainConfig, planned_steps
-from trainer.dataset import Example, tokenise
+from trainer.dataset import Example
 from trainer.errors import TrainerError
 from trainer.fit import fit
 from trainer.processes import Processes
 from trainer.progress import Part, Progress
-from trainer.score import logits
+from trainer.scorer import logits
+from trainer.tokens import tokenise
 
 FEWEST_ROWS = 60
 """Of fewer rows each fold would learn next to nothing, and say nothing about the model of all rows."""

@@ -42,7 +42,7 @@ from db.tables import (
     Resolution,
 )
 from trainer.duplicates import band_keys, group_key
-from workbench import doubts, jobs, redaction, rounds, scores
+from workbench import doubts, jobs, redaction, rounds, scores, tokens
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.adoption import ADOPTING
 from workbench.bundles import PACKING
@@ -141,6 +141,7 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     with project.database.write() as session:
         search.settle(session)
     gone.remove_scores()  # a worker may have scored some meanwhile
+    tokens.forget(project, posts)
     _remove_what_is_made_again(project)
     counts.update(_delete_rejected(project, criterion))
     trained = gone.rounds_that_lost_lines()
@@ -168,6 +169,7 @@ class _Gone:
         return {
             "exported lines": lines,
             "scores": sum(scores.count_of(folder / "scores", ids) for folder in found),
+            "token ids": tokens.count_of(self.project, ids),
             "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
             "checked posts": sum(_checked(folder, known.ids) for folder in found),
             "verdicts": sum(_verdicts_on(file, known.ids) for file in self._verdicts()),
@@ -184,6 +186,7 @@ class _Gone:
             counts["doubts"] += doubts.forget(self.project.round_folder(number), known.ids)
             counts["checked posts"] += _without_checked(self.project.round_folder(number), known.ids)
         counts["scores"] += self.remove_scores()
+        counts["token ids"] += tokens.forget(self.project, self.posts)
         counts["verdicts"] += sum(_without_verdicts(file, known.ids) for file in self._verdicts())
         _remove_what_is_made_again(self.project)
         return counts

@@ -1,6 +1,7 @@
 """Score posts with a round's adapter, and explain it. Only the worker imports this: it opens the door to torch."""
 
 import logging
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,23 +14,29 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, labelled_since, prepared_texts, standing_resolutions
+from db.queries import current_labels, labelled_since, standing_resolutions
 from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
+from trainer.config import TrainConfig
 from trainer.dataset import read_jsonl, read_objects
 from trainer.doubt import out_of_fold_probabilities
 from trainer.embed import Embedder
+from trainer.encoder import load_tokenizer
 from trainer.errors import EncoderError, TrainerError
+from trainer.folders import resolve_base
 from trainer.frozen import FrozenClassifier
 from trainer.occlusion import carried
-from trainer.score import Scorer
+from trainer.scorer import Scorer
+from trainer.sweep import Progress, sweep
+from trainer.tokens import fingerprint, tokenise
 from workbench.doubts import write_doubts
 from workbench.explaining import Explain
 from workbench.project import Project
 from workbench.scores import Scores, append_segment, last_scored
+from workbench.tokens import bring_up_to_date
 
 CHUNK = 500
-SEGMENT = 20_000
-"""Posts per Parquet file, sorted by length together; also what a killed worker does again at most."""
+SEGMENT = 100_000
+"""Posts per Parquet file: what is read to look at the score of one."""
 
 
 COLD_LABELS = 20
@@ -136,51 +143,52 @@ def explain_with(folder: Path) -> Explain:
 
 @dataclass(frozen=True)
 class Scored:
-    """How much was scored and how fast."""
+    """How much was scored and how fast; `distinct` texts, in what precision, and how often its label was fp32's."""
 
     n: int
     seconds: float
-
-    @property
-    def posts_per_second(self) -> float:
-        return self.n / self.seconds if self.seconds else 0.0
+    distinct: int = 0
+    precision: str = "fp32"
+    agreement: float | None = None
 
 
 def score_missing(
     project: Project,
     number: int,
     *,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Scored:
     """Score every prepared post that the round's adapter has not scored yet.
 
-    Goes on after the last segment on disk. Stops early, between batches, when `should_stop` says so.
+    Killed, it goes on after the parts that are on disk. Raises StoppedError, between batches, when `should_stop` says so.
     """
     folder = project.round_folder(number)
-    after = last_scored(folder / "scores")
-    with project.database.read() as session:
-        total = session.scalar(
-            select(func.count()).select_from(Post).where(Post.id > after, Post.group_id.is_not(None))
-        )
     # Loaded even when nothing is missing: an adapter that cannot score must not be put in use.
     scorer = Scorer.load(folder)
-    if not total:
+    begin = time.monotonic()
+    store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
+    files, post_ids, places = store.after(last_scored(folder / "scores"))
+    if not len(post_ids):
         return Scored(0, 0.0)
-    begin, done = time.monotonic(), 0
-    while not should_stop():
-        with project.database.read() as session:
-            posts = session.execute(prepared_texts(after).limit(SEGMENT)).all()
-        if not posts:
-            break
-        before = done
-        probabilities = scorer.probabilities(
-            [post.text for post in posts],
-            on_progress=lambda count, _all: on_progress(before + count, total),  # noqa: B023 - called before the next turn
-            should_stop=should_stop,
-        )
-        after, done = posts[-1].id, done + len(posts)
-        append_segment(
-            folder / "scores", Scores(np.array([post.id for post in posts], dtype=np.int64), probabilities)
-        )
-    return Scored(done, time.monotonic() - begin)
+    kept = folder / "scores" / "sweep"
+    swept = sweep(folder, scorer, files, places, kept, on_progress=on_progress, should_stop=should_stop)
+    for part in range(0, len(post_ids), SEGMENT):
+        here = slice(part, part + SEGMENT)
+        append_segment(folder / "scores", Scores(post_ids[here], swept.probabilities[here]))
+    shutil.rmtree(kept)
+    precision = swept.precision
+    return Scored(
+        len(post_ids), time.monotonic() - begin, swept.distinct, precision.name, precision.agreement
+    )
+
+
+def tokenise_posts(project: Project) -> None:
+    """Make the token ids of new posts with the project's base encoder, before there is an adapter to ask for them."""
+    try:
+        folder = resolve_base(project.settings.base_model)
+    except EncoderError:
+        return  # told elsewhere
+    tokenizer, longest = load_tokenizer(folder), TrainConfig().max_length
+    name = fingerprint(tokenizer, longest)
+    bring_up_to_date(project, name, lambda texts: tokenise(tokenizer, texts, longest))

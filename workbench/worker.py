@@ -35,7 +35,8 @@ from db.tables import Champion, Import, Person, Post, PostText, Promotion, Round
 from trainer.card import read_card
 from trainer.device import default_device, gpu_memory, leave_a_core
 from trainer.errors import TrainerError
-from trainer.score import Scorer, StoppedError
+from trainer.scorer import Scorer, StoppedError
+from trainer.sweep import Progress
 from workbench import gate, jobs, queue, rounds, scanning, search
 from workbench.errors import RoundError, WorkbenchError
 from workbench.explaining import Explainer
@@ -51,6 +52,7 @@ from workbench.scoring import (
     find_doubts,
     old_cold_queue,
     score_missing,
+    tokenise_posts,
     vectors_of_posts,
 )
 
@@ -280,8 +282,9 @@ def prepare_import(project: Project, _import_id: int) -> str:
     if champion is not None:
         _score(project, champion, lambda: False)
         queue.give_strata(project, champion)
-    elif vectors is not None:
-        cold = cold_scores(project, vectors)
+    else:
+        tokenise_posts(project)
+        cold = None if vectors is None else cold_scores(project, vectors)
     queue.rebuild(project, vectors=vectors, cold=cold)
     _watch(project)
     return GO
@@ -513,10 +516,15 @@ def _sweep_attempts(project: Project, number: int) -> None:
 
 
 def _summary(before: dict[str, Any] | None, scored: Scored, total: int) -> dict[str, Any]:
-    """All that the adapter has scored, over every attempt and later import."""
-    seconds = (before or {}).get("seconds", 0.0) + scored.seconds
+    """All that the adapter has scored, over every attempt and later import; the precision is the last one's."""
+    known = before or {}
+    seconds = known.get("seconds", 0.0) + scored.seconds
+    last = {"precision": scored.precision, "agreement": scored.agreement} if scored.n else {}
     return {
+        **known,
+        **last,
         "n": total,
+        "distinct": known.get("distinct", 0) + scored.distinct,
         "seconds": round(seconds, 3),
         "posts_per_second": round(total / seconds, 1) if seconds else None,
     }
@@ -536,16 +544,31 @@ def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:
 def _score(project: Project, number: int, should_stop: Callable[[], bool]) -> Scored:
     file = rounds.progress_file(project, number, "scoring")
     file.parent.mkdir(parents=True, exist_ok=True)
-    begin_at = time.monotonic()
     with file.open("w", encoding="utf-8") as lines:
+        tell = _Telling(lines)
+        return score_missing(project, number, on_progress=tell, should_stop=should_stop)
 
-        def report(done: int, total: int) -> None:
-            left = (time.monotonic() - begin_at) / done * (total - done) if done else None
-            told = {"step": done, "steps": total, "seconds_left": left, **gpu_memory(default_device())}
-            lines.write(json.dumps(told) + "\n")
-            lines.flush()
 
-        return score_missing(project, number, on_progress=report, should_stop=should_stop)
+@dataclass
+class _Telling:
+    """Writes how far scoring is, a line each time. What an earlier run had done says nothing of how fast this one is."""
+
+    lines: IO[str]
+    first: tuple[Progress, float] | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        first, begun = self.first = self.first or (progress, now)
+        share, passed = progress.share - first.share, now - begun
+        told = {
+            "step": progress.posts,
+            "steps": progress.total,
+            "seconds_left": passed / share * (1 - progress.share) if share > 0 else None,
+            "posts_per_second": round((progress.posts - first.posts) / passed, 1) if passed else None,
+            **gpu_memory(default_device()),
+        }
+        self.lines.write(json.dumps(told) + "\n")
+        self.lines.flush()
 
 
 def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:

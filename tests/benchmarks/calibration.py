@@ -25,12 +25,12 @@ from trainer.baseline import linear_baseline
 from trainer.calibration import apply_calibration, fit_calibration
 from trainer.card import Calibration
 from trainer.config import LABELS, TrainConfig
-from trainer.dataset import tokenise
 from trainer.fit import fit
 from trainer.metrics import reliability
 from trainer.out_of_fold import draw_folds, out_of_fold
 from trainer.progress import Silent
-from trainer.score import logits
+from trainer.scorer import logits
+from trainer.tokens import tokenise
 
 POOL_OF_VALIDATION = 300
 """Rows that the draws of validation rows are taken from."""

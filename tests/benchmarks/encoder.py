@@ -29,11 +29,12 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from trainer.baseline import linear_baseline
 from trainer.config import LABELS, TrainConfig
-from trainer.dataset import Example, pad, scoring_batches, tokenise
+from trainer.dataset import Example
 from trainer.fit import fit
 from trainer.folders import base_fingerprint
 from trainer.progress import Silent
-from trainer.score import as_tensors, logits
+from trainer.scorer import as_tensors, logits
+from trainer.tokens import tokenise
 
 METHODS = {
     "linear": "character 1-3-gram TF-IDF + logistic regression",
@@ -124,18 +125,18 @@ def vectors(base: Path, texts: tuple[str, ...], seed: int | None) -> NDArray[np.
     """Mean of the last layer over a text's own tokens, (n, width); from random weights where a seed is given."""
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModel.from_pretrained(base, dtype=torch.float32) if seed is None else random_model(base, seed)
-    ids = tokenise(tokenizer, texts, LENGTH)
-    found = np.zeros((len(ids), model.config.hidden_size), dtype=np.float32)
+    tokens = tokenise(tokenizer, texts, LENGTH)
+    longest_first, which = tokens.distinct(np.arange(len(tokens)))
+    found = []
     with torch.inference_mode():
-        for batch in scoring_batches(ids, 4096):
-            padded, mask = pad([ids[row] for row in batch], 0)
+        for batch in tokens.batches(longest_first, 4096):
+            padded, mask = tokens.padded(batch, 0)
             states = model.eval()(**as_tensors(padded, mask, torch.device("cpu"))).last_hidden_state
-            inner = torch.tensor(
-                [[0 < at < len(ids[row]) - 1 for at in range(states.shape[1])] for row in batch]
-            )
-            weights = inner.float()[:, :, None]
-            found[batch] = ((states * weights).sum(1) / weights.sum(1).clamp(min=1)).numpy()
-    return found
+            places = np.arange(padded.shape[1])
+            inner = (places > 0) & (places < tokens.lengths[batch][:, None] - 1)
+            weights = torch.from_numpy(inner.astype(np.float32))[:, :, None]
+            found.append(((states * weights).sum(1) / weights.sum(1).clamp(min=1)).numpy())
+    return np.concatenate(found)[which]
 
 
 def random_model(base: Path, seed: int) -> Any:

@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trainer import train
 from trainer.config import LABELS
 from trainer.folders import resolve_base
-from trainer.score import Scorer
+from trainer.scorer import Scorer
 
 POSTS = 1_500
 

@@ -32,12 +32,13 @@ from tests.benchmarks.encoder import (
     swsr,
 )
 from trainer.config import LABELS, PRESETS, TrainConfig
-from trainer.dataset import Example, tokenise
+from trainer.dataset import Example
 from trainer.encoder import Encoder
 from trainer.fit import Fit, fit
 from trainer.folders import base_fingerprint
 from trainer.progress import Silent
-from trainer.score import logits
+from trainer.scorer import logits
+from trainer.tokens import tokenise
 
 WARM = "warm start"
 ARMS: dict[str, dict[str, Any]] = {

@@ -55,9 +55,10 @@ def posts(count: int) -> list[Post]:
 
 def ours(config: TrainConfig, learned: Sequence[Post]) -> Run:
     # Here and below: each process loads what its own way needs, and the one that waits for them nothing.
-    from trainer.dataset import Example, tokenise  # noqa: PLC0415
+    from trainer.dataset import Example  # noqa: PLC0415
     from trainer.fit import fit  # noqa: PLC0415
     from trainer.progress import Silent  # noqa: PLC0415
+    from trainer.tokens import tokenise  # noqa: PLC0415
 
     def train(chosen: Sequence[Post]) -> Any:
         one_hot = {label: tuple(float(label == other) for other in LABELS) for label in LABELS}
@@ -73,7 +74,7 @@ def ours(config: TrainConfig, learned: Sequence[Post]) -> Run:
     train(learned[: WARM_STEPS * config.batch_size])
     gc.collect()
     fitted = train(learned)
-    lengths = map(len, tokenise(fitted.encoder.tokenizer, [text for text, _ in learned], config.max_length))
+    lengths = tokenise(fitted.encoder.tokenizer, [text for text, _ in learned], config.max_length).lengths
     tokens = sum(lengths) / len(learned)
     return Run(f"{fitted.device}, {precision()}", fitted.posts_per_second, peak_memory(), tokens)
 

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
 
 from tests.trainer.toy import toy_example, toy_examples
 from trainer.dataset import (
     count_labels,
     group_weights,
-    pad,
     read_jsonl,
-    scoring_batches,
-    tokenise,
     training_batches,
 )
 from trainer.errors import DatasetError
@@ -120,21 +116,6 @@ def test_labels_are_counted_by_name():
     assert count_labels(toy_examples(4, 0)) == {"normal": 2, "suspicious": 1, "violation": 1}
 
 
-def test_tokens_are_cut_and_small(tiny_base):
-    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
-    short, long, broken = tokenise(tokenizer, ["ab", "a b " * 50, "a\ud800b"], max_length=8)
-    assert (short.dtype, len(short), len(long)) == (np.uint16, 4, 8)
-    assert len(broken) >= 4
-
-
-def test_padding_comes_with_a_mask_and_none_where_there_is_none():
-    ids, mask = pad([np.array([5, 6], np.uint16), np.array([7], np.uint16)], pad_id=9)
-    assert ids.tolist() == [[5, 6], [7, 9]]
-    assert mask is not None
-    assert mask.tolist() == [[1, 1], [1, 0]]
-    assert pad([np.array([5]), np.array([7])], pad_id=9)[1] is None
-
-
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=200)
 
 
@@ -154,16 +135,6 @@ def test_an_epoch_hardly_pads_and_follows_its_generator(rng):
     assert all((one == two).all() for one, two in zip(batches, again, strict=True))
     other = training_batches(sizes, 16, np.random.default_rng(2))
     assert any(len(one) != len(two) or (one != two).any() for one, two in zip(batches, other, strict=True))
-
-
-@given(lengths, st.integers(1, 200))
-def test_scoring_keeps_to_its_budget_longest_first(sizes, budget):
-    tokens = [np.full(size, size, np.uint16) for size in sizes]
-    batches = list(scoring_batches(tokens, budget))
-    assert sorted(row for batch in batches for row in batch) == list(range(len(sizes)))
-    assert all(len(batch) == 1 or len(batch) * sizes[batch[0]] <= budget for batch in batches)
-    order = [sizes[row] for batch in batches for row in batch]
-    assert order == sorted(order, reverse=True)
 
 
 def test_a_row_counts_for_as_many_as_it_stands_for_and_the_sum_stays():

@@ -17,7 +17,7 @@ from trainer.encoder import build, load_adapter, save_adapter
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 from trainer.folders import base_fingerprint, resolve_base
-from trainer.score import Scorer
+from trainer.scorer import Scorer
 
 TEXTS = ["天气真好", "加微信 abc", "去死"]
 

@@ -14,7 +14,7 @@ from trainer.dataset import read_jsonl
 from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
 from trainer.progress import Silent
-from trainer.score import Scorer
+from trainer.scorer import Scorer
 from trainer.train import train
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from trainer.config import LABELS
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import sha256_of
 from trainer.merge import TOLERANCE, main, merge, onnx_probabilities, served_probabilities
-from trainer.score import Scorer
+from trainer.scorer import Scorer
 
 TEXTS = [*(example.text for example in toy_examples(40, 9)), "好" * 300, " a b "]
 STRONG = Calibration(2.5, {"normal": -0.7, "suspicious": 0.4, "violation": 0.9}, "validation", 200)
@@ -92,15 +91,6 @@ def test_a_head_without_room_for_the_calibration_is_refused(calibrated, adapter)
         merging._calibrate(headless, read_card(calibrated), calibrated)
 
 
-def test_onnx_that_is_not_installed_is_refused_with_what_to_install(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(merging, "find_spec", lambda _name: None)
-    with pytest.raises(TrainerError, match=r"pip install 'moderation-workbench\[onnx\]'"):
-        merge(trained, tmp_path / "out", is_onnx=True)
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.skipif(any(find_spec(name) is None for name in merging.ONNX_PACKAGES), reason="the extra `onnx`")
-@pytest.mark.filterwarnings("ignore")
 def test_onnx_says_the_same_at_any_length(calibrated, tmp_path):
     merge(calibrated, tmp_path / "out", is_onnx=True)
     expected = Scorer.load(calibrated, device="cpu").probabilities(TEXTS)

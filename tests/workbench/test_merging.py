@@ -14,7 +14,7 @@ from tests.trainer.toy import toy_examples, write_examples
 from trainer.config import TrainConfig
 from trainer.merge import served_probabilities
 from trainer.progress import Silent
-from trainer.score import Scorer
+from trainer.scorer import Scorer
 from trainer.train import train
 from workbench import merging
 from workbench.accounts import Account

@@ -233,7 +233,7 @@ def round_export(
     merged: Annotated[
         bool, typer.Option("--merged", help="The adapter added into its base: a plain transformers folder.")
     ] = False,
-    onnx: Annotated[bool, typer.Option("--onnx", help="Add model.onnx; needs the extra `onnx`.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Add model.onnx.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a round's model for a serving backend."""

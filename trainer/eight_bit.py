@@ -1,0 +1,78 @@
+"""The same classifier in 8 bits on a CPU, through ONNX Runtime: about twice as fast, and not quite the same."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from trainer.encoder import Encoder, quiet
+from trainer.scorer import Network
+
+EXAMPLE = ("今天天气真好", "加我微信领红包，名额有限！")
+
+
+def write_onnx(network: nn.Module, tokenizer: PreTrainedTokenizerBase, file: Path) -> None:
+    """A classifier of transformers as ONNX, for batches and lengths of any size; its output is `logits`."""
+    # Two rows of several tokens: a size of one would be taken for fixed.
+    example = dict(tokenizer(list(EXAMPLE), padding=True, return_tensors="pt"))
+    rows, tokens = torch.export.Dim("rows"), torch.export.Dim("tokens", max=tokenizer.model_max_length)
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it talks about how it goes about it
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            _Logits(network, list(example)).eval(),
+            tuple(example.values()),
+            file,
+            input_names=list(example),
+            output_names=["logits"],
+            dynamic_shapes=(tuple({0: rows, 1: tokens} for _ in example),),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def quantise(encoder: Encoder, folder: Path) -> Path:
+    """Write the network of `encoder`, on the CPU in fp32, in 8 bits; returns the file."""
+    plain, file = folder / "network.onnx", folder / "eight-bit.onnx"
+    write_onnx(encoder.model, encoder.tokenizer, plain)
+    quantize_dynamic(plain, file, weight_type=QuantType.QInt8, per_channel=True)
+    plain.unlink()
+    return file
+
+
+def eight_bit_network(file: Path) -> Network:
+    """What `quantise` wrote, as a network that scores, on as many threads as torch has here."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+
+    def forward(ids: NDArray[np.int64], mask: NDArray[np.int64] | None) -> torch.Tensor:
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids) if mask is None else mask}
+        # What is left is the kind of each token: in one text alone they are all of the first.
+        feed = {name: given[name] if name in given else np.zeros_like(ids) for name in names}
+        return torch.from_numpy(session.run(["logits"], feed)[0])
+
+    return forward
+
+
+class _Logits(nn.Module):
+    """A network that takes its inputs in order and returns nothing but logits."""
+
+    def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, names
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        return self.network(**dict(zip(self.names, inputs, strict=True))).logits
