@@ -45,6 +45,7 @@ class Progress:
     done: int | None
     total: int | None
     seconds_left: float | None
+    posts_per_second: float | None
     gpu: tuple[float, float] | None
     """GiB in use and in all, where the step runs on a GPU."""
     losses: Sequence[tuple[int, float]]
@@ -255,6 +256,7 @@ def read_progress(project: Project, row: Round) -> Progress:
         done=newest.get("step"),
         total=newest.get("steps"),
         seconds_left=newest.get("seconds_left"),
+        posts_per_second=newest.get("posts_per_second"),
         gpu=(newest["gpu_used"], newest["gpu_total"]) if "gpu_used" in newest else None,
         losses=[(line["step"], line["loss"]) for line in training if "loss" in line and "step" in line],
         macro_f1=[(line["epoch"], line["macro_f1"]) for line in training if "macro_f1" in line],

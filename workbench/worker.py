@@ -11,6 +11,7 @@ import argparse
 import fcntl
 import json
 import logging
+import math
 import os
 import shutil
 import signal
@@ -63,6 +64,7 @@ SCORE_TOLERANCE = 0.05
 """What half precision on a GPU may change about a probability."""
 LOCK_SECONDS = 1.0
 COLD_LOOK_SECONDS = 20.0
+TELL_SECONDS = 0.5
 FENCE_SECONDS = 0.5
 """How often a long step looks whether it is still wanted."""
 
@@ -519,12 +521,14 @@ def _summary(before: dict[str, Any] | None, scored: Scored, total: int) -> dict[
     """All that the adapter has scored, over every attempt and later import; the precision is the last one's."""
     known = before or {}
     seconds = known.get("seconds", 0.0) + scored.seconds
-    last = {"precision": scored.precision, "agreement": scored.agreement} if scored.n else {}
+    more: dict[str, Any] = {}
+    if scored.n:
+        distinct = known.get("distinct", 0) + scored.distinct
+        more = {"distinct": distinct, "precision": scored.precision, "agreement": scored.agreement}
     return {
         **known,
-        **last,
+        **more,
         "n": total,
-        "distinct": known.get("distinct", 0) + scored.distinct,
         "seconds": round(seconds, 3),
         "posts_per_second": round(total / seconds, 1) if seconds else None,
     }
@@ -544,20 +548,25 @@ def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:
 def _score(project: Project, number: int, should_stop: Callable[[], bool]) -> Scored:
     file = rounds.progress_file(project, number, "scoring")
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", encoding="utf-8") as lines:
-        tell = _Telling(lines)
-        return score_missing(project, number, on_progress=tell, should_stop=should_stop)
+    return score_missing(project, number, on_progress=_Telling(file), should_stop=should_stop)
 
 
 @dataclass
 class _Telling:
-    """Writes how far scoring is, a line each time. What an earlier run had done says nothing of how fast this one is."""
+    """Keeps in a file how far scoring is: one line, as a pass over ten million posts would write many.
 
-    lines: IO[str]
+    What an earlier run had done says nothing of how fast this one is.
+    """
+
+    file: Path
     first: tuple[Progress, float] | None = None
+    told_at: float = -math.inf
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
+        if now - self.told_at < TELL_SECONDS and progress.share < 1:
+            return
+        self.told_at = now
         first, begun = self.first = self.first or (progress, now)
         share, passed = progress.share - first.share, now - begun
         told = {
@@ -567,8 +576,9 @@ class _Telling:
             "posts_per_second": round((progress.posts - first.posts) / passed, 1) if passed else None,
             **gpu_memory(default_device()),
         }
-        self.lines.write(json.dumps(told) + "\n")
-        self.lines.flush()
+        part = self.file.with_suffix(".part")
+        part.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        part.replace(self.file)
 
 
 def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:

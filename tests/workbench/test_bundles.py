@@ -25,7 +25,6 @@ from tests.workbench.working import TIMEOUT_SECONDS, running, wait_for_state, wo
 from trainer.card import read_card
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
-from trainer.merge import ONNX_PACKAGES
 from workbench import accounts, adoption, bundles, rounds
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError, RoundError
@@ -184,9 +183,7 @@ def test_the_requirements_hold_all_that_the_trainer_imports() -> None:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-    others = (
-        {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"trainer", *ONNX_PACKAGES}
-    )
+    others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"trainer"}
     packages = {package for name in others for package in packages_distributions()[name]}
     lines = bundles.pinned(bundles.PACKAGES)
     pinned = {line.partition("==")[0] for line in lines}

@@ -114,6 +114,7 @@ def _details(entry: dict[str, Any]) -> None:
         (_("notes"), entry["notes"]),
         (_("learned from"), _speed(entry["train"])),
         (_("scored"), _speed(entry["scored"] or {})),
+        (_("computed in"), _precision(entry["scored"] or {})),
     ]
     rows = "".join(
         f"<tr><th>{escape(name)}</th><td>{one_line(value)}</td></tr>" for name, value in facts if value
@@ -135,6 +136,14 @@ def _speed(work: dict[str, Any]) -> str:
     text = _("{count} posts in {time}, {speed} a second")
     speed = f"{work['posts_per_second'] or 0:,.0f}"
     return text.format(count=f"{work['n']:,}", time=seconds(work["seconds"]), speed=speed)
+
+
+def _precision(scored: dict[str, Any]) -> str:
+    """Said where it is not what the adapter was judged in."""
+    if scored.get("precision") != "int8":
+        return ""
+    text = _("8 bits: of the posts compared, {share} have the same label as in full precision")
+    return text.format(share=f"{scored['agreement']:.1%}")
 
 
 def confusion_html(metrics: dict[str, Any]) -> str:

@@ -68,6 +68,10 @@ def _time_line(row: Round, progress: Progress) -> str:
     if progress.seconds_left is not None:
         more = _("{passed}, this step about {left} more")
         line = more.format(passed=passed, left=seconds(progress.seconds_left))
+    if progress.posts_per_second:
+        line = _("{time} · {speed} posts a second").format(
+            time=line, speed=f"{progress.posts_per_second:,.0f}"
+        )
     if progress.gpu is None:
         return line
     used, total = progress.gpu
