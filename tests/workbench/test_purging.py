@@ -1,7 +1,7 @@
 """What is purged is nowhere any more, whatever interrupts it; what stays is whole."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from tests.workbench.making import COPIES, different_texts, make_champion, write
 from tests.workbench.test_resolving import say
 from tests.workbench.test_review_commands import run
 from trainer.files import sha256_of, write_json
+from trainer.tokens import Tokens
 from workbench import imports, labelling, purging, queue, resolving, search
 from workbench.accounts import Account
 from workbench.deciding import ESCAPES
@@ -42,6 +43,7 @@ from workbench.project import Project
 from workbench.purging import Criterion, Purge, purge
 from workbench.scanning import watch
 from workbench.scores import Scores, append_segment, count_scored, last_scored, read_scores
+from workbench.tokens import bring_up_to_date
 from workbench.tsv import open_tsv
 
 AUTHOR = "老王"
@@ -116,7 +118,12 @@ def full(project: Project, lead: Account, ann: Account) -> Project:
     posts = [f"p{number}" for number in (OURS[0], 1, OURS[1], 2)]
     morning.write_text("id\tverdict\n" + "".join(f"{post}\tpass\n" for post in posts), encoding="utf-8")
     (project.data / "radar.json").write_text(json.dumps({"examples": [SECRET]}), encoding="utf-8")
+    bring_up_to_date(project, "letters", in_letters)
     return project
+
+
+def in_letters(texts: Sequence[str]) -> Tokens:
+    return Tokens.of([[ord(letter) for letter in text] for text in texts])
 
 
 def whole(project: Project) -> None:
@@ -180,7 +187,7 @@ def test_a_dry_run_changes_nothing_and_foretells_what_goes(full: Project, lead: 
     assert done.counts["posts"] == len(OURS)
     assert done.counts["annotations"] == len(OURS)
     assert done.counts["resolutions"] == 2
-    assert done.counts["scores"] == len(OURS)
+    assert done.counts["scores"] == done.counts["token ids"] == len(OURS)
     assert min(done.counts[name] for name in ("drafts", "explanations", "queue entries", "doubts")) >= 1
 
 
@@ -190,6 +197,7 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
         AUTHOR.encode(),
         json.dumps(SECRET)[1:-1].encode(),
         json.dumps(AUTHOR)[1:-1].encode(),
+        in_letters([SECRET]).values[0].tobytes(),
     ]
 
     def found() -> set[str]:
@@ -199,6 +207,7 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
         "data/annotations/train.jsonl",
         "data/annotations/round-0001/train.jsonl",
         "data/bundles/20260101T000000/train.jsonl",
+        "data/tokens/letters/0000000001-0000000040.arrow",
     }
     do(full, lead, author=AUTHOR)
     assert found() == set()

@@ -1,0 +1,102 @@
+"""Posts scored by a real adapter: tokens made once, what is missing scored, a killed pass taken up again."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.encoders import make_tiny_encoder
+from tests.trainer.toy import toy_examples, write_examples
+from tests.workbench.making import different_texts, import_texts
+from trainer import sweep as sweep_module
+from trainer.config import TrainConfig
+from trainer.folders import resolve_base
+from trainer.progress import Silent
+from trainer.scorer import Scorer, StoppedError
+from trainer.train import train
+from workbench import scoring
+from workbench.accounts import Account
+from workbench.preparing import prepare
+from workbench.project import Project
+from workbench.scores import read_scores
+from workbench.scoring import Scored, score_missing, tokenise_posts
+
+TEXTS = different_texts(30)
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("adapter")
+    base = make_tiny_encoder(folder / "base", TEXTS)
+    config = TrainConfig(base=str(base), max_epochs=1, min_steps=1, calibration_folds=0)
+    rows = [write_examples(folder / f"{size}.jsonl", toy_examples(size, size)) for size in (40, 20)]
+    train(rows[0], rows[1], folder / "round", config, Silent())
+    return folder / "round"
+
+
+@pytest.fixture
+def scored(project: Project, lead: Account, adapter: Path) -> Project:
+    shutil.copytree(adapter, project.round_folder(1))
+    import_texts(project, lead, TEXTS[:20])
+    prepare(project)
+    return project
+
+
+def scores_of(project: Project) -> dict[int, list[float]]:
+    found = read_scores(project.round_folder(1) / "scores")
+    return dict(zip(found.post_ids.tolist(), found.probabilities.tolist(), strict=True))
+
+
+def test_every_prepared_post_is_scored_and_later_ones_alone_afterwards(
+    scored: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "SEGMENT", 7)
+    told = []
+    first = score_missing(scored, 1, on_progress=told.append)
+    assert (first.n, first.distinct, first.precision) == (20, 20, "fp32")
+    assert (told[-1].posts, told[-1].total) == (20, 20)
+    expected = Scorer.load(scored.round_folder(1)).probabilities(TEXTS)
+    np.testing.assert_allclose(list(scores_of(scored).values()), expected[:20], atol=1e-5)
+    assert score_missing(scored, 1) == Scored(0, 0.0)
+    import_texts(scored, lead, TEXTS[20:], start=21)
+    assert score_missing(scored, 1).n == 0  # they are not prepared
+    prepare(scored)
+    assert score_missing(scored, 1).n == 10
+    assert list(scores_of(scored)) == list(range(1, 31))
+    np.testing.assert_allclose(list(scores_of(scored).values()), expected, atol=1e-5)
+    assert not (scored.round_folder(1) / "scores" / "sweep").exists()
+
+
+def test_posts_with_the_same_text_are_scored_once(scored: Project, lead: Account) -> None:
+    import_texts(scored, lead, [TEXTS[25]] * 4, start=21)
+    prepare(scored)
+    made = score_missing(scored, 1)
+    assert (made.n, made.distinct) == (24, 21)
+    assert len({tuple(scores_of(scored)[number]) for number in range(21, 25)}) == 1
+
+
+def test_a_stopped_pass_is_taken_up_again(scored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_module, "PART_TOKENS", {"cpu": 100})
+    told = []
+    with pytest.raises(StoppedError):
+        score_missing(
+            scored, 1, on_progress=told.append, should_stop=lambda: bool(told) and told[-1].share > 0.4
+        )
+    assert scores_of(scored) == {}
+    again = []
+    assert score_missing(scored, 1, on_progress=again.append).n == 20
+    assert again[0].posts > told[0].posts
+    assert len(scores_of(scored)) == 20
+
+
+def test_tokens_made_after_an_import_serve_the_first_adapter(
+    scored: Project, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = adapter.parent / "base"
+    monkeypatch.setattr(scoring, "resolve_base", lambda _name: resolve_base(str(base)))
+    tokenise_posts(scored)
+    seen: list[str] = []
+    monkeypatch.setattr(Scorer, "tokenise", lambda _self, texts: seen.extend(texts))
+    assert score_missing(scored, 1).n == 20
+    assert seen == []
