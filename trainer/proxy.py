@@ -4,6 +4,7 @@ Logistic regression over hashed pairs of characters. Nobody is shown what it say
 (docs/big-pools.md has how well).
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
@@ -38,7 +40,7 @@ class Proxy:
     def learn(cls, texts: Sequence[str], labels: Labels) -> Self:
         """From texts and their labels, two different ones at least (else ValueError)."""
         model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=MOST_STEPS)
-        return cls(model.fit(features(texts), label_positions(labels)))
+        return cls(_fitted(model, features(texts), label_positions(labels)))
 
     @classmethod
     def imitate(cls, texts: Sequence[str], probabilities: NDArray[np.floating]) -> Self:
@@ -46,7 +48,7 @@ class Proxy:
         shares = np.asarray(probabilities, dtype=np.float64)
         text, label = np.nonzero(shares > 0)
         model = LogisticRegression(C=STRENGTH, max_iter=MOST_STEPS)
-        return cls(model.fit(features(texts)[text], label, sample_weight=shares[text, label]))
+        return cls(_fitted(model, features(texts)[text], label, sample_weight=shares[text, label]))
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, 3) in LABELS order; a label it has never seen has probability zero."""
@@ -72,6 +74,13 @@ def features(texts: Sequence[str]) -> csr_matrix:
     counts = np.ones(len(columns), dtype=np.float32)
     found = csr_matrix((counts, (rows, columns)), shape=(len(cut), 2**BITS))
     return normalize(found, copy=False)
+
+
+def _fitted(model: Any, *rows: Any, **weights: Any) -> Any:
+    """Ended after MOST_STEPS without the warning that more were possible."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(*rows, **weights)
 
 
 def _places(hashes: NDArray[np.uint32]) -> NDArray[np.int32]:

@@ -10,6 +10,7 @@ of their own, from DRAWN on, and stand for the others too (two-phase sampling; C
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def inclusion(sizes: Mapping[Stratum, int], labelled: Mapping[Stratum, int]) -> 
     return shares
 
 
-def _shares(sizes: Mapping[Stratum, int], labelled: Mapping[Stratum, int]) -> dict[Stratum, float]:
+def _shares(sizes: Mapping[Any, int], labelled: Mapping[Stratum, int]) -> dict[Stratum, float]:
     merged: list[list[Stratum]] = []
     for stratum in sorted(sizes, key=lambda known: -1 if known is None else known):
         is_poor = bool(merged) and sum(labelled.get(known, 0) for known in merged[-1]) < FEWEST

@@ -1,5 +1,6 @@
 """A pool too big for the machine: some posts are scored, fairly enough that figures stay right."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
-from db.tables import Annotation, Champion, Post, PostGroup, PostText, QueueEntry, Round
+from db.tables import Annotation, Champion, Policy, Post, PostGroup, PostText, QueueEntry, Round
 from tests.workbench.making import different_texts, import_texts
 from trainer.budget import is_drawn
 from trainer.strata import DRAWN
-from workbench import budget, queue
+from workbench import budget, comparing, deciding, queue, watching
 from workbench.accounts import Account
+from workbench.cli import app
 from workbench.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
 from workbench.scores import (
@@ -194,6 +197,80 @@ def test_labelled_held_out_posts_are_scored_but_get_no_stratum_for_it(pool: Proj
 def test_it_stops_when_asked_and_leaves_nothing_behind(pool: Project) -> None:
     assert budget.select(pool, 1, 0, 300, teach=adapter, should_stop=lambda: True) is None
     assert unfinished_pass(pool.round_folder(1) / "scores") is None
+
+
+def test_a_post_without_a_score_is_for_people_and_is_counted(pool: Project, lead: Account) -> None:
+    score(pool, 450)
+    with pool.database.write() as session:
+        session.add(
+            Policy(
+                version=1,
+                round_number=1,
+                band_low=0.4,
+                band_high=0.6,
+                pass_below=0.3,
+                flag_from=0.8,
+                prices={},
+                person_id=lead.id,
+                created_at=pool.now(),
+            )
+        )
+    found = deciding.decide(pool, lead)
+    rows = [line.split("\t") for line in found.file.read_text(encoding="utf-8").splitlines()[1:]]
+    scores = read_scores(pool.round_folder(1) / "scores")
+    verdicts = dict(zip(scores.post_ids.tolist(), scores.probabilities[:, 2].tolist(), strict=True))
+    assert (found.rows, found.unscored) == (POSTS, POSTS - 450)
+    for row in rows:
+        violation = verdicts.get(int(row[0][1:]))
+        expected = (
+            "human" if violation is None or 0.3 <= violation < 0.8 else "flag" if violation > 0.8 else "pass"
+        )
+        assert row[1] == expected
+        assert violation is not None or row[2:5] == ["", "", ""]
+    assert found.missed.estimate is None
+    told = CliRunner().invoke(app, ["decide", "--home", str(pool.home)]).stdout
+    assert f"{POSTS - 450:,} of them have no score" in told
+
+
+def test_figures_about_all_posts_are_made_from_those_nobody_chose(pool: Project) -> None:
+    score(pool, 450)
+    drawn = sum(is_drawn(np.arange(1, POSTS + 1), 0.05))
+    with pool.database.read() as session:
+        (spread,) = watching._spreads(session, pool, 1).values()
+    assert spread.sum() == 20 * drawn
+    chosen = read_scores(pool.round_folder(1) / "scores").probabilities[:, 2]
+    assert spread[900:].sum() / spread.sum() < 0.5 * (chosen >= 0.9).mean()
+
+
+def test_two_rounds_are_compared_on_posts_that_both_drew(pool: Project, lead: Account) -> None:
+    score(pool, 450)
+    ids = np.arange(1, POSTS + 1)
+    with pool.database.write() as session:
+        first = session.get_one(Round, 1)
+        names = {column.name: getattr(first, column.name) for column in Round.__table__.columns}
+        session.add(Round(**{**names, "number": 2}))
+    append_segment(pool.round_folder(2) / "scores", Scores(ids, adapter([""] * POSTS)))
+    found = comparing.compare_rounds(pool, lead, 1, 2)
+    assert found.is_sample
+    assert found.flips is not None
+    assert found.flips.posts == is_drawn(ids, 0.05).sum()
+
+
+def test_commands_say_plainly_what_was_scored(pool: Project) -> None:
+    def said(*command: str) -> str:
+        return " ".join(CliRunner().invoke(app, [*command, "--home", str(pool.home)]).stdout.split())
+
+    assert json.loads(said("status", "--json"))["partly_scored"] is None
+    assert "too slow" not in said("status")
+    score(pool, 450)
+    expected = {"posts": POSTS, "scored": 450, "rate": 0.05}
+    assert json.loads(said("status", "--json"))["partly_scored"] == expected
+    assert json.loads(said("round", "show", "1", "--json"))["partly_scored"] == expected
+    assert json.loads(said("overview", "--json"))["partly_scored"] == expected
+    line = "450 of 1,500 posts were scored: this machine is too slow for all in 12 hours."
+    for command in (("status",), ("overview",), ("round", "show", "1")):
+        assert line in said(*command)
+        assert "5% of all were drawn at random" in said(*command)
 
 
 def test_the_budget_is_the_hours_times_the_speed(project: Project) -> None:
