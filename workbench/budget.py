@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from db.queries import prepared_texts, texts_to_pick_from
 from db.tables import Post
 from trainer.budget import Picker
-from trainer.dataset import read_jsonl
 from trainer.proxy import Proxy
+from workbench.jsonl import read_objects
 from workbench.project import Project
 from workbench.scores import Coverage, begin_pass, unfinished_pass
 
@@ -102,7 +102,7 @@ def _look(picker: Picker, proxy: Proxy, rows: Sequence[Any]) -> None:
     is_judging = np.array([row.split in JUDGING for row in rows], dtype=bool)
     taken = picker.draw(numbers, is_judging & is_labelled)
     candidates = np.flatnonzero(is_pool & ~is_labelled & ~taken)
-    picker.consider(numbers[candidates], proxy.probabilities([rows[at].text for at in candidates]))
+    picker.consider(numbers[candidates], proxy.probabilities([rows[at].text for at in candidates.tolist()]))
 
 
 def _parts(session: Session, after: int, last: int) -> Iterator[Sequence[Any]]:
@@ -115,8 +115,9 @@ def _proxy(
     session: Session, project: Project, round_number: int, after: int, last: int, teach: Teach | None
 ) -> Proxy:
     if teach is None:
-        rows = read_jsonl(project.annotations / f"round-{round_number:04d}" / "train.jsonl")
-        return Proxy.learn([row.text for row in rows], [row.label for row in rows])
+        file = project.annotations / f"round-{round_number:04d}" / "train.jsonl"
+        rows = [row for _line, row in read_objects(file)]
+        return Proxy.learn([row["text"] for row in rows], [row["label"] for row in rows])
     texts = _some_texts(session, after, last)
     return Proxy.imitate(texts, teach(texts))
 

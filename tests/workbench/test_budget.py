@@ -92,7 +92,10 @@ def score(project: Project, most: int) -> budget.Selection:
     return found
 
 
-def test_from_a_pool_too_big_to_the_lanes_that_are_served(pool: Project) -> None:
+def test_from_a_pool_too_big_to_the_lanes_that_are_served(
+    pool: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "CHUNK", 20)  # in many of which no post is drawn
     found = score(pool, 450)
     assert len(found.numbers) == 450
     assert found.coverage is not None
@@ -192,6 +195,22 @@ def test_labelled_held_out_posts_are_scored_but_get_no_stratum_for_it(pool: Proj
             select(PostGroup.stratum).join(Post, Post.group_id == PostGroup.id).where(Post.id.in_(undrawn))
         )
         assert set(session.scalars(query)) == {None}
+
+
+def test_without_an_adapter_at_hand_the_cheap_model_learns_from_the_rounds_rows(pool: Project) -> None:
+    texts = texts_of(pool, np.arange(1, 401))
+    rows = [{"text": text, "label": "violation" if "违禁" in text else "normal"} for text in texts]
+    folder = pool.annotations / "round-0001"
+    folder.mkdir(parents=True)
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "train.jsonl").write_text(lines, encoding="utf-8")
+    found = budget.select(pool, 1, 0, 450)
+    assert found is not None
+    by_post = splits(pool)
+    wanted = [
+        at for at, text in zip(by_post, texts_of(pool, np.array([*by_post])), strict=True) if "违禁" in text
+    ]
+    assert np.isin([at for at in wanted if by_post[at] == "pool"], found.numbers).all()
 
 
 def test_it_stops_when_asked_and_leaves_nothing_behind(pool: Project) -> None:
