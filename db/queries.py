@@ -168,6 +168,17 @@ def prepared_texts(after: int = 0) -> Select[int, str]:
     )
 
 
+def texts_to_pick_from(after: int) -> Select[int, str, str, bool]:
+    """id, text, split and whether it is labelled of every prepared post with an id above `after`, in order of id."""
+    return (
+        select(Post.id, PostText.text, PostGroup.split, is_labelled().label("is_labelled"))
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.id > after)
+        .order_by(Post.id)
+    )
+
+
 def servable_pool() -> Select[int, int | None, int]:
     """post_id, group_id and import of prepared pool posts nobody has labelled, quarantined ones left out."""
     return (
@@ -187,12 +198,12 @@ def servable_held_out(split: str) -> Select[int, int | None, bytes, int | None]:
     )
 
 
-def groups_without_stratum(most: int) -> Select[int, int]:
-    """id and first post of held-out groups that were never scored."""
+def groups_without_stratum(after: int, most: int) -> Select[int, int]:
+    """id and first post of held-out groups above `after` that were never scored, in order of id."""
     return (
         select(PostGroup.id, func.min(Post.id))
         .join(Post, Post.group_id == PostGroup.id)
-        .where(PostGroup.split != "pool", PostGroup.stratum.is_(None))
+        .where(PostGroup.id > after, PostGroup.split != "pool", PostGroup.stratum.is_(None))
         .group_by(PostGroup.id)
         .order_by(PostGroup.id)
         .limit(most)

@@ -12,7 +12,7 @@ TORCH = {"torch", "transformers", "peft"}
 TO_TORCH = {"worker.py", "scoring.py"}
 """The only modules of workbench that may import a part of trainer that brings torch."""
 LIGHT = {
-    "config", "characters", "errors", "duplicates", "query", "lanes", "strata", "files", "folders", "card", "forecast", "stopping", "metrics", "thresholds", "proportions", "agreement", "drift", "rising", "variants", "word_spans", "tokens",
+    "config", "characters", "errors", "duplicates", "query", "lanes", "strata", "files", "folders", "card", "forecast", "stopping", "metrics", "thresholds", "proportions", "agreement", "drift", "rising", "variants", "word_spans", "tokens", "budget", "proxy",
 }  # fmt: skip
 
 

@@ -92,17 +92,21 @@ def pool_lanes(
     rng: np.random.Generator,
     is_new: NDArray[np.bool_] | None = None,
     ahead: int = AHEAD,
+    is_drawn: NDArray[np.bool_] | None = None,
 ) -> dict[str, Positions]:
     """The lanes that serve scored posts of the pool, (n, labels), one of each group; no post is in two.
 
     The random lane is drawn first, from all, so that its chance is known. Of the rest likely violations
     outside the band, and the uncertain: the band and all below it by margin, widened where it is short. `is_new` (n,)
     marks posts that come first within a lane, but for the random one. `ahead` is how many posts at the head of a lane
-    are chosen to differ, as far as there are vectors.
+    are chosen to differ, as far as there are vectors. Where not all were scored, `is_drawn` (n,) marks those that nobody
+    chose: the random lane takes none but them, the others leave them alone, or what is left would be no fair sample.
     """
     shuffled = rng.permutation(len(probabilities))
+    if is_drawn is not None:
+        shuffled = shuffled[is_drawn[shuffled]]
     drawn = shuffled[: _random_count(len(probabilities), composition)]
-    is_free = np.ones(len(probabilities), dtype=bool)
+    is_free = np.ones(len(probabilities), dtype=bool) if is_drawn is None else ~is_drawn
     is_free[drawn] = False
     rest = np.flatnonzero(is_free)
     likely = rest[_likely_violations(probabilities[rest], limits, rng)] if composition.violation else rest[:0]

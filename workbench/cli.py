@@ -34,7 +34,17 @@ from workbench.commands.posts import commands as posts_commands
 from workbench.commands.radar import commands as radar_commands
 from workbench.commands.review import commands as review_commands
 from workbench.commands.rounds import round_app
-from workbench.commands.terminal import HomeOption, JsonOption, bar, err, out, print_json, say_worker, shown
+from workbench.commands.terminal import (
+    HomeOption,
+    JsonOption,
+    bar,
+    err,
+    out,
+    partly_scored_line,
+    print_json,
+    say_worker,
+    shown,
+)
 from workbench.errors import WorkbenchError
 from workbench.project import init_project, open_project
 
@@ -232,15 +242,15 @@ def score_command(home: HomeOption = Path()) -> None:
 def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """Posts, labels, the band, the queue, what the next labels should bring."""
     project = open_project(home)
-    figures, ahead = status.read_status(project).to_dict(), outlook.read_outlook(project)
+    figures, ahead = status.read_status(project), outlook.read_outlook(project)
     if as_json:
-        print_json(**figures, next_100=None if ahead is None else ahead.to_dict())
+        print_json(**figures.to_dict(), next_100=None if ahead is None else ahead.to_dict())
         return
     table = Table(show_header=False, box=None)
-    for name, value in figures.items():
-        if name != "labels":
+    for name, value in figures.to_dict().items():
+        if name not in {"labels", "partly_scored"}:
             table.add_row(name.replace("_", " "), shown(value))
-    for split, counts in figures["labels"].items():
+    for split, counts in figures.labels.items():
         table.add_row(
             f"labels in {split}", ", ".join(f"{count:,} {label}" for label, count in counts.items())
         )
@@ -251,6 +261,8 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         told = f"{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {ahead.minutes:.0f} min"
         table.add_row("next 100 labels", told)
     out.print(table)
+    if figures.partly_scored is not None:
+        out.print(partly_scored_line(figures.partly_scored, project.settings.scoring_hours), soft_wrap=True)
 
 
 @app.command("doctor")

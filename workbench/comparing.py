@@ -20,7 +20,7 @@ from workbench.errors import RoundError
 from workbench.flips import Change, Flips, find_flips
 from workbench.policy import band_in_force, in_force
 from workbench.project import Project
-from workbench.scores import count_scored, stream_scores
+from workbench.scores import count_scored, coverage, stream_fair
 
 EXAMPLES = 20
 LOOKED_AT = 100
@@ -71,13 +71,17 @@ class Side:
 
 @dataclass(frozen=True)
 class RoundComparison:
-    """`flips` is None where one of them has scored nothing; `band` is the one in force, which they are counted by."""
+    """`flips` is None where one of them has scored nothing; `band` is the one in force, which they are counted by.
+
+    `is_sample`: one has left posts out, so that they are told of posts that both drew at random.
+    """
 
     first: Side
     second: Side
     flips: Flips | None
     examples: dict[str, list[Example]]
     band: Band
+    is_sample: bool = False
 
     @property
     def is_same_test(self) -> bool:
@@ -91,6 +95,7 @@ class RoundComparison:
             "same_test_posts": self.is_same_test,
             "band": [self.band.low, self.band.high],
             "flips": None if self.flips is None else _counts(self.flips),
+            "flips_are_of_a_sample": self.is_sample,
             "examples": {kind: [one.to_dict() for one in kept] for kind, kept in self.examples.items()},
         }
 
@@ -109,10 +114,11 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
     folders = [project.round_folder(number) / "scores" for number in (first, second)]
     if not all(map(count_scored, folders)):
         return RoundComparison(one, other, None, {}, band)
-    flips = find_flips(*map(stream_scores, folders), low=band.low, high=band.high, most=LOOKED_AT)
+    flips = find_flips(*map(stream_fair, folders), low=band.low, high=band.high, most=LOOKED_AT)
     with project.database.read() as session:
         examples = {kind: _examples(session, changes) for kind, changes in flips.largest.items()}
-    return RoundComparison(one, other, flips, {kind: kept for kind, kept in examples.items() if kept}, band)
+    shown = {kind: kept for kind, kept in examples.items() if kept}
+    return RoundComparison(one, other, flips, shown, band, any(map(coverage, folders)))
 
 
 def made_of(project: Project, first: int, second: int) -> tuple[int, ...]:

@@ -34,7 +34,8 @@ SAID: Mapping[str, Verdict] = {"normal": "pass", "suspicious": "human", "violati
 UNTOLD = ("", "", "")
 """Nobody is told what the model thinks of a held-out post that somebody is still to label blind."""
 UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", UNTOLD)
-"""A post that has no score after all."""
+"""A post that has no score: the machine was too slow for all (docs/big-pools.md). Nobody has looked at it, so that it
+neither passes nor is flagged."""
 VIOLATION = LABELS.index("violation")
 CHUNK = 5_000
 DECIDED = "decide"
@@ -57,7 +58,8 @@ class Missed:
 class Decided:
     """What a file holds. `by_people` of its rows are what somebody said; `waiting` posts come next time.
 
-    `chosen_for` is the round whose scores the policy was chosen on.
+    `chosen_for` is the round whose scores the policy was chosen on. `unscored` rows are for people because neither they
+    nor the model have looked at them; how many violations passed is then not told, as the others were chosen.
 
     The rows are of the imports `first_import` to `last_import`.
     """
@@ -73,6 +75,7 @@ class Decided:
     first_import: int
     last_import: int
     waiting: int
+    unscored: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "file": str(self.file)}
@@ -115,22 +118,24 @@ def decide(
             )
         file = out or project.data / "verdicts" / f"imports-{numbers[0]:04d}-{numbers[-1]:04d}.tsv"
         counts: Counter[tuple[Verdict, bool]] = Counter()
-        _write(file, _counted(_rows(session, rule, numbers), counts))
+        unscored: Counter[int] = Counter()
+        _write(file, _counted(_rows(session, rule, numbers, unscored), counts))
         passed = counts["pass", False]
         decided = Decided(
             file=file,
             rows=counts.total(),
             verdicts={name: counts[name, False] + counts[name, True] for name in VERDICTS},
             by_people=sum(count for (_verdict, is_said), count in counts.items() if is_said),
-            missed=missed(
-                held_out_rows(session, project, rule.round_number)["test"], rule.thresholds, passed
-            ),
+            missed=Missed(None, None, 0)
+            if unscored.total()
+            else missed(held_out_rows(session, project, rule.round_number)["test"], rule.thresholds, passed),
             round_number=rule.round_number,
             policy=rule.policy,
             chosen_for=rule.chosen_for,
             first_import=numbers[0],
             last_import=numbers[-1],
             waiting=_waiting(session, ready),
+            unscored=unscored.total(),
         )
     with acting(project, account, Right.EXPORT) as session:
         action = DECIDED if since is None else f"{DECIDED} since"
@@ -218,9 +223,12 @@ def _waiting(session: Session, ready: list[int]) -> int:
 
 
 def _rows(
-    session: Session, rule: _Rule, numbers: Iterable[int]
+    session: Session, rule: _Rule, numbers: Iterable[int], unscored: Counter[int]
 ) -> Iterator[tuple[tuple[str, ...], Verdict, bool]]:
-    """The cells of each row, its verdict, and whether a person said it; a few thousand posts are held at once."""
+    """The cells of each row, its verdict, and whether a person said it; a few thousand posts are held at once.
+
+    `unscored` counts by import those of which neither a person nor the model has said anything.
+    """
     for number in numbers:
         after = 0
         while posts := session.execute(posts_of_import(number, after).limit(CHUNK)).all():
@@ -235,6 +243,7 @@ def _rows(
                     verdict, cells = SAID[label], (label, "", "")
                 else:
                     verdict, cells = by_model.get(post.id, UNKNOWN)
+                    unscored[number] += post.id not in by_model
                     if post.split not in {None, "pool"}:
                         cells = UNTOLD
                 name = post.external_id.translate(ESCAPES)

@@ -12,6 +12,8 @@ from workbench.accounts import Account
 from workbench.project import Project
 from workbench.queue import band_counts, champion_number
 from workbench.rounds import is_worker_running
+from workbench.scores import PartlyScored
+from workbench.status import partly_scored_in_use
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class EmptyQueue:
     held_by: Sequence[Holder]
     has_champion: bool
     has_worker: bool
+    partly_scored: PartlyScored | None = None
+    """Of the round in use, where it has left posts out."""
 
 
 def look(project: Project, account: Account) -> EmptyQueue:
@@ -60,4 +64,5 @@ def look(project: Project, account: Account) -> EmptyQueue:
             ],
             has_champion=champion_number(session) is not None,
             has_worker=is_worker_running(project),
+            partly_scored=partly_scored_in_use(session, project),
         )

@@ -29,6 +29,8 @@ from workbench.accounts import Account, Right, acting
 from workbench.outlook import Outlook, Point, read_outlook
 from workbench.project import Project
 from workbench.queue import band_counts
+from workbench.scores import PartlyScored
+from workbench.status import partly_scored_in_use
 from workbench.watching import A_DAY
 
 AHEAD = (100, 250, 500, 1_000)
@@ -93,7 +95,10 @@ class Advice:
 
 @dataclass(frozen=True)
 class Overview:
-    """`labels` are posts by label and split; `curve` has the rounds like the one in use, oldest first."""
+    """`labels` are posts by label and split; `curve` has the rounds like the one in use, oldest first.
+
+    `partly_scored`: the round in use has left posts out, which the band's counts do not hold.
+    """
 
     posts: int
     labelled: int
@@ -108,6 +113,7 @@ class Overview:
     outlook: Outlook | None
     hands: Sequence[Hand]
     advice: Advice
+    partly_scored: PartlyScored | None = None
 
     @property
     def macro_f1(self) -> float | None:
@@ -147,6 +153,7 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
             outlook=ahead,
             hands=_hands(session, project.now(), midnight),
             advice=advise(session, labels, row, ahead),
+            partly_scored=partly_scored_in_use(session, project),
         )
 
 

@@ -34,7 +34,7 @@ from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError, RoundError
 from workbench.held_out import held_out_rows
 from workbench.project import Project
-from workbench.scores import read_in_parts
+from workbench.scores import fair_parts
 
 FEWEST = 30
 """Labelled validation posts, and as many test posts, before thresholds are chosen."""
@@ -91,7 +91,7 @@ class Proposal:
 class Material:
     """What thresholds are chosen by: labelled held-out posts, and how the scores of all posts are spread.
 
-    `spread` counts the posts in each thousandth of the violation score.
+    `spread` counts the posts in each thousandth of the violation score; where not all were scored it is an estimate.
     """
 
     round_number: int
@@ -157,10 +157,11 @@ def material(project: Project, account: Account) -> Material:
         posts_a_day = _posts_a_day(session, project)
     for name in ("validation", "test"):
         _refuse_few(rows[name], name)
-    spread = np.zeros(len(CUTS) - 1, dtype=np.int64)
-    for part in read_in_parts(project.round_folder(champion.round_number) / "scores"):
-        spread += np.bincount(thousandths(part.probabilities[:, VIOLATION]), minlength=len(spread))
-    return Material(champion.round_number, rows["validation"], rows["test"], spread, posts_a_day)
+    spread = np.zeros(len(CUTS) - 1)
+    for part, weights in fair_parts(project.round_folder(champion.round_number) / "scores"):
+        spread += np.bincount(thousandths(part.probabilities[:, VIOLATION]), weights, minlength=len(spread))
+    whole = spread.round().astype(np.int64)
+    return Material(champion.round_number, rows["validation"], rows["test"], whole, posts_a_day)
 
 
 def propose(of: Material, prices: Prices) -> Proposal:

@@ -23,14 +23,15 @@ from db.queries import (
     servable_pool,
 )
 from db.tables import Annotation, Champion, Import, PostGroup, QueueEntry, QueueState, Resolution
+from trainer.budget import is_drawn
 from trainer.config import LABELS
 from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
 from trainer.query import Embed, Positions, below_band, confidence, in_band
-from trainer.strata import serving_order, strata
+from trainer.strata import DRAWN, serving_order, strata
 from trainer.thresholds import CUTS, thousandths
 from workbench.policy import band_in_force
 from workbench.project import Project
-from workbench.scores import Scores, read_scores
+from workbench.scores import Scores, coverage, is_fair, last_scored, lowest_rate, read_scores, was_left_out
 from workbench.serving import note_answers
 
 HELD_OUT_AT_MOST = 5_000
@@ -141,6 +142,7 @@ def plan(
     assert scores is not None
     known = scores.of(pool)
     limits, composition = band_in_force(session, project), project.settings.composition
+    draw = _Draw.of_round(project, round_number)
     lanes = pool_lanes(
         known.probabilities,
         composition,
@@ -148,12 +150,16 @@ def plan(
         embed=_embed(vectors, known.post_ids),
         rng=rng,
         is_new=is_new[np.isin(pool, known.post_ids)],
+        is_drawn=draw.of(known.post_ids),
     )
     counts = _count(limits, known.probabilities) if round_number is not None else BandCounts(0, 0)
     inside = int((known.probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
     return Plan(
         round_number,
-        _lane_entries(lanes, known.post_ids, round_number, known.probabilities) + held_out,
+        _lane_entries(
+            lanes, known.post_ids, round_number, known.probabilities, draw.among(pool, known.post_ids)
+        )
+        + held_out,
         counts,
         widened=len(lanes[UNCERTAIN]) - inside,
         left_out=max(0, counts.in_band + counts.below_band - limits.at_most),
@@ -186,16 +192,26 @@ def keep_waiting(project: Project, counts: Sequence[int]) -> None:
 
 
 def give_strata(project: Project, round_number: int) -> None:
-    """Give every held-out group its stratum by the first score it gets, once and for ever."""
-    scores = read_scores(project.round_folder(round_number) / "scores")
+    """Give every held-out group its stratum by the first score it gets, once and for ever.
+
+    Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
+    be no random part of its stratum.
+    """
+    folder, after = project.round_folder(round_number) / "scores", 0
+    scores = read_scores(folder)
     while True:
         with project.database.read() as session:
-            rows = session.execute(groups_without_stratum(CHUNK)).all()
-        known = scores.of(np.array([row[1] for row in rows], dtype=np.int64))
-        if not len(known.post_ids):
+            rows = session.execute(groups_without_stratum(after, CHUNK)).all()
+        if not rows:
             return
+        after = rows[-1][0]
+        firsts = np.array([row[1] for row in rows], dtype=np.int64)
+        known = scores.of(firsts[is_fair(folder, firsts)])
+        if not len(known.post_ids):
+            continue
         groups = {post: group for group, post in rows}
         found = strata(known.probabilities[:, LABELS.index("violation")])
+        found += np.where(was_left_out(folder, known.post_ids), DRAWN, 0)
         values = [
             {"group": groups[int(post)], "stratum": int(stratum)}
             for post, stratum in zip(known.post_ids, found, strict=True)
@@ -247,6 +263,29 @@ def _new_imports(session: Session, project: Project) -> set[int]:
     return {row.id for row in rows} if len({row.started_at.date() for row in rows}) >= DAILY else set()
 
 
+@dataclass(frozen=True)
+class _Draw:
+    """Which scored posts nobody chose. Where a pass left posts out, those that every pass drew; `last` it looked at."""
+
+    chance: float = 1.0
+    last: int = 0
+
+    @classmethod
+    def of_round(cls, project: Project, round_number: int | None) -> "_Draw":
+        if round_number is None:
+            return cls()
+        folder = project.round_folder(round_number) / "scores"
+        return cls(lowest_rate(folder), last_scored(folder)) if coverage(folder) else cls()
+
+    def of(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """(n,), None where all were scored."""
+        return None if self.chance == 1.0 else is_drawn(post_ids, self.chance)
+
+    def among(self, pool: NDArray[np.int64], scored: NDArray[np.int64]) -> int:
+        """How many posts those drawn stand for."""
+        return len(scored) if self.chance == 1.0 else int((pool <= self.last).sum())
+
+
 def _embed(vectors: VectorsOf | None, post_ids: NDArray[np.int64]) -> Embed | None:
     return None if vectors is None else lambda positions: vectors(post_ids[positions])
 
@@ -294,14 +333,15 @@ def _lane_entries(
     post_ids: NDArray[np.int64],
     round_number: int | None = None,
     probabilities: NDArray[np.float32] | None = None,
+    posts: int | None = None,
 ) -> list[dict[str, object]]:
-    """Queue rows of every lane; the chance is known where it was drawn from all.
+    """Queue rows of every lane; the chance is known where it was drawn from all, `posts` or as many as `post_ids`.
 
     Probabilities are kept for a round's scores only: nobody is to be shown what a cold start guesses.
     """
     entries: list[dict[str, object]] = []
     for lane, positions in lanes.items():
-        chance = len(positions) / max(1, len(post_ids)) if lane == RANDOM else None
+        chance = len(positions) / max(1, posts or len(post_ids)) if lane == RANDOM else None
         shown = None if probabilities is None or round_number is None else probabilities[positions]
         entries += _entries(lane, post_ids[positions], round_number, shown, chance)
     return entries

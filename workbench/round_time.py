@@ -1,6 +1,7 @@
 """How long the next round would take, as earlier ones like it did. Light: pages call it, nothing is measured here."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -24,10 +25,13 @@ class Expected:
         return self.training + (self.scoring or 0.0)
 
 
-def expected_times(session: Session, *, base: str, is_quick: bool, labels: int, posts: int) -> list[Expected]:
+def expected_times(
+    session: Session, *, base: str, is_quick: bool, labels: int, posts: int, longest: float = inf
+) -> list[Expected]:
     """For each machine that such a round was trained on, by its newest; none before there was one.
 
-    Training takes as long as its planned steps, which a trial caps, and scoring as long as there are posts.
+    Training takes as long as its planned steps, which a trial caps, and scoring as long as there are posts, `longest`
+    seconds at most.
     """
     found: dict[str, Expected] = {}
     rows = session.scalars(rounds_by_number()).all()
@@ -39,7 +43,7 @@ def expected_times(session: Session, *, base: str, is_quick: bool, labels: int, 
         if (row.base, row.is_quick) != (base, is_quick) or not is_told:
             continue
         device = str(card.get("device", "?"))
-        scoring = None if speed is None else posts / speed
+        scoring = None if speed is None else min(posts / speed, longest)
         config = TrainConfig.from_dict(card["config"])
         share = planned_steps(max(labels, 1), config) / planned_steps(trained, config)
         found.setdefault(device, Expected(row.number, device, card["seconds"] * share, scoring))

@@ -22,8 +22,10 @@ from trainer.word_spans import words
 from workbench.project import Project
 from workbench.queue import champion_number
 from workbench.radar import BINS, Disguise, Drift, Period, Radar, Rising, keep_radar
-from workbench.scores import read_scores_of
+from workbench.scores import coverage, is_fair, read_scores_of
 
+FEWEST_DRAWN = 100
+"""Sampled posts with a score of which drift is told, where not all were scored."""
 SAMPLE = 2_000
 """Posts of a week, and of the newest import."""
 WEEKS = 8
@@ -190,10 +192,10 @@ def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample)
     if number is None or not there.texts:
         return []
     folder = project.round_folder(number) / "scores"
-    now, before = (
-        read_scores_of(folder, np.array(sorted(sample.texts), dtype=np.int64)) for sample in (here, there)
-    )
-    if not len(now.post_ids) or not len(before.post_ids):
+    ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (here, there))
+    # Where not all were scored, those that nobody chose: the others were chosen for what they look like.
+    now, before = (read_scores_of(folder, found[is_fair(folder, found)]) for found in ids)
+    if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if coverage(folder) else 1):
         return []
     violation = LABELS.index("violation")
     return [

@@ -1,25 +1,29 @@
 """A round's scores: append-only Parquet segments and a manifest, in the round's own folder.
 
-Posts are scored in the order of their numbers, so the manifest's last post tells what is missing.
+Posts are scored in the order of their numbers, so the manifest's last post tells what is missing. Where a machine is
+too slow for all, a pass scores some of them (`workbench.budget`): the manifest then says which numbers it covered.
 Reading needs no torch: pages and the queue use this module, the worker's `scoring` fills it.
 """
 
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from trainer.budget import is_drawn
 from trainer.config import LABELS
 
 MANIFEST = "manifest.json"
+PICKED = "picked.parquet"
+"""The posts of a pass under way."""
 ROWS_AT_ONCE = 100_000
 SEGMENTS_KEPT = 32
 """In memory, about half a megabyte each."""
@@ -49,9 +53,111 @@ class Scores:
         return Scores(wanted[is_scored], self.probabilities[places[is_scored]])
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """A pass that scored some of the posts from number `first` to `last` only.
+
+    It looked at `posts` and picked `scored` of them; each was drawn with the chance `rate` whatever it says.
+    `is_done` is False while it is under way. The counts are those of that day: what is purged later stays in them.
+    """
+
+    first: int
+    last: int
+    posts: int
+    scored: int
+    rate: float
+    is_done: bool = True
+
+
 def last_scored(folder: Path) -> int:
-    """The number of the last post scored, 0 before the first."""
-    return max((segment["last"] for segment in _segments(folder)), default=0)
+    """The number of the last post that was scored or left out by a pass that is done, 0 before the first."""
+    scored = (segment["last"] for segment in _segments(folder))
+    return max([*scored, *(one.last for one in coverage(folder) if one.is_done)], default=0)
+
+
+def coverage(folder: Path) -> list[Coverage]:
+    """The passes that left posts out, in their order; posts in none of them have all been scored."""
+    return [Coverage(**values) for values in _manifest(folder).get("coverage", ())]
+
+
+@dataclass(frozen=True)
+class PartlyScored:
+    """Of `posts` that were looked at `scored` have a score; each was drawn with the chance `rate` at least."""
+
+    posts: int
+    scored: int
+    rate: float
+
+
+def partly_scored(folder: Path) -> PartlyScored | None:
+    """What pages say of a round that left posts out; None where it has scored all it has looked at."""
+    passes = [one for one in coverage(folder) if one.is_done]
+    if not passes:
+        return None
+    scored = count_scored(folder)
+    return PartlyScored(scored + sum(one.posts - one.scored for one in passes), scored, lowest_rate(folder))
+
+
+def begin_pass(folder: Path, made: Coverage, post_ids: NDArray[np.int64]) -> None:
+    """Note before its first segment which posts a pass will score, so that a killed one goes on with the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{PICKED}.part"
+    pq.write_table(pa.table({"post_id": post_ids}), part)
+    _publish(part, folder / PICKED)
+    _write_manifest(folder, _segments(folder), [*_done(folder), replace(made, is_done=False)])
+
+
+def unfinished_pass(folder: Path) -> tuple[Coverage, NDArray[np.int64]] | None:
+    """A pass under way and those of its posts that are still to be scored."""
+    made = next((one for one in coverage(folder) if not one.is_done), None)
+    if made is None:
+        return None
+    picked: NDArray[np.int64] = pq.read_table(folder / PICKED)["post_id"].to_numpy()
+    return made, picked[picked > last_scored(folder)]
+
+
+def note_pass(folder: Path, made: Coverage) -> None:
+    """A pass has scored all it picked: what it left out counts as looked at from now on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_manifest(folder, _segments(folder), [*_done(folder), replace(made, is_done=True)])
+    (folder / PICKED).unlink(missing_ok=True)
+
+
+def is_fair(folder: Path, post_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) whether each of these posts was to be scored whatever anybody thinks of it: all were, or it was drawn."""
+    found: NDArray[np.bool_] = _stands_for(coverage(folder), post_ids) > 0
+    return found
+
+
+def was_left_out(folder: Path, post_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) whether a pass over these numbers left posts out."""
+    found = np.zeros(len(post_ids), dtype=bool)
+    for one in coverage(folder):
+        found |= (post_ids >= one.first) & (post_ids <= one.last)
+    return found
+
+
+def lowest_rate(folder: Path) -> float:
+    """The chance by which a post of any pass was drawn; 1 where all were scored. What it draws, every pass drew."""
+    return min((one.rate for one in coverage(folder)), default=1.0)
+
+
+def fair_parts(folder: Path) -> Iterator[tuple[Scores, NDArray[np.float64]]]:
+    """The scores of posts that nobody chose, a file at a time, and how many posts each stands for (n,).
+
+    What figures about all posts are made from; where all are scored, simply all scores.
+    """
+    passes = coverage(folder)
+    for part in read_in_parts(folder):
+        weights = _stands_for(passes, part.post_ids)
+        kept = weights > 0
+        if kept.any():
+            yield Scores(part.post_ids[kept], part.probabilities[kept]), weights[kept]
+
+
+def stream_fair(folder: Path) -> Iterator[Scores]:
+    """The same without the weights."""
+    return (scores for scores, _weights in fair_parts(folder))
 
 
 def count_scored(folder: Path) -> int:
@@ -102,14 +208,17 @@ def read_scores_of(folder: Path, wanted: NDArray[np.int64]) -> Scores:
 
 
 def read_first_scores(folder: Path, most: int) -> Scores:
-    """The scores of the posts scored first, `most` at most: of no more files than these lie in."""
-    before, needed = 0, []
-    for segment in _segments(folder):
-        if before < most:
-            needed.append(segment)
-        before += segment["posts"]
-    found = _read(folder, needed)
-    return Scores(found.post_ids[:most], found.probabilities[:most])
+    """The scores of the posts scored first that nobody chose, `most` at most: of no more files than these lie in."""
+    found, parts = 0, [_read(folder, ())]
+    for part in stream_fair(folder):
+        parts.append(part)
+        found += len(part.post_ids)
+        if found >= most:
+            break
+    return Scores(
+        np.concatenate([part.post_ids for part in parts])[:most],
+        np.concatenate([part.probabilities for part in parts])[:most],
+    )
 
 
 def read_in_parts(folder: Path) -> Iterator[Scores]:
@@ -130,11 +239,12 @@ def count_of(folder: Path, post_ids: NDArray[np.int64]) -> int:
 def forget(folder: Path, post_ids: NDArray[np.int64]) -> int:
     """Take the scores of these posts out; returns how many went. Interrupted, it is done again.
 
-    A post that later gets the number of the last one that went is scored like any other.
+    A post that later gets the number of the last one that went is scored like any other; so are posts that a pass had
+    left out, where the last one it looked at goes.
     """
     kept: list[Segment] = []
     gone = 0
-    before = _segments(folder)
+    before, passes = _segments(folder), coverage(folder)
     for segment in before:
         if not _may_hold(segment, post_ids):
             kept.append(segment)
@@ -149,8 +259,9 @@ def forget(folder: Path, post_ids: NDArray[np.int64]) -> int:
             kept.append(
                 {"file": segment["file"], "last": int(rest.post_ids[-1]), "posts": len(rest.post_ids)}
             )
-    if kept != before:
-        _write_manifest(folder, kept)
+    left_over = _without(passes, kept, post_ids)
+    if kept != before or left_over != passes:
+        _write_manifest(folder, kept, left_over)
         for segment in before:
             if segment["file"] not in {left["file"] for left in kept}:
                 (folder / segment["file"]).unlink(missing_ok=True)
@@ -190,10 +301,46 @@ def _write(folder: Path, name: str, scores: Scores) -> None:
     _publish(part, folder / name)
 
 
-def _write_manifest(folder: Path, segments: Sequence[Segment]) -> None:
+def _stands_for(passes: Sequence[Coverage], post_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n,) 1 where all were scored; where some were drawn, 1 / chance for those and 0 for the others."""
+    weights = np.ones(len(post_ids))
+    for one in passes:
+        here = (post_ids >= one.first) & (post_ids <= one.last)
+        weights[here] = is_drawn(post_ids[here], one.rate) / one.rate if one.rate else 0.0
+    return weights
+
+
+def _without(
+    passes: Sequence[Coverage], segments: Sequence[Segment], gone: NDArray[np.int64]
+) -> list[Coverage]:
+    """The passes when these posts are gone: one that loses its last ends with its last post that has a score."""
+    kept = []
+    for one in passes:
+        if one.is_done and one.last in gone:
+            last = max((known["last"] for known in segments if known["last"] <= one.last), default=0)
+            if last < one.first:
+                continue
+            kept.append(replace(one, last=last))
+        else:
+            kept.append(one)
+    return kept
+
+
+def _write_manifest(
+    folder: Path, segments: Sequence[Segment], passes: Sequence[Coverage] | None = None
+) -> None:
+    """Whole or not at all; without `passes` these stay as they are."""
+    told = coverage(folder) if passes is None else passes
+    values: dict[str, Any] = {"labels": LABELS, "segments": segments}
+    if told:
+        values["coverage"] = [asdict(one) for one in told]
     part = folder / f"{MANIFEST}.part"
-    part.write_text(json.dumps({"labels": LABELS, "segments": segments}, indent=1), encoding="utf-8")
+    part.write_text(json.dumps(values, indent=1), encoding="utf-8")
     _publish(part, folder / MANIFEST)
+
+
+def _done(folder: Path) -> list[Coverage]:
+    return [one for one in coverage(folder) if one.is_done]
 
 
 def _kept(file: Path) -> Scores:
@@ -207,11 +354,16 @@ def _read_once(file: Path, _changed: int) -> Scores:
 
 
 def _segments(folder: Path) -> Sequence[Segment]:
+    segments: Sequence[Segment] = _manifest(folder).get("segments", [])
+    return segments
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     if not file.exists():
-        return []
-    segments: list[Segment] = json.loads(file.read_text(encoding="utf-8"))["segments"]
-    return segments
+        return {}
+    values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return values
 
 
 def _publish(part: Path, final: Path) -> None:

@@ -25,20 +25,26 @@ from trainer.errors import EncoderError, TrainerError
 from trainer.folders import resolve_base
 from trainer.frozen import FrozenClassifier
 from trainer.occlusion import carried
-from trainer.scorer import Scorer
+from trainer.scorer import Scorer, StoppedError
 from trainer.sweep import Progress, sweep
-from trainer.tokens import fingerprint, tokenise
+from trainer.tokens import Tokens, fingerprint, read_tokens, tokenise
+from workbench.budget import Selection, posts_in_time
+from workbench.budget import select as select_posts
 from workbench.doubts import write_doubts
 from workbench.explaining import Explain
 from workbench.project import Project
-from workbench.scores import Scores, append_segment, last_scored
-from workbench.tokens import bring_up_to_date
+from workbench.scores import Scores, append_segment, last_scored, note_pass
+from workbench.tokens import TokenStore, bring_up_to_date
 
 CHUNK = 500
 SEGMENT = 100_000
 """Posts per Parquet file: what is read to look at the score of one."""
 
 
+TIMED_FROM = 20_000
+"""Posts to score from which it is asked whether there is time for all: fewer take hours at most anywhere."""
+TIMED = 256
+"""Posts by which the speed is measured."""
 COLD_LABELS = 20
 """Labels of the pool from which a simple model orders what is left, until the first round does it better."""
 COLD_EACH = 3
@@ -168,19 +174,56 @@ def score_missing(
     scorer = Scorer.load(folder)
     begin = time.monotonic()
     store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
-    files, post_ids, places = store.after(last_scored(folder / "scores"))
+    scores, kept = folder / "scores", folder / "scores" / "sweep"
+    files, post_ids, places = store.after(last_scored(scores))
     if not len(post_ids):
         return Scored(0, 0.0)
-    kept = folder / "scores" / "sweep"
+    chosen = _chosen(project, number, scorer, store, len(post_ids), should_stop)
+    is_chosen = np.isin(post_ids, chosen.numbers)
+    post_ids, places = post_ids[is_chosen], places[is_chosen]
     swept = sweep(folder, scorer, files, places, kept, on_progress=on_progress, should_stop=should_stop)
     for part in range(0, len(post_ids), SEGMENT):
         here = slice(part, part + SEGMENT)
-        append_segment(folder / "scores", Scores(post_ids[here], swept.probabilities[here]))
+        append_segment(scores, Scores(post_ids[here], swept.probabilities[here]))
+    if chosen.coverage is not None:
+        note_pass(scores, chosen.coverage)
     shutil.rmtree(kept)
     precision = swept.precision
     return Scored(
         len(post_ids), time.monotonic() - begin, swept.distinct, precision.name, precision.agreement
     )
+
+
+def _chosen(
+    project: Project,
+    number: int,
+    scorer: Scorer,
+    store: TokenStore,
+    missing: int,
+    should_stop: Callable[[], bool],
+) -> Selection:
+    """All that is missing, or as much as this machine can score in the time that a pass may take."""
+    scores = project.round_folder(number) / "scores"
+    after = last_scored(scores)
+    most = missing
+    if missing > TIMED_FROM:
+        most = posts_in_time(project, _posts_per_second(scorer, store, after))
+    chosen = select_posts(project, number, after, most, teach=scorer.probabilities, should_stop=should_stop)
+    if chosen is None:
+        raise StoppedError("scoring stopped before its posts were chosen")
+    return chosen
+
+
+def _posts_per_second(scorer: Scorer, store: TokenStore, after: int) -> float:
+    """By a sample of what is to be scored, as the pass will: in full precision, so rather too few than too many."""
+    files, _post_ids, places = store.after(after)
+    tokens = Tokens.joined([read_tokens(file)[1] for file in files])
+    drawn = np.sort(np.random.default_rng(len(places)).choice(places, TIMED, replace=False))
+    order, _which = tokens.distinct(drawn)
+    scorer.logits(tokens, order[-8:])  # the first call costs more than the others
+    begin = time.perf_counter()
+    scorer.logits(tokens, order)
+    return TIMED / (time.perf_counter() - begin)
 
 
 def tokenise_posts(project: Project) -> None:

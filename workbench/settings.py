@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     )
     validation_target: int = Field(default=300, ge=0)
     test_target: int = Field(default=1_000, ge=0)
+    scoring_hours: float = Field(
+        default=12, gt=0, description="one scoring pass; where it is too short for all posts, some are scored"
+    )
     claim_minutes: float = Field(default=15, gt=0)
     label_keys: tuple[LabelKey, LabelKey, LabelKey] = Field(
         default=("1", "2", "3"),

@@ -4,12 +4,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from db.queries import labelled_posts, labels_by_split, queue_left
 from db.tables import Claim, Import, Post, QueueState
 from workbench.project import Project
 from workbench.queue import band_counts, champion_number
 from workbench.rounds import is_worker_running
+from workbench.scores import PartlyScored, partly_scored
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Status:
     """Counts of posts; `champion` is the number of the round in use.
 
     `widened` posts were queued beyond the band, as it was short; `left_out` ones of the band found no room.
+    `partly_scored`: the round in use has left posts out, which are in no band; None where it has not.
     """
 
     posts: int
@@ -33,6 +36,7 @@ class Status:
     quarantined: int
     labels: dict[str, dict[str, int]]
     worker: bool
+    partly_scored: PartlyScored | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,4 +74,11 @@ def read_status(project: Project) -> Status:
             or 0,
             labels=labels,
             worker=is_worker_running(project),
+            partly_scored=partly_scored_in_use(session, project),
         )
+
+
+def partly_scored_in_use(session: Session, project: Project) -> PartlyScored | None:
+    """What the round in use has left out, if anything."""
+    number = champion_number(session)
+    return None if number is None else partly_scored(project.round_folder(number) / "scores")

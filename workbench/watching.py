@@ -20,7 +20,7 @@ from trainer.thresholds import CUTS, thousandths
 from workbench.accounts import Account, Right, acting
 from workbench.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
-from workbench.scores import read_in_parts
+from workbench.scores import fair_parts
 
 NEWEST = 8
 """Weeks told."""
@@ -116,7 +116,7 @@ def _weights(posts: Sequence[LabelledPost]) -> NDArray[np.float64]:
 def _spreads(session: Session, project: Project, round_number: int) -> dict[date, NDArray[np.int64]]:
     """How many posts that came in each week lie in each thousandth of the violation score.
 
-    Imports come one after the other, so each has a run of numbers of its own.
+    Imports come one after the other, so each has a run of numbers of its own. An estimate where not all were scored.
     """
     imports = session.execute(
         select(
@@ -126,13 +126,13 @@ def _spreads(session: Session, project: Project, round_number: int) -> dict[date
         ).where(Import.state == "prepared")
     ).all()
     ranges = [(monday_of(begun), first, last) for begun, first, last in imports if first is not None]
-    spreads: dict[date, NDArray[np.int64]] = {}
-    for part in read_in_parts(project.round_folder(round_number) / "scores"):
+    spreads: dict[date, NDArray[np.float64]] = {}
+    for part, weights in fair_parts(project.round_folder(round_number) / "scores"):
         ids, places = part.post_ids, thousandths(part.probabilities[:, VIOLATION])
         for monday, first, last in ranges:
             if first > ids[-1] or last < ids[0]:
                 continue
             begin, end = np.searchsorted(ids, [first, last + 1])
-            found = np.bincount(places[begin:end], minlength=len(CUTS) - 1)
+            found = np.bincount(places[begin:end], weights[begin:end], minlength=len(CUTS) - 1)
             spreads[monday] = spreads.get(monday, np.zeros_like(found)) + found
-    return spreads
+    return {monday: found.round().astype(np.int64) for monday, found in spreads.items()}

@@ -64,3 +64,11 @@ def test_each_machine_is_told_by_its_newest_round_of_the_same_kind(project: Proj
         ("cpu", 3, pytest.approx(200.0)),
         ("NVIDIA H100", 2, pytest.approx(9.0)),
     ]
+
+
+def test_a_pass_takes_no_longer_than_it_may(project: Project, lead: Account) -> None:
+    add_round(project, lead, 1, report(1_024, 60.0), scored={"n": 500, "posts_per_second": 2.0})
+    with project.database.read() as session:
+        of = {"base": "starter", "is_quick": False, "labels": 1_024, "posts": 10_000}
+        assert [one.scoring for one in expected_times(session, **of)] == [5_000.0]
+        assert [one.scoring for one in expected_times(session, **of, longest=3_600.0)] == [3_600.0]

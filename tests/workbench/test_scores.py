@@ -7,17 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainer.budget import Picker, is_drawn
 from workbench.scores import (
+    Coverage,
     Scores,
     append_segment,
+    begin_pass,
     count_of,
     count_scored,
+    coverage,
+    fair_parts,
     forget,
+    is_fair,
     last_scored,
+    lowest_rate,
+    note_pass,
     read_first_scores,
     read_scores,
     read_scores_of,
     score_of,
+    stream_fair,
+    unfinished_pass,
 )
 
 
@@ -130,3 +140,82 @@ def test_only_files_with_wanted_posts_are_opened(tmp_path: Path) -> None:
     append_segment(tmp_path, some([6, 9]))
     (tmp_path / "0000000001-0000000005.parquet").unlink()
     assert read_scores_of(tmp_path, np.array([7, 9])).post_ids.tolist() == [9]
+
+
+def budgeted(folder: Path, first: int, last: int, budget: int, *, part: int = 500) -> Coverage:
+    """Scores `budget` of these posts in a pass of its own."""
+    numbers = np.arange(first, last + 1)
+    picker = Picker(len(numbers), budget)
+    taken = picker.draw(numbers, np.zeros(len(numbers), bool))
+    scores = np.random.default_rng(0).dirichlet([3, 1, 1], len(numbers)).astype(np.float32)
+    picker.consider(numbers[~taken], scores[~taken])
+    picked, rate = picker.picked()
+    made = Coverage(first, last, len(numbers), len(picked), rate)
+    begin_pass(folder, made, picked)
+    for start in range(0, len(picked), part):
+        ids = picked[start : start + part]
+        append_segment(folder, Scores(ids, scores[ids - first]))
+    note_pass(folder, made)
+    return made
+
+
+def test_a_pass_that_left_posts_out_says_so_and_they_count_as_looked_at(tmp_path: Path) -> None:
+    append_segment(tmp_path, some([1, 2, 5]))
+    assert coverage(tmp_path) == []
+    made = budgeted(tmp_path, 6, 5_000, 1_000)
+    assert coverage(tmp_path) == [made]
+    assert (last_scored(tmp_path), count_scored(tmp_path), made.scored) == (5_000, 1_003, 1_000)
+    append_segment(tmp_path, some([5_001]))
+    assert coverage(tmp_path) == [made]
+    assert not (tmp_path / "picked.parquet").exists()
+
+
+def test_a_killed_pass_goes_on_with_the_same_posts(tmp_path: Path) -> None:
+    picked = np.array([2, 3, 8, 9])
+    begin_pass(tmp_path, Coverage(1, 10, 10, 4, 0.1), picked)
+    append_segment(tmp_path, some([2, 3]))
+    assert last_scored(tmp_path) == 3
+    found = unfinished_pass(tmp_path)
+    assert found is not None
+    assert found[0] == Coverage(1, 10, 10, 4, 0.1, is_done=False)
+    assert found[1].tolist() == [8, 9]
+    append_segment(tmp_path, some([8, 9]))
+    note_pass(tmp_path, found[0])
+    assert unfinished_pass(tmp_path) is None
+    assert last_scored(tmp_path) == 10
+
+
+def test_fair_scores_are_those_nobody_chose_and_stand_for_the_others(tmp_path: Path) -> None:
+    append_segment(tmp_path, some(list(range(1, 101))))
+    made = budgeted(tmp_path, 101, 100_100, 20_000)
+    assert lowest_rate(tmp_path) == made.rate == 0.02
+    parts = list(fair_parts(tmp_path))
+    ids = np.concatenate([scores.post_ids for scores, _ in parts])
+    weights = np.concatenate([weights for _, weights in parts])
+    beyond = np.arange(101, 100_101)
+    assert ids.tolist() == [*range(1, 101), *beyond[is_drawn(beyond, 0.02)].tolist()]
+    assert set(weights[:100]) == {1.0}
+    assert set(weights[100:]) == {50.0}
+    assert weights.sum() == pytest.approx(100_100, rel=0.1)
+    assert is_fair(tmp_path, np.array([5, ids[-1], beyond[~is_drawn(beyond, 0.02)][0]])).tolist() == [
+        True,
+        True,
+        False,
+    ]
+    assert sum(len(scores.post_ids) for scores in stream_fair(tmp_path)) == len(ids)
+    first = read_first_scores(tmp_path, 150)
+    assert first.post_ids.tolist() == ids[:150].tolist()
+
+
+def test_posts_that_get_the_number_of_a_purged_one_are_looked_at(tmp_path: Path) -> None:
+    made = budgeted(tmp_path, 1, 1_000, 100)
+    scored = read_scores(tmp_path).post_ids
+    inner = next(number for number in range(1, 1_000) if number not in scored)
+    forget(tmp_path, np.array([inner]))
+    assert coverage(tmp_path) == [made]
+    forget(tmp_path, np.array([1_000]))
+    left = scored[scored < 1_000]
+    assert last_scored(tmp_path) == left[-1]
+    forget(tmp_path, np.arange(1, 1_001))
+    assert coverage(tmp_path) == []
+    assert last_scored(tmp_path) == 0

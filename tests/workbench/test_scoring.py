@@ -19,7 +19,7 @@ from workbench import scoring
 from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
-from workbench.scores import read_scores
+from workbench.scores import coverage, read_scores
 from workbench.scoring import Scored, score_missing, tokenise_posts
 
 TEXTS = different_texts(30)
@@ -100,3 +100,28 @@ def test_tokens_made_after_an_import_serve_the_first_adapter(
     monkeypatch.setattr(Scorer, "tokenise", lambda _self, texts: seen.extend(texts))
     assert score_missing(scored, 1).n == 20
     assert seen == []
+
+
+def test_where_there_is_no_time_for_all_some_are_scored_and_the_rest_is_left_out(
+    scored: Project, lead: Account, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(scored, lead, different_texts(200)[100:], start=21)
+    prepare(scored)
+    monkeypatch.setattr(scoring, "TIMED_FROM", 50)
+    monkeypatch.setattr(scoring, "TIMED", 30)
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, speed: 60 if speed > 0 else 0)
+    monkeypatch.setattr(sweep_module, "PART_TOKENS", {"cpu": 400})
+    told = []
+    with pytest.raises(StoppedError):
+        score_missing(scored, 1, on_progress=told.append, should_stop=lambda: bool(told))
+    # Another machine would have time for all, but what was begun is what is gone on with.
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, _speed: 120)
+    made = score_missing(scored, 1)
+    (covered,) = coverage(scored.round_folder(1) / "scores")
+    assert made.n == covered.scored <= 60
+    assert (covered.posts, covered.is_done) == (120, True)
+    assert len(scores_of(scored)) == made.n
+    assert score_missing(scored, 1) == Scored(0, 0.0)
+    texts = {**dict(enumerate(TEXTS[:20], start=1)), **dict(enumerate(different_texts(200)[100:], start=21))}
+    expected = Scorer.load(adapter).probabilities([texts[number] for number in scores_of(scored)])
+    np.testing.assert_allclose(list(scores_of(scored).values()), expected, atol=1e-5)

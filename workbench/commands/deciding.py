@@ -45,7 +45,13 @@ def decide_command(
         soft_wrap=True,
     )
     found = decided.missed
-    if found.estimate is None or found.interval is None:
+    if decided.unscored:
+        out.print(
+            f"{decided.unscored:,} of them have no score, as this machine is too slow to score all: they are for people, "
+            "without a label. How many violations passed cannot be told from the others, which were chosen.",
+            soft_wrap=True,
+        )
+    elif found.estimate is None or found.interval is None:
         out.print("How many violations passed cannot be told: no blind test post passes.")
     else:
         low, high = found.interval

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json
 from workbench.overview import Advice, Overview, read_overview
 from workbench.project import open_project
 from workbench.watching import Week, read_weeks
@@ -40,6 +40,8 @@ def overview_command(home: HomeOption = Path(), as_json: JsonOption = False) -> 
     for name, value in (*_rows(found), *map(_week_row, weeks)):
         table.add_row(name, Text(value))
     out.print(table)
+    if found.partly_scored is not None:
+        out.print(partly_scored_line(found.partly_scored, project.settings.scoring_hours), soft_wrap=True)
     out.print(f"Next: {_advice(found.advice)}.", markup=False, soft_wrap=True)
 
 

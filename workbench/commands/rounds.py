@@ -20,6 +20,7 @@ from workbench.commands.terminal import (
     bar,
     cell,
     out,
+    partly_scored_line,
     print_json,
     printable,
     say_worker,
@@ -28,6 +29,7 @@ from workbench.comparing import RoundComparison, Side
 from workbench.errors import InputError, WorkbenchError
 from workbench.flips import Flips
 from workbench.project import Project, open_project
+from workbench.scores import partly_scored
 
 POLL_SECONDS = 0.5
 WORKER_PATIENCE_SECONDS = 120
@@ -146,7 +148,8 @@ def _figure(side: Side, name: str) -> str:
 
 
 def _print_flips(flips: Flips, found: RoundComparison) -> None:
-    out.print(f"{flips.changed:,} of {flips.posts:,} posts changed their verdict.")
+    sample = ", of a random sample," if found.is_sample else ""
+    out.print(f"{flips.changed:,} of {flips.posts:,} posts{sample} changed their verdict.")
     table = Table(f"round {found.first.number} down, round {found.second.number} across", *LABELS, box=None)
     for label, row in zip(LABELS, flips.matrix, strict=True):
         table.add_row(label, *(f"{count:,}" for count in row))
@@ -313,8 +316,9 @@ def _show_step(shown: Progress, task: Any, project: Project, row: Round) -> None
 def _print_round(project: Project, number: int, as_json: bool) -> None:
     with project.database.read() as session:
         facts = rounds.describe(session, rounds.find(session, number))
+    partly = partly_scored(project.round_folder(number) / "scores")
     if as_json:
-        print_json(**facts)
+        print_json(**facts, partly_scored=None if partly is None else asdict(partly))
         return
     metrics, verdict = facts["metrics"] or {}, facts["verdict"] or {}
     out.print(f"Round {number}: {facts['state']}{' (in use)' if facts['in_use'] else ''}", markup=False)
@@ -323,5 +327,7 @@ def _print_round(project: Project, number: int, as_json: bool) -> None:
             out.print(f"  {name}: {metrics[name]:.3f}")
     for line in (*verdict.get("reasons", ()), *verdict.get("warnings", ())):
         out.print(f"  {line}", markup=False, soft_wrap=True)
+    if partly is not None:
+        out.print(f"  {partly_scored_line(partly, project.settings.scoring_hours)}", soft_wrap=True)
     if facts["failure"]:
         out.print(f"  {facts['failure']}", markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 from workbench import rounds
 from workbench.errors import InputError
 from workbench.project import Project
+from workbench.scores import PartlyScored
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -67,3 +68,12 @@ def parse_day(text: str | None) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError as error:
         raise InputError("{text} is no day. Write it as 2026-01-31.", text=text) from error
+
+
+def partly_scored_line(found: PartlyScored, hours: float) -> str:
+    """What was scored, and what was not, by a round that left posts out."""
+    return (
+        f"{found.scored:,} of {found.posts:,} posts were scored: this machine is too slow for all in {hours:g} hours. "
+        f"A simpler model chose most of them and left the others out; {100 * found.rate:.3g}% of all were drawn at random and "
+        "scored whatever it says. See docs/big-pools.md."
+    )

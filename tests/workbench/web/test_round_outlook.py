@@ -19,7 +19,9 @@ SETTLED = StoppingHint("settled", (1.0, 0.995, 1.0), -0.001)
 
 @pytest.fixture(autouse=True)
 def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    status = SimpleNamespace(posts=0, labels={}, worker=True, in_band=0, below_band=0, widened=0, left_out=0)
+    status = SimpleNamespace(
+        posts=0, labels={}, worker=True, in_band=0, below_band=0, widened=0, left_out=0, partly_scored=None
+    )
     monkeypatch.setattr("workbench.web.views.rounds.read_status", lambda _project: status)
     add_round(project, lead, 1, "promoted")
     put_in_use(project, lead, 1, None)

@@ -110,7 +110,7 @@ def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> Pr
 def status_of(_project: Project) -> SimpleNamespace:
     """Without scores on disk the band cannot be counted; the page only asks for labels and the worker."""
     band = dict.fromkeys(("in_band", "below_band", "widened", "left_out"), 0)
-    return SimpleNamespace(posts=3, labels={"pool": {"normal": 3}}, worker=False, **band)
+    return SimpleNamespace(posts=3, labels={"pool": {"normal": 3}}, worker=False, partly_scored=None, **band)
 
 
 def test_a_round_with_too_few_labels_is_refused_in_one_line(

@@ -7,6 +7,7 @@ from workbench.accounts import Account, Right
 from workbench.empty_queue import EmptyQueue, look
 from workbench.web.i18n import _
 from workbench.web.opened import project
+from workbench.web.views.partly_scored import unscored_line
 from workbench.web.widgets import attempt, local, note, require_account
 from workbench.web.words import NO_WORKER
 
@@ -35,7 +36,8 @@ def reasons(found: EmptyQueue, account: Account) -> list[str]:
     if found.preparing:
         preparing = _("{count} posts are being prepared.").format(count=f"{found.preparing:,}")
         return [preparing] if found.has_worker else [preparing, _(NO_WORKER)]
-    return [f"{_nothing(found)} {_what_next(account)}"]
+    lines = [f"{_nothing(found)} {_what_next(account)}"]
+    return lines if found.partly_scored is None else [*lines, unscored_line(found.partly_scored)]
 
 
 def _waiting(found: EmptyQueue) -> list[str]:

@@ -15,6 +15,7 @@ from workbench.web.i18n import N_, _
 from workbench.web.kept import kept
 from workbench.web.opened import project
 from workbench.web.views.overview_weeks import show_weeks
+from workbench.web.views.partly_scored import partly_scored_line
 from workbench.web.views.round_outlook import next_line
 from workbench.web.widgets import (
     bar,
@@ -68,6 +69,8 @@ def show() -> None:
             refusal(error)
             return
         _figures(found)
+        if found.partly_scored is not None:
+            _quiet(partly_scored_line(found.partly_scored))
         st.html(f'<div class="refusal done" role="status">{escape(advice_line(found))}</div>')
         is_watching = found.advice.step == "watch"
         if is_watching:

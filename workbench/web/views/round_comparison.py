@@ -70,6 +70,8 @@ def _show(found: RoundComparison) -> None:
     if found.flips is None:
         note(_("One of them has scored no posts yet, so changed verdicts cannot be told."))
         return
+    if found.is_sample:
+        note(_("Not all posts were scored: this is a random sample of those that both have scored."))
     _flips(found.flips, found)
     _examples(found)
 

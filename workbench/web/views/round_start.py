@@ -79,7 +79,14 @@ def _times(base: str, status: Status) -> None:
         lines = [
             _time(
                 word,
-                expected_times(session, base=base, is_quick=is_quick, labels=learned, posts=status.posts),
+                expected_times(
+                    session,
+                    base=base,
+                    is_quick=is_quick,
+                    labels=learned,
+                    posts=status.posts,
+                    longest=3600 * project().settings.scoring_hours,
+                ),
             )
             for word, is_quick in ((_("trial"), True), (_("full"), False))
         ]

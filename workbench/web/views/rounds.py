@@ -13,6 +13,7 @@ from workbench.status import Status, read_status
 from workbench.web.i18n import _
 from workbench.web.opened import project
 from workbench.web.views.exports import show_exports
+from workbench.web.views.partly_scored import partly_scored_line
 from workbench.web.views.queue_band import band_line
 from workbench.web.views.round_comparison import show_comparison
 from workbench.web.views.round_decision import decide
@@ -52,6 +53,8 @@ def show() -> None:
         _worker_line(status, running)
         if line := band_line(status):
             note(line)
+        if status.partly_scored is not None:
+            note(partly_scored_line(status.partly_scored))
         if running is not None:
             watch(running.number, is_lead)
         else:
