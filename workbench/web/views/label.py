@@ -8,6 +8,7 @@ from html import escape
 
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from trainer.config import LABELS
 from workbench import labelling, pace
@@ -65,8 +66,8 @@ def show_desk() -> None:
         return
     _tell(state, cards)
     state.shown = cards[0].post_id if cards else None
-    bar(account, "/", _counts(account))
     with project().database.read() as session:
+        bar(account, "/", _counts(session, account))
         carried = last_answer.words_that_carried(session, state.last)
         desk.draw(
             session,
@@ -138,10 +139,9 @@ def _label_button(key: str, label: str) -> str:
     return f"{key}  {word}" if word == label else f"{key}  {word} :gray[{label}]"
 
 
-def _counts(account: Account) -> str:
-    with project().database.read() as session:
-        left = sum(labelling.left_for_team(session).values())
-        day = pace.today(session, account.id, project().now(), _midnight())
+def _counts(session: Session, account: Account) -> str:
+    left = labelling.count_left(session)
+    day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
         ("left", _("left for the team: {count}").format(count=f"{left:,}")),
         ("today", _("mine today: {count}").format(count=f"{day.labelled:,}")),
