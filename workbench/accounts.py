@@ -82,15 +82,6 @@ def command_line(project: Project) -> Account:
     return _enter(project, COMMAND_LINE, "lead")
 
 
-def find(project: Project, person_id: int) -> Account | None:
-    """The person as the database knows them now; None when gone or disabled."""
-    with project.database.read() as session:
-        person = session.get(Person, person_id)
-        if person is None or not person.is_active:
-            return None
-        return Account(person.id, person.name, person.role)
-
-
 def sign_out(project: Project, account: Account, token: str) -> None:
     """Record that a signed-in session, known by its token, is over."""
     with project.database.write() as session:
@@ -98,7 +89,10 @@ def sign_out(project: Project, account: Account, token: str) -> None:
 
 
 def find_signed_in(project: Project, person_id: int, token: str) -> Account | None:
-    """The same, while their session is not over: a copy of its cookie is refused from then on."""
+    """The person as the database knows them now; None when gone or disabled, or when that session was ended.
+
+    A session is known by its token, so that a copy of its cookie is refused once somebody has signed out.
+    """
     with project.database.read() as session:
         row = session.connection().execute(_SIGNED_IN, {"person_id": person_id, "token": token}).one_or_none()
     return None if row is None else Account(person_id, row.name, row.role)

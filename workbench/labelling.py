@@ -17,7 +17,6 @@ from db.queries import (
     is_open,
     on_desk,
     post_card,
-    queue_left,
     skipped_entries,
     standing_copies,
     undoable,
@@ -245,11 +244,6 @@ def bring_back_skipped(project: Project, account: Account) -> int:
 def count_left(session: Session) -> int:
     """Entries that nobody has labelled."""
     return session.connection().scalar(_LEFT) or 0
-
-
-def left_for_team(session: Session) -> dict[str, int]:
-    """Entries that nobody has labelled, by lane."""
-    return dict(session.execute(queue_left()).all())
 
 
 def release(project: Project, account: Account) -> None:
