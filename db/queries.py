@@ -24,8 +24,10 @@ from db.tables import (
     Annotation,
     AuditEntry,
     Claim,
+    Draft,
     Explanation,
     Import,
+    LapsedClaim,
     NearCopyKey,
     Person,
     Policy,
@@ -42,6 +44,7 @@ from db.tables import (
 # Made once: an alias costs a millisecond, and this is asked several times at every key press.
 _LATER = aliased(Annotation)
 _NEWER = aliased(Resolution)
+_OTHER = aliased(Post)
 
 
 def is_current() -> ColumnElement[bool]:
@@ -49,7 +52,7 @@ def is_current() -> ColumnElement[bool]:
     return ~exists().where(_LATER.supersedes_id == Annotation.id)
 
 
-def labels_of_post(post_id: int) -> Select[Annotation]:
+def labels_of_post(post_id: int | ColumnElement[int]) -> Select[Annotation]:
     """A post's standing labels, as far as they count for its split."""
     return (
         select(Annotation)
@@ -223,10 +226,13 @@ RECENT = 5_000
 """Annotations looked at for a second opinion: the time to find one must not grow with the years."""
 
 
-def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
+def second_opinions_wanted(
+    person_id: int | ColumnElement[int], now: datetime | ColumnElement[datetime]
+) -> Select[int]:
     """Pool posts that exactly one person has labelled of late, somebody else, newest first.
 
-    Those somebody holds, and those a lead has resolved, are left out.
+    Those somebody holds, and those a lead has resolved, are left out. The split is looked up for each and not
+    joined: SQLite would begin with every group of the pool.
     """
     other = aliased(Annotation)
     another = (
@@ -240,16 +246,21 @@ def second_opinions_wanted(person_id: int, now: datetime) -> Select[int]:
         .correlate(Annotation)
     )
     held = exists().where(Claim.post_id == Annotation.post_id, Claim.slot == 1, Claim.expires_at > now)
+    split = (
+        select(PostGroup.split)
+        .join(Post, Post.group_id == PostGroup.id)
+        .where(Post.id == Annotation.post_id)
+        .correlate(Annotation)
+        .scalar_subquery()
+    )
     return (
         select(Annotation.post_id)
-        .join(Post, Post.id == Annotation.post_id)
-        .join(PostGroup, PostGroup.id == Post.group_id)
         .where(
             Annotation.id > select(func.max(Annotation.id) - RECENT).scalar_subquery(),
             Annotation.action == "label",
             Annotation.origin == "person",
             Annotation.person_id != person_id,
-            PostGroup.split == "pool",
+            split == "pool",
             is_current(),
             ~another,
             ~held,
@@ -318,7 +329,11 @@ def newest_pool_labels(most: int) -> Select[str, str]:
     )
 
 
-def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[QueueEntry]:
+def free_queue_entries(
+    lane: str | ColumnElement[str],
+    person_id: int | ColumnElement[int],
+    now: datetime | ColumnElement[datetime],
+) -> Select[QueueEntry]:
     """Entries of a lane in order, without those somebody holds or this person has skipped."""
     held = exists().where(Claim.post_id == QueueEntry.post_id, Claim.slot == 0, Claim.expires_at > now)
     skipped = exists().where(
@@ -339,7 +354,7 @@ def queue_left() -> Select[str, int]:
     return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
 
 
-def claims_of(person_id: int) -> Select[Claim]:
+def claims_of(person_id: int | ColumnElement[int]) -> Select[Claim]:
     """What a person holds, the one on screen first; a lease that ran out is theirs until somebody takes it over."""
     return select(Claim).where(Claim.person_id == person_id).order_by(Claim.claimed_at, Claim.post_id)
 
@@ -444,7 +459,7 @@ def skipped_entries(person_id: int) -> Select[Annotation]:
     )
 
 
-def unlabelled_copies(post_id: int) -> Select[int, str]:
+def unlabelled_copies(post_id: int | ColumnElement[int]) -> Select[int, str]:
     """Id and text of a post's near-copies that nobody has labelled or resolved, set aside ones left out."""
     group = select(Post.group_id).where(Post.id == post_id).scalar_subquery()
     labelled = exists().where(Annotation.post_id == Post.id, Annotation.action == "label", is_current())
@@ -506,7 +521,59 @@ def post_card(post_id: int) -> Select[str, str, dict[str, Any] | None, int | Non
     )
 
 
-def thread_posts(thread_key: int) -> Select[str, str, dict[str, Any]]:
+def cards(person_id: int | ColumnElement[int], post_ids: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
+    """post_id, external_id, text, facts, copies (near-copies of it) and note (this person's draft) of some posts."""
+    copies = select(func.count()).where(_OTHER.group_id == Post.group_id, _OTHER.id != Post.id)
+    note = select(Draft.note).where(Draft.post_id == Post.id, Draft.person_id == person_id)
+    return (
+        select(
+            Post.id.label("post_id"),
+            Post.external_id,
+            PostText.text,
+            PostFacts.facts,
+            copies.correlate(Post).scalar_subquery().label("copies"),
+            note.correlate(Post).scalar_subquery().label("note"),
+        )
+        .join(PostText, PostText.post_id == Post.id)
+        .outerjoin(PostFacts, PostFacts.post_id == Post.id)
+        .where(Post.id.in_(post_ids))
+    )
+
+
+def on_desk(
+    post_id: int | ColumnElement[int], person_id: int | ColumnElement[int]
+) -> Select[*tuple[Any, ...]]:
+    """All that an answer to a post takes with it, one row a claim: none of it need be there but the post.
+
+    Its text; slot, lane and shown_at of this person's claim and of their lapsed one; the note of their draft; its
+    place in the queue.
+    """
+    return (
+        select(
+            PostText.text,
+            Claim.slot,
+            Claim.lane,
+            Claim.shown_at,
+            LapsedClaim.lane.label("lapsed_lane"),
+            LapsedClaim.shown_at.label("lapsed_shown_at"),
+            Draft.note,
+            QueueEntry.lane.label("queue_lane"),
+            QueueEntry.round_number,
+            QueueEntry.normal,
+            QueueEntry.suspicious,
+            QueueEntry.violation,
+            QueueEntry.inclusion_probability,
+        )
+        .join(Post, Post.id == PostText.post_id)
+        .outerjoin(Claim, and_(Claim.post_id == Post.id, Claim.person_id == person_id))
+        .outerjoin(LapsedClaim, and_(LapsedClaim.post_id == Post.id, LapsedClaim.person_id == person_id))
+        .outerjoin(Draft, and_(Draft.post_id == Post.id, Draft.person_id == person_id))
+        .outerjoin(QueueEntry, QueueEntry.post_id == Post.id)
+        .where(Post.id == post_id)
+    )
+
+
+def thread_posts(thread_key: int | ColumnElement[int]) -> Select[str, str, dict[str, Any]]:
     """external_id, text, facts of the posts of a thread, unfinished imports left out.
 
     Order and limit by `PostFacts.post_id`: the index holds a thread's posts in that order.

@@ -6,8 +6,9 @@ connections write and checkpoint a WAL together, and many systems ship such a ve
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from pysqlite3 import dbapi2
@@ -26,6 +27,7 @@ class Database:
     """One project's database; hands out sessions whose transactions start the right way."""
 
     engine: Engine
+    _turn: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -38,10 +40,11 @@ class Database:
         """A session that holds the write lock from its first statement and commits on leaving.
 
         A deferred transaction that reads and then writes fails at once when somebody else wrote in
-        between, whatever the busy timeout; one that begins immediate waits its turn instead.
+        between, whatever the busy timeout; one that begins immediate waits its turn instead. Threads of one
+        process wait here, where the next one is woken: SQLite only looks again from time to time, up to 0.1 s apart.
         """
         engine = self.engine.execution_options(begin_with="BEGIN IMMEDIATE")
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def dispose(self) -> None:

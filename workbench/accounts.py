@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from db.tables import AuditEntry, Person
@@ -18,6 +18,18 @@ from workbench.project import Project
 ROLES = ("annotator", "lead")
 COMMAND_LINE = "command line"
 LONGEST_NAME = 40
+
+
+# Built once, and read without an object for each row: both are asked at every key press.
+_PERSON = select(Person.name, Person.role, Person.is_active).where(Person.id == bindparam("person_id"))
+_SIGNED_IN = _PERSON.where(
+    Person.is_active,
+    ~exists().where(
+        AuditEntry.person_id == Person.id,
+        AuditEntry.action == "sign out",
+        AuditEntry.subject == bindparam("token"),
+    ),
+)
 
 
 class Right(StrEnum):
@@ -70,28 +82,20 @@ def command_line(project: Project) -> Account:
     return _enter(project, COMMAND_LINE, "lead")
 
 
-def find(project: Project, person_id: int) -> Account | None:
-    """The person as the database knows them now; None when gone or disabled."""
-    with project.database.read() as session:
-        person = session.get(Person, person_id)
-        if person is None or not person.is_active:
-            return None
-        return Account(person.id, person.name, person.role)
-
-
 def sign_out(project: Project, account: Account, token: str) -> None:
     """Record that a signed-in session, known by its token, is over."""
     with project.database.write() as session:
         record(session, project, account.id, "sign out", token)
 
 
-def is_signed_out(project: Project, account: Account, token: str) -> bool:
-    """Whether that session was ended, so that a copy of its cookie is refused."""
-    ended = select(AuditEntry.id).where(
-        AuditEntry.person_id == account.id, AuditEntry.action == "sign out", AuditEntry.subject == token
-    )
+def find_signed_in(project: Project, person_id: int, token: str) -> Account | None:
+    """The person as the database knows them now; None when gone or disabled, or when that session was ended.
+
+    A session is known by its token, so that a copy of its cookie is refused once somebody has signed out.
+    """
     with project.database.read() as session:
-        return session.scalar(ended.limit(1)) is not None
+        row = session.connection().execute(_SIGNED_IN, {"person_id": person_id, "token": token}).one_or_none()
+    return None if row is None else Account(person_id, row.name, row.role)
 
 
 @contextmanager
@@ -150,7 +154,7 @@ def _enter(project: Project, name: str, role: str) -> Account:
 
 
 def _refusal(session: Session, account: Account, right: Right) -> NotAllowedError | None:
-    person = session.get(Person, account.id)
+    person = session.connection().execute(_PERSON, {"person_id": account.id}).one_or_none()
     if person is None or not person.is_active:
         return NotAllowedError("You are signed out. Sign in again.")
     if right not in RIGHTS[person.role]:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from db.queries import unexplained_posts
@@ -22,6 +22,11 @@ AFTER_FAILURE_SECONDS = 60.0
 AT_ONCE = 8
 """Posts scored together: a round that begins meanwhile shares the processor for no longer than these take."""
 
+# Built once: it is asked at every key press.
+_WORDS = select(Explanation.words).where(
+    Explanation.post_id == bindparam("post_id"), Explanation.round_number == bindparam("round_number")
+)
+
 Word = tuple[int, int, float]
 """Characters [start, end) of the post's text, and how far the likeliest label's probability falls without them."""
 Explain = Callable[[Sequence[str]], Sequence[Sequence[Word]]]
@@ -30,8 +35,9 @@ Explain = Callable[[Sequence[str]], Sequence[Sequence[Word]]]
 
 def words_that_carried(session: Session, post_id: int, round_number: int) -> list[Word] | None:
     """The weightiest first; empty where no word did it alone, None where the worker has not come to the post."""
-    row = session.get(Explanation, (post_id, round_number))
-    return None if row is None else [(int(start), int(end), drop) for start, end, drop in row.words]
+    asked = {"post_id": post_id, "round_number": round_number}
+    words = session.connection().scalar(_WORDS, asked)
+    return None if words is None else [(int(start), int(end), drop) for start, end, drop in words]
 
 
 class Explainer:

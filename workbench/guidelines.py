@@ -10,15 +10,19 @@ from workbench.project import Project
 
 LONGEST = 20_000
 
+# Built once: they are asked at every key press.
+_VERSION = select(func.max(Guideline.version))
+_TEXT = select(Guideline.text).order_by(Guideline.version.desc()).limit(1)
+
 
 def version_in_force(session: Session) -> int:
     """The newest version's number."""
-    return session.scalar(select(func.max(Guideline.version))) or 0
+    return session.connection().scalar(_VERSION) or 0
 
 
 def text_in_force(session: Session) -> str:
     """The newest version's text; empty until a lead has written one."""
-    return session.scalar(select(Guideline.text).order_by(Guideline.version.desc()).limit(1)) or ""
+    return session.connection().scalar(_TEXT) or ""
 
 
 def publish(project: Project, account: Account, text: str) -> int:

@@ -7,14 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from db.queries import (
+    cards,
     claims_of,
     is_current,
+    is_open,
+    on_desk,
     post_card,
-    queue_left,
     skipped_entries,
     standing_copies,
     undoable,
@@ -26,10 +28,31 @@ from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
 from workbench.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
-from workbench.serving import BLIND_LANES, hold, is_labelled, note_answers, put_first
+from workbench.serving import BLIND_LANES, Held, give_up, hold, is_labelled, note_answers, put_first
 
 LONGEST_NOTE = 2_000
 LONGEST_REASON = 40
+
+# Built once, and read without an object for each row: they are asked at every key press.
+_PERSON: ColumnElement[int] = bindparam("person_id")
+_POST: ColumnElement[int] = bindparam("post_id")
+_MINE = (Annotation.post_id == _POST, Annotation.person_id == _PERSON)
+_LAST = (
+    select(Annotation.id, Annotation.action, Annotation.was_suggestion_visible)
+    .where(*_MINE, is_current())
+    .order_by(Annotation.id.desc())
+    .limit(1)
+)
+_CARDS = cards(_PERSON, bindparam("post_ids", expanding=True))
+_ON_DESK = on_desk(_POST, _PERSON)
+_UNLABELLED_COPIES = select(func.count()).select_from(
+    unlabelled_copies(_POST).with_only_columns(Post.id).order_by(None).subquery()
+)
+_LEFT = select(func.count()).select_from(QueueEntry).where(is_open())
+_SAVE = insert(Annotation).returning(Annotation.id)
+_LET_GO = [
+    delete(table).where(table.post_id == _POST, table.person_id == _PERSON) for table in (LapsedClaim, Draft)
+]
 
 
 @dataclass(frozen=True)
@@ -96,11 +119,12 @@ def hold_posts(project: Project, account: Account, *, on_screen: int | None = No
     is `on_screen` when somebody takes it over stays first, as late, until it is answered.
     """
     with acting(project, account, Right.LABEL) as session:
-        cards = [_card(session, project, claim) for claim in hold(session, project, account)]
+        held: list[Held | LapsedClaim] = [*hold(session, project, account)]
         lapsed = session.get(LapsedClaim, (on_screen, account.id)) if on_screen is not None else None
-        if lapsed is None or any(card.post_id == on_screen for card in cards):
-            return cards
-        return [replace(_card(session, project, lapsed), is_late=True), *cards]
+        if lapsed is None or any(one.post_id == on_screen for one in held):
+            return _cards(session, project, account, held)
+        late, *others = _cards(session, project, account, [lapsed, *held])
+        return [replace(late, is_late=True), *others]
 
 
 def submit(project: Project, account: Account, post_id: int, label: str, *, note: str | None = None) -> Saved:
@@ -217,9 +241,9 @@ def bring_back_skipped(project: Project, account: Account) -> int:
         return len(skipped)
 
 
-def left_for_team(session: Session) -> dict[str, int]:
-    """Entries that nobody has labelled, by lane."""
-    return dict(session.execute(queue_left()).all())
+def count_left(session: Session) -> int:
+    """Entries that nobody has labelled."""
+    return session.connection().scalar(_LEFT) or 0
 
 
 def release(project: Project, account: Account) -> None:
@@ -237,48 +261,74 @@ def refuse_unknown(label: str) -> None:
         )
 
 
-def _answer(project: Project, account: Account, post_id: int, note: str | None, **values: Any) -> Saved:
+def _answer(
+    project: Project,
+    account: Account,
+    post_id: int,
+    note: str | None,
+    *,
+    action: str,
+    label: str | None = None,
+    reason: str | None = None,
+    is_flagged: bool = False,
+) -> Saved:
     with acting(project, account, Right.LABEL) as session:
-        before = _last_of(session, account, post_id)
+        connection, mine = session.connection(), {"post_id": post_id, "person_id": account.id}
+        before = connection.execute(_LAST, mine).first()
         if before is not None and before.action != "undo":
             raise LabellingError("You have answered this post already. Undo or change that answer.")
-        mine = session.scalar(select(Claim).where(Claim.post_id == post_id, Claim.person_id == account.id))
-        lapsed = session.get(LapsedClaim, (post_id, account.id))
-        served = mine or lapsed
-        if served is None:
+        desk = connection.execute(_ON_DESK, mine).first()
+        if desk is None or (desk.lane is None and desk.lapsed_lane is None):
             raise LabellingError("That post is not on your desk. Answer the one you see.")
-        entry = session.get(QueueEntry, post_id)
-        is_second = mine is None or is_labelled(session, post_id, by_another_than=account.id)
-        draft = session.get(Draft, (account.id, post_id))
-        written = (note if note is not None else draft.note if draft else "").strip()[:LONGEST_NOTE]
-        suggestion = _suggestion(entry, served.lane)
-        annotation = Annotation(
-            post_id=post_id,
-            person_id=account.id,
-            slot=1 if is_second else 0,
-            label_set_id=LABEL_SET_ID,
-            supersedes_id=before.id if before else None,
-            lane=served.lane,
-            inclusion_probability=entry.inclusion_probability
-            if entry and entry.lane == served.lane
-            else None,
-            note=written or None,
-            guideline_version=version_in_force(session),
-            suggestion=suggestion.label if suggestion else None,
-            suggestion_confidence=suggestion.confidence if suggestion else None,
-            suggestion_round=suggestion.round_number if suggestion else None,
-            was_suggestion_visible=suggestion is not None
+        is_late = desk.lane is None
+        lane = desk.lapsed_lane if is_late else desk.lane
+        is_second = is_late or is_labelled(session, post_id, by_another_than=account.id)
+        written = (note if note is not None else desk.note or "").strip()[:LONGEST_NOTE] or None
+        suggestion = _suggestion(desk, lane)
+        values = {
+            **mine,
+            "slot": 1 if is_second else 0,
+            "action": action,
+            "label_set_id": LABEL_SET_ID,
+            "label": label,
+            "supersedes_id": before.id if before else None,
+            "lane": lane,
+            "inclusion_probability": desk.inclusion_probability if desk.queue_lane == lane else None,
+            "note": written,
+            "reason": reason,
+            "is_flagged": is_flagged,
+            "guideline_version": version_in_force(session),
+            "suggestion": suggestion.label if suggestion else None,
+            "suggestion_confidence": suggestion.confidence if suggestion else None,
+            "suggestion_round": suggestion.round_number if suggestion else None,
+            "was_suggestion_visible": suggestion is not None
             and (project.settings.show_suggestion or (before is not None and before.was_suggestion_visible)),
-            shown_at=served.shown_at,
-            saved_at=project.now(),
-            **values,
-        )
-        session.add(annotation)
-        for gone in (mine, lapsed, draft):
-            if gone is not None:
-                session.delete(gone)
+            "shown_at": desk.lapsed_shown_at if is_late else desk.shown_at,
+            "saved_at": project.now(),
+        }
+        number = connection.execute(_SAVE, values).scalar_one()
+        if not is_late:
+            give_up(session, post_id, desk.slot)
+        for kept, statement in zip((desk.lapsed_lane, desk.note), _LET_GO, strict=True):
+            if kept is not None:
+                connection.execute(statement, mine)
         note_answers(session, [post_id])
-        return replace(_saved(session, annotation), is_late=mine is None)
+        return Saved(
+            number,
+            post_id,
+            label,
+            desk.text,
+            lane,
+            suggestion if label else None,
+            is_second,
+            is_late=is_late,
+            is_flagged=is_flagged,
+            reason=reason,
+            note=written,
+            copies=connection.scalar(_UNLABELLED_COPIES, mine) or 0 if label else 0,
+            # Nothing comes from an answer that is new; undo has taken back what came from one before it.
+            propagated=0,
+        )
 
 
 def _amend(project: Project, account: Account, annotation_id: int, **values: Any) -> Saved:
@@ -386,25 +436,22 @@ def _standing(session: Session, account: Account, annotation_id: int) -> Annotat
     return found
 
 
-def _card(session: Session, project: Project, claim: Claim | LapsedClaim) -> Card:
-    row = session.execute(post_card(claim.post_id)).one()
-    copies = 0
-    if row.group_id is not None:
-        copies = (
-            session.scalar(select(func.count()).select_from(Post).where(Post.group_id == row.group_id)) or 1
-        ) - 1
-    draft = session.get(Draft, (claim.person_id, claim.post_id))
+def _cards(
+    session: Session, project: Project, account: Account, held: Sequence[Held | LapsedClaim]
+) -> list[Card]:
+    if not held:
+        return []
+    asked = {"person_id": account.id, "post_ids": [one.post_id for one in held]}
+    rows = {row.post_id: row for row in session.connection().execute(_CARDS, asked)}
+    return [_card(session, project, one.lane, rows[one.post_id]) for one in held]
+
+
+def _card(session: Session, project: Project, lane: str, row: Row[*tuple[Any, ...]]) -> Card:
     suggestion = None
     if project.settings.show_suggestion:
-        suggestion = _suggestion(session.get(QueueEntry, claim.post_id), claim.lane)
+        suggestion = _suggestion(session.get(QueueEntry, row.post_id), lane)
     return Card(
-        claim.post_id,
-        row.external_id,
-        row.text,
-        row.facts or {},
-        copies,
-        draft.note if draft else "",
-        suggestion,
+        row.post_id, row.external_id, row.text, row.facts or {}, row.copies, row.note or "", suggestion
     )
 
 
@@ -429,7 +476,7 @@ def _saved(session: Session, annotation: Annotation) -> Saved:
     )
 
 
-def _suggestion(entry: QueueEntry | None, lane: str | None) -> Suggestion | None:
+def _suggestion(entry: QueueEntry | Row[*tuple[Any, ...]] | None, lane: str | None) -> Suggestion | None:
     """What the model thought when the queue was filled; nothing of a blind lane's posts."""
     if lane in BLIND_LANES or entry is None:
         return None
@@ -445,13 +492,3 @@ def _keep_draft(session: Session, project: Project, account: Account, post_id: i
     if note.strip():
         draft = Draft(person_id=account.id, post_id=post_id, note=note[:LONGEST_NOTE], saved_at=project.now())
         session.add(draft)
-
-
-def _last_of(session: Session, account: Account, post_id: int) -> Annotation | None:
-    """This person's standing row for a post; an `undo` row means they have none."""
-    return session.scalar(
-        select(Annotation)
-        .where(Annotation.post_id == post_id, Annotation.person_id == account.id, is_current())
-        .order_by(Annotation.id.desc())
-        .limit(1)
-    )

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.queries import (
@@ -41,7 +42,48 @@ BLIND_LANES = frozenset({HELD_OUT})
 SECOND_OPINIONS_FROM = 200
 """Of so many newest labels one is drawn for a second opinion."""
 TICK = timedelta(microseconds=1)
-CHUNK = 2_000
+
+# Built once, and read without an object for each row: they are asked at every key press, and what SQLAlchemy
+# does around a statement takes longer than the statement.
+_PERSON: ColumnElement[int] = bindparam("who")
+_NOW = bindparam("now", type_=Claim.expires_at.type)
+_CLAIMS = claims_of(_PERSON).with_only_columns(
+    Claim.post_id, Claim.slot, Claim.lane, Claim.claimed_at, Claim.expires_at
+)
+_TURN = select(Person.turns, exists().where(Champion.id == 1).label("has_champion")).where(
+    Person.id == _PERSON
+)
+_TURN_OVER = update(Person).where(Person.id == _PERSON).values(turns=Person.turns + 1)
+_FREE = free_queue_entries(bindparam("lane"), _PERSON, _NOW).with_only_columns(QueueEntry.post_id).limit(1)
+_IS_SAME = (Claim.post_id == bindparam("on_post"), Claim.slot == bindparam("in_slot"))
+_IS_OVER = or_(Claim.expires_at <= _NOW, Claim.person_id == _PERSON)
+_OVER = select(Claim.post_id, Claim.person_id, Claim.lane, Claim.shown_at).where(*_IS_SAME, _IS_OVER)
+_GIVE_UP = delete(Claim).where(*_IS_SAME)
+_TAKE = insert(Claim)
+_RENEW = (
+    update(Claim)
+    .where(Claim.person_id == _PERSON)
+    .values(
+        expires_at=bindparam("until", type_=Claim.expires_at.type),
+        shown_at=case((Claim.shown_at.is_(None) & _IS_SAME[0] & _IS_SAME[1], _NOW), else_=Claim.shown_at),
+    )
+)
+_NOTE = (
+    update(QueueEntry)
+    .where(QueueEntry.post_id.in_(bindparam("post_ids", expanding=True)))
+    .values(is_answered=has_answer())
+)
+_IS_LABELLED = select(
+    or_(
+        labels_of_post(bindparam("post_id")).where(Annotation.person_id != bindparam("but")).exists(),
+        standing_resolutions()
+        .where(Resolution.post_id == bindparam("post_id"), Resolution.person_id != bindparam("but"))
+        .exists(),
+    )
+)
+_WANTED = second_opinions_wanted(_PERSON, _NOW).limit(SECOND_OPINIONS_FROM)
+NOBODY = 0
+"""No person's number."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +95,35 @@ class _Served:
     slot: int = 0
 
 
-def hold(session: Session, project: Project, account: Account) -> list[Claim]:
-    """The person's claims, the one on screen first, filled up to two and renewed."""
+@dataclass(frozen=True)
+class Held:
+    """A post on a person's desk, and the lane it came from."""
+
+    post_id: int
+    slot: int
+    lane: str
+    claimed_at: datetime
+
+
+def hold(session: Session, project: Project, account: Account) -> list[Held]:
+    """What the person holds, the one on screen first, filled up to two and renewed."""
     now = project.now()
-    claims = [claim for claim in session.scalars(claims_of(account.id)) if _is_kept(session, claim, now)]
-    while len(claims) < HELD and (found := _next_post(session, project, account, now)):
-        claim = _claim(session, project, account, found, now)
+    claims = session.connection().execute(_CLAIMS, {"who": account.id}).all()
+    held = [
+        Held(claim.post_id, claim.slot, claim.lane, claim.claimed_at)
+        for claim in claims
+        if _is_kept(session, claim, now)
+    ]
+    while len(held) < HELD and (found := _next_post(session, project, account, now)):
         # Strictly later than those held: posts taken in one moment would change places at the next look.
-        claim.claimed_at = max([now, *(held.claimed_at + TICK for held in claims)])
-        claims.append(claim)
-    for claim in claims:
-        claim.expires_at = _expiry(project, now)
-    if claims and claims[0].shown_at is None:
-        claims[0].shown_at = now
-    return claims
+        at = max([now, *(one.claimed_at + TICK for one in held)])
+        _claim(session, project, account, found, now, claimed_at=at)
+        held.append(Held(found.post_id, found.slot, found.lane, at))
+    if held:
+        first = {"on_post": held[0].post_id, "in_slot": held[0].slot}
+        times = {"now": now, "until": _expiry(project, now)}
+        session.connection().execute(_RENEW, {"who": account.id, **first, **times})
+    return held
 
 
 def put_first(session: Session, project: Project, account: Account, answer: Annotation) -> None:
@@ -87,72 +144,75 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
         session.delete(claim)  # the prefetched post goes back to the queue
     session.flush()
     served = _Served(answer.post_id, answer.lane or _lane_of(session, answer.post_id), answer.slot)
-    claim = _claim(session, project, account, served, now)
-    claim.claimed_at = min([other.claimed_at for other in held], default=now) - TICK
-    claim.shown_at = now
+    first = min([other.claimed_at for other in held], default=now) - TICK
+    _claim(session, project, account, served, now, claimed_at=first, shown_at=now)
 
 
 def note_answers(session: Session, post_ids: Collection[int]) -> None:
     """Bring `QueueEntry.is_answered` of these posts up to what their annotations and resolutions say."""
     session.flush()
-    entries = update(QueueEntry).where(QueueEntry.post_id.in_(post_ids))
-    session.execute(
-        entries.values(is_answered=has_answer()), execution_options={"synchronize_session": False}
-    )
+    session.connection().execute(_NOTE, {"post_ids": list(post_ids)})
 
 
 def is_labelled(session: Session, post_id: int, *, by_another_than: int | None = None) -> bool:
     """Whether somebody's label of the post stands that counts for its split, or a lead's decision."""
-    labels = labels_of_post(post_id)
-    decided = standing_resolutions().where(Resolution.post_id == post_id).with_only_columns(Resolution.id)
-    if by_another_than is not None:
-        labels = labels.where(Annotation.person_id != by_another_than)
-        decided = decided.where(Resolution.person_id != by_another_than)
-    return any(session.scalar(query.limit(1)) is not None for query in (labels, decided))
+    but = NOBODY if by_another_than is None else by_another_than
+    return bool(session.connection().scalar(_IS_LABELLED, {"post_id": post_id, "but": but}))
 
 
-def _is_kept(session: Session, claim: Claim, now: datetime) -> bool:
+def give_up(session: Session, post_id: int, slot: int) -> None:
+    """End the lease on a post."""
+    session.connection().execute(_GIVE_UP, {"on_post": post_id, "in_slot": slot})
+
+
+def _is_kept(session: Session, claim: Row[*tuple[Any, ...]], now: datetime) -> bool:
     """A lease that ran out is taken up again, unless the post was labelled meanwhile."""
     if claim.expires_at > now or claim.slot > 0 or not is_labelled(session, claim.post_id):
         return True
-    session.delete(claim)
-    session.flush()
+    give_up(session, claim.post_id, claim.slot)
     return False
 
 
 def _next_post(session: Session, project: Project, account: Account, now: datetime) -> _Served | None:
     """The next post for this person: lanes take turns, and one that has nothing passes its turn on."""
+    connection, who = session.connection(), {"who": account.id}
+    turn = connection.execute(_TURN, who).one()
     composition = project.settings.composition
-    if session.get(Champion, 1) is None:
+    if not turn.has_champion:
         composition = at_cold_start(composition)
-    person = session.get_one(Person, account.id)
-    for lane in preference(person.turns, turns(composition)):
+    for lane in preference(turn.turns, turns(composition)):
         if lane == SECOND_OPINION:
-            post = _second_opinion(session, person, now)
+            post = _second_opinion(session, account.id, turn.turns, now)
         else:
-            post = session.scalar(
-                free_queue_entries(lane, account.id, now).with_only_columns(QueueEntry.post_id).limit(1)
-            )
+            post = connection.scalar(_FREE, {**who, "lane": lane, "now": now})
         if post is not None:
-            person.turns += 1
+            connection.execute(_TURN_OVER, who)
             return _Served(post, lane, slot=int(lane == SECOND_OPINION))
     return None
 
 
-def _second_opinion(session: Session, person: Person, now: datetime) -> int | None:
+def _second_opinion(session: Session, person_id: int, turn: int, now: datetime) -> int | None:
     """One of the newest posts that only somebody else has labelled; which, nobody can foresee from their order."""
-    posts = session.scalars(second_opinions_wanted(person.id, now).limit(SECOND_OPINIONS_FROM)).all()
+    posts = session.connection().scalars(_WANTED, {"who": person_id, "now": now}).all()
     if not posts:
         return None
-    draw = int.from_bytes(sha256(f"{person.id} {person.turns}".encode()).digest()[:8])
+    draw = int.from_bytes(sha256(f"{person_id} {turn}".encode()).digest()[:8])
     return posts[draw % len(posts)]
 
 
-def _claim(session: Session, project: Project, account: Account, served: _Served, now: datetime) -> Claim:
+def _claim(
+    session: Session,
+    project: Project,
+    account: Account,
+    served: _Served,
+    now: datetime,
+    *,
+    claimed_at: datetime,
+    shown_at: datetime | None = None,
+) -> None:
     """Take the lease; an expired one of somebody else is taken over, a live one never."""
-    is_over = or_(Claim.expires_at <= now, Claim.person_id == account.id)
-    held = select(Claim).where(Claim.post_id == served.post_id, Claim.slot == served.slot, is_over)
-    for before in session.scalars(held):
+    connection, slot = session.connection(), {"on_post": served.post_id, "in_slot": served.slot}
+    for before in connection.execute(_OVER, {**slot, "who": account.id, "now": now}).all():
         if before.person_id != account.id and before.shown_at is not None:
             session.merge(
                 LapsedClaim(
@@ -162,19 +222,18 @@ def _claim(session: Session, project: Project, account: Account, served: _Served
                     shown_at=before.shown_at,
                 )
             )
-        session.delete(before)
-    session.flush()
-    claim = Claim(
-        post_id=served.post_id,
-        slot=served.slot,
-        person_id=account.id,
-        lane=served.lane,
-        claimed_at=now,
-        expires_at=_expiry(project, now),
-    )
-    session.add(claim)
-    session.flush()
-    return claim
+            session.flush()
+        give_up(session, served.post_id, served.slot)
+    values = {
+        "post_id": served.post_id,
+        "slot": served.slot,
+        "person_id": account.id,
+        "lane": served.lane,
+        "claimed_at": claimed_at,
+        "shown_at": shown_at,
+        "expires_at": _expiry(project, now),
+    }
+    connection.execute(_TAKE, values)
 
 
 def _lane_of(session: Session, post_id: int) -> str:

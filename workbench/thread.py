@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
 from db.queries import thread_posts
@@ -13,6 +13,14 @@ from workbench.facts import fact_of
 
 NEAREST = 2
 """Posts on each side."""
+
+# Built once: they are asked twice at every key press.
+_POST: ColumnElement[int] = bindparam("post_id")
+_PLACE = PostFacts.post_id
+_KEY = select(PostFacts.thread_key).where(_PLACE == _POST)
+_POSTS = thread_posts(bindparam("thread_key")).limit(NEAREST)
+_BEFORE = _POSTS.where(_PLACE < _POST).order_by(_PLACE.desc())
+_AFTER = _POSTS.where(_PLACE > _POST).order_by(_PLACE)
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,13 @@ class Around:
 
 def around(session: Session, post_id: int) -> Around:
     """The nearest posts of the same thread; none for a post whose thread is not known."""
-    key = session.scalar(select(PostFacts.thread_key).where(PostFacts.post_id == post_id))
+    connection = session.connection()
+    key = connection.scalar(_KEY, {"post_id": post_id})
     if key is None:
         return Around()
-    place, posts = PostFacts.post_id, thread_posts(key).limit(NEAREST)
-    before = session.execute(posts.where(place < post_id).order_by(place.desc())).all()
-    after = session.execute(posts.where(place > post_id).order_by(place)).all()
+    asked = {"post_id": post_id, "thread_key": key}
+    before = connection.execute(_BEFORE, asked).all()
+    after = connection.execute(_AFTER, asked).all()
     return Around(
         tuple(_neighbour(*row) for row in reversed(before)), tuple(_neighbour(*row) for row in after)
     )

@@ -4,7 +4,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
 from db.session import WAL_SAFE_SINCE, Database, open_database, sqlite
 
@@ -76,3 +77,27 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
         fail_half_way()
     with database.read() as session:
         assert session.execute(text("SELECT n FROM counter")).scalar() == 0
+
+
+def test_threads_of_one_process_wait_for_each_other_before_they_come_to_sqlite(database: Database) -> None:
+    database.dispose()
+    event.listen(database.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout = 0"))
+    start, refused = threading.Barrier(4), []
+
+    def add_ten() -> None:
+        start.wait()
+        for _ in range(10):
+            try:
+                with database.write() as session:
+                    session.execute(text("UPDATE counter SET n = n + 1"))
+            except OperationalError as error:
+                refused.append(error)
+
+    threads = [threading.Thread(target=add_ten) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == []
+    with database.read() as session:
+        assert session.execute(text("SELECT n FROM counter")).scalar() == 40

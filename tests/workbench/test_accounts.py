@@ -39,7 +39,7 @@ def test_the_role_in_the_database_counts_not_the_one_in_hand(project: Project, l
 
 def test_the_same_name_is_the_same_person(project: Project, ann: Account) -> None:
     assert accounts.sign_in(project, "  Ann ", "annotator") == ann
-    assert accounts.find(project, ann.id) == ann
+    assert accounts.find_signed_in(project, ann.id, "token") == ann
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 41, "a\x00b", "command line"])
@@ -51,7 +51,7 @@ def test_a_name_that_is_none_is_refused(project: Project, name: str) -> None:
 def test_a_disabled_person_cannot_come_in(project: Project, ann: Account) -> None:
     with project.database.write() as session:
         session.get_one(Person, ann.id).is_active = False
-    assert accounts.find(project, ann.id) is None
+    assert accounts.find_signed_in(project, ann.id, "token") is None
     with pytest.raises(NotAllowedError, match="disabled"):
         accounts.sign_in(project, "Ann", "annotator")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,9 @@ def draw(
             "turn": turn,
             "current": current,
             "next": following,
-            "labels": dict(zip(project().settings.label_keys, LABELS, strict=True)),
             "reasons": {str(key): reason for key, reason in enumerate(reasons, start=FIRST_REASON_KEY)},
-            "language": current_language(),
-            "words": _words(),
-            "tools": _tools(),
-            "help": _help(),
             "guidelines": guidelines.shown(session),
+            **_fixed(current_language(), project().settings.label_keys),
         },
         on_pressed_change=on_press,
         on_drafted_change=on_draft,
@@ -134,6 +131,18 @@ def _drawn(parts: Sequence[Segment]) -> list[list[str]]:
     return [[part.kind, part.text, part.title or ""] for part in parts]
 
 
+@lru_cache(maxsize=16)
+def _fixed(language: str, keys: tuple[str, str, str]) -> Mapping[str, Any]:
+    """What is the same at every press, in the language of whoever this script runs for."""
+    return {
+        "labels": dict(zip(keys, LABELS, strict=True)),
+        "language": language,
+        "words": _words(),
+        "tools": _tools(),
+        "help": _help(keys),
+    }
+
+
 def _words() -> Mapping[str, str]:
     return {
         "post": _("The post"),
@@ -162,8 +171,7 @@ def _tools() -> list[list[str]]:
     ]
 
 
-def _help() -> list[list[str]]:
-    keys = project().settings.label_keys
+def _help(keys: Sequence[str]) -> list[list[str]]:
     return [
         [" ".join(key.upper() for key in keys), " · ".join(label_word(label) for label in LABELS)],
         [

@@ -5,7 +5,7 @@ N_("text")       only mark for the catalogue; `_` is called where the text is sh
 """
 
 import gettext
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -37,6 +37,7 @@ def catalogue(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+@lru_cache(maxsize=1_000)
 def choose_language(chosen: str | None, accepted: str | None) -> str:
     """What the person picked (their cookie), else the first language of `Accept-Language` we have."""
     if chosen in LANGUAGES:

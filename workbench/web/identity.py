@@ -7,6 +7,7 @@ of the cookie is dead from then on, after a restart too.
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import streamlit as st
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -39,10 +40,8 @@ def signed_in(project: Project, cookies: Mapping[str, str]) -> SignedIn | None:
         person_id, token = _signer(project).loads(cookies.get(COOKIE, ""), max_age=SECONDS_KNOWN)
     except (BadSignature, ValueError, TypeError):
         return None
-    account = accounts.find(project, person_id)
-    if account is None or accounts.is_signed_out(project, account, token):
-        return None
-    return SignedIn(account, token)
+    account = accounts.find_signed_in(project, person_id, token)
+    return None if account is None else SignedIn(account, token)
 
 
 def current_account() -> Account | None:
@@ -52,4 +51,9 @@ def current_account() -> Account | None:
 
 
 def _signer(project: Project) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(cookie_secret(project), salt="sign-in")
+    return _signer_with(cookie_secret(project))
+
+
+@lru_cache(maxsize=4)
+def _signer_with(secret: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret, salt="sign-in")

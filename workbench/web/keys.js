@@ -46,9 +46,9 @@ function actionOf(event, data) {
   return COMMANDS[event.code];
 }
 
-// A button's name is in its class: press-ACTION-POST-TURN.
+// A button's name is in its class: press-ACTION-NUMBER.
 function actionOfButton(button, data) {
-  const name = button.closest("[class*=st-key-press-]")?.className.match(/st-key-press-(.+?)-(?:\d+|None)-\d+(?:\s|$)/)?.[1];
+  const name = button.closest("[class*=st-key-press-]")?.className.match(/st-key-press-(.+?)-\d+(?:\s|$)/)?.[1];
   const number = name?.match(/^reason-(\d+)$/)?.[1];
   if (number !== undefined) return `reason ${Object.values(data.reasons)[number]}`;
   return name?.replace("-", " ");

@@ -2,8 +2,8 @@
 
     python -P -m workbench.web.serve      (WORKBENCH_HOME, WORKBENCH_HOST, WORKBENCH_PORT)
 
-This process never imports torch: after every script run Streamlit collects garbage with the
-interpreter's lock held, and torch's objects alone make that a quarter of a second.
+This process never imports torch: the collector looks at every object with the interpreter's lock held,
+and torch's alone make that a quarter of a second.
 """
 
 import gc
@@ -26,6 +26,13 @@ from workbench.web import downloads, sign_in
 from workbench.web.guard import Guard, SecurityHeaders
 from workbench.web.opened import project
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the others waiting for the interpreter's lock.
+
+A key press gives the lock up at every statement and every message, some fifty times; to get it back from a thread
+that computes takes this long each time, and Python's own 5 ms would make it a quarter of a second.
+"""
+
 SCRIPT = Path(__file__).with_name("app.py")
 
 CONFIG: dict[str, Any] = {
@@ -34,6 +41,7 @@ CONFIG: dict[str, Any] = {
     "browser.gatherUsageStats": False,
     "server.fileWatcherType": "none",
     "server.headless": True,
+    "runner.postScriptGC": False,  # the interpreter collects by itself, not after every key press
     "logger.hideWelcomeMessage": True,  # `workbench up` says where the app is
     "theme.font": "Source Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif",
     "theme.baseRadius": "0.375rem",
@@ -69,6 +77,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     app = make_app()
+    sys.setswitchinterval(SWITCH_SECONDS)
     # What is loaded now stays for ever: kept out of the collector's sight, its runs cost next to nothing.
     gc.collect()
     gc.freeze()

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from html import unescape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.tsv import open_tsv
+from workbench.web.views.label import KEYS_IN_CIRCLE
 
 
 def screen() -> None:
@@ -95,6 +97,18 @@ def test_a_press_for_another_post_than_the_one_shown_is_not_an_answer(queued: Pr
     app.session_state["desk"].shown = -1
     press(app, "answer-normal")
     assert labels_of(queued, ann) == 0
+
+
+def test_a_button_never_keeps_its_key_for_the_next_post_and_the_keys_come_round_again(
+    queued: Project,
+) -> None:
+    app, keys = open_screen(), []
+    for _ in range(KEYS_IN_CIRCLE):
+        for action in ("answer-normal", "undo"):
+            keys.append(next(button.key for button in app.button if "answer-normal" in str(button.key)))
+            press(app, action)
+    assert all(key != following for key, following in pairwise(keys))
+    assert len(set(keys)) == KEYS_IN_CIRCLE
 
 
 def test_undo_brings_the_post_back_and_says_so(queued: Project, ann: Account) -> None:

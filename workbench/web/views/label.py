@@ -8,6 +8,7 @@ from html import escape
 
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from trainer.config import LABELS
 from workbench import labelling, pace
@@ -24,6 +25,9 @@ from workbench.web.views.nothing_to_label import explain
 from workbench.web.widgets import bar, local, note, refusal, require_account
 from workbench.web.words import label_word
 
+KEYS_IN_CIRCLE = 16
+"""Posts after which the buttons' keys are used again."""
+
 
 @dataclass
 class Desk:
@@ -39,6 +43,10 @@ class Desk:
     notice: str | None = None
     taken_back: int | None = None
     """The post whose answer was just undone."""
+    drawn: tuple[int | None, int] | None = None
+    """The post and the turn the buttons were drawn for."""
+    place: int = 0
+    """Where their keys stand in the circle of keys."""
 
 
 def show() -> None:
@@ -65,8 +73,10 @@ def show_desk() -> None:
         return
     _tell(state, cards)
     state.shown = cards[0].post_id if cards else None
-    bar(account, "/", _counts(account))
+    if state.drawn != (state.shown, state.turn):
+        state.drawn, state.place = (state.shown, state.turn), (state.place + 1) % KEYS_IN_CIRCLE
     with project().database.read() as session:
+        bar(account, "/", _counts(session, account))
         carried = last_answer.words_that_carried(session, state.last)
         desk.draw(
             session,
@@ -122,8 +132,9 @@ def _presses(state: Desk) -> last_answer.Press:
     def press(text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None:
         st.button(
             text,
-            # A stable key would take a second press as an answer to the next post.
-            key=f"press-{name or action.replace(' ', '-')}-{state.shown}-{state.turn}",
+            # A stable key would take a second press as an answer to the next post. The keys come round again:
+            # Streamlit keeps something of every key there ever was, as long as the person stays.
+            key=f"press-{name or action.replace(' ', '-')}-{state.place}",
             type="tertiary" if is_quiet else "secondary",
             width="content" if is_quiet else "stretch",
             on_click=_act,
@@ -138,10 +149,9 @@ def _label_button(key: str, label: str) -> str:
     return f"{key}  {word}" if word == label else f"{key}  {word} :gray[{label}]"
 
 
-def _counts(account: Account) -> str:
-    with project().database.read() as session:
-        left = sum(labelling.left_for_team(session).values())
-        day = pace.today(session, account.id, project().now(), _midnight())
+def _counts(session: Session, account: Account) -> str:
+    left = labelling.count_left(session)
+    day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
         ("left", _("left for the team: {count}").format(count=f"{left:,}")),
         ("today", _("mine today: {count}").format(count=f"{day.labelled:,}")),

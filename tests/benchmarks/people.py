@@ -1,0 +1,396 @@
+"""Fifty people at once: from sending an answer to the next post, against the real server.
+
+python -m tests.benchmarks.people [--people 50] [--minutes 3] [--browsers 0] [--worker] [--posts 200000]
+
+A project of invented posts and the web process as `workbench up` starts it. Every person signs in over HTTP, opens
+a websocket and speaks Streamlit's protocol as its front end does: the same messages, recorded from a real browser.
+Each answers every seven seconds on average, at moments of their own, like people and unlike a loop that waits for
+the server. What is measured is the time from sending an answer until the script has finished, with the next post
+and the acknowledgement in between. `--browsers` adds real Chromium pages that answer beside them, and `--worker` a
+worker that trains a quick round and then scores every post with it.
+
+Afterwards the database is asked whether every answer is there, once, and whether any post was given to two people.
+`docs/benchmarks.md` has the last table.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+from sqlalchemy import func, select
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+
+from db.tables import Annotation, Person
+from tests.benchmarks.desk import BOTH, WATCH, make_project, state_of_round
+from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
+from trainer.config import LABELS
+from workbench import accounts, rounds
+from workbench.project import Project
+from workbench.services import web_command, worker_command
+
+SECONDS_EACH = 7.0
+TARGET_MS = 100
+SAMPLE_SECONDS = 10.0
+PATIENCE = 60.0
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+EVENTS = "$$STREAMLIT_INTERNAL_KEY_$${}__events"
+"""The widget of a component whose values are triggers: the key's name in Streamlit's front end."""
+
+
+@dataclass
+class Answer:
+    """One answer as its sender knows it; milliseconds from sending it."""
+
+    person: str
+    post: int
+    label: str
+    card: float
+    finished: float
+
+
+@dataclass
+class Screen:
+    """What a person's page shows, as far as one needs it to answer."""
+
+    component: str = ""
+    fragment: str = ""
+    page: str = ""
+    turn: int = -1
+    post: int | None = None
+    cached: list[str] = field(default_factory=list)
+    """Hashes of the large messages the page keeps, told with every message as the front end does."""
+
+
+class Visitor:
+    """One person: signed in, on the Label page, and no browser around it."""
+
+    def __init__(self, name: str, address: str) -> None:
+        self.name, self.address = name, address
+        self.screen = Screen()
+        self._socket: ClientConnection
+
+    async def enter(self) -> None:
+        """Sign in, connect and wait until the first post is there."""
+        cookies = await asyncio.to_thread(sign_in, self.address, self.name)
+        self._socket = await connect(
+            self.address.replace("http", "ws", 1) + "/_stcore/stream",
+            origin=Origin(self.address),
+            subprotocols=[Subprotocol("streamlit"), Subprotocol("PLACEHOLDER_AUTH_TOKEN")],
+            additional_headers={"Cookie": cookies, "Accept-Language": "zh-CN"},
+            max_size=None,
+        )
+        await self._send(BackMsg())
+        await self._until_finished(0)
+
+    async def answer(self, label: str) -> Answer:
+        """Give a label and wait for the end of the run it starts."""
+        screen, began = self.screen, time.perf_counter()
+        assert screen.post is not None, f"{self.name} has nothing to label"
+        press = {"post": screen.post, "turn": screen.turn, "action": f"answer {label}", "note": ""}
+        message = BackMsg()
+        message.rerun_script.widget_states.widgets.add(
+            id=EVENTS.format(screen.component.removeprefix("$$")),
+            json_trigger_value=json.dumps([{"event": "pressed", "value": press}]),
+        )
+        message.rerun_script.fragment_id = screen.fragment
+        message.rerun_script.page_script_hash = screen.page
+        message.rerun_script.cached_message_hashes.extend(screen.cached)
+        turn, post = screen.turn, screen.post
+        await self._send(message)
+        card, finished = await self._until_finished(began)
+        assert screen.turn == turn + 1, f"{self.name}: the answer was not taken"
+        assert screen.post != post, f"{self.name}: the same post again"
+        return Answer(self.name, post, label, card, finished)
+
+    async def leave(self) -> None:
+        await self._socket.close()
+
+    async def _send(self, message: BackMsg) -> None:
+        message.rerun_script.context_info.timezone = "Asia/Shanghai"
+        message.rerun_script.context_info.locale = "zh-CN"
+        message.rerun_script.context_info.url = f"{self.address}/"
+        message.rerun_script.context_info.color_scheme = "light"
+        message.rerun_script.widget_states.SetInParent()
+        await self._socket.send(message.SerializeToString())
+
+    async def _until_finished(self, began: float) -> tuple[float, float]:
+        """Read up to the end of the run; when the post had come and when the run was over, in milliseconds."""
+        card = 0.0
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                message = ForwardMsg.FromString(await self._socket.recv(decode=False))
+                kind = message.WhichOneof("type")
+                if kind == "delta" and self._is_desk(message):
+                    card = (time.perf_counter() - began) * 1000
+                elif kind == "new_session":
+                    self.screen.page = message.new_session.page_script_hash or self.screen.page
+                elif kind == "navigation":
+                    self.screen.page = message.navigation.page_script_hash
+                elif kind == "script_finished":
+                    return card, (time.perf_counter() - began) * 1000
+
+    def _is_desk(self, message: ForwardMsg) -> bool:
+        """Take in what the page shows; whether this message was the desk."""
+        element = message.delta.new_element
+        if message.metadata.cacheable:
+            self.screen.cached = [*self.screen.cached, message.hash][-2:]
+        if message.delta.fragment_id:
+            self.screen.fragment = message.delta.fragment_id
+        if element.WhichOneof("type") != "bidi_component":
+            return False
+        desk = json.loads(element.bidi_component.json)
+        self.screen.component = element.bidi_component.id
+        self.screen.turn = desk["turn"]
+        self.screen.post = (desk["current"] or {}).get("post")
+        return True
+
+
+@dataclass
+class Sample:
+    """What the web process has used by a moment, in seconds and MiB."""
+
+    at: float
+    cpu: float
+    resident: float
+
+
+class Watch:
+    """Looks at a process every few seconds, from a thread of its own."""
+
+    def __init__(self, process_id: int) -> None:
+        self.samples = [_sample(process_id)]
+        self._process_id, self._is_over = process_id, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def end(self) -> list[Sample]:
+        self._is_over.set()
+        self._thread.join()
+        return [*self.samples, _sample(self._process_id)]
+
+    def _look(self) -> None:
+        while not self._is_over.wait(SAMPLE_SECONDS):
+            self.samples.append(_sample(self._process_id))
+
+
+def _sample(process_id: int) -> Sample:
+    used = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    resident = int(Path(f"/proc/{process_id}/statm").read_text(encoding="ascii").split()[1])
+    cpu = (int(used[11]) + int(used[12])) / TICKS
+    return Sample(time.perf_counter(), cpu, resident * PAGE_BYTES / 2**20)
+
+
+def sign_in(address: str, name: str) -> str:
+    """The cookies of somebody who has filled in the form, as a header."""
+    jar = CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    form = urllib.parse.urlencode({"name": name, "role": "annotator", "next": "/"}).encode()
+    request = urllib.request.Request(f"{address}/sign-in", form, {"Origin": address})  # noqa: S310 - our own
+    with browser.open(request, timeout=PATIENCE):
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+
+
+async def label_for(visitor: Visitor, seconds: float, seed: int) -> list[Answer]:
+    """Answer until the time is over; the pauses vary by half, as people's do."""
+    rng, answers = random.Random(seed), []
+    over = time.perf_counter() + seconds
+    due = time.perf_counter() + rng.uniform(0, SECONDS_EACH)
+    while due < over:
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        answers.append(await visitor.answer(rng.choice(LABELS)))
+        due += rng.uniform(0.5, 1.5) * SECONDS_EACH
+    return answers
+
+
+def browse(address: str, name: str, seconds: float, times: dict[str, list[float]]) -> None:
+    """The same in a real browser, from the key event to the painted post and to the acknowledgement."""
+    rng = random.Random(name)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        page = chromium.new_page()
+        page.goto(address)
+        page.fill("[name=name]", name)
+        page.check("[name=role][value=annotator]")
+        page.click("button")
+        page.wait_for_selector(IDLE)
+        page.evaluate(WATCH)
+        over = time.perf_counter() + seconds
+        while time.perf_counter() < over:
+            page.wait_for_timeout(rng.uniform(0.5, 1.5) * SECONDS_EACH * 1000)
+            page.wait_for_selector("html[data-keys=ready]", state="attached")
+            page.keyboard.press(rng.choice("123"))
+            for what, value in page.evaluate(BOTH).items():
+                times[what].append(value)
+        chromium.close()
+
+
+@contextmanager
+def browsers(address: str, count: int, seconds: float) -> Iterator[dict[str, list[float]]]:
+    """So many real browsers that answer while the body runs."""
+    times: dict[str, list[float]] = {"painted": [], "saved": []}
+    names = [f"browser {number}" for number in range(count)]
+    threads = [threading.Thread(target=browse, args=(address, name, seconds, times)) for name in names]
+    for thread in threads:
+        thread.start()
+    yield times
+    for thread in threads:
+        thread.join()
+
+
+@contextmanager
+def a_worker(project: Project) -> Iterator[None]:
+    """A worker that trains a quick round while the body runs, and scores every post as soon as it may."""
+    lead, states, is_over = accounts.command_line(project), Counter[str](), threading.Event()
+
+    def keep_going() -> None:
+        while not is_over.wait(1):
+            states[state := state_of_round(project)] += 1
+            if state == "awaiting":
+                rounds.promote(project, lead, 2)
+
+    with child(worker_command(project.home)) as worker:
+        watcher = threading.Thread(target=keep_going)
+        try:
+            rounds.start(project, lead, is_quick=True)
+            wait_until(lambda: state_of_round(project) == "training", 120)
+            watcher.start()
+            yield
+        finally:
+            is_over.set()
+            watcher.join()
+            stop(worker)
+    print("the round meanwhile, seconds:", dict(states))
+
+
+async def label_together(visitors: Sequence[Visitor], seconds: float, seed: int) -> list[Answer]:
+    everybody = (label_for(one, seconds, seed + at) for at, one in enumerate(visitors))
+    return [answer for answers in await asyncio.gather(*everybody) for answer in answers]
+
+
+async def measure(
+    project: Project, address: str, server: subprocess.Popen[bytes], options: argparse.Namespace
+) -> None:
+    """Everybody comes in, then labels: alone first, and with a worker at work if that was asked for."""
+    visitors = [Visitor(f"person {number}", address) for number in range(options.people)]
+    print(f"web process before anybody: {_sample(server.pid).resident:.0f} MiB", flush=True)
+    began = time.perf_counter()
+    await asyncio.gather(*(visitor.enter() for visitor in visitors))
+    print(f"{options.people} people came in at once, in {time.perf_counter() - began:.1f} s", flush=True)
+    given: list[Answer] = []
+    for at, name in enumerate(["idle", *(["with a worker"] if options.worker else [])]):
+        seconds = options.minutes * 60
+        beside = ExitStack()
+        # In a thread, as it takes a while: a websocket that answers no ping meanwhile is closed.
+        try:
+            await asyncio.to_thread(beside.enter_context, nullcontext() if at == 0 else a_worker(project))
+            seen = beside.enter_context(browsers(address, options.browsers, seconds))
+            watch, began = Watch(server.pid), time.process_time()
+            answers = await label_together(visitors, seconds, seed=1_000 * at)
+            samples, ours = watch.end(), time.process_time() - began
+        finally:
+            await asyncio.to_thread(beside.close)
+        given += answers
+        report(name, answers, samples, seen)
+        print(f"  the people themselves: {ours / seconds:.0%} of a core", flush=True)
+    await asyncio.gather(*(visitor.leave() for visitor in visitors))
+    check(project, given)
+
+
+def report(
+    name: str, answers: Sequence[Answer], samples: Sequence[Sample], seen: dict[str, list[float]]
+) -> None:
+    """Print what was measured."""
+    first, last = samples[0], samples[-1]
+    share = (last.cpu - first.cpu) / (last.at - first.at)
+    print(f"\n{name}: {len(answers)} answers, {len(answers) / (last.at - first.at):.1f}/s")
+    print("  next post is sent, ms      ", _percentiles([answer.card for answer in answers]))
+    print("  the run is over, ms        ", _percentiles([answer.finished for answer in answers]))
+    for what, times in seen.items():
+        if times:
+            print(f"  in a browser, {what}, ms    ", _percentiles(times))
+    late = sum(answer.finished > TARGET_MS for answer in answers) / len(answers)
+    print(f"  over {TARGET_MS} ms: {late:.1%}")
+    each = (last.cpu - first.cpu) / len(answers) * 1000
+    print(f"  web process: {share:.0%} of a core, {each:.0f} ms of it an answer")
+    settled = samples[len(samples) // 5 :]  # what people's first posts take is no growth
+    hours = [(sample.at - settled[0].at) / 3600 for sample in settled]
+    slope = np.polyfit(hours, [sample.resident for sample in settled], 1)[0]
+    shown = " ".join(f"{sample.resident:.0f}" for sample in samples[:: max(1, len(samples) // 12)])
+    print(
+        f"  its memory, MiB: {shown}; {slope:+.0f} an hour by the last {hours[-1] * 60:.0f} minutes",
+        flush=True,
+    )
+
+
+def _percentiles(times: Sequence[float]) -> str:
+    return " ".join(
+        f"{name} {value:.0f}"
+        for name, value in zip(("p50", "p95", "p99", "worst"), _cuts(times), strict=True)
+    )
+
+
+def _cuts(times: Sequence[float]) -> list[float]:
+    return [float(value) for value in np.percentile(times, (50, 95, 99, 100))]
+
+
+def check(project: Project, given: Sequence[Answer]) -> None:
+    """Ask the database whether it holds what was answered, no less and no more."""
+    theirs = select(Person.name, Annotation.post_id, Annotation.label).join(
+        Person, Person.id == Annotation.person_id
+    )
+    first = select(Annotation.post_id).where(Annotation.slot == 0, Annotation.origin == "person")
+    with project.database.read() as session:
+        rows = session.execute(theirs.where(Person.name.like("person %")))
+        kept = Counter((name, post, str(label)) for name, post, label in rows)
+        twice = session.scalars(first.group_by(Annotation.post_id).having(func.count() > 1)).all()
+    sent = Counter((answer.person, answer.post, answer.label) for answer in given)
+    lost, extra = sent - kept, kept - sent
+    print(
+        f"\nin the database: {sent.total()} answers sent, {kept.total()} saved, {lost.total()} lost, "
+        f"{extra.total()} nobody sent, {len(twice)} posts given to two people"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.people")
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--browsers", type=int, default=0)
+    parser.add_argument("--worker", action="store_true")
+    parser.add_argument("--posts", type=int, default=200_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        project = make_project(Path(folder) / "project", options.posts)
+        print(f"{options.posts:,} posts queued", flush=True)
+        port = free_port()
+        address = f"http://127.0.0.1:{port}"
+        with child(web_command(), WORKBENCH_HOME=str(project.home), WORKBENCH_PORT=str(port)) as server:
+            try:
+                wait_until(lambda: is_served(address), 60)
+                asyncio.run(measure(project, address, server, options))
+            finally:
+                stop(server)
+
+
+if __name__ == "__main__":
+    main()
