@@ -93,6 +93,14 @@ def counts_for_its_split() -> ColumnElement[bool]:
     return or_(PostGroup.split.is_(None), PostGroup.split == "pool", Annotation.source.is_(None))
 
 
+def is_of_pool() -> ColumnElement[bool]:
+    """The group is the pool's; needs `PostGroup` among the tables, found by what is joined with it.
+
+    Most groups are. SQLite does not know, and would begin with all of them from the index: hence not the bare column.
+    """
+    return PostGroup.split.concat("") == "pool"
+
+
 def is_labelled() -> ColumnElement[bool]:
     """The post has a standing label that counts for its split, or is resolved; needs `Post` and `PostGroup` outside."""
     said = exists().where(
@@ -182,34 +190,31 @@ def texts_to_pick_from(after: int) -> Select[int, str, str, bool]:
     )
 
 
-def servable_pool() -> Select[int, int | None, int]:
-    """post_id, group_id and import of prepared pool posts nobody has labelled, quarantined ones left out."""
+def grouped_posts(after: int) -> Select[int, int | None, int]:
+    """Id, group and import of the prepared posts with an id above `after`, quarantined ones left out, by id."""
     return (
         select(Post.id, Post.group_id, Post.import_id)
-        .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(Post.is_quarantined.is_(False), PostGroup.split == "pool", ~is_labelled())
-    )
-
-
-def servable_held_out(split: str) -> Select[int, int | None, bytes, int | None]:
-    """post_id, group_id, key and stratum of the same in a held-out split, oldest first."""
-    return (
-        select(Post.id, Post.group_id, PostGroup.key, PostGroup.stratum)
-        .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(Post.is_quarantined.is_(False), PostGroup.split == split, ~is_labelled())
+        .where(Post.id > after, Post.group_id.is_not(None), Post.is_quarantined.is_(False))
         .order_by(Post.id)
     )
 
 
-def groups_without_stratum(after: int, most: int) -> Select[int, int]:
-    """id and first post of held-out groups above `after` that were never scored, in order of id."""
+def groups_of_split(split: str) -> Select[int]:
+    """id of a split's groups: all from its index."""
+    return select(PostGroup.id).where(PostGroup.split == split)
+
+
+def keys_of_split(split: str) -> Select[int, bytes, int | None]:
+    """id, key and stratum of a split's groups."""
+    return select(PostGroup.id, PostGroup.key, PostGroup.stratum).where(PostGroup.split == split)
+
+
+def first_posts(groups: Iterable[int]) -> Select[int | None, int]:
+    """These groups and the oldest post of each."""
     return (
-        select(PostGroup.id, func.min(Post.id))
-        .join(Post, Post.group_id == PostGroup.id)
-        .where(PostGroup.id > after, PostGroup.split != "pool", PostGroup.stratum.is_(None))
-        .group_by(PostGroup.id)
-        .order_by(PostGroup.id)
-        .limit(most)
+        select(Post.group_id, func.min(Post.id))
+        .where(Post.group_id.in_(list(groups)))
+        .group_by(Post.group_id)
     )
 
 
@@ -304,7 +309,7 @@ def newest_pool_labels(most: int) -> Select[str, str]:
         .where(
             Annotation.action == "label",
             is_current(),
-            PostGroup.split == "pool",
+            is_of_pool(),
             ~is_resolved(Annotation.post_id),
         )
         .order_by(Annotation.id.desc())
@@ -315,7 +320,7 @@ def newest_pool_labels(most: int) -> Select[str, str]:
         select(Resolution.post_id, Resolution.label, Resolution.decided_at.label("at"))
         .join(Post, Post.id == Resolution.post_id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(is_decided(), PostGroup.split == "pool")
+        .where(is_decided(), is_of_pool())
         .order_by(Resolution.id.desc())
         .limit(most)
         .subquery()
@@ -750,7 +755,7 @@ def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]
         .join(PostGroup, PostGroup.id == Post.group_id)
         .outerjoin(standing, standing.c.post_id == Post.id)
         .outerjoin(decided, decided.c.post_id == Post.id)
-        .where(Post.id.in_(list(post_ids)), PostGroup.split == "pool")
+        .where(Post.id.in_(list(post_ids)), is_of_pool())
         .order_by(standing.c.id)
     )
 
@@ -998,5 +1003,5 @@ def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(Post.id.in_(list(post_ids)), PostGroup.split == "pool")
+        .where(Post.id.in_(list(post_ids)), is_of_pool())
     )

@@ -4,7 +4,7 @@ SQLite comes from the `pysqlite3` wheel, because SQLite 3.7.0 to 3.51.2 can lose
 connections write and checkpoint a WAL together, and many systems ship such a version.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +12,9 @@ from threading import RLock
 from typing import Any
 
 from pysqlite3 import dbapi2
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, create_engine, event, insert
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateTable
 
 sqlite = dbapi2
 """The SQLite that everything here goes through."""
@@ -46,6 +47,31 @@ class Database:
         engine = self.engine.execution_options(begin_with="BEGIN IMMEDIATE")
         with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def write_staged(self, table: Table, rows: Sequence[Sequence[object]]) -> Iterator[tuple[Session, Table]]:
+        """A write session, and a table of its own that holds the rows already, in the columns of `table`.
+
+        To fill a table in C, in a tenth of the time that people then wait for the lock. Foreign keys are not checked
+        in this transaction: whoever copies the rows joins them with what they refer to.
+        """
+        with self.engine.connect() as connection:
+            connection.detach()  # closed afterwards: neither the table nor the setting outlives this
+            staged = Table(f"staged_{table.name}", MetaData(schema="temp"))
+            for column in table.columns:
+                staged.append_column(Column(column.name, column.type, primary_key=column.primary_key))
+            driver: Any = connection.connection.dbapi_connection
+            driver.isolation_level = None
+            driver.execute("PRAGMA foreign_keys=OFF")
+            driver.execute(str(CreateTable(staged).compile(self.engine)))
+            # Not immediate: that would lock the database, though nothing but the temporary table is written.
+            driver.execute("BEGIN")
+            driver.executemany(str(insert(staged).compile(self.engine)), rows)
+            driver.execute("COMMIT")
+            driver.isolation_level = "IMMEDIATE"
+            bind = connection.execution_options(begin_with="BEGIN IMMEDIATE")
+            with Session(bind, expire_on_commit=False) as session, session.begin():
+                yield session, staged
 
     def dispose(self) -> None:
         """Close every pooled connection."""

@@ -105,7 +105,7 @@ def pool_lanes(
     shuffled = rng.permutation(len(probabilities))
     if is_drawn is not None:
         shuffled = shuffled[is_drawn[shuffled]]
-    drawn = shuffled[: _random_count(len(probabilities), composition)]
+    drawn = shuffled[: _random_count(len(probabilities), composition)].copy()
     is_free = np.ones(len(probabilities), dtype=bool) if is_drawn is None else ~is_drawn
     is_free[drawn] = False
     rest = np.flatnonzero(is_free)
@@ -122,6 +122,8 @@ COLD_TYPICAL = 100
 """With as many random ones enough for a first model."""
 COLD_SAMPLE = 2_000
 """Posts looked at to find the typical ones."""
+COLD_AT_MOST = 50_000
+"""Random ones in one queue: a team reaches its first round long before their end."""
 
 
 def at_cold_start(composition: Composition) -> Composition:
@@ -142,7 +144,7 @@ def cold_lanes(posts: int, *, embed: Embed | None, rng: np.random.Generator) -> 
         middle = sample[typical(embed(sample), count, rng=rng)]
     is_free = np.ones(posts, dtype=bool)
     is_free[middle] = False
-    return {TYPICAL: middle, RANDOM: rng.permutation(np.flatnonzero(is_free))}
+    return {TYPICAL: middle, RANDOM: rng.permutation(np.flatnonzero(is_free))[:COLD_AT_MOST].copy()}
 
 
 def compose(

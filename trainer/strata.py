@@ -41,9 +41,9 @@ def serving_order(of: NDArray[np.int64], luck: NDArray[np.floating], *, is_even:
     """
     kinds = of if is_even else np.zeros_like(of)
     by_luck = np.lexsort((luck, kinds))
-    starts = {kind: at for at, kind in reversed(list(enumerate(kinds[by_luck].tolist())))}
+    _, starts, places = np.unique(kinds[by_luck], return_index=True, return_inverse=True)
     rank = np.empty(len(of), dtype=np.int64)
-    rank[by_luck] = [at - starts[kind] for at, kind in enumerate(kinds[by_luck].tolist())]
+    rank[by_luck] = np.arange(len(of)) - starts[places]
     order: NDArray[np.intp] = np.lexsort((luck, rank, of < 0))
     return order
 

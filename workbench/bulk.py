@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import asked_of_lead, bulk_decisions, is_labelled, standing_of_bulk
+from db.queries import asked_of_lead, bulk_decisions, is_labelled, is_of_pool, standing_of_bulk
 from db.tables import AuditEntry, Post, PostGroup, Resolution
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting, reading, record
@@ -178,7 +178,7 @@ def _free(session: Session, post_ids: Sequence[int]) -> list[int]:
         for post_id in session.scalars(
             select(Post.id)
             .join(PostGroup, PostGroup.id == Post.group_id)
-            .where(Post.id.in_(chunk), PostGroup.split == "pool", Post.is_quarantined.is_(False))
+            .where(Post.id.in_(chunk), is_of_pool(), Post.is_quarantined.is_(False))
             .where(~is_labelled(), Post.id.not_in(asked_of_lead()))
             .order_by(Post.id)
         )

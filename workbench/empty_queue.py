@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-
 from db.queries import holders, queue_left, skipped_entries
-from db.tables import Import, Post
 from workbench.accounts import Account
+from workbench.counting import count_posts, count_preparing
 from workbench.project import Project
 from workbench.queue import band_counts, champion_number
 from workbench.rounds import is_worker_running
@@ -46,13 +44,11 @@ class EmptyQueue:
 def look(project: Project, account: Account) -> EmptyQueue:
     """Look why, on one snapshot."""
     with project.database.read() as session:
-        stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
-        posts = select(func.count()).select_from(Post).where(stored)
         band = band_counts(session, project)
         passed_on = session.scalars(skipped_entries(account.id)).all()
         return EmptyQueue(
-            posts=session.scalar(posts) or 0,
-            preparing=session.scalar(posts.where(Post.group_id.is_(None))) or 0,
+            posts=count_posts(session),
+            preparing=count_preparing(session),
             queued=sum(count for _lane, count in session.execute(queue_left())),
             skipped=sum(not answer.is_flagged for answer in passed_on),
             asked=sum(answer.is_flagged for answer in passed_on),

@@ -20,12 +20,13 @@ from db.queries import (
     labelled_posts,
     labels_by_split,
 )
-from db.tables import Annotation, Champion, Import, Person, Round
+from db.tables import Annotation, Champion, Person, Round
 from trainer.agreement import Agreement, agreement
 from trainer.config import LABELS
 from trainer.forecast import expected_gain
 from workbench import outlook, pace, rounds
 from workbench.accounts import Account, Right, acting
+from workbench.counting import count_posts
 from workbench.outlook import Outlook, Point, read_outlook
 from workbench.project import Project
 from workbench.queue import band_counts
@@ -140,7 +141,7 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
         points = [] if row is None else outlook.curve(session, row)
         labels, band = _labels(session), band_counts(session, project)
         return Overview(
-            posts=_posts(session),
+            posts=count_posts(session),
             labelled=session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0,
             in_band=band.in_band,
             below_band=band.below_band,
@@ -169,7 +170,7 @@ def advise(
     kinds = {label: counts.get("pool", 0) + counts.get("unprepared", 0) for label, counts in labels.items()}
     total = sum(kinds.values())
     if in_use is None:
-        if not _posts(session):
+        if not count_posts(session):
             return Advice("import")
         is_enough = total >= rounds.FEWEST_LABELS and sum(map(bool, kinds.values())) > 1
         return Advice("start", total) if is_enough else Advice("label", max(rounds.FEWEST_LABELS - total, 1))
@@ -184,12 +185,6 @@ def advise(
     wanted = [label for label in LABELS if kinds[label] or label == "violation"]
     rarest = min(wanted, key=kinds.__getitem__)
     return Advice("more of", kinds[rarest], rarest) if kinds[rarest] < FEW else Advice("go on")
-
-
-def _posts(session: Session) -> int:
-    """Of finished imports, which know how many they brought: a million rows are not counted at every look."""
-    finished = Import.state.in_(("stored", "prepared"))
-    return session.scalar(select(func.sum(Import.accepted)).where(finished)) or 0
 
 
 def _labels(session: Session) -> dict[str, dict[str, int]]:

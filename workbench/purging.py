@@ -46,6 +46,7 @@ from workbench import doubts, jobs, redaction, rounds, scores, tokens
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.adoption import ADOPTING
 from workbench.bundles import PACKING
+from workbench.counting import set_aside_file
 from workbench.deciding import ESCAPES
 from workbench.errors import InputError, RoundError, WorkbenchError
 from workbench.facts import day_of, has_fact
@@ -306,8 +307,9 @@ def _without_checked(folder: Path, ids: Collection[str]) -> int:
 
 
 def _remove_what_is_made_again(project: Project) -> None:
-    """When it is asked for: the radar by the worker, exports on the page."""
+    """When it is asked for: the radar and a count of posts by the worker, exports on the page."""
     radar_file(project).unlink(missing_ok=True)
+    set_aside_file(project).unlink(missing_ok=True)
     shutil.rmtree(project.data / "exports", ignore_errors=True)
 
 

@@ -1,37 +1,46 @@
 """The queue: which posts are waiting for people, in which lane, in what order.
 
-Rebuilt in one short transaction after every promotion and import. Claims are not touched.
+Rebuilt after every promotion and import: planned from arrays on short snapshots (`servable`), then swapped in one
+short transaction. Claims are not touched.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.queries import (
-    groups_without_stratum,
-    labelled_groups,
-    labels_by_split,
-    servable_held_out,
-    servable_pool,
-)
-from db.tables import Annotation, Champion, Import, PostGroup, QueueEntry, QueueState, Resolution
+from db.queries import first_posts, groups_of_split, labelled_groups, labels_by_split
+from db.tables import Annotation, Base, Champion, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
 from trainer.budget import is_drawn
 from trainer.config import LABELS
 from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
 from trainer.query import Embed, Positions, below_band, confidence, in_band
 from trainer.strata import DRAWN, serving_order, strata
 from trainer.thresholds import CUTS, thousandths
+from workbench.counting import NOTHING_KNOWN, SetAside, keep_set_aside, look_for_set_aside
 from workbench.policy import band_in_force
 from workbench.project import Project
-from workbench.scores import Scores, coverage, is_fair, last_scored, lowest_rate, read_scores, was_left_out
+from workbench.scores import (
+    Scores,
+    coverage,
+    is_fair,
+    last_scored,
+    lowest_rate,
+    read_in_parts,
+    read_scores_of,
+    was_left_out,
+)
+from workbench.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
 from workbench.serving import note_answers
 
 HELD_OUT_AT_MOST = 5_000
@@ -43,6 +52,8 @@ DAILY = 3
 """Different days with an import, of the newest ones, from which posts are said to arrive daily."""
 SEED = 20_260_101
 CHUNK = 2_000
+LONGEST_PAUSE_SECONDS = 0.02
+SCORES_AT_ONCE = 100_000
 
 VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 """Post ids in, one vector each out: the door to it is in `scoring`, which needs torch."""
@@ -56,12 +67,26 @@ class BandCounts:
     below_band: int
 
 
+class Entry(NamedTuple):
+    """A row of the queue as it is written: the first columns of its table, in their order."""
+
+    post_id: int
+    lane: str
+    position: int
+    round_number: int | None
+    normal: float | None
+    suspicious: float | None
+    violation: float | None
+    inclusion_probability: float | None
+    is_answered: bool = False
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the queue should hold, and the state of the band it was made from."""
 
     round_number: int | None
-    entries: Sequence[dict[str, object]]
+    entries: Sequence[Entry]
     band: BandCounts
     widened: int = 0
     left_out: int = 0
@@ -71,6 +96,8 @@ class Plan:
     """How many posts to label lie in each thousandth of confidence, by the round's scores."""
     newest_resolution: int = 0
     """The same of a lead's decisions."""
+    set_aside: SetAside = NOTHING_KNOWN
+    """Of the pages' figures; the queue has none of them."""
 
 
 def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
@@ -79,10 +106,10 @@ def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores 
     `vectors` spread a lane over different posts; `cold` scores the pool while there is no champion.
     """
     with project.database.read() as session:
-        made = plan(session, project, champion_number(session), vectors=vectors, cold=cold)
-    with project.database.write() as session:
-        replace(session, project, made)
-    return len(made.entries)
+        champion = champion_number(session)
+    made = plan(project, champion, vectors=vectors, cold=cold)
+    with replacing(project, made):
+        return len(made.entries)
 
 
 def champion_number(session: Session) -> int | None:
@@ -91,11 +118,25 @@ def champion_number(session: Session) -> int | None:
     return None if champion is None else champion.round_number
 
 
-def replace(session: Session, project: Project, made: Plan) -> None:
-    """Swap the queue's content in the caller's transaction."""
-    session.execute(delete(QueueEntry))
-    if made.entries:
-        session.connection().execute(insert(QueueEntry), list(made.entries))
+@contextmanager
+def replacing(project: Project, made: Plan) -> Iterator[Session]:
+    """A write transaction that swaps the queue's content at its end.
+
+    The new rows are laid ready before the lock is asked for; copying 50,000 of them takes a tenth of a second.
+    """
+    table = Base.metadata.tables[QueueEntry.__tablename__]
+    with project.database.write_staged(table, made.entries) as (session, staged):
+        yield session
+        _replace(session, project, made, staged)
+
+
+def _replace(session: Session, project: Project, made: Plan, staged: Table) -> None:
+    # In the database's words: by the mapper every row would be looked at.
+    connection = session.connection()
+    connection.execute(delete(QueueEntry))
+    # Joined, as nobody else looks whether a post is still there; in its order, as both tables have it.
+    found = select(staged).join(Post, Post.id == staged.c.post_id).order_by(staged.c.post_id)
+    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), found))
     answered = select(Annotation.post_id).where(Annotation.id > made.newest_annotation)
     decided = select(Resolution.post_id).where(Resolution.id > made.newest_resolution)
     note_answers(session, {*session.scalars(answered), *session.scalars(decided)})
@@ -111,10 +152,10 @@ def replace(session: Session, project: Project, made: Plan) -> None:
         )
     )
     keep_waiting(project, made.waiting)
+    keep_set_aside(project, made.set_aside)
 
 
 def plan(
-    session: Session,
     project: Project,
     round_number: int | None,
     *,
@@ -123,49 +164,55 @@ def plan(
 ) -> Plan:
     """What the queue should hold with the scores of a round, or at a cold start where there is none yet."""
     rng = np.random.default_rng(SEED)
-    newest = session.scalar(select(func.max(Annotation.id))) or 0
-    newest_resolution = session.scalar(select(func.max(Resolution.id))) or 0
-    pool, imports = _pool(session, rng)
-    is_new = np.isin(imports, list(_new_imports(session, project)))
-    held_out = _held_out_entries(session, project)
+    with project.database.read() as session:
+        newest = session.scalar(select(func.max(Annotation.id))) or 0
+        newest_resolution = session.scalar(select(func.max(Resolution.id))) or 0
+        labelled = set(session.scalars(labelled_groups()))
+        new_imports = _new_imports(session, project)
+        limits, composition = band_in_force(session, project), project.settings.composition
+        counts, set_aside = _counts(session), look_for_set_aside(session)
+    servable = read_servable(project, labelled, new_imports, rng)
+    held_out = _held_out_entries(project, servable, counts)
     if round_number is None and cold is None:
+        pool = servable.pool
         lanes = cold_lanes(len(pool), embed=_embed(vectors, pool), rng=rng)
-        entries = _lane_entries(lanes, pool) + held_out
         return Plan(
             None,
-            entries,
+            _lane_entries(lanes, pool) + held_out,
             BandCounts(0, 0),
             newest_annotation=newest,
             newest_resolution=newest_resolution,
+            set_aside=set_aside,
         )
-    scores = cold if round_number is None else read_scores(project.round_folder(round_number) / "scores")
-    assert scores is not None
-    known = scores.of(pool)
-    limits, composition = band_in_force(session, project), project.settings.composition
+    if round_number is None:
+        parts: Iterable[Scores] = [cold] if cold is not None else []
+    else:
+        parts = read_in_parts(project.round_folder(round_number) / "scores")
     draw = _Draw.of_round(project, round_number)
+    posts, is_new, probabilities = _scored(servable, parts, rng)
+    stood_for = draw.among(servable.pool, posts)
+    del servable
     lanes = pool_lanes(
-        known.probabilities,
+        probabilities,
         composition,
         limits,
-        embed=_embed(vectors, known.post_ids),
+        embed=_embed(vectors, posts),
         rng=rng,
-        is_new=is_new[np.isin(pool, known.post_ids)],
-        is_drawn=draw.of(known.post_ids),
+        is_new=is_new,
+        is_drawn=draw.of(posts),
     )
-    counts = _count(limits, known.probabilities) if round_number is not None else BandCounts(0, 0)
-    inside = int((known.probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
+    band = _count(limits, probabilities) if round_number is not None else BandCounts(0, 0)
+    inside = int((probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
     return Plan(
         round_number,
-        _lane_entries(
-            lanes, known.post_ids, round_number, known.probabilities, draw.among(pool, known.post_ids)
-        )
-        + held_out,
-        counts,
+        _lane_entries(lanes, posts, round_number, probabilities, stood_for) + held_out,
+        band,
         widened=len(lanes[UNCERTAIN]) - inside,
-        left_out=max(0, counts.in_band + counts.below_band - limits.at_most),
+        left_out=max(0, band.in_band + band.below_band - limits.at_most),
         newest_annotation=newest,
-        waiting=() if round_number is None else count_thousandths(confidence(known.probabilities)).tolist(),
+        waiting=() if round_number is None else _waiting_by_thousandth(probabilities),
         newest_resolution=newest_resolution,
+        set_aside=set_aside,
     )
 
 
@@ -197,28 +244,37 @@ def give_strata(project: Project, round_number: int) -> None:
     Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
     be no random part of its stratum.
     """
-    folder, after = project.round_folder(round_number) / "scores", 0
-    scores = read_scores(folder)
-    while True:
+    folder = project.round_folder(round_number) / "scores"
+    for split in HELD_OUT_SPLITS:
         with project.database.read() as session:
-            rows = session.execute(groups_without_stratum(after, CHUNK)).all()
-        if not rows:
-            return
-        after = rows[-1][0]
-        firsts = np.array([row[1] for row in rows], dtype=np.int64)
-        known = scores.of(firsts[is_fair(folder, firsts)])
-        if not len(known.post_ids):
-            continue
-        groups = {post: group for group, post in rows}
-        found = strata(known.probabilities[:, LABELS.index("violation")])
-        found += np.where(was_left_out(folder, known.post_ids), DRAWN, 0)
-        values = [
-            {"group": groups[int(post)], "stratum": int(stratum)}
-            for post, stratum in zip(known.post_ids, found, strict=True)
-        ]
-        change = update(PostGroup).where(PostGroup.id == bindparam("group"))
+            wanted = groups_of_split(split).where(PostGroup.stratum.is_(None)).order_by(PostGroup.id)
+            found = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
+            groups = np.fromiter(found, np.int64)
+        for start in range(0, len(groups), SCORES_AT_ONCE):
+            _give_strata(project, folder, groups[start : start + SCORES_AT_ONCE])
+
+
+def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> None:
+    group_of: dict[int, int | None] = {}
+    for start in range(0, len(groups), CHUNK):
+        with project.database.read() as session:
+            rows = session.execute(first_posts(groups[start : start + CHUNK].tolist()))
+            group_of |= {post: group for group, post in rows}
+    firsts = np.array(sorted(group_of), np.int64)
+    known = read_scores_of(folder, firsts[is_fair(folder, firsts)])
+    found = strata(known.probabilities[:, LABELS.index("violation")])
+    found += np.where(was_left_out(folder, known.post_ids), DRAWN, 0)
+    values = (
+        {"group": group_of[post], "stratum": stratum}
+        for post, stratum in zip(known.post_ids.tolist(), found.tolist(), strict=True)
+    )
+    change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
+    while some := list(islice(values, CHUNK)):
+        begin = time.monotonic()
         with project.database.write() as session:
-            session.connection().execute(change.values(stratum=bindparam("stratum")), values)
+            session.connection().execute(change, some)
+        # The lock is not fair: people who label need a gap.
+        time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - begin))
 
 
 def band_counts(session: Session, project: Project) -> BandCounts:
@@ -226,11 +282,13 @@ def band_counts(session: Session, project: Project) -> BandCounts:
     state = session.get(QueueState, 1)
     if state is None:
         return BandCounts(0, 0)
-    answered = select(QueueEntry).where(QueueEntry.round_number.is_not(None), QueueEntry.is_answered)
-    scores = [(entry.normal, entry.suspicious, entry.violation) for entry in session.scalars(answered)]
+    answered = select(QueueEntry.normal, QueueEntry.suspicious, QueueEntry.violation).where(
+        QueueEntry.round_number.is_not(None), QueueEntry.is_answered
+    )
+    scores = [row for row in session.execute(answered) if None not in row]
     # The band the queue was filled by: a newer one counts once its queue is there.
     limits = band_in_force(session, project, at=state.built_at)
-    done = _count(limits, np.array(scores, dtype=np.float64).reshape(-1, len(LABELS)))
+    done = _count(limits, np.array(scores, dtype=np.float32).reshape(-1, len(LABELS)))
     return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
 
 
@@ -245,15 +303,20 @@ def _waiting_file(project: Project) -> Path:
     return project.data / "waiting.json"
 
 
-def _pool(session: Session, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """One post of each group nobody has labelled, in random order, and the import each came with."""
-    labelled = set(session.scalars(labelled_groups()))
-    rows = [row for row in session.execute(servable_pool()) if row.group_id not in labelled]
-    one_a_group = list({rows[at].group_id: rows[at] for at in rng.permutation(len(rows))}.values())
-    return (
-        np.array([row.id for row in one_a_group], dtype=np.int64),
-        np.array([row.import_id for row in one_a_group], dtype=np.int64),
-    )
+def _scored(
+    servable: Servable, parts: Iterable[Scores], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
+    """The pool's posts that have a score, in random order, whether each is new, and their scores."""
+    is_scored, probabilities = scores_of(servable.pool, parts)
+    order = rng.permutation(np.flatnonzero(is_scored))
+    return servable.pool[order], servable.is_new[order], probabilities[order]
+
+
+def _waiting_by_thousandth(probabilities: NDArray[np.float32]) -> list[int]:
+    counts = np.zeros(len(CUTS) - 1, np.int64)
+    for start in range(0, len(probabilities), SCORES_AT_ONCE):
+        counts += count_thousandths(confidence(probabilities[start : start + SCORES_AT_ONCE]))
+    return [int(count) for count in counts]
 
 
 def _new_imports(session: Session, project: Project) -> set[int]:
@@ -290,33 +353,26 @@ def _embed(vectors: VectorsOf | None, post_ids: NDArray[np.int64]) -> Embed | No
     return None if vectors is None else lambda positions: vectors(post_ids[positions])
 
 
-def _held_out_entries(session: Session, project: Project) -> list[dict[str, object]]:
-    """Of the splits that still lack labels, strata in turn until test has the violations it wants."""
+def _counts(session: Session) -> dict[str, dict[str | None, int]]:
     counts: dict[str, dict[str | None, int]] = {}
     for split, label, count in session.execute(labels_by_split()):
         counts.setdefault(split, {})[label] = count
+    return counts
+
+
+def _held_out_entries(
+    project: Project, servable: Servable, counts: Mapping[str, Mapping[str | None, int]]
+) -> list[Entry]:
+    """Of the splits that still lack labels, strata in turn until test has the violations it wants."""
     is_even = counts.get("test", {}).get("violation", 0) < VIOLATIONS_WANTED
-    labelled = set(session.scalars(labelled_groups()))
     served: list[tuple[float, int]] = []
     for split, wanted in _held_out_wanted(project, counts).items():
-        order = _held_out_order(session, split, labelled, is_even=is_even)
+        waiting = read_held_out(project, split, servable)
+        order = serving_order(waiting.strata, waiting.luck, is_even=is_even)[:HELD_OUT_AT_MOST]
         # Splits take turns by what they lack, and everything they hold is queued: more than is lacking.
-        served += [((at + 0.5) / wanted, post) for at, post in enumerate(order)]
+        served += [((at + 0.5) / wanted, post) for at, post in enumerate(waiting.posts[order].tolist())]
     posts = np.array([post for _, post in sorted(served)[:HELD_OUT_AT_MOST]], dtype=np.int64)
     return _entries(HELD_OUT, posts)
-
-
-def _held_out_order(session: Session, split: str, labelled: set[int | None], *, is_even: bool) -> list[int]:
-    rows = [row for row in session.execute(servable_held_out(split)) if row.group_id not in labelled]
-    first = list({row.group_id: row for row in reversed(rows)}.values())
-    kinds = np.array([-1 if row.stratum is None else row.stratum for row in first], dtype=np.int64)
-    luck = np.array([_luck(row.key) for row in first], dtype=np.float64)
-    return [first[at].id for at in serving_order(kinds, luck, is_even=is_even)]
-
-
-def _luck(key: bytes) -> float:
-    """Where a group stands in the order of its stratum: drawn by hash, so that it is the same for ever."""
-    return int.from_bytes(sha256(b"order" + key).digest()[:8]) / 2**64
 
 
 def _held_out_wanted(project: Project, counts: Mapping[str, Mapping[str | None, int]]) -> dict[str, float]:
@@ -334,12 +390,12 @@ def _lane_entries(
     round_number: int | None = None,
     probabilities: NDArray[np.float32] | None = None,
     posts: int | None = None,
-) -> list[dict[str, object]]:
+) -> list[Entry]:
     """Queue rows of every lane; the chance is known where it was drawn from all, `posts` or as many as `post_ids`.
 
     Probabilities are kept for a round's scores only: nobody is to be shown what a cold start guesses.
     """
-    entries: list[dict[str, object]] = []
+    entries: list[Entry] = []
     for lane, positions in lanes.items():
         chance = len(positions) / max(1, posts or len(post_ids)) if lane == RANDOM else None
         shown = None if probabilities is None or round_number is None else probabilities[positions]
@@ -353,20 +409,11 @@ def _entries(
     round_number: int | None = None,
     probabilities: NDArray[np.float32] | None = None,
     chance: float | None = None,
-) -> list[dict[str, object]]:
-    nothing = dict.fromkeys(LABELS)
+) -> list[Entry]:
+    shown = [(None, None, None)] * len(post_ids) if probabilities is None else probabilities.tolist()
     return [
-        {
-            "post_id": int(post_id),
-            "lane": lane,
-            "position": position,
-            "round_number": round_number,
-            "inclusion_probability": chance,
-            **(nothing if probabilities is None else _by_label(probabilities[position])),
-        }
-        for position, post_id in enumerate(post_ids)
+        Entry(post_id, lane, position, round_number, normal, suspicious, violation, chance)
+        for position, (post_id, (normal, suspicious, violation)) in enumerate(
+            zip(post_ids.tolist(), shown, strict=True)
+        )
     ]
-
-
-def _by_label(probabilities: NDArray[np.float32]) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(LABELS, probabilities, strict=True)}

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.queries import labelled_posts, labels_by_split, queue_left
-from db.tables import Claim, Import, Post, QueueState
+from db.tables import Claim, QueueState
+from workbench.counting import count_posts, count_preparing, count_quarantined
 from workbench.project import Project
 from workbench.queue import band_counts, champion_number
 from workbench.rounds import is_worker_running
@@ -46,8 +47,7 @@ def read_status(project: Project) -> Status:
     """Count everything on one snapshot."""
     with project.database.read() as session:
         band, state = band_counts(session, project), session.get(QueueState, 1)
-        stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
-        posts = session.scalar(select(func.count()).select_from(Post).where(stored)) or 0
+        posts = count_posts(session)
         labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
         labels: dict[str, dict[str, int]] = {}
         for split, label, count in session.execute(labels_by_split()):
@@ -66,12 +66,8 @@ def read_status(project: Project) -> Status:
             )
             or 0,
             champion=champion_number(session),
-            preparing=session.scalar(
-                select(func.count()).select_from(Post).where(stored, Post.group_id.is_(None))
-            )
-            or 0,
-            quarantined=session.scalar(select(func.count()).select_from(Post).where(Post.is_quarantined))
-            or 0,
+            preparing=count_preparing(session),
+            quarantined=count_quarantined(session, project),
             labels=labels,
             worker=is_worker_running(project),
             partly_scored=partly_scored_in_use(session, project),

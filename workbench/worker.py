@@ -21,7 +21,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import wraps
 from pathlib import Path
@@ -93,12 +93,14 @@ class Attempt:
             return session.scalar(select(Round.number).where(*self._mine())) is not None
 
     @contextmanager
-    def finish(self, **values: object) -> Iterator[Session]:
-        """A write transaction that only commits while this attempt is the round's newest.
+    def finish(
+        self, within: AbstractContextManager[Session] | None = None, **values: object
+    ) -> Iterator[Session]:
+        """A write transaction, or the one given, that only commits while this attempt is the round's newest.
 
         Raises SupersededError otherwise.
         """
-        with self.project.database.write() as session:
+        with within or self.project.database.write() as session:
             change = update(Round).where(*self._mine()).values(number=Round.number, **values)
             if session.scalars(change.returning(Round.number)).first() is None:
                 raise SupersededError
@@ -252,10 +254,11 @@ def promote(project: Project, number: int) -> str:
     """Move the champion pointer and fill the queue from the new scores, in one short transaction."""
     attempt = begin(project, number, "scoring")
     queue.give_strata(project, number)
-    with project.database.read() as session:
-        made = queue.plan(session, project, number, vectors=vectors_of_posts(project))
-    now = project.now()
-    with attempt.finish(state="promoted", state_before=None, is_running=False, finished_at=now) as session:
+    made = queue.plan(project, number, vectors=vectors_of_posts(project))
+    now, swap = project.now(), queue.replacing(project, made)
+    with attempt.finish(
+        swap, state="promoted", state_before=None, is_running=False, finished_at=now
+    ) as session:
         row = session.get_one(Round, number)
         champion = session.get(Champion, 1)
         previous = champion.round_number if champion else None
@@ -269,7 +272,6 @@ def promote(project: Project, number: int) -> str:
             )
         )
         session.merge(Champion(id=1, round_number=number, since=now))
-        queue.replace(session, project, made)
     _sweep_attempts(project, number)
     _watch(project)
     return GO

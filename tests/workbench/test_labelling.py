@@ -331,12 +331,11 @@ def test_an_answer_given_while_the_queue_is_made_anew_is_not_served_again(
     project: Project, lead: Account, ann: Account
 ) -> None:
     ready_queue(project, lead)
-    with project.database.read() as session:
-        made = queue.plan(session, project, None)
+    made = queue.plan(project, None)
     post = first(project, ann).post_id
     labelling.submit(project, ann, post, "normal")
-    with project.database.write() as session:
-        queue.replace(session, project, made)
+    with queue.replacing(project, made):
+        pass
     assert not is_open(project, post)
 
 

@@ -17,7 +17,7 @@ from tests.workbench.making import different_texts, import_texts, judge_held_out
 from tests.workbench.plans import plans_of
 from tests.workbench.test_outlook import add_round, measured, put_in_use, score_round
 from trainer.forecast import expected_gain
-from workbench import labelling, overview, queue, resolving, watching
+from workbench import counting, labelling, overview, queue, resolving, watching
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.errors import NotAllowedError
@@ -230,7 +230,7 @@ def test_no_look_scans_the_posts(project: Project, lead: Account) -> None:
     judge_held_out(project, lead, 300)
 
     def read(session: Session) -> None:
-        overview._posts(session)
+        counting.count_posts(session)
         overview._agreement(session)
         overview._anchoring(session)
         overview._hands(session, project.now(), project.now() - timedelta(hours=1))

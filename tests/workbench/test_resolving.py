@@ -15,8 +15,6 @@ from db.queries import (
     labelled_groups,
     labels_by_split,
     second_opinions_wanted,
-    servable_held_out,
-    servable_pool,
     standing_resolutions,
     unlabelled_copies,
 )
@@ -31,6 +29,7 @@ from workbench.errors import LabellingError, NotAllowedError
 from workbench.jsonl import labelled_posts
 from workbench.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
+from workbench.servable import read_servable
 
 
 def say(project: Project, person: Account, post_id: int, label: str, *, source: str | None = None) -> None:
@@ -150,8 +149,6 @@ def test_a_decision_alone_makes_a_post_labelled_in_every_split(
     resolving.resolve(queued, lead, post, "violation")
     with queued.database.read() as session:
         assert (split, "violation", 1) in session.execute(labels_by_split()).all()
-        servable = servable_pool() if split == "pool" else servable_held_out(split)
-        assert post not in {row.id for row in session.execute(servable)}
         assert session.get_one(Post, post).group_id in set(session.scalars(labelled_groups()))
     found = exported(queued)
     assert (f"p{post}" in found) == (split != "audit")
@@ -176,12 +173,11 @@ def test_a_decided_post_leaves_the_queue_and_comes_back_when_it_is_taken_back(
 
 
 def test_a_decision_made_while_the_queue_is_built_is_not_lost(queued: Project, lead: Account) -> None:
-    with queued.database.read() as session:
-        made = queue.plan(session, queued, None)
-    post = int(str(made.entries[0]["post_id"]))
+    made = queue.plan(queued, None)
+    post = made.entries[0].post_id
     resolving.resolve(queued, lead, post, "normal")
-    with queued.database.write() as session:
-        queue.replace(session, queued, made)
+    with queue.replacing(queued, made):
+        pass
     assert entry_of(queued, post)
 
 
@@ -344,14 +340,13 @@ def test_whether_a_post_is_decided_is_looked_up_in_the_index(queued: Project) ->
     plans = plans_of(
         queued,
         lambda session: [
-            session.execute(servable_pool()).all(),
             session.execute(labels_by_split()).all(),
             session.execute(
                 select(func.count()).select_from(Post).join(PostGroup).where(is_labelled())
             ).all(),
         ],
     )
-    assert len(plans) == 3
+    assert len(plans) == 2
     for plan in plans:
         lookups = [step for step in plan if "resolution" in step and "post_id=?" in step]
         assert lookups, plan
@@ -453,11 +448,10 @@ def test_plain_python_comes_to_the_same(
     with project.database.read() as session:
         assert {(split, label): n for split, label, n in session.execute(labels_by_split())} == counted
         groups = {post.id: post.group_id for post in session.scalars(select(Post))}
-        assert set(session.scalars(labelled_groups())) == {groups[post] for post in labelled}
-        servable = {row.id for row in session.execute(servable_pool())}
-        for split in ("validation", "test", "audit"):
-            servable |= {row.id for row in session.execute(servable_held_out(split))}
-        assert servable == set(groups) - labelled
+        done = set(session.scalars(labelled_groups()))
+        assert done == {groups[post] for post in labelled}
+        servable = read_servable(project, done, (), np.random.default_rng(0))
+        assert {*servable.pool.tolist(), *servable.held_out.tolist()} == set(groups) - labelled
         answered = set(session.scalars(select(QueueEntry.post_id).where(QueueEntry.is_answered)))
         assert answered == labelled
     found = {

@@ -1,0 +1,391 @@
+"""How the queue, its promotion and the next post grow with the posts there are.
+
+python -m tests.benchmarks.scale [--posts 100000 1000000 10000000] [--seconds 20] [--keep DIR]
+
+Projects are made by SQL, not by the real import: posts of real lengths, a fifth of them held out, near-copies three a
+group, 2,000 labels, a round in use and another that is to take its place. Then, in processes of their own:
+
+- ten people take a post each quarter of a second, idle;
+- the same while a round's work on the database runs beside them: export, scores appended to the round's file,
+  strata, queue, promotion, and a rollback to the round before;
+- the queue is planned and swapped alone, for its time and memory; the pages' figures are counted.
+
+Nothing is trained, and no post is read by a model: what is measured is the database. `docs/benchmarks.md` has the
+last table.
+"""
+
+import argparse
+import json
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from sqlalchemy import Engine, PoolProxiedConnection, event, func, select
+
+from db.tables import Annotation, Champion, Round
+from trainer.config import LABELS
+from workbench import accounts, labelling, queue
+from workbench.accounts import Account
+from workbench.project import LABEL_SET_ID, Project, init_project, open_project
+from workbench.scores import Scores, append_segment
+from workbench.status import read_status
+
+SPAWN = multiprocessing.get_context("spawn")
+SIZES = (100_000, 1_000_000, 10_000_000)
+PEOPLE = 10
+PAUSE_SECONDS = 0.25
+LABELLED = 2_000
+TEXTS = 5_000
+SEGMENT = 20_000
+"""Posts per score file, as the worker writes them."""
+IMPORTS = 10
+LETTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学"
+# Eight groups of ten posts: the last one has three near-copies.
+GROUP_OF = "((n - 1) / 10) * 8 + min((n - 1) % 10, 7) + 1"
+NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
+TABLES = {
+    "post_group": f"""{NUMBERS} INSERT INTO post_group (id, key, split)
+        SELECT n, randomblob(16), CASE WHEN abs(random()) % 100 < 80 THEN 'pool'
+            ELSE (CASE abs(random()) % 20 WHEN 0 THEN 'audit' WHEN 1 THEN 'audit' ELSE
+                (CASE WHEN random() % 2 THEN 'test' ELSE 'validation' END) END) END FROM numbers""",
+    "post": f"""{NUMBERS} INSERT INTO post (id, external_id, text_hash, import_id, group_id, is_quarantined)
+        SELECT n, printf('p%09d', n), randomblob(16), (n - 1) * {IMPORTS} / :posts + 1, {GROUP_OF}, 0 FROM numbers""",
+    "post_text": f"""{NUMBERS} INSERT INTO post_text (post_id, text)
+        SELECT n, text || '（' || n || '）' FROM numbers JOIN sample ON sample.id = n % {TEXTS}""",
+    "post_facts": f"""{NUMBERS} INSERT INTO post_facts (post_id, facts, thread_key)
+        SELECT n, json_object('board', '版块' || n % 40, 'thread', '主题' || n / 5, 'author', 'u' || n % 99991), n / 5
+        FROM numbers""",
+}
+ROWS_AT_ONCE = 500_000
+
+
+def make_project(home: Path, posts: int) -> Project:
+    """Prepared posts, labels, two evaluated rounds of which the first is in use and has scored everything."""
+    project = init_project(home, base_model="none")
+    lead = accounts.command_line(project)
+    _fill(project, posts)
+    with project.database.write() as session:
+        for number in (1, 2):
+            session.add(
+                Round(
+                    number=number,
+                    state="promoted" if number == 1 else "awaiting",
+                    is_running=False,
+                    is_quick=True,
+                    base="none",
+                    report={},
+                    created_at=project.now(),
+                    started_by_id=lead.id,
+                )
+            )
+        session.flush()
+        session.add(Champion(id=1, round_number=1, since=project.now()))
+        session.add_all(
+            Annotation(
+                post_id=at * (posts // LABELLED) + 1,
+                person_id=lead.id,
+                action="label",
+                label_set_id=LABEL_SET_ID,
+                label=LABELS[at % 3],
+                lane="random",
+                saved_at=project.now(),
+            )
+            for at in range(LABELLED)
+        )
+    append_scores(project, 1, posts)
+    return project
+
+
+def _fill(project: Project, posts: int) -> None:
+    rng, groups = Random(1), -(-posts // 10) * 8
+    connection = project.database.engine.raw_connection()
+    with closing(connection):
+        run = connection.cursor().execute
+        for pragma in ("foreign_keys=OFF", "synchronous=OFF", "cache_size=-1000000", "secure_delete=OFF"):
+            run(f"PRAGMA {pragma}")
+        run("CREATE TEMP TABLE sample (id INTEGER PRIMARY KEY, text TEXT)")
+        connection.cursor().executemany(
+            "INSERT INTO sample VALUES (?, ?)",
+            [(at, "".join(rng.choices(LETTERS, k=_length(rng)))) for at in range(TEXTS)],
+        )
+        for at in range(1, IMPORTS + 1):
+            run(
+                "INSERT INTO import (id, file_name, state, encoding, columns, accepted, duplicates, rejected, started_at)"
+                " VALUES (?, 'made', 'prepared', 'utf-8', '{}', ?, 0, 0, ?)",
+                (at, posts // IMPORTS, f"2026-01-{at:02} 00:00:00.000000"),
+            )
+        # Made again when all is in: an index over hashes that grows with its table takes hours.
+        indexes = run(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name IN "
+            "('post', 'post_group', 'post_facts') AND sql IS NOT NULL"
+        ).fetchall()
+        for name, _ in indexes:
+            run(f"DROP INDEX {name}")
+        for table, insert in TABLES.items():
+            last = groups if table == "post_group" else posts
+            for first in range(1, last + 1, ROWS_AT_ONCE):
+                values = {"first": first, "last": min(first + ROWS_AT_ONCE - 1, last), "posts": posts}
+                run(insert, {name: value for name, value in values.items() if f":{name}" in insert})
+                connection.commit()
+        for _, sql in indexes:
+            run(sql)
+        connection.commit()
+        run("PRAGMA wal_checkpoint(TRUNCATE)")
+    project.database.dispose()
+
+
+def _length(rng: Random) -> int:
+    """Letters of a post: 51 on average, most short, some long."""
+    return min(2_000, max(2, round(rng.lognormvariate(3.6, 0.8))))
+
+
+def append_scores(project: Project, number: int, posts: int) -> None:
+    """A round's score files: most posts certain, one in fifteen in the band, few violations."""
+    rng = np.random.default_rng(number)
+    for first in range(1, posts + 1, SEGMENT):
+        ids = np.arange(first, min(first + SEGMENT, posts + 1), dtype=np.int64)
+        found = rng.dirichlet([0.4, 0.05, 0.03], len(ids)).astype(np.float32)
+        append_segment(project.round_folder(number) / "scores", Scores(ids, found))
+
+
+def in_a_process(work: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
+    """Its result; what it needs of memory is its own."""
+    here, there = SPAWN.Pipe()
+    process = SPAWN.Process(target=_tell, args=(there, work, *arguments))
+    process.start()
+    there.close()
+    try:
+        found: dict[str, float] = here.recv()
+        return found
+    finally:
+        process.join()
+
+
+def _tell(there: Connection, work: Callable[..., object], *arguments: object) -> None:
+    there.send(work(*arguments))
+
+
+def peak_mb() -> float:
+    """Of this process; what `getrusage` tells begins with that of the one it came from."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").split("\n")
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+@contextmanager
+def timed_writes(engine: Engine) -> Iterator[list[float]]:
+    """Milliseconds of each write transaction, from having the lock to the end of its commit."""
+    took: list[float] = []
+    began: list[float] = []
+    commit, rollback = engine.dialect.do_commit, engine.dialect.do_rollback
+
+    def see(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            began.append(time.perf_counter())
+
+    def end(connection: PoolProxiedConnection) -> None:
+        commit(connection)
+        took.extend(1000 * (time.perf_counter() - begin) for begin in began)
+        began.clear()
+
+    def give_up(connection: PoolProxiedConnection) -> None:
+        rollback(connection)
+        began.clear()
+
+    event.listen(engine, "after_cursor_execute", see)
+    engine.dialect.do_commit, engine.dialect.do_rollback = end, give_up  # type: ignore[method-assign]
+    try:
+        yield took
+    finally:
+        event.remove(engine, "after_cursor_execute", see)
+        engine.dialect.do_commit, engine.dialect.do_rollback = commit, rollback  # type: ignore[method-assign]
+
+
+def plan_alone(home: Path) -> dict[str, float]:
+    """Strata (the first time only they are many), the queue's plan, its swap."""
+    project, found = open_project(home), {}
+    found["memory before, MB"] = peak_mb()
+    began = time.perf_counter()
+    queue.give_strata(project, 1)
+    found["first strata, s"] = time.perf_counter() - began
+    began = time.perf_counter()
+    queue.give_strata(project, 1)
+    found["strata again, s"] = time.perf_counter() - began
+    began = time.perf_counter()
+    with timed_writes(project.database.engine) as took:
+        entries = queue.rebuild(project)
+    found["plan and swap, s"] = time.perf_counter() - began
+    found["memory, MB"] = peak_mb()
+    found["swap into an empty queue, ms"] = max(took)
+    with timed_writes(project.database.engine) as took:
+        queue.rebuild(project)
+    found["swap of a full queue, ms"] = max(took)
+    found["queue entries"] = entries
+    return found
+
+
+def count_figures(home: Path) -> dict[str, float]:
+    """Milliseconds of the figures on the Posts page, the first look and the median of ten more."""
+    project, took = open_project(home), []
+    for _ in range(11):
+        began = time.perf_counter()
+        read_status(project)
+        took.append(1000 * (time.perf_counter() - began))
+    return {"figures, first, ms": took[0], "figures, ms": float(np.median(took[1:]))}
+
+
+def serve(home: Path, name: str, until: "Synchronized[float]", told: Connection) -> None:
+    """One person who takes the next post and answers it, over and over; tells milliseconds each."""
+    project, rng = open_project(home), Random(name)
+    account = accounts.sign_in(project, name, "annotator")
+    took: dict[str, list[float]] = {"next": [], "save": []}
+    on_screen = labelling.hold_posts(project, account)
+    told.send(len(on_screen))
+    while time.time() < until.value and on_screen:
+        time.sleep(PAUSE_SECONDS * rng.uniform(0.5, 1.5))
+        began = time.perf_counter()
+        labelling.submit(project, account, on_screen[0].post_id, rng.choice(LABELS))
+        saved = time.perf_counter()
+        on_screen = labelling.hold_posts(project, account)
+        took["save"].append(1000 * (saved - began))
+        took["next"].append(1000 * (time.perf_counter() - saved))
+    told.send(took)
+
+
+def serve_all(
+    home: Path, seconds: float, meanwhile: Callable[[], object] = lambda: None
+) -> dict[str, list[float]]:
+    """Ten people at once for so long at least, and for as long as what happens meanwhile lasts."""
+    until, people = SPAWN.Value("d", time.time() + 36_000), []
+    for number in range(PEOPLE):
+        here, there = SPAWN.Pipe()
+        process = SPAWN.Process(target=serve, args=(home, f"person {number}", until, there), daemon=True)
+        process.start()
+        people.append((process, here))
+    for _, here in people:
+        here.recv()  # has a post on screen
+    began = time.time()
+    meanwhile()
+    until.value = max(time.time(), began + seconds)
+    found = [here.recv() for _, here in people]
+    for process, _ in people:
+        process.join()
+    return {name: [value for one in found for value in one[name]] for name in ("next", "save")}
+
+
+def a_round(home: Path, posts: int) -> dict[str, float]:
+    """What a round does to the database and to its files, but for training and scoring itself."""
+    # Here alone: it brings torch, and ten people need none.
+    from workbench import worker  # noqa: PLC0415
+
+    project = open_project(home)
+    lead = accounts.command_line(project)
+    with timed_writes(project.database.engine) as took:
+        began = time.perf_counter()
+        _enter(project, lead, 2)
+        worker.export(project, 2)
+        append_scores(project, 2, posts)
+        promoting = time.perf_counter()
+        worker.promote(project, 2)
+        promoted = time.perf_counter()
+        _enter(project, lead, 1, is_rolling_back=True)
+        worker.promote(project, 1)
+    return {
+        "round, s": promoted - began,
+        "promotion, s": promoted - promoting,
+        "rollback, s": time.perf_counter() - promoted,
+        "longest write of the round, ms": max(took),
+    }
+
+
+def _enter(project: Project, lead: Account, number: int, *, is_rolling_back: bool = False) -> None:
+    """Under way, as `rounds.promote` leaves it for the worker."""
+    with project.database.write() as session:
+        row = session.get_one(Round, number)
+        row.is_running, row.state_before, row.state = True, row.state, "scoring"
+        row.is_rolling_back, row.decided_by_id = is_rolling_back, lead.id
+
+
+def given_twice(project: Project) -> int:
+    """Posts that two people answered as the first."""
+    with project.database.read() as session:
+        twice = (
+            select(Annotation.post_id)
+            .where(Annotation.slot == 0, Annotation.origin == "person")
+            .group_by(Annotation.post_id)
+            .having(func.count(Annotation.person_id.distinct()) > 1)
+        )
+        return len(session.scalars(twice).all())
+
+
+def bytes_a_post(project: Project, posts: int) -> dict[str, float]:
+    """Of the database and of a round's scores."""
+    with project.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    scores = project.round_folder(1) / "scores"
+    return {
+        "database, bytes a post": (project.data / "workbench.db").stat().st_size / posts,
+        "scores, bytes a post": sum(file.stat().st_size for file in scores.iterdir()) / posts,
+    }
+
+
+def measure(home: Path, posts: int, seconds: float) -> dict[str, float]:
+    began = time.perf_counter()
+    project = make_project(home, posts)
+    found: dict[str, float] = {"made in, s": time.perf_counter() - began}
+    found |= bytes_a_post(project, posts)
+    project.database.dispose()
+    found |= in_a_process(plan_alone, home)
+    found |= in_a_process(count_figures, home)
+    _say(found)
+    found |= _percentiles("idle", serve_all(home, seconds))
+    _say(found)
+    beside: dict[str, float] = {}
+    found |= _percentiles(
+        "round", serve_all(home, seconds, lambda: beside.update(in_a_process(a_round, home, posts)))
+    )
+    found |= beside
+    found |= {"given to two people": given_twice(project)}
+    with project.database.read() as session:
+        found["answers"] = session.scalar(select(func.count()).select_from(Annotation)) or 0
+    return found
+
+
+def _say(found: dict[str, float]) -> None:
+    print(json.dumps({name: round(value, 1) for name, value in found.items()}), file=sys.stderr, flush=True)
+
+
+def _percentiles(when: str, took: dict[str, list[float]]) -> dict[str, float]:
+    return {
+        f"{name} {when}, p{share}, ms": float(np.percentile(values, share))
+        for name, values in took.items()
+        for share in (50, 95, 100)
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale")
+    parser.add_argument("--posts", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of serving, idle and beside the round")
+    options = parser.parse_args()
+    columns: list[dict[str, float]] = []
+    for posts in options.posts:
+        with tempfile.TemporaryDirectory() as folder:
+            columns.append(measure(Path(folder) / "project", posts, options.seconds))
+            print(json.dumps({"posts": posts} | columns[-1]), flush=True)
+    print("| | " + " | ".join(f"{posts:,}" for posts in options.posts) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    for name in columns[0]:
+        cells = (f"{column[name]:,.1f}" for column in columns)
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""How many posts there are and in what state, without walking through ten million of them at every look."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.tables import Import, Post
+from workbench.project import Project
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """So many posts are quarantined of those up to a number, all of them prepared: that does not change any more."""
+
+    posts: int
+    up_to: int
+
+
+NOTHING_KNOWN = SetAside(0, 0)
+
+
+def count_posts(session: Session) -> int:
+    """Of finished imports, which know how many they brought."""
+    finished = Import.state.in_(("stored", "prepared"))
+    return session.scalar(select(func.sum(Import.accepted)).where(finished)) or 0
+
+
+def count_preparing(session: Session) -> int:
+    """Posts of finished imports without a group. An index has those without one, and all of an unfinished import are."""
+    without_group = select(func.count()).select_from(Post).where(Post.group_id.is_(None))
+    storing = select(Import.id).where(Import.state == "storing")
+    coming = select(func.count()).select_from(Post).where(Post.import_id.in_(storing))
+    return (session.scalar(without_group) or 0) - (session.scalar(coming) or 0)
+
+
+def count_quarantined(session: Session, project: Project) -> int:
+    """Those known when the queue was filled, and those since."""
+    known = _known(project)
+    since = select(func.count()).select_from(Post).where(Post.is_quarantined, Post.id > known.up_to)
+    return known.posts + (session.scalar(since) or 0)
+
+
+def look_for_set_aside(session: Session) -> SetAside:
+    """Count those that are final by now: every post below the first that waits for its group."""
+    first_waiting = session.scalar(select(func.min(Post.id)).where(Post.group_id.is_(None)))
+    last = session.scalar(select(func.max(Post.id))) or 0
+    up_to = last if first_waiting is None else first_waiting - 1
+    found = select(func.count()).select_from(Post).where(Post.is_quarantined, Post.id <= up_to)
+    return SetAside(session.scalar(found) or 0, up_to)
+
+
+def keep_set_aside(project: Project, found: SetAside) -> None:
+    """Remember it, in a file: pages ask for it at every look."""
+    part = set_aside_file(project).with_suffix(".part")
+    part.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    part.replace(set_aside_file(project))
+
+
+def set_aside_file(project: Project) -> Path:
+    """Whoever removes posts removes it too."""
+    return project.data / "set-aside.json"
+
+
+def _known(project: Project) -> SetAside:
+    try:
+        return SetAside(**json.loads(set_aside_file(project).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return NOTHING_KNOWN
