@@ -1,6 +1,7 @@
 """Queries are nouns: each returns a `Select` for its caller to run."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -117,6 +118,12 @@ def is_open() -> ColumnElement[bool]:
 def is_stored() -> ColumnElement[bool]:
     """The post's import has finished; needs `Post` among the tables."""
     return Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
+
+
+def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
+    """external_id and text_hash of those of the posts that are stored; any number of ids."""
+    named = func.json_each(json.dumps(external_ids)).table_valued("value")
+    return select(Post.external_id, Post.text_hash).where(Post.external_id.in_(select(named.c.value)))
 
 
 def unprepared_posts() -> Select[int, str]:
@@ -326,6 +333,11 @@ def free_queue_entries(lane: str, person_id: int, now: datetime) -> Select[Queue
 def queue_left() -> Select[str, int]:
     """lane, number of entries nobody has answered."""
     return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
+
+
+def live_claims(now: datetime) -> Select[int]:
+    """Posts that somebody has open."""
+    return select(Claim.post_id).where(Claim.expires_at > now)
 
 
 def claims_of(person_id: int) -> Select[Claim]:
