@@ -16,8 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
+from db.bulk import insert_tuples
 from db.queries import known_posts, live_claims
 from db.session import WRITE, checkpoint
 from db.tables import Base, Import, Post, PostFacts, PostText, RejectedRow
@@ -188,7 +189,6 @@ class _Store:
         self._project = project
         self._connection = connection
         self._receipt = receipt
-        self._inserts = {table: _statement(connection, table) for table in _COLUMNS}
         self._rows_a_hold = CHUNK
         self._version = self._data_version()
         self._others_wrote_at = float("-inf")
@@ -253,8 +253,7 @@ class _Store:
             (PostFacts, [told for told in block.facts[rows] if told is not None]),
             (RejectedRow, block.rejects[rows]),
         ):
-            if values:
-                self._connection.exec_driver_sql(self._inserts[table], values)
+            insert_tuples(self._connection, table, _COLUMNS[table], values)
         self._connection.commit()
         return time.monotonic() - began
 
@@ -271,16 +270,6 @@ class _Store:
         version: int = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
         self._connection.rollback()
         return version
-
-
-def _statement(connection: Connection, table: type[Base]) -> str:
-    """The insert in the driver's own words: it takes tuples as they are, where SQLAlchemy wants a dict a row."""
-    columns = [table.__table__.c[name] for name in _COLUMNS[table]]
-    compiled = insert(table).compile(
-        dialect=connection.dialect, column_keys=[column.key for column in columns]
-    )
-    assert tuple(compiled.positiontup or ()) == _COLUMNS[table]
-    return str(compiled)
 
 
 def _finish(project: Project, account: Account, receipt: Receipt) -> None:
