@@ -53,8 +53,8 @@ class Database:
         """A connection of its own for very many new rows.
 
         A commit waits for no disk: what it wrote survives a crash of the machine only once `write()` has
-        committed after it. Foreign keys are not looked up: bring right ones. Nor does a commit write the journal
-        home: call `checkpoint` after it, or the next person who saves an answer does so and waits.
+        committed after it. Nor does it write the journal home: call `checkpoint` after it, or the next person
+        who saves an answer does so and waits.
         """
         engine = _engine(self.engine.url.database or "", poolclass=NullPool)
         event.listen(engine, "connect", _configure_bulk)
@@ -105,7 +105,6 @@ def checkpoint(connection: Connection) -> None:
 def _configure_bulk(connection: Any, _record: object) -> None:
     for pragma in (
         "synchronous=NORMAL",
-        "foreign_keys=OFF",
         f"cache_size=-{BULK_CACHE_KIB}",
         "wal_autocheckpoint=0",
     ):

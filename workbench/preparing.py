@@ -9,11 +9,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from db.bulk import insert_tuples
-from db.queries import near_copy_candidates, unprepared_posts
+from db.queries import live_claims, near_copy_candidates, unprepared_posts
+from db.session import WRITE, checkpoint
 from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench import search
@@ -22,7 +23,7 @@ from workbench.project import Project
 CHUNK = 1_000
 """Posts hashed, looked up and compared at once."""
 STEP = 100
-"""Posts written in one transaction: each has twenty keys, and people who label wait for the write lock meanwhile."""
+"""Posts written in one transaction while somebody has a post open: they wait for the write lock meanwhile."""
 LONGEST_PAUSE_SECONDS = 0.02
 MOST_CANDIDATES = 200
 """Candidates compared per post; a text copied more often than that matches within the first ones."""
@@ -54,36 +55,42 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
     Returns how many posts were prepared.
     """
     done = 0
-    while count := _prepare_chunk(project):
-        done += count
-        on_progress(done)
+    with project.database.bulk() as connection:
+        while count := _prepare_chunk(project, connection):
+            done += count
+            on_progress(done)
     with project.database.write() as session:
         session.execute(update(Import).where(Import.state == "stored").values(state="prepared"))
     search.index_missing(project)
     return done
 
 
-def _prepare_chunk(project: Project) -> int:
+def _prepare_chunk(project: Project, connection: Connection) -> int:
     # Hashing, looking up and comparing are the slow part: they need no write lock, for only the worker
     # prepares, and one chunk after the other.
-    with project.database.read() as session:
+    with Session(connection) as session:
         posts = session.execute(unprepared_posts().limit(CHUNK)).all()
         if not posts:
             return 0
         index = _Index(session, [post.text for post in posts])
         placed = [index.place(row, post.id) for row, post in enumerate(posts)]
-    for start in range(0, len(placed), STEP):
-        began = time.monotonic()
+        is_shared = session.scalar(select(live_claims(project.now()).exists()))
+    # Every key lies on a page of its own, so that the fewer the steps, the less is written.
+    step = STEP if is_shared else CHUNK
+    for start in range(0, len(placed), step):
         # A post depends on earlier ones alone, so whoever is killed between two steps has lost nothing.
-        with project.database.write() as session:
-            _save(session, placed[start : start + STEP])
+        connection.exec_driver_sql(WRITE)
+        began = time.monotonic()
+        _save(connection, placed[start : start + step])
+        connection.commit()
+        pause_until = time.monotonic() + min(LONGEST_PAUSE_SECONDS, time.monotonic() - began)
+        checkpoint(connection)
         # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
-        time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - began))
+        time.sleep(max(0.0, pause_until - time.monotonic()))
     return len(posts)
 
 
-def _save(session: Session, placed: Sequence[_Placed]) -> None:
-    connection = session.connection()
+def _save(connection: Connection, placed: Sequence[_Placed]) -> None:
     founded = [post.founded for post in placed if post.founded]
     insert_tuples(connection, PostGroup, ("id", "key", "split"), founded)
     connection.execute(
