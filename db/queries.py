@@ -1,6 +1,7 @@
 """Queries are nouns: each returns a `Select` for its caller to run."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -130,6 +131,16 @@ def is_stored() -> ColumnElement[bool]:
     return Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
 
 
+def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
+    """external_id and text_hash of those of the posts that are stored; any number of ids."""
+    return select(Post.external_id, Post.text_hash).where(Post.external_id.in_(_any_of(external_ids)))
+
+
+def _any_of(values: Iterable[str | int]) -> Select[Any]:
+    """As a subquery: thousands of parameters take longer to write down than their rows to find."""
+    return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)
+
+
 def unprepared_posts() -> Select[int, str]:
     """Id and text of the posts without a group, oldest first; unfinished imports left out."""
     return (
@@ -145,7 +156,7 @@ def near_copy_candidates(keys: Iterable[int], most: int) -> Select[int, int, str
     place = func.row_number().over(partition_by=NearCopyKey.key, order_by=NearCopyKey.post_id)
     ranked = (
         select(NearCopyKey.key, NearCopyKey.post_id, place.label("place"))
-        .where(NearCopyKey.key.in_(list(keys)))
+        .where(NearCopyKey.key.in_(_any_of(keys)))
         .subquery()
     )
     return (
@@ -357,6 +368,11 @@ def free_queue_entries(
 def queue_left() -> Select[str, int]:
     """lane, number of entries nobody has answered."""
     return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
+
+
+def live_claims(now: datetime) -> Select[int]:
+    """Posts that somebody has open."""
+    return select(Claim.post_id).where(Claim.expires_at > now)
 
 
 def claims_of(person_id: int | ColumnElement[int]) -> Select[Claim]:

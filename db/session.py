@@ -4,6 +4,7 @@ SQLite comes from the `pysqlite3` wheel, because SQLite 3.7.0 to 3.51.2 can lose
 connections write and checkpoint a WAL together, and many systems ship such a version.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from threading import RLock
 from typing import Any
 
 from pysqlite3 import dbapi2
-from sqlalchemy import Column, Connection, Engine, MetaData, Table, create_engine, event, insert
+from sqlalchemy import Column, Connection, Engine, MetaData, NullPool, Table, create_engine, event, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
@@ -21,6 +22,9 @@ sqlite = dbapi2
 
 WAL_SAFE_SINCE = (3, 51, 3)
 BUSY_TIMEOUT_MS = 30_000
+LOCK_POLL_SECONDS = 0.001
+WRITE = "BEGIN IMMEDIATE"
+BULK_CACHE_KIB = 65_536
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Database:
         between, whatever the busy timeout; one that begins immediate waits its turn instead. Threads of one
         process wait here, where the next one is woken: SQLite only looks again from time to time, up to 0.1 s apart.
         """
-        engine = self.engine.execution_options(begin_with="BEGIN IMMEDIATE")
+        engine = self.engine.execution_options(begin_with=WRITE)
         with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -69,9 +73,22 @@ class Database:
             driver.executemany(str(insert(staged).compile(self.engine)), rows)
             driver.execute("COMMIT")
             driver.isolation_level = "IMMEDIATE"
-            bind = connection.execution_options(begin_with="BEGIN IMMEDIATE")
-            with Session(bind, expire_on_commit=False) as session, session.begin():
+            bind = connection.execution_options(begin_with=WRITE)
+            with self._turn, Session(bind, expire_on_commit=False) as session, session.begin():
                 yield session, staged
+
+    @contextmanager
+    def bulk(self) -> Iterator[Connection]:
+        """A connection of its own for very many new rows.
+
+        A commit waits for no disk: what it wrote survives a crash of the machine only once `write()` has
+        committed after it. Nor does it write the journal home: call `checkpoint` after it, or the next person
+        who saves an answer does so and waits.
+        """
+        engine = _engine(self.engine.url.database or "", poolclass=NullPool)
+        event.listen(engine, "connect", _configure_bulk)
+        with engine.connect() as connection:
+            yield connection
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -80,12 +97,16 @@ class Database:
 
 def open_database(path: Path) -> Database:
     """Connect to an SQLite file. Does not create tables: `db.migrate` does."""
+    return Database(_engine(str(path)))
+
+
+def _engine(path: str, **options: Any) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", module=sqlite, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
+        f"sqlite:///{path}", module=sqlite, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **options
     )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin)
-    return Database(engine)
+    return engine
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
@@ -104,7 +125,48 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def checkpoint(connection: Connection) -> None:
+    """Write home what the journal holds. Nobody waits for it: neither readers nor who wants the write lock."""
+    connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+    connection.rollback()
+
+
+def _configure_bulk(connection: Any, _record: object) -> None:
+    for pragma in (
+        "synchronous=NORMAL",
+        f"cache_size=-{BULK_CACHE_KIB}",
+        "wal_autocheckpoint=0",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
 def _begin(connection: Connection) -> None:
     begin_with = connection.get_execution_options().get("begin_with")
-    if begin_with is not None:
+    if begin_with == WRITE:
+        _begin_write(connection)
+    elif begin_with is not None:
         connection.exec_driver_sql(begin_with)
+
+
+def _begin_write(connection: Connection) -> None:
+    """Take the write lock as soon as it is free.
+
+    SQLite's own waiting asks ever more seldom, in the end ten times a second, and so misses the gaps that somebody
+    who writes much leaves for others.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    last = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < last:
+            try:
+                driver.execute(WRITE)
+            except sqlite.OperationalError as error:
+                if "locked" not in str(error):
+                    break
+                time.sleep(LOCK_POLL_SECONDS)
+            else:
+                return
+        connection.exec_driver_sql(WRITE)  # for the error that callers know
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

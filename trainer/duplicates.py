@@ -7,8 +7,10 @@ What the constants were chosen by: docs/duplicates.md.
 """
 
 import hashlib
+import operator
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,7 +20,6 @@ from numpy.typing import NDArray
 
 from trainer.characters import Table, fold, letter
 
-SHINGLE = 2
 BANDS = 20
 ROWS = 4
 SEED = 1
@@ -30,8 +31,18 @@ SPLITS = (("pool", 0.80), ("validation", 0.08), ("test", 0.10), ("audit", 0.02))
 """Name and share of each split. Everything but the pool is held out."""
 _FOLDED = Table(fold)
 _LETTERS = Table(letter)
+_NUMBERS = [bytes([band]) for band in range(BANDS)]
 _END = "\n"
 """Stands for either end of a text, which holds none once normalised."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """All that a text is compared by: the key of the group it would found, its shingles, its LSH keys."""
+
+    group_key: bytes
+    shingles: frozenset[str]
+    band_keys: tuple[int, ...]
 
 
 def normalise(text: str) -> str:
@@ -45,7 +56,7 @@ def normalise(text: str) -> str:
 
 def group_key(text: str) -> bytes:
     """16 bytes that equal texts share after normalising, on every machine."""
-    return hashlib.sha256(normalise(text).encode("utf-8", "surrogatepass")).digest()[:16]
+    return _group_key(normalise(text))
 
 
 def split_of(key: bytes) -> str:
@@ -65,9 +76,7 @@ def shingles(text: str) -> frozenset[str]:
     What stands between letters is passed over, so that dots or emoji there hide no copy; a text of nothing
     else is taken as it is.
     """
-    normal = normalise(text)
-    ended = _END + (normal.translate(_LETTERS) or normal) + _END
-    return frozenset(ended[i : i + SHINGLE] for i in range(len(ended) - SHINGLE + 1))
+    return _shingles(normalise(text))
 
 
 def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
@@ -76,11 +85,15 @@ def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
     Returns:
         (len(texts), BANDS) integers; two texts with a common key are candidates for near-copies.
     """
-    sets = map(shingles, texts)
-    signatures = MinHash.bulk(sets, num_perm=BANDS * ROWS, seed=SEED, hashfunc=_hash)
-    return np.array([_keys(signature.hashvalues) for signature in signatures], dtype=np.int64).reshape(
-        -1, BANDS
-    )
+    return _band_keys(map(shingles, texts))
+
+
+def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
+    """What `group_key`, `shingles` and `band_keys` say of each text, which is normalised only once."""
+    normal = list(map(normalise, texts))
+    sets = list(map(_shingles, normal))
+    keys = map(tuple, _band_keys(sets).tolist())
+    return list(map(Fingerprint, map(_group_key, normal), sets, keys))
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
@@ -88,16 +101,32 @@ def similarity(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other)
 
 
+def _group_key(normal: str) -> bytes:
+    return hashlib.sha256(normal.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _shingles(normal: str) -> frozenset[str]:
+    ended = _END + (normal.translate(_LETTERS) or normal) + _END
+    return frozenset(map(operator.add, ended, ended[1:]))
+
+
+def _band_keys(sets: Iterable[frozenset[str]]) -> NDArray[np.int64]:
+    signatures = MinHash.bulk(sets, num_perm=BANDS * ROWS, seed=SEED, hashfunc=_hash)
+    digests = b"".join(_digests(signature.hashvalues) for signature in signatures)
+    return np.frombuffer(digests, dtype=">i8").astype(np.int64).reshape(-1, BANDS)
+
+
 @lru_cache(maxsize=200_000)
 def _hash(shingle: str) -> int:
     return int(sha1_hash32(shingle.encode("utf-8", "surrogatepass")))
 
 
-def _keys(hashvalues: NDArray[np.generic]) -> list[int]:
-    bands = np.asarray(hashvalues, dtype="<u8").reshape(BANDS, ROWS)
+def _digests(hashvalues: NDArray[np.generic]) -> bytes:
+    """8 bytes for each band, one after the other."""
+    values = np.asarray(hashvalues, dtype="<u8").tobytes()
+    size = len(values) // BANDS
     # The band's number is part of the hash: equal values in different bands are no match.
-    digests = (
-        hashlib.blake2b(bytes([band]) + row.tobytes(), digest_size=8).digest()
-        for band, row in enumerate(bands)
+    return b"".join(
+        hashlib.blake2b(number + values[band * size : (band + 1) * size], digest_size=8).digest()
+        for band, number in enumerate(_NUMBERS)
     )
-    return [int.from_bytes(digest, signed=True) for digest in digests]

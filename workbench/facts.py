@@ -71,11 +71,24 @@ def thread_key(facts: Mapping[str, Any]) -> int | None:
     A thread's number tells more than its title, which two threads of a board may share. Keys are stored: what
     was imported before a change of this function is no longer found beside what comes after it.
     """
+    told = tuple(
+        (meaning, str(value))
+        for column, value in facts.items()
+        if (meaning := meaning_of(column)) in ("thread_id", "thread", "board")
+    )
+    return _thread_key(told) if told else None
+
+
+@lru_cache(maxsize=4_096)  # posts of one thread come together
+def _thread_key(told: tuple[tuple[Meaning | None, str], ...]) -> int | None:
+    said: dict[Meaning | None, str] = {}
+    for meaning, value in told:
+        if value.strip():
+            said.setdefault(meaning, value.strip())
     for meaning in ("thread_id", "thread"):
-        if thread := fact_of(facts, meaning):
-            board = fact_of(facts, "board") or ""
-            told = f"{board}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
-            return int.from_bytes(blake2b(told, digest_size=8).digest(), signed=True)
+        if thread := said.get(meaning):
+            hashed = f"{said.get('board', '')}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
+            return int.from_bytes(blake2b(hashed, digest_size=8).digest(), signed=True)
     return None
 
 

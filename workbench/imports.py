@@ -1,23 +1,27 @@
 """Bring a forum TSV into the database: quickly, whole or not at all.
 
-Rows are stored in short transactions so that people go on labelling; the import becomes visible with
-its last one. What a killed import left behind is swept away by the next. Grouping and scoring follow
-in the worker.
+Rows are stored in transactions that are short while somebody is at work; the import becomes visible, and
+certain to survive a crash, with its last one. What a killed import left behind is swept away by the next.
+Grouping and scoring follow in the worker.
 """
 
 import fcntl
 import hashlib
+import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
-from db.tables import Import, Post, PostFacts, PostText, RejectedRow
+from db.bulk import insert_tuples
+from db.queries import known_posts, live_claims
+from db.session import WRITE, checkpoint
+from db.tables import Base, Import, Post, PostFacts, PostText, RejectedRow
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
@@ -26,8 +30,16 @@ from workbench.project import Project
 from workbench.tsv import Columns, Reject, Row
 
 CHUNK = 2_000
+BLOCK = 20_000
+"""Rows read and looked up at once, without the write lock; while nobody else is at work, one transaction too."""
 LONGEST_REJECT_SHOWN = 500
+WANTED_HOLD_SECONDS = 0.01
+"""How long to keep the write lock while others are at work: they wait that long at every key."""
+FEWEST = 500
+"""Rows; on a machine that cannot store them in that time the import would never end."""
 LONGEST_PAUSE_SECONDS = 0.02
+AT_WORK_SECONDS = 10.0
+"""After somebody else's last write. Whoever has a post open is at work, however long they think."""
 
 
 @dataclass
@@ -58,13 +70,22 @@ class RowSource(Protocol):
     def __iter__(self) -> Iterator[Row | Reject]: ...
 
 
-@dataclass(frozen=True)
-class _NewPost:
-    id: int
-    external_id: str
-    text: str
-    text_hash: bytes
-    facts: Mapping[str, str]
+@dataclass
+class _Block:
+    """What a block of rows adds: a tuple for each row of a table, columns in the order of `_COLUMNS`."""
+
+    posts: list[tuple[object, ...]] = field(default_factory=list)
+    texts: list[tuple[object, ...]] = field(default_factory=list)
+    facts: list[tuple[object, ...] | None] = field(default_factory=list)
+    rejects: list[tuple[object, ...]] = field(default_factory=list)
+
+
+_COLUMNS: dict[type[Base], tuple[str, ...]] = {
+    Post: ("id", "external_id", "text_hash", "import_id", "is_quarantined"),
+    PostText: ("post_id", "text"),
+    PostFacts: ("post_id", "facts", "thread_key"),
+    RejectedRow: ("import_id", "line", "reason", "content"),
+}
 
 
 REJECTS_KEPT = 1_000
@@ -91,16 +112,14 @@ def import_rows(
         InputError: another import is running, or the file stops being readable half-way (nothing is kept).
     """
     with _one_at_a_time(project):
-        import_id = _begin(project, account, source)
-        receipt = Receipt(import_id)
+        receipt = Receipt(_begin(project, account, source))
         try:
-            entries = iter(source)
-            while chunk := list(islice(entries, CHUNK)):
-                begin = time.monotonic()
-                _store(project, receipt, chunk)
-                on_progress(receipt.rows, source.bytes_read)
-                # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
-                time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - begin))
+            with project.database.bulk() as connection:
+                store = _Store(project, connection, receipt)
+                entries = iter(source)
+                while block := list(islice(entries, BLOCK)):
+                    store.add(block)
+                    on_progress(receipt.rows, source.bytes_read)
         except BaseException:
             _sweep(project)
             raise
@@ -163,72 +182,94 @@ def _begin(project: Project, account: Account, source: RowSource) -> int:
         return row.id
 
 
-def _store(project: Project, receipt: Receipt, chunk: Sequence[Row | Reject]) -> None:
-    rows = [entry for entry in chunk if isinstance(entry, Row)]
-    rejects = [entry for entry in chunk if isinstance(entry, Reject)]
-    with project.database.write() as session:
-        names = [identity(row) for row in rows]
-        stored = select(Post.external_id, Post.text_hash).where(Post.external_id.in_(names))
-        known = dict(session.execute(stored).all())
-        next_id = (session.scalar(select(func.max(Post.id))) or 0) + 1
-        posts: list[_NewPost] = []
+class _Store:
+    """Puts rows into the database block by block; nobody else adds posts meanwhile."""
+
+    def __init__(self, project: Project, connection: Connection, receipt: Receipt) -> None:
+        self._project = project
+        self._connection = connection
+        self._receipt = receipt
+        self._rows_a_hold = CHUNK
+        self._version = self._data_version()
+        self._others_wrote_at = float("-inf")
+        self._next_id = (connection.scalar(select(func.max(Post.id))) or 0) + 1
+        connection.rollback()
+
+    def add(self, entries: Sequence[Row | Reject]) -> None:
+        """Store what is new among the entries, and count all of them."""
+        block = self._sort_out(entries)
+        is_shared = self._is_anybody_at_work()
+        at, size = 0, max(len(block.posts), len(block.rejects))
+        while at < size:
+            step = self._rows_a_hold if is_shared else size
+            held = self._insert(block, slice(at, at + step))
+            at += step
+            pause_until = time.monotonic() + held
+            checkpoint(self._connection)
+            if is_shared:
+                self._rows_a_hold = max(FEWEST, min(CHUNK, int(step * WANTED_HOLD_SECONDS / held)))
+                # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
+                time.sleep(max(0.0, pause_until - time.monotonic()))
+
+    def _sort_out(self, entries: Sequence[Row | Reject]) -> _Block:
+        receipt, block = self._receipt, _Block()
+        rows = [entry for entry in entries if isinstance(entry, Row)]
+        rejects = [entry for entry in entries if isinstance(entry, Reject)]
+        names = list(map(identity, rows))
+        known = dict(self._connection.execute(known_posts(names)).all())
+        self._connection.rollback()
         for name, row in zip(names, rows, strict=True):
             digest = text_hash(row.text)
-            if name not in known:
+            before = known.get(name)
+            if before is None:
                 known[name] = digest
-                posts.append(_NewPost(next_id + len(posts), name, row.text, digest, row.facts))
-            elif known[name] == digest:
+                number = self._next_id + len(block.posts)
+                block.posts.append((number, name, digest, receipt.import_id, False))
+                block.texts.append((number, row.text))
+                block.facts.append(
+                    (number, json.dumps(row.facts), thread_key(row.facts)) if row.facts else None
+                )
+            elif before == digest:
                 receipt.duplicates += 1
             else:
                 rejects.append(Reject(row.line, known_otherwise(name), row.text))
-        _insert(session.connection(), receipt.import_id, posts, rejects)
-    receipt.accepted += len(posts)
-    receipt.rejected += len(rejects)
-    receipt.rejects.extend(rejects[: REJECTS_KEPT - len(receipt.rejects)])
+        block.rejects.extend(
+            (receipt.import_id, line, reason, content[:LONGEST_REJECT_SHOWN])
+            for line, reason, content in rejects
+        )
+        self._next_id += len(block.posts)
+        receipt.accepted += len(block.posts)
+        receipt.rejected += len(rejects)
+        receipt.rejects.extend(rejects[: REJECTS_KEPT - len(receipt.rejects)])
+        return block
 
+    def _insert(self, block: _Block, rows: slice) -> float:
+        """Insert these rows of the block. Returns for how many seconds the write lock was held."""
+        self._connection.exec_driver_sql(WRITE)
+        began = time.monotonic()
+        for table, values in (
+            (Post, block.posts[rows]),
+            (PostText, block.texts[rows]),
+            (PostFacts, [told for told in block.facts[rows] if told is not None]),
+            (RejectedRow, block.rejects[rows]),
+        ):
+            insert_tuples(self._connection, table, _COLUMNS[table], values)
+        self._connection.commit()
+        return time.monotonic() - began
 
-def _insert(
-    connection: Connection, import_id: int, posts: Sequence[_NewPost], rejects: Sequence[Reject]
-) -> None:
-    tables: list[tuple[type, list[dict[str, object]]]] = [
-        (
-            Post,
-            [
-                {
-                    "id": post.id,
-                    "external_id": post.external_id,
-                    "text_hash": post.text_hash,
-                    "import_id": import_id,
-                    "is_quarantined": False,
-                }
-                for post in posts
-            ],
-        ),
-        (PostText, [{"post_id": post.id, "text": post.text} for post in posts]),
-        (
-            PostFacts,
-            [
-                {"post_id": post.id, "facts": dict(post.facts), "thread_key": thread_key(post.facts)}
-                for post in posts
-                if post.facts
-            ],
-        ),
-        (
-            RejectedRow,
-            [
-                {
-                    "import_id": import_id,
-                    "line": reject.line,
-                    "reason": reject.reason,
-                    "content": reject.content[:LONGEST_REJECT_SHOWN],
-                }
-                for reject in rejects
-            ],
-        ),
-    ]
-    for table, values in tables:
-        if values:
-            connection.execute(insert(table), values)
+    def _is_anybody_at_work(self) -> bool:
+        """Whether somebody has a post open, or anybody else has written of late."""
+        version = self._data_version()
+        if version != self._version:
+            self._version, self._others_wrote_at = version, time.monotonic()
+        is_labelling = self._connection.scalar(select(live_claims(self._project.now()).exists()))
+        self._connection.rollback()
+        return bool(is_labelling) or time.monotonic() < self._others_wrote_at + AT_WORK_SECONDS
+
+    def _data_version(self) -> int:
+        version: int = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        self._connection.rollback()
+        return version
 
 
 def _finish(project: Project, account: Account, receipt: Receipt) -> None:
@@ -255,8 +296,11 @@ def _sweep(project: Project) -> None:
     with project.database.read() as session:
         dead = session.scalars(select(Import.id).where(Import.state == "storing")).all()
     for import_id in dead:
-        while _remove_some(project, import_id):
-            pass
+        while True:
+            began = time.monotonic()
+            if not _remove_some(project, import_id):
+                break
+            time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - began))
         with project.database.write() as session:
             session.execute(delete(RejectedRow).where(RejectedRow.import_id == import_id))
             session.execute(

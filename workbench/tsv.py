@@ -5,11 +5,11 @@ quote. Decoding is strict: a byte that does not fit is named, never guessed arou
 """
 
 import codecs
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from workbench.errors import InputError
 
@@ -25,8 +25,7 @@ PROBE_BYTES = 1 << 20
 ENCODINGS = ("utf-8", "utf-8-sig", "gb18030", "utf-16")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A readable row. `line` counts from 1 and includes the header."""
 
     line: int
@@ -35,8 +34,7 @@ class Row:
     facts: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Reject:
+class Reject(NamedTuple):
     """A row that cannot become a post."""
 
     line: int
@@ -70,9 +68,10 @@ class Source:
         return self._raw.tell()
 
     def __iter__(self) -> Iterator[Row | Reject]:
+        read = _reader(self.columns)
         for line, content in enumerate(_decoded(self), start=2):
-            if content.strip("\r\n"):
-                yield _row(self.columns, line, _without_controls(content).split("\t"))
+            if content := content.rstrip("\r\n"):
+                yield read(line, content)
 
     def __enter__(self) -> "Source":
         return self
@@ -223,26 +222,31 @@ def _names(path: Path, header: str) -> tuple[str, ...]:
     return names
 
 
-def _row(columns: Columns, line: int, cells: list[str]) -> Row | Reject:
-    content = "\t".join(cells)
-    if len(cells) != len(columns.names):
-        expected, found = len(columns.names), len(cells)
-        return Reject(line, f"expected {expected} columns, found {found}", content)
-    values = dict(zip(columns.names, cells, strict=True))
-    text = values.pop(columns.text) if columns.text else ""
-    identity = values.pop(columns.id).strip() if columns.id else None
-    if columns.text and not text.strip():
-        return Reject(line, "no text", content)
-    if len(text) > LONGEST_TEXT:
-        return Reject(line, f"text of {len(text)} characters; at most {LONGEST_TEXT}", content)
-    if columns.id and not identity:
-        return Reject(line, "no id", content)
-    return Row(line, identity, text, {name: value for name, value in values.items() if value})
+def _reader(columns: Columns) -> Callable[[int, str], Row | Reject]:
+    """What makes a row of a line: places of columns are looked up once, for there are millions of lines."""
+    names = columns.names
+    text_at = names.index(columns.text) if columns.text else None
+    id_at = names.index(columns.id) if columns.id else None
+    facts_at = [(at, name) for at, name in enumerate(names) if at not in (text_at, id_at)]
 
+    def read(line: int, content: str) -> Row | Reject:
+        if "\0" in content or "\r" in content:
+            # Such a character becomes its visible symbol.
+            content = content.replace("\0", "\u2400").replace("\r", "\u240d")
+        cells = content.split("\t")
+        if len(cells) != len(names):
+            return Reject(line, f"expected {len(names)} columns, found {len(cells)}", content)
+        text = "" if text_at is None else cells[text_at]
+        if text_at is not None and (not text or text.isspace()):
+            return Reject(line, "no text", content)
+        if len(text) > LONGEST_TEXT:
+            return Reject(line, f"text of {len(text)} characters; at most {LONGEST_TEXT}", content)
+        identity = None if id_at is None else cells[id_at].strip()
+        if identity == "":
+            return Reject(line, "no id", content)
+        return Row(line, identity, text, {name: cells[at] for at, name in facts_at if cells[at]})
 
-def _without_controls(line: str) -> str:
-    """A line without its end; NUL and a stray carriage return become their visible symbols."""
-    return line.rstrip("\r\n").replace("\0", "\u2400").replace("\r", "\u240d")
+    return read
 
 
 def _decoded(source: Source) -> Iterator[str]:

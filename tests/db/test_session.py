@@ -4,9 +4,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+import db.session
 from db.session import WAL_SAFE_SINCE, Database, open_database, sqlite
 
 
@@ -79,9 +80,10 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
         assert session.execute(text("SELECT n FROM counter")).scalar() == 0
 
 
-def test_threads_of_one_process_wait_for_each_other_before_they_come_to_sqlite(database: Database) -> None:
-    database.dispose()
-    event.listen(database.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout = 0"))
+def test_threads_of_one_process_wait_for_each_other_before_they_come_to_sqlite(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db.session, "BUSY_TIMEOUT_MS", 0)
     start, refused = threading.Barrier(4), []
 
     def add_ten() -> None:
@@ -101,3 +103,33 @@ def test_threads_of_one_process_wait_for_each_other_before_they_come_to_sqlite(d
     assert refused == []
     with database.read() as session:
         assert session.execute(text("SELECT n FROM counter")).scalar() == 40
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value", "elsewhere"), [("synchronous", 1, 2), ("wal_autocheckpoint", 0, 1_000)]
+)
+def test_what_is_set_for_very_many_rows_is_set_for_them_alone(
+    database: Database, pragma: str, value: int, elsewhere: int
+) -> None:
+    with database.bulk() as connection:
+        assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        with database.read() as session:
+            assert session.execute(text(f"PRAGMA {pragma}")).scalar() == elsewhere
+    with database.read() as session:
+        assert session.execute(text(f"PRAGMA {pragma}")).scalar() == elsewhere
+
+
+def test_who_waits_too_long_for_the_write_lock_is_told_and_can_write_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as holder:
+        holder.execute(text("SELECT 1"))
+        monkeypatch.setattr(db.session, "BUSY_TIMEOUT_MS", 20)
+        with pytest.raises(OperationalError, match="locked"), database.write() as session:
+            session.execute(text("SELECT 1"))
+        monkeypatch.undo()
+    with database.write() as session:
+        session.execute(text("UPDATE counter SET n = 1"))
+    with database.read() as session:
+        assert session.execute(text("SELECT n FROM counter")).scalar() == 1

@@ -8,14 +8,15 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from db.tables import Post, PostGroup, PostText
-from tests.workbench.making import different_texts, import_texts
+from tests.workbench.making import different_texts, import_texts, ready_queue
 from trainer.duplicates import NEAR, band_keys, group_key, normalise, shingles, similarity, split_of
-from workbench import accounts, preparing
+from workbench import accounts, labelling, preparing
 from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
@@ -136,6 +137,28 @@ def test_grouping_does_not_depend_on_the_size_of_the_steps(project: Project, lea
     found = groups(project)
     assert found[0] == found[5] == found[6]
     assert found[1:5] == found[7:]
+
+
+@pytest.mark.parametrize(("is_open", "steps"), [(False, [7]), (True, [3, 3, 1])])
+def test_groups_are_written_in_short_steps_only_while_somebody_has_a_post_open(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, is_open: bool, steps: list[int]
+) -> None:
+    ready_queue(project, lead)
+    if is_open:
+        assert labelling.hold_posts(project, lead)
+    import_texts(project, lead, [*different_texts(6, length=30), LONG], start=100)
+    seen: list[int] = []
+    save = preparing._save
+
+    def see(connection: Connection, placed: Sequence[preparing._Placed]) -> None:
+        seen.append(len(placed))
+        save(connection, placed)
+
+    monkeypatch.setattr(preparing, "STEP", 3)
+    monkeypatch.setattr(preparing, "_save", see)
+    prepare(project)
+    assert seen == steps
+    assert None not in groups(project)
 
 
 def test_a_post_between_two_splits_is_set_aside(project: Project, lead: Account) -> None:
