@@ -4,13 +4,13 @@ Files first, the database last: as long as a post stands in the database, whoeve
 stays is an audit entry with counts and the hash of the criterion, and adapters that were trained with the posts.
 """
 
+import hmac
 import json
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ from workbench.deciding import ESCAPES
 from workbench.errors import InputError, RoundError, WorkbenchError
 from workbench.facts import day_of, has_fact
 from workbench.imports import known_otherwise, text_hash
-from workbench.project import Project
+from workbench.project import Project, cookie_secret
 from workbench.radar import radar_file
 
 CHUNK = 500
@@ -92,10 +92,10 @@ class Criterion:
     def kind(self) -> str:
         return "author" if self.author else "post" if self.post else "before"
 
-    @property
-    def digest(self) -> str:
-        """What is written down of it: who was forgotten is nobody's business."""
-        return sha256(f"{self.kind}:{self.author or self.post or self.before}".encode()).hexdigest()
+    def mark(self, project: Project) -> str:
+        """What is written down of it: equal for the same criterion, and nobody without the project's key can try names."""
+        told = f"{self.kind}:{self.author or self.post or self.before}"
+        return hmac.new(cookie_secret(project).encode(), told.encode(), "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
     WorkbenchError where the posts went but the database's file holds traces of them still.
     """
+    mark = criterion.mark(project)
     # A snapshot: people go on labelling while ten million posts are read.
     with reading(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
@@ -128,10 +129,10 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     gone = _Gone(project, posts, criterion)
     if is_dry:
         counts, trained = _count(project, posts, criterion) | gone.count_in_files(), gone.rounds_with_lines()
-        return Purge(criterion.digest, counts, trained, _copies(project), is_done=False)
+        return Purge(mark, counts, trained, _copies(project), is_done=False)
     with acting(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
-        record(session, project, account.id, "begin purge", criterion.digest, posts=len(posts))
+        record(session, project, account.id, "begin purge", mark, posts=len(posts))
     _remove_leftovers(project)
     counts = gone.remove_from_files()
     for start in range(0, len(posts), CHUNK):
@@ -147,11 +148,11 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     counts.update(_delete_rejected(project, criterion))
     trained = gone.rounds_that_lost_lines()
     with acting(project, account, Right.PURGE) as session:
-        record(session, project, account.id, "purge", criterion.digest, counts=dict(counts), rounds=trained)
+        record(session, project, account.id, "purge", mark, counts=dict(counts), rounds=trained)
         job_id = f"purge-{project.now().isoformat()}"  # the queue and its counts are made anew
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
     _write_anew(project)
-    return Purge(criterion.digest, dict(counts), trained, _copies(project), is_done=True)
+    return Purge(mark, dict(counts), trained, _copies(project), is_done=True)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class _Gone:
         counts: Counter[str] = Counter()
         for folder in self._exports():
             counts["exported lines"] += redaction.redact(
-                folder, known.is_gone, criterion=self.criterion.digest, at=at
+                folder, known.is_gone, criterion=self.criterion.mark(self.project), at=at
             )
         for number in self._rounds():
             counts["doubts"] += doubts.forget(self.project.round_folder(number), known.ids)
@@ -214,7 +215,7 @@ class _Gone:
         return [
             number
             for number in self._rounds()
-            if redaction.has_lost_lines(_export(self.project, number), self.criterion.digest)
+            if redaction.has_lost_lines(_export(self.project, number), self.criterion.mark(self.project))
         ]
 
     def _known(self) -> "_Known":

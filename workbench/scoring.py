@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, labelled_since, standing_resolutions
+from db.queries import current_labels, is_of_pool, labelled_since, standing_resolutions
 from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
 from trainer.config import TrainConfig
 from trainer.dataset import read_jsonl, read_objects
@@ -50,6 +50,8 @@ COLD_LABELS = 20
 COLD_EACH = 3
 """And of at least two kinds so many: with fewer it would only guess."""
 COLD_SAMPLE = 5_000
+DRAWN_FOR_ONE = 4
+"""Numbers drawn for each post wanted: some are held out, some not prepared, some were purged."""
 COLD_AGAIN = 25
 """New labels after which it learns again."""
 VECTORS_KEPT = 50_000
@@ -100,10 +102,21 @@ def cold_scores(project: Project, vectors: PostVectors) -> Scores | None:
         counts = Counter(labelled.values())
         if len(labelled) < COLD_LABELS or sum(count >= COLD_EACH for count in counts.values()) < 2:
             return None
-        pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
-        posts = np.sort(np.array(session.scalars(pool.order_by(func.random()).limit(COLD_SAMPLE)).all()))
+        posts = _some_of_pool(session)
     model = FrozenClassifier.learn(vectors(np.array(list(labelled))), list(labelled.values()))
     return Scores(posts, model.probabilities(vectors(posts)).astype(np.float32))
+
+
+def _some_of_pool(session: Session) -> NDArray[np.int64]:
+    """COLD_SAMPLE posts of the pool, drawn by number; fewer where many numbers are not the pool's."""
+    last = session.scalar(select(func.max(Post.id))) or 0
+    rng = np.random.default_rng()
+    drawn = rng.choice(last, min(DRAWN_FOR_ONE * COLD_SAMPLE, last), replace=False) + 1
+    found: list[int] = []
+    pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(is_of_pool())
+    for start in range(0, len(drawn), CHUNK):
+        found += session.scalars(pool.where(Post.id.in_(drawn[start : start + CHUNK].tolist())))
+    return np.sort(rng.permutation(np.array(found, dtype=np.int64))[:COLD_SAMPLE])
 
 
 def old_cold_queue(session: Session) -> datetime | None:
@@ -118,7 +131,7 @@ def old_cold_queue(session: Session) -> datetime | None:
 
 def _pool_labels(session: Session) -> dict[int, str]:
     """The resolved label of each labelled pool post, else the newest standing one."""
-    is_pool = PostGroup.split == "pool", Post.is_quarantined.is_(False)
+    is_pool = is_of_pool(), Post.is_quarantined.is_(False)
     said = current_labels().join(Post, Post.id == Annotation.post_id).order_by(Annotation.id)
     decided = standing_resolutions().join(Post, Post.id == Resolution.post_id)
     rows = [

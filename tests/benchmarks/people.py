@@ -19,15 +19,17 @@ import json
 import os
 import random
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -279,7 +281,7 @@ def a_worker(project: Project) -> Iterator[None]:
             is_over.set()
             watcher.join()
             stop(worker)
-    print("the round meanwhile, seconds:", dict(states))
+    print("the round meanwhile, seconds:", dict(states), file=sys.stderr)
 
 
 async def label_together(visitors: Sequence[Visitor], seconds: float, seed: int) -> list[Answer]:
@@ -287,16 +289,29 @@ async def label_together(visitors: Sequence[Visitor], seconds: float, seed: int)
     return [answer for answers in await asyncio.gather(*everybody) for answer in answers]
 
 
+@dataclass(frozen=True)
+class Phase:
+    """What was measured while one thing was going on."""
+
+    name: str
+    answers: Sequence[Answer]
+    samples: Sequence[Sample]
+    seen: Mapping[str, Sequence[float]]
+    ours: float
+    """Of a core, what the people themselves took."""
+
+
 async def measure(
     project: Project, address: str, server: subprocess.Popen[bytes], options: argparse.Namespace
-) -> None:
+) -> list[Phase]:
     """Everybody comes in, then labels: alone first, and with a worker at work if that was asked for."""
     visitors = [Visitor(f"person {number}", address) for number in range(options.people)]
-    print(f"web process before anybody: {_sample(server.pid).resident:.0f} MiB", flush=True)
+    print(f"web process before anybody: {_sample(server.pid).resident:.0f} MiB", file=sys.stderr, flush=True)
     began = time.perf_counter()
     await asyncio.gather(*(visitor.enter() for visitor in visitors))
-    print(f"{options.people} people came in at once, in {time.perf_counter() - began:.1f} s", flush=True)
-    given: list[Answer] = []
+    passed = time.perf_counter() - began
+    print(f"{options.people} people came in at once, in {passed:.1f} s", file=sys.stderr, flush=True)
+    found: list[Phase] = []
     for at, name in enumerate(["idle", *(["with a worker"] if options.worker else [])]):
         seconds = options.minutes * 60
         beside = ExitStack()
@@ -309,37 +324,35 @@ async def measure(
             samples, ours = watch.end(), time.process_time() - began
         finally:
             await asyncio.to_thread(beside.close)
-        given += answers
-        report(name, answers, samples, seen)
-        print(f"  the people themselves: {ours / seconds:.0%} of a core", flush=True)
+        found.append(Phase(name, answers, samples, seen, ours / seconds))
+        report(found[-1])
     await asyncio.gather(*(visitor.leave() for visitor in visitors))
-    check(project, given)
+    check(project, [answer for phase in found for answer in phase.answers])
+    return found
 
 
-def report(
-    name: str, answers: Sequence[Answer], samples: Sequence[Sample], seen: dict[str, list[float]]
-) -> None:
+def report(phase: Phase) -> None:
     """Print what was measured."""
+    tell = partial(print, file=sys.stderr, flush=True)
+    answers, samples = phase.answers, phase.samples
     first, last = samples[0], samples[-1]
     share = (last.cpu - first.cpu) / (last.at - first.at)
-    print(f"\n{name}: {len(answers)} answers, {len(answers) / (last.at - first.at):.1f}/s")
-    print("  next post is sent, ms      ", _percentiles([answer.card for answer in answers]))
-    print("  the run is over, ms        ", _percentiles([answer.finished for answer in answers]))
-    for what, times in seen.items():
+    tell(f"\n{phase.name}: {len(answers)} answers, {len(answers) / (last.at - first.at):.1f}/s")
+    tell("  next post is sent, ms      ", _percentiles([answer.card for answer in answers]))
+    tell("  the run is over, ms        ", _percentiles([answer.finished for answer in answers]))
+    for what, times in phase.seen.items():
         if times:
-            print(f"  in a browser, {what}, ms    ", _percentiles(times))
+            tell(f"  in a browser, {what}, ms    ", _percentiles(times))
     late = sum(answer.finished > TARGET_MS for answer in answers) / len(answers)
-    print(f"  over {TARGET_MS} ms: {late:.1%}")
+    tell(f"  over {TARGET_MS} ms: {late:.1%}")
     each = (last.cpu - first.cpu) / len(answers) * 1000
-    print(f"  web process: {share:.0%} of a core, {each:.0f} ms of it an answer")
+    tell(f"  web process: {share:.0%} of a core, {each:.0f} ms of it an answer")
     settled = samples[len(samples) // 5 :]  # what people's first posts take is no growth
     hours = [(sample.at - settled[0].at) / 3600 for sample in settled]
     slope = np.polyfit(hours, [sample.resident for sample in settled], 1)[0]
     shown = " ".join(f"{sample.resident:.0f}" for sample in samples[:: max(1, len(samples) // 12)])
-    print(
-        f"  its memory, MiB: {shown}; {slope:+.0f} an hour by the last {hours[-1] * 60:.0f} minutes",
-        flush=True,
-    )
+    tell(f"  its memory, MiB: {shown}; {slope:+.0f} an hour by the last {hours[-1] * 60:.0f} minutes")
+    tell(f"  the people themselves: {phase.ours:.0%} of a core")
 
 
 def _percentiles(times: Sequence[float]) -> str:
@@ -367,8 +380,37 @@ def check(project: Project, given: Sequence[Answer]) -> None:
     lost, extra = sent - kept, kept - sent
     print(
         f"\nin the database: {sent.total()} answers sent, {kept.total()} saved, {lost.total()} lost, "
-        f"{extra.total()} nobody sent, {len(twice)} posts given to two people"
+        f"{extra.total()} nobody sent, {len(twice)} posts given to two people",
+        file=sys.stderr,
     )
+
+
+def rows(folder: Path) -> list[tuple[str, str, str, str]]:
+    """Rows of the table of `python -m tests.benchmarks`."""
+    options = argparse.Namespace(people=50, minutes=0.75, browsers=0, worker=True, posts=20_000)
+    return [
+        (
+            f"fifty people, from answer to next post, ms p95, {phase.name}",
+            f"{_cuts([answer.finished for answer in phase.answers])[1]:.0f}",
+            f"{TARGET_MS} (target)",
+            "",
+        )
+        for phase in run(folder, options)
+    ]
+
+
+def run(folder: Path, options: argparse.Namespace) -> list[Phase]:
+    """Serve a project in `folder` and let everybody in."""
+    project = make_project(folder / "project", options.posts)
+    print(f"{options.posts:,} posts queued", file=sys.stderr, flush=True)
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with child(web_command(), WORKBENCH_HOME=str(project.home), WORKBENCH_PORT=str(port)) as server:
+        try:
+            wait_until(lambda: is_served(address), 60)
+            return asyncio.run(measure(project, address, server, options))
+        finally:
+            stop(server)
 
 
 def main() -> None:
@@ -378,18 +420,8 @@ def main() -> None:
     parser.add_argument("--browsers", type=int, default=0)
     parser.add_argument("--worker", action="store_true")
     parser.add_argument("--posts", type=int, default=200_000)
-    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        project = make_project(Path(folder) / "project", options.posts)
-        print(f"{options.posts:,} posts queued", flush=True)
-        port = free_port()
-        address = f"http://127.0.0.1:{port}"
-        with child(web_command(), WORKBENCH_HOME=str(project.home), WORKBENCH_PORT=str(port)) as server:
-            try:
-                wait_until(lambda: is_served(address), 60)
-                asyncio.run(measure(project, address, server, options))
-            finally:
-                stop(server)
+        run(Path(folder), parser.parse_args())
 
 
 if __name__ == "__main__":

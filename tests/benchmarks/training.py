@@ -204,6 +204,20 @@ def table(runs: dict[str, list[Run]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def rows(posts: int = 320) -> list[tuple[str, str, str, str]]:
+    """The first row of the table, from one turn: for `python -m tests.benchmarks`."""
+    options = argparse.Namespace(posts=posts, base="starter")
+    mine, other = (measure(way, options) for way in ("ours", "usual"))
+    return [
+        (
+            f"train, posts/s ({mine.device})",
+            f"{mine.rate:,.0f}",
+            f"{other.rate:,.0f} (Trainer, padded to 128)",
+            f"{mine.rate / other.rate:.1f}x",
+        )
+    ]
+
+
 def show(values: Sequence[float]) -> str:
     """Median, and the spread around it."""
     digits = 0 if median(values) >= 100 else 1
