@@ -42,6 +42,7 @@ from trainer import train
 from trainer.config import LABELS
 from trainer.device import device_name, has_bf16, leave_a_core
 from trainer.eight_bit import eight_bit_network, quantise
+from trainer.encoder import quiet
 from trainer.folders import resolve_base
 from trainer.scorer import Scorer, token_budget
 from trainer.texts import read_texts
@@ -73,8 +74,9 @@ def base_size(folder: Path) -> Path:
     """An encoder of BERT-base's shape, with random weights and the starter's tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(resolve_base("starter"))
     torch.manual_seed(0)
-    BertModel(BertConfig(vocab_size=len(tokenizer))).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with quiet():
+        BertModel(BertConfig(vocab_size=len(tokenizer))).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -115,8 +117,9 @@ def ways(adapter: Path, base: str, folder: Path) -> dict[str, Way]:
     model = PeftModel.from_pretrained(plain, str(adapter)).to(scorer.device, dtype).eval()
     found["usual"] = partial(usual, model, tokenizer)
     merged = folder / "merged"
-    scorer.encoder.model.save_pretrained(merged)  # type: ignore[operator]
-    tokenizer.save_pretrained(merged)
+    with quiet():
+        scorer.encoder.model.save_pretrained(merged)  # type: ignore[operator]
+        tokenizer.save_pretrained(merged)
     classify = pipeline(
         "text-classification", str(merged), device=scorer.device, batch_size=32, top_k=None, dtype=dtype
     )
@@ -127,7 +130,8 @@ def ways(adapter: Path, base: str, folder: Path) -> dict[str, Way]:
         encoder = CrossEncoder(
             str(merged), max_length=128, device=str(scorer.device), model_kwargs={"dtype": dtype}
         )
-        found["CrossEncoder"] = lambda texts: encoder.predict(list(texts), batch_size=32)
+        # It wants pairs: with nothing after the text a pair is one token longer.
+        found["CrossEncoder"] = lambda texts: encoder.predict([(text, "") for text in texts], batch_size=32)
     return found
 
 
