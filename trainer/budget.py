@@ -107,13 +107,13 @@ class Picker:
     def picked(self) -> tuple[Numbers, float]:
         """The numbers in their order, and the chance by which some were drawn.
 
-        Candidates fill what the others leave; a budget too small even for those lowers the chance.
+        Those kept, then candidates fill what these leave; a budget too small even for these lowers the chance.
         """
-        kept = np.concatenate([np.empty(0, np.int64), *self._kept])[: self.budget]
         drawn, chance = np.concatenate([np.empty(0, np.int64), *self._drawn]), self.rate
-        while len(drawn) + len(kept) > self.budget:
+        while len(drawn) > self.budget:
             chance = _rounded(chance * 0.6)
             drawn = drawn[is_drawn(drawn, chance)]
+        kept = np.concatenate([np.empty(0, np.int64), *self._kept])[: self.budget - len(drawn)]
         room = self.budget - len(drawn) - len(kept)
         likely = self._likely.first()[: round(VIOLATION_SHARE * room)]
         unsure = self._unsure.first()

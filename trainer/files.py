@@ -40,6 +40,13 @@ def new_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def publish(part: Path, final: Path) -> None:
+    """Give a file that is written its name: a power cut leaves the whole file, or what was there before."""
+    _sync(part)
+    part.replace(final)
+    _sync(final.parent)
+
+
 def refuse_existing(out: Path) -> None:
     """Ask before the work, not after it: a result never replaces another."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):

@@ -4,10 +4,11 @@ python -m trainer.score --model DIR --pool FILE --out DIR
 """
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,12 @@ from trainer.device import leave_a_core
 from trainer.files import new_folder, refuse_existing
 from trainer.progress import reporting
 from trainer.scorer import Scorer
-from trainer.sweep import Progress, sweep
+from trainer.sweep import Progress, keep_precision, kept_precision, sweep, try_out
 from trainer.texts import read_texts
 from trainer.tokens import write_tokens
+
+FILE_POSTS = 200_000
+"""Posts whose tokens are held in memory together."""
 
 
 def scores_table(ids: Sequence[str], probabilities: NDArray[np.float32]) -> pa.Table:
@@ -50,28 +54,44 @@ def _score(options: argparse.Namespace) -> None:
     refuse_existing(options.out)
     leave_a_core()
     scorer = Scorer.load(options.model)
-    names: list[str] = []
-
-    def texts() -> Any:
-        for name, text in read_texts(options.pool):
-            names.append(name)
-            yield text
-
-    tokens = scorer.tokenise(texts())
+    # Beside the result: killed and called again, it goes on after what it has.
+    scratch = options.out.parent / f".{options.out.name}.scoring"
+    scratch.mkdir(parents=True, exist_ok=True)
+    names, files = _tokenised(scorer, options.pool, scratch)
     shown = reporting(options.progress, "scoring")
 
     def tell(progress: Progress) -> None:
         shown.step(progress.posts, progress.total)
 
-    with TemporaryDirectory() as scratch:
-        file = Path(scratch) / "pool.arrow"
-        positions = np.arange(len(tokens), dtype=np.int64)
-        write_tokens(file, positions, tokens)
-        del tokens
-        swept = sweep(options.model, scorer, [file], positions, Path(scratch) / "sweep", on_progress=tell)
+    positions = np.arange(len(names), dtype=np.int64)
+    precision = kept_precision(scratch, options.model) or try_out(scorer, files, positions, scratch)
+    keep_precision(scratch, options.model, precision)
+    swept = sweep(
+        options.model,
+        scorer,
+        files,
+        positions,
+        scratch / "sweep",
+        precision=precision,
+        on_progress=tell,
+    )
     shown.close()
     with new_folder(options.out) as folder:
         pq.write_table(scores_table(names, swept.probabilities), folder / "scores.parquet")
+    shutil.rmtree(scratch)
+
+
+def _tokenised(scorer: Scorer, pool: Path, folder: Path) -> tuple[list[str], list[Path]]:
+    """The names of the posts in a file, and files with their tokens."""
+    names: list[str] = []
+    files: list[Path] = []
+    posts = read_texts(pool)
+    while some := list(islice(posts, FILE_POSTS)):
+        files.append(folder / f"tokens-{len(files):04d}.arrow")
+        numbers = np.arange(len(names), len(names) + len(some), dtype=np.int64)
+        write_tokens(files[-1], numbers, scorer.tokenise(text for _, text in some))
+        names += [name for name, _ in some]
+    return names, files
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ A killed pass goes on after the parts it has. On a GPU the network runs in bf16,
 
 import argparse
 import json
+import logging
+import math
 import os
 import shutil
 import subprocess
@@ -29,7 +31,7 @@ from trainer.config import LABELS
 from trainer.device import has_bf16, leave_a_core
 from trainer.eight_bit import eight_bit_network, quantise
 from trainer.errors import TrainerError
-from trainer.files import sha256_of
+from trainer.files import publish, sha256_of
 from trainer.folders import WEIGHTS
 from trainer.scorer import Scorer, StoppedError
 from trainer.tokens import Tokens, read_tokens
@@ -38,12 +40,13 @@ PART_TOKENS = {"cpu": 2**18, "cuda": 2**22}
 """What a killed pass does again at most: a minute or two of a CPU, seconds of a GPU."""
 CORES_EACH = 4
 """Of a CPU's cores for one process: a batch of short texts keeps no more at work."""
-EIGHT_BIT_FROM = 20_000
-"""Texts: below, writing and checking the other network costs what it saves."""
-CHECKED = 1_000
+TRIED_FROM = 20_000
+"""Texts: below, it costs more to try how fast they will be scored, and in what, than it can save."""
+TRIED = 1_000
 AGREEMENT = 0.995
-"""Share of the checked texts whose label must be the same in 8 bits."""
+"""Share of the tried texts whose label must be the same in 8 bits."""
 LOOK_SECONDS = 0.5
+SECONDS = b"seconds"
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,24 @@ class Progress:
 
 @dataclass(frozen=True)
 class Precision:
-    """What the network computed in, and on what share of the checked texts its label was that of fp32."""
+    """What the network computes in, on what share of the tried texts its label was that of fp32, and how fast it was.
+
+    `posts_per_second` is that of all processes together; None where nothing was tried.
+    """
 
     name: str
     agreement: float | None = None
+    posts_per_second: float | None = None
 
 
 @dataclass(frozen=True)
 class Swept:
-    """probabilities (n, 3), calibrated, in LABELS order; `distinct` of the n texts were scored."""
+    """probabilities (n, 3), calibrated, in LABELS order; `distinct` of the n texts were scored, in so many `seconds`,
+    those of killed attempts at the same included."""
 
     probabilities: NDArray[np.float32]
     distinct: int
-    precision: Precision
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -91,22 +99,86 @@ class Work:
     def has(self, part: int) -> bool:
         return self.file(part).exists()
 
-    def texts(self, part: int) -> NDArray[np.int64]:
-        return self.order[self.bounds[part] : self.bounds[part + 1]]
+    def stretch(self, part: int) -> tuple[int, int]:
+        """Where in the order the part begins and ends."""
+        return int(self.bounds[part]), int(self.bounds[part + 1])
 
-    def keep(self, part: int, probabilities: NDArray[np.float32]) -> None:
-        """Whole or not at all."""
+    def score(self, part: int, scorer: Scorer, **options: Callable[..., object]) -> None:
+        """Score a part and keep it, whole or not at all."""
+        begin = time.monotonic()
+        texts = self.order[slice(*self.stretch(part))]
+        probabilities = scorer.calibrated(scorer.logits(self.tokens, texts, **options))  # type: ignore[arg-type]
+        table = pa.table(dict(zip(LABELS, probabilities.T, strict=True)))
         made = self.file(part).with_suffix(f".{os.getpid()}")
-        pq.write_table(pa.table(dict(zip(LABELS, probabilities.T, strict=True))), made)
-        made.replace(self.file(part))
+        seconds = f"{time.monotonic() - begin:.3f}"
+        pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), made)
+        publish(made, self.file(part))
 
-    def probabilities(self) -> NDArray[np.float32]:
-        """(u, 3)."""
+    def read(self) -> tuple[NDArray[np.float32], float]:
+        """(u, 3), and how long the parts took together."""
         tables = [pq.read_table(self.file(part)) for part in range(self.parts)]
         if not tables:
-            return np.empty((0, len(LABELS)), np.float32)
-        whole = pa.concat_tables(tables)
-        return np.stack([whole[label].to_numpy() for label in LABELS], axis=1)
+            return np.empty((0, len(LABELS)), np.float32), 0.0
+        seconds = sum(float(table.schema.metadata[SECONDS]) for table in tables)
+        whole = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
+        return np.stack([whole[label].to_numpy() for label in LABELS], axis=1), seconds
+
+
+def try_out(
+    scorer: Scorer,
+    files: Sequence[Path],
+    positions: NDArray[np.int64],
+    folder: Path,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Precision:
+    """How a pass over these texts will go: in 8 bits where there is much to do on a CPU, and a sample says the same in them,
+    and sooner. What is needed for 8 bits is left in `folder`."""
+    plain = Precision("bf16" if has_bf16(scorer.device) else "fp32")
+    if len(positions) < TRIED_FROM:
+        return plain
+    tokens = Tokens.joined([read_tokens(file)[1] for file in files])
+    drawn = np.random.default_rng(len(positions)).choice(positions, TRIED, replace=False)
+    sample, _which = tokens.distinct(drawn)
+    processes = processes_for(scorer.device)
+    exact, seconds = _labels(scorer, tokens, sample, should_stop)
+    found = Precision(plain.name, None, processes * TRIED / seconds)
+    if scorer.device.type != "cpu":
+        return found
+    network = scorer.network
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scorer.network = eight_bit_network(quantise(scorer.encoder, folder))
+        eight_bit, sooner = _labels(scorer, tokens, sample, should_stop)
+    except StoppedError:
+        raise
+    except Exception:  # whatever the exporter says: it only saves time
+        logging.warning("no scoring in 8 bits", exc_info=True)
+        return found
+    finally:
+        scorer.network = network
+    agreement = float(np.mean(exact == eight_bit))
+    if agreement >= AGREEMENT and sooner < seconds:
+        return Precision("int8", agreement, processes * TRIED / sooner)
+    return Precision(plain.name, agreement, found.posts_per_second)
+
+
+def keep_precision(folder: Path, model: Path, found: Precision) -> None:
+    """What was found holds for the whole pass, however often it is taken up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "precision.part"
+    told = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(found)}
+    part.write_text(json.dumps(told), encoding="utf-8")
+    publish(part, folder / "precision.json")
+
+
+def kept_precision(folder: Path, model: Path) -> Precision | None:
+    """None where none was kept of this adapter."""
+    file = folder / "precision.json"
+    if not file.exists():
+        return None
+    told = json.loads(file.read_text(encoding="utf-8"))
+    return Precision(**told["precision"]) if told["weights"] == sha256_of(model / WEIGHTS) else None
 
 
 def sweep(
@@ -116,27 +188,30 @@ def sweep(
     positions: NDArray[np.int64],
     folder: Path,
     *,
+    precision: Precision,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     processes: int | None = None,
 ) -> Swept:
     """Score the texts at these positions of the files of tokens, one after the other.
 
-    `scorer` is the adapter in `model`. `folder` keeps what is done, for a later call that asks for the same; it is the
-    caller's to remove. Raises StoppedError when `should_stop` says so.
+    `scorer` is the adapter in `model`; `precision` is what `try_out` found, in the folder above. `folder` keeps what
+    is done, for a later call that asks for the same; it is the caller's to remove. Raises StoppedError when
+    `should_stop` says so.
     """
     tokens = Tokens.joined([read_tokens(file)[1] for file in files])
     order, which = tokens.distinct(positions)
     work = Work(folder, tokens, order, _bounds(tokens.lengths[order], PART_TOKENS[scorer.device.type]))
-    precision = _begin(work, model, scorer)
-    told = _Told(work, np.bincount(which, minlength=len(order)), on_progress)
-    count = processes if processes is not None else processes_for(scorer.device)
-    if count > 1 and work.parts > 1:
-        _sweep_in_children(work, model, files, scorer.device, count, told, should_stop)
+    _begin(work, model, scorer.device, precision)
+    told = _Told.of(work, np.bincount(which, minlength=len(order)), on_progress)
+    count = min(work.parts, processes if processes is not None else processes_for(scorer.device))
+    if count > 1:
+        _sweep_in_children(work, model, files, scorer.device, count, told, should_stop, precision)
     else:
-        _use(scorer, work, precision)
+        _use(scorer, folder.parent, precision)
         _sweep_here(scorer, work, told, should_stop)
-    return Swept(work.probabilities()[which], len(order), precision)
+    probabilities, seconds = work.read()
+    return Swept(probabilities[which], len(order), seconds / max(1, count))
 
 
 def processes_for(device: torch.device) -> int:
@@ -146,21 +221,27 @@ def processes_for(device: torch.device) -> int:
     return max(1, torch.get_num_threads() // CORES_EACH)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Told:
-    """Turns places in the order into progress. `copies` (u,): how many posts have each text."""
+    """Turns places in the order into progress. `posts` and `tokens` (u + 1,): so many before each place of the order."""
 
-    work: Work
-    copies: NDArray[np.int64]
+    posts: NDArray[np.int64]
+    tokens: NDArray[np.int64]
     on_progress: Callable[[Progress], None]
+
+    @classmethod
+    def of(cls, work: Work, copies: NDArray[np.int64], on_progress: Callable[[Progress], None]) -> "_Told":
+        lengths = work.tokens.lengths[work.order]
+        posts, tokens = (np.concatenate([[0], counts.cumsum()]) for counts in (copies, lengths))
+        return cls(posts, tokens, on_progress)
 
     def __call__(self, done: Sequence[tuple[int, int]]) -> None:
         """`done`: stretches of the order, from and to."""
-        posts = sum(int(self.copies[begin:end].sum()) for begin, end in done)
-        lengths = self.work.tokens.lengths
-        tokens = sum(int(lengths[self.work.order[begin:end]].sum()) for begin, end in done)
-        total = int(lengths[self.work.order].sum())
-        self.on_progress(Progress(posts, int(self.copies.sum()), tokens / total if total else 1.0))
+        posts, tokens = (
+            sum(int(upto[end] - upto[begin]) for begin, end in done) for upto in (self.posts, self.tokens)
+        )
+        total = int(self.tokens[-1])
+        self.on_progress(Progress(posts, int(self.posts[-1]), tokens / total if total else 1.0))
 
 
 def _bounds(lengths: NDArray[np.int64], part_tokens: int) -> NDArray[np.int64]:
@@ -171,69 +252,61 @@ def _bounds(lengths: NDArray[np.int64], part_tokens: int) -> NDArray[np.int64]:
     return np.concatenate([[0], np.flatnonzero(np.diff(part)) + 1, [len(lengths)]])
 
 
-def _begin(work: Work, model: Path, scorer: Scorer) -> Precision:
-    """Take up what is there of the same work, else begin it anew: by its texts, their parts and the adapter."""
-    facts = f"{sha256_of(model / WEIGHTS)} {scorer.device.type} {work.bounds.tolist()}".encode()
+def _begin(work: Work, model: Path, device: torch.device, precision: Precision) -> None:
+    """Take up what is there of the same work, else begin it anew: by its texts, their parts, the adapter, the precision."""
+    facts = f"{sha256_of(model / WEIGHTS)} {device.type} {precision.name} {work.bounds.tolist()}".encode()
     mark = sha256(facts + work.tokens.digests[work.order].tobytes()).hexdigest()
-    file = work.folder / "work.json"
-    if file.exists():
-        known = json.loads(file.read_text(encoding="utf-8"))
-        if known["mark"] == mark:
-            return Precision(**known["precision"])
+    file = work.folder / "mark"
+    if file.exists() and file.read_text(encoding="ascii") == mark:
+        return
     shutil.rmtree(work.folder, ignore_errors=True)
     work.folder.mkdir(parents=True)
-    precision = _precision(scorer, work)
     made = file.with_suffix(".part")
-    made.write_text(json.dumps({"mark": mark, "precision": asdict(precision)}), encoding="utf-8")
-    made.replace(file)
-    return precision
+    made.write_text(mark, encoding="ascii")
+    publish(made, file)
 
 
-def _precision(scorer: Scorer, work: Work) -> Precision:
-    """8 bits where there is much to do on a CPU, and a sample says the same in them, and sooner."""
-    if scorer.device.type != "cpu":
-        return Precision("bf16" if has_bf16(scorer.device) else "fp32")
-    if len(work.order) < EIGHT_BIT_FROM:
-        return Precision("fp32")
-    rng = np.random.default_rng(len(work.order))
-    sample = work.order[np.sort(rng.choice(len(work.order), CHECKED, replace=False))]
-    exact, exact_seconds = _labels(scorer, work.tokens, sample)
-    plain, scorer.network = scorer.network, eight_bit_network(quantise(scorer.encoder, work.folder))
-    eight_bit, seconds = _labels(scorer, work.tokens, sample)
-    scorer.network = plain
-    agreement = float(np.mean(exact == eight_bit))
-    pays = agreement >= AGREEMENT and seconds < exact_seconds
-    return Precision("int8" if pays else "fp32", agreement)
-
-
-def _labels(scorer: Scorer, tokens: Tokens, sample: NDArray[np.int64]) -> tuple[NDArray[np.intp], float]:
+def _labels(
+    scorer: Scorer, tokens: Tokens, sample: NDArray[np.int64], should_stop: Callable[[], bool]
+) -> tuple[NDArray[np.intp], float]:
     scorer.logits(tokens, sample[-8:])  # the first call of a network costs more than the others
     begin = time.perf_counter()
-    labels = scorer.calibrated(scorer.logits(tokens, sample)).argmax(axis=1)
+    labels = scorer.calibrated(scorer.logits(tokens, sample, should_stop=should_stop)).argmax(axis=1)
     return labels, time.perf_counter() - begin
 
 
-def _use(scorer: Scorer, work: Work, precision: Precision) -> None:
+def _use(scorer: Scorer, folder: Path, precision: Precision) -> None:
     if precision.name == "int8":
-        scorer.network = eight_bit_network(work.folder / "eight-bit.onnx")
+        scorer.network = eight_bit_network(folder / "eight-bit.onnx")
 
 
 def _sweep_here(scorer: Scorer, work: Work, told: _Told, should_stop: Callable[[], bool]) -> None:
-    done = [
-        (int(work.bounds[part]), int(work.bounds[part + 1])) for part in range(work.parts) if work.has(part)
-    ]
+    done = [work.stretch(part) for part in range(work.parts) if work.has(part)]
     for part in range(work.parts):
         if work.has(part):
             continue
-        begin, end = int(work.bounds[part]), int(work.bounds[part + 1])
-        scores = scorer.logits(
-            work.tokens,
-            work.texts(part),
-            on_progress=lambda count, _all: told([*done, (begin, begin + count)]),  # noqa: B023 - called before the next turn
-            should_stop=should_stop,
-        )
-        work.keep(part, scorer.calibrated(scores))
-        done.append((begin, end))
+        begin, end = work.stretch(part)
+        tick = _merged([*done, (begin, begin)])
+
+        def tell(count: int, _all: int, upto: Sequence[tuple[int, int]] = tick, at: int = begin) -> None:
+            told([*upto, (at, at + count)])
+
+        work.score(part, scorer, on_progress=tell, should_stop=should_stop)
+        done = _merged([*done, (begin, end)])
+    told(done)
+
+
+def _merged(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same places in as few stretches as can be."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(stretches):
+        if begin == end:
+            continue
+        if found and found[-1][1] == begin:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
 
 
 def _sweep_in_children(
@@ -244,28 +317,31 @@ def _sweep_in_children(
     count: int,
     told: _Told,
     should_stop: Callable[[], bool],
+    precision: Precision,
 ) -> None:
     with pa.ipc.new_file(str(work.folder / "order.arrow"), pa.schema([("order", pa.int64())])) as sink:
         sink.write_table(pa.table({"order": work.order}))
-    laid_out = {"files": [str(file) for file in files], "bounds": work.bounds.tolist()}
+    laid_out = {
+        "files": [str(file) for file in files],
+        "bounds": work.bounds.tolist(),
+        "precision": asdict(precision),
+    }
     (work.folder / "laid-out.json").write_text(json.dumps(laid_out), encoding="utf-8")
     children = [_child(work, model, device, share, count) for share in range(count)]
     try:
         while any(child.poll() is None for child in children):
             if should_stop():
                 raise StoppedError("scoring stopped")
-            if failed := next((child for child in children if child.poll()), None):
-                raise TrainerError(f"scoring failed: a process ended with status {failed.returncode}")
-            done = [part for part in range(work.parts) if work.has(part)]
-            told([(int(work.bounds[part]), int(work.bounds[part + 1])) for part in done])
+            _refuse_failed(work, children)
+            told(_merged([work.stretch(part) for part in range(work.parts) if work.has(part)]))
             time.sleep(LOOK_SECONDS)
+        _refuse_failed(work, children)
+        told([(0, len(work.order))])
     finally:
         for child in children:
             if child.poll() is None:
                 child.kill()
             child.communicate()
-    if failed := next((child for child in children if child.returncode), None):
-        raise TrainerError(f"scoring failed: a process ended with status {failed.returncode}")
 
 
 def _child(
@@ -274,11 +350,26 @@ def _child(
     """-P keeps the working directory, with its data/ and models/, off the child's import path."""
     where = f"cuda:{share}" if device.type == "cuda" else "cpu"
     arguments = ["--model", model, "--work", work.folder, "--share", f"{share}/{count}", "--device", where]
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "trainer.sweep", *map(str, arguments), "--watch-stdin"],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
+    with _log_of(work, share).open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "trainer.sweep", *map(str, arguments), "--watch-stdin"],
+            stdin=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _log_of(work: Work, share: int) -> Path:
+    return work.folder / f"share-{share}.log"
+
+
+def _refuse_failed(work: Work, children: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """Raises TrainerError with the last line of a child that failed."""
+    for share, child in enumerate(children):
+        if child.poll():
+            said = _log_of(work, share).read_text("utf-8", "replace").strip().rpartition("\n")[2]
+            reason = said.removeprefix("error: ") or f"a process ended with status {child.returncode}"
+            raise TrainerError(f"scoring failed: {reason}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -294,18 +385,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _sweep_share(options: argparse.Namespace) -> None:
     share, count = map(int, options.share.split("/"))
     leave_a_core()
-    torch.set_num_threads(max(1, torch.get_num_threads() // (count if options.device == "cpu" else 1)))
+    if options.device == "cpu":
+        torch.set_num_threads(math.ceil(torch.get_num_threads() / count))
     laid_out = json.loads((options.work / "laid-out.json").read_text(encoding="utf-8"))
-    known = json.loads((options.work / "work.json").read_text(encoding="utf-8"))
     tokens = Tokens.joined([read_tokens(Path(file))[1] for file in laid_out["files"]])
     with pa.memory_map(str(options.work / "order.arrow")) as source:
         order = pa.ipc.open_file(source).read_all()["order"].to_numpy()
     scorer = Scorer.load(options.model, device=options.device)
     work = Work(options.work, tokens, order, np.array(laid_out["bounds"]))
-    _use(scorer, work, Precision(**known["precision"]))
+    _use(scorer, options.work.parent, Precision(**laid_out["precision"]))
     for part in range(share, work.parts, count):
         if not work.has(part):
-            work.keep(part, scorer.calibrated(scorer.logits(tokens, work.texts(part))))
+            work.score(part, scorer)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 AT_ONCE = 8_192
+VERSION = 1
+"""Of what is done to a text before its tokenizer sees it: another number makes every store anew."""
 DIGEST = 16
 """Bytes. Posts are hostile: with eight, somebody could make a harmless text that stands for another."""
 
@@ -117,12 +119,13 @@ def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], max_len
 
 
 def fingerprint(tokenizer: "PreTrainedTokenizerBase", max_length: int) -> str:
-    """Equal for tokenizers that make the same ids of every text."""
+    """Equal for tokenizers that make the same ids of every text, as `tokenise` asks for them."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     facts = tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
     # What a call has set for itself, not what the tokenizer is.
     facts = {name: fact for name, fact in facts.items() if name not in ("truncation", "padding")}
-    told = json.dumps([facts, max_length], sort_keys=True, ensure_ascii=False)
+    own = [VERSION, type(tokenizer).__name__, tokenizer.truncation_side, max_length]
+    told = json.dumps([facts, *own], sort_keys=True, ensure_ascii=False)
     return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -4,22 +4,19 @@ The worker asks before it scores (docs/big-pools.md): a cheap model reads every 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func
-from sqlalchemy import select as select_columns
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
 from db.queries import prepared_texts, texts_to_pick_from
 from db.tables import Post
 from trainer.budget import Picker
 from trainer.proxy import Proxy
-from workbench.jsonl import read_objects
+from workbench.picks import Pick
 from workbench.project import Project
-from workbench.scores import Coverage, begin_pass, unfinished_pass
+from workbench.scores import Coverage
 
 TAUGHT = 2_000
 """Posts, drawn at random, whose scores teach the cheap model: it ranks better than one taught by labels (measured)."""
@@ -35,61 +32,41 @@ Teach = Callable[[Sequence[str]], NDArray[np.floating]]
 """The adapter: texts in, (n, 3) probabilities out."""
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The posts to score in their order; `coverage` is to be noted once they are, None where nothing is left out."""
-
-    numbers: Numbers
-    coverage: Coverage | None
-
-
 def posts_in_time(project: Project, posts_per_second: float) -> int:
     """How many posts a pass may score at this speed."""
     return max(FEWEST, int(project.settings.scoring_hours * 3600 * posts_per_second))
 
 
-def select(
+def pick(
     project: Project,
-    round_number: int,
     after: int,
     budget: int,
     *,
-    teach: Teach | None = None,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    teach: Teach,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Selection | None:
-    """Pick `budget` of the prepared posts above `after`, or all where they fit. None when asked to stop.
+) -> Pick | None:
+    """Pick `budget` of the prepared posts above `after`; None when asked to stop.
 
-    A pass that was killed goes on with what it had picked. `teach` scores some posts for the cheap model to learn
-    from; without it, it learns from the rows that the round was trained on.
+    `teach` scores some posts for the cheap model to learn from. Posts are read in steps with a snapshot each: people
+    write meanwhile.
     """
-    folder = project.round_folder(round_number) / "scores"
-    if begun := unfinished_pass(folder):
-        return Selection(begun[1], begun[0])
-    with project.database.read() as session:
-        posts, last = _size(session, after)
-        if budget >= posts:
-            numbers = (
-                select_columns(Post.id).where(Post.group_id.is_not(None), Post.id > after).order_by(Post.id)
-            )
-            return Selection(np.fromiter(session.scalars(numbers), dtype=np.int64), None)
-        proxy = _proxy(session, project, round_number, after, last, teach)
-        picker, done = Picker(posts, budget), 0
-        for rows in _parts(session, after, last):
-            if should_stop():
-                return None
-            _look(picker, proxy, rows)
-            done += len(rows)
-            on_progress(done, posts)
+    posts, last = _size(project, after)
+    texts = _some_texts(project, after, last)
+    proxy, picker, done = Proxy.imitate(texts, teach(texts)), Picker(posts, budget), 0
+    for rows in _parts(project, after, last):
+        if should_stop():
+            return None
+        _look(picker, proxy, rows)
+        done += len(rows)
     picked, rate = picker.picked()
-    made = Coverage(after + 1, last, done, len(picked), rate)
-    begin_pass(folder, made, picked)
-    return Selection(picked, made)
+    hours = project.settings.scoring_hours
+    return Pick(picked, Coverage(after + 1, last, done, len(picked), rate, hours))
 
 
-def _size(session: Session, after: int) -> tuple[int, int]:
-    query = select_columns(func.count(), func.max(Post.id)).where(Post.group_id.is_not(None), Post.id > after)
-    posts, last = session.execute(query).one()
+def _size(project: Project, after: int) -> tuple[int, int]:
+    query = select(func.count(), func.max(Post.id)).where(Post.group_id.is_not(None), Post.id > after)
+    with project.database.read() as session:
+        posts, last = session.execute(query).one()
     return posts, last or after
 
 
@@ -105,29 +82,23 @@ def _look(picker: Picker, proxy: Proxy, rows: Sequence[Any]) -> None:
     picker.consider(numbers[candidates], proxy.probabilities([rows[at].text for at in candidates.tolist()]))
 
 
-def _parts(session: Session, after: int, last: int) -> Iterator[Sequence[Any]]:
-    while rows := session.execute(texts_to_pick_from(after).where(Post.id <= last).limit(PART)).all():
+def _parts(project: Project, after: int, last: int) -> Iterator[Sequence[Any]]:
+    while True:
+        with project.database.read() as session:
+            rows = session.execute(texts_to_pick_from(after).where(Post.id <= last).limit(PART)).all()
+        if not rows:
+            return
         yield rows
         after = rows[-1].id
 
 
-def _proxy(
-    session: Session, project: Project, round_number: int, after: int, last: int, teach: Teach | None
-) -> Proxy:
-    if teach is None:
-        file = project.annotations / f"round-{round_number:04d}" / "train.jsonl"
-        rows = [row for _line, row in read_objects(file)]
-        return Proxy.learn([row["text"] for row in rows], [row["label"] for row in rows])
-    texts = _some_texts(session, after, last)
-    return Proxy.imitate(texts, teach(texts))
-
-
-def _some_texts(session: Session, after: int, last: int) -> list[str]:
+def _some_texts(project: Project, after: int, last: int) -> list[str]:
     """Of posts drawn by number, the first TAUGHT that are there and prepared."""
     rng = np.random.default_rng(SEED)
     drawn = rng.choice(last - after, min(4 * TAUGHT, last - after), replace=False) + after + 1
     texts: list[str] = []
-    for start in range(0, len(drawn), CHUNK):
-        wanted = prepared_texts(after).where(Post.id.in_(drawn[start : start + CHUNK].tolist()))
-        texts += [row.text for row in session.execute(wanted)]
+    with project.database.read() as session:
+        for start in range(0, len(drawn), CHUNK):
+            wanted = prepared_texts(after).where(Post.id.in_(drawn[start : start + CHUNK].tolist()))
+            texts += [row.text for row in session.execute(wanted)]
     return texts[:TAUGHT]

@@ -262,7 +262,7 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         table.add_row("next 100 labels", told)
     out.print(table)
     if figures.partly_scored is not None:
-        out.print(partly_scored_line(figures.partly_scored, project.settings.scoring_hours), soft_wrap=True)
+        out.print(partly_scored_line(figures.partly_scored), soft_wrap=True)
 
 
 @app.command("doctor")

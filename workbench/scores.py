@@ -6,7 +6,6 @@ Reading needs no torch: pages and the queue use this module, the worker's `scori
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -20,13 +19,14 @@ from numpy.typing import NDArray
 
 from trainer.budget import is_drawn
 from trainer.config import LABELS
+from trainer.files import publish
 
 MANIFEST = "manifest.json"
-PICKED = "picked.parquet"
-"""The posts of a pass under way."""
 ROWS_AT_ONCE = 100_000
-SEGMENTS_KEPT = 32
-"""In memory, about half a megabyte each."""
+SEGMENT = 100_000
+"""Posts in a file: what is read to look at the score of one."""
+SEGMENTS_KEPT = 16
+"""In memory, about two megabytes each."""
 
 
 class Segment(TypedDict):
@@ -57,8 +57,8 @@ class Scores:
 class Coverage:
     """A pass that scored some of the posts from number `first` to `last` only.
 
-    It looked at `posts` and picked `scored` of them; each was drawn with the chance `rate` whatever it says.
-    `is_done` is False while it is under way. The counts are those of that day: what is purged later stays in them.
+    It looked at `posts` and picked `scored` of them, as many as fit into `hours`; each was drawn with the chance `rate`
+    whatever it says. The counts are those of that day: what is purged later stays in them.
     """
 
     first: int
@@ -66,13 +66,13 @@ class Coverage:
     posts: int
     scored: int
     rate: float
-    is_done: bool = True
+    hours: float
 
 
 def last_scored(folder: Path) -> int:
-    """The number of the last post that was scored or left out by a pass that is done, 0 before the first."""
+    """The number of the last post that was scored or left out by a pass, 0 before the first."""
     scored = (segment["last"] for segment in _segments(folder))
-    return max([*scored, *(one.last for one in coverage(folder) if one.is_done)], default=0)
+    return max([*scored, *(one.last for one in coverage(folder))], default=0)
 
 
 def coverage(folder: Path) -> list[Coverage]:
@@ -82,45 +82,23 @@ def coverage(folder: Path) -> list[Coverage]:
 
 @dataclass(frozen=True)
 class PartlyScored:
-    """Of `posts` that were looked at `scored` have a score; each was drawn with the chance `rate` at least."""
+    """Of `posts` that were looked at `scored` have a score, as many as fit into `hours`; each was drawn with the chance
+    `rate` at least."""
 
     posts: int
     scored: int
     rate: float
+    hours: float
 
 
 def partly_scored(folder: Path) -> PartlyScored | None:
     """What pages say of a round that left posts out; None where it has scored all it has looked at."""
-    passes = [one for one in coverage(folder) if one.is_done]
+    passes = coverage(folder)
     if not passes:
         return None
     scored = count_scored(folder)
-    return PartlyScored(scored + sum(one.posts - one.scored for one in passes), scored, lowest_rate(folder))
-
-
-def begin_pass(folder: Path, made: Coverage, post_ids: NDArray[np.int64]) -> None:
-    """Note before its first segment which posts a pass will score, so that a killed one goes on with the same."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{PICKED}.part"
-    pq.write_table(pa.table({"post_id": post_ids}), part)
-    _publish(part, folder / PICKED)
-    _write_manifest(folder, _segments(folder), [*_done(folder), replace(made, is_done=False)])
-
-
-def unfinished_pass(folder: Path) -> tuple[Coverage, NDArray[np.int64]] | None:
-    """A pass under way and those of its posts that are still to be scored."""
-    made = next((one for one in coverage(folder) if not one.is_done), None)
-    if made is None:
-        return None
-    picked: NDArray[np.int64] = pq.read_table(folder / PICKED)["post_id"].to_numpy()
-    return made, picked[picked > last_scored(folder)]
-
-
-def note_pass(folder: Path, made: Coverage) -> None:
-    """A pass has scored all it picked: what it left out counts as looked at from now on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_manifest(folder, _segments(folder), [*_done(folder), replace(made, is_done=True)])
-    (folder / PICKED).unlink(missing_ok=True)
+    left_out = sum(one.posts - one.scored for one in passes)
+    return PartlyScored(scored + left_out, scored, lowest_rate(folder), max(one.hours for one in passes))
 
 
 def is_fair(folder: Path, post_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -165,17 +143,29 @@ def count_scored(folder: Path) -> int:
     return sum(segment["posts"] for segment in _segments(folder))
 
 
-def append_segment(folder: Path, scores: Scores) -> None:
-    """Add the scores of posts that all come after `last_scored`. Visible whole or not at all."""
-    if not len(scores.post_ids):
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    first, last = int(scores.post_ids[0]), int(scores.post_ids[-1])
-    if first <= last_scored(folder):
+def append_pass(folder: Path, scores: Scores, left_out: Coverage | None = None) -> None:
+    """Add the scores of posts that all come after `last_scored`, and what their pass left out.
+
+    In files of SEGMENT posts; visible whole or not at all.
+    """
+    made: list[Segment] = []
+    if len(scores.post_ids) and (first := int(scores.post_ids[0])) <= last_scored(folder):
         raise ValueError(f"post {first} has been scored already")
-    name = f"{first:010d}-{last:010d}.parquet"
-    _write(folder, name, scores)
-    _write_manifest(folder, [*_segments(folder), {"file": name, "last": last, "posts": len(scores.post_ids)}])
+    folder.mkdir(parents=True, exist_ok=True)
+    for start in range(0, len(scores.post_ids), SEGMENT):
+        here = slice(start, start + SEGMENT)
+        some = Scores(scores.post_ids[here], scores.probabilities[here])
+        first, last = int(some.post_ids[0]), int(some.post_ids[-1])
+        made.append({"file": f"{first:010d}-{last:010d}.parquet", "last": last, "posts": len(some.post_ids)})
+        _write(folder, made[-1]["file"], some)
+    passes = [*coverage(folder), *([left_out] if left_out else [])]
+    _write_manifest(folder, [*_segments(folder), *made], passes)
+
+
+def append_segment(folder: Path, scores: Scores) -> None:
+    """The same of a pass that left nothing out; nothing for no scores."""
+    if len(scores.post_ids):
+        append_pass(folder, scores)
 
 
 def read_scores(folder: Path) -> Scores:
@@ -298,7 +288,7 @@ def _write(folder: Path, name: str, scores: Scores) -> None:
     columns = {name: scores.probabilities[:, position] for position, name in enumerate(LABELS)}
     part = folder / f"{name}.part"
     pq.write_table(pa.table({"post_id": scores.post_ids, **columns}), part)
-    _publish(part, folder / name)
+    publish(part, folder / name)
 
 
 def _stands_for(passes: Sequence[Coverage], post_ids: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -316,7 +306,7 @@ def _without(
     """The passes when these posts are gone: one that loses its last ends with its last post that has a score."""
     kept = []
     for one in passes:
-        if one.is_done and one.last in gone:
+        if one.last in gone:
             last = max((known["last"] for known in segments if known["last"] <= one.last), default=0)
             if last < one.first:
                 continue
@@ -326,21 +316,14 @@ def _without(
     return kept
 
 
-def _write_manifest(
-    folder: Path, segments: Sequence[Segment], passes: Sequence[Coverage] | None = None
-) -> None:
-    """Whole or not at all; without `passes` these stay as they are."""
-    told = coverage(folder) if passes is None else passes
+def _write_manifest(folder: Path, segments: Sequence[Segment], passes: Sequence[Coverage]) -> None:
+    """Whole or not at all."""
     values: dict[str, Any] = {"labels": LABELS, "segments": segments}
-    if told:
-        values["coverage"] = [asdict(one) for one in told]
+    if passes:
+        values["coverage"] = [asdict(one) for one in passes]
     part = folder / f"{MANIFEST}.part"
     part.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    _publish(part, folder / MANIFEST)
-
-
-def _done(folder: Path) -> list[Coverage]:
-    return [one for one in coverage(folder) if one.is_done]
+    publish(part, folder / MANIFEST)
 
 
 def _kept(file: Path) -> Scores:
@@ -364,14 +347,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
         return {}
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values
-
-
-def _publish(part: Path, final: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(final)
-    folder = os.open(final.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -2,9 +2,8 @@
 
 import logging
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,25 +25,20 @@ from trainer.folders import resolve_base
 from trainer.frozen import FrozenClassifier
 from trainer.occlusion import carried
 from trainer.scorer import Scorer, StoppedError
-from trainer.sweep import Progress, sweep
-from trainer.tokens import Tokens, fingerprint, read_tokens, tokenise
-from workbench.budget import Selection, posts_in_time
-from workbench.budget import select as select_posts
+from trainer.sweep import Precision, Progress, keep_precision, kept_precision, sweep, try_out
+from trainer.tokens import fingerprint, tokenise
+from workbench.budget import pick as pick_posts
+from workbench.budget import posts_in_time
 from workbench.doubts import write_doubts
 from workbench.explaining import Explain
+from workbench.picks import Pick, keep_pick, kept_pick
 from workbench.project import Project
-from workbench.scores import Scores, append_segment, last_scored, note_pass
-from workbench.tokens import TokenStore, bring_up_to_date
+from workbench.scores import Scores, append_pass, last_scored
+from workbench.tokens import bring_up_to_date
 
 CHUNK = 500
-SEGMENT = 100_000
-"""Posts per Parquet file: what is read to look at the score of one."""
 
 
-TIMED_FROM = 20_000
-"""Posts to score from which it is asked whether there is time for all: fewer take hours at most anywhere."""
-TIMED = 256
-"""Posts by which the speed is measured."""
 COLD_LABELS = 20
 """Labels of the pool from which a simple model orders what is left, until the first round does it better."""
 COLD_EACH = 3
@@ -178,65 +172,85 @@ def score_missing(
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Scored:
-    """Score every prepared post that the round's adapter has not scored yet.
+    """Score every prepared post that the round's adapter has not scored yet, or as many as there is time for.
 
-    Killed, it goes on after the parts that are on disk. Raises StoppedError, between batches, when `should_stop` says so.
+    Killed, it goes on with what it had picked and after the parts that are on disk. Raises StoppedError, between
+    batches, when `should_stop` says so.
     """
-    folder = project.round_folder(number)
     # Loaded even when nothing is missing: an adapter that cannot score must not be put in use.
-    scorer = Scorer.load(folder)
-    begin = time.monotonic()
-    store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
-    scores, kept = folder / "scores", folder / "scores" / "sweep"
-    files, post_ids, places = store.after(last_scored(scores))
-    if not len(post_ids):
-        return Scored(0, 0.0)
-    chosen = _chosen(project, number, scorer, store, len(post_ids), should_stop)
-    is_chosen = np.isin(post_ids, chosen.numbers)
-    post_ids, places = post_ids[is_chosen], places[is_chosen]
-    swept = sweep(folder, scorer, files, places, kept, on_progress=on_progress, should_stop=should_stop)
-    for part in range(0, len(post_ids), SEGMENT):
-        here = slice(part, part + SEGMENT)
-        append_segment(scores, Scores(post_ids[here], swept.probabilities[here]))
-    if chosen.coverage is not None:
-        note_pass(scores, chosen.coverage)
-    shutil.rmtree(kept)
-    precision = swept.precision
-    return Scored(
-        len(post_ids), time.monotonic() - begin, swept.distinct, precision.name, precision.agreement
-    )
+    scorer = Scorer.load(project.round_folder(number))
+    done = Scored(0, 0.0)
+    # Again, as posts may have come while a killed pass was finished.
+    while some := _one_pass(project, number, scorer, on_progress, should_stop):
+        done = Scored(
+            done.n + some.n,
+            done.seconds + some.seconds,
+            done.distinct + some.distinct,
+            some.precision,
+            some.agreement,
+        )
+    return done
 
 
-def _chosen(
+def _one_pass(
     project: Project,
     number: int,
     scorer: Scorer,
-    store: TokenStore,
-    missing: int,
+    on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
-) -> Selection:
+) -> Scored | None:
+    """None where nothing is missing."""
+    folder = project.round_folder(number)
+    scores, under_way = folder / "scores", folder / "scores" / "pass"
+    store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
+    files, post_ids, places = store.after(last_scored(scores))
+    pick, precision = kept_pick(under_way), kept_precision(under_way, folder)
+    if pick is None or precision is None:
+        if not len(post_ids):
+            return None
+        precision = try_out(scorer, files, places, under_way, should_stop=should_stop)
+        pick = _picked(project, scores, scorer, post_ids, precision, should_stop)
+        keep_precision(under_way, folder, precision)
+        keep_pick(under_way, pick)
+    is_picked = np.isin(post_ids, pick.numbers)
+    post_ids, places = post_ids[is_picked], places[is_picked]
+    swept = sweep(
+        folder,
+        scorer,
+        files,
+        places,
+        under_way / "sweep",
+        precision=precision,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    append_pass(scores, Scores(post_ids, swept.probabilities), pick.coverage)
+    shutil.rmtree(under_way)
+    return Scored(len(post_ids), swept.seconds, swept.distinct, precision.name, precision.agreement)
+
+
+def _picked(
+    project: Project,
+    scores: Path,
+    scorer: Scorer,
+    missing: NDArray[np.int64],
+    precision: Precision,
+    should_stop: Callable[[], bool],
+) -> Pick:
     """All that is missing, or as much as this machine can score in the time that a pass may take."""
-    scores = project.round_folder(number) / "scores"
-    after = last_scored(scores)
-    most = missing
-    if missing > TIMED_FROM:
-        most = posts_in_time(project, _posts_per_second(scorer, store, after))
-    chosen = select_posts(project, number, after, most, teach=scorer.probabilities, should_stop=should_stop)
-    if chosen is None:
-        raise StoppedError("scoring stopped before its posts were chosen")
-    return chosen
+    if precision.posts_per_second is None:
+        return Pick(missing, None)
+    budget = posts_in_time(project, precision.posts_per_second)
+    if budget >= len(missing):
+        return Pick(missing, None)
 
+    def teach(texts: Sequence[str]) -> NDArray[np.float32]:
+        return scorer.probabilities(texts, should_stop=should_stop)
 
-def _posts_per_second(scorer: Scorer, store: TokenStore, after: int) -> float:
-    """By a sample of what is to be scored, as the pass will: in full precision, so rather too few than too many."""
-    files, _post_ids, places = store.after(after)
-    tokens = Tokens.joined([read_tokens(file)[1] for file in files])
-    drawn = np.sort(np.random.default_rng(len(places)).choice(places, TIMED, replace=False))
-    order, _which = tokens.distinct(drawn)
-    scorer.logits(tokens, order[-8:])  # the first call costs more than the others
-    begin = time.perf_counter()
-    scorer.logits(tokens, order)
-    return TIMED / (time.perf_counter() - begin)
+    found = pick_posts(project, last_scored(scores), budget, teach=teach, should_stop=should_stop)
+    if found is None:
+        raise StoppedError("scoring stopped before its posts were picked")
+    return found
 
 
 def tokenise_posts(project: Project) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.queries import prepared_texts
+from trainer.files import publish
 from trainer.tokens import Tokens, read_tokens, select, write_tokens
 from workbench.project import Project
 
@@ -56,7 +57,7 @@ class TokenStore:
             tokens = Tokens.joined([read_tokens(newest[0])[1], tokens])
         else:
             newest = []
-        self._write(f"{post_ids[0]:010d}-{post_ids[-1]:010d}.arrow", post_ids, tokens)
+        self._write(post_ids, tokens)
         for file in newest:
             file.unlink(missing_ok=True)
 
@@ -69,17 +70,21 @@ class TokenStore:
             held, tokens = read_tokens(file)
             stays = np.flatnonzero(~np.isin(held, post_ids))
             gone += len(held) - len(stays)
-            if not len(stays):
+            if len(stays) == len(held):
+                continue
+            # Under the name of what is left: a number that is free again is the next post's, who has no tokens yet.
+            if len(stays):
+                self._write(held[stays], select(tokens, stays))
+            if not len(stays) or _name(held[stays]) != file.name:
                 file.unlink()
-            elif len(stays) < len(held):
-                self._write(file.name, held[stays], select(tokens, stays))
         return gone
 
-    def _write(self, name: str, post_ids: NDArray[np.int64], tokens: Tokens) -> None:
+    def _write(self, post_ids: NDArray[np.int64], tokens: Tokens) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        name = _name(post_ids)
         part = self.folder / f".{name}.part"
         write_tokens(part, post_ids, tokens)
-        part.replace(self.folder / name)
+        publish(part, self.folder / name)
 
 
 def bring_up_to_date(
@@ -106,23 +111,24 @@ def bring_up_to_date(
         store.append(ids, tokenise([row.text for row in rows]))
         after = int(ids[-1])
     store.folder.touch()
-    by_use = sorted(root.iterdir(), key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+    by_use = sorted(_stores(project), key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
     for old in by_use[STORES_KEPT:]:
-        shutil.rmtree(old)
+        # By another name first: half a store must not be taken for one.
+        shutil.rmtree(old.rename(root / f".{old.name}"))
     return store
 
 
 def forget(project: Project, post_ids: Sequence[int] | NDArray[np.int64]) -> int:
     """Take these posts out of every store; returns how many texts went."""
     wanted = np.asarray(post_ids, dtype=np.int64)
-    _sweep_leftovers(project)
-    return sum(TokenStore(folder).forget(wanted) for folder in _root(project).glob("*"))
+    _remove_leftovers(project)
+    return sum(TokenStore(folder).forget(wanted) for folder in _stores(project))
 
 
 def count_of(project: Project, post_ids: Sequence[int] | NDArray[np.int64]) -> int:
     """How many texts `forget` would take out."""
     wanted = np.asarray(post_ids, dtype=np.int64)
-    files = [file for folder in _root(project).glob("*") for file in TokenStore(folder).files()]
+    files = [file for folder in _stores(project) for file in TokenStore(folder).files()]
     return sum(int(np.isin(read_tokens(file)[0], wanted).sum()) for file in files)
 
 
@@ -130,10 +136,20 @@ def _root(project: Project) -> Path:
     return project.data / "tokens"
 
 
-def _sweep_leftovers(project: Project) -> None:
-    """What a killed worker left half written."""
+def _stores(project: Project) -> list[Path]:
+    return [folder for folder in _root(project).glob("*") if not folder.name.startswith(".")]
+
+
+def _remove_leftovers(project: Project) -> None:
+    """What a killed worker left half written or half removed."""
     for left in _root(project).glob("*/.*.part"):
         left.unlink()
+    for left in _root(project).glob(".*"):
+        shutil.rmtree(left)
+
+
+def _name(post_ids: NDArray[np.int64]) -> str:
+    return f"{post_ids[0]:010d}-{post_ids[-1]:010d}.arrow"
 
 
 def _first(file: Path) -> int:

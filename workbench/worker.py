@@ -550,6 +550,7 @@ def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:
 def _score(project: Project, number: int, should_stop: Callable[[], bool]) -> Scored:
     file = rounds.progress_file(project, number, "scoring")
     file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)  # an earlier pass was done
     return score_missing(project, number, on_progress=_Telling(file), should_stop=should_stop)
 
 

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -7,7 +5,7 @@ from tests.trainer.toy import toy_examples
 from trainer import sweep as sweep_module
 from trainer.errors import TrainerError
 from trainer.scorer import Scorer, StoppedError
-from trainer.sweep import Precision, sweep
+from trainer.sweep import Precision, keep_precision, kept_precision, try_out
 from trainer.tokens import write_tokens
 
 TEXTS = [example.text for example in toy_examples(60, 3)] * 2
@@ -15,7 +13,7 @@ TEXTS = [example.text for example in toy_examples(60, 3)] * 2
 
 @pytest.fixture
 def scorer(adapter):
-    return Scorer(adapter)
+    return Scorer(adapter, device="cpu")
 
 
 @pytest.fixture
@@ -36,11 +34,15 @@ def small_parts(monkeypatch):
 EVERYTHING = np.arange(len(TEXTS))
 
 
+def sweep(*given, precision=Precision("fp32"), **options):  # noqa: B008 - frozen
+    return sweep_module.sweep(*given, precision=precision, **options)
+
+
 def test_a_pass_says_what_the_adapter_says(trained, scorer, files, tmp_path):
     swept = sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep")
     np.testing.assert_allclose(swept.probabilities, scorer.probabilities(TEXTS), atol=1e-5)
     assert swept.distinct == len(set(TEXTS))
-    assert swept.precision == Precision("fp32")
+    assert swept.seconds > 0
     some = np.array([3, 110, 7])
     few = sweep(trained, scorer, files, some, tmp_path / "few")
     np.testing.assert_allclose(few.probabilities, swept.probabilities[some], atol=1e-5)
@@ -88,7 +90,9 @@ def test_several_processes_say_the_same(trained, scorer, files, tmp_path):
         trained, scorer, files, EVERYTHING, tmp_path / "sweep", processes=2, on_progress=told.append
     )
     np.testing.assert_allclose(swept.probabilities, scorer.probabilities(TEXTS), atol=1e-5)
-    assert told == sorted(told, key=lambda progress: progress.posts)
+    assert told[-1] == sweep_module.Progress(len(TEXTS), len(TEXTS), 1.0)
+    logs = {log.name for log in (tmp_path / "sweep").glob("share-*.log")}
+    assert logs == {"share-0.log", "share-1.log"}
 
 
 def test_a_process_that_fails_ends_the_pass(scorer, files, trained, tmp_path, monkeypatch):
@@ -98,7 +102,7 @@ def test_a_process_that_fails_ends_the_pass(scorer, files, trained, tmp_path, mo
         "_child",
         lambda work, _model, *rest: child(work, tmp_path / "gone", *rest),
     )
-    with pytest.raises(TrainerError, match="a process ended with status 1"):
+    with pytest.raises(TrainerError, match=r"scoring failed: .*no such adapter folder"):
         sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", processes=2)
 
 
@@ -107,11 +111,11 @@ def test_several_processes_are_stopped(trained, scorer, files, tmp_path):
         sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", processes=2, should_stop=lambda: True)
 
 
-class TestEightBits:
+class TestTryingOut:
     @pytest.fixture(autouse=True)
     def few_are_many(self, monkeypatch):
-        monkeypatch.setattr(sweep_module, "EIGHT_BIT_FROM", 10)
-        monkeypatch.setattr(sweep_module, "CHECKED", 40)
+        monkeypatch.setattr(sweep_module, "TRIED_FROM", 10)
+        monkeypatch.setattr(sweep_module, "TRIED", 40)
 
     @pytest.fixture
     def slow(self, scorer, monkeypatch):
@@ -122,16 +126,17 @@ class TestEightBits:
         )
 
     @pytest.mark.usefixtures("slow")
-    def test_are_used_where_they_say_the_same(self, trained, scorer, files, tmp_path):
+    def test_eight_bits_are_used_where_they_say_the_same(self, trained, scorer, files, tmp_path):
         exact = scorer.probabilities(TEXTS)
-        swept = sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep")
-        assert swept.precision.name == "int8"
-        assert swept.precision.agreement >= 0.995
-        gap = np.abs(swept.probabilities - exact).max()
-        assert 0 < gap < 0.1
+        found = try_out(scorer, files, EVERYTHING, tmp_path)
+        assert found.name == "int8"
+        assert found.agreement >= 0.995
+        assert found.posts_per_second > 0
+        swept = sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", precision=found)
+        assert 0 < np.abs(swept.probabilities - exact).max() < 0.1
 
     @pytest.mark.usefixtures("slow")
-    def test_are_left_alone_where_they_do_not(self, trained, scorer, files, tmp_path, monkeypatch):
+    def test_eight_bits_are_left_alone_where_they_do_not(self, scorer, files, tmp_path, monkeypatch):
         network_of = sweep_module.eight_bit_network
 
         def wrong(file):
@@ -139,11 +144,32 @@ class TestEightBits:
             return lambda ids, mask: -network(ids, mask)
 
         monkeypatch.setattr(sweep_module, "eight_bit_network", wrong)
-        expected = scorer.probabilities(TEXTS)
-        swept = sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep")
-        assert swept.precision.name == "fp32"
-        assert swept.precision.agreement < 0.9
-        np.testing.assert_allclose(swept.probabilities, expected, atol=1e-5)
-        # What was decided stands when the pass is taken up again.
-        kept = json.loads((tmp_path / "sweep" / "work.json").read_text(encoding="utf-8"))
-        assert kept["precision"] == {"name": "fp32", "agreement": swept.precision.agreement}
+        network = scorer.network
+        found = try_out(scorer, files, EVERYTHING, tmp_path)
+        assert found.name == "fp32"
+        assert found.agreement < 0.9
+        assert scorer.network is network
+
+    def test_an_encoder_that_cannot_be_exported_is_scored_in_full_precision(
+        self, scorer, files, tmp_path, monkeypatch
+    ):
+        def refuse(_encoder, _folder):
+            raise ValueError("no such operator")
+
+        monkeypatch.setattr(sweep_module, "quantise", refuse)
+        found = try_out(scorer, files, EVERYTHING, tmp_path)
+        assert (found.name, found.agreement) == ("fp32", None)
+        assert found.posts_per_second > 0
+
+    def test_of_few_texts_nothing_is_tried(self, scorer, files, tmp_path):
+        assert try_out(scorer, files, EVERYTHING[:9], tmp_path) == Precision("fp32")
+
+    def test_what_was_found_holds_for_its_adapter_alone(self, trained, tmp_path):
+        found = Precision("int8", 0.997, 12.5)
+        keep_precision(tmp_path / "pass", trained, found)
+        assert kept_precision(tmp_path / "pass", trained) == found
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "adapter_model.safetensors").write_bytes(b"another")
+        assert kept_precision(tmp_path / "pass", other) is None
+        assert kept_precision(tmp_path / "none", trained) is None

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,17 +17,16 @@ from trainer.strata import DRAWN
 from workbench import budget, comparing, deciding, queue, watching
 from workbench.accounts import Account
 from workbench.cli import app
+from workbench.picks import Pick, keep_pick, kept_pick
 from workbench.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
 from workbench.scores import (
     Scores,
-    append_segment,
+    append_pass,
     coverage,
     last_scored,
-    note_pass,
     partly_scored,
     read_scores,
-    unfinished_pass,
 )
 
 POSTS = 1_500
@@ -79,16 +78,17 @@ def splits(project: Project) -> dict[int, str]:
         return dict(session.execute(query).all())
 
 
-def score(project: Project, most: int) -> budget.Selection:
+def score(project: Project, most: int) -> Pick:
     """What a worker does."""
     folder = project.round_folder(1) / "scores"
-    found = budget.select(project, 1, last_scored(folder), most, teach=adapter)
-    assert found is not None
-    for start in range(0, len(found.numbers), 100):
-        part = found.numbers[start : start + 100]
-        append_segment(folder, Scores(part, adapter(texts_of(project, part))))
-    if found.coverage is not None:
-        note_pass(folder, found.coverage)
+    after = last_scored(folder)
+    missing = np.array([number for number in sorted(splits(project)) if number > after])
+    found = Pick(missing, None)
+    if most < len(missing):
+        picked = budget.pick(project, after, most, teach=adapter)
+        assert picked is not None
+        found = picked
+    append_pass(folder, Scores(found.numbers, adapter(texts_of(project, found.numbers))), found.coverage)
     return found
 
 
@@ -144,18 +144,16 @@ def test_all_are_scored_where_they_fit(pool: Project) -> None:
     assert partly_scored(pool.round_folder(1) / "scores") is None
 
 
-def test_a_killed_pass_goes_on_with_what_it_had_picked(pool: Project) -> None:
-    folder = pool.round_folder(1) / "scores"
-    first = budget.select(pool, 1, 0, 300, teach=adapter)
-    assert first is not None
-    begun = first.numbers[:100]
-    append_segment(folder, Scores(begun, adapter(texts_of(pool, begun))))
-    again = score(pool, 999)
-    assert again.numbers.tolist() == first.numbers[100:].tolist()
-    assert read_scores(folder).post_ids.tolist() == first.numbers.tolist()
-    assert unfinished_pass(folder) is None
-    assert first.coverage is not None
-    assert coverage(folder) == [replace(first.coverage, is_done=True)]
+def test_what_was_picked_is_kept_for_whoever_goes_on_with_it(pool: Project, tmp_path: Path) -> None:
+    assert kept_pick(tmp_path / "pass") is None
+    found = budget.pick(pool, 0, 300, teach=adapter)
+    assert found is not None
+    for pick in (found, Pick(found.numbers, None)):
+        keep_pick(tmp_path / "pass", pick)
+        again = kept_pick(tmp_path / "pass")
+        assert again is not None
+        assert again.numbers.tolist() == pick.numbers.tolist()
+        assert again.coverage == pick.coverage
 
 
 def test_later_posts_that_fit_are_scored_one_and_all(pool: Project, lead: Account) -> None:
@@ -197,25 +195,8 @@ def test_labelled_held_out_posts_are_scored_but_get_no_stratum_for_it(pool: Proj
         assert set(session.scalars(query)) == {None}
 
 
-def test_without_an_adapter_at_hand_the_cheap_model_learns_from_the_rounds_rows(pool: Project) -> None:
-    texts = texts_of(pool, np.arange(1, 401))
-    rows = [{"text": text, "label": "violation" if "违禁" in text else "normal"} for text in texts]
-    folder = pool.annotations / "round-0001"
-    folder.mkdir(parents=True)
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "train.jsonl").write_text(lines, encoding="utf-8")
-    found = budget.select(pool, 1, 0, 450)
-    assert found is not None
-    by_post = splits(pool)
-    wanted = [
-        at for at, text in zip(by_post, texts_of(pool, np.array([*by_post])), strict=True) if "违禁" in text
-    ]
-    assert np.isin([at for at in wanted if by_post[at] == "pool"], found.numbers).all()
-
-
-def test_it_stops_when_asked_and_leaves_nothing_behind(pool: Project) -> None:
-    assert budget.select(pool, 1, 0, 300, teach=adapter, should_stop=lambda: True) is None
-    assert unfinished_pass(pool.round_folder(1) / "scores") is None
+def test_it_stops_when_asked(pool: Project) -> None:
+    assert budget.pick(pool, 0, 300, teach=adapter, should_stop=lambda: True) is None
 
 
 def test_a_post_without_a_score_is_for_people_and_is_counted(pool: Project, lead: Account) -> None:
@@ -268,7 +249,7 @@ def test_two_rounds_are_compared_on_posts_that_both_drew(pool: Project, lead: Ac
         first = session.get_one(Round, 1)
         names = {column.name: getattr(first, column.name) for column in Round.__table__.columns}
         session.add(Round(**{**names, "number": 2}))
-    append_segment(pool.round_folder(2) / "scores", Scores(ids, adapter([""] * POSTS)))
+    append_pass(pool.round_folder(2) / "scores", Scores(ids, adapter([""] * POSTS)))
     found = comparing.compare_rounds(pool, lead, 1, 2)
     assert found.is_sample
     assert found.flips is not None

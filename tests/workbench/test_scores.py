@@ -11,8 +11,8 @@ from trainer.budget import Picker, is_drawn
 from workbench.scores import (
     Coverage,
     Scores,
+    append_pass,
     append_segment,
-    begin_pass,
     count_of,
     count_scored,
     coverage,
@@ -21,13 +21,11 @@ from workbench.scores import (
     is_fair,
     last_scored,
     lowest_rate,
-    note_pass,
     read_first_scores,
     read_scores,
     read_scores_of,
     score_of,
     stream_fair,
-    unfinished_pass,
 )
 
 
@@ -142,7 +140,7 @@ def test_only_files_with_wanted_posts_are_opened(tmp_path: Path) -> None:
     assert read_scores_of(tmp_path, np.array([7, 9])).post_ids.tolist() == [9]
 
 
-def budgeted(folder: Path, first: int, last: int, budget: int, *, part: int = 500) -> Coverage:
+def budgeted(folder: Path, first: int, last: int, budget: int) -> Coverage:
     """Scores `budget` of these posts in a pass of its own."""
     numbers = np.arange(first, last + 1)
     picker = Picker(len(numbers), budget)
@@ -150,12 +148,8 @@ def budgeted(folder: Path, first: int, last: int, budget: int, *, part: int = 50
     scores = np.random.default_rng(0).dirichlet([3, 1, 1], len(numbers)).astype(np.float32)
     picker.consider(numbers[~taken], scores[~taken])
     picked, rate = picker.picked()
-    made = Coverage(first, last, len(numbers), len(picked), rate)
-    begin_pass(folder, made, picked)
-    for start in range(0, len(picked), part):
-        ids = picked[start : start + part]
-        append_segment(folder, Scores(ids, scores[ids - first]))
-    note_pass(folder, made)
+    made = Coverage(first, last, len(numbers), len(picked), rate, 12)
+    append_pass(folder, Scores(picked, scores[picked - first]), made)
     return made
 
 
@@ -167,22 +161,6 @@ def test_a_pass_that_left_posts_out_says_so_and_they_count_as_looked_at(tmp_path
     assert (last_scored(tmp_path), count_scored(tmp_path), made.scored) == (5_000, 1_003, 1_000)
     append_segment(tmp_path, some([5_001]))
     assert coverage(tmp_path) == [made]
-    assert not (tmp_path / "picked.parquet").exists()
-
-
-def test_a_killed_pass_goes_on_with_the_same_posts(tmp_path: Path) -> None:
-    picked = np.array([2, 3, 8, 9])
-    begin_pass(tmp_path, Coverage(1, 10, 10, 4, 0.1), picked)
-    append_segment(tmp_path, some([2, 3]))
-    assert last_scored(tmp_path) == 3
-    found = unfinished_pass(tmp_path)
-    assert found is not None
-    assert found[0] == Coverage(1, 10, 10, 4, 0.1, is_done=False)
-    assert found[1].tolist() == [8, 9]
-    append_segment(tmp_path, some([8, 9]))
-    note_pass(tmp_path, found[0])
-    assert unfinished_pass(tmp_path) is None
-    assert last_scored(tmp_path) == 10
 
 
 def test_fair_scores_are_those_nobody_chose_and_stand_for_the_others(tmp_path: Path) -> None:

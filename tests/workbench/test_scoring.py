@@ -15,10 +15,12 @@ from trainer.folders import resolve_base
 from trainer.progress import Silent
 from trainer.scorer import Scorer, StoppedError
 from trainer.train import train
+from workbench import scores as scores_module
 from workbench import scoring
 from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
+from workbench.purging import Criterion, purge
 from workbench.scores import coverage, read_scores
 from workbench.scoring import Scored, score_missing, tokenise_posts
 
@@ -51,7 +53,7 @@ def scores_of(project: Project) -> dict[int, list[float]]:
 def test_every_prepared_post_is_scored_and_later_ones_alone_afterwards(
     scored: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "SEGMENT", 7)
+    monkeypatch.setattr(scores_module, "SEGMENT", 7)
     told = []
     first = score_missing(scored, 1, on_progress=told.append)
     assert (first.n, first.distinct, first.precision) == (20, 20, "fp32")
@@ -65,7 +67,7 @@ def test_every_prepared_post_is_scored_and_later_ones_alone_afterwards(
     assert score_missing(scored, 1).n == 10
     assert list(scores_of(scored)) == list(range(1, 31))
     np.testing.assert_allclose(list(scores_of(scored).values()), expected, atol=1e-5)
-    assert not (scored.round_folder(1) / "scores" / "sweep").exists()
+    assert not (scored.round_folder(1) / "scores" / "pass").exists()
 
 
 def test_posts_with_the_same_text_are_scored_once(scored: Project, lead: Account) -> None:
@@ -105,23 +107,57 @@ def test_tokens_made_after_an_import_serve_the_first_adapter(
 def test_where_there_is_no_time_for_all_some_are_scored_and_the_rest_is_left_out(
     scored: Project, lead: Account, adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import_texts(scored, lead, different_texts(200)[100:], start=21)
+    later = different_texts(240)[100:]
+    import_texts(scored, lead, later[:100], start=21)
     prepare(scored)
-    monkeypatch.setattr(scoring, "TIMED_FROM", 50)
-    monkeypatch.setattr(scoring, "TIMED", 30)
-    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, speed: 60 if speed > 0 else 0)
+    monkeypatch.setattr(sweep_module, "TRIED_FROM", 50)
+    monkeypatch.setattr(sweep_module, "TRIED", 30)
     monkeypatch.setattr(sweep_module, "PART_TOKENS", {"cpu": 400})
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, speed: 60 if speed > 0 else 0)
     told = []
     with pytest.raises(StoppedError):
         score_missing(scored, 1, on_progress=told.append, should_stop=lambda: bool(told))
-    # Another machine would have time for all, but what was begun is what is gone on with.
-    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, _speed: 120)
+    # Another machine would have time for all, but what was begun is what is gone on with; then comes what came since.
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, _speed: 1_000)
+    import_texts(scored, lead, later[100:], start=121)
+    prepare(scored)
     made = score_missing(scored, 1)
     (covered,) = coverage(scored.round_folder(1) / "scores")
-    assert made.n == covered.scored <= 60
-    assert (covered.posts, covered.is_done) == (120, True)
-    assert len(scores_of(scored)) == made.n
+    assert (covered.first, covered.last, covered.posts) == (1, 120, 120)
+    assert covered.scored <= 60
+    assert covered.hours == scored.settings.scoring_hours
+    assert made.n == covered.scored + 40 == len(scores_of(scored))
     assert score_missing(scored, 1) == Scored(0, 0.0)
-    texts = {**dict(enumerate(TEXTS[:20], start=1)), **dict(enumerate(different_texts(200)[100:], start=21))}
+    texts = {**dict(enumerate(TEXTS[:20], start=1)), **dict(enumerate(later, start=21))}
     expected = Scorer.load(adapter).probabilities([texts[number] for number in scores_of(scored)])
     np.testing.assert_allclose(list(scores_of(scored).values()), expected, atol=1e-5)
+
+
+def test_a_number_that_a_purge_made_free_is_scored_anew(scored: Project, lead: Account) -> None:
+    score_missing(scored, 1)
+    before = scores_of(scored)
+    for name in ("p19", "p20"):
+        purge(scored, lead, Criterion(post=name), is_dry=False)
+    import_texts(scored, lead, TEXTS[20:25], start=21)
+    prepare(scored)
+    assert score_missing(scored, 1).n == 5
+    found = scores_of(scored)
+    assert list(found) == list(range(1, 24))
+    assert {number: found[number] for number in range(1, 19)} == {n: before[n] for n in range(1, 19)}
+    expected = Scorer.load(scored.round_folder(1)).probabilities(TEXTS[20:25])
+    np.testing.assert_allclose([found[number] for number in range(19, 24)], expected, atol=1e-5)
+
+
+def test_a_pass_killed_when_all_is_scored_does_nothing_again(
+    scored: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "append_pass", die)
+    with pytest.raises(KeyboardInterrupt):
+        score_missing(scored, 1)
+    monkeypatch.undo()
+    monkeypatch.setattr(Scorer, "logits", die)
+    assert score_missing(scored, 1).n == 20
+    assert len(scores_of(scored)) == 20

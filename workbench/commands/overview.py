@@ -41,7 +41,7 @@ def overview_command(home: HomeOption = Path(), as_json: JsonOption = False) -> 
         table.add_row(name, Text(value))
     out.print(table)
     if found.partly_scored is not None:
-        out.print(partly_scored_line(found.partly_scored, project.settings.scoring_hours), soft_wrap=True)
+        out.print(partly_scored_line(found.partly_scored), soft_wrap=True)
     out.print(f"Next: {_advice(found.advice)}.", markup=False, soft_wrap=True)
 
 

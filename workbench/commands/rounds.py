@@ -328,6 +328,6 @@ def _print_round(project: Project, number: int, as_json: bool) -> None:
     for line in (*verdict.get("reasons", ()), *verdict.get("warnings", ())):
         out.print(f"  {line}", markup=False, soft_wrap=True)
     if partly is not None:
-        out.print(f"  {partly_scored_line(partly, project.settings.scoring_hours)}", soft_wrap=True)
+        out.print(f"  {partly_scored_line(partly)}", soft_wrap=True)
     if facts["failure"]:
         out.print(f"  {facts['failure']}", markup=False, soft_wrap=True)

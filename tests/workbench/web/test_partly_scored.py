@@ -11,7 +11,7 @@ from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.empty_queue import look
 from workbench.project import Project
-from workbench.scores import Coverage, note_pass
+from workbench.scores import Coverage, Scores, append_pass
 from workbench.web.views.nothing_to_label import reasons
 
 
@@ -32,7 +32,8 @@ def partly(project: Project, lead: Account) -> Project:
     """A round in use that has scored 20 posts, all there were, and then none of 1,000 others."""
     ready_queue(project, lead, 20)
     make_champion(project, lead, np.full((20, 3), 1 / 3))
-    note_pass(project.round_folder(1) / "scores", Coverage(21, 1_020, 1_000, 0, 0.005))
+    nothing = Scores(np.empty(0, np.int64), np.empty((0, 3), np.float32))
+    append_pass(project.round_folder(1) / "scores", nothing, Coverage(21, 1_020, 1_000, 0, 0.005, 12))
     return project
 
 

@@ -2,7 +2,6 @@
 
 from workbench.scores import PartlyScored
 from workbench.web.i18n import _
-from workbench.web.opened import project
 
 
 def partly_scored_line(found: PartlyScored) -> str:
@@ -14,7 +13,7 @@ def partly_scored_line(found: PartlyScored) -> str:
     return text.format(
         scored=f"{found.scored:,}",
         posts=f"{found.posts:,}",
-        hours=f"{project().settings.scoring_hours:g}",
+        hours=f"{found.hours:g}",
         share=f"{100 * found.rate:.3g}",
     )
 
