@@ -141,7 +141,12 @@ class Post(Base):
 
     __tablename__ = "post"
     __table_args__ = (
-        Index("ix_post_group_id", "group_id"),
+        Index(
+            "ix_post_group_id",
+            "group_id",
+            sqlite_where=text("group_id IS NOT NULL"),
+            postgresql_where=text("group_id IS NOT NULL"),
+        ),
         Index("ix_post_text_hash", "text_hash"),
         Index(
             "ix_post_unprepared",

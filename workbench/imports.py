@@ -114,7 +114,7 @@ def import_rows(
     with _one_at_a_time(project):
         receipt = Receipt(_begin(project, account, source))
         try:
-            with project.database.bulk() as connection:
+            with project.database.bulk(checks_references=False) as connection:
                 store = _Store(project, connection, receipt)
                 entries = iter(source)
                 while block := list(islice(entries, BLOCK)):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 from workbench.errors import InputError
@@ -32,6 +33,10 @@ class Row(NamedTuple):
     id: str | None
     text: str
     facts: Mapping[str, str]
+
+
+NO_FACTS: Mapping[str, str] = MappingProxyType({})
+"""One for all rows of a file without other columns: a dict each costs more than to read them."""
 
 
 class Reject(NamedTuple):
@@ -69,9 +74,12 @@ class Source:
 
     def __iter__(self) -> Iterator[Row | Reject]:
         read = _reader(self.columns)
-        for line, content in enumerate(_decoded(self), start=2):
-            if content := content.rstrip("\r\n"):
-                yield read(line, content)
+        try:
+            for line, content in enumerate(self._lines, start=2):
+                if content := content.rstrip("\r\n"):
+                    yield read(line, content)
+        except UnicodeError as error:
+            raise _misread(self) from error
 
     def __enter__(self) -> "Source":
         return self
@@ -108,7 +116,7 @@ def open_tsv(
     lines = TextIOWrapper(raw, encoding=encoding, newline="\n")
     source = Source(path, encoding, Columns((), "", None), path.stat().st_size, raw, lines)
     try:
-        header = next(_decoded(source), "").rstrip("\r\n")
+        header = _header(source)
         source.columns = _columns(path, header, text_column, id_column, must_have, is_text_needed)
     except InputError:
         lines.close()
@@ -123,8 +131,8 @@ def read_header(path: Path, encoding: str | None = None) -> tuple[str, tuple[str
     """
     encoding = detect_encoding(path) if encoding is None else _known_encoding(encoding)
     with path.open("rb") as raw, TextIOWrapper(raw, encoding=encoding, newline="\n") as lines:
-        header = next(_decoded(Source(path, encoding, Columns((), "", None), 0, raw, lines)), "")
-    return encoding, _names(path, header.rstrip("\r\n"))
+        header = _header(Source(path, encoding, Columns((), "", None), 0, raw, lines))
+    return encoding, _names(path, header)
 
 
 def detect_encoding(path: Path) -> str:
@@ -228,14 +236,15 @@ def _reader(columns: Columns) -> Callable[[int, str], Row | Reject]:
     text_at = names.index(columns.text) if columns.text else None
     id_at = names.index(columns.id) if columns.id else None
     facts_at = [(at, name) for at, name in enumerate(names) if at not in (text_at, id_at)]
+    width = len(names)
 
     def read(line: int, content: str) -> Row | Reject:
         if "\0" in content or "\r" in content:
             # Such a character becomes its visible symbol.
             content = content.replace("\0", "\u2400").replace("\r", "\u240d")
         cells = content.split("\t")
-        if len(cells) != len(names):
-            return Reject(line, f"expected {len(names)} columns, found {len(cells)}", content)
+        if len(cells) != width:
+            return Reject(line, f"expected {width} columns, found {len(cells)}", content)
         text = "" if text_at is None else cells[text_at]
         if text_at is not None and (not text or text.isspace()):
             return Reject(line, "no text", content)
@@ -244,19 +253,23 @@ def _reader(columns: Columns) -> Callable[[int, str], Row | Reject]:
         identity = None if id_at is None else cells[id_at].strip()
         if identity == "":
             return Reject(line, "no id", content)
-        return Row(line, identity, text, {name: cells[at] for at, name in facts_at if cells[at]})
+        facts = {name: cells[at] for at, name in facts_at if cells[at]} if facts_at else NO_FACTS
+        return Row(line, identity, text, facts)
 
     return read
 
 
-def _decoded(source: Source) -> Iterator[str]:
+def _header(source: Source) -> str:
     try:
-        for line in source._lines:  # noqa: UP028 - `yield from` would close the file with the generator
-            yield line
+        return next(source._lines, "").rstrip("\r\n")
     except UnicodeError as error:
-        raise InputError(
-            "{file} is not {encoding}: byte {place} does not fit. Save it as UTF-8, or name its --encoding.",
-            file=source.path,
-            encoding=source.encoding.removesuffix("-sig"),
-            place=_misfit(source.path, source.encoding),
-        ) from error
+        raise _misread(source) from error
+
+
+def _misread(source: Source) -> InputError:
+    return InputError(
+        "{file} is not {encoding}: byte {place} does not fit. Save it as UTF-8, or name its --encoding.",
+        file=source.path,
+        encoding=source.encoding.removesuffix("-sig"),
+        place=_misfit(source.path, source.encoding),
+    )

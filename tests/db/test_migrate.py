@@ -11,14 +11,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 import db.migrate
 from db.migrate import SchemaTooNewError, revision, upgrade
 from db.search import is_table_of_code
 from db.session import Database, open_database
-from db.tables import Base, Import, Post, PostFacts
+from db.tables import Base, Import, Post, PostFacts, PostGroup
 from workbench.facts import COLUMNS, thread_key
 
 desk = import_module("db.migrations.versions.0003_annotators_desk")
@@ -138,3 +138,47 @@ def test_posts_from_before_threads_were_known_get_their_key(database: Database) 
 )
 def test_the_key_that_old_posts_got_is_the_one_new_posts_get(facts: dict[str, str]) -> None:
     assert desk._thread_key(facts) == thread_key(facts)
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        "SELECT id FROM post WHERE group_id = 7",
+        "SELECT id FROM post WHERE group_id IN (7, 8)",
+        "SELECT post.id FROM post_group AS g JOIN post ON post.group_id = g.id WHERE g.split = 'pool'",
+        "SELECT post.id FROM post_group AS g LEFT JOIN post ON post.group_id = g.id WHERE g.split = 'pool'",
+        "SELECT g.id FROM post_group AS g WHERE NOT EXISTS (SELECT 1 FROM post WHERE post.group_id = g.id)",
+    ],
+)
+def test_the_posts_of_a_group_are_found_in_its_index_without_those_that_have_none(
+    database: Database, find: str
+) -> None:
+    upgrade(database)
+    with database.engine.connect() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {find}")]
+    assert any("INDEX ix_post_group_id (group_id=?)" in step for step in plan), plan
+
+
+def test_posts_keep_their_groups_when_the_index_changes(database: Database) -> None:
+    upgrade_to(database, "0006")
+    with database.write() as session:
+        old = session.connection()
+        old.execute(
+            insert(Import).values(
+                id=1, file_name="", state="prepared", encoding="", columns={}, started_at=NOW
+            )
+        )
+        old.execute(insert(PostGroup).values(id=7, key=b"k", split="pool"))
+        old.execute(
+            insert(Post),
+            [
+                {"id": n, "external_id": str(n), "text_hash": b"", "import_id": 1, "group_id": group}
+                for n, group in ((1, 7), (2, None), (3, 7))
+            ],
+        )
+    upgrade(database)
+    with database.read() as session:
+        assert session.scalars(select(Post.id).where(Post.group_id == 7).order_by(Post.id)).all() == [1, 3]
+        assert session.scalars(select(Post.id).where(Post.group_id.is_(None))).all() == [2]
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"), database.write() as session:
+        session.execute(delete(PostGroup).where(PostGroup.id == 7))

@@ -120,6 +120,13 @@ def test_what_is_set_for_very_many_rows_is_set_for_them_alone(
         assert session.execute(text(f"PRAGMA {pragma}")).scalar() == elsewhere
 
 
+def test_references_go_unchecked_only_where_asked(database: Database) -> None:
+    with database.bulk(checks_references=False) as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 0
+    with database.read() as session:
+        assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
+
+
 def test_who_waits_too_long_for_the_write_lock_is_told_and_can_write_later(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,14 @@ def test_every_row_is_accepted_duplicate_or_rejected(project: Project, lead: Acc
     assert count(project, Post) == count(project, PostText) == count(project, PostFacts) == 2
 
 
+def test_all_that_is_stored_refers_to_what_exists(project: Project, lead: Account, tmp_path: Path) -> None:
+    file = tmp_path / "posts.tsv"
+    file.write_text("id\ttext\tboard\n1\ta\tx\n2\tb\t\n3\n", encoding="utf-8")
+    import_file(project, lead, file)
+    with project.database.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
 def test_the_same_file_twice_changes_nothing(project: Project, lead: Account) -> None:
     first = import_texts(project, lead, ["one", "two"])
     again = import_texts(project, lead, ["one", "two"])
