@@ -155,9 +155,9 @@ def test_who_waits_too_long_for_their_turn_is_told_as_well(
 
 
 def test_a_thread_that_asks_for_the_write_lock_it_holds_is_told_at_once(database: Database) -> None:
-    with database.write(), pytest.raises(RuntimeError, match="holds the write lock already"):
-        with database.write():
-            pass
+    holds = pytest.raises(RuntimeError, match="holds the write lock already")
+    with database.write(), holds, database.write():
+        pass
     with database.write() as session:
         session.execute(text("UPDATE counter SET n = 1"))
 
