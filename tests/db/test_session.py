@@ -1,6 +1,7 @@
 """The database is opened safely, and transactions begin the right way."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def test_threads_of_one_process_wait_for_each_other_before_they_come_to_sqlite(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     polled: list[float] = []
-    monkeypatch.setattr(db.session.time, "sleep", polled.append)
+    monkeypatch.setattr(time, "sleep", polled.append)
     start = threading.Barrier(4)
 
     def add_ten() -> None:
@@ -167,8 +168,13 @@ def test_who_writes_very_much_waits_for_the_lock_as_long_as_it_takes(
 ) -> None:
     monkeypatch.setattr(db.session, "BUSY_TIMEOUT_MS", 0)
     waits = threading.Event()
-    sleep = db.session.time.sleep
-    monkeypatch.setattr(db.session.time, "sleep", lambda seconds: (waits.set(), sleep(seconds)))
+    sleep = time.sleep
+
+    def tell_and_sleep(seconds: float) -> None:
+        waits.set()
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", tell_and_sleep)
 
     def insert() -> None:
         with database.bulk() as connection:

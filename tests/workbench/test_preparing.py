@@ -213,7 +213,7 @@ def test_what_makes_an_import_visible_is_committed_to_the_disk_after_what_was_wr
         if statement.startswith("UPDATE import SET"):
             driver = connection.connection.dbapi_connection
             assert driver is not None
-            synchronous.append(driver.execute("PRAGMA synchronous").fetchone()[0])  # type: ignore[attr-defined]
+            synchronous.append(driver.execute("PRAGMA synchronous").fetchone()[0])
 
     event.listen(Engine, "before_cursor_execute", see)
     try:
