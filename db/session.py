@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import RLock
+from threading import Lock, get_ident
 from typing import Any
 
 from pysqlite3 import dbapi2
 from sqlalchemy import Column, Connection, Engine, MetaData, NullPool, Table, create_engine, event, insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
@@ -27,12 +28,35 @@ WRITE = "BEGIN IMMEDIATE"
 BULK_CACHE_KIB = 65_536
 
 
+class _Turn:
+    """One thread of this process writes at a time; the next one is woken."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._thread: int | None = None
+
+    @contextmanager
+    def taken(self) -> Iterator[float]:
+        """Yields the moment until which the write lock may be waited for: both waits share one limit."""
+        if self._thread == get_ident():
+            raise RuntimeError("This thread holds the write lock already: pass its session on.")
+        last = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        if not self._lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise OperationalError(WRITE, None, sqlite.OperationalError("database is locked"))
+        self._thread = get_ident()
+        try:
+            yield last
+        finally:
+            self._thread = None
+            self._lock.release()
+
+
 @dataclass(frozen=True)
 class Database:
     """One project's database; hands out sessions whose transactions start the right way."""
 
     engine: Engine
-    _turn: RLock = field(default_factory=RLock, repr=False, compare=False)
+    _turn: _Turn = field(default_factory=_Turn, repr=False, compare=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -48,9 +72,10 @@ class Database:
         between, whatever the busy timeout; one that begins immediate waits its turn instead. Threads of one
         process wait here, where the next one is woken: SQLite only looks again from time to time, up to 0.1 s apart.
         """
-        engine = self.engine.execution_options(begin_with=WRITE)
-        with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with self._turn.taken() as last:
+            engine = self.engine.execution_options(begin_with=WRITE, wait_until=last)
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                yield session
 
     @contextmanager
     def write_staged(self, table: Table, rows: Sequence[Sequence[object]]) -> Iterator[tuple[Session, Table]]:
@@ -73,9 +98,10 @@ class Database:
             driver.executemany(str(insert(staged).compile(self.engine)), rows)
             driver.execute("COMMIT")
             driver.isolation_level = "IMMEDIATE"
-            bind = connection.execution_options(begin_with=WRITE)
-            with self._turn, Session(bind, expire_on_commit=False) as session, session.begin():
-                yield session, staged
+            with self._turn.taken() as last:
+                bind = connection.execution_options(begin_with=WRITE, wait_until=last)
+                with Session(bind, expire_on_commit=False) as session, session.begin():
+                    yield session, staged
 
     @contextmanager
     def bulk(self, *, checks_references: bool = True) -> Iterator[Connection]:
@@ -150,24 +176,25 @@ def _leave_references_unchecked(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    begin_with = connection.get_execution_options().get("begin_with")
+    options = connection.get_execution_options()
+    begin_with = options.get("begin_with")
     if begin_with == WRITE:
-        _begin_write(connection)
+        take_write_lock(connection, until=options.get("wait_until"))
     elif begin_with is not None:
         connection.exec_driver_sql(begin_with)
 
 
-def _begin_write(connection: Connection) -> None:
-    """Take the write lock as soon as it is free.
+def take_write_lock(connection: Connection, *, until: float | None = None) -> None:
+    """Begin a write transaction as soon as the lock is free.
 
     SQLite's own waiting asks ever more seldom, in the end ten times a second, and so misses the gaps that somebody
-    who writes much leaves for others.
+    who writes much leaves for others. `until`: the moment (monotonic) to give up; without it, never: what writes
+    for minutes does not end because somebody else holds the lock for one.
     """
     driver: Any = connection.connection.dbapi_connection
-    last = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     driver.execute("PRAGMA busy_timeout=0")
     try:
-        while time.monotonic() < last:
+        while until is None or time.monotonic() < until:
             try:
                 driver.execute(WRITE)
             except sqlite.OperationalError as error:

@@ -472,6 +472,14 @@ class AuditEntry(Base):
     """Who did what, when, and who was refused."""
 
     __tablename__ = "audit_entry"
+    __table_args__ = (
+        Index(
+            "ix_audit_entry_signed_out",
+            "subject",
+            sqlite_where=text("action = 'sign out'"),
+            postgresql_where=text("action = 'sign out'"),
+        ),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, exists, literal_column, select
 from sqlalchemy.orm import Session
 
 from db.tables import AuditEntry, Person
@@ -26,7 +26,8 @@ _SIGNED_IN = _PERSON.where(
     Person.is_active,
     ~exists().where(
         AuditEntry.person_id == Person.id,
-        AuditEntry.action == "sign out",
+        # Spelled out: a bound value would not let SQLite use the index of ended sessions.
+        AuditEntry.action == literal_column("'sign out'"),
         AuditEntry.subject == bindparam("token"),
     ),
 )

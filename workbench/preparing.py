@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.bulk import insert_tuples
 from db.queries import live_claims, near_copy_candidates, unprepared_posts
-from db.session import WRITE, checkpoint
+from db.session import checkpoint, take_write_lock
 from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench import search
@@ -60,7 +60,9 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
             done += count
             on_progress(done)
     with project.database.write() as session:
-        session.execute(update(Import).where(Import.state == "stored").values(state="prepared"))
+        # One that came after the last look, at its posts, has its own turn.
+        is_waiting = unprepared_posts().where(Post.import_id == Import.id).correlate(Import).exists()
+        session.execute(update(Import).where(Import.state == "stored", ~is_waiting).values(state="prepared"))
     search.index_missing(project)
     return done
 
@@ -79,7 +81,7 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
     step = STEP if is_shared else CHUNK
     for start in range(0, len(placed), step):
         # A post depends on earlier ones alone, so whoever is killed between two steps has lost nothing.
-        connection.exec_driver_sql(WRITE)
+        take_write_lock(connection)
         began = time.monotonic()
         _save(connection, placed[start : start + step])
         connection.commit()

@@ -35,7 +35,7 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import sync_playwright
-from sqlalchemy import func, select
+from sqlalchemy import select
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
@@ -43,6 +43,7 @@ from websockets.typing import Origin, Subprotocol
 
 from db.tables import Annotation, Person
 from tests.benchmarks.desk import BOTH, WATCH, make_project, state_of_round
+from tests.benchmarks.scale import given_twice
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
 from trainer.config import LABELS
 from workbench import accounts, rounds
@@ -371,16 +372,15 @@ def check(project: Project, given: Sequence[Answer]) -> None:
     theirs = select(Person.name, Annotation.post_id, Annotation.label).join(
         Person, Person.id == Annotation.person_id
     )
-    first = select(Annotation.post_id).where(Annotation.slot == 0, Annotation.origin == "person")
     with project.database.read() as session:
         rows = session.execute(theirs.where(Person.name.like("person %")))
         kept = Counter((name, post, str(label)) for name, post, label in rows)
-        twice = session.scalars(first.group_by(Annotation.post_id).having(func.count() > 1)).all()
+    twice = given_twice(project)
     sent = Counter((answer.person, answer.post, answer.label) for answer in given)
     lost, extra = sent - kept, kept - sent
     print(
         f"\nin the database: {sent.total()} answers sent, {kept.total()} saved, {lost.total()} lost, "
-        f"{extra.total()} nobody sent, {len(twice)} posts given to two people",
+        f"{extra.total()} nobody sent, {twice} posts given to two people",
         file=sys.stderr,
     )
 

@@ -317,11 +317,15 @@ def _enter(project: Project, lead: Account, number: int, *, is_rolling_back: boo
 
 
 def given_twice(project: Project) -> int:
-    """Posts that two people answered as the first."""
+    """Posts that two people labelled though no second opinion was asked of either.
+
+    The slot tells nothing of it: whoever labels after somebody else is written down as second, however they came
+    to the post.
+    """
     with project.database.read() as session:
         twice = (
             select(Annotation.post_id)
-            .where(Annotation.slot == 0, Annotation.origin == "person")
+            .where(Annotation.lane.is_distinct_from("second_opinion"), Annotation.origin == "person")
             .group_by(Annotation.post_id)
             .having(func.count(Annotation.person_id.distinct()) > 1)
         )

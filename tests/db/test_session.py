@@ -1,6 +1,7 @@
 """The database is opened safely, and transactions begin the right way."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -83,24 +84,22 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
 def test_threads_of_one_process_wait_for_each_other_before_they_come_to_sqlite(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db.session, "BUSY_TIMEOUT_MS", 0)
-    start, refused = threading.Barrier(4), []
+    polled: list[float] = []
+    monkeypatch.setattr(time, "sleep", polled.append)
+    start = threading.Barrier(4)
 
     def add_ten() -> None:
         start.wait()
         for _ in range(10):
-            try:
-                with database.write() as session:
-                    session.execute(text("UPDATE counter SET n = n + 1"))
-            except OperationalError as error:
-                refused.append(error)
+            with database.write() as session:
+                session.execute(text("UPDATE counter SET n = n + 1"))
 
     threads = [threading.Thread(target=add_ten) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert refused == []
+    assert polled == []
     with database.read() as session:
         assert session.execute(text("SELECT n FROM counter")).scalar() == 40
 
@@ -128,9 +127,9 @@ def test_references_go_unchecked_only_where_asked(database: Database) -> None:
 
 
 def test_who_waits_too_long_for_the_write_lock_is_told_and_can_write_later(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with database.write() as holder:
+    with open_database(tmp_path / "some.db").write() as holder:
         holder.execute(text("SELECT 1"))
         monkeypatch.setattr(db.session, "BUSY_TIMEOUT_MS", 20)
         with pytest.raises(OperationalError, match="locked"), database.write() as session:
@@ -140,3 +139,61 @@ def test_who_waits_too_long_for_the_write_lock_is_told_and_can_write_later(
         session.execute(text("UPDATE counter SET n = 1"))
     with database.read() as session:
         assert session.execute(text("SELECT n FROM counter")).scalar() == 1
+
+
+def test_who_waits_too_long_for_their_turn_is_told_as_well(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def write() -> None:
+        try:
+            with database.write() as session:
+                session.execute(text("UPDATE counter SET n = 9"))
+        except OperationalError as error:
+            told.append(str(error))
+
+    with database.write():
+        monkeypatch.setattr(db.session, "BUSY_TIMEOUT_MS", 20)
+        thread = threading.Thread(target=write, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert len(told) == 1
+        assert "locked" in told[0]
+
+
+def test_a_thread_that_asks_for_the_write_lock_it_holds_is_told_at_once(database: Database) -> None:
+    holds = pytest.raises(RuntimeError, match="holds the write lock already")
+    with database.write(), holds, database.write():
+        pass
+    with database.write() as session:
+        session.execute(text("UPDATE counter SET n = 1"))
+
+
+def test_who_writes_very_much_waits_for_the_lock_as_long_as_it_takes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db.session, "BUSY_TIMEOUT_MS", 0)
+    waits = threading.Event()
+    sleep = time.sleep
+
+    def tell_and_sleep(seconds: float) -> None:
+        waits.set()
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", tell_and_sleep)
+
+    def insert() -> None:
+        with database.bulk() as connection:
+            db.session.take_write_lock(connection)
+            connection.exec_driver_sql("UPDATE counter SET n = n + 1")
+            connection.commit()
+
+    thread = threading.Thread(target=insert)
+    with database.write() as holder:
+        holder.execute(text("UPDATE counter SET n = 5"))
+        thread.start()
+        assert waits.wait(20)
+    thread.join()
+    with database.read() as session:
+        assert session.execute(text("SELECT n FROM counter")).scalar() == 6

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from db.tables import AuditEntry, Person
+from tests.workbench.plans import plans_of
 from workbench import accounts
 from workbench.accounts import Account, Right
 from workbench.errors import InputError, NotAllowedError
@@ -68,3 +69,12 @@ def test_reading_asks_the_database_for_the_right_and_waits_for_no_writer(
         assert session.scalars(select(AuditEntry.subject).where(AuditEntry.action == "refused")).all() == [
             "review"
         ]
+
+
+def test_whether_a_session_has_ended_is_asked_of_an_index(project: Project, lead: Account) -> None:
+    asked = {"person_id": lead.id, "token": "some token"}
+    (plan,) = plans_of(
+        project, lambda session: session.connection().execute(accounts._SIGNED_IN, asked).one_or_none()
+    )
+    assert any("ix_audit_entry_signed_out (subject=?)" in step for step in plan), plan
+    assert not any(step.startswith("SCAN") for step in plan), plan

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, event, select
 
-from db.tables import Post, PostGroup, PostText
+from db.tables import Import, Post, PostGroup, PostText
 from tests.workbench.making import different_texts, import_texts, ready_queue
 from trainer.duplicates import NEAR, band_keys, group_key, normalise, shingles, similarity, split_of
 from workbench import accounts, labelling, preparing
@@ -202,3 +202,41 @@ def test_no_copies_ever_stand_in_two_splits(blank_home: Path, imports: list[list
     for text, _, split, _ in kept:
         by_text[normalise(text)].add(split)
     assert all(len(splits) == 1 for splits in by_text.values())
+
+
+def test_what_makes_an_import_visible_is_committed_to_the_disk_after_what_was_written_in_bulk(
+    project: Project, lead: Account
+) -> None:
+    synchronous: list[int] = []
+
+    def see(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE import SET"):
+            driver = connection.connection.dbapi_connection
+            assert driver is not None
+            synchronous.append(driver.execute("PRAGMA synchronous").fetchone()[0])
+
+    event.listen(Engine, "before_cursor_execute", see)
+    try:
+        import_texts(project, lead, different_texts(5))
+        prepare(project)
+    finally:
+        event.remove(Engine, "before_cursor_execute", see)
+    assert synchronous == [2, 2], "stored, then prepared; each on a connection that waits for the disk"
+
+
+def test_an_import_that_comes_after_the_last_look_is_not_called_prepared(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(project, lead, different_texts(5))
+    look = preparing._prepare_chunk
+
+    def look_and_import(project: Project, connection: Connection) -> int:
+        count = look(project, connection)
+        if not count:
+            import_texts(project, lead, ["一条刚刚才到的新帖子，谁也没有看过"], start=100)
+        return count
+
+    monkeypatch.setattr(preparing, "_prepare_chunk", look_and_import)
+    prepare(project)
+    with project.database.read() as session:
+        assert session.scalars(select(Import.state).order_by(Import.id)).all() == ["prepared", "stored"]

@@ -1,0 +1,23 @@
+"""Ended sessions have an index: every key press asks for one"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0007"
+down_revision: str | None = "0006"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+SIGNED_OUT = sa.text("action = 'sign out'")
+
+
+def upgrade() -> None:
+    op.create_index(
+        "ix_audit_entry_signed_out",
+        "audit_entry",
+        ["subject"],
+        sqlite_where=SIGNED_OUT,
+        postgresql_where=SIGNED_OUT,
+    )
