@@ -20,7 +20,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from db.bulk import insert_tuples
 from db.queries import known_posts, live_claims
-from db.session import WRITE, checkpoint
+from db.session import checkpoint, take_write_lock
 from db.tables import Base, Import, Post, PostFacts, PostText, RejectedRow
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
@@ -245,7 +245,7 @@ class _Store:
 
     def _insert(self, block: _Block, rows: slice) -> float:
         """Insert these rows of the block. Returns for how many seconds the write lock was held."""
-        self._connection.exec_driver_sql(WRITE)
+        take_write_lock(self._connection)
         began = time.monotonic()
         for table, values in (
             (Post, block.posts[rows]),
