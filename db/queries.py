@@ -286,15 +286,24 @@ def second_opinions_wanted(
     )
 
 
-def labelled_groups() -> CompoundSelect[int | None]:
-    """Groups of which some post has a standing label that counts for their split, or is resolved."""
+def labelled_groups(*, since_annotation: int = 0, since_resolution: int = 0) -> CompoundSelect[int | None]:
+    """Groups of which some post has a standing label that counts for their split, or is resolved, with a higher number."""
     said = (
         select(Post.group_id)
         .join(Annotation, Annotation.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(Annotation.action == "label", is_current(), counts_for_its_split())
+        .where(
+            Annotation.id > since_annotation,
+            Annotation.action == "label",
+            is_current(),
+            counts_for_its_split(),
+        )
     )
-    decided = select(Post.group_id).join(Resolution, Resolution.post_id == Post.id).where(is_decided())
+    decided = (
+        select(Post.group_id)
+        .join(Resolution, Resolution.post_id == Post.id)
+        .where(Resolution.id > since_resolution, is_decided())
+    )
     return union(said, decided)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Import, Post
+from trainer.files import publish
 from workbench.project import Project
 
 
@@ -56,7 +57,7 @@ def keep_set_aside(project: Project, found: SetAside) -> None:
     """Remember it, in a file: pages ask for it at every look."""
     part = set_aside_file(project).with_suffix(".part")
     part.write_text(json.dumps(asdict(found)), encoding="utf-8")
-    part.replace(set_aside_file(project))
+    publish(part, set_aside_file(project))
 
 
 def set_aside_file(project: Project) -> Path:
@@ -67,5 +68,5 @@ def set_aside_file(project: Project) -> Path:
 def _known(project: Project) -> SetAside:
     try:
         return SetAside(**json.loads(set_aside_file(project).read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (OSError, ValueError, TypeError):  # none yet
         return NOTHING_KNOWN

@@ -5,12 +5,11 @@ certain to survive a crash, with its last one. What a killed import left behind 
 Grouping and scoring follow in the worker.
 """
 
-import fcntl
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -26,6 +25,7 @@ from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
 from workbench.facts import thread_key
+from workbench.locks import IMPORT, hold
 from workbench.project import Project
 from workbench.tsv import Columns, Reject, Row
 
@@ -153,9 +153,9 @@ def text_hash(text: str) -> bytes:
 
 @contextmanager
 def _one_at_a_time(project: Project) -> Iterator[None]:
-    with (project.data / "import.lock").open("w") as lock:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(hold(project.data / IMPORT, waits=False))
         except BlockingIOError:
             raise InputError("Another import is running. Wait until it has finished.") from None
         # Nobody else is importing now, so whatever is half stored belongs to a process that died.

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import islice
@@ -51,6 +52,7 @@ from workbench.deciding import ESCAPES
 from workbench.errors import InputError, RoundError, WorkbenchError
 from workbench.facts import day_of, has_fact
 from workbench.imports import known_otherwise, text_hash
+from workbench.locks import IMPORT, WORK, hold
 from workbench.project import Project, cookie_secret
 from workbench.radar import radar_file
 
@@ -130,6 +132,14 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     if is_dry:
         counts, trained = _count(project, posts, criterion) | gone.count_in_files(), gone.rounds_with_lines()
         return Purge(mark, counts, trained, _copies(project), is_done=False)
+    with _nobody_at_work(project):
+        return _remove(project, account, criterion, posts, gone)
+
+
+def _remove(
+    project: Project, account: Account, criterion: Criterion, posts: Sequence[int], gone: "_Gone"
+) -> Purge:
+    mark = criterion.mark(project)
     with acting(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
         record(session, project, account.id, "begin purge", mark, posts=len(posts))
@@ -142,8 +152,6 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     # Whoever was interrupted after the last post finds none now: what follows is done every time.
     with project.database.write() as session:
         search.settle(session)
-    gone.remove_scores()  # a worker may have scored some meanwhile
-    tokens.forget(project, posts)
     _remove_what_is_made_again(project)
     counts.update(_delete_rejected(project, criterion))
     trained = gone.rounds_that_lost_lines()
@@ -153,6 +161,24 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
     _write_anew(project)
     return Purge(mark, dict(counts), trained, _copies(project), is_done=True)
+
+
+@contextmanager
+def _nobody_at_work(project: Project) -> Iterator[None]:
+    """Neither the worker nor an import: what they have read must not go under them.
+
+    Raises RoundError or InputError where one is.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(project.data / WORK, waits=False))
+        except BlockingIOError:
+            raise RoundError("Posts are being prepared. Wait until they are, then purge.") from None
+        try:
+            held.enter_context(hold(project.data / IMPORT, waits=False))
+        except BlockingIOError:
+            raise InputError("Another import is running. Wait until it has finished.") from None
+        yield
 
 
 @dataclass(frozen=True)

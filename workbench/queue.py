@@ -23,6 +23,7 @@ from db.queries import first_posts, groups_of_split, labelled_groups, labels_by_
 from db.tables import Annotation, Base, Champion, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
 from trainer.budget import is_drawn
 from trainer.config import LABELS
+from trainer.files import publish
 from trainer.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
 from trainer.query import Embed, Positions, below_band, confidence, in_band
 from trainer.strata import DRAWN, serving_order, strata
@@ -41,7 +42,7 @@ from workbench.scores import (
     was_left_out,
 )
 from workbench.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
-from workbench.serving import note_answers
+from workbench.serving import note_answers_since
 
 HELD_OUT_AT_MOST = 5_000
 VIOLATIONS_WANTED = 100
@@ -128,6 +129,9 @@ def replacing(project: Project, made: Plan) -> Iterator[Session]:
     with project.database.write_staged(table, made.entries) as (session, staged):
         yield session
         _replace(session, project, made, staged)
+    # Only once it is committed: pages would tell of a queue that never was.
+    keep_waiting(project, made.waiting)
+    keep_set_aside(project, made.set_aside)
 
 
 def _replace(session: Session, project: Project, made: Plan, staged: Table) -> None:
@@ -135,11 +139,10 @@ def _replace(session: Session, project: Project, made: Plan, staged: Table) -> N
     connection = session.connection()
     connection.execute(delete(QueueEntry))
     # Joined, as nobody else looks whether a post is still there; in its order, as both tables have it.
-    found = select(staged).join(Post, Post.id == staged.c.post_id).order_by(staged.c.post_id)
+    is_there = (Post.id == staged.c.post_id) & Post.group_id.is_not(None)
+    found = select(staged).join(Post, is_there).order_by(staged.c.post_id)
     connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), found))
-    answered = select(Annotation.post_id).where(Annotation.id > made.newest_annotation)
-    decided = select(Resolution.post_id).where(Resolution.id > made.newest_resolution)
-    note_answers(session, {*session.scalars(answered), *session.scalars(decided)})
+    note_answers_since(session, made.newest_annotation, made.newest_resolution)
     session.merge(
         QueueState(
             id=1,
@@ -151,8 +154,6 @@ def _replace(session: Session, project: Project, made: Plan, staged: Table) -> N
             built_at=project.now(),
         )
     )
-    keep_waiting(project, made.waiting)
-    keep_set_aside(project, made.set_aside)
 
 
 def plan(
@@ -227,7 +228,10 @@ def waiting(project: Project) -> NDArray[np.int64]:
     In a file, as a page that moves the band must not read the whole pool.
     """
     file = _waiting_file(project)
-    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet
+        found = []
     return np.array(found or [0] * (len(CUTS) - 1), dtype=np.int64)
 
 
@@ -235,7 +239,7 @@ def keep_waiting(project: Project, counts: Sequence[int]) -> None:
     """Replace what `waiting` tells."""
     part = _waiting_file(project).with_suffix(".part")
     part.write_text(json.dumps(list(counts)), encoding="utf-8")
-    part.replace(_waiting_file(project))
+    publish(part, _waiting_file(project))
 
 
 def give_strata(project: Project, round_number: int) -> None:

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, case, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, delete, exists, insert, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from db.queries import (
     claims_of,
     free_queue_entries,
     has_answer,
+    labelled_groups,
     labels_of_post,
     second_opinions_wanted,
     standing_resolutions,
@@ -152,6 +153,21 @@ def note_answers(session: Session, post_ids: Collection[int]) -> None:
     """Bring `QueueEntry.is_answered` of these posts up to what their annotations and resolutions say."""
     session.flush()
     session.connection().execute(_NOTE, {"post_ids": list(post_ids)})
+
+
+def note_answers_since(session: Session, annotation: int, resolution: int) -> None:
+    """The same of all that was said after these numbers; near-copies of what has a label by now leave the queue."""
+    session.flush()
+    said = select(Annotation.post_id).where(Annotation.id > annotation)
+    decided = select(Resolution.post_id).where(Resolution.id > resolution)
+    answered = union(said, decided)
+    connection = session.connection()
+    connection.execute(
+        update(QueueEntry).where(QueueEntry.post_id.in_(answered)).values(is_answered=has_answer())
+    )
+    groups = labelled_groups(since_annotation=annotation, since_resolution=resolution)
+    copies = select(Post.id).where(Post.group_id.in_(groups), Post.id.not_in(answered))
+    connection.execute(delete(QueueEntry).where(QueueEntry.post_id.in_(copies)))
 
 
 def is_labelled(session: Session, post_id: int, *, by_another_than: int | None = None) -> bool:

@@ -43,6 +43,7 @@ from workbench.errors import RoundError, WorkbenchError
 from workbench.explaining import Explainer
 from workbench.jobs import Job
 from workbench.jsonl import labelled_posts, publish_newest, write_export
+from workbench.locks import WORK, hold
 from workbench.preparing import prepare
 from workbench.project import Project, open_project
 from workbench.scores import count_scored, last_scored, read_scores
@@ -279,6 +280,8 @@ def promote(project: Project, number: int) -> str:
 
 def prepare_import(project: Project, _import_id: int) -> str:
     """Group what is new, score it with the champion, fill the queue."""
+    due = _due(project)
+    due.touch()
     prepare(project)
     vectors, cold = vectors_of_posts(project), None
     with project.database.read() as session:
@@ -287,11 +290,25 @@ def prepare_import(project: Project, _import_id: int) -> str:
         _score(project, champion, lambda: False)
         queue.give_strata(project, champion)
     else:
-        tokenise_posts(project)
+        _tokenise(project)
         cold = None if vectors is None else cold_scores(project, vectors)
     queue.rebuild(project, vectors=vectors, cold=cold)
+    due.unlink()
     _watch(project)
     return GO
+
+
+def _due(project: Project) -> Path:
+    """There while posts wait for a queue that knows them, whatever became of whoever was filling it."""
+    return project.data / "queue.due"
+
+
+def _tokenise(project: Project) -> None:
+    """Ahead of time. Whoever needs tokens makes what is missing, so nothing waits for it."""
+    try:
+        tokenise_posts(project)
+    except Exception:
+        logging.exception("the token ids of new posts could not be kept")
 
 
 def _watch(project: Project) -> None:
@@ -365,22 +382,25 @@ def _register(project: Project, at_work: threading.Event) -> None:
         return DBOS.run_step({"name": "prepare"}, _prepare_guarded, project, number)
 
     # A step of a round counts its own attempts; a preparation that kills the worker is given up after three.
-    DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(_marking(at_work, round_job))
-    DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(_marking(at_work, adopt_job))
-    DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(_marking(at_work, promote_job))
-    DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(_marking(at_work, prepare_job))
+    DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(_marking(project, at_work, round_job))
+    DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(_marking(project, at_work, adopt_job))
+    DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(_marking(project, at_work, promote_job))
+    DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(
+        _marking(project, at_work, prepare_job)
+    )
 
 
-def _marking(at_work: threading.Event, job: Callable[[int], str]) -> Callable[[int], str]:
-    """Set while the job runs; there is one at a time."""
+def _marking(project: Project, at_work: threading.Event, job: Callable[[int], str]) -> Callable[[int], str]:
+    """Set while the job runs, and the lock held; there is one at a time."""
 
     @wraps(job)
     def marked(number: int) -> str:
-        at_work.set()
-        try:
-            return job(number)
-        finally:
-            at_work.clear()
+        with hold(project.data / WORK, waits=True):
+            at_work.set()
+            try:
+                return job(number)
+            finally:
+                at_work.clear()
 
     return marked
 
@@ -412,7 +432,7 @@ def _is_work_left(session: Session, project: Project) -> bool:
     """Posts wait to be grouped, or grouped ones to be found by search or scored by the adapter in use."""
     if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
         return True
-    if search.is_behind(session):
+    if search.is_behind(session) or _due(project).exists():
         return True
     champion = queue.champion_number(session)
     newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None)))

@@ -263,7 +263,7 @@ def test_commands_say_plainly_what_was_scored(pool: Project) -> None:
     assert json.loads(said("status", "--json"))["partly_scored"] is None
     assert "too slow" not in said("status")
     score(pool, 450)
-    expected = {"posts": POSTS, "scored": 450, "rate": 0.05}
+    expected = {"posts": POSTS, "scored": 450, "rate": 0.05, "hours": 12.0}
     assert json.loads(said("status", "--json"))["partly_scored"] == expected
     assert json.loads(said("round", "show", "1", "--json"))["partly_scored"] == expected
     assert json.loads(said("overview", "--json"))["partly_scored"] == expected

@@ -37,6 +37,7 @@ from workbench.deciding import ESCAPES
 from workbench.doubts import write_doubts
 from workbench.errors import InputError, NotAllowedError, RoundError, WorkbenchError
 from workbench.jsonl import labelled_posts, publish_newest, write_export
+from workbench.locks import IMPORT, WORK, hold
 from workbench.overview import read_overview
 from workbench.preparing import prepare
 from workbench.project import Project
@@ -581,6 +582,19 @@ def test_while_a_round_runs_nothing_goes_and_only_leads_purge(
     with pytest.raises(RoundError, match="already under way"):
         do(full, lead, author=AUTHOR)
     assert state(full) == before
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"), [(WORK, "Posts are being prepared"), (IMPORT, "import is running")]
+)
+def test_while_the_worker_or_an_import_is_at_work_nothing_goes(
+    full: Project, lead: Account, lock: str, said: str
+) -> None:
+    before = state(full)
+    with hold(full.data / lock, waits=False), pytest.raises(WorkbenchError, match=said):
+        do(full, lead, author=AUTHOR)
+    assert state(full) == before
+    assert do(full, lead, author=AUTHOR).counts["posts"] == len(OURS)
 
 
 @pytest.mark.parametrize(

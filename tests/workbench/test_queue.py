@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from db.tables import Import, Post, PostGroup, QueueEntry, QueueState
+from db.tables import Annotation, Import, Post, PostGroup, QueueEntry, QueueState
 from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue
 from workbench import labelling, queue
 from workbench.accounts import Account
 from workbench.preparing import prepare
-from workbench.project import Project
+from workbench.project import LABEL_SET_ID, Project
 from workbench.scores import Scores
 
 
@@ -83,6 +83,53 @@ def test_one_post_a_group_and_none_of_a_labelled_group(project: Project, lead: A
     assert len(queued) == 20
     labelling.submit(project, ann, labelling.hold_posts(project, ann)[0].post_id, "normal")
     assert queue.rebuild(project) == 19
+
+
+def test_near_copies_of_what_was_labelled_during_the_planning_are_not_asked_about(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    texts = different_texts(20)
+    import_texts(project, lead, [*texts, *(text + "!" for text in texts)])
+    prepare(project)
+    queue.rebuild(project)
+    made = queue.plan(project, None)
+    planned = {entry.post_id for entry in made.entries}
+    with project.database.write() as session:
+        # Of ten groups the copy that was not planned: it stood in the queue before.
+        groups = dict(session.execute(select(Post.id, Post.group_id)).all())
+        others = [post for post in groups if post not in planned][:10]
+        for post in others:
+            session.add(
+                Annotation(
+                    post_id=post,
+                    person_id=ann.id,
+                    action="label",
+                    label_set_id=LABEL_SET_ID,
+                    label="normal",
+                    lane="random",
+                    saved_at=project.now(),
+                )
+            )
+    with queue.replacing(project, made):
+        pass
+    with project.database.read() as session:
+        left = set(session.scalars(select(QueueEntry.post_id).where(~QueueEntry.is_answered)))
+    assert len(left) == 10
+    assert not {groups[post] for post in left} & {groups[post] for post in others}
+
+
+def test_a_swap_that_fails_leaves_the_pages_figures_as_they_were(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 60)
+    make_champion(project, lead, np.full((60, 3), 1 / 3))
+    queue.rebuild(project)
+    before = queue.waiting(project).tolist()
+    assert sum(before) > 0
+    made = queue.plan(project, None)
+    with pytest.raises(ZeroDivisionError), queue.replacing(project, made):
+        1 / 0  # noqa: B018 - whatever goes wrong
+    assert queue.waiting(project).tolist() == before
+    (project.data / "waiting.json").write_bytes(b"")  # as a power cut may leave it
+    assert sum(queue.waiting(project)) == 0
 
 
 def test_the_held_out_lane_closes_when_it_has_enough(project: Project, lead: Account) -> None:

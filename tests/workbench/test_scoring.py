@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from db.tables import Round
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples, write_examples
 from tests.workbench.making import different_texts, import_texts
@@ -40,6 +41,9 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def scored(project: Project, lead: Account, adapter: Path) -> Project:
     shutil.copytree(adapter, project.round_folder(1))
+    with project.database.write() as session:
+        values = {"state": "promoted", "is_running": False, "is_quick": True, "base": "starter"}
+        session.add(Round(number=1, created_at=project.now(), started_by_id=lead.id, **values))
     import_texts(project, lead, TEXTS[:20])
     prepare(project)
     return project

@@ -46,6 +46,8 @@ SHAPES = {
         N_("the GPU has no room for one post; free memory or use a smaller base"),
         N_("the GPU has no room for one text; free memory or use the CPU"),
         N_("scoring stopped after {done} of {total} texts"),
+        N_("scoring stopped"),
+        N_("scoring failed: {reason}"),
         N_("the training rows hold fewer than two different labels: label more posts first"),
         N_(
             "the loss is not a number any more (epoch {epoch}, step {step}); lower learning_rate and train again"

@@ -88,7 +88,7 @@ def test_an_unknown_sentence_is_shown_as_it_is() -> None:
     assert sentences.retold("CUDA out of memory {x}") == "CUDA out of memory {x}"
 
 
-ROUND_ROOMS = ("folders", "files", "fit", "score", "encoder", "card")
+ROUND_ROOMS = ("folders", "files", "fit", "scorer", "sweep", "encoder", "card")
 OURS = {name for name in vars(errors) if name.endswith("Error")} | {"StoppedError"}
 ONLY_BY_COMMAND = ("eight_bit", "only an adapter that is not merged")
 """What no round of a project asks for."""
