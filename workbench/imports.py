@@ -32,6 +32,8 @@ from workbench.tsv import Columns, Reject, Row
 CHUNK = 2_000
 BLOCK = 20_000
 """Rows read and looked up at once, without the write lock; while nobody else is at work, one transaction too."""
+BLOCK_CHARACTERS = 8_000_000
+"""Or so many characters: a block of the longest texts would not fit the memory."""
 LONGEST_REJECT_SHOWN = 500
 WANTED_HOLD_SECONDS = 0.01
 """How long to keep the write lock while others are at work: they wait that long at every key."""
@@ -117,7 +119,7 @@ def import_rows(
             with project.database.bulk(checks_references=False) as connection:
                 store = _Store(project, connection, receipt)
                 entries = iter(source)
-                while block := list(islice(entries, BLOCK)):
+                while block := _next_block(entries):
                     store.add(block)
                     on_progress(receipt.rows, source.bytes_read)
         except BaseException:
@@ -149,6 +151,18 @@ def known_otherwise(name: str) -> str:
 def text_hash(text: str) -> bytes:
     """16 bytes of SHA-256 of the exact text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _next_block(entries: Iterator[Row | Reject]) -> list[Row | Reject]:
+    """Empty at the end."""
+    block: list[Row | Reject] = []
+    characters = 0
+    for entry in islice(entries, BLOCK):
+        block.append(entry)
+        characters += len(entry.text if isinstance(entry, Row) else entry.content)
+        if characters >= BLOCK_CHARACTERS:
+            break
+    return block
 
 
 @contextmanager

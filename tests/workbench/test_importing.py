@@ -157,6 +157,16 @@ def test_while_somebody_else_writes_an_import_is_stored_in_short_steps(
     assert steps == [4, 3, 1]
 
 
+def test_a_block_of_long_texts_holds_fewer_rows(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BLOCK_CHARACTERS", 25)
+    steps = seen_steps(monkeypatch)
+    receipt = import_texts(project, lead, [letter * 10 for letter in "abcdefg"])
+    assert steps == [3, 3, 1]
+    assert receipt.accepted == 7
+
+
 def test_facts_are_stored_letter_for_letter_as_the_rest_of_the_program_writes_them(
     project: Project, lead: Account
 ) -> None:
