@@ -27,6 +27,7 @@ from tests.workbench.working import (
 from workbench import accounts, doubts, rounds, scanning, search, worker
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
+from workbench.locks import WORK, hold
 from workbench.project import Project
 from workbench.scores import count_scored
 
@@ -268,19 +269,28 @@ def test_a_failing_radar_stops_nothing(
     assert "the radar failed" in caplog.text
 
 
-def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends() -> None:
+def is_held(project: Project) -> bool:
+    try:
+        with hold(project.data / WORK, waits=False):
+            return False
+    except BlockingIOError:
+        return True
+
+
+def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends(project: Project) -> None:
     at_work, seen = threading.Event(), []
 
     def job(number: int) -> str:
-        seen.append(at_work.is_set())
+        seen.append(at_work.is_set() and is_held(project))
         return str(1 // number)
 
-    marked = worker._marking(at_work, job)
+    marked = worker._marking(project, at_work, job)
     assert marked(1) == "1"
     with pytest.raises(ZeroDivisionError):
         marked(0)
     assert seen == [True, True]
     assert not at_work.is_set()
+    assert not is_held(project)
 
 
 def test_a_project_has_one_worker(labelled: Project) -> None:
