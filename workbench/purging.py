@@ -123,17 +123,22 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
     WorkbenchError where the posts went but the database's file holds traces of them still.
     """
-    mark = criterion.mark(project)
+    if is_dry:
+        gone = _find(project, account, criterion)
+        counts = _count(project, gone.posts, criterion) | gone.count_in_files()
+        mark, trained = criterion.mark(project), gone.rounds_with_lines()
+        return Purge(mark, counts, trained, _copies(project), is_done=False)
+    # Found under the locks: a number that somebody else has made free may be another post's by then.
+    with _nobody_at_work(project):
+        gone = _find(project, account, criterion)
+        return _remove(project, account, criterion, gone.posts, gone)
+
+
+def _find(project: Project, account: Account, criterion: Criterion) -> "_Gone":
     # A snapshot: people go on labelling while ten million posts are read.
     with reading(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
-        posts = list(_posts(session, criterion))
-    gone = _Gone(project, posts, criterion)
-    if is_dry:
-        counts, trained = _count(project, posts, criterion) | gone.count_in_files(), gone.rounds_with_lines()
-        return Purge(mark, counts, trained, _copies(project), is_done=False)
-    with _nobody_at_work(project):
-        return _remove(project, account, criterion, posts, gone)
+        return _Gone(project, list(_posts(session, criterion)), criterion)
 
 
 def _remove(

@@ -597,6 +597,24 @@ def test_while_the_worker_or_an_import_is_at_work_nothing_goes(
     assert do(full, lead, author=AUTHOR).counts["posts"] == len(OURS)
 
 
+def test_posts_are_found_when_nobody_else_can_free_their_numbers(
+    full: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another purge and an import in between would put an innocent post under a number that was listed."""
+    found, seen = purging._posts, []
+
+    def listed(*given: object) -> list[int]:
+        with pytest.raises(BlockingIOError), hold(full.data / WORK, waits=False):
+            pass
+        with pytest.raises(BlockingIOError), hold(full.data / IMPORT, waits=False):
+            pass
+        seen.extend(found(*given))  # type: ignore[arg-type]
+        return seen
+
+    monkeypatch.setattr(purging, "_posts", listed)
+    assert do(full, lead, author=AUTHOR).counts["posts"] == len(OURS) == len(seen)
+
+
 @pytest.mark.parametrize(
     "wanted", [{}, {"author": "a", "post": "b"}, {"author": ""}, {"author": " "}, {"post": "\u3000"}]
 )
