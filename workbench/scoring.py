@@ -205,6 +205,8 @@ def _one_pass(
     store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
     files, post_ids, places = store.after(last_scored(scores))
     pick, precision = kept_pick(under_way), kept_precision(under_way, folder)
+    if pick is not None and len(pick.numbers) and pick.numbers[0] <= last_scored(scores):
+        pick = None  # its scores are in: who put them there was killed before it could tidy up
     if pick is None or precision is None:
         if not len(post_ids):
             return None

@@ -293,7 +293,7 @@ def prepare_import(project: Project, _import_id: int) -> str:
         _tokenise(project)
         cold = None if vectors is None else cold_scores(project, vectors)
     queue.rebuild(project, vectors=vectors, cold=cold)
-    due.unlink()
+    due.unlink(missing_ok=True)
     _watch(project)
     return GO
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -150,6 +151,30 @@ def test_a_number_that_a_purge_made_free_is_scored_anew(scored: Project, lead: A
     assert {number: found[number] for number in range(1, 19)} == {n: before[n] for n in range(1, 19)}
     expected = Scorer.load(scored.round_folder(1)).probabilities(TEXTS[20:25])
     np.testing.assert_allclose([found[number] for number in range(19, 24)], expected, atol=1e-5)
+
+
+def test_a_pass_killed_before_it_tidied_up_is_not_told_of_twice(
+    scored: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(scored, lead, different_texts(200)[100:], start=21)
+    prepare(scored)
+    monkeypatch.setattr(sweep_module, "TRIED_FROM", 50)
+    monkeypatch.setattr(sweep_module, "TRIED", 30)
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, _speed: 60)
+
+    def die(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "shutil", SimpleNamespace(rmtree=die))
+        with pytest.raises(KeyboardInterrupt):
+            score_missing(scored, 1)
+    before = coverage(scored.round_folder(1) / "scores")
+    assert len(before) == 1
+    import_texts(scored, lead, different_texts(240)[200:], start=121)
+    prepare(scored)
+    assert score_missing(scored, 1).n == 40
+    assert coverage(scored.round_folder(1) / "scores") == before
 
 
 def test_a_pass_killed_when_all_is_scored_does_nothing_again(
