@@ -20,7 +20,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from db.bulk import insert_tuples
 from db.queries import known_posts, live_claims
 from db.session import checkpoint, take_write_lock
-from db.tables import Base, Import, Post, PostFacts, PostText, RejectedRow
+from db.tables import Base, Claim, Import, Post, PostFacts, PostText, QueueEntry, RejectedRow
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
@@ -325,6 +325,12 @@ def _sweep(project: Project) -> None:
 def _remove_some(project: Project, import_id: int) -> int:
     with project.database.write() as session:
         ids = session.scalars(select(Post.id).where(Post.import_id == import_id).limit(CHUNK)).all()
-        for table, column in ((PostText, PostText.post_id), (PostFacts, PostFacts.post_id), (Post, Post.id)):
+        for table, column in (
+            (Claim, Claim.post_id),
+            (QueueEntry, QueueEntry.post_id),
+            (PostText, PostText.post_id),
+            (PostFacts, PostFacts.post_id),
+            (Post, Post.id),
+        ):
             session.execute(delete(table).where(column.in_(ids)))
         return len(ids)

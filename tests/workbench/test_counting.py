@@ -6,6 +6,7 @@ from db.tables import Import, Post
 from tests.workbench.making import different_texts, import_texts
 from workbench import purging, queue
 from workbench.accounts import Account
+from workbench.counting import set_aside_file
 from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.purging import Criterion
@@ -62,3 +63,12 @@ def test_posts_of_an_unfinished_import_do_not_count(project: Project, lead: Acco
     with project.database.write() as session:
         session.get_one(Import, 2).state = "storing"
     assert told(project) == counted(project) == (20, 20, 0)
+
+
+def test_a_file_that_a_power_cut_emptied_is_made_again(project: Project, lead: Account) -> None:
+    import_texts(project, lead, different_texts(20))
+    prepare(project)
+    set_aside(project, 3)
+    queue.rebuild(project)
+    set_aside_file(project).write_bytes(b"")
+    assert told(project) == counted(project) == (20, 0, 1)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from db.queries import newest_posts, unprepared_posts
-from db.tables import Guideline, Import, Post, PostFacts, PostText
+from db.tables import Guideline, Import, Post, PostFacts, PostText, QueueEntry
 from tests.workbench.making import import_texts, ready_queue, write_tsv
 from tests.workbench.working import TIMEOUT_SECONDS, running, wait_until
 from workbench import imports, labelling
@@ -182,6 +182,25 @@ def test_facts_are_stored_letter_for_letter_as_the_rest_of_the_program_writes_th
     with project.database.read() as session:
         stored = session.connection().exec_driver_sql("SELECT facts, thread_key FROM post_facts ORDER BY 1")
         assert sorted(map(tuple, stored)) == sorted((json.dumps(told), thread_key(told)) for told in kept)
+
+
+def test_what_a_killed_import_left_goes_even_where_the_queue_knows_it(
+    project: Project, lead: Account
+) -> None:
+    """A number that was free again may stand in a queue that was planned before."""
+    with project.database.write() as session:
+        dead = Import(file_name="x", state="storing", encoding="utf-8", columns={}, started_at=project.now())
+        session.add(dead)
+        session.flush()
+        session.add(
+            Post(id=99, external_id="z", text_hash=bytes(16), import_id=dead.id, is_quarantined=False)
+        )
+        session.flush()
+        session.add(QueueEntry(post_id=99, lane="random", position=1, is_answered=False))
+    import_texts(project, lead, ["a", "b"])
+    with project.database.read() as session:
+        assert session.scalars(select(Post.external_id)).all() == ["p1", "p2"]
+        assert session.scalars(select(QueueEntry.post_id)).all() == []
 
 
 def test_a_second_import_at_the_same_time_is_refused(project: Project, lead: Account) -> None:

@@ -1,10 +1,11 @@
 """The queue holds the band and all below it, most uncertain first, and held-out posts apart."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from db.tables import Annotation, Import, Post, PostGroup, QueueEntry, QueueState
 from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue
@@ -116,6 +117,52 @@ def test_near_copies_of_what_was_labelled_during_the_planning_are_not_asked_abou
         left = set(session.scalars(select(QueueEntry.post_id).where(~QueueEntry.is_answered)))
     assert len(left) == 10
     assert not {groups[post] for post in left} & {groups[post] for post in others}
+
+
+def test_a_number_that_another_import_took_meanwhile_is_not_queued(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 30)
+    made = queue.plan(project, None)
+    taken = made.entries[0].post_id
+    with project.database.write() as session:
+        session.get_one(Post, taken).group_id = None  # as a post is that nobody has prepared
+    with queue.replacing(project, made):
+        pass
+    with project.database.read() as session:
+        queued = set(session.scalars(select(QueueEntry.post_id)))
+    assert len(queued) == len(made.entries) - 1
+    assert taken not in queued
+
+
+def test_a_swap_binds_no_more_values_however_much_was_said_meanwhile(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    """SQLite takes 250,000 in a statement, and a label file may bring more."""
+    ready_queue(project, lead, 60)
+    made, bound = queue.plan(project, None), []
+    with project.database.write() as session:
+        for post in session.scalars(select(Post.id)).all():
+            session.add(
+                Annotation(
+                    post_id=post,
+                    person_id=ann.id,
+                    action="label",
+                    label_set_id=LABEL_SET_ID,
+                    label="normal",
+                    lane="random",
+                    saved_at=project.now(),
+                )
+            )
+
+    def see(
+        _connection: object, _cursor: object, _statement: str, values: Sequence[object], *_: object
+    ) -> None:
+        bound.append(len(values))
+
+    event.listen(project.database.engine, "before_cursor_execute", see)
+    with queue.replacing(project, made):
+        pass
+    assert bound
+    assert max(bound) < 20
 
 
 def test_a_swap_that_fails_leaves_the_pages_figures_as_they_were(project: Project, lead: Account) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from db.tables import Annotation, Champion, Post, PostGroup, Promotion, Round
-from tests.workbench.making import POSTS, make_champion, ready_queue
+from tests.workbench.making import POSTS, different_texts, import_texts, make_champion, ready_queue
 from tests.workbench.working import (
     TIMEOUT_SECONDS,
     round_of,
@@ -267,6 +267,26 @@ def test_a_failing_radar_stops_nothing(
     monkeypatch.setattr(scanning, "watch", fail)
     worker._watch(project)
     assert "the radar failed" in caplog.text
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OSError("no space left")
+
+
+def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(project, lead, different_texts(12))
+    monkeypatch.setattr(worker, "vectors_of_posts", lambda _project: None)
+    monkeypatch.setattr(worker, "tokenise_posts", fail)  # ahead of time only: it does not matter
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.queue, "rebuild", fail)
+        assert worker._prepare_guarded(project, 1) == "failed"
+    with project.database.read() as session:
+        assert worker._is_work_left(session, project)
+    assert worker._prepare_guarded(project, 1) == worker.GO
+    with project.database.read() as session:
+        assert not worker._is_work_left(session, project)
 
 
 def is_held(project: Project) -> bool:
