@@ -104,9 +104,10 @@ def _figures(entry: dict[str, Any]) -> None:
 def _worker_line(status: Status, running: Round | None) -> None:
     if not status.worker:
         waits = (
-            "" if running is None else " " + _("Round {number} waits for it.").format(number=running.number)
+            "" if running is None else _("Round {number} waits for a worker.").format(number=running.number)
         )
-        note(_(NO_WORKER) + waits)
+        # The command last: what follows would be typed with it.
+        note(f"{waits} {_(NO_WORKER)}".strip())
 
 
 def _roll_back(earlier: int) -> None:
