@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench bench-train wheel clean
+.PHONY: demo test test-gpu lint bench bench-train wheel clean
 
 demo: $(READY)  ## install, seed the sample project, open the app
 	$(BIN)/workbench demo
 
 test: $(READY) lint  ## everything a stranger can run
 	$(BIN)/python -m pytest
+
+test-gpu: $(READY)  ## what only a CUDA GPU can show; 8 bits need `pip install bitsandbytes`
+	$(BIN)/python -m pytest -m gpu tests/trainer tests/workbench/web
 
 lint: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -1,8 +1,10 @@
 """What to compute on."""
 
 import os
+from contextlib import AbstractContextManager
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 GIB = 2**30
 
@@ -33,6 +35,12 @@ def half_precision(device: torch.device) -> torch.dtype | None:
     if device.type != "cuda":
         return None
     return torch.bfloat16 if has_bf16(device) else torch.float16
+
+
+def attention_for_any_shape() -> AbstractContextManager[None]:
+    """Attention without cuDNN, which plans anew for every shape of a batch: ours come in a hundred lengths."""
+    kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    return sdpa_kernel(kernels)
 
 
 def leave_a_core() -> None:

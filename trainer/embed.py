@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
-from trainer.device import default_device
+from trainer.device import attention_for_any_shape, default_device
 from trainer.encoder import quiet
 from trainer.folders import resolve_base
 from trainer.scorer import as_tensors, token_budget
@@ -47,7 +47,8 @@ class Embedder:
         done = 0
         for batch in tokens.batches(distinct, token_budget(self._device)):
             ids, mask = tokens.padded(batch, self._tokenizer.pad_token_id or 0)
-            states = self._model(**as_tensors(ids, mask, self._device)).last_hidden_state
+            with attention_for_any_shape():
+                states = self._model(**as_tensors(ids, mask, self._device)).last_hidden_state
             # Without the marks at both ends, which belong to no text.
             places = np.arange(ids.shape[1])
             inner = (places > 0) & (places < tokens.lengths[batch][:, None] - 1)

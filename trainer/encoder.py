@@ -129,7 +129,9 @@ def _load_8bit(folder: Path) -> nn.Module:
         raise EncoderError("eight_bit needs a CUDA GPU, and there is none; leave it out")
     if find_spec("bitsandbytes") is None:
         raise EncoderError("eight_bit needs bitsandbytes; run `pip install bitsandbytes`, or leave it out")
-    bits = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(HEADS))  # type: ignore[no-untyped-call]
+    # A pattern is tried from the start of the whole name: "pooler" alone would not spare bert.pooler.dense.
+    spared = [rf"(.*\.)?{head}" for head in HEADS]
+    bits = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=spared)  # type: ignore[no-untyped-call]
     model = _load_base(folder, LABELS, quantization_config=bits, device_map={"": torch.cuda.current_device()})
     prepared: nn.Module = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]
         model, use_gradient_checkpointing=False

@@ -22,7 +22,7 @@ from trainer.card import Epoch
 from trainer.checkpoint import load_tensors, save_whole
 from trainer.config import LABELS, STEADY_VALIDATION_ROWS, TrainConfig, planned_steps
 from trainer.dataset import Example, count_labels, group_weights, training_batches
-from trainer.device import gpu_memory, half_precision
+from trainer.device import attention_for_any_shape, gpu_memory, half_precision
 from trainer.encoder import Encoder, build
 from trainer.errors import TrainerError
 from trainer.metrics import macro_f1
@@ -170,7 +170,12 @@ class _Loop:
             self.model.to(self.device)
         self.steps = planned_steps(len(self.train), self.config)
         self.trained = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
-        self.optimizer = torch.optim.AdamW(self.trained.values(), weight_decay=self.config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.trained.values(),
+            weight_decay=self.config.weight_decay,
+            fused=self.device.type
+            == "cuda",  # launching its many small kernels would take longer than running them
+        )
         self.rate = self.config.rate_for(self.encoder.base.hidden_size)
         self.half = half_precision(self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.half is torch.float16)
@@ -243,7 +248,8 @@ class _Loop:
             piece = share[start : start + self.tally.micro_batch]
             ids, mask = self.train.tokens.padded(np.asarray(piece), self.pad_id)
             targets = torch.from_numpy(self.train.targets[piece]).to(self.device)
-            with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
+            half = torch.autocast(self.device.type, self.half, enabled=self.half is not None)
+            with half, attention_for_any_shape():
                 scores = self.model(**as_tensors(ids, mask, self.device)).logits
             loss = classification_loss(scores.float(), targets, self.config.focal_gamma) / len(batch)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ from torch import nn
 from trainer.calibration import apply_calibration
 from trainer.card import Calibration, Card
 from trainer.config import LABELS
-from trainer.device import default_device, has_bf16
+from trainer.device import attention_for_any_shape, default_device, has_bf16
 from trainer.encoder import Adapter, Encoder, load_adapter
 from trainer.errors import TrainerError
 from trainer.tokens import Tokens, fingerprint, tokenise
@@ -134,7 +134,8 @@ def network_of(model: nn.Module) -> Network:
     """A classifier of transformers, called with arrays."""
 
     def forward(ids: NDArray[np.int64], mask: NDArray[np.int64] | None) -> torch.Tensor:
-        scores: torch.Tensor = model(**as_tensors(ids, mask, next(model.parameters()).device)).logits
+        with attention_for_any_shape():
+            scores: torch.Tensor = model(**as_tensors(ids, mask, next(model.parameters()).device)).logits
         return scores
 
     return forward

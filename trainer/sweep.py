@@ -348,7 +348,7 @@ def _child(
     work: Work, model: Path, device: torch.device, share: int, count: int
 ) -> "subprocess.Popen[bytes]":
     """-P keeps the working directory, with its data/ and models/, off the child's import path."""
-    where = f"cuda:{share}" if device.type == "cuda" else "cpu"
+    where = f"cuda:{share % torch.cuda.device_count()}" if device.type == "cuda" else "cpu"
     arguments = ["--model", model, "--work", work.folder, "--share", f"{share}/{count}", "--device", where]
     with _log_of(work, share).open("wb") as log:
         return subprocess.Popen(

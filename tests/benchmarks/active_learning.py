@@ -73,7 +73,9 @@ def measure(name: str, options: argparse.Namespace) -> None:
     simulation = Simulation(pool, learner, plan, choosers(composition, Band()) | ways)
     made_of = {"set": name, "pool": len(pool), "test": len(test), "plan": asdict(plan)}
     made_of |= {"learner": options.learner, "settings": SETTINGS, "composition": options.composition}
-    runs = Runs(options.strategies, range(options.seeds), has_full=not options.no_full)
+    runs = Runs(
+        options.strategies, range(options.first, options.first + options.seeds), has_full=not options.no_full
+    )
     out = folder(name, options)
     progress = Bar(f"{name} {options.learner}")
     write_curves(out, simulate(simulation, runs, out, made_of, progress))
@@ -95,6 +97,7 @@ def main() -> None:
     add("--learner", choices=("lora", "frozen"), default="lora")
     add("--strategies", nargs="+", default=list(STRATEGIES))
     add("--seeds", type=int, default=3)
+    add("--first", type=int, default=0, help="first seed: many processes can share the seeds, a folder each")
     add("--budget", type=int, default=500)
     add("--batch", type=int, default=50)
     add("--candidates", type=int, default=3_000, help="posts scored for each choice")

@@ -228,7 +228,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.training")
     parser.add_argument("--posts", type=int, default=1_600)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--base", default="starter", metavar="NAME_OR_PATH")
+    parser.add_argument(
+        "--base",
+        default="starter",
+        metavar="NAME_OR_PATH",
+        help="base-size: BERT-base's shape, random weights",
+    )
     parser.add_argument("--way", choices=WAYS, help="one run in this process, as JSON")
     options = parser.parse_args()
     if options.way:
@@ -236,13 +241,23 @@ def main() -> None:
         config = TrainConfig.from_dict(PRESETS[preset] | {"base": options.base, "min_steps": 0})
         print(json.dumps(asdict(train(config, posts(options.posts)))))
         return
+    with tempfile.TemporaryDirectory() as folder:
+        name = options.base
+        if name == "base-size":
+            from tests.benchmarks.scoring import base_size  # noqa: PLC0415 - only here is it needed
+
+            options.base = str(base_size(Path(folder)))
+        compare(options, name)
+
+
+def compare(options: argparse.Namespace, name: str) -> None:
     runs: dict[str, list[Run]] = {way: [] for way in WAYS}
     for _ in range(options.repeats):
         for way in WAYS:
             runs[way].append(measure(way, options))
             print(f"{way}: {runs[way][-1]}", file=sys.stderr, flush=True)
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"{options.posts:,} posts of {runs['ours'][0].tokens:.1f} tokens on average, base {options.base}\n")
+    print(f"{options.posts:,} posts of {runs['ours'][0].tokens:.1f} tokens on average, base {name}\n")
     print(table(runs))
 
 
