@@ -30,6 +30,8 @@ from trainer.folders import base_fingerprint, resolve_base, same_base, vouched_c
 
 HEADS = ("pooler", "pre_classifier", "classifier", "score")
 """Modules above the encoder proper, by the names transformers gives them: trained whole, not through LoRA."""
+NOT_IN_8_BITS = tuple(rf"(.*\.)?{head}" for head in HEADS)
+"""transformers tries a pattern from the start of a module's whole name: "pooler" would not spare bert.pooler.dense."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,7 @@ def _load_8bit(folder: Path) -> nn.Module:
         raise EncoderError("eight_bit needs a CUDA GPU, and there is none; leave it out")
     if find_spec("bitsandbytes") is None:
         raise EncoderError("eight_bit needs bitsandbytes; run `pip install bitsandbytes`, or leave it out")
-    # A pattern is tried from the start of the whole name: "pooler" alone would not spare bert.pooler.dense.
-    spared = [rf"(.*\.)?{head}" for head in HEADS]
-    bits = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=spared)  # type: ignore[no-untyped-call]
+    bits = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(NOT_IN_8_BITS))  # type: ignore[no-untyped-call]
     model = _load_base(folder, LABELS, quantization_config=bits, device_map={"": torch.cuda.current_device()})
     prepared: nn.Module = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]
         model, use_gradient_checkpointing=False

@@ -8,12 +8,13 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
+from transformers.quantizers.quantizers_utils import should_convert_module
 
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import copy_of
 from trainer import folders
 from trainer.config import LABELS, TrainConfig
-from trainer.encoder import build, load_adapter, save_adapter
+from trainer.encoder import NOT_IN_8_BITS, build, load_adapter, save_adapter
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 from trainer.folders import base_fingerprint, resolve_base
@@ -227,3 +228,11 @@ def vouch(folder):
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     card["files"] = {name: sha256_of(folder / name) for name in card["files"]}
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_converted"),
+    [("bert.pooler.dense", False), ("classifier", False), ("bert.encoder.layer.0.output.dense", True)],
+)
+def test_a_base_in_8_bits_keeps_its_heads_whole(name, is_converted):
+    assert should_convert_module(name, list(NOT_IN_8_BITS)) is is_converted
