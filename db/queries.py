@@ -126,11 +126,6 @@ def is_open() -> ColumnElement[bool]:
     return ~QueueEntry.is_answered
 
 
-def is_stored() -> ColumnElement[bool]:
-    """The post's import has finished; needs `Post` among the tables."""
-    return Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
-
-
 def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
     """external_id and text_hash of those of the posts that are stored; any number of ids."""
     return select(Post.external_id, Post.text_hash).where(Post.external_id.in_(_any_of(external_ids)))
@@ -146,7 +141,7 @@ def unprepared_posts() -> Select[int, str]:
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
-        .where(Post.group_id.is_(None), is_stored())
+        .where(Post.group_id.is_(None))
         .order_by(Post.id)
     )
 
@@ -612,7 +607,7 @@ def thread_posts(thread_key: int | ColumnElement[int]) -> Select[str, str, dict[
         select(Post.external_id, PostText.text, PostFacts.facts)
         .join(Post, Post.id == PostFacts.post_id)
         .join(PostText, PostText.post_id == PostFacts.post_id)
-        .where(PostFacts.thread_key == thread_key, is_stored())
+        .where(PostFacts.thread_key == thread_key)
     )
 
 
@@ -884,7 +879,7 @@ def promotions() -> Select[Promotion]:
 
 def newest_posts(before: int | None = None) -> Select[int]:
     """Numbers of the posts of finished imports, newest first, those below `before`."""
-    posts = select(Post.id).where(is_stored()).order_by(Post.id.desc())
+    posts = select(Post.id).order_by(Post.id.desc())
     return posts if before is None else posts.where(Post.id < before)
 
 
@@ -942,7 +937,7 @@ def listed_posts(post_ids: Iterable[int]) -> Select[int, str, str, dict[str, Any
         .join(PostText, PostText.post_id == Post.id)
         .outerjoin(PostFacts, PostFacts.post_id == Post.id)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
-        .where(Post.id.in_(list(post_ids)), is_stored())
+        .where(Post.id.in_(list(post_ids)))
         .order_by(Post.id.desc())
     )
 

@@ -98,10 +98,13 @@ class Database:
             driver.executemany(str(insert(staged).compile(self.engine)), rows)
             driver.execute("COMMIT")
             driver.isolation_level = "IMMEDIATE"
+            # So many rows fill the journal, and the commit would write it home before it returns.
+            driver.execute("PRAGMA wal_autocheckpoint=0")
             with self._turn.taken() as last:
                 bind = connection.execution_options(begin_with=WRITE, wait_until=last)
                 with Session(bind, expire_on_commit=False) as session, session.begin():
                     yield session, staged
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
     def bulk(self, *, checks_references: bool = True) -> Iterator[Connection]:

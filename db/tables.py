@@ -91,7 +91,11 @@ class Person(Base):
 
 
 class Import(Base):
-    """One file brought in. Its posts count only once its state has left `storing`."""
+    """One file brought in.
+
+    Of the `brought` posts, numbered from `first_post` on, the last `waiting` are in files until somebody stores them. `accepted`
+    are those that are left after purges.
+    """
 
     __tablename__ = "import"
     __table_args__ = (CheckConstraint("state IN ('storing', 'stored', 'prepared', 'failed')", name="state"),)
@@ -103,6 +107,9 @@ class Import(Base):
     accepted: Mapped[int] = mapped_column(default=0)
     duplicates: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
+    first_post: Mapped[int | None]
+    brought: Mapped[int] = mapped_column(default=0, server_default="0")
+    waiting: Mapped[int] = mapped_column(default=0, server_default="0")
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     failure: Mapped[str | None]

@@ -30,11 +30,10 @@ def count_posts(session: Session) -> int:
 
 
 def count_preparing(session: Session) -> int:
-    """Posts of finished imports without a group. An index has those without one, and all of an unfinished import are."""
+    """Posts that have no group yet, stored or not; an index has those that are."""
     without_group = select(func.count()).select_from(Post).where(Post.group_id.is_(None))
-    storing = select(Import.id).where(Import.state == "storing")
-    coming = select(func.count()).select_from(Post).where(Post.import_id.in_(storing))
-    return (session.scalar(without_group) or 0) - (session.scalar(coming) or 0)
+    waiting = select(func.sum(Import.waiting)).where(Import.waiting > 0)
+    return (session.scalar(without_group) or 0) + (session.scalar(waiting) or 0)
 
 
 def count_quarantined(session: Session, project: Project) -> int:

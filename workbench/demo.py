@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from db.queries import rounds_by_number, unprepared_posts
-from db.tables import Post, PostGroup
+from db.queries import rounds_by_number
+from db.tables import Import, Post, PostGroup
 from workbench import accounts, rounds, services
 from workbench.errors import WorkbenchError
 from workbench.imports import import_rows
@@ -105,7 +105,7 @@ def _in_fixed_order(project: Project) -> list[tuple[str, str]]:
 
 def _is_prepared(project: Project) -> bool:
     with project.database.read() as session:
-        return session.scalar(unprepared_posts().limit(1)) is None
+        return session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is None
 
 
 def _watch(

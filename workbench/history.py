@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.queries import annotations_of, decisions, promotions, rounds_by_number
-from db.tables import Annotation, Import, Post, PostFacts, PostGroup, PostText, Resolution, Round
+from db.tables import Annotation, Post, PostFacts, PostGroup, PostText, Resolution, Round
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, reading
 from workbench.blindness import still_blind
@@ -156,7 +156,7 @@ def _post(session: Session, wanted: str | int) -> Post:
     number = post_number(wanted) if isinstance(wanted, str) else wanted
     if found is None and number is not None and number.bit_length() < LARGEST_BITS:
         found = session.get(Post, number)
-    if found is None or session.get_one(Import, found.import_id).state == "storing":
+    if found is None:
         raise InputError("There is no post {post}.", post=wanted)
     return found
 

@@ -19,7 +19,8 @@ from trainer.config import LABELS
 from trainer.duplicates import group_key
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
-from workbench.imports import CHUNK, import_rows, text_hash
+from workbench.imports import import_rows
+from workbench.incoming import CHUNK, store_waiting, text_hash
 from workbench.jsonl import read_objects
 from workbench.project import LABEL_SET_ID, Project
 from workbench.serving import note_answers
@@ -88,6 +89,7 @@ def import_labels(
         InputError: the lines that cannot be used, or a file that cannot be read. Nothing was written.
     """
     file = _LabelFile(path, label_column, text_column, id_column, encoding, mapping)
+    store_waiting(project)  # labels are given to posts in the tables
     _refuse_problems(project, file)
     new_posts = _import_unknown(project, account, file)
     labelled = unchanged = 0
@@ -244,7 +246,9 @@ def _import_unknown(project: Project, account: Account, file: _LabelFile) -> int
 
     if next(iter(unknown()), None) is None:
         return 0
-    return import_rows(project, account, unknown()).accepted
+    found = import_rows(project, account, unknown())
+    store_waiting(project)
+    return found.accepted
 
 
 def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], source: str | None) -> int:

@@ -18,6 +18,7 @@ from db.session import checkpoint, take_write_lock
 from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench import search
+from workbench.incoming import store_waiting
 from workbench.project import Project
 
 CHUNK = 1_000
@@ -50,10 +51,11 @@ class _Placed:
 
 
 def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _done: None) -> int:
-    """Group all unprepared posts of finished imports and index them; killed half-way, it goes on where it was.
+    """Store what imports have left, group all unprepared posts and index them; killed half-way, it goes on where it was.
 
     Returns how many posts were prepared.
     """
+    store_waiting(project)
     done = 0
     with project.database.bulk() as connection:
         while count := _prepare_chunk(project, connection):
@@ -62,7 +64,11 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
     with project.database.write() as session:
         # One that came after the last look, at its posts, has its own turn.
         is_waiting = unprepared_posts().where(Post.import_id == Import.id).correlate(Import).exists()
-        session.execute(update(Import).where(Import.state == "stored", ~is_waiting).values(state="prepared"))
+        session.execute(
+            update(Import)
+            .where(Import.state == "stored", Import.waiting == 0, ~is_waiting)
+            .values(state="prepared")
+        )
     search.index_missing(project)
     return done
 

@@ -51,7 +51,8 @@ from workbench.counting import set_aside_file
 from workbench.deciding import ESCAPES
 from workbench.errors import InputError, RoundError, WorkbenchError
 from workbench.facts import day_of, has_fact
-from workbench.imports import known_otherwise, text_hash
+from workbench.imports import known_otherwise
+from workbench.incoming import store_waiting, text_hash
 from workbench.locks import IMPORT, WORK, hold
 from workbench.project import Project, cookie_secret
 from workbench.radar import radar_file
@@ -135,9 +136,11 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
 
 
 def _find(project: Project, account: Account, criterion: Criterion) -> "_Gone":
-    # A snapshot: people go on labelling while ten million posts are read.
     with reading(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
+    store_waiting(project)  # posts that an import has left in files are looked for as well
+    # A snapshot: people go on labelling while ten million posts are read.
+    with reading(project, account, Right.PURGE) as session:
         return _Gone(project, list(_posts(session, criterion)), criterion)
 
 

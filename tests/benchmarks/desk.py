@@ -26,6 +26,7 @@ from trainer.config import LABELS
 from trainer.duplicates import split_of
 from workbench import accounts, rounds
 from workbench.imports import import_rows
+from workbench.incoming import store_waiting
 from workbench.labels import import_labels, parse_map
 from workbench.project import Project, init_project
 from workbench.services import web_command, worker_command
@@ -77,6 +78,7 @@ def make_project(home: Path, posts: int) -> Project:
     ]
     with open_tsv(write_tsv(home / "posts.tsv", rows)) as source:
         import_rows(project, lead, source)
+    store_waiting(project)
     _give_groups(project)
     labels = [{"id": row["id"], "label": LABELS[at % 3]} for at, row in enumerate(rows[:LABELLED])]
     import_labels(project, lead, write_tsv(home / "labels.tsv", labels), mapping=parse_map(None))

@@ -2,7 +2,8 @@
 
 python -m tests.benchmarks.importing [--rows 1000000] [--people 10] [--seconds-an-answer 1]
 
-The usual way: objects added to a session, a commit per 5,000. Then an equal file is imported again while people
+The usual way: objects added to a session, a commit per 5,000. Ours leaves the rows in files that the worker stores afterwards; that
+is timed too. Then an equal file is imported and stored again while people
 label, each thread of one process a person who saves an answer and takes the next post, as the web app does it. Every
 import runs in a process of its own, so that its peak memory is its own.
 """
@@ -27,7 +28,7 @@ from sqlalchemy import String, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tests.workbench.making import ready_queue
-from workbench import accounts, imports, labelling
+from workbench import accounts, imports, incoming, labelling
 from workbench.project import init_project, open_project
 from workbench.tsv import open_tsv
 
@@ -92,6 +93,14 @@ def _ours(home: Path, file: Path) -> Imported:
         receipt = imports.import_rows(project, accounts.command_line(project), source, on_progress=look)
     took = time.perf_counter() - begin
     return Imported(receipt.accepted / took, early, _peak_mib())
+
+
+def _store(home: Path) -> float:
+    """Rows per second that the worker needs afterwards to store what was imported."""
+    project = open_project(home)
+    begin = time.perf_counter()
+    count = incoming.store_waiting(project)
+    return count / (time.perf_counter() - begin)
 
 
 def _usual(folder: Path, file: Path) -> float:
@@ -182,18 +191,26 @@ def main() -> None:
         print(f"| ours | {ours.speed:,.0f} | {ours.early_mib:,.0f} | {ours.peak_mib:,.0f} |")
         print(f"| ORM, a commit per 5,000 | {usual:,.0f} | | |\n\n{ours.speed / usual:.1f}x", flush=True)
 
+        print(f"stored by the worker afterwards: {_alone(partial(_store, home)):,.0f} rows/s\n", flush=True)
+
         with people_at_work(home, options.people, options.seconds_an_answer) as idle:
             time.sleep(IDLE_SECONDS)
         again = write_posts(folder / "again.tsv", options.rows, prefix="c")
-        with people_at_work(home, options.people, options.seconds_an_answer) as busy:
+        with people_at_work(home, options.people, options.seconds_an_answer) as importing:
             beside = _alone(partial(_ours, home, again))
+        with people_at_work(home, options.people, options.seconds_an_answer) as storing:
+            stored = _alone(partial(_store, home))
         print(
-            f"while {options.people} people label: {beside.speed:,.0f} rows/s, {beside.speed / usual:.1f}x\n"
+            f"while {options.people} people label: {beside.speed:,.0f} rows/s, {beside.speed / usual:.1f}x; stored at {stored:,.0f} rows/s\n"
         )
         print("| next post and save, ms | answers | p50 | p95 | p99 | worst |\n|---|---|---|---|---|---|")
-        for what, took in (("idle", idle), ("during an import", busy)):
+        for what, took in (
+            ("idle", idle),
+            ("during an import", importing),
+            ("while its posts are stored", storing),
+        ):
             shares = " | ".join(f"{value:.1f}" for value in np.percentile(took, [50, 95, 99, 100]))
-            print(f"| {what} | {len(took):,} | {shares} |")
+            print(f"| {what} | {len(took):,} | {shares} |", flush=True)
 
 
 if __name__ == "__main__":

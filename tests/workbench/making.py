@@ -9,6 +9,7 @@ from sqlalchemy import select
 from db.tables import Annotation, Champion, Post, PostGroup, Round
 from workbench import imports, queue
 from workbench.accounts import Account
+from workbench.incoming import store_waiting
 from workbench.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
 from workbench.scores import Scores, append_segment
@@ -35,7 +36,9 @@ def import_texts(project: Project, lead: Account, texts: Sequence[str], *, start
     rows = [{"id": f"p{number}", "text": text} for number, text in enumerate(texts, start=start)]
     file = write_tsv(project.home / f"posts-{start}.tsv", rows)
     with open_tsv(file) as source:
-        return imports.import_rows(project, lead, source)
+        receipt = imports.import_rows(project, lead, source)
+    store_waiting(project)
+    return receipt
 
 
 def different_texts(count: int, *, length: int = 24) -> list[str]:

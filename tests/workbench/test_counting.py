@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select, update
 
-from db.tables import Import, Post
+from db.tables import Post
 from tests.workbench.making import different_texts, import_texts
 from workbench import purging, queue
 from workbench.accounts import Account
@@ -15,8 +15,7 @@ from workbench.status import read_status
 
 def counted(project: Project) -> tuple[int, int, int]:
     """Posts, those that wait for their group, those set aside: by looking at every one."""
-    stored = Post.import_id.not_in(select(Import.id).where(Import.state == "storing"))
-    posts = select(func.count()).select_from(Post).where(stored)
+    posts = select(func.count()).select_from(Post)
     with project.database.read() as session:
         return (
             session.scalar(posts) or 0,
@@ -54,15 +53,6 @@ def test_figures_are_right_from_an_import_to_a_purge(project: Project, lead: Acc
     queue.rebuild(project)
     purging.purge(project, lead, Criterion(post="p31"), is_dry=False)
     assert told(project) == counted(project) == (59, 0, 3)
-
-
-def test_posts_of_an_unfinished_import_do_not_count(project: Project, lead: Account) -> None:
-    texts = different_texts(40)
-    import_texts(project, lead, texts[:20])
-    import_texts(project, lead, texts[20:], start=21)
-    with project.database.write() as session:
-        session.get_one(Import, 2).state = "storing"
-    assert told(project) == counted(project) == (20, 20, 0)
 
 
 def test_a_file_that_a_power_cut_emptied_is_made_again(project: Project, lead: Account) -> None:

@@ -1,5 +1,6 @@
 """An import accounts for every row, can be repeated, and leaves nothing when it dies."""
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -7,14 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db.queries import newest_posts, unprepared_posts
-from db.tables import Guideline, Import, Post, PostFacts, PostText, QueueEntry
-from tests.workbench.making import import_texts, ready_queue, write_tsv
+from db.tables import Import, Post, PostFacts, PostText
+from tests.workbench.making import import_texts, write_tsv
 from tests.workbench.working import TIMEOUT_SECONDS, running, wait_until
-from workbench import imports, labelling
+from workbench import imports
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.facts import thread_key
+from workbench.incoming import Block, files_in, folder_of, store_waiting
 from workbench.project import Project
 from workbench.tsv import open_tsv
 
@@ -29,17 +30,9 @@ def import_file(project: Project, account: Account, path: Path) -> imports.Recei
         return imports.import_rows(project, account, source)
 
 
-def seen_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Posts of each transaction from here on."""
-    steps: list[int] = []
-    insert = imports._Store._insert
-
-    def see(store: imports._Store, block: imports._Block, rows: slice) -> float:
-        steps.append(len(block.posts[rows]))
-        return insert(store, block, rows)
-
-    monkeypatch.setattr(imports._Store, "_insert", see)
-    return steps
+def left_in_files(project: Project) -> list[str]:
+    """Folders of rows that wait, or that somebody has left."""
+    return sorted(path.name for path in (project.data / "incoming").glob("*"))
 
 
 def test_every_row_is_accepted_duplicate_or_rejected(project: Project, lead: Account, tmp_path: Path) -> None:
@@ -52,15 +45,8 @@ def test_every_row_is_accepted_duplicate_or_rejected(project: Project, lead: Acc
         (6, "no text"),
         (7, "expected 3 columns, found 1"),
     ]
+    assert store_waiting(project) == 2
     assert count(project, Post) == count(project, PostText) == count(project, PostFacts) == 2
-
-
-def test_all_that_is_stored_refers_to_what_exists(project: Project, lead: Account, tmp_path: Path) -> None:
-    file = tmp_path / "posts.tsv"
-    file.write_text("id\ttext\tboard\n1\ta\tx\n2\tb\t\n3\n", encoding="utf-8")
-    import_file(project, lead, file)
-    with project.database.engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
 
 
 def test_the_same_file_twice_changes_nothing(project: Project, lead: Account) -> None:
@@ -89,19 +75,8 @@ def test_an_import_that_dies_half_way_leaves_nothing_and_can_be_run_again(
     rows = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
     with open_tsv(write_tsv(project.home / "a.tsv", rows)) as source, pytest.raises(KeyboardInterrupt):
         imports.import_rows(project, lead, source, on_progress=die)
-    assert count(project, Post) == count(project, PostText) == 0
+    assert left_in_files(project) == []
     assert import_file(project, lead, project.home / "a.tsv").accepted == 10
-
-
-def test_what_a_killed_import_left_is_swept_away_by_the_next(project: Project, lead: Account) -> None:
-    receipt = import_texts(project, lead, ["one", "two"])
-    with project.database.write() as session:
-        session.get_one(
-            Import, receipt.import_id
-        ).state = "storing"  # as if SIGKILL came before the last commit
-    assert import_texts(project, lead, ["one", "two", "three"]).accepted == 3
-    with project.database.read() as session:
-        assert session.scalars(select(Import.state).order_by(Import.id)).all() == ["failed", "stored"]
 
 
 def test_an_import_killed_half_way_leaves_nothing_that_counts_and_can_be_run_again(
@@ -112,59 +87,69 @@ def test_an_import_killed_half_way_leaves_nothing_that_counts_and_can_be_run_aga
     run = [sys.executable, "-c", "from workbench.cli import main; main()"]
     command = [*run, "import", str(file), "--home", str(project.home)]
     with running(command) as process:
-        wait_until(lambda: count(project, Post) > 0, "the first rows to be stored")
-        with project.database.write() as session:  # it cannot go on now
+        wait_until(lambda: list((project.data / "incoming").rglob("*.arrow")) != [], "the first rows")
+        with project.database.write() as session:  # it cannot finish now
             process.kill()
             process.wait(TIMEOUT_SECONDS)
             assert session.scalars(select(Import.state)).all() == ["storing"]
-            assert session.scalars(newest_posts()).all() == session.scalars(unprepared_posts()).all() == []
+    assert left_in_files(project) != []
+    assert store_waiting(project) == 0
     assert import_file(project, lead, file).accepted == len(rows)
+    assert left_in_files(project) == ["000002"]
+    assert store_waiting(project) == len(rows)
     assert count(project, Post) == count(project, PostText) == len(rows)
     with project.database.read() as session:
         assert session.scalars(select(Import.state).order_by(Import.id)).all() == ["failed", "stored"]
         assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
-@pytest.mark.parametrize("is_open", [False, True])
-def test_rows_are_stored_in_short_steps_only_while_somebody_has_a_post_open(
-    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, is_open: bool
-) -> None:
-    ready_queue(project, lead)
-    if is_open:
-        assert labelling.hold_posts(project, lead)
-    monkeypatch.setattr(imports, "FEWEST", 7)
-    monkeypatch.setattr(imports, "CHUNK", 7)
-    steps = seen_steps(monkeypatch)
-    import_texts(project, lead, [f"another {number}" for number in range(30)], start=100)
-    assert steps == ([7, 7, 7, 7, 2] if is_open else [30])
-
-
-def test_while_somebody_else_writes_an_import_is_stored_in_short_steps(
+def test_an_import_that_dies_before_its_last_transaction_never_was(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "BLOCK", 4)
-    monkeypatch.setattr(imports, "FEWEST", 3)
-    monkeypatch.setattr(imports, "CHUNK", 3)
-    steps = seen_steps(monkeypatch)
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
 
-    def somebody_writes(_rows: int, _read: int) -> None:
-        with project.database.write() as session:
-            session.add(Guideline(version=2 + len(steps), text="", created_at=project.now()))
-
-    file = write_tsv(project.home / "a.tsv", [{"text": f"text {number}"} for number in range(8)])
-    with open_tsv(file) as source:
-        imports.import_rows(project, lead, source, on_progress=somebody_writes)
-    assert steps == [4, 3, 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "_finish", die)
+        patch.setattr(imports, "_sweep", lambda _project: None)  # as if SIGKILL came
+        with pytest.raises(KeyboardInterrupt):
+            import_texts(project, lead, ["one", "two"])
+    assert left_in_files(project) == ["000001"]
+    assert store_waiting(project) == 0
+    assert import_texts(project, lead, ["one", "two", "three"]).accepted == 3
+    assert left_in_files(project) == []
+    assert count(project, Post) == 3
 
 
 def test_a_block_of_long_texts_holds_fewer_rows(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "BLOCK_CHARACTERS", 25)
-    steps = seen_steps(monkeypatch)
-    receipt = import_texts(project, lead, [letter * 10 for letter in "abcdefg"])
-    assert steps == [3, 3, 1]
+    file = write_tsv(project.home / "a.tsv", [{"text": letter * 10} for letter in "abcdefg"])
+    receipt = import_file(project, lead, file)
+    assert len(files_in(folder_of(project, receipt.import_id))) == 3
     assert receipt.accepted == 7
+
+
+def test_a_file_without_new_posts_leaves_nothing_behind(project: Project, lead: Account) -> None:
+    import_texts(project, lead, ["one"])
+    receipt = import_texts(project, lead, ["one"])
+    assert (receipt.accepted, receipt.duplicates) == (0, 1)
+    assert left_in_files(project) == []
+
+
+def test_a_disk_without_room_is_told_and_nothing_is_kept(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_block: Block, _file: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Block, "write", no_room)
+    with pytest.raises(InputError, match=r"could not be kept: .*No space left"):
+        import_texts(project, lead, ["one"])
+    assert left_in_files(project) == []
+    with project.database.read() as session:
+        assert session.scalars(select(Import.state)).all() == ["failed"]
 
 
 def test_facts_are_stored_letter_for_letter_as_the_rest_of_the_program_writes_them(
@@ -178,29 +163,11 @@ def test_facts_are_stored_letter_for_letter_as_the_rest_of_the_program_writes_th
     ]
     file = write_tsv(project.home / "a.tsv", [{"text": f"{at}", **told} for at, told in enumerate(facts)])
     import_file(project, lead, file)
+    store_waiting(project)
     kept = [{name: value for name, value in told.items() if value} for told in facts]
     with project.database.read() as session:
         stored = session.connection().exec_driver_sql("SELECT facts, thread_key FROM post_facts ORDER BY 1")
         assert sorted(map(tuple, stored)) == sorted((json.dumps(told), thread_key(told)) for told in kept)
-
-
-def test_what_a_killed_import_left_goes_even_where_the_queue_knows_it(
-    project: Project, lead: Account
-) -> None:
-    """A number that was free again may stand in a queue that was planned before."""
-    with project.database.write() as session:
-        dead = Import(file_name="x", state="storing", encoding="utf-8", columns={}, started_at=project.now())
-        session.add(dead)
-        session.flush()
-        session.add(
-            Post(id=99, external_id="z", text_hash=bytes(16), import_id=dead.id, is_quarantined=False)
-        )
-        session.flush()
-        session.add(QueueEntry(post_id=99, lane="random", position=1, is_answered=False))
-    import_texts(project, lead, ["a", "b"])
-    with project.database.read() as session:
-        assert session.scalars(select(Post.external_id)).all() == ["p1", "p2"]
-        assert session.scalars(select(QueueEntry.post_id)).all() == []
 
 
 def test_a_second_import_at_the_same_time_is_refused(project: Project, lead: Account) -> None:

@@ -7,10 +7,8 @@ from shutil import copytree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
 
 from db.search import last_indexed, matching
-from db.tables import Import, Post
 from tests.workbench.making import different_texts, import_texts, write_tsv
 from workbench import search
 from workbench.accounts import Account
@@ -145,13 +143,3 @@ def blank_index(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     project = open_project(copytree(blank_home, tmp_path_factory.mktemp("index") / "project"))
     yield project
     project.database.dispose()
-
-
-def test_an_import_under_way_is_not_listed(project: Project, lead: Account) -> None:
-    import_texts(project, lead, ["加我微信"])
-    prepare(project)
-    with project.database.write() as session:
-        session.get_one(Import, 1).state = "storing"
-    assert texts_found(project, lead, "微信") == texts_found(project, lead, "") == []
-    with project.database.read() as session:
-        assert session.scalar(select(Post.id)) == 1

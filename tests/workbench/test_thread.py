@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from db.tables import Import, Post, PostFacts
+from db.tables import Post, PostFacts
 from tests.workbench.making import write_tsv
 from tests.workbench.plans import plans_of
 from workbench.accounts import Account
 from workbench.facts import thread_key
 from workbench.imports import import_rows
+from workbench.incoming import store_waiting
 from workbench.project import Project
 from workbench.thread import Around, Neighbour, around
 from workbench.tsv import open_tsv
@@ -27,6 +28,7 @@ def bring(project: Project, lead: Account, posts: Sequence[tuple[str, str]], nam
     ]
     with open_tsv(write_tsv(project.home / f"{name}.tsv", rows)) as source:
         import_rows(project, lead, source)
+    store_waiting(project)
 
 
 def post_id(project: Project, name: str) -> int:
@@ -65,15 +67,8 @@ def test_a_post_without_a_thread_stands_alone(project: Project, lead: Account) -
     assert around_of(project, "c1") == Around()
     with open_tsv(write_tsv(project.home / "bare.tsv", [{"id": "d", "text": "文"}])) as source:
         import_rows(project, lead, source)
+    store_waiting(project)
     assert around_of(project, "d") == Around()
-
-
-def test_the_posts_of_an_unfinished_import_are_left_out(project: Project, lead: Account) -> None:
-    bring(project, lead, [("a0", "求助")])
-    bring(project, lead, [("a1", "求助")], "later")
-    with project.database.write() as session:
-        session.execute(update(Import).where(Import.file_name == "later.tsv").values(state="storing"))
-    assert around_of(project, "a0") == Around()
 
 
 def test_an_import_keeps_the_key_of_each_thread(project: Project, lead: Account) -> None:

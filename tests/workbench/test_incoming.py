@@ -1,0 +1,245 @@
+"""What an import leaves in files is stored once, in steps, by whoever comes first."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from sqlalchemy import func, select
+
+from db.tables import Guideline, Import, Post, PostFacts, PostText
+from tests.workbench.making import different_texts, ready_queue, write_tsv
+from workbench import imports, incoming, labelling, purging
+from workbench.accounts import Account
+from workbench.counting import count_posts, count_preparing
+from workbench.errors import WorkbenchError
+from workbench.incoming import Block, WaitingPosts, folder_of, store_waiting
+from workbench.preparing import prepare
+from workbench.project import Project
+from workbench.purging import Criterion
+from workbench.tsv import open_tsv
+
+
+def take_in(project: Project, account: Account, texts: Sequence[str], *, start: int = 1) -> imports.Receipt:
+    """Import posts and leave them waiting."""
+    rows = [{"id": f"p{number}", "text": text} for number, text in enumerate(texts, start=start)]
+    with open_tsv(write_tsv(project.home / f"posts-{start}.tsv", rows)) as source:
+        return imports.import_rows(project, account, source)
+
+
+def stored(project: Project) -> list[tuple[int, str, str]]:
+    """Number, id and text of every post in the tables."""
+    query = select(Post.id, Post.external_id, PostText.text).join(PostText, PostText.post_id == Post.id)
+    with project.database.read() as session:
+        return [(row.id, row.external_id, row.text) for row in session.execute(query.order_by(Post.id))]
+
+
+def seen_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Posts of each transaction from here on."""
+    steps: list[int] = []
+    step = incoming._Store._step
+
+    def see(store: incoming._Store, import_id: int, rows: incoming._Rows, left: slice, waiting: int) -> int:
+        steps.append(step(store, import_id, rows, left, waiting))
+        return steps[-1]
+
+    monkeypatch.setattr(incoming._Store, "_step", see)
+    return steps
+
+
+def test_an_import_leaves_its_posts_beside_the_database_and_they_count(
+    project: Project, lead: Account
+) -> None:
+    receipt = take_in(project, lead, ["one", "two"])
+    assert stored(project) == []
+    assert incoming.count_waiting(project) == 2
+    with project.database.read() as session:
+        assert (count_posts(session), count_preparing(session)) == (2, 2)
+    assert store_waiting(project) == 2
+    assert stored(project) == [(1, "p1", "one"), (2, "p2", "two")]
+    assert not folder_of(project, receipt.import_id).exists()
+    with project.database.read() as session:
+        assert (count_posts(session), count_preparing(session)) == (2, 2)
+    assert prepare(project) == 2
+    with project.database.read() as session:
+        assert count_preparing(session) == 0
+        assert session.scalar(select(Import.state)) == "prepared"
+
+
+def test_posts_keep_the_order_of_their_file_and_of_the_imports(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BLOCK", 3)
+    texts = [f"text {number}" for number in range(10)]
+    take_in(project, lead, texts[:7])
+    take_in(project, lead, texts[7:], start=8)
+    assert store_waiting(project) == 10
+    assert stored(project) == [(number, f"p{number}", text) for number, text in enumerate(texts, start=1)]
+
+
+def test_what_waits_is_known_to_the_next_import(project: Project, lead: Account) -> None:
+    take_in(project, lead, ["one", "two"])
+    again = take_in(project, lead, ["one", "other", "three"])
+    assert (again.accepted, again.duplicates, again.rejected) == (1, 1, 1)
+    assert [reject.reason for reject in again.rejects] == ["id p2 is already known with another text"]
+    store_waiting(project)
+    assert [text for _number, _name, text in stored(project)] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("killed_after", [1, 2, 3])
+def test_killed_half_way_it_goes_on_where_it_was(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    monkeypatch.setattr(imports, "BLOCK", 4)
+    receipt = take_in(project, lead, [f"text {number}" for number in range(10)])
+    steps = 0
+    commit = incoming.checkpoint
+
+    def die(connection: object) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == killed_after:
+            raise KeyboardInterrupt
+        commit(connection)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(incoming, "checkpoint", die)
+    with pytest.raises(KeyboardInterrupt):
+        store_waiting(project)
+    assert len(stored(project)) == min(10, 4 * killed_after)
+    assert folder_of(project, receipt.import_id).exists()
+    assert store_waiting(project) == 10 - min(10, 4 * killed_after)
+    assert [name for _number, name, _text in stored(project)] == [f"p{number}" for number in range(1, 11)]
+    assert not folder_of(project, receipt.import_id).exists()
+
+
+def test_two_at_once_store_every_post_once(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BLOCK", 3)
+    take_in(project, lead, [f"text {number}" for number in range(7)])
+    take = incoming.take_write_lock
+    others: Iterator[int] = iter([0])
+
+    def let_another_in(connection: object) -> None:
+        if next(others, None) is not None:
+            assert store_waiting(project) == 7
+        take(connection)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(incoming, "take_write_lock", let_another_in)
+    assert store_waiting(project) == 0
+    assert len(stored(project)) == 7
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_posts_are_stored_in_short_steps_only_while_somebody_has_a_post_open(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, is_open: bool
+) -> None:
+    ready_queue(project, lead)
+    if is_open:
+        assert labelling.hold_posts(project, lead)
+    take_in(project, lead, [f"another {number}" for number in range(30)], start=100)
+    monkeypatch.setattr(incoming, "FEWEST", 7)
+    monkeypatch.setattr(incoming, "CHUNK", 7)
+    steps = seen_steps(monkeypatch)
+    store_waiting(project)
+    assert steps == ([7, 7, 7, 7, 2] if is_open else [30])
+
+
+def test_while_somebody_else_writes_posts_are_stored_in_short_steps(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BLOCK", 4)
+    take_in(project, lead, [f"text {number}" for number in range(8)])
+    monkeypatch.setattr(incoming, "FEWEST", 3)
+    monkeypatch.setattr(incoming, "CHUNK", 3)
+    home, steps = incoming.checkpoint, seen_steps(monkeypatch)
+
+    def somebody_writes(connection: object) -> None:
+        with project.database.write() as session:
+            session.add(Guideline(version=2 + len(steps), text="", created_at=project.now()))
+        home(connection)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(incoming, "checkpoint", somebody_writes)
+    store_waiting(project)
+    assert steps == [4, 3, 1]
+
+
+def test_all_that_is_stored_refers_to_what_exists(project: Project, lead: Account, tmp_path: Path) -> None:
+    file = tmp_path / "posts.tsv"
+    file.write_text("id\ttext\tboard\n1\ta\tx\n2\tb\t\n3\n", encoding="utf-8")
+    with open_tsv(file) as source:
+        imports.import_rows(project, lead, source)
+    store_waiting(project)
+    with project.database.read() as session:
+        assert session.scalars(select(PostFacts.post_id)).all() == [1]
+    with project.database.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+def test_a_purge_finds_what_waits_and_numbers_are_not_given_twice(project: Project, lead: Account) -> None:
+    take_in(project, lead, ["one", "two", "three"])
+    purge = purging.purge(project, lead, Criterion(post="p3"), is_dry=False)
+    assert purge.counts["posts"] == 1
+    assert [name for _number, name, _text in stored(project)] == ["p1", "p2"]
+    take_in(project, lead, ["three"], start=3)
+    store_waiting(project)
+    assert stored(project)[-1] == (4, "p3", "three")
+
+
+def test_rows_that_are_gone_are_told_and_nothing_is_stored(project: Project, lead: Account) -> None:
+    receipt = take_in(project, lead, ["one", "two"])
+    (file,) = incoming.files_in(folder_of(project, receipt.import_id))
+    file.unlink()
+    with pytest.raises(WorkbenchError, match="lacks 2 rows"):
+        store_waiting(project)
+    assert stored(project) == []
+
+
+def test_a_post_that_is_stored_while_the_next_import_reads_stays_a_duplicate(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(project, lead, ["one", "two"])
+    of = WaitingPosts.of
+
+    def then_stored(its: Project) -> WaitingPosts:
+        found = of(its)
+        store_waiting(its)
+        return found
+
+    monkeypatch.setattr(WaitingPosts, "of", then_stored)
+    again = take_in(project, lead, ["one", "two", "three"])
+    assert (again.accepted, again.duplicates) == (1, 2)
+
+
+NAMES = some.lists(some.text(some.characters(exclude_categories=["Cs"]), min_size=1, max_size=3), unique=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(blocks=some.lists(NAMES.filter(bool), max_size=6), asked=NAMES, is_blind=some.booleans())
+def test_waiting_posts_are_found_by_their_ids_alone(
+    tmp_path_factory: pytest.TempPathFactory, blocks: list[list[str]], asked: list[str], is_blind: bool
+) -> None:
+    """Even where every hash is the same."""
+    folder, waiting, truth = tmp_path_factory.mktemp("blocks"), WaitingPosts(), dict[str, str]()
+    with pytest.MonkeyPatch.context() as patch:
+        if is_blind:
+            patch.setattr(WaitingPosts, "_hashes", lambda _self, names: np.zeros(len(names), np.uint64))
+        for number, names in enumerate(blocks):
+            new = [name for name in names if name not in truth]
+            texts = [f"{number} {name}" for name in new]
+            Block(new, texts, [None] * len(new), [None] * len(new)).write(folder / f"{number}.arrow")
+            waiting.add(folder / f"{number}.arrow", new)
+            truth |= dict(zip(new, texts, strict=True))
+        for names in (asked, list(truth)):
+            assert waiting.texts_of(names) == {name: truth[name] for name in names if name in truth}
+
+
+def test_many_posts_are_stored_as_they_were(project: Project, lead: Account) -> None:
+    texts = different_texts(300, length=40)
+    take_in(project, lead, texts)
+    store_waiting(project)
+    assert [text for _number, _name, text in stored(project)] == texts
+    with project.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Post)) == 300
