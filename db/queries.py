@@ -878,7 +878,7 @@ def promotions() -> Select[Promotion]:
 
 
 def newest_posts(before: int | None = None) -> Select[int]:
-    """Numbers of the posts of finished imports, newest first, those below `before`."""
+    """Numbers of the posts, newest first, those below `before`."""
     posts = select(Post.id).order_by(Post.id.desc())
     return posts if before is None else posts.where(Post.id < before)
 

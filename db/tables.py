@@ -108,8 +108,8 @@ class Import(Base):
     duplicates: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
     first_post: Mapped[int | None]
-    brought: Mapped[int] = mapped_column(default=0, server_default="0")
-    waiting: Mapped[int] = mapped_column(default=0, server_default="0")
+    brought: Mapped[int] = mapped_column(server_default="0")
+    waiting: Mapped[int] = mapped_column(server_default="0")
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     failure: Mapped[str | None]

@@ -26,6 +26,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     refuse_existing(out)
     partial = out.parent / f".{out.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
+    has_parent = out.parent.exists()
     try:
         partial.mkdir(parents=True)
         yield partial
@@ -34,6 +35,8 @@ def new_folder(out: Path) -> Iterator[Path]:
         _sync(partial)
         partial.rename(out)
         _sync(out.parent)
+        if not has_parent:
+            _sync(out.parent.parent)
     except OSError as error:
         raise TrainerError(f"cannot write {out}: {error.strerror or error}") from error
     finally:

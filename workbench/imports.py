@@ -5,7 +5,7 @@ before. Storing, grouping and scoring follow in the worker; `incoming` says why.
 """
 
 import json
-import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +32,8 @@ BLOCK = 20_000
 """Rows read, looked up and written at once."""
 BLOCK_CHARACTERS = 8_000_000
 """Or so many characters: a block of the longest texts would not fit the memory."""
-REJECTS_AT_ONCE = 2_000
+REJECTS_AT_ONCE = 250
+"""Unreadable rows written while the write lock is held, for some 10 ms."""
 LONGEST_REJECT_SHOWN = 500
 
 
@@ -87,25 +88,50 @@ def import_rows(
         NotAllowedError: the person may not import.
         InputError: another import is running, or the file stops being readable half-way (nothing is kept).
     """
-    with _one_at_a_time(project):
-        receipt = Receipt(_begin(project, account, source))
-        try:
-            with new_folder(incoming.folder_of(project, receipt.import_id)) as folder:
-                intake = _Intake(project, receipt, folder)
-                entries = iter(source)
-                while block := _next_block(entries):
-                    intake.add(block)
-                    on_progress(receipt.rows, source.bytes_read)
-            if not receipt.accepted:
-                incoming.folder_of(project, receipt.import_id).rmdir()
-            _finish(project, account, receipt)
-        except TrainerError as error:
-            _sweep(project)
-            raise InputError("The posts could not be kept: {reason}.", reason=error) from error
-        except BaseException:
-            _sweep(project)
-            raise
+    with alone(project):
+        return take_in(project, account, source, on_progress=on_progress)
+
+
+def take_in(
+    project: Project,
+    account: Account,
+    source: RowSource,
+    *,
+    on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
+) -> Receipt:
+    """`import_rows` for whoever is `alone` already."""
+    receipt = Receipt(_begin(project, account, source))
+    folder = incoming.folder_of(project, receipt.import_id)
+    try:
+        with new_folder(folder) as part:
+            intake = _Intake(project, receipt, part)
+            entries = iter(source)
+            while block := _next_block(entries, source.path):
+                intake.add(block)
+                on_progress(receipt.rows, source.bytes_read)
+        if not receipt.accepted:
+            folder.rmdir()
+        _finish(project, account, receipt)
+    except TrainerError as error:
+        sweep(project)
+        raise InputError("The posts could not be kept: {reason}.", reason=error) from error
+    except BaseException:
+        sweep(project)
+        raise
     return receipt
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """While nobody imports. Raises InputError where somebody does."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(project.data / IMPORT, waits=False))
+        except BlockingIOError:
+            raise InputError("Another import is running. Wait until it has finished.") from None
+        # Nobody else is importing now, so whatever is half taken in belongs to a process that died.
+        sweep(project)
+        yield
 
 
 def rejects_of(project: Project, import_id: int) -> list[Reject]:
@@ -127,28 +153,22 @@ def known_otherwise(name: str) -> str:
     return f"id {name} is already known with another text"
 
 
-def _next_block(entries: Iterator[Row | Reject]) -> list[Row | Reject]:
+def _next_block(entries: Iterator[Row | Reject], path: Path) -> list[Row | Reject]:
     """Empty at the end."""
     block: list[Row | Reject] = []
     characters = 0
-    for entry in islice(entries, BLOCK):
-        block.append(entry)
-        characters += len(entry.text if isinstance(entry, Row) else entry.content)
-        if characters >= BLOCK_CHARACTERS:
-            break
+    try:
+        for entry in islice(entries, BLOCK):
+            block.append(entry)
+            if isinstance(entry, Row):
+                characters += len(entry.text) + (sum(map(len, entry.facts.values())) if entry.facts else 0)
+            else:
+                characters += len(entry.content)
+            if characters >= BLOCK_CHARACTERS:
+                break
+    except OSError as error:
+        raise InputError("{file} can no longer be read: {problem}.", file=path, problem=error) from error
     return block
-
-
-@contextmanager
-def _one_at_a_time(project: Project) -> Iterator[None]:
-    with ExitStack() as held:
-        try:
-            held.enter_context(hold(project.data / IMPORT, waits=False))
-        except BlockingIOError:
-            raise InputError("Another import is running. Wait until it has finished.") from None
-        # Nobody else is importing now, so whatever is half stored belongs to a process that died.
-        _sweep(project)
-        yield
 
 
 def _begin(project: Project, account: Account, source: RowSource) -> int:
@@ -189,6 +209,7 @@ class _Intake:
             self._waiting.add(file, block.external_ids)
             self._blocks += 1
         for start in range(0, len(rejects), REJECTS_AT_ONCE):
+            began = time.monotonic()
             with self._project.database.write() as session:
                 session.execute(
                     insert(RejectedRow),
@@ -202,6 +223,8 @@ class _Intake:
                         for line, reason, content in rejects[start : start + REJECTS_AT_ONCE]
                     ],
                 )
+            # The lock is not fair: people who label need a gap.
+            time.sleep(time.monotonic() - began)
 
     def _sort_out(self, entries: Sequence[Row | Reject]) -> tuple[Block, list[Reject]]:
         receipt, block = self._receipt, Block()
@@ -253,8 +276,9 @@ def _finish(project: Project, account: Account, receipt: Receipt) -> None:
             )
 
 
-def _sweep(project: Project) -> None:
+def sweep(project: Project) -> None:
     """Remove what imports that never finished have left. Only under the import lock."""
+    incoming.remove_strays(project)  # first: of what is called failed nobody looks for files
     with project.database.read() as session:
         dead = session.scalars(select(Import.id).where(Import.state == "storing")).all()
     if not dead:
@@ -264,7 +288,3 @@ def _sweep(project: Project) -> None:
         session.execute(
             update(Import).where(Import.id.in_(dead)).values(state="failed", finished_at=project.now())
         )
-    for number in dead:
-        folder = incoming.folder_of(project, number)
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(folder.with_name(f".{folder.name}.partial"), ignore_errors=True)

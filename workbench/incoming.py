@@ -19,15 +19,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pandas.util import hash_array
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from db.bulk import insert_tuples
 from db.queries import live_claims
 from db.session import checkpoint, take_write_lock
 from db.tables import Import, Post, PostFacts, PostText
 from workbench.errors import WorkbenchError
+from workbench.locks import STORE, hold
 from workbench.project import Project
 
+FOLDER = "incoming"
 SCHEMA = pa.schema(
     [
         ("external_id", pa.string()),
@@ -39,12 +41,16 @@ SCHEMA = pa.schema(
 """Of a file of rows; `facts` is JSON as the table keeps it, null where a post has none."""
 
 CHUNK = 2_000
+MOST_AT_ONCE = 5_000
+"""Rows of a transaction while nobody is at work: whoever begins to label meanwhile waits for the rest of it."""
 WANTED_HOLD_SECONDS = 0.01
 """How long to keep the write lock while others are at work: they wait that long at every key."""
 FEWEST = 500
 """Rows; on a machine that cannot store them in that time it would never end."""
 AT_WORK_SECONDS = 10.0
 """After somebody else's last write. Whoever has a post open is at work, however long they think."""
+MOST_MERGED = 2**20
+"""Hashes in one run: to merge larger ones would take as much memory again, for a while."""
 
 
 @dataclass
@@ -75,7 +81,7 @@ def text_hash(text: str) -> bytes:
 
 def folder_of(project: Project, import_id: int) -> Path:
     """Where the rows of an import are until they are stored."""
-    return project.data / "incoming" / f"{import_id:06d}"
+    return project.data / FOLDER / f"{import_id:06d}"
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -121,9 +127,9 @@ class WaitingPosts:
         order = np.argsort(hashes, kind="stable")
         self._runs.append((hashes[order], rows[order]))
         # Runs of like size are merged, so that there are few of them and each row moves seldom.
-        while len(self._runs) > 1 and len(self._runs[-1][0]) >= len(self._runs[-2][0]):
-            (one, its_rows), (other, others_rows) = self._runs.pop(), self._runs.pop()
-            hashes, rows = np.concatenate([other, one]), np.concatenate([others_rows, its_rows])
+        while len(self._runs) > 1 and len(self._runs[-2][0]) <= len(self._runs[-1][0]) <= MOST_MERGED:
+            (one, its_rows), (other, other_rows) = self._runs.pop(), self._runs.pop()
+            hashes, rows = np.concatenate([other, one]), np.concatenate([other_rows, its_rows])
             order = np.argsort(hashes, kind="stable")
             self._runs.append((hashes[order], rows[order]))
 
@@ -132,15 +138,15 @@ class WaitingPosts:
         if not self._runs or not external_ids:
             return {}
         wanted = np.sort(self._hashes(external_ids))
-        rows: list[int] = []
-        for hashes, places in self._runs:
+        hits: list[int] = []
+        for hashes, rows in self._runs:
             left = np.searchsorted(hashes, wanted)
             is_hit = hashes[np.minimum(left, len(hashes) - 1)] == wanted
             right = np.searchsorted(hashes, wanted[is_hit], "right")
             for start, end in zip(left[is_hit].tolist(), right.tolist(), strict=True):
-                rows.extend(places[start:end].tolist())
+                hits.extend(rows[start:end].tolist())
         names, found = set(external_ids), {}
-        for external_id, text in self._at(sorted(set(rows))):
+        for external_id, text in self._at(sorted(set(hits))):
             if external_id in names:
                 found[external_id] = text
         return found
@@ -162,53 +168,57 @@ class WaitingPosts:
         return hash_array(names, hash_key=self._key, categorize=False)
 
 
-def count_waiting(project: Project) -> int:
-    """Posts that are imported and in no table yet."""
-    with project.database.read() as session:
-        return sum(session.scalars(select(Import.waiting).where(Import.waiting > 0)))
-
-
 def store_waiting(project: Project) -> int:
     """Put into the tables what imports have left; killed half-way, it goes on where it was. Returns how many posts.
 
-    Two may do it at once: each step looks again how far the other has come.
+    Whoever comes while somebody else does it waits. An import that lacks rows keeps no other one waiting.
+
+    Raises WorkbenchError, after all others are stored, for an import that lacks rows.
     """
-    stored = 0
-    with project.database.bulk(checks_references=False) as connection:
-        store = _Store(project, connection)
-        while (found := _next_waiting(connection)) is not None:
-            stored += store.all_of(*found)
-    sweep(project)
+    stored, problem = 0, None
+    with hold(project.data / STORE, waits=True):
+        with project.database.bulk(checks_references=False) as connection:
+            query = select(Import.id, Import.first_post, Import.brought, Import.waiting)
+            found = connection.execute(query.where(Import.waiting > 0).order_by(Import.id)).all()
+            connection.rollback()
+            store = _Store(project, connection)
+            for number, first_post, brought, waiting in found:
+                assert first_post is not None  # whoever let posts wait gave them numbers
+                try:
+                    stored += store.all_of(number, first_post, brought, waiting)
+                except WorkbenchError as error:
+                    problem = error
+        _make_certain_and_remove(project)
+    if problem is not None:
+        raise problem
     return stored
 
 
-def sweep(project: Project) -> None:
-    """Remove the rows of imports that are stored."""
-    folder = project.data / "incoming"
-    if not any(folder.glob("[0-9]*")):
+def _make_certain_and_remove(project: Project) -> None:
+    """Remove the files of rows that are stored, once that survives a power cut."""
+    folders = list((project.data / FOLDER).glob("[0-9]*"))
+    if not folders:
         return
-    # An empty step of its own that waits for the disk: only then does what was stored survive a power cut.
     with project.database.write() as session:
+        # An empty step of its own: its commit waits for the disk, and for all that came before.
         session.execute(update(Import).where(Import.waiting == 0).values(waiting=0))
-        done = session.scalars(select(Import.id).where(Import.waiting == 0, Import.state != "storing")).all()
-    kept = {f"{number:06d}" for number in done}
-    for one in folder.glob("[0-9]*"):
-        if one.name in kept:
-            shutil.rmtree(one)
+        stored = set(session.scalars(_finished().where(Import.waiting == 0)))
+    for folder in folders:
+        if int(folder.name) in stored:
+            shutil.rmtree(folder)
 
 
-def _next_waiting(connection: Connection) -> tuple[int, int, int] | None:
-    """Id, number of the first post, and how many posts wait, of the oldest import with any."""
-    query = select(Import.id, Import.first_post, Import.waiting)
-    found = connection.execute(
-        query.where(Import.waiting > 0, Import.state == "stored").order_by(Import.id).limit(1)
-    ).first()
-    connection.rollback()
-    if found is None:
-        return None
-    number, first_post, waiting = found
-    assert first_post is not None  # whoever let posts wait gave them numbers
-    return number, first_post, waiting
+def remove_strays(project: Project) -> None:
+    """Remove what imports have left that never finished. Only under the import lock."""
+    with project.database.read() as session:
+        kept = {folder_of(project, number) for number in session.scalars(_finished())}
+    for folder in (project.data / FOLDER).glob("*"):
+        if folder not in kept:
+            shutil.rmtree(folder)
+
+
+def _finished() -> Select[int]:
+    return select(Import.id).where(Import.state.in_(("stored", "prepared")))
 
 
 class _Store:
@@ -221,41 +231,35 @@ class _Store:
         self._version = self._data_version()
         self._others_wrote_at = float("-inf")
 
-    def all_of(self, import_id: int, first_post: int, waiting: int) -> int:
-        """Store the last `waiting` rows of an import; returns how many, fewer where somebody else did."""
-        files = files_in(folder_of(self._project, import_id))
+    def all_of(self, import_id: int, first_post: int, brought: int, waiting: int) -> int:
+        """Store the last `waiting` rows of an import; returns how many."""
+        folder = folder_of(self._project, import_id)
+        files = files_in(folder)
         counts = [_count_rows(file) for file in files]
-        at, done, start = sum(counts) - waiting, 0, 0
-        if at < 0:
+        if sum(counts) != brought:
             raise WorkbenchError(
-                "{folder} lacks {count} rows that an import left there. Put it back from a backup.",
-                folder=folder_of(self._project, import_id),
-                count=-at,
+                "{folder} holds {count} of the {brought} rows that an import left there. Put it back from a backup.",
+                folder=folder,
+                count=sum(counts),
+                brought=brought,
             )
+        at, start = brought - waiting, 0
         for file, count in zip(files, counts, strict=True):
             if at < start + count:
                 rows = _tuples(file, import_id, first_post + start)
                 while at < start + count:
-                    step = self._step(import_id, rows, slice(at - start, None), waiting)
-                    if not step:
-                        return done
-                    at, done, waiting = at + step, done + step, waiting - step
+                    at += self._step(import_id, rows, at - start, brought - at)
             start += count
-        return done
+        return waiting
 
-    def _step(self, import_id: int, rows: "_Rows", left: slice, waiting: int) -> int:
-        """One transaction; 0 where somebody else has stored these rows."""
+    def _step(self, import_id: int, rows: "_Rows", start: int, waiting: int) -> int:
+        """One transaction, with rows from `start` on; returns how many."""
         is_shared = self._is_anybody_at_work()
-        size = len(rows.posts[left])
-        step = min(size, self._rows_a_hold) if is_shared else size
-        some = slice(left.start, left.start + step)
+        step = min(len(rows.posts) - start, self._rows_a_hold if is_shared else MOST_AT_ONCE)
+        some = slice(start, start + step)
+        facts = [told for told in rows.facts[some] if told is not None]
         take_write_lock(self._connection)
         began = time.monotonic()
-        still = self._connection.scalar(select(Import.waiting).where(Import.id == import_id))
-        if still != waiting:
-            self._connection.rollback()
-            return 0
-        facts = [told for told in rows.facts[some] if told is not None]
         insert_tuples(
             self._connection,
             Post,

@@ -17,9 +17,9 @@ from db.queries import is_current
 from db.tables import Annotation, Post, PostGroup, PostText
 from trainer.config import LABELS
 from trainer.duplicates import group_key
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError
-from workbench.imports import import_rows
+from workbench.imports import alone, take_in
 from workbench.incoming import CHUNK, store_waiting, text_hash
 from workbench.jsonl import read_objects
 from workbench.project import LABEL_SET_ID, Project
@@ -89,14 +89,19 @@ def import_labels(
         InputError: the lines that cannot be used, or a file that cannot be read. Nothing was written.
     """
     file = _LabelFile(path, label_column, text_column, id_column, encoding, mapping)
-    store_waiting(project)  # labels are given to posts in the tables
-    _refuse_problems(project, file)
-    new_posts = _import_unknown(project, account, file)
-    labelled = unchanged = 0
-    entries = iter(file.rows())
-    while chunk := list(islice(entries, CHUNK)):
-        changed = _annotate(project, account, chunk, source)
-        labelled, unchanged = labelled + changed, unchanged + len(chunk) - changed
+    next(iter(file.entries()), None)  # what cannot be opened is told at once
+    with reading(project, account, Right.IMPORT):
+        pass
+    # Alone: a post that comes in between the look at the ids and the labels would get one that is not its own.
+    with alone(project):
+        store_waiting(project)
+        _refuse_problems(project, file)
+        new_posts = _import_unknown(project, account, file)
+        labelled = unchanged = 0
+        entries = iter(file.rows())
+        while chunk := list(islice(entries, CHUNK)):
+            changed = _annotate(project, account, chunk, source)
+            labelled, unchanged = labelled + changed, unchanged + len(chunk) - changed
     with acting(project, account, Right.IMPORT) as session:
         record(session, project, account.id, "import labels", path.name, labelled=labelled, source=source)
     return LabelReceipt(labelled, unchanged, new_posts)
@@ -246,7 +251,7 @@ def _import_unknown(project: Project, account: Account, file: _LabelFile) -> int
 
     if next(iter(unknown()), None) is None:
         return 0
-    found = import_rows(project, account, unknown())
+    found = take_in(project, account, unknown())
     store_waiting(project)
     return found.accepted
 

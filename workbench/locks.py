@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 IMPORT = "import.lock"
-"""Held while rows are stored."""
+"""Held while a file's rows are taken in, and while whoever holds it must have none come in between."""
+STORE = "store.lock"
+"""Held while the rows of imports go into the tables; whoever has one of the others may ask for it, not the other way round."""
 WORK = "work.lock"
 """Held while the worker is at a job, and while posts are purged: what a job has read must not go under it."""
 

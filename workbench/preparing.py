@@ -18,6 +18,7 @@ from db.session import checkpoint, take_write_lock
 from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench import search
+from workbench.errors import WorkbenchError
 from workbench.incoming import store_waiting
 from workbench.project import Project
 
@@ -53,10 +54,13 @@ class _Placed:
 def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _done: None) -> int:
     """Store what imports have left, group all unprepared posts and index them; killed half-way, it goes on where it was.
 
-    Returns how many posts were prepared.
+    Returns how many posts were prepared. Raises WorkbenchError, once all others are prepared, for an import that lacks rows.
     """
-    store_waiting(project)
-    done = 0
+    problem, done = None, 0
+    try:
+        store_waiting(project)
+    except WorkbenchError as error:
+        problem = error
     with project.database.bulk() as connection:
         while count := _prepare_chunk(project, connection):
             done += count
@@ -70,6 +74,8 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
             .values(state="prepared")
         )
     search.index_missing(project)
+    if problem is not None:
+        raise problem
     return done
 
 

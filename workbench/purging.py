@@ -51,9 +51,9 @@ from workbench.counting import set_aside_file
 from workbench.deciding import ESCAPES
 from workbench.errors import InputError, RoundError, WorkbenchError
 from workbench.facts import day_of, has_fact
-from workbench.imports import known_otherwise
+from workbench.imports import alone, known_otherwise
 from workbench.incoming import store_waiting, text_hash
-from workbench.locks import IMPORT, WORK, hold
+from workbench.locks import WORK, hold
 from workbench.project import Project, cookie_secret
 from workbench.radar import radar_file
 
@@ -182,10 +182,7 @@ def _nobody_at_work(project: Project) -> Iterator[None]:
             held.enter_context(hold(project.data / WORK, waits=False))
         except BlockingIOError:
             raise RoundError("Posts are being prepared. Wait until they are, then purge.") from None
-        try:
-            held.enter_context(hold(project.data / IMPORT, waits=False))
-        except BlockingIOError:
-            raise InputError("Another import is running. Wait until it has finished.") from None
+        held.enter_context(alone(project))
         yield
 
 
@@ -387,7 +384,7 @@ def _write_anew(project: Project) -> None:
 
 def _refuse_work(project: Project, session: Session) -> None:
     rounds.refuse_second(session)
-    importing = session.scalar(select(Import.id).where(Import.state.in_(("storing", "stored"))).limit(1))
+    importing = session.scalar(select(Import.id).where(Import.state == "stored").limit(1))
     if importing is not None and rounds.is_worker_running(project):
         raise RoundError("Posts are being prepared. Wait until they are, then purge.")
 

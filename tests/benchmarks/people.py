@@ -1,13 +1,14 @@
 """Fifty people at once: from sending an answer to the next post, against the real server.
 
-python -m tests.benchmarks.people [--people 50] [--minutes 3] [--browsers 0] [--worker] [--posts 200000]
+python -m tests.benchmarks.people [--people 50] [--minutes 3] [--browsers 0] [--worker] [--adapter DIR] [--posts 200000]
 
 A project of invented posts and the web process as `workbench up` starts it. Every person signs in over HTTP, opens
 a websocket and speaks Streamlit's protocol as its front end does: the same messages, recorded from a real browser.
 Each answers every seven seconds on average, at moments of their own, like people and unlike a loop that waits for
 the server. What is measured is the time from sending an answer until the script has finished, with the next post
 and the acknowledgement in between. `--browsers` adds real Chromium pages that answer beside them, and `--worker` a
-worker that trains a quick round and then scores every post with it.
+worker that trains a quick round and then scores every post with it; `--adapter` lets a pass of that adapter over other posts
+run meanwhile, at a worker's priority.
 
 Afterwards the database is asked whether every answer is there, once, and whether any post was given to two people.
 `docs/benchmarks.md` has the last table.
@@ -27,7 +28,7 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import CookieJar
@@ -43,17 +44,20 @@ from websockets.typing import Origin, Subprotocol
 
 from db.tables import Annotation, Person
 from tests.benchmarks.desk import BOTH, WATCH, make_project, state_of_round
+from tests.benchmarks.importing import write_posts
 from tests.benchmarks.scale import given_twice
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
 from trainer.config import LABELS
 from workbench import accounts, rounds
 from workbench.project import Project
-from workbench.services import web_command, worker_command
+from workbench.services import NICENESS, web_command, worker_command
 
 SECONDS_EACH = 7.0
 TARGET_MS = 100
 SAMPLE_SECONDS = 10.0
 PATIENCE = 60.0
+SCORED = 500_000
+"""Posts of the scoring pass: more than it gets through meanwhile."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 EVENTS = "$$STREAMLIT_INTERNAL_KEY_$${}__events"
@@ -285,6 +289,33 @@ def a_worker(project: Project) -> Iterator[None]:
     print("the round meanwhile, seconds:", dict(states), file=sys.stderr)
 
 
+@contextmanager
+def a_scoring_pass(adapter: Path) -> Iterator[None]:
+    """Posts are scored while the body runs, at a worker's priority and by its engine."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pool = write_posts(folder / "posts.tsv", SCORED)
+        command = [
+            "nice",
+            "-n",
+            str(NICENESS),
+            sys.executable,
+            "-m",
+            "trainer.score",
+            "--model",
+            str(adapter),
+        ]
+        told = folder / "progress.jsonl"
+        command += ["--pool", str(pool), "--out", str(folder / "scores"), "--progress", str(told)]
+        with child(command) as scoring:
+            try:
+                wait_until(lambda: told.exists() and "step" in told.read_text(encoding="utf-8"), 300)
+                yield
+                assert scoring.poll() is None, "the pass was over before the people were"
+            finally:
+                stop(scoring)
+
+
 async def label_together(visitors: Sequence[Visitor], seconds: float, seed: int) -> list[Answer]:
     everybody = (label_for(one, seconds, seed + at) for at, one in enumerate(visitors))
     return [answer for answers in await asyncio.gather(*everybody) for answer in answers]
@@ -313,12 +344,15 @@ async def measure(
     passed = time.perf_counter() - began
     print(f"{options.people} people came in at once, in {passed:.1f} s", file=sys.stderr, flush=True)
     found: list[Phase] = []
-    for at, name in enumerate(["idle", *(["with a worker"] if options.worker else [])]):
+    phases: list[tuple[str, AbstractContextManager[None]]] = [("idle", nullcontext())]
+    phases += [("with a worker", a_worker(project))] if options.worker else []
+    phases += [("while posts are scored", a_scoring_pass(options.adapter))] if options.adapter else []
+    for at, (name, work) in enumerate(phases):
         seconds = options.minutes * 60
         beside = ExitStack()
         # In a thread, as it takes a while: a websocket that answers no ping meanwhile is closed.
         try:
-            await asyncio.to_thread(beside.enter_context, nullcontext() if at == 0 else a_worker(project))
+            await asyncio.to_thread(beside.enter_context, work)
             seen = beside.enter_context(browsers(address, options.browsers, seconds))
             watch, began = Watch(server.pid), time.process_time()
             answers = await label_together(visitors, seconds, seed=1_000 * at)
@@ -387,7 +421,7 @@ def check(project: Project, given: Sequence[Answer]) -> None:
 
 def rows(folder: Path) -> list[tuple[str, str, str, str]]:
     """Rows of the table of `python -m tests.benchmarks`."""
-    options = argparse.Namespace(people=50, minutes=0.75, browsers=0, worker=True, posts=20_000)
+    options = argparse.Namespace(people=50, minutes=0.75, browsers=0, worker=True, adapter=None, posts=20_000)
     return [
         (
             f"fifty people, from answer to next post, ms p95, {phase.name}",
@@ -419,6 +453,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--browsers", type=int, default=0)
     parser.add_argument("--worker", action="store_true")
+    parser.add_argument("--adapter", type=Path, metavar="DIR", help="one more phase, while this scores posts")
     parser.add_argument("--posts", type=int, default=200_000)
     with tempfile.TemporaryDirectory() as folder:
         run(Path(folder), parser.parse_args())

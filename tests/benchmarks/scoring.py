@@ -51,7 +51,7 @@ SHARE = 0.88
 """Of each sample post that is kept: cuts their mean from 37 tokens to 33 and leaves the shape of the spread."""
 MANY = 50_000
 """Posts for which padding is counted: of few, hardly two have the same length."""
-SQUARE = {"cpu": 2_048, "cuda": 8_192}
+SQUARE, SQUARE_ON_GPU = 2_048, 8_192
 """Rows of the square matrices whose product says what this machine can do."""
 ON_GPU = 200_000
 """Posts of our own passes on a GPU, which needs millions of tokens before it is at full speed; the others keep no more than a
@@ -211,7 +211,8 @@ def flops(adapter: Path, tokens: float, rate: float) -> float:
 
 def matrix_flops(device: torch.device, seconds: float = 1.0) -> float:
     """FLOP/s of this machine's own product of matrices at its best, in fp32 on a CPU and in bf16 on a GPU."""
-    rows, dtype = SQUARE[device.type], torch.bfloat16 if has_bf16(device) else torch.float32
+    rows = SQUARE_ON_GPU if device.type == "cuda" else SQUARE
+    dtype = torch.bfloat16 if has_bf16(device) else torch.float32
     one, other = (torch.randn(rows, rows, device=device, dtype=dtype) for _ in range(2))
     best, end = math.inf, time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -232,7 +233,7 @@ def measure(
         base = str(base_size(folder / "base"))
     adapter = adapter_on(base, folder)
     texts, device = posts(count), default_device()
-    many = texts if device.type == "cpu" else posts(ON_GPU)
+    many = posts(ON_GPU) if device.type == "cuda" else texts
     found = ways(adapter, base, folder)
     rate = rates(found, texts, many, turns)
     other = rate.pop("usual")
@@ -270,7 +271,7 @@ def measure(
                 f"{stored / other:.1f}x",
             )
         )
-    ours = flops(adapter, mean, rate[same] if device.type == "cpu" else stored)
+    ours = flops(adapter, mean, stored if device.type == "cuda" else rate[same])
     ceilings = {"the machine's own matrix product": matrix_flops(device)}
     if device.type == "cuda" and device_name(device) in PEAK:
         ceilings["the maker's peak"] = PEAK[device_name(device)]

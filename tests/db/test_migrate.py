@@ -18,7 +18,7 @@ import db.migrate
 from db.migrate import SchemaTooNewError, revision, upgrade
 from db.search import is_table_of_code
 from db.session import Database, open_database
-from db.tables import Base, Import, Post, PostFacts, PostGroup
+from db.tables import Base, Import, Post, PostFacts, PostGroup, PostText, RejectedRow
 from workbench.facts import COLUMNS, thread_key
 
 desk = import_module("db.migrations.versions.0003_annotators_desk")
@@ -182,3 +182,33 @@ def test_posts_keep_their_groups_when_the_index_changes(database: Database) -> N
         assert session.scalars(select(Post.id).where(Post.group_id.is_(None))).all() == [2]
     with pytest.raises(IntegrityError, match="FOREIGN KEY"), database.write() as session:
         session.execute(delete(PostGroup).where(PostGroup.id == 7))
+
+
+def test_what_an_import_had_half_stored_goes_and_numbers_are_known(database: Database) -> None:
+    upgrade_to(database, "0008")
+    with database.write() as session:
+        old = session.connection()
+        for number, state in ((1, "prepared"), (2, "storing"), (3, "stored")):
+            old.execute(
+                insert(Import).values(
+                    id=number, file_name="", state=state, encoding="", columns={}, started_at=NOW
+                )
+            )
+        posts = [(1, 1), (4, 1), (5, 2), (6, 2), (7, 3)]
+        old.execute(
+            insert(Post),
+            [{"id": n, "external_id": str(n), "text_hash": b"", "import_id": of} for n, of in posts],
+        )
+        old.execute(insert(PostText), [{"post_id": n, "text": "t"} for n, _of in posts])
+        old.execute(insert(RejectedRow).values(import_id=2, line=3, reason="", content=""))
+    upgrade(database)
+    with database.read() as session:
+        assert session.scalars(select(Post.id).order_by(Post.id)).all() == [1, 4, 7]
+        assert session.scalars(select(PostText.post_id).order_by(PostText.post_id)).all() == [1, 4, 7]
+        assert session.scalars(select(RejectedRow.line)).all() == []
+        known = select(Import.state, Import.first_post, Import.brought, Import.waiting).order_by(Import.id)
+        assert session.execute(known).all() == [
+            ("prepared", 1, 4, 0),
+            ("failed", None, 0, 0),
+            ("stored", 7, 1, 0),
+        ]

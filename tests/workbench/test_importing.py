@@ -3,6 +3,8 @@
 import errno
 import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,14 @@ from sqlalchemy import func, select
 from db.tables import Import, Post, PostFacts, PostText
 from tests.workbench.making import import_texts, write_tsv
 from tests.workbench.working import TIMEOUT_SECONDS, running, wait_until
-from workbench import imports
+from workbench import imports, purging
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.facts import thread_key
 from workbench.incoming import Block, files_in, folder_of, store_waiting
 from workbench.project import Project
-from workbench.tsv import open_tsv
+from workbench.purging import Criterion
+from workbench.tsv import NO_FACTS, Reject, Row, Source, open_tsv
 
 
 def count(project: Project, table: type) -> int:
@@ -111,7 +114,7 @@ def test_an_import_that_dies_before_its_last_transaction_never_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(imports, "_finish", die)
-        patch.setattr(imports, "_sweep", lambda _project: None)  # as if SIGKILL came
+        patch.setattr(imports, "sweep", lambda _project: None)  # as if SIGKILL came
         with pytest.raises(KeyboardInterrupt):
             import_texts(project, lead, ["one", "two"])
     assert left_in_files(project) == ["000001"]
@@ -150,6 +153,51 @@ def test_a_disk_without_room_is_told_and_nothing_is_kept(
     assert left_in_files(project) == []
     with project.database.read() as session:
         assert session.scalars(select(Import.state)).all() == ["failed"]
+
+
+def test_a_file_that_can_no_longer_be_read_is_told_and_nothing_is_kept(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_tsv(project.home / "a.tsv", [{"text": "one"}, {"text": "two"}])
+
+    def broken(source: Source) -> Iterator[Row | Reject]:
+        yield Row(2, None, "one", NO_FACTS)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Source, "__iter__", broken)
+    with pytest.raises(InputError, match=r"a.tsv can no longer be read: .*Input/output"):
+        import_file(project, lead, file)
+    assert left_in_files(project) == []
+
+
+def test_many_unreadable_rows_leave_gaps_for_others(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(imports, "REJECTS_AT_ONCE", 10)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    file = project.home / "a.tsv"
+    file.write_text("id\ttext\n" + "".join(f"{number}\n" for number in range(35)), encoding="utf-8")
+    receipt = import_file(project, lead, file)
+    assert len(imports.rejects_of(project, receipt.import_id)) == 35
+    assert len([seconds for seconds in slept if seconds > 0]) >= 4
+
+
+def test_whatever_a_killed_import_left_goes_with_the_next_purge(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(project, lead, ["one"])
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "sweep", lambda _project: None)  # as if SIGKILL came
+        patch.setattr(imports, "_finish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            import_texts(project, lead, ["secret"], start=2)
+    stray = project.data / "incoming" / ".000007.partial"
+    stray.mkdir()
+    (stray / "000000.arrow").write_bytes(b"secret")
+    assert left_in_files(project) == [".000007.partial", "000002"]
+    purging.purge(project, lead, Criterion(post="p1"), is_dry=False)
+    assert left_in_files(project) == []
 
 
 def test_facts_are_stored_letter_for_letter_as_the_rest_of_the_program_writes_them(

@@ -1,6 +1,7 @@
 """What an import leaves in files is stored once, in steps, by whoever comes first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from sqlalchemy import func, select
 
 from db.tables import Guideline, Import, Post, PostFacts, PostText
 from tests.workbench.making import different_texts, ready_queue, write_tsv
-from workbench import imports, incoming, labelling, purging
+from workbench import imports, incoming, labelling, labels, purging
 from workbench.accounts import Account
 from workbench.counting import count_posts, count_preparing
-from workbench.errors import WorkbenchError
+from workbench.errors import InputError, WorkbenchError
 from workbench.incoming import Block, WaitingPosts, folder_of, store_waiting
 from workbench.preparing import prepare
 from workbench.project import Project
@@ -41,8 +42,8 @@ def seen_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     steps: list[int] = []
     step = incoming._Store._step
 
-    def see(store: incoming._Store, import_id: int, rows: incoming._Rows, left: slice, waiting: int) -> int:
-        steps.append(step(store, import_id, rows, left, waiting))
+    def see(store: incoming._Store, import_id: int, rows: incoming._Rows, start: int, waiting: int) -> int:
+        steps.append(step(store, import_id, rows, start, waiting))
         return steps[-1]
 
     monkeypatch.setattr(incoming._Store, "_step", see)
@@ -54,7 +55,6 @@ def test_an_import_leaves_its_posts_beside_the_database_and_they_count(
 ) -> None:
     receipt = take_in(project, lead, ["one", "two"])
     assert stored(project) == []
-    assert incoming.count_waiting(project) == 2
     with project.database.read() as session:
         assert (count_posts(session), count_preparing(session)) == (2, 2)
     assert store_waiting(project) == 2
@@ -117,19 +117,15 @@ def test_killed_half_way_it_goes_on_where_it_was(
 def test_two_at_once_store_every_post_once(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Wherever the other one comes in between."""
     monkeypatch.setattr(imports, "BLOCK", 3)
-    take_in(project, lead, [f"text {number}" for number in range(7)])
-    take = incoming.take_write_lock
-    others: Iterator[int] = iter([0])
-
-    def let_another_in(connection: object) -> None:
-        if next(others, None) is not None:
-            assert store_waiting(project) == 7
-        take(connection)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(incoming, "take_write_lock", let_another_in)
-    assert store_waiting(project) == 0
-    assert len(stored(project)) == 7
+    monkeypatch.setattr(incoming, "MOST_AT_ONCE", 2)
+    for start in (1, 11, 21):
+        take_in(project, lead, [f"text {start + number}" for number in range(7)], start=start)
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(lambda _at: store_waiting(project), range(3))) == 21
+    assert len(stored(project)) == 21
+    assert list((project.data / "incoming").iterdir()) == []
 
 
 @pytest.mark.parametrize("is_open", [False, True])
@@ -188,13 +184,55 @@ def test_a_purge_finds_what_waits_and_numbers_are_not_given_twice(project: Proje
     assert stored(project)[-1] == (4, "p3", "three")
 
 
-def test_rows_that_are_gone_are_told_and_nothing_is_stored(project: Project, lead: Account) -> None:
-    receipt = take_in(project, lead, ["one", "two"])
-    (file,) = incoming.files_in(folder_of(project, receipt.import_id))
-    file.unlink()
-    with pytest.raises(WorkbenchError, match="lacks 2 rows"):
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """Whichever rows they are, and whether or not some are stored."""
+    monkeypatch.setattr(imports, "BLOCK", 2)
+    monkeypatch.setattr(incoming, "MOST_AT_ONCE", 2)
+    receipt = take_in(project, lead, [f"text {number}" for number in range(6)])
+    take_in(project, lead, ["another"], start=7)
+    commit = incoming.checkpoint
+
+    def die(_connection: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(incoming, "checkpoint", die)
+    with pytest.raises(KeyboardInterrupt):
         store_waiting(project)
-    assert stored(project) == []
+    monkeypatch.setattr(incoming, "checkpoint", commit)
+    files = incoming.files_in(folder_of(project, receipt.import_id))
+    rows = files[lost].read_bytes()
+    files[lost].unlink()
+    with pytest.raises(WorkbenchError, match="holds 4 of the 6 rows"):
+        prepare(project)
+    assert [name for _number, name, _text in stored(project)] == ["p1", "p2", "p7"]
+    with project.database.read() as session:
+        assert session.scalars(select(Import.state).order_by(Import.id)).all() == ["stored", "prepared"]
+        assert count_preparing(session) == 4
+    files[lost].write_bytes(rows)  # put back from a backup
+    prepare(project)
+    assert len(stored(project)) == 7
+
+
+def test_no_label_lands_on_a_post_that_came_in_between(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another import whose id reads differently is refused while labels are imported."""
+    look, tried = labels._refuse_problems, []
+
+    def then_another(its: Project, file: labels._LabelFile) -> None:
+        look(its, file)
+        with pytest.raises(InputError, match="Another import is running"):
+            take_in(its, lead, ["harmless"])
+        tried.append(True)
+
+    monkeypatch.setattr(labels, "_refuse_problems", then_another)
+    file = write_tsv(project.home / "labels.tsv", [{"id": "p1", "text": "violent", "label": "violation"}])
+    labels.import_labels(project, lead, file, mapping=labels.parse_map(None))
+    assert tried
+    assert stored(project) == [(1, "p1", "violent")]
 
 
 def test_a_post_that_is_stored_while_the_next_import_reads_stays_a_duplicate(

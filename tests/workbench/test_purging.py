@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from db.tables import (
@@ -493,6 +493,8 @@ def test_interrupted_anywhere_it_can_be_run_again(
 def test_a_post_that_gets_a_freed_number_is_scored_like_any_other(full: Project, lead: Account) -> None:
     folder = full.round_folder(1) / "scores"
     do(full, lead, author=AUTHOR)
+    with full.database.write() as session:  # as imports were before they kept their numbers
+        session.execute(update(Import).values(first_post=None))
     bring_in(full, lead, [{"id": "new", "text": "全新的帖子说说今天的见闻"}], "more")
     with full.database.read() as session:
         number = session.scalar(select(Post.id).where(Post.external_id == "new"))

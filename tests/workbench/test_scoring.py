@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
-from db.tables import Round
+from db.tables import Import, Round
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples, write_examples
 from tests.workbench.making import different_texts, import_texts
@@ -143,6 +144,8 @@ def test_a_number_that_a_purge_made_free_is_scored_anew(scored: Project, lead: A
     before = scores_of(scored)
     for name in ("p19", "p20"):
         purge(scored, lead, Criterion(post=name), is_dry=False)
+    with scored.database.write() as session:  # as imports were before they kept their numbers
+        session.execute(update(Import).values(first_post=None))
     import_texts(scored, lead, TEXTS[20:25], start=21)
     prepare(scored)
     assert score_missing(scored, 1).n == 5

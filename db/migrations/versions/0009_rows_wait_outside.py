@@ -1,4 +1,4 @@
-"""Imports leave their rows in files, and know how many of them wait to be stored"""
+"""Imports leave their rows in files, know their posts' numbers and how many wait; what is half stored goes"""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,20 @@ down_revision: str | None = "0008"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+HALF_STORED = "SELECT id FROM post WHERE import_id IN (SELECT id FROM import WHERE state = 'storing')"
+NUMBERS = "SELECT {edge} FROM post WHERE import_id = import.id"
+
 
 def upgrade() -> None:
     op.add_column("import", sa.Column("first_post", sa.Integer(), nullable=True))
     for name in ("brought", "waiting"):
         op.add_column("import", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
+    # Imports were stored row by row before, and those that were killed left their posts to the next one.
+    for table in ("claim", "queue_entry", "post_text", "post_facts"):
+        op.execute(f"DELETE FROM {table} WHERE post_id IN ({HALF_STORED})")  # noqa: S608 - no value of anybody's
+    op.execute(f"DELETE FROM post WHERE id IN ({HALF_STORED})")  # noqa: S608
+    op.execute("DELETE FROM rejected_row WHERE import_id IN (SELECT id FROM import WHERE state = 'storing')")
+    op.execute("UPDATE import SET state = 'failed' WHERE state = 'storing'")
+    op.execute(f"UPDATE import SET first_post = ({NUMBERS.format(edge='min(id)')})")  # noqa: S608
+    spans = NUMBERS.format(edge="coalesce(max(id) - min(id) + 1, 0)")
+    op.execute(f"UPDATE import SET brought = ({spans})")  # noqa: S608
