@@ -71,7 +71,7 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
         session.execute(
             update(Import)
             .where(Import.state == "stored", Import.waiting == 0, ~is_waiting)
-            .values(state="prepared")
+            .values(state="prepared", failure=None)
         )
     search.index_missing(project)
     if problem is not None:

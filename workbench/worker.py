@@ -279,10 +279,16 @@ def promote(project: Project, number: int) -> str:
 
 
 def prepare_import(project: Project, _import_id: int) -> str:
-    """Group what is new, score it with the champion, fill the queue."""
-    due = _due(project)
+    """Group what is new, score it with the champion, fill the queue.
+
+    Raises WorkbenchError, once that is done for all others, for an import that lacks rows.
+    """
+    due, problem = _due(project), None
     due.touch()
-    prepare(project)
+    try:
+        prepare(project)
+    except WorkbenchError as error:
+        problem = error
     vectors, cold = vectors_of_posts(project), None
     with project.database.read() as session:
         champion = queue.champion_number(session)
@@ -295,6 +301,8 @@ def prepare_import(project: Project, _import_id: int) -> str:
     queue.rebuild(project, vectors=vectors, cold=cold)
     due.unlink(missing_ok=True)
     _watch(project)
+    if problem is not None:
+        raise problem
     return GO
 
 
@@ -459,7 +467,8 @@ def _prepare_guarded(project: Project, number: int) -> str:
         logging.exception("preparing failed")
         with project.database.write() as session:
             waiting = update(Import).where(Import.state == "stored")
-            session.execute(waiting.values(failure=f"{type(error).__name__}: {error}"))
+            told = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
+            session.execute(waiting.values(failure=told))
         return "failed"
 
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select
 
-from db.tables import Annotation, Champion, Post, PostGroup, Promotion, Round
-from tests.workbench.making import POSTS, different_texts, import_texts, make_champion, ready_queue
+from db.tables import Annotation, Champion, Import, Post, PostGroup, Promotion, QueueEntry, Round
+from tests.workbench.making import POSTS, different_texts, import_texts, make_champion, ready_queue, write_tsv
 from tests.workbench.working import (
     TIMEOUT_SECONDS,
     round_of,
@@ -27,9 +27,12 @@ from tests.workbench.working import (
 from workbench import accounts, doubts, rounds, scanning, search, worker
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
+from workbench.imports import import_rows
+from workbench.incoming import files_in, folder_of
 from workbench.locks import WORK, hold
 from workbench.project import Project
 from workbench.scores import count_scored
+from workbench.tsv import open_tsv
 
 
 def champion(project: Project) -> int | None:
@@ -287,6 +290,28 @@ def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
     assert worker._prepare_guarded(project, 1) == worker.GO
     with project.database.read() as session:
         assert not worker._is_work_left(session, project)
+
+
+def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
+    project: Project, lead: Account
+) -> None:
+    rows = [{"id": f"p{at}", "text": text} for at, text in enumerate(different_texts(40))]
+    for name, some in (("lost", rows[:10]), ("whole", rows[10:])):
+        with open_tsv(write_tsv(project.home / f"{name}.tsv", some)) as source:
+            import_rows(project, lead, source)
+    (file,) = files_in(folder_of(project, 1))
+    kept = file.read_bytes()
+    file.unlink()
+    assert worker._prepare_guarded(project, 1) == "failed"
+    with project.database.read() as session:
+        told = dict(session.execute(select(Import.file_name, Import.failure)).all())
+        assert "holds 0 of the 10 rows" in told["lost.tsv"]
+        assert told["whole.tsv"] is None
+        assert session.scalar(select(func.count()).select_from(QueueEntry))
+    file.write_bytes(kept)
+    assert worker._prepare_guarded(project, 1) == worker.GO
+    with project.database.read() as session:
+        assert session.scalars(select(Import.failure)).all() == [None, None]
 
 
 def is_held(project: Project) -> bool:

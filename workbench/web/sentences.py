@@ -48,6 +48,10 @@ SHAPES = {
         N_("scoring stopped after {done} of {total} texts"),
         N_("scoring stopped"),
         N_("scoring failed: {reason}"),
+        # What an import may fail by.
+        N_(
+            "{folder} holds {count} of the {brought} rows that an import left there. Put it back from a backup."
+        ),
         N_("the training rows hold fewer than two different labels: label more posts first"),
         N_(
             "the loss is not a number any more (epoch {epoch}, step {step}); lower learning_rate and train again"

@@ -15,6 +15,9 @@ from trainer.comparison import compare
 from trainer.config import LABELS
 from workbench import gate, rounds, worker
 from workbench.accounts import Account
+from workbench.errors import WorkbenchError
+from workbench.imports import import_rows
+from workbench.incoming import files_in, folder_of, store_waiting
 from workbench.project import Project
 from workbench.tsv import LONGEST_TEXT, Reject, open_tsv
 from workbench.web import sentences
@@ -144,3 +147,13 @@ def test_a_step_that_breaks_is_named_in_chinese(step: worker.Step) -> None:
     told = sentences.retold(f"{step.__name__} failed: OSError: [Errno 28] No space left on device")
     assert is_chinese(told)
     assert told.endswith("OSError: [Errno 28] No space left on device")
+
+
+def test_what_an_import_lacks_is_told_in_chinese(project: Project, lead: Account) -> None:
+    with open_tsv(write_tsv(project.home / "a.tsv", [{"text": "a"}])) as source:
+        import_rows(project, lead, source)
+    (file,) = files_in(folder_of(project, 1))
+    file.unlink()
+    with pytest.raises(WorkbenchError) as refused:
+        store_waiting(project)
+    assert is_chinese(sentences.retold(str(refused.value)))

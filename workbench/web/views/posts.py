@@ -12,6 +12,7 @@ from workbench.status import Status, read_status
 from workbench.web.downloads import EXPORT_FILES, export_file
 from workbench.web.i18n import N_, _
 from workbench.web.opened import project
+from workbench.web.sentences import retold
 from workbench.web.views.bulk_label import bulks
 from workbench.web.views.import_file import import_file
 from workbench.web.views.post_history import post_history
@@ -106,7 +107,7 @@ def _import_row(entry: ListedImport, is_lead: bool) -> str:
 def _state(entry: ListedImport) -> str:
     """What failed is told too, whatever the worker's words for it."""
     state = escape(_(IMPORT_STATES[entry.state]))
-    return f"{state}<br><small>{one_line(entry.failure)}</small>" if entry.failure else state
+    return f"{state}<br><small>{one_line(retold(entry.failure))}</small>" if entry.failure else state
 
 
 def _exports(numbers: Sequence[int]) -> None:
