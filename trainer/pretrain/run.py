@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from trainer.checkpoint import load_tensors, save_whole
+from trainer.device import attention_for_any_shape
 from trainer.errors import TrainerError
 from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
 from trainer.pretrain.config import PAD, PretrainConfig
@@ -201,7 +202,7 @@ def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) 
         return "no held-out text"
     loss = right = 0.0
     count = sum(len(batch.places) for batch in batches)
-    with torch.inference_mode(), accelerator.autocast():
+    with torch.inference_mode(), accelerator.autocast(), attention_for_any_shape():
         for batch in batches:
             moved = batch.to(accelerator.device)
             _, mean_loss, accuracy = model(moved.ids, moved.places, moved.masked)
@@ -254,7 +255,7 @@ def take_step(run: Run, model: torch.nn.Module, batch: Batch, accelerator: Accel
     for group in run.optimizer.param_groups:
         group["lr"] = config.learning_rate * scale_rate(run.tally.spent(config), config.warm_up)
     torch.manual_seed(config.seed + run.tally.step * accelerator.num_processes + accelerator.process_index)
-    with accelerator.autocast():
+    with accelerator.autocast(), attention_for_any_shape():
         loss, told, _ = model(batch.ids, batch.places, batch.masked)
     run.optimizer.zero_grad()
     accelerator.backward(loss)
