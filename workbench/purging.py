@@ -121,6 +121,8 @@ class Purge:
 def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: bool = True) -> Purge:
     """Remove the posts everywhere, or only say what would go. Interrupted, it is run again; twice is once.
 
+    Posts that an import has left waiting are stored first, either way: only what is stored can be looked through.
+
     Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
     WorkbenchError where the posts went but the database's file holds traces of them still.
     """
