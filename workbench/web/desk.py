@@ -42,20 +42,27 @@ class Press:
     note: str
 
 
+Drawn = dict[int, tuple[Card, dict[str, Any]]]
+"""Posts by number as the browser gets them: the one that was made ready is the next one shown."""
+
+
 def draw(
     session: Session,
     cards: Sequence[Card],
     turn: int,
     *,
+    drawn: Drawn,
     reasons: Sequence[str],
     on_press: Callable[[], None],
     on_draft: Callable[[], None],
 ) -> None:
     """Draw the first card, keep the second ready, and listen; the callbacks ask `pressed` and `drafted`.
 
-    `reasons` are those the last answer may be given now.
+    `drawn` keeps what was drawn before, and is brought up to date. `reasons` are those the last answer may be given now.
     """
-    shown = [_card(session, card) for card in cards[:2]]
+    for gone in drawn.keys() - {card.post_id for card in cards[:2]}:
+        del drawn[gone]
+    shown = [_card(session, card, drawn) for card in cards[:2]]
     current, following = [*shown, None, None][:2]
     _component(
         key=KEY,
@@ -89,7 +96,14 @@ def suggestion_bar(suggestion: Suggestion) -> list[list[Any]]:
     return [[label, label_word(label), suggestion.probabilities[label]] for label in LABELS]
 
 
-def _card(session: Session, card: Card) -> dict[str, Any]:
+def _card(session: Session, card: Card, drawn: Drawn) -> dict[str, Any]:
+    before = drawn.get(card.post_id)
+    if before is None or before[0] != card:
+        before = drawn[card.post_id] = card, _draw(session, card)
+    return before[1]
+
+
+def _draw(session: Session, card: Card) -> dict[str, Any]:
     around = thread.around(session, card.post_id)
     return {
         "post": card.post_id,

@@ -5,6 +5,7 @@ N_("text")       only mark for the catalogue; `_` is called where the text is sh
 """
 
 import gettext
+import threading
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,7 @@ import streamlit as st
 from babel.core import negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 COOKIE = "language"
@@ -47,9 +49,25 @@ def choose_language(chosen: str | None, accepted: str | None) -> str:
     return found.split("-")[0] if found else "en"
 
 
+class _Known(threading.local):
+    """The language of whoever the script of this thread runs for: a page asks for each of its texts."""
+
+    context: object = None
+    language: str = ""
+
+
+_known = _Known()
+
+
 def current_language() -> str:
-    """The language of the session this script runs for."""
-    return choose_language(st.context.cookies.get(COOKIE), st.context.headers.get("Accept-Language"))
+    """The language of the session this script runs for. Another one is chosen by loading the page anew."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or context is not _known.context:
+        _known.language = choose_language(
+            st.context.cookies.get(COOKIE), st.context.headers.get("Accept-Language")
+        )
+        _known.context = context
+    return _known.language
 
 
 def _(text: str) -> str:

@@ -1,7 +1,7 @@
 """The Label screen: one answer for the post that is shown, and nothing of the model before it."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from sqlalchemy.orm import Session
 from streamlit.runtime.context import StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
@@ -21,6 +22,7 @@ from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.tsv import open_tsv
+from workbench.web import desk
 from workbench.web.views.label import KEYS_IN_CIRCLE
 
 
@@ -83,6 +85,29 @@ def test_a_press_saves_the_label_and_brings_the_next_post(queued: Project, ann: 
     assert "last: <span" in shown(app)
     assert "mine today: 1" in shown(app)
     assert text_of(on_desk(app)["current"]) == labelling.hold_posts(queued, ann)[0].text == behind
+
+
+def test_a_post_is_drawn_once_and_anew_when_something_about_it_changes(
+    queued: Project, ann: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, draw = Counter[int](), desk._draw
+
+    def see(session: Session, card: labelling.Card) -> dict[str, Any]:
+        drawn[card.post_id] += 1
+        return draw(session, card)
+
+    monkeypatch.setattr(desk, "_draw", see)
+    app = open_screen()
+    for _ in range(3):
+        press(app, "answer-normal")
+    assert set(drawn.values()) == {1}
+    assert len(drawn) == 5  # three answered, the fourth shown, the fifth ready
+    (current, following) = (on_desk(app)[name]["post"] for name in ("current", "next"))
+    assert app.session_state["desk"].cards.keys() == {current, following}
+    labelling.keep_draft(queued, ann, following, "looks odd")
+    press(app, "answer-normal")
+    assert on_desk(app)["current"]["note"] == "looks odd"
+    assert drawn[following] == 2
 
 
 def test_a_press_from_an_earlier_turn_is_not_an_answer(queued: Project, ann: Account) -> None:

@@ -47,6 +47,8 @@ class Desk:
     """The post and the turn the buttons were drawn for."""
     place: int = 0
     """Where their keys stand in the circle of keys."""
+    cards: desk.Drawn = field(default_factory=dict)
+    """The posts as they were drawn."""
 
 
 def show() -> None:
@@ -82,6 +84,7 @@ def show_desk() -> None:
             session,
             cards,
             state.turn,
+            drawn=state.cards,
             reasons=last_answer.reasons_for(state.last),
             on_press=_on_press,
             on_draft=_on_draft,
