@@ -20,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pandas.util import hash_array
 from sqlalchemy import Connection, Select, select, update
+from sqlalchemy.orm import Session
 
 from db.bulk import insert_tuples
 from db.queries import live_claims
@@ -166,6 +167,11 @@ class WaitingPosts:
     def _hashes(self, external_ids: Sequence[str]) -> NDArray[np.uint64]:
         names = np.array(external_ids, dtype=object)
         return hash_array(names, hash_key=self._key, categorize=False)
+
+
+def is_anything_waiting(session: Session) -> bool:
+    """Whether imported posts are in no table yet."""
+    return session.scalar(select(Import.id).where(Import.waiting > 0).limit(1)) is not None
 
 
 def store_waiting(project: Project) -> int:

@@ -24,6 +24,7 @@ from workbench.accounts import Account, Right, reading
 from workbench.blindness import still_blind
 from workbench.errors import InputError
 from workbench.facts import fact_of
+from workbench.incoming import is_anything_waiting
 from workbench.project import Project
 from workbench.queue import champion_number
 from workbench.scores import read_scores_of
@@ -118,7 +119,7 @@ class Found:
     """Posts that fit, newest first.
 
     `after` is where the next page begins, None at the end. `is_cut`: it ends before it is full, as enough was
-    looked at. `is_partial`: posts wait for the worker to make them searchable. `is_short`: one character has no
+    looked at. `is_partial`: posts wait for the worker to store them or to make them searchable. `is_short`: one character has no
     index, so the newest posts were looked through.
     """
 
@@ -249,7 +250,8 @@ class _Look:
             after,
             looked_at,
             is_cut,
-            is_partial=bool(self._normal or self._board) and search.is_behind(self._session),
+            is_partial=is_anything_waiting(self._session)
+            or (bool(self._normal or self._board) and search.is_behind(self._session)),
             is_short=len(self._normal) == 1,
         )
 

@@ -17,6 +17,7 @@ from workbench.accounts import Account
 from workbench.counting import count_posts, count_preparing
 from workbench.errors import InputError, WorkbenchError
 from workbench.incoming import Block, WaitingPosts, folder_of, store_waiting
+from workbench.posts import Filter, find
 from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.purging import Criterion
@@ -57,7 +58,9 @@ def test_an_import_leaves_its_posts_beside_the_database_and_they_count(
     assert stored(project) == []
     with project.database.read() as session:
         assert (count_posts(session), count_preparing(session)) == (2, 2)
+    assert find(project, lead, Filter()).is_partial
     assert store_waiting(project) == 2
+    assert not find(project, lead, Filter()).is_partial
     assert stored(project) == [(1, "p1", "one"), (2, "p2", "two")]
     assert not folder_of(project, receipt.import_id).exists()
     with project.database.read() as session:

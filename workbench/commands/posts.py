@@ -32,7 +32,9 @@ def posts_command(
     wanted = Filter(text=query, label=label, board=board)
     found = find(project, accounts.command_line(project), wanted, most=limit)
     if found.is_partial:
-        err.print("The worker is still making posts searchable; the newest come last.", markup=False)
+        err.print(
+            "The worker is still storing posts or making them searchable; the newest come last.", markup=False
+        )
     if found.is_cut:
         err.print(f"Only the newest {found.looked_at:,} candidates were looked through.", markup=False)
     if as_json:

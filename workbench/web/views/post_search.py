@@ -126,7 +126,7 @@ def keep_filter() -> None:
 
 def _say(found: Found) -> None:
     if found.is_partial:
-        note(_("The worker is still making posts searchable; the newest come last."))
+        note(_("The worker is still storing posts or making them searchable; the newest come last."))
     if found.is_short:
         note(
             _(
@@ -138,7 +138,7 @@ def _say(found: Found) -> None:
             "{count} posts were looked through for this page. Older ones may fit too: go on with “Older”."
         )
         note(text.format(count=f"{found.looked_at:,}"))
-    elif not found.posts:
+    elif not found.posts and not found.is_partial:
         note(_("No post fits."), is_done=True)
 
 
