@@ -3,12 +3,14 @@
 python -m tests.benchmarks.active_learning --cold cold.tsv --swsr swsr.tsv --out DIR --learner frozen --seeds 20
 python -m tests.benchmarks.active_learning --cold cold.tsv --swsr swsr.tsv --out DIR --learner lora --seeds 3
 python -m tests.benchmarks.active_learning --out DIR --table
+python -m tests.benchmarks.active_learning --cold cold.tsv --swsr swsr.tsv --out NEW --chosen-by DIR --seeds 20 --strategies random uncertain default
 
 Beside the strategies of `trainer.query`: the band taken literally, as most tools have it ("raw band": confidence from
 0.4 to 0.6, in any order, the rest at random), and BreakingTies from the small-text package over the same
 probabilities (`pip install small-text`, for this benchmark alone). Sets: 9,000 posts of COLD's training part with
 2,000 of its test part, and SWSR folded to three labels. A killed run goes on; sets can be run side by side.
-`docs/active-learning.md` has the last table.
+`docs/active-learning.md` has the last table. With `--chosen-by` adapters learn from what the simple model's runs in DIR chose, at the end of
+their budget only.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
 from tests.benchmarks.encoder import Post as Row
 from tests.benchmarks.encoder import cold, swsr
@@ -82,6 +85,39 @@ def measure(name: str, options: argparse.Namespace) -> None:
     progress.close()
 
 
+def teach(name: str, options: argparse.Namespace) -> None:
+    """Adapters on the labels that the simple model's runs chose; prints what they gain over random ones."""
+    split = cold(options.cold, dev=False) if name == "cold" else swsr(options.swsr, dev=False)
+    pool, test = posts(split.train, POOL, seed=1), posts(split.test, TEST, seed=2)
+    learner = LoraLearner(pool, test, TrainConfig.from_dict(SETTINGS))
+    chosen: dict[tuple[str, int], list[int]] = {}
+    for point in read_points(options.chosen_by / f"{name}-frozen"):
+        chosen.setdefault((point.strategy, point.seed), []).extend(point.positions)
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / f"{name}-taught.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    found = {(line["strategy"], line["seed"]): line["macro_f1"] for line in map(json.loads, lines)}
+    for seed in range(options.first, options.first + options.seeds):
+        for strategy in options.strategies:
+            if (strategy, seed) not in found:
+                at = chosen[strategy, seed][: options.budget]
+                score = learner.learn(at, [pool[one].label for one in at], seed).macro_f1()
+                found[strategy, seed] = score
+                with file.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps({"strategy": strategy, "seed": seed, "macro_f1": score}) + "\n")
+    for strategy in options.strategies:
+        gains = [
+            100 * (found[strategy, seed] - found["random", seed])
+            for one, seed in found
+            if one == strategy and ("random", seed) in found
+        ]
+        spread = np.std(gains, ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+        low, high = student.interval(0.95, max(1, len(gains) - 1), np.mean(gains), spread)
+        print(
+            f"{name}, {strategy}: {np.mean(gains):+.2f} [{low:+.2f}, {high:+.2f}] points over random, {len(gains)} seeds"
+        )
+
+
 def folder(name: str, options: argparse.Namespace) -> Path:
     made: Path = options.out / f"{name}-{options.learner}"
     return made
@@ -103,10 +139,14 @@ def main() -> None:
     add("--candidates", type=int, default=3_000, help="posts scored for each choice")
     add("--composition", type=json.loads, default={}, metavar="JSON")
     add("--no-full", action="store_true")
+    add("--chosen-by", type=Path, metavar="DIR", help="where the simple model's runs are")
     add("--table", action="store_true", help="print what the folder holds, measure nothing")
     options = parser.parse_args()
     leave_a_core()
     for name in options.sets:
+        if options.chosen_by:
+            teach(name, options)
+            continue
         if not options.table:
             measure(name, options)
         print(f"{name}, {options.learner}")
