@@ -187,9 +187,10 @@ def test_a_purge_finds_what_waits_and_numbers_are_not_given_twice(project: Proje
     assert stored(project)[-1] == (4, "p3", "three")
 
 
+@pytest.mark.parametrize("left", [None, b"", 100], ids=["gone", "empty", "cut off"])
 @pytest.mark.parametrize("lost", [0, 1, 2])
 def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
-    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, lost: int
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, lost: int, left: bytes | int | None
 ) -> None:
     """Whichever rows they are, and whether or not some are stored."""
     monkeypatch.setattr(imports, "BLOCK", 2)
@@ -207,13 +208,17 @@ def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
     monkeypatch.setattr(incoming, "checkpoint", commit)
     files = incoming.files_in(folder_of(project, receipt.import_id))
     rows = files[lost].read_bytes()
-    files[lost].unlink()
+    if left is None:
+        files[lost].unlink()
+    else:
+        files[lost].write_bytes(left if isinstance(left, bytes) else rows[:left])
     with pytest.raises(WorkbenchError, match="holds 4 of the 6 rows"):
         prepare(project)
     assert [name for _number, name, _text in stored(project)] == ["p1", "p2", "p7"]
     with project.database.read() as session:
         assert session.scalars(select(Import.state).order_by(Import.id)).all() == ["stored", "prepared"]
         assert count_preparing(session) == 4
+    assert take_in(project, lead, ["another"], start=7).duplicates == 1  # others may import
     files[lost].write_bytes(rows)  # put back from a backup
     prepare(project)
     assert len(stored(project)) == 7
