@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import func, select
 
-from db.queries import rounds_by_number
+from db.queries.rounds import rounds_by_number
 from db.tables import Post, Round
 from trainer.card import Card, write_card
 from trainer.config import LABELS

@@ -4,7 +4,9 @@ from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
-from db.queries import answered_by, disagreements, flagged_answers, labels_of, newest_resolutions
+from db.queries.people import answered_by
+from db.queries.review import disagreements, flagged_answers
+from db.queries.standing import labels_of, newest_resolutions
 from db.tables import Annotation
 
 

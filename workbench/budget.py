@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from db.queries import prepared_texts, texts_to_pick_from
+from db.queries.preparing import prepared_texts, texts_to_pick_from
 from db.tables import Post
 from trainer.budget import Picker
 from trainer.proxy import Proxy

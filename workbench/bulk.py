@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import asked_of_lead, bulk_decisions, is_labelled, is_of_pool, standing_of_bulk
+from db.queries.review import asked_of_lead, bulk_decisions, standing_of_bulk
+from db.queries.standing import is_labelled, is_of_pool
 from db.tables import AuditEntry, Post, PostGroup, Resolution
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting, reading, record

@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 from sqlalchemy import func, select
 
 import trainer
-from db.queries import prepared_texts
+from db.queries.preparing import prepared_texts
 from db.tables import Post
 from trainer.config import TrainConfig
 from trainer.files import new_folder, write_json

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from db.queries import compared_posts
+from db.queries.training import compared_posts
 from db.tables import Round
 from trainer.config import LABELS
 from trainer.lanes import Band

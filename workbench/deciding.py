@@ -16,7 +16,8 @@ import numpy as np
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from db.queries import labels_of, newest_resolutions, posts_of_import
+from db.queries.preparing import posts_of_import
+from db.queries.standing import labels_of, newest_resolutions
 from db.tables import AuditEntry, Champion, Import, Policy, Post
 from trainer.config import LABELS
 from trainer.proportions import Interval, weighted_share

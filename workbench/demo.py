@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from db.queries import rounds_by_number
+from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
 from workbench import accounts, rounds, services
 from workbench.errors import WorkbenchError

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, rounds_by_number, standing_resolutions
+from db.queries.rounds import rounds_by_number
+from db.queries.standing import current_labels, standing_resolutions
 from db.tables import Annotation, Post, PostText, Resolution
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting

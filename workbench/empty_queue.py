@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.queries import holders, queue_left, skipped_entries
+from db.queries.serving import holders, queue_left, skipped_entries
 from workbench.accounts import Account
 from workbench.counting import count_posts, count_preparing
 from workbench.project import Project

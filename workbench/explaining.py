@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from db.queries import unexplained_posts
+from db.queries.serving import unexplained_posts
 from db.tables import Explanation
 from workbench.project import Project
 from workbench.queue import champion_number

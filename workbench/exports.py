@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from db.queries import strata_sizes
+from db.queries.preparing import strata_sizes
 from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
 from workbench.accounts import Account, Right, acting, record

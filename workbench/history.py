@@ -9,7 +9,9 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import annotations_of, decisions, promotions, rounds_by_number
+from db.queries.listing import annotations_of
+from db.queries.review import decisions
+from db.queries.rounds import promotions, rounds_by_number
 from db.tables import Annotation, Post, PostFacts, PostGroup, PostText, Resolution, Round
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, reading

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sqlalchemy import delete, func, insert, select, update
 
-from db.queries import known_posts
+from db.queries.preparing import known_posts
 from db.tables import Import, Post, RejectedRow
 from trainer.errors import TrainerError
 from trainer.files import new_folder

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.orm import Session
 
 from db.bulk import insert_tuples
-from db.queries import live_claims
+from db.queries.serving import live_claims
 from db.session import checkpoint, take_write_lock
 from db.tables import Import, Post, PostFacts, PostText
 from workbench.errors import WorkbenchError

@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.queries import resolved_rows, strata_sizes, training_rows
+from db.queries.preparing import strata_sizes
+from db.queries.training import resolved_rows, training_rows
 from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
 from trainer.strata import inclusion

@@ -10,18 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from db.queries import (
-    cards,
-    claims_of,
-    is_current,
-    is_open,
-    on_desk,
-    post_card,
-    skipped_entries,
-    standing_copies,
-    undoable,
-    unlabelled_copies,
-)
+from db.queries.desk import cards, on_desk, post_card, standing_copies, undoable, unlabelled_copies
+from db.queries.serving import claims_of, is_open, skipped_entries
+from db.queries.standing import is_current
 from db.tables import Annotation, Claim, Draft, LapsedClaim, Post, QueueEntry
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting

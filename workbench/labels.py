@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from db.queries import is_current
+from db.queries.standing import is_current
 from db.tables import Annotation, Post, PostGroup, PostText
 from trainer.config import LABELS
 from trainer.duplicates import group_key

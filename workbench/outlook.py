@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import labelled_since, labels_by_split, rounds_by_number
+from db.queries.rounds import rounds_by_number
+from db.queries.standing import labelled_since
+from db.queries.training import labels_by_split
 from db.tables import Annotation, Champion, Round
 from trainer.forecast import Gain, expected_gain
 from trainer.lanes import HELD_OUT, turns

@@ -13,13 +13,10 @@ from typing import Any, Literal
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from db.queries import (
-    answers_given,
-    first_thoughts_on_suggestions,
-    judged_by_several,
-    labelled_posts,
-    labels_by_split,
-)
+from db.queries.people import answers_given
+from db.queries.review import first_thoughts_on_suggestions, judged_by_several
+from db.queries.standing import labelled_posts
+from db.queries.training import labels_by_split
 from db.tables import Annotation, Champion, Person, Round
 from trainer.agreement import Agreement, agreement
 from trainer.config import LABELS

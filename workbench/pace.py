@@ -9,7 +9,8 @@ from statistics import median
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from db.queries import answers_given, epoch, is_current, is_first_thought
+from db.queries.people import answers_given, epoch
+from db.queries.standing import is_current, is_first_thought
 from db.tables import Annotation
 
 IDLE_SECONDS = 120

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import policies
+from db.queries.rounds import policies
 from db.tables import Champion, Import, Person, Policy
 from trainer.config import LABELS
 from trainer.lanes import Band

@@ -15,7 +15,9 @@ import numpy as np
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from db.queries import decisions, judged_posts, listed_posts, newest_posts, rounds_by_number, standing_answers
+from db.queries.listing import judged_posts, listed_posts, newest_posts, standing_answers
+from db.queries.review import decisions
+from db.queries.rounds import rounds_by_number
 from db.search import frequencies, last_indexed, matching
 from db.tables import Import, Person, Round
 from trainer.config import LABELS

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from db.bulk import insert_tuples
-from db.queries import live_claims, near_copy_candidates, unprepared_posts
+from db.queries.preparing import near_copy_candidates, unprepared_posts
+from db.queries.serving import live_claims
 from db.session import checkpoint, take_write_lock
 from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of

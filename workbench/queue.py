@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.queries import first_posts, groups_of_split, labelled_groups, labels_by_split
+from db.queries.preparing import first_posts, groups_of_split
+from db.queries.standing import labelled_groups
+from db.queries.training import labels_by_split
 from db.tables import Annotation, Base, Champion, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
 from trainer.budget import is_drawn
 from trainer.config import LABELS

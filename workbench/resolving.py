@@ -8,7 +8,8 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import served_blind, standing_resolutions
+from db.queries.serving import served_blind
+from db.queries.standing import standing_resolutions
 from db.tables import Post, PostGroup, Resolution
 from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from db.queries import disagreements, flagged_answers, is_current, standing_resolutions
+from db.queries.review import disagreements, flagged_answers
+from db.queries.standing import is_current, standing_resolutions
 from db.tables import Annotation, Person, Post, PostGroup, PostText, Resolution
 from trainer.config import LABELS
 from workbench.accounts import Account, Right, acting

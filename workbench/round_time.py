@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.queries import rounds_by_number
+from db.queries.rounds import rounds_by_number
 from trainer.config import TrainConfig, planned_steps
 
 

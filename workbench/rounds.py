@@ -1,6 +1,6 @@
 """Rounds as pages and commands see them: start, watch, cancel, promote, reject, roll back.
 
-Light: the work itself is in `worker.py`. What a lead decides is a row and a job in one transaction.
+Light: the work itself is in `steps.py`. What a lead decides is a row and a job in one transaction.
 """
 
 import fcntl
@@ -16,7 +16,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db.queries import labels_by_split, promotions, rounds_by_number
+from db.queries.rounds import promotions, rounds_by_number
+from db.queries.training import labels_by_split
 from db.tables import Champion, Person, Promotion, Round
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record

@@ -14,7 +14,8 @@ import rjieba
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from db.queries import import_spans, newest_pool_labels, sampled_posts
+from db.queries.preparing import import_spans, sampled_posts
+from db.queries.training import newest_pool_labels
 from trainer.config import LABELS
 from trainer.rising import Rise, rises
 from trainer.variants import Variant, Variants

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import current_labels, is_of_pool, labelled_since, standing_resolutions
+from db.queries.standing import current_labels, is_of_pool, labelled_since, standing_resolutions
 from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
 from trainer.config import TrainConfig
 from trainer.dataset import read_jsonl, read_objects

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import unindexed_posts
+from db.queries.preparing import unindexed_posts
 from db.search import add, last_indexed
 from db.tables import Post
 from trainer.duplicates import normalise

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from db.queries import grouped_posts, groups_of_split, keys_of_split
+from db.queries.preparing import grouped_posts, groups_of_split, keys_of_split
 from db.tables import PostGroup
 from trainer.config import LABELS
 from workbench.project import Project

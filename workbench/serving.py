@@ -12,15 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, case, delete, exists, insert, or_, select, union, update
 from sqlalchemy.orm import Session
 
-from db.queries import (
-    claims_of,
-    free_queue_entries,
-    has_answer,
-    labelled_groups,
-    labels_of_post,
-    second_opinions_wanted,
-    standing_resolutions,
-)
+from db.queries.serving import claims_of, free_queue_entries, has_answer, second_opinions_wanted
+from db.queries.standing import labelled_groups, labels_of_post, standing_resolutions
 from db.tables import (
     Annotation,
     Champion,

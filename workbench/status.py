@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import labelled_posts, labels_by_split, queue_left
+from db.queries.serving import queue_left
+from db.queries.standing import labelled_posts
+from db.queries.training import labels_by_split
 from db.tables import Claim, QueueState
 from workbench.counting import count_posts, count_preparing, count_quarantined
 from workbench.project import Project

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
-from db.queries import thread_posts
+from db.queries.desk import thread_posts
 from db.tables import PostFacts
 from workbench.facts import fact_of
 

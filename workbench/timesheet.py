@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import acts_of, skipped_unlabelled
+from db.queries.people import acts_of, skipped_unlabelled
 from db.tables import Person, QueueEntry
 from workbench.accounts import Account, Right, acting
 from workbench.pace import IDLE_SECONDS

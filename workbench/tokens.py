@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from db.queries import prepared_texts
+from db.queries.preparing import prepared_texts
 from trainer.files import publish
 from trainer.tokens import Tokens, read_tokens, select, write_tokens
 from workbench.project import Project

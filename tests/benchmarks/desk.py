@@ -18,7 +18,7 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import insert, select, update
 
-from db.queries import rounds_by_number
+from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
 from tests.workbench.making import make_champion, write_tsv

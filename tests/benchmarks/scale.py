@@ -286,20 +286,20 @@ def serve_all(
 def a_round(home: Path, posts: int) -> dict[str, float]:
     """What a round does to the database and to its files, but for training and scoring itself."""
     # Here alone: it brings torch, and ten people need none.
-    from workbench import worker  # noqa: PLC0415
+    from workbench import steps  # noqa: PLC0415
 
     project = open_project(home)
     lead = accounts.command_line(project)
     with timed_writes(project.database.engine) as took:
         began = time.perf_counter()
         _enter(project, lead, 2)
-        worker.export(project, 2)
+        steps.export(project, 2)
         append_scores(project, 2, posts)
         promoting = time.perf_counter()
-        worker.promote(project, 2)
+        steps.promote(project, 2)
         promoted = time.perf_counter()
         _enter(project, lead, 1, is_rolling_back=True)
-        worker.promote(project, 1)
+        steps.promote(project, 1)
     return {
         "round, s": promoted - began,
         "promotion, s": promoted - promoting,

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from db.queries import current_labels, queue_left
+from db.queries.serving import queue_left
+from db.queries.standing import current_labels
 from db.tables import Annotation, Draft, PostText
 from tests.e2e.conftest import IDLE, LabelPage, Server, SignIn, child, seed, stop, wait_until
 from tests.encoders import make_tiny_encoder

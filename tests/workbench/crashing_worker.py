@@ -8,17 +8,19 @@ import signal
 import sys
 
 from workbench import worker
+from workbench.attempts import begin
 from workbench.project import Project
+from workbench.steps import GO, Step
 
 
 def main() -> int:
     home, name, moment = sys.argv[1:]
-    step: worker.Step = getattr(worker, name)
+    step: Step = getattr(worker, name)
 
     def dies(project: Project, number: int) -> str:
-        result = step(project, number) if moment == "after" else worker.GO
+        result = step(project, number) if moment == "after" else GO
         if moment == "before":
-            worker.begin(project, number, STATES[name])
+            begin(project, number, STATES[name])
         os.kill(os.getpid(), signal.SIGKILL)
         return result
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import func, select, update
 
-from db.queries import is_resolved
+from db.queries.standing import is_resolved
 from db.tables import Annotation, AuditEntry, Post, PostGroup, QueueEntry, Resolution
 from tests.workbench.making import different_texts, import_texts, ready_queue
 from workbench import bulk, labelling, posts, queue

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from db.queries import current_labels, is_labelled
+from db.queries.standing import current_labels, is_labelled
 from db.tables import Annotation, Post, PostGroup, QueueEntry
 from trainer.config import LABELS
 from workbench import labelling, queue, resolving, scoring
 from workbench.accounts import Account
 from workbench.project import Project
 from workbench.scoring import COLD_AGAIN, PostVectors, cold_scores, old_cold_queue, vectors_of_posts
-from workbench.worker import prepare_import
+from workbench.steps import prepare_import
 
 
 def lanes(project: Project) -> Counter[str]:

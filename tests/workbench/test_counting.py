@@ -4,12 +4,13 @@ from sqlalchemy import func, select, update
 
 from db.tables import Post
 from tests.workbench.making import different_texts, import_texts
-from workbench import purging, queue
+from workbench import queue
 from workbench.accounts import Account
 from workbench.counting import set_aside_file
 from workbench.preparing import prepare
 from workbench.project import Project
-from workbench.purging import Criterion
+from workbench.purging.criterion import Criterion
+from workbench.purging.purge import purge
 from workbench.status import read_status
 
 
@@ -51,7 +52,7 @@ def test_figures_are_right_from_an_import_to_a_purge(project: Project, lead: Acc
     set_aside(project, 31, 45)
     assert told(project) == counted(project) == (60, 0, 4)
     queue.rebuild(project)
-    purging.purge(project, lead, Criterion(post="p31"), is_dry=False)
+    purge(project, lead, Criterion(post="p31"), is_dry=False)
     assert told(project) == counted(project) == (59, 0, 3)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, event, select, update
 
-from db.queries import unexplained_posts
+from db.queries.serving import unexplained_posts
 from db.tables import Champion, Claim, Explanation, Post, PostGroup, PostText, QueueEntry
 from tests.conftest import Clock
 from tests.workbench.conftest import LETTERS, WORDS

@@ -13,13 +13,14 @@ from sqlalchemy import func, select
 from db.tables import Import, Post, PostFacts, PostText
 from tests.workbench.making import import_texts, write_tsv
 from tests.workbench.working import TIMEOUT_SECONDS, running, wait_until
-from workbench import imports, purging
+from workbench import imports
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.facts import thread_key
 from workbench.incoming import Block, files_in, folder_of, store_waiting
 from workbench.project import Project
-from workbench.purging import Criterion
+from workbench.purging.criterion import Criterion
+from workbench.purging.purge import purge
 from workbench.tsv import NO_FACTS, Reject, Row, Source, open_tsv
 
 
@@ -196,7 +197,7 @@ def test_whatever_a_killed_import_left_goes_with_the_next_purge(
     stray.mkdir()
     (stray / "000000.arrow").write_bytes(b"secret")
     assert left_in_files(project) == [".000007.partial", "000002"]
-    purging.purge(project, lead, Criterion(post="p1"), is_dry=False)
+    purge(project, lead, Criterion(post="p1"), is_dry=False)
     assert left_in_files(project) == []
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from db.tables import Guideline, Import, Post, PostFacts, PostText
 from tests.workbench.making import different_texts, ready_queue, write_tsv
-from workbench import imports, incoming, labelling, labels, purging
+from workbench import imports, incoming, labelling, labels
 from workbench.accounts import Account
 from workbench.counting import count_posts, count_preparing
 from workbench.errors import InputError, WorkbenchError
@@ -20,7 +20,8 @@ from workbench.incoming import Block, WaitingPosts, folder_of, store_waiting
 from workbench.posts import Filter, find
 from workbench.preparing import prepare
 from workbench.project import Project
-from workbench.purging import Criterion
+from workbench.purging.criterion import Criterion
+from workbench.purging.purge import purge
 from workbench.tsv import open_tsv
 
 
@@ -179,8 +180,8 @@ def test_all_that_is_stored_refers_to_what_exists(project: Project, lead: Accoun
 
 def test_a_purge_finds_what_waits_and_numbers_are_not_given_twice(project: Project, lead: Account) -> None:
     take_in(project, lead, ["one", "two", "three"])
-    purge = purging.purge(project, lead, Criterion(post="p3"), is_dry=False)
-    assert purge.counts["posts"] == 1
+    purged = purge(project, lead, Criterion(post="p3"), is_dry=False)
+    assert purged.counts["posts"] == 1
     assert [name for _number, name, _text in stored(project)] == ["p1", "p2"]
     take_in(project, lead, ["three"], start=3)
     store_waiting(project)

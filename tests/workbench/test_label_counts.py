@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
-from db.queries import labels_by_split
+from db.queries.training import labels_by_split
 from db.tables import Annotation, Post, PostGroup
 from tests.workbench.making import ready_queue
 from workbench import rounds

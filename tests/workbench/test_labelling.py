@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from db.queries import current_labels
+from db.queries.standing import current_labels
 from db.tables import Annotation, Claim, Draft, Person, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
 from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv

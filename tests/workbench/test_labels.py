@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db.queries import current_labels, queue_left
+from db.queries.serving import queue_left
+from db.queries.standing import current_labels
 from db.tables import Annotation, Post
 from tests.workbench.making import different_texts, import_texts, write_tsv
 from trainer.duplicates import group_key, split_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from db.queries import is_labelled
+from db.queries.standing import is_labelled
 from db.tables import Champion, Post, PostGroup, Round
 from tests.conftest import Clock
 from tests.workbench.making import make_champion, ready_queue

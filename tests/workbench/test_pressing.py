@@ -2,7 +2,7 @@
 
 from sqlalchemy import event
 
-from db.queries import second_opinions_wanted
+from db.queries.serving import second_opinions_wanted
 from tests.workbench.making import ready_queue
 from tests.workbench.plans import plans_of
 from workbench import labelling

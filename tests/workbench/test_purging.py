@@ -31,7 +31,7 @@ from tests.workbench.test_resolving import say
 from tests.workbench.test_review_commands import run
 from trainer.files import sha256_of, write_json
 from trainer.tokens import Tokens
-from workbench import imports, labelling, purging, queue, resolving, search
+from workbench import imports, labelling, queue, resolving, search
 from workbench.accounts import Account
 from workbench.deciding import ESCAPES
 from workbench.doubts import write_doubts
@@ -41,7 +41,10 @@ from workbench.locks import IMPORT, WORK, hold
 from workbench.overview import read_overview
 from workbench.preparing import prepare
 from workbench.project import Project
-from workbench.purging import Criterion, Purge, purge
+from workbench.purging import files, rows
+from workbench.purging import purge as purging
+from workbench.purging.criterion import Criterion
+from workbench.purging.purge import Purge, purge
 from workbench.scanning import watch
 from workbench.scores import Scores, append_segment, count_scored, last_scored, read_scores
 from workbench.tokens import bring_up_to_date
@@ -241,7 +244,7 @@ def raw_pairs(project: Project) -> set[str]:
     return {pair for pair in pairs if pair not in said and pair.encode() in pages}
 
 
-@pytest.mark.parametrize("where", [(purging.search, "settle"), (purging._Gone, "rounds_that_lost_lines")])
+@pytest.mark.parametrize("where", [(purging.search, "settle"), (files.Gone, "rounds_that_lost_lines")])
 def test_killed_after_the_last_post_the_next_run_does_what_is_left(
     full: Project, lead: Account, where: tuple[object, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,7 +314,7 @@ def test_people_write_while_posts_are_looked_for_and_a_dry_run_waits_for_none(
     with impatient.database.write() as session:
         session.execute(text("SELECT 1"))
         assert purge(impatient, lead, Criterion(author=AUTHOR)).counts["posts"] == len(OURS)
-    posts_of, wrote = purging._posts, []
+    posts_of, wrote = purging.posts_of, []
 
     def writing(*arguments: object) -> object:
         with impatient.database.write() as session:
@@ -319,7 +322,7 @@ def test_people_write_while_posts_are_looked_for_and_a_dry_run_waits_for_none(
         wrote.append(1)
         return posts_of(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(purging, "_posts", writing)
+    monkeypatch.setattr(purging, "posts_of", writing)
     do(impatient, lead, author=AUTHOR)
     assert wrote
 
@@ -392,15 +395,15 @@ def test_verdicts_are_known_by_their_ids_as_they_are_written(tmp_path: Path) -> 
     with file.open("w", encoding="utf-8", newline="\n") as lines:
         lines.write("id\tverdict\n")
         lines.writelines(f"{name.translate(ESCAPES)}\tpass\n" for name in [*names, "stays\u2028here", "f"])
-    assert purging._verdicts_on(file, names) == len(names)
-    assert purging._without_verdicts(file, names) == len(names)
+    assert files.verdicts_on(file, names) == len(names)
+    assert files.without_verdicts(file, names) == len(names)
     assert file.read_bytes().decode() == "id\tverdict\nstays\u2028here\tpass\nf\tpass\n"
 
 
 def test_what_is_made_while_posts_go_is_removed_as_well(
     full: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delete_posts = purging._delete_posts
+    delete_posts = purging.delete_posts
 
     def making(*arguments: object) -> object:
         (full.data / "exports").mkdir(exist_ok=True)
@@ -408,7 +411,7 @@ def test_what_is_made_while_posts_go_is_removed_as_well(
         (full.data / "radar.json").write_text(SECRET, encoding="utf-8")
         return delete_posts(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(purging, "_delete_posts", making)
+    monkeypatch.setattr(purging, "delete_posts", making)
     do(full, lead, author=AUTHOR)
     assert not (full.data / "exports").exists()
     assert not (full.data / "radar.json").exists()
@@ -450,7 +453,7 @@ def test_interrupted_anywhere_it_can_be_run_again(
     full: Project, lead: Account, moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before the nth change to a file or table."""
-    monkeypatch.setattr(purging, "CHUNK", 2)
+    monkeypatch.setattr(rows, "CHUNK", 2)
     ours_in = {
         file.parent: sum(lines.read_text("utf-8").count(SECRET) for lines in file.parent.glob("*.jsonl"))
         for file in full.data.rglob("receipt.json")
@@ -469,8 +472,8 @@ def test_interrupted_anywhere_it_can_be_run_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killing(Path.replace))
-        patch.setattr(purging, "_delete_posts", killing(purging._delete_posts))
-        patch.setattr(purging, "_run_delete", killing(purging._run_delete))
+        patch.setattr(purging, "delete_posts", killing(purging.delete_posts))
+        patch.setattr(rows, "_run_delete", killing(rows._run_delete))
         with pytest.raises(Killed):
             do(full, lead, author=AUTHOR)
     whole(full)
@@ -603,7 +606,7 @@ def test_posts_are_found_when_nobody_else_can_free_their_numbers(
     full: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another purge and an import in between would put an innocent post under a number that was listed."""
-    found, seen = purging._posts, []
+    found, seen = purging.posts_of, []
 
     def listed(*given: object) -> list[int]:
         with pytest.raises(BlockingIOError), hold(full.data / WORK, waits=False):
@@ -613,7 +616,7 @@ def test_posts_are_found_when_nobody_else_can_free_their_numbers(
         seen.extend(found(*given))  # type: ignore[arg-type]
         return seen
 
-    monkeypatch.setattr(purging, "_posts", listed)
+    monkeypatch.setattr(purging, "posts_of", listed)
     assert do(full, lead, author=AUTHOR).counts["posts"] == len(OURS) == len(seen)
 
 

@@ -10,14 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text, update
 
-from db.queries import (
-    is_labelled,
-    labelled_groups,
-    labels_by_split,
-    second_opinions_wanted,
-    standing_resolutions,
-    unlabelled_copies,
-)
+from db.queries.desk import unlabelled_copies
+from db.queries.serving import second_opinions_wanted
+from db.queries.standing import is_labelled, labelled_groups, standing_resolutions
+from db.queries.training import labels_by_split
 from db.tables import Annotation, Post, PostGroup, QueueEntry, Resolution
 from tests.conftest import Clock
 from tests.workbench.making import COPIES, different_texts, import_texts, make_champion, ready_queue

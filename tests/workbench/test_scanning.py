@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from db.queries import newest_pool_labels
+from db.queries.training import newest_pool_labels
 from db.tables import Post, PostGroup
 from tests.conftest import Clock
 from tests.workbench.making import different_texts, import_texts, make_champion, write_tsv

@@ -23,7 +23,8 @@ from workbench import scoring
 from workbench.accounts import Account
 from workbench.preparing import prepare
 from workbench.project import Project
-from workbench.purging import Criterion, purge
+from workbench.purging.criterion import Criterion
+from workbench.purging.purge import purge
 from workbench.scores import coverage, read_scores
 from workbench.scoring import Scored, score_missing, tokenise_posts
 

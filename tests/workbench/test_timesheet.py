@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, text, update
 
-from db.queries import acts_of
+from db.queries.people import acts_of
 from db.tables import Annotation, Person
 from tests.conftest import Clock
 from tests.workbench.making import COPIES, different_texts, import_texts, ready_queue

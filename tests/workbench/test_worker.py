@@ -24,8 +24,9 @@ from tests.workbench.working import (
     wait_until,
     worker_of,
 )
-from workbench import accounts, doubts, rounds, scanning, search, worker
+from workbench import accounts, doubts, rounds, scanning, search, steps, worker
 from workbench.accounts import Account
+from workbench.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
 from workbench.errors import NotAllowedError, RoundError
 from workbench.imports import import_rows
 from workbench.incoming import files_in, folder_of
@@ -176,10 +177,10 @@ def test_a_broken_adapter_is_not_put_in_use_and_its_round_keeps_its_state(
 
 def test_only_the_newest_attempt_of_a_step_is_listened_to(labelled: Project, boss: Account) -> None:
     number = rounds.start(labelled, boss)
-    late = worker.begin(labelled, number, "training")
-    newest = worker.begin(labelled, number, "training")
+    late = begin(labelled, number, "training")
+    newest = begin(labelled, number, "training")
     assert not late.is_wanted()
-    with pytest.raises(worker.SupersededError), late.finish(state="promoted"):
+    with pytest.raises(SupersededError), late.finish(state="promoted"):
         pytest.fail("the late attempt must not commit")
     with newest.finish():
         pass
@@ -188,10 +189,10 @@ def test_only_the_newest_attempt_of_a_step_is_listened_to(labelled: Project, bos
 
 def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Project, boss: Account) -> None:
     number = rounds.start(labelled, boss)
-    for _ in range(worker.MOST_STEP_ATTEMPTS):
-        worker.begin(labelled, number, "training")
-    with pytest.raises(worker.SupersededError):
-        worker.begin(labelled, number, "training")
+    for _ in range(MOST_STEP_ATTEMPTS):
+        begin(labelled, number, "training")
+    with pytest.raises(SupersededError):
+        begin(labelled, number, "training")
     row = round_of(labelled, number)
     assert (row.state, row.is_running) == ("failed", False)
     assert "stopped 3 times while training" in str(row.failure)
@@ -268,7 +269,7 @@ def test_a_failing_radar_stops_nothing(
         raise RuntimeError("no words")
 
     monkeypatch.setattr(scanning, "watch", fail)
-    worker._watch(project)
+    steps._watch(project)
     assert "the radar failed" in caplog.text
 
 
@@ -280,14 +281,14 @@ def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_texts(project, lead, different_texts(12))
-    monkeypatch.setattr(worker, "vectors_of_posts", lambda _project: None)
-    monkeypatch.setattr(worker, "tokenise_posts", fail)  # ahead of time only: it does not matter
+    monkeypatch.setattr(steps, "vectors_of_posts", lambda _project: None)
+    monkeypatch.setattr(steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
     with monkeypatch.context() as patched:
-        patched.setattr(worker.queue, "rebuild", fail)
+        patched.setattr(steps.queue, "rebuild", fail)
         assert worker._prepare_guarded(project, 1) == "failed"
     with project.database.read() as session:
         assert worker._is_work_left(session, project)
-    assert worker._prepare_guarded(project, 1) == worker.GO
+    assert worker._prepare_guarded(project, 1) == steps.GO
     with project.database.read() as session:
         assert not worker._is_work_left(session, project)
 
@@ -309,7 +310,7 @@ def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
         assert told["whole.tsv"] is None
         assert session.scalar(select(func.count()).select_from(QueueEntry))
     file.write_bytes(kept)
-    assert worker._prepare_guarded(project, 1) == worker.GO
+    assert worker._prepare_guarded(project, 1) == steps.GO
     with project.database.read() as session:
         assert session.scalars(select(Import.failure)).all() == [None, None]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from workbench import accounts, doubts, guidelines, purging, resolving, review, timesheet
+from workbench import accounts, doubts, guidelines, resolving, review, timesheet
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
@@ -22,6 +22,8 @@ from workbench.commands.terminal import (
 from workbench.errors import InputError
 from workbench.labels import parse_map
 from workbench.project import open_project
+from workbench.purging.criterion import Criterion
+from workbench.purging.purge import purge
 from workbench.spreadsheet import BOM, csv_lines
 
 commands = typer.Typer()
@@ -144,8 +146,8 @@ def purge_command(
 ) -> None:
     """Remove posts for good, from the database, exports and score files. It cannot be undone."""
     project = open_project(home)
-    criterion = purging.Criterion(author, post, parse_day(before))
-    done = purging.purge(project, accounts.command_line(project), criterion, is_dry=not is_sure)
+    criterion = Criterion(author, post, parse_day(before))
+    done = purge(project, accounts.command_line(project), criterion, is_dry=not is_sure)
     if as_json:
         print_json(**done.to_dict())
         return

@@ -47,5 +47,4 @@ def test_the_rounds_page_shows_the_memory_of_the_gpu(
         ended = wait_for_state(project, number, *rounds.SETTLED)
     total = torch.cuda.get_device_properties("cuda").total_memory / 2**30
     assert f" of {total:.0f} GiB" in lines[0]
-    print(lines[0])
     assert ended.failure is None

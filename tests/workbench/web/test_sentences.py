@@ -13,8 +13,10 @@ from tests.workbench.making import write_tsv
 from trainer import errors
 from trainer.comparison import compare
 from trainer.config import LABELS
-from workbench import gate, rounds, worker
+from workbench import gate, rounds, steps
 from workbench.accounts import Account
+from workbench.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
+from workbench.child import last_words
 from workbench.errors import WorkbenchError
 from workbench.imports import import_rows
 from workbench.incoming import files_in, folder_of, store_waiting
@@ -126,24 +128,24 @@ def test_what_the_worker_says_of_a_failed_round_is_told_in_chinese(
     log = tmp_path / "log"
     log.write_text("", encoding="utf-8")
     for status in (-9, 3):
-        told = sentences.retold(f"Evaluating failed: {worker._last_words(log, 0, status)}")
+        told = sentences.retold(f"Evaluating failed: {last_words(log, 0, status)}")
         assert told.startswith("评估失败：")
         assert is_chinese(told.partition("：")[2])
         assert str(abs(status)) in told
     values = {"state": "queued", "is_running": True, "is_quick": True, "base": "starter"}
     with project.database.write() as session:
         session.add(Round(number=1, created_at=project.now(), started_by_id=lead.id, **values))
-    for _ in range(worker.MOST_STEP_ATTEMPTS):
-        worker.begin(project, 1, "training")
-    with pytest.raises(worker.SupersededError):
-        worker.begin(project, 1, "training")
+    for _ in range(MOST_STEP_ATTEMPTS):
+        begin(project, 1, "training")
+    with pytest.raises(SupersededError):
+        begin(project, 1, "training")
     with project.database.read() as session:
         failure = rounds.find(session, 1).failure
     assert sentences.retold(str(failure)) == "后台程序在“训练中”时中断了 3 次，请看日志。"
 
 
-@pytest.mark.parametrize("step", [worker.export, worker.score, worker.promote, worker.judge, worker.admit])
-def test_a_step_that_breaks_is_named_in_chinese(step: worker.Step) -> None:
+@pytest.mark.parametrize("step", [steps.export, steps.score, steps.promote, steps.judge, steps.admit])
+def test_a_step_that_breaks_is_named_in_chinese(step: steps.Step) -> None:
     told = sentences.retold(f"{step.__name__} failed: OSError: [Errno 28] No space left on device")
     assert is_chinese(told)
     assert told.endswith("OSError: [Errno 28] No space left on device")

@@ -1,0 +1,151 @@
+"""Posts and groups as the worker reads them: from an import to their splits, tokens and scores."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, exists, func, select
+
+from db.queries.standing import is_labelled, is_of_pool
+from db.tables import Import, NearCopyKey, Post, PostFacts, PostGroup, PostText
+
+
+def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
+    """external_id and text_hash of those of the posts that are stored; any number of ids."""
+    return select(Post.external_id, Post.text_hash).where(Post.external_id.in_(_any_of(external_ids)))
+
+
+def unprepared_posts() -> Select[int, str]:
+    """Id and text of the posts without a group, oldest first; unfinished imports left out."""
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .where(Post.group_id.is_(None))
+        .order_by(Post.id)
+    )
+
+
+def near_copy_candidates(keys: Iterable[int], most: int) -> Select[int, int, str, int | None, str]:
+    """Prepared posts that share an LSH key: key, post_id, text, group_id, split; the first `most` of each key."""
+    place = func.row_number().over(partition_by=NearCopyKey.key, order_by=NearCopyKey.post_id)
+    ranked = (
+        select(NearCopyKey.key, NearCopyKey.post_id, place.label("place"))
+        .where(NearCopyKey.key.in_(_any_of(keys)))
+        .subquery()
+    )
+    return (
+        select(ranked.c.key, ranked.c.post_id, PostText.text, Post.group_id, PostGroup.split)
+        .join(Post, Post.id == ranked.c.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(ranked.c.place <= most)
+        .order_by(ranked.c.post_id)
+    )
+
+
+def unindexed_posts(after: int) -> Select[int, str, dict[str, Any] | None]:
+    """Id, text and facts of the prepared posts with an id above `after`, in order of id."""
+    return (
+        select(Post.id, PostText.text, PostFacts.facts)
+        .join(PostText, PostText.post_id == Post.id)
+        .outerjoin(PostFacts, PostFacts.post_id == Post.id)
+        .where(Post.group_id.is_not(None), Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def prepared_texts(after: int = 0) -> Select[int, str]:
+    """Id and text of every prepared post with an id above `after`, in order of id."""
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .where(Post.group_id.is_not(None), Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def texts_to_pick_from(after: int) -> Select[int, str, str, bool]:
+    """id, text, split and whether it is labelled of every prepared post with an id above `after`, in order of id."""
+    return (
+        select(Post.id, PostText.text, PostGroup.split, is_labelled().label("is_labelled"))
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def grouped_posts(after: int) -> Select[int, int | None, int]:
+    """Id, group and import of the prepared posts with an id above `after`, quarantined ones left out, by id."""
+    return (
+        select(Post.id, Post.group_id, Post.import_id)
+        .where(Post.id > after, Post.group_id.is_not(None), Post.is_quarantined.is_(False))
+        .order_by(Post.id)
+    )
+
+
+def groups_of_split(split: str) -> Select[int]:
+    """id of a split's groups: all from its index."""
+    return select(PostGroup.id).where(PostGroup.split == split)
+
+
+def keys_of_split(split: str) -> Select[int, bytes, int | None]:
+    """id, key and stratum of a split's groups."""
+    return select(PostGroup.id, PostGroup.key, PostGroup.stratum).where(PostGroup.split == split)
+
+
+def first_posts(groups: Iterable[int]) -> Select[int | None, int]:
+    """These groups and the oldest post of each."""
+    return (
+        select(Post.group_id, func.min(Post.id))
+        .where(Post.group_id.in_(list(groups)))
+        .group_by(Post.group_id)
+    )
+
+
+def strata_sizes() -> Select[str, int | None, int]:
+    """split, stratum, number of groups of the held-out splits."""
+    return (
+        select(PostGroup.split, PostGroup.stratum, func.count())
+        .where(PostGroup.split != "pool")
+        .group_by(PostGroup.split, PostGroup.stratum)
+    )
+
+
+def posts_of_import(import_id: int, after: int) -> Select[int, str, str | None]:
+    """Id, external_id and split of an import's posts above `after`, in order of id, which the index has."""
+    return (
+        select(Post.id, Post.external_id, PostGroup.split)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.import_id == import_id, Post.id > after)
+        .order_by(Post.id)
+    )
+
+
+def import_spans() -> Select[int, str, datetime, int, int]:
+    """id, file, time, first and last post of each finished import that has some still: its posts have numbers in a row."""
+    posts = [
+        select(edge(Post.id)).where(Post.import_id == Import.id).scalar_subquery()
+        for edge in (func.min, func.max)
+    ]
+    return (
+        select(Import.id, Import.file_name, Import.started_at, *posts)
+        .where(Import.state == "prepared", exists().where(Post.import_id == Import.id))
+        .order_by(Import.id)
+    )
+
+
+def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
+    """Id and text of those of the posts that are in the pool."""
+    return (
+        select(Post.id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.id.in_(list(post_ids)), is_of_pool())
+    )
+
+
+def _any_of(values: Iterable[str | int]) -> Select[Any]:
+    """As a subquery: thousands of parameters take longer to write down than their rows to find."""
+    return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)

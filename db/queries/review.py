@@ -1,0 +1,131 @@
+"""What waits for a lead, what people do not agree on, and what leads decided."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from db.queries.standing import is_current, is_decided, is_first_thought, is_resolved
+from db.tables import Annotation, AuditEntry, Person, Post, PostText, Resolution
+
+
+def flagged_answers() -> Select[Annotation, Person, str, str]:
+    """What was put on the lead's list and waits there: annotation, person, external_id, text; newest first.
+
+    A lead's decision takes a post off it, until somebody asks anew.
+    """
+    before = aliased(Annotation)
+    asked_before = (
+        exists().where(before.id == Annotation.supersedes_id, before.is_flagged).correlate(Annotation)
+    )
+    decided_since = exists().where(
+        Resolution.post_id == Annotation.post_id,
+        is_decided(),
+        or_(Resolution.decided_at >= Annotation.saved_at, asked_before),
+    )
+    return (
+        select(Annotation, Person, Post.external_id, PostText.text)
+        .join(Person, Person.id == Annotation.person_id)
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .where(
+            Annotation.is_flagged,
+            Annotation.action != "undo",
+            is_current(),
+            ~decided_since.correlate_except(Resolution),
+        )
+        .order_by(Annotation.id.desc())
+    )
+
+
+def asked_of_lead() -> Select[int]:
+    """Posts that wait for a lead because somebody asked."""
+    return flagged_answers().with_only_columns(Annotation.post_id).order_by(None)
+
+
+def disagreements() -> Select[int, str, str]:
+    """post_id, external_id, text of posts to which people gave different labels and no lead one; newest judgement first."""
+    return (
+        select(Post.id, Post.external_id, PostText.text)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(Annotation, Annotation.post_id == Post.id)
+        .where(
+            Post.id.in_(select(Annotation.post_id).where(Annotation.slot == 1)),
+            Annotation.action == "label",
+            Annotation.source.is_(None),
+            is_current(),
+            ~is_resolved(Annotation.post_id),
+        )
+        .group_by(Post.id, Post.external_id, PostText.text)
+        .having(func.count(Annotation.label.distinct()) > 1)
+        .order_by(func.max(Annotation.id).desc())
+    )
+
+
+def judged_by_several() -> Select[int, str | None]:
+    """post_id, label of what people say here of posts that two or more of them have judged, a post's rows together."""
+    theirs = (Annotation.action == "label", Annotation.origin == "person", is_current())
+    several = (
+        select(Annotation.post_id)
+        .where(*theirs)
+        .group_by(Annotation.post_id)
+        .having(func.count(Annotation.person_id.distinct()) > 1)
+    )
+    return (
+        select(Annotation.post_id, Annotation.label)
+        .where(*theirs, Annotation.post_id.in_(several))
+        .order_by(Annotation.post_id)
+    )
+
+
+def first_thoughts_on_suggestions() -> Select[Annotation]:
+    """Labels that corrected nothing, of posts for which there was a suggestion, seen or not."""
+    return select(Annotation).where(
+        Annotation.action == "label",
+        Annotation.origin == "person",
+        Annotation.suggestion.is_not(None),
+        is_first_thought(),
+    )
+
+
+def decisions(post_ids: Iterable[int]) -> Select[Resolution, str]:
+    """All that leads decided on these posts, and who; the oldest first, so the last of a post stands."""
+    return (
+        select(Resolution, Person.name)
+        .join(Person, Person.id == Resolution.person_id)
+        .where(Resolution.post_id.in_(list(post_ids)))
+        .order_by(Resolution.id)
+    )
+
+
+def bulk_decisions(most: int) -> Select[int, str, str, datetime, int, int]:
+    """id, who, label, when, of how many posts, how many of them still stand; the newest first."""
+    later = aliased(Resolution)
+    stands = ~exists().where(later.post_id == Resolution.post_id, later.id > Resolution.id)
+    return (
+        select(
+            AuditEntry.id,
+            Person.name,
+            AuditEntry.subject,
+            AuditEntry.at,
+            func.count(Resolution.post_id.distinct()),
+            func.count(Resolution.id).filter(stands),
+        )
+        .join(Person, Person.id == AuditEntry.person_id)
+        .join(Resolution, Resolution.bulk_id == AuditEntry.id)
+        .where(Resolution.label.is_not(None))
+        .group_by(AuditEntry.id)
+        .order_by(AuditEntry.id.desc())
+        .limit(most)
+    )
+
+
+def standing_of_bulk(bulk_id: int) -> Select[Resolution]:
+    """Decisions made in one go that still stand: nobody has decided on the post since."""
+    later = aliased(Resolution)
+    return select(Resolution).where(
+        Resolution.bulk_id == bulk_id,
+        Resolution.label.is_not(None),
+        ~exists().where(later.post_id == Resolution.post_id, later.id > Resolution.id),
+    )

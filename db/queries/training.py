@@ -1,0 +1,169 @@
+"""Labels as a round takes them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Select, func, literal, select, union_all
+
+from db.queries.standing import (
+    counts_for_its_split,
+    current_labels,
+    is_current,
+    is_decided,
+    is_of_pool,
+    is_resolved,
+    standing_resolutions,
+)
+from db.tables import Annotation, Post, PostGroup, PostText, Resolution
+
+
+def newest_pool_labels(most: int) -> Select[str, str]:
+    """label, text of the newest labels of pool posts: a lead's decision, else what people said."""
+    said = (
+        select(Annotation.post_id, Annotation.label, Annotation.saved_at.label("at"))
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.action == "label",
+            is_current(),
+            is_of_pool(),
+            ~is_resolved(Annotation.post_id),
+        )
+        .order_by(Annotation.id.desc())
+        .limit(most)
+        .subquery()
+    )
+    decided = (
+        select(Resolution.post_id, Resolution.label, Resolution.decided_at.label("at"))
+        .join(Post, Post.id == Resolution.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(is_decided(), is_of_pool())
+        .order_by(Resolution.id.desc())
+        .limit(most)
+        .subquery()
+    )
+    both = union_all(select(said), select(decided)).subquery()
+    return (
+        select(both.c.label, PostText.text)
+        .join(PostText, PostText.post_id == both.c.post_id)
+        .order_by(both.c.at.desc())
+        .limit(most)
+    )
+
+
+def labels_by_split() -> Select[str, str | None, int]:
+    """split, label, number of posts of that label, each counted once, as far as it counts for its split.
+
+    By its resolved label, else what most say; people beat a log, a tie goes to the more severe label, as in exports. The
+    split of a new post is `unprepared`.
+    """
+    split = func.coalesce(PostGroup.split, literal("unprepared"))
+    # The labels' own order, a to z, is that of their severity.
+    votes = (
+        select(
+            Annotation.post_id,
+            Annotation.label,
+            func.row_number()
+            .over(
+                partition_by=Annotation.post_id,
+                order_by=(Annotation.source.is_(None).desc(), func.count().desc(), Annotation.label.desc()),
+            )
+            .label("place"),
+        )
+        .join(Post, Post.id == Annotation.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(
+            Annotation.action == "label",
+            is_current(),
+            counts_for_its_split(),
+            ~is_resolved(Annotation.post_id),
+        )
+        .group_by(Annotation.post_id, Annotation.source.is_(None), Annotation.label)
+        .subquery()
+    )
+    said = select(votes.c.post_id, votes.c.label).where(votes.c.place == 1)
+    told = union_all(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
+    return (
+        select(split, told.c.label, func.count())
+        .join(Post, Post.id == told.c.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.is_quarantined.is_(False))
+        .group_by(split, told.c.label)
+    )
+
+
+def training_rows() -> Select[*tuple[Any, ...]]:
+    """Every standing label with its post, group and split, ordered so that exports are the same twice."""
+    return (
+        select(
+            Post.id.label("post_id"),
+            Post.external_id,
+            PostText.text,
+            Post.group_id,
+            PostGroup.key.label("group_key"),
+            PostGroup.split,
+            PostGroup.stratum,
+            Annotation.label,
+            Annotation.person_id,
+            Annotation.lane,
+            Annotation.source,
+            Annotation.saved_at,
+        )
+        .join(Post, Post.id == Annotation.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(Annotation.action == "label", is_current(), Post.is_quarantined.is_(False))
+        .order_by(Post.id, Annotation.id)
+    )
+
+
+def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]:
+    """id, external_id, text and one standing label a row, or none, of these posts; only those of the pool.
+
+    Of a post a lead has decided on, that label.
+    """
+    standing, decided = current_labels().subquery(), standing_resolutions().subquery()
+    label = func.coalesce(decided.c.label, standing.c.label).label("label")
+    return (
+        select(Post.id, Post.external_id, PostText.text, label)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .outerjoin(standing, standing.c.post_id == Post.id)
+        .outerjoin(decided, decided.c.post_id == Post.id)
+        .where(Post.id.in_(list(post_ids)), is_of_pool())
+        .order_by(standing.c.id)
+    )
+
+
+def resolved_rows() -> Select[*tuple[Any, ...]]:
+    """Every standing decision of a lead with its post, group and split: what `training_rows` gives way to.
+
+    The lane is that in which the post was served last.
+    """
+    served = (
+        select(Annotation.lane)
+        .where(Annotation.post_id == Post.id, Annotation.lane.is_not(None))
+        .order_by(Annotation.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            Post.id.label("post_id"),
+            Post.external_id,
+            PostText.text,
+            Post.group_id,
+            PostGroup.key.label("group_key"),
+            PostGroup.split,
+            PostGroup.stratum,
+            served.label("lane"),
+            Resolution.label,
+            Resolution.person_id,
+            Resolution.decided_at,
+        )
+        .join(Post, Post.id == Resolution.post_id)
+        .join(PostText, PostText.post_id == Post.id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(is_decided(), Post.is_quarantined.is_(False))
+        .order_by(Post.id)
+    )

@@ -1,0 +1,211 @@
+"""Posts out of the files: exports, receipts, scores, token ids, doubts, checked posts, verdicts."""
+
+import shutil
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import select
+
+from db.queries.rounds import rounds_by_number
+from db.tables import Post
+from workbench import doubts, redaction, scores, tokens
+from workbench.adoption import ADOPTING
+from workbench.bundles import PACKING
+from workbench.counting import set_aside_file
+from workbench.deciding import ESCAPES
+from workbench.incoming import text_hash
+from workbench.project import Project
+from workbench.purging.criterion import Criterion
+from workbench.purging.rows import in_chunks
+from workbench.radar import radar_file
+
+CHECKED = Path("evaluation") / "test_probabilities.parquet"
+"""In a round's folder: what its adapter makes of each test post."""
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The posts as files know them."""
+
+    project: Project
+    posts: Sequence[int]
+    criterion: Criterion
+
+    def count_in_files(self) -> dict[str, int]:
+        known = self._known()
+        lines = sum(sum(redaction.count_lines(folder, known.is_gone).values()) for folder in self._exports())
+        found = [self.project.round_folder(number) for number in self._rounds()]
+        ids = np.array(self.posts, dtype=np.int64)
+        return {
+            "exported lines": lines,
+            "scores": sum(scores.count_of(folder / "scores", ids) for folder in found),
+            "token ids": tokens.count_of(self.project, ids),
+            "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
+            "checked posts": sum(_checked(folder, known.ids) for folder in found),
+            "verdicts": sum(verdicts_on(file, known.ids) for file in self._verdicts()),
+        }
+
+    def remove_from_files(self) -> Counter[str]:
+        known, at = self._known(), self.project.now().isoformat()
+        counts: Counter[str] = Counter()
+        for folder in self._exports():
+            counts["exported lines"] += redaction.redact(
+                folder, known.is_gone, criterion=self.criterion.mark(self.project), at=at
+            )
+        for number in self._rounds():
+            counts["doubts"] += doubts.forget(self.project.round_folder(number), known.ids)
+            counts["checked posts"] += _without_checked(self.project.round_folder(number), known.ids)
+        counts["scores"] += self.remove_scores()
+        counts["token ids"] += tokens.forget(self.project, self.posts)
+        counts["verdicts"] += sum(without_verdicts(file, known.ids) for file in self._verdicts())
+        remove_what_is_made_again(self.project)
+        return counts
+
+    def _verdicts(self) -> list[Path]:
+        return sorted((self.project.data / "verdicts").glob("*.tsv"))
+
+    def remove_scores(self) -> int:
+        ids = np.array(self.posts, dtype=np.int64)
+        folders = [self.project.round_folder(number) / "scores" for number in self._rounds()]
+        return sum(scores.forget(folder, ids) for folder in folders)
+
+    def rounds_with_lines(self) -> list[int]:
+        """Rounds that learned from one of the posts or were chosen by it."""
+        known = self._known()
+        return [
+            number
+            for number in self._rounds()
+            if redaction.count_lines(_export(self.project, number), known.is_gone).keys() - {"test.jsonl"}
+        ]
+
+    def rounds_that_lost_lines(self) -> list[int]:
+        """The same afterwards, by what the receipts say: those of an interrupted run too."""
+        return [
+            number
+            for number in self._rounds()
+            if redaction.has_lost_lines(_export(self.project, number), self.criterion.mark(self.project))
+        ]
+
+    def _known(self) -> "_Known":
+        ids, texts = set(), set()
+        with self.project.database.read() as session:
+            for some in in_chunks(self.posts):
+                rows = session.execute(
+                    select(Post.external_id, Post.text_hash).where(Post.id.in_(some))
+                ).all()
+                ids |= {row.external_id for row in rows}
+                texts |= {row.text_hash for row in rows}
+            kept = set(self.posts)
+            for some in in_chunks(list(texts)):
+                same = session.execute(select(Post.id, Post.text_hash).where(Post.text_hash.in_(some)))
+                texts -= {row.text_hash for row in same if row.id not in kept}
+        return _Known(ids, texts)
+
+    def _rounds(self) -> list[int]:
+        with self.project.database.read() as session:
+            return sorted(row.number for row in session.scalars(rounds_by_number()))
+
+    def _exports(self) -> Iterator[Path]:
+        """Every folder with exported rows: of rounds, the newest ones, and those that were sent away."""
+        yield from sorted(
+            {
+                file.parent
+                for root in (self.project.annotations, self.project.data / "bundles")
+                for file in root.rglob("*.jsonl")
+                if not any(part.startswith(".") for part in file.relative_to(root).parts)
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Ids of the posts that go, and hashes of texts that no other post has."""
+
+    ids: Collection[str]
+    texts: Collection[bytes]
+
+    def is_gone(self, line: Mapping[str, Any]) -> bool:
+        """Rows that were sent away carry no id: they are known by their text."""
+        if "id" in line:
+            return line["id"] in self.ids
+        return text_hash(line["text"]) in self.texts
+
+
+def verdicts_on(file: Path, ids: Collection[str]) -> int:
+    """How many of these posts a morning's file has a verdict on."""
+    written = _as_written(ids)
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        return sum(line.rstrip("\n").partition("\t")[0] in written for line in lines)
+
+
+def without_verdicts(file: Path, ids: Collection[str]) -> int:
+    """Take the verdicts on these posts out of a morning's file; returns how many went."""
+    gone = verdicts_on(file, ids)
+    if gone:
+        written, part = _as_written(ids), file.with_name(f".{file.name}.part")
+        with (
+            file.open(encoding="utf-8", newline="\n") as lines,
+            part.open("w", encoding="utf-8", newline="\n") as kept,
+        ):
+            kept.writelines(line for line in lines if line.rstrip("\n").partition("\t")[0] not in written)
+        part.replace(file)
+    return gone
+
+
+def _as_written(ids: Collection[str]) -> Collection[str]:
+    """The ids as they stand in files of verdicts."""
+    return {name.translate(ESCAPES) for name in ids}
+
+
+def _checked(folder: Path, ids: Collection[str]) -> int:
+    """How many of these posts a round's adapter was checked on."""
+    file = folder / CHECKED
+    return sum(name in ids for name in pq.read_table(file)["id"].to_pylist()) if file.exists() else 0
+
+
+def _without_checked(folder: Path, ids: Collection[str]) -> int:
+    """Take these posts out of what a round's adapter was checked on; returns how many went."""
+    gone = _checked(folder, ids)
+    if gone:
+        file = folder / CHECKED
+        table = pq.read_table(file)
+        part = file.with_name(f".{file.name}.part")
+        pq.write_table(table.filter(pa.array([name not in ids for name in table["id"].to_pylist()])), part)
+        part.replace(file)
+    return gone
+
+
+def remove_what_is_made_again(project: Project) -> None:
+    """When it is asked for: the radar and a count of posts by the worker, exports on the page."""
+    radar_file(project).unlink(missing_ok=True)
+    set_aside_file(project).unlink(missing_ok=True)
+    shutil.rmtree(project.data / "exports", ignore_errors=True)
+
+
+def remove_leftovers(project: Project) -> None:
+    """What killed work left behind holds texts too, and nobody reads it again."""
+    bundles = project.data / "bundles"
+    for root, pattern in (
+        (bundles, f"{PACKING}*"),
+        (project.annotations, f"{ADOPTING}*"),
+        (project.models, f"{ADOPTING}*"),
+        (project.models, ".round-*-attempt-*"),
+    ):
+        for folder in root.glob(pattern):
+            shutil.rmtree(folder)
+    for root in (project.annotations, bundles, project.data / "verdicts", project.models):
+        for left in sorted(root.rglob(".*.part"), reverse=True):  # what is in a folder before the folder
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+
+
+def _export(project: Project, number: int) -> Path:
+    return project.annotations / f"round-{number:04d}"

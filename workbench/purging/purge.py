@@ -1,0 +1,144 @@
+"""The right to be forgotten: posts go, with all that was ever said of them.
+
+Files first, the database last: as long as a post stands in the database, whoever was interrupted finds it again. What
+stays is an audit entry with counts and the hash of the criterion, and adapters that were trained with the posts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from db import search
+from db.tables import Import
+from workbench import jobs, rounds
+from workbench.accounts import Account, Right, acting, reading, record
+from workbench.errors import RoundError, WorkbenchError
+from workbench.imports import alone
+from workbench.incoming import store_waiting
+from workbench.locks import WORK, hold
+from workbench.project import Project
+from workbench.purging.criterion import Criterion, posts_of
+from workbench.purging.files import Gone, remove_leftovers, remove_what_is_made_again
+from workbench.purging.rows import count, delete_posts, delete_rejected, in_chunks
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What goes, or went.
+
+    `rounds` were trained with some of the posts, and keep their adapters; `copies` of the database hold them still.
+    """
+
+    criterion: str
+    counts: Mapping[str, int]
+    rounds: Sequence[int]
+    copies: Sequence[str]
+    is_done: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: bool = True) -> Purge:
+    """Remove the posts everywhere, or only say what would go. Interrupted, it is run again; twice is once.
+
+    Posts that an import has left waiting are stored first, either way: only what is stored can be looked through.
+
+    Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
+    WorkbenchError where the posts went but the database's file holds traces of them still.
+    """
+    if is_dry:
+        gone = _find(project, account, criterion)
+        counts = count(project, gone.posts, criterion) | gone.count_in_files()
+        mark, trained = criterion.mark(project), gone.rounds_with_lines()
+        return Purge(mark, counts, trained, _copies(project), is_done=False)
+    # Found under the locks: a number that somebody else has made free may be another post's by then.
+    with _nobody_at_work(project):
+        gone = _find(project, account, criterion)
+        return _remove(project, account, criterion, gone.posts, gone)
+
+
+def _find(project: Project, account: Account, criterion: Criterion) -> Gone:
+    with reading(project, account, Right.PURGE) as session:
+        _refuse_work(project, session)
+    store_waiting(project)  # posts that an import has left in files are looked for as well
+    # A snapshot: people go on labelling while ten million posts are read.
+    with reading(project, account, Right.PURGE) as session:
+        return Gone(project, list(posts_of(session, criterion)), criterion)
+
+
+def _remove(
+    project: Project, account: Account, criterion: Criterion, posts: Sequence[int], gone: Gone
+) -> Purge:
+    mark = criterion.mark(project)
+    with acting(project, account, Right.PURGE) as session:
+        _refuse_work(project, session)
+        record(session, project, account.id, "begin purge", mark, posts=len(posts))
+    remove_leftovers(project)
+    counts = gone.remove_from_files()
+    for some in in_chunks(posts):
+        with project.database.write() as session:
+            rounds.refuse_second(session)
+            counts.update(delete_posts(session, some))
+    # Whoever was interrupted after the last post finds none now: what follows is done every time.
+    with project.database.write() as session:
+        search.settle(session)
+    remove_what_is_made_again(project)
+    counts.update(delete_rejected(project, criterion))
+    trained = gone.rounds_that_lost_lines()
+    with acting(project, account, Right.PURGE) as session:
+        record(session, project, account.id, "purge", mark, counts=dict(counts), rounds=trained)
+        job_id = f"purge-{project.now().isoformat()}"  # the queue and its counts are made anew
+        jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
+    _write_anew(project)
+    return Purge(mark, dict(counts), trained, _copies(project), is_done=True)
+
+
+@contextmanager
+def _nobody_at_work(project: Project) -> Iterator[None]:
+    """Neither the worker nor an import: what they have read must not go under them.
+
+    Raises RoundError or InputError where one is.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(project.data / WORK, waits=False))
+        except BlockingIOError:
+            raise RoundError("Posts are being prepared. Wait until they are, then purge.") from None
+        held.enter_context(alone(project))
+        yield
+
+
+def _write_anew(project: Project) -> None:
+    """Write the database's file without what was deleted, and empty its log. Raises WorkbenchError where it can't."""
+    with project.database.engine.connect() as connection:
+        try:
+            connection.exec_driver_sql("PRAGMA temp_store=FILE")  # it may be larger than the memory
+            connection.exec_driver_sql("VACUUM")
+            is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        except OperationalError:
+            is_busy = True
+        finally:
+            connection.exec_driver_sql("PRAGMA temp_store=MEMORY")
+    if is_busy:
+        raise WorkbenchError(
+            "The posts are gone, but the database's file still holds traces: "
+            "somebody is reading it, or the disk is full. Run it again."
+        )
+
+
+def _refuse_work(project: Project, session: Session) -> None:
+    rounds.refuse_second(session)
+    importing = session.scalar(select(Import.id).where(Import.state == "stored").limit(1))
+    if importing is not None and rounds.is_worker_running(project):
+        raise RoundError("Posts are being prepared. Wait until they are, then purge.")
+
+
+def _copies(project: Project) -> list[str]:
+    """Copies of the database that were kept before it was changed: they hold everything still."""
+    return sorted(str(file) for name in ("*.before-*", "*.db.part") for file in project.data.glob(name))

@@ -1,0 +1,182 @@
+"""Posts out of the database, with all that hangs on them."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from db import search
+from db.tables import (
+    Annotation,
+    Base,
+    Claim,
+    Draft,
+    Explanation,
+    Import,
+    LapsedClaim,
+    NearCopyKey,
+    Post,
+    PostFacts,
+    PostGroup,
+    PostText,
+    QueueEntry,
+    RejectedRow,
+    Resolution,
+)
+from trainer.duplicates import band_keys, group_key
+from workbench.imports import known_otherwise
+from workbench.project import Project
+from workbench.purging.criterion import Criterion, rejected_rows
+
+CHUNK = 500
+OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
+    ("claims", Claim, Claim.post_id),
+    ("lapsed claims", LapsedClaim, LapsedClaim.post_id),
+    ("drafts", Draft, Draft.post_id),
+    ("explanations", Explanation, Explanation.post_id),
+    ("queue entries", QueueEntry, QueueEntry.post_id),
+    ("resolutions", Resolution, Resolution.post_id),
+    ("annotations", Annotation, Annotation.post_id),
+    ("facts", PostFacts, PostFacts.post_id),
+    ("texts", PostText, PostText.post_id),
+    ("posts", Post, Post.id),
+)
+"""What hangs on a post, in the order in which it can go."""
+
+
+def count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict[str, int]:
+    """What would go from the database."""
+    counts: Counter[str] = Counter()
+    with project.database.read() as session:
+        for some in in_chunks(posts):
+            for name, table, column in OF_POST:
+                query = select(func.count()).select_from(table).where(column.in_(some))
+                counts[name] += session.scalar(query) or 0
+            counts["near-copy keys"] += (
+                session.scalar(select(func.count()).select_from(NearCopyKey).where(_is_key_of(session, some)))
+                or 0
+            )
+        found = set(rejected_rows(session, criterion))
+        for some in in_chunks(posts):
+            rows = select(RejectedRow.import_id, RejectedRow.line).where(_says_another_text(session, some))
+            found |= {(row.import_id, row.line) for row in session.execute(rows)}
+    return {**counts, "unreadable rows": len(found)}
+
+
+def delete_posts(session: Session, posts: Sequence[int]) -> Counter[str]:
+    """Everything about some posts, in the caller's transaction."""
+    counts: Counter[str] = Counter()
+    groups = set(session.scalars(select(Post.group_id).where(Post.id.in_(posts))))
+    counts["near-copy keys"] += _delete_keys(session, posts)
+    counts["unreadable rows"] += _run_delete(session, RejectedRow, _says_another_text(session, posts))
+    search.forget(session, posts)
+    brought = select(Post.import_id, func.count()).where(Post.id.in_(posts)).group_by(Post.import_id)
+    for number, count in session.execute(brought).all():
+        rest = func.max(0, Import.accepted - count)
+        session.execute(update(Import).where(Import.id == number).values(accepted=rest))
+    with _history_open(session):
+        source = aliased(Annotation)
+        from_gone = select(source.id).where(source.post_id.in_(posts))
+        # What near-copies were given stays theirs, without where it came from.
+        session.execute(
+            update(Annotation)
+            .where(Annotation.propagated_from_id.in_(from_gone), Annotation.post_id.not_in(posts))
+            .values(propagated_from_id=None),
+            execution_options={"synchronize_session": False},
+        )
+        for name, table, column in OF_POST:
+            counts[name] += _run_delete(session, table, column.in_(posts))
+    is_empty = ~exists().where(Post.group_id == PostGroup.id)
+    _run_delete(session, PostGroup, PostGroup.id.in_(groups - {None}), is_empty)
+    return counts
+
+
+def _run_delete(session: Session, table: type[Base], *where: ColumnElement[bool]) -> int:
+    deleted = session.execute(delete(table).where(*where), execution_options={"synchronize_session": False})
+    return int(deleted.rowcount)  # type: ignore[attr-defined]
+
+
+class _history_open:  # noqa: N801 - reads as what it is in a with statement
+    """The triggers that keep answers from being deleted are gone for a moment of this one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._connection = session.connection()
+
+    def __enter__(self) -> None:
+        found = self._connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('annotation', 'resolution')"
+        ).all()
+        self._triggers = [row.sql for row in found]
+        for row in found:
+            self._connection.exec_driver_sql(f'DROP TRIGGER "{row.name}"')
+
+    def __exit__(self, *_: object) -> None:
+        for sql in self._triggers:
+            self._connection.exec_driver_sql(sql)
+
+
+def _is_key_of(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
+    """The stored keys of these posts, looked up by what their texts hash to: the table has no index by post."""
+    texts = dict(
+        session.execute(select(PostText.post_id, PostText.text).where(PostText.post_id.in_(posts))).all()
+    )
+    keys = {int(key) for row in band_keys(list(texts.values())) for key in row} if texts else set()
+    return NearCopyKey.key.in_(keys) & NearCopyKey.post_id.in_(posts)
+
+
+def _delete_keys(session: Session, posts: Sequence[int]) -> int:
+    """Remove the posts from the near-copy index; an equal text that stays takes the place, so that copies are found."""
+    is_theirs = _is_key_of(session, posts)
+    stored = session.execute(select(NearCopyKey.key, NearCopyKey.post_id).where(is_theirs)).all()
+    heirs = _heirs(session, {row.post_id for row in stored})
+    _run_delete(session, NearCopyKey, is_theirs)
+    inherited = {(row.key, heirs[row.post_id]) for row in stored if row.post_id in heirs}
+    pairs = tuple_(NearCopyKey.key, NearCopyKey.post_id)
+    if inherited:
+        there = set(session.execute(select(NearCopyKey.key, NearCopyKey.post_id).where(pairs.in_(inherited))))
+        new = [
+            {"key": key, "post_id": post} for key, post in sorted(inherited - {tuple(row) for row in there})
+        ]
+        if new:
+            session.connection().execute(insert(NearCopyKey), new)
+    return len(stored)
+
+
+def _heirs(session: Session, posts: Collection[int]) -> dict[int, int]:
+    """For each post another of its group that stays and reads the same, where there is one."""
+    mine = dict(
+        session.execute(select(PostText.post_id, PostText.text).where(PostText.post_id.in_(posts))).all()
+    )
+    groups = select(Post.group_id).where(Post.id.in_(posts))
+    others = session.execute(
+        select(PostText.post_id, PostText.text)
+        .join(Post, Post.id == PostText.post_id)
+        .where(Post.group_id.in_(groups), Post.id.not_in(posts), Post.is_quarantined.is_(False))
+        .order_by(Post.id.desc())
+    )
+    readers = {group_key(row.text): row.post_id for row in others}
+    return {post: readers[key] for post, text in mine.items() if (key := group_key(text)) in readers}
+
+
+def _says_another_text(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
+    """Rows that were refused because one of these posts has their id."""
+    names = session.scalars(select(Post.external_id).where(Post.id.in_(posts)))
+    return RejectedRow.reason.in_([known_otherwise(name) for name in names])
+
+
+def delete_rejected(project: Project, criterion: Criterion) -> Counter[str]:
+    with project.database.read() as session:
+        rows = rejected_rows(session, criterion)
+    for some in in_chunks(rows):
+        with project.database.write() as session:
+            _run_delete(session, RejectedRow, tuple_(RejectedRow.import_id, RejectedRow.line).in_(some))
+    return Counter({"unreadable rows": len(rows)})
+
+
+def in_chunks(values: Sequence[Any]) -> Iterator[list[Any]]:
+    entries = iter(values)
+    while some := list(islice(entries, CHUNK)):
+        yield some
