@@ -24,6 +24,7 @@ from workbench import (
     services,
     simulation,
     status,
+    storing,
     tsv,
 )
 from workbench.commands.deciding import commands as deciding_commands
@@ -187,6 +188,24 @@ def import_command(
         out.print(f"  line {reject.line}: {reject.reason}", markup=False)
     if receipt.rejected > 10:
         out.print("  ... all of them are on the Posts page.")
+    say_worker(project)
+
+
+@app.command("store-rest")
+def store_rest_command(
+    number: Annotated[int, typer.Argument(help="The import, as the message about it says.")],
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Store what can be read of an import whose waiting rows were lost from the disk, and do without the others."""
+    project = open_project(home)
+    rest = storing.store_the_rest(project, accounts.command_line(project), number)
+    if as_json:
+        print_json(**rest.to_dict())
+        return
+    out.print(f"{rest.stored:,} posts stored, {rest.lost:,} rows given up.")
+    if rest.lost:
+        out.print("Import the file again to have them: what is known by now is a duplicate.")
     say_worker(project)
 
 

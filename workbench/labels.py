@@ -20,14 +20,16 @@ from trainer.duplicates import group_key
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError
 from workbench.imports import alone, take_in
-from workbench.incoming import CHUNK, store_waiting, text_hash
+from workbench.incoming import text_hash
 from workbench.jsonl import read_objects
 from workbench.project import LABEL_SET_ID, Project
 from workbench.serving import note_answers
+from workbench.storing import store_waiting
 from workbench.tsv import Columns, Reject, Row, open_tsv
 
 CHINESE = {"正常": "normal", "疑似": "suspicious", "违规": "violation"}
 PROBLEMS_SHOWN = 3
+CHUNK = 2_000
 
 
 @dataclass(frozen=True)

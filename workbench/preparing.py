@@ -20,8 +20,8 @@ from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench import search
 from workbench.errors import WorkbenchError
-from workbench.incoming import store_waiting
 from workbench.project import Project
+from workbench.storing import store_waiting
 
 CHUNK = 1_000
 """Posts hashed, looked up and compared at once."""

@@ -26,10 +26,10 @@ from trainer.config import LABELS
 from trainer.duplicates import split_of
 from workbench import accounts, rounds
 from workbench.imports import import_rows
-from workbench.incoming import store_waiting
 from workbench.labels import import_labels, parse_map
 from workbench.project import Project, init_project
 from workbench.services import web_command, worker_command
+from workbench.storing import store_waiting
 from workbench.tsv import open_tsv
 
 LABELLED = 1_500

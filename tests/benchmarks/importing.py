@@ -28,7 +28,7 @@ from sqlalchemy import String, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tests.workbench.making import ready_queue
-from workbench import accounts, imports, incoming, labelling
+from workbench import accounts, imports, labelling, storing
 from workbench.project import init_project, open_project
 from workbench.tsv import open_tsv
 
@@ -99,7 +99,7 @@ def _store(home: Path) -> float:
     """Rows per second that the worker needs afterwards to store what was imported."""
     project = open_project(home)
     begin = time.perf_counter()
-    count = incoming.store_waiting(project)
+    count = storing.store_waiting(project)
     return count / (time.perf_counter() - begin)
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from db.tables import Annotation, Champion, Post, PostGroup, Round
 from workbench import imports, queue
 from workbench.accounts import Account
-from workbench.incoming import store_waiting
 from workbench.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
 from workbench.scores import Scores, append_segment
+from workbench.storing import store_waiting
 from workbench.tsv import open_tsv
 
 POSTS = 240

@@ -17,10 +17,11 @@ from workbench import imports
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.facts import thread_key
-from workbench.incoming import Block, files_in, folder_of, store_waiting
+from workbench.incoming import Block, files_in, folder_of
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
+from workbench.storing import store_waiting
 from workbench.tsv import NO_FACTS, Reject, Row, Source, open_tsv
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +13,17 @@ from sqlalchemy import func, select
 
 from db.tables import Guideline, Import, Post, PostFacts, PostText
 from tests.workbench.making import different_texts, ready_queue, write_tsv
-from workbench import imports, incoming, labelling, labels
+from workbench import accounts, cli, imports, labelling, labels, storing
 from workbench.accounts import Account
 from workbench.counting import count_posts, count_preparing
-from workbench.errors import InputError, WorkbenchError
-from workbench.incoming import Block, WaitingPosts, folder_of, store_waiting
+from workbench.errors import InputError, NotAllowedError, WorkbenchError
+from workbench.incoming import Block, WaitingPosts, files_in, folder_of
 from workbench.posts import Filter, find
 from workbench.preparing import prepare
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
+from workbench.storing import Rest, store_the_rest, store_waiting
 from workbench.tsv import open_tsv
 
 
@@ -42,13 +44,13 @@ def stored(project: Project) -> list[tuple[int, str, str]]:
 def seen_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Posts of each transaction from here on."""
     steps: list[int] = []
-    step = incoming._Store._step
+    step = storing._Store._step
 
-    def see(store: incoming._Store, import_id: int, rows: incoming._Rows, start: int, waiting: int) -> int:
+    def see(store: storing._Store, import_id: int, rows: storing._Rows, start: int, waiting: int) -> int:
         steps.append(step(store, import_id, rows, start, waiting))
         return steps[-1]
 
-    monkeypatch.setattr(incoming._Store, "_step", see)
+    monkeypatch.setattr(storing._Store, "_step", see)
     return steps
 
 
@@ -99,7 +101,7 @@ def test_killed_half_way_it_goes_on_where_it_was(
     monkeypatch.setattr(imports, "BLOCK", 4)
     receipt = take_in(project, lead, [f"text {number}" for number in range(10)])
     steps = 0
-    commit = incoming.checkpoint
+    commit = storing.checkpoint
 
     def die(connection: object) -> None:
         nonlocal steps
@@ -108,7 +110,7 @@ def test_killed_half_way_it_goes_on_where_it_was(
             raise KeyboardInterrupt
         commit(connection)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(incoming, "checkpoint", die)
+    monkeypatch.setattr(storing, "checkpoint", die)
     with pytest.raises(KeyboardInterrupt):
         store_waiting(project)
     assert len(stored(project)) == min(10, 4 * killed_after)
@@ -123,7 +125,7 @@ def test_two_at_once_store_every_post_once(
 ) -> None:
     """Wherever the other one comes in between."""
     monkeypatch.setattr(imports, "BLOCK", 3)
-    monkeypatch.setattr(incoming, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(storing, "MOST_AT_ONCE", 2)
     for start in (1, 11, 21):
         take_in(project, lead, [f"text {start + number}" for number in range(7)], start=start)
     with ThreadPoolExecutor(3) as pool:
@@ -140,8 +142,8 @@ def test_posts_are_stored_in_short_steps_only_while_somebody_has_a_post_open(
     if is_open:
         assert labelling.hold_posts(project, lead)
     take_in(project, lead, [f"another {number}" for number in range(30)], start=100)
-    monkeypatch.setattr(incoming, "FEWEST", 7)
-    monkeypatch.setattr(incoming, "CHUNK", 7)
+    monkeypatch.setattr(storing, "FEWEST", 7)
+    monkeypatch.setattr(storing, "CHUNK", 7)
     steps = seen_steps(monkeypatch)
     store_waiting(project)
     assert steps == ([7, 7, 7, 7, 2] if is_open else [30])
@@ -152,16 +154,16 @@ def test_while_somebody_else_writes_posts_are_stored_in_short_steps(
 ) -> None:
     monkeypatch.setattr(imports, "BLOCK", 4)
     take_in(project, lead, [f"text {number}" for number in range(8)])
-    monkeypatch.setattr(incoming, "FEWEST", 3)
-    monkeypatch.setattr(incoming, "CHUNK", 3)
-    home, steps = incoming.checkpoint, seen_steps(monkeypatch)
+    monkeypatch.setattr(storing, "FEWEST", 3)
+    monkeypatch.setattr(storing, "CHUNK", 3)
+    home, steps = storing.checkpoint, seen_steps(monkeypatch)
 
     def somebody_writes(connection: object) -> None:
         with project.database.write() as session:
             session.add(Guideline(version=2 + len(steps), text="", created_at=project.now()))
         home(connection)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(incoming, "checkpoint", somebody_writes)
+    monkeypatch.setattr(storing, "checkpoint", somebody_writes)
     store_waiting(project)
     assert steps == [4, 3, 1]
 
@@ -195,19 +197,19 @@ def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
 ) -> None:
     """Whichever rows they are, and whether or not some are stored."""
     monkeypatch.setattr(imports, "BLOCK", 2)
-    monkeypatch.setattr(incoming, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(storing, "MOST_AT_ONCE", 2)
     receipt = take_in(project, lead, [f"text {number}" for number in range(6)])
     take_in(project, lead, ["another"], start=7)
-    commit = incoming.checkpoint
+    commit = storing.checkpoint
 
     def die(_connection: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(incoming, "checkpoint", die)
+    monkeypatch.setattr(storing, "checkpoint", die)
     with pytest.raises(KeyboardInterrupt):
         store_waiting(project)
-    monkeypatch.setattr(incoming, "checkpoint", commit)
-    files = incoming.files_in(folder_of(project, receipt.import_id))
+    monkeypatch.setattr(storing, "checkpoint", commit)
+    files = files_in(folder_of(project, receipt.import_id))
     rows = files[lost].read_bytes()
     if left is None:
         files[lost].unlink()
@@ -223,6 +225,114 @@ def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
     files[lost].write_bytes(rows)  # put back from a backup
     prepare(project)
     assert len(stored(project)) == 7
+
+
+def lose_the_middle_of_an_import(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> tuple[imports.Receipt, Path, bytes]:
+    """Six rows in three files, of which the second is gone: the import, the file and what it held."""
+    monkeypatch.setattr(imports, "BLOCK", 2)
+    receipt = take_in(project, lead, [f"text {number}" for number in range(6)])
+    file = files_in(folder_of(project, receipt.import_id))[1]
+    rows = file.read_bytes()
+    file.unlink()
+    return receipt, file, rows
+
+
+def test_an_import_can_do_without_the_rows_it_lacks_and_they_can_come_again(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt, *_ = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    with pytest.raises(WorkbenchError, match=f"workbench store-rest {receipt.import_id}"):
+        prepare(project)
+    assert store_the_rest(project, lead, receipt.import_id) == Rest(stored=4, lost=2)
+    assert [name for _number, name, _text in stored(project)] == ["p1", "p2", "p5", "p6"]
+    prepare(project)
+    with project.database.read() as session:
+        row = session.get_one(Import, receipt.import_id)
+        assert (row.state, row.accepted, row.waiting, row.failure) == ("prepared", 4, 0, None)
+    again = take_in(project, lead, [f"text {number}" for number in range(6)])
+    assert (again.accepted, again.duplicates) == (2, 4)
+    prepare(project)
+    numbers = [number for number, _name, _text in stored(project)]
+    assert len(numbers) == len(set(numbers)) == 6
+    assert not folder_of(project, receipt.import_id).exists()
+
+
+def test_rows_that_came_again_before_they_were_put_back_are_told_of_and_stored_once(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt, file, rows = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    assert take_in(project, lead, [f"text {number}" for number in range(6)]).accepted == 2
+    with pytest.raises(WorkbenchError):
+        prepare(project)
+    file.write_bytes(rows)
+    with pytest.raises(WorkbenchError, match="were imported again before it was stored"):
+        prepare(project)
+    assert store_the_rest(project, lead, receipt.import_id) == Rest(stored=2, lost=2)
+    prepare(project)
+    assert sorted(text for _number, _name, text in stored(project)) == [f"text {at}" for at in range(6)]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_doing_without_rows_is_finished_once_it_was_begun(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Put back half-way, the rows would stand where others were counted."""
+    receipt, file, rows = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    step, done = storing._Store._step, []
+
+    def killed(store: storing._Store, *given: Any) -> int:
+        if len(done) == steps:
+            raise KeyboardInterrupt
+        done.append(step(store, *given))
+        return done[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storing._Store, "_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store_the_rest(project, lead, receipt.import_id)
+    file.write_bytes(rows)
+    with pytest.raises(WorkbenchError, match=f"Finish it: workbench store-rest {receipt.import_id}"):
+        prepare(project)
+    assert store_the_rest(project, lead, receipt.import_id).lost == 0
+    prepare(project)
+    assert sorted(text for _number, _name, text in stored(project)) == [f"text {at}" for at in range(6)]
+
+
+def test_the_command_says_what_was_stored_and_what_was_given_up(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receipt, *_ = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    command = ["workbench", "store-rest", str(receipt.import_id), "--home", str(project.home)]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    assert "4 posts stored, 2 rows given up." in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert f"error: None of the rows of import {receipt.import_id} wait to be stored." in told
+    assert "Traceback" not in told
+
+
+def test_only_rows_that_wait_can_be_given_up_and_only_by_who_may_import(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt, *_ = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    annotator = accounts.sign_in(project, "Ann", "annotator")
+    with pytest.raises(NotAllowedError):
+        store_the_rest(project, annotator, receipt.import_id)
+    for number in (receipt.import_id + 1, store_rest_of(project, lead, receipt.import_id)):
+        with pytest.raises(InputError, match=f"None of the rows of import {number} wait"):
+            store_the_rest(project, lead, number)
+
+
+def store_rest_of(project: Project, lead: Account, number: int) -> int:
+    store_the_rest(project, lead, number)
+    return number
 
 
 def test_no_label_lands_on_a_post_that_came_in_between(

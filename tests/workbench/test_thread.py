@@ -12,8 +12,8 @@ from tests.workbench.plans import plans_of
 from workbench.accounts import Account
 from workbench.facts import thread_key
 from workbench.imports import import_rows
-from workbench.incoming import store_waiting
 from workbench.project import Project
+from workbench.storing import store_waiting
 from workbench.thread import Around, Neighbour, around
 from workbench.tsv import open_tsv
 

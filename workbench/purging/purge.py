@@ -19,12 +19,12 @@ from workbench import jobs, rounds
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import RoundError, WorkbenchError
 from workbench.imports import alone
-from workbench.incoming import store_waiting
 from workbench.locks import WORK, hold
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, posts_of
 from workbench.purging.files import Gone, remove_leftovers, remove_what_is_made_again
 from workbench.purging.rows import count, delete_posts, delete_rejected, in_chunks
+from workbench.storing import store_waiting
 
 
 @dataclass(frozen=True)

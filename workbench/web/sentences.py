@@ -50,7 +50,15 @@ SHAPES = {
         N_("scoring failed: {reason}"),
         # What an import may fail by.
         N_(
-            "{folder} holds {count} of the {brought} rows that an import left there. Put it back from a backup."
+            "{folder} holds {count} of the {brought} rows that an import left there. "
+            "Put it back from a backup, or do without them: workbench store-rest {number}"
+        ),
+        N_(
+            "Some posts of import {number} were imported again before it was stored. "
+            "Store the others: workbench store-rest {number}"
+        ),
+        N_(
+            "Import {number} was being stored without the rows it lacks. Finish it: workbench store-rest {number}"
         ),
         N_("the training rows hold fewer than two different labels: label more posts first"),
         N_(

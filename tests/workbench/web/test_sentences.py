@@ -19,8 +19,9 @@ from workbench.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
 from workbench.child import last_words
 from workbench.errors import WorkbenchError
 from workbench.imports import import_rows
-from workbench.incoming import files_in, folder_of, store_waiting
+from workbench.incoming import files_in, folder_of
 from workbench.project import Project
+from workbench.storing import store_waiting
 from workbench.tsv import LONGEST_TEXT, Reject, open_tsv
 from workbench.web import sentences
 from workbench.web.i18n import catalogue
