@@ -26,8 +26,6 @@ from trainer.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, S
 from trainer.texts import read_labelled
 
 START = 100
-SETTINGS = {"min_steps": 60, "max_steps": 20_000}
-"""Short trainings: as live ones, but for the fewest steps."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def _simulate(options: argparse.Namespace) -> None:
         "base": options.base,
         "composition": options.composition,
         "band": options.band,
-        "settings": SETTINGS,
+        "settings": TrainConfig(base=options.base).to_dict(),
     }
     learner = _learner(options.learner, pool, test, options.base)
     progress = reporting(options.progress, "simulating")
@@ -176,7 +174,7 @@ def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -
     leave_a_core()
     if name == "frozen":
         return FrozenLearner(pool, test, base)
-    return LoraLearner(pool, test, TrainConfig.from_dict({"base": base, **SETTINGS}))
+    return LoraLearner(pool, test, TrainConfig(base=base))
 
 
 def _refuse_unknown(strategies: Sequence[str], known: Mapping[str, Chooser]) -> None:

@@ -33,7 +33,7 @@ from trainer.learners import FrozenLearner, LoraLearner
 from trainer.progress import Bar
 from trainer.query import in_band
 from trainer.replay import DEFAULT, UNCERTAIN, Chooser, Plan, Post, Simulation, Unlabelled, choosers
-from trainer.simulate import SETTINGS, Runs, read_points, simulate, table, write_curves
+from trainer.simulate import Runs, read_points, simulate, table, write_curves
 
 POOL, TEST = 9_000, 2_000
 RAW_BAND, SMALL_TEXT = "raw-band", "small-text"
@@ -70,12 +70,16 @@ def measure(name: str, options: argparse.Namespace) -> None:
     if options.learner == "frozen":
         learner: Any = FrozenLearner(pool, test, "starter")
     else:
-        learner = LoraLearner(pool, test, TrainConfig.from_dict(SETTINGS))
+        learner = LoraLearner(pool, test, TrainConfig())
     composition = Composition(**options.composition)
     ways: dict[str, Chooser] = {RAW_BAND: raw_band, SMALL_TEXT: small_text}
     simulation = Simulation(pool, learner, plan, choosers(composition, Band()) | ways)
     made_of = {"set": name, "pool": len(pool), "test": len(test), "plan": asdict(plan)}
-    made_of |= {"learner": options.learner, "settings": SETTINGS, "composition": options.composition}
+    made_of |= {
+        "learner": options.learner,
+        "settings": TrainConfig().to_dict(),
+        "composition": options.composition,
+    }
     runs = Runs(
         options.strategies, range(options.first, options.first + options.seeds), has_full=not options.no_full
     )
@@ -89,7 +93,7 @@ def teach(name: str, options: argparse.Namespace) -> None:
     """Adapters on the labels that the simple model's runs chose; prints what they gain over random ones."""
     split = cold(options.cold, dev=False) if name == "cold" else swsr(options.swsr, dev=False)
     pool, test = posts(split.train, POOL, seed=1), posts(split.test, TEST, seed=2)
-    learner = LoraLearner(pool, test, TrainConfig.from_dict(SETTINGS))
+    learner = LoraLearner(pool, test, TrainConfig())
     chosen: dict[tuple[str, int], list[int]] = {}
     for point in read_points(options.chosen_by / f"{name}-frozen"):
         chosen.setdefault((point.strategy, point.seed), []).extend(point.positions)

@@ -128,5 +128,8 @@ def _value(name: str, text: str) -> str:
 def _pattern(shape: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", shape)  # literal, name, literal, name, ...
     parts[::2] = map(re.escape, parts[::2])
-    parts[1::2] = (f"(?P<{name}>.+?)" for name in parts[1::2])
+    names = parts[1::2]
+    parts[1::2] = (
+        f"(?P={name})" if name in names[:at] else f"(?P<{name}>.+?)" for at, name in enumerate(names)
+    )
     return re.compile("".join(parts), re.DOTALL)

@@ -1,6 +1,7 @@
 """Sentences written elsewhere are recognised as they are written today."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,14 @@ def test_the_reasons_of_unreadable_rows(tmp_path: Path) -> None:
         reasons = [entry.reason for entry in source if isinstance(entry, Reject)]
     assert len(reasons) == 4
     assert [reason for reason in reasons if not is_chinese(sentences.retold(reason))] == []
+
+
+@pytest.mark.parametrize("shape", sentences.SHAPES)
+def test_every_shape_finds_its_own_sentence(shape: str) -> None:
+    """One that could not be read would take every page down on which a sentence is retold."""
+    names = set(re.findall(r"\{(\w+)\}", shape))
+    sentence = shape.format(**{name: f"<{name}>" for name in names})
+    assert is_chinese(sentences.retold(sentence))
 
 
 def test_an_unknown_sentence_is_shown_as_it_is() -> None:
