@@ -44,6 +44,12 @@ def check_make(words: list[str]) -> None:
     assert set(words) <= set(targets)
 
 
+def check_source(words: list[str]) -> None:
+    """It is where make puts it."""
+    (folder,) = re.findall(r"^VENV := (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert words == [f"{folder}/bin/activate"]
+
+
 def check_module(words: list[str]) -> None:
     """The module exists and its source names every option."""
     _, module, *rest = words
@@ -56,7 +62,7 @@ def check_module(words: list[str]) -> None:
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_every_command_exists(readme: Path) -> None:
-    check = {"workbench": check_workbench, "make": check_make, "python": check_module}
+    check = {"workbench": check_workbench, "make": check_make, "python": check_module, "source": check_source}
     found = commands(readme)
     assert len(found) > 10
     for program, *words in found:

@@ -76,6 +76,7 @@ def evaluate(
         report["linear"] = metrics(linear, labels, weights, groups, rng=rng)
     if champion is not None:
         rival = _calibrate(champion, _score(champion, examples, progress or Silent()))
+        report["champion"] = metrics(rival, labels, weights, groups, rng=rng)
         report["comparison"] = compare(
             rival, probabilities, labels, groups, rng=rng, weights=weights
         ).to_dict()

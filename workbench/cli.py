@@ -2,8 +2,10 @@
 processes it starts."""
 
 import os
+import shlex
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,6 +15,7 @@ from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.errors import TrainerError
+from trainer.folders import STARTER
 from workbench import (
     accounts,
     demo,
@@ -116,9 +119,18 @@ def init_command(
 ) -> None:
     """Make a new project here."""
     project = init_project(home, base_model=base_model)
+    elsewhere = "" if home == Path() else f" --home {shlex.quote(str(home))}"
     out.print(
-        f"Made a project in {project.home}. Next: workbench import FILE.tsv", markup=False, soft_wrap=True
+        f"Made a project in {project.home}. Next: workbench import FILE.tsv{elsewhere}",
+        markup=False,
+        soft_wrap=True,
     )
+    if base_model != STARTER and not Path(base_model).is_dir():
+        out.print(
+            f"There is no folder {base_model}: the encoder of that name is fetched from the Hugging Face hub when it is first needed.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -218,7 +230,8 @@ def import_labels_command(
     id_column: str | None = None,
     encoding: str | None = None,
     label_map: Annotated[
-        str | None, typer.Option("--map", help="Their names for ours: 删除=violation,通过=normal")
+        str | None,
+        typer.Option("--map", help="Their names for ours: 删除=violation,通过=normal,警告=- (left out)"),
     ] = None,
     source: Annotated[
         str | None,
@@ -240,11 +253,18 @@ def import_labels_command(
         source=source,
     )
     if as_json:
-        print_json(labelled=receipt.labelled, unchanged=receipt.unchanged, new_posts=receipt.new_posts)
+        print_json(**asdict(receipt))
         return
     out.print(
-        f"{receipt.labelled:,} labels saved, {receipt.unchanged:,} were there already, {receipt.new_posts:,} new posts."
+        f"{receipt.labelled:,} labels saved, {receipt.unchanged:,} were there already, {receipt.new_posts:,} new posts, "
+        f"{receipt.left_out:,} lines left out."
     )
+    if source is not None:
+        out.print(
+            "Labels with a source train, but do not judge. A round is measured on posts of validation and test, "
+            "which people label in the queue (their held-out share); or import careful labels without --source.",
+            soft_wrap=True,
+        )
 
 
 @app.command("score")

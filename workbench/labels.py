@@ -29,6 +29,8 @@ from workbench.tsv import Columns, Reject, Row, open_tsv
 
 CHINESE = {"正常": "normal", "疑似": "suspicious", "违规": "violation"}
 PROBLEMS_SHOWN = 3
+LEFT_OUT = "-"
+"""What a label is mapped on whose lines are not wanted."""
 CHUNK = 2_000
 
 
@@ -47,19 +49,20 @@ class LabelReceipt:
     labelled: int
     unchanged: int
     new_posts: int
+    left_out: int = 0
 
 
 def parse_map(text: str | None) -> dict[str, str]:
-    """`删除=violation,通过=normal` as a mapping onto our label names.
+    """`删除=violation,通过=normal,警告=-` as a mapping onto our label names; lines with a label mapped on `-` are left out.
 
     Raises InputError for anything else.
     """
-    mapping = dict(zip(LABELS, LABELS, strict=True)) | CHINESE
+    mapping = dict(zip(LABELS, LABELS, strict=True)) | CHINESE | {LEFT_OUT: LEFT_OUT}
     for pair in filter(None, (text or "").split(",")):
         theirs, separator, ours = (part.strip() for part in pair.partition("="))
         if not separator or not theirs or ours not in mapping:
             raise InputError(
-                "--map {pair}: write their=ours, where ours is one of {labels}.",
+                "--map {pair}: write theirs=ours, where ours is one of {labels}, or - to leave such lines out.",
                 pair=pair,
                 labels=", ".join(LABELS),
             )
@@ -100,13 +103,14 @@ def import_labels(
         _refuse_problems(project, file)
         new_posts = _import_unknown(project, account, file)
         labelled = unchanged = 0
+        left_out = sum(entry is None for _, entry in file.entries())
         entries = iter(file.rows())
         while chunk := list(islice(entries, CHUNK)):
             changed = _annotate(project, account, chunk, source)
             labelled, unchanged = labelled + changed, unchanged + len(chunk) - changed
     with acting(project, account, Right.IMPORT) as session:
         record(session, project, account.id, "import labels", path.name, labelled=labelled, source=source)
-    return LabelReceipt(labelled, unchanged, new_posts)
+    return LabelReceipt(labelled, unchanged, new_posts, left_out)
 
 
 @dataclass(frozen=True)
@@ -118,15 +122,15 @@ class _LabelFile:
     encoding: str | None
     mapping: Mapping[str, str]
 
-    def entries(self) -> Iterator[tuple[int, LabelledRow | str]]:
-        """Line number, and the row or what is wrong with it."""
+    def entries(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+        """Line number, and the row, or what is wrong with it, or None where it is not wanted."""
         is_jsonl = self.path.suffix in {".jsonl", ".ndjson", ".json"}
         return self._from_jsonl() if is_jsonl else self._from_tsv()
 
     def rows(self) -> Iterator[LabelledRow]:
         return (entry for _, entry in self.entries() if isinstance(entry, LabelledRow))
 
-    def _from_tsv(self) -> Iterator[tuple[int, LabelledRow | str]]:
+    def _from_tsv(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
         with open_tsv(
             self.path,
             text_column=self.text_column,
@@ -143,7 +147,9 @@ class _LabelFile:
                 label = facts.pop(self.label_column, None)
                 yield entry.line, self._labelled(Row(entry.line, entry.id, entry.text, facts), label)
 
-    def _from_jsonl(self) -> Iterator[tuple[int, LabelledRow | str]]:
+    def _from_jsonl(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+        if self.path.is_dir():
+            raise InputError("{file} is a folder. Name a file in it.", file=self.path)
         if not self.path.is_file():
             raise InputError("There is no file {file}.", file=self.path)
         try:
@@ -152,7 +158,7 @@ class _LabelFile:
         except UnicodeDecodeError as error:
             raise InputError("{file} is not UTF-8. Save it as UTF-8.", file=self.path) from error
 
-    def _from_object(self, line: int, value: object) -> LabelledRow | str:
+    def _from_object(self, line: int, value: object) -> LabelledRow | str | None:
         if not isinstance(value, dict):
             return "not a JSON object"
         text, identity = value.get(self.text_column or "text"), value.get(self.id_column or "id")
@@ -166,10 +172,12 @@ class _LabelFile:
         row = Row(line, None if identity is None else str(identity), text, {})
         return self._labelled(row, label if isinstance(label, str) else None)
 
-    def _labelled(self, row: Row, label: str | None) -> LabelledRow | str:
+    def _labelled(self, row: Row, label: str | None) -> LabelledRow | str | None:
         if label is None or not label.strip():
             return "no label"
         ours = self.mapping.get(label.strip())
+        if ours == LEFT_OUT:
+            return None
         return LabelledRow(row, ours) if ours else f"unknown label {label.strip()[:40]!r}"
 
 
@@ -208,14 +216,15 @@ def _refuse_problems(project: Project, file: _LabelFile) -> None:
         problems = sorted([*problems, *found])[:PROBLEMS_SHOWN]
     if count:
         raise InputError(
-            "{file}: {count} lines cannot be used: {examples}. Nothing was imported; correct them, or name their labels with --map.",
+            "{file}: {count} of its lines cannot be used: {examples}. "
+            "Nothing was imported; correct them, or name their labels with --map (theirs=ours, theirs=- leaves them out).",
             file=file.path,
             count=count,
             examples="; ".join(f"line {line}: {problem}" for line, problem in problems),
         )
 
 
-def _unusable(chunk: Sequence[tuple[int, LabelledRow | str]]) -> list[tuple[int, str]]:
+def _unusable(chunk: Sequence[tuple[int, LabelledRow | str | None]]) -> list[tuple[int, str]]:
     return [(line, entry) for line, entry in chunk if isinstance(entry, str)]
 
 

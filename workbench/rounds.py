@@ -340,8 +340,8 @@ def _promote(
     expected_state: str | None = None,
     is_rollback: bool = False,
 ) -> None:
-    refuse_second(session)
     row = find(session, number)
+    refuse_second(session)
     champion = session.get(Champion, 1)
     if champion is not None and champion.round_number == number:
         raise RoundError("Round {number} is in use already.", number=number)

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,14 +31,20 @@ def web_command() -> list[str]:
 def up(
     project: Project, *, host: str | None = None, port: int | None = None, has_worker: bool = True
 ) -> None:
-    """Run web app and worker until the person presses Ctrl-C (or SIGTERM comes).
+    """Run web app and worker until the person presses Ctrl-C (or SIGTERM comes); says where once pages are served.
 
-    Raises InputError when the app would listen beyond this machine without a passphrase, WorkbenchError when
-    one of the two ends by itself.
+    Raises InputError when the app would listen beyond this machine without a passphrase, or where somebody else
+    listens; WorkbenchError when one of the two ends by itself.
     """
     host = host or project.settings.host
     port = project.settings.port if port is None else port
     refuse_open_door(project, host)
+    address = _address(host, port)
+    if _listens(address):
+        raise InputError(
+            "Something listens on port {port} already, perhaps this app. Name another one with --port.",
+            port=port,
+        )
     environment = os.environ | {
         "WORKBENCH_HOME": str(project.home),
         "WORKBENCH_HOST": host,
@@ -51,7 +58,11 @@ def up(
     try:
         for name, command in commands.items():
             children[name] = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+        is_told = False
         while (ended := _ended(children)) is None:
+            if not is_told and _listens(address):
+                print(f"Open http://{_shown(address)} in a browser. Ctrl-C ends the app.", flush=True)
+                is_told = True
             time.sleep(0.2)
     except KeyboardInterrupt:
         return
@@ -69,6 +80,24 @@ def _end(children: Iterable[subprocess.Popen[bytes]]) -> None:
         child.terminate()
     for child in children:
         child.communicate()
+
+
+def _address(host: str, port: int) -> tuple[str, int]:
+    """Where somebody on this machine reaches what listens on a host; a wildcard is reached on its own loopback."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    try:
+        with socket.create_connection(address, timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def refuse_open_door(project: Project, host: str) -> None:

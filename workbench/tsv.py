@@ -108,6 +108,8 @@ def open_tsv(
         InputError: no such file, no header, wrong delimiter, missing or doubled columns, an encoding that
             does not fit.
     """
+    if path.is_dir():
+        raise InputError("{file} is a folder. Name a file in it.", file=path)
     if not path.is_file():
         raise InputError("There is no file {file}.", file=path)
     encoding = detect_encoding(path) if encoding is None else _known_encoding(encoding)

@@ -26,6 +26,9 @@ def standing(project: Project) -> dict[str, str | None]:
         return {session.get_one(Post, row.post_id).external_id: row.label for row in rows}
 
 
+THREE = {"加微信领红包": "删除", "今天天气很好": "通过", "再这样就封号": "警告"}
+
+
 def test_a_moderation_log_is_mapped_onto_our_labels(project: Project, lead: Account, tmp_path: Path) -> None:
     import_texts(project, lead, ["卖号", "你好", "哈哈"])
     log = write_tsv(
@@ -112,8 +115,19 @@ def test_a_bad_line_of_jsonl_is_named(
 
 @pytest.mark.parametrize("text", ["删除", "删除=spam", "=normal"])
 def test_a_map_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="write their=ours"):
+    with pytest.raises(InputError, match="write theirs=ours"):
         parse_map(text)
+
+
+def test_lines_of_a_label_that_nobody_wants_are_left_out(project: Project, lead: Account) -> None:
+    rows = [{"id": f"p{at}", "text": text, "label": label} for at, (text, label) in enumerate(THREE.items())]
+    file = write_tsv(project.home / "log.tsv", rows)
+    mapping = parse_map("删除=violation,通过=normal,警告=-")
+    assert import_labels(project, lead, file, mapping=mapping) == LabelReceipt(2, 0, 2, left_out=1)
+    lines = [json.dumps({"text": text, "label": label}) for text, label in THREE.items()]
+    (project.home / "log.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    again = import_labels(project, lead, project.home / "log.jsonl", mapping=mapping)
+    assert again == LabelReceipt(0, 2, 0, left_out=1)
 
 
 def test_a_log_never_supersedes_a_careful_label_nor_the_other_way_round(

@@ -262,6 +262,24 @@ def test_a_new_worker_sees_the_posts_that_no_search_finds_yet(
         assert not worker._is_work_left(session, project)
 
 
+@pytest.mark.parametrize("before", [None, {"macro_f1": 0.7}])
+def test_an_adapter_that_could_not_be_measured_is_measured_beside_the_next_one(
+    project: Project, lead: Account, before: dict[str, float] | None
+) -> None:
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.full((40, 3), 1 / 3))
+    report = {"rows": 60, "test_sha256": "f0", "metrics": {"macro_f1": 0.5}}
+    with project.database.write() as session:
+        session.get_one(Round, 1).report = {"metrics": before, "warnings": ["no test rows"], "rows": 0}
+        steps.fill_in(session, 1, report)  # with no test rows at all
+        steps.fill_in(session, 1, report | {"champion": {"macro_f1": 0.6}})
+    with project.database.read() as session:
+        known = session.get_one(Round, 1).report
+        assert known is not None
+        assert known["metrics"] == (before or {"macro_f1": 0.6})
+        assert (known["rows"], known["warnings"]) == ((0, ["no test rows"]) if before else (60, []))
+
+
 def test_a_failing_radar_stops_nothing(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

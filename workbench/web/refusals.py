@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from workbench.errors import WorkbenchError
 from workbench.web.i18n import catalogue, current_language
-from workbench.web.words import RIGHT_WORDS, SPLIT_WORDS, STATE_WORDS
+from workbench.web.words import NAME_WORDS, RIGHT_WORDS, SPLIT_WORDS, STATE_WORDS
 
-WORDS = {"state": STATE_WORDS, "right": RIGHT_WORDS, "split": SPLIT_WORDS}
+WORDS = {"state": STATE_WORDS, "right": RIGHT_WORDS, "split": SPLIT_WORDS, "name": NAME_WORDS}
 """Values that are words of the code; all others are names and numbers, which stay as they are."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
+from workbench.accounts import COMMAND_LINE
 from workbench.facts import Meaning, meaning_of
 from workbench.web.i18n import N_, _
 
@@ -67,6 +68,9 @@ REASON_WORDS = {
 """For the reasons of the default settings; a team's own are shown as they wrote them."""
 NO_WORKER = N_("No worker is running, so nothing moves. Start one with: workbench worker")
 
+NAME_WORDS = {COMMAND_LINE: N_("command line")}
+"""Who is not a person: the commands have an account too."""
+
 FACT_WORDS: Mapping[Meaning, str] = {
     "board": N_("board"),
     "thread": N_("thread"),
@@ -89,6 +93,11 @@ def lane_word(lane: str) -> str:
 def reason_word(reason: str) -> str:
     """A reason as people read it."""
     return _(REASON_WORDS[reason]) if reason in REASON_WORDS else reason
+
+
+def person_word(name: str) -> str:
+    """Who it was."""
+    return _(NAME_WORDS[name]) if name in NAME_WORDS else name
 
 
 def label_html(label: str) -> str:

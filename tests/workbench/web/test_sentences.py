@@ -14,23 +14,25 @@ from tests.workbench.making import write_tsv
 from trainer import errors
 from trainer.comparison import compare
 from trainer.config import LABELS
-from workbench import gate, rounds, steps
+from workbench import accounts, gate, rounds, steps
 from workbench.accounts import Account
 from workbench.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
 from workbench.child import last_words
-from workbench.errors import WorkbenchError
+from workbench.errors import RoundError, WorkbenchError
 from workbench.imports import import_rows
 from workbench.incoming import files_in, folder_of
 from workbench.project import Project
 from workbench.storing import store_waiting
 from workbench.tsv import LONGEST_TEXT, Reject, open_tsv
-from workbench.web import sentences
+from workbench.web import sentences, words
 from workbench.web.i18n import catalogue
+from workbench.web.refusals import refusal_in
 
 
 @pytest.fixture(autouse=True)
 def in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentences, "_", catalogue("zh").gettext)
+    for module in (sentences, words):
+        monkeypatch.setattr(module, "_", catalogue("zh").gettext)
 
 
 def is_chinese(text: str) -> bool:
@@ -97,6 +99,18 @@ def test_every_shape_finds_its_own_sentence(shape: str) -> None:
     names = set(re.findall(r"\{(\w+)\}", shape))
     sentence = shape.format(**{name: f"<{name}>" for name in names})
     assert is_chinese(sentences.retold(sentence))
+
+
+def test_who_worked_by_command_is_no_persons_name(project: Project, lead: Account) -> None:
+    by_command = accounts.command_line(project)
+    assert is_chinese(words.person_word(by_command.name))
+    assert words.person_word("Ann") == "Ann"
+    refused = RoundError(
+        "Round {number} is already under way, started by {name}. Wait for it or cancel it.",
+        number=1,
+        name=by_command.name,
+    )
+    assert by_command.name not in refusal_in(refused, "zh")
 
 
 def test_an_unknown_sentence_is_shown_as_it_is() -> None:

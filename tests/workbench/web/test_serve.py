@@ -1,12 +1,15 @@
 """The process itself: light, closed to strangers, and sure of its own packages."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from workbench import services
+from workbench.errors import InputError
 from workbench.project import Project
 from workbench.services import web_command
 
@@ -62,3 +65,42 @@ def test_a_folder_without_a_project_is_one_clear_line(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("error: There is no project in")
     assert result.stderr.count("\n") == 1
+
+
+def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
+    command = [sys.executable, "-P", "-m", "workbench.cli", "up", "--no-worker"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command += ["--home", str(project.home), "--port", str(port)]
+    with subprocess.Popen(
+        command,
+        cwd=project.home,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as app:
+        try:
+            assert app.stdout is not None
+            assert f"Open http://127.0.0.1:{port} in a browser." in app.stdout.readline()
+        finally:
+            app.terminate()
+
+
+def test_a_taken_port_is_told_before_anything_starts(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"listens on port {port} already"):
+            services.up(project, port=port)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("0.0.0.0", "127.0.0.1:80"),
+        ("::", "[::1]:80"),
+        ("localhost", "localhost:80"),
+        ("10.1.1.1", "10.1.1.1:80"),
+    ],
+)
+def test_the_address_to_open_is_one_that_a_browser_takes(host: str, shown: str) -> None:
+    assert services._shown(services._address(host, 80)) == shown

@@ -13,7 +13,7 @@ from workbench.web.i18n import _
 from workbench.web.opened import project
 from workbench.web.visible import post_html
 from workbench.web.widgets import attempt, clock, heading, note, one_line
-from workbench.web.words import label_html, label_word
+from workbench.web.words import label_html, label_word, person_word
 
 
 def bulk_label(account: Account, wanted: Filter) -> None:
@@ -96,7 +96,7 @@ def _line(one: Bulk) -> str:
     if not one.standing:
         stands = _("{count} posts, nothing of it stands any more").format(count=f"{one.posts:,}")
     return (
-        f'<div class="facts"><span>{clock(one.at)}</span><span>{one_line(one.by)}</span>'
+        f'<div class="facts"><span>{clock(one.at)}</span><span>{one_line(person_word(one.by))}</span>'
         f"{label_html(one.label)}<span>{escape(stands)}</span></div>"
     )
 

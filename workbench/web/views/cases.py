@@ -101,15 +101,15 @@ def _decided(case: Decided) -> str:
         label=label_html(case.label), text=post_html(shortened(case.text))
     )
     who = " · ".join(
-        f"{escape(opinion.name or '')}: "
-        + (label_html(opinion.label) if opinion.label else escape(_("asks the lead")))
+        escape(_("{name}: {said}")).format(
+            name=escape(opinion.name or ""),
+            said=label_html(opinion.label) if opinion.label else escape(_("asks the lead")),
+        )
         for opinion in case.opinions
     )
     view = ""
     if case.is_held_out:
         view = f'<div class="quiet">{escape(lane_word("held_out"))}</div>'
     elif case.suggestion is not None:
-        view = f'<div class="quiet">{escape(_("what the model makes of it"))}</div>' + thought_html(
-            case.suggestion, ()
-        )
+        view = thought_html(case.suggestion, ())
     return f'<div class="last" role="status">{told}</div><div class="quiet">{who}</div>{view}'

@@ -11,6 +11,7 @@ from workbench.exports import FORMATS, RECEIPT, Export, export_labels, made_expo
 from workbench.web.i18n import N_, _
 from workbench.web.opened import project
 from workbench.web.widgets import attempt, clock, heading, one_line
+from workbench.web.words import person_word
 
 FORMAT_WORDS = {
     "jsonl": N_("JSONL"),
@@ -64,7 +65,7 @@ def _row(export: Export) -> str:
         escape(_(FORMAT_WORDS[receipt["format"]])),
         f"{receipt['posts']:,}",
         clock(datetime.fromisoformat(receipt["created"])),
-        one_line(receipt["by"]),
+        one_line(person_word(receipt["by"])),
         _links(export),
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

@@ -28,7 +28,7 @@ from workbench.web.widgets import (
     refusal,
     require_account,
 )
-from workbench.web.words import SPLIT_WORDS, label_html, label_word
+from workbench.web.words import SPLIT_WORDS, label_html, label_word, person_word
 
 KEPT_SECONDS = 15
 WEEKS_KEPT_SECONDS = 300
@@ -201,7 +201,7 @@ def _hand_row(hand: Hand) -> str:
     each = "–" if hand.seconds_each is None else f"{hand.seconds_each:.0f}"
     cells = (f"{hand.labelled:,}", each, f"{hand.minutes:.0f}")
     numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
-    return f"<tr><td>{one_line(hand.name)}</td>{numbers}</tr>"
+    return f"<tr><td>{one_line(person_word(hand.name))}</td>{numbers}</tr>"
 
 
 def _quiet(text: str) -> None:

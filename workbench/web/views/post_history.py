@@ -15,7 +15,7 @@ from workbench.web.opened import project
 from workbench.web.views.post_search import scores_html
 from workbench.web.visible import post_html
 from workbench.web.widgets import clock, heading, note, one_line, refusal
-from workbench.web.words import facts_word, label_html, label_word, lane_word, reason_word
+from workbench.web.words import facts_word, label_html, label_word, lane_word, person_word, reason_word
 
 KIND_WORDS = {
     "labelled": N_("labelled it"),
@@ -75,7 +75,7 @@ def _facts(history: History) -> str:
         if (word := facts_word(name)) is not None
     ]
     told = _("came with {file}, {when}").format(file=came.file_name, when=clock(came.started_at))
-    parts.append(one_line(told) + (f" ({one_line(came.by)})" if came.by else ""))
+    parts.append(one_line(told) + (f" ({one_line(person_word(came.by))})" if came.by else ""))
     if history.split is None:
         parts.append(escape(_("being prepared")))
     elif history.split != "pool":

@@ -17,7 +17,7 @@ from workbench.web.opened import project
 from workbench.web.views.bulk_label import bulk_label
 from workbench.web.visible import post_html
 from workbench.web.widgets import note, one_line
-from workbench.web.words import LANE_WORDS, label_html, label_word, lane_word
+from workbench.web.words import LANE_WORDS, label_html, label_word, lane_word, person_word
 
 COLUMNS = (12, 1)
 ANY = ""
@@ -71,7 +71,9 @@ def _filter(choices: Choices, is_lead: bool) -> Filter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         lanes = {lane: _(word) for lane, word in LANE_WORDS.items()}
         lane = _choice(_("Why it was asked about"), "lane", lanes)
-        person = _choice(_("Answered by"), "person", {str(key): name for key, name in choices.people.items()})
+        person = _choice(
+            _("Answered by"), "person", {str(key): person_word(name) for key, name in choices.people.items()}
+        )
         rounds = {str(number): _("Round {number}").format(number=number) for number in choices.rounds}
         number = _choice(_("Model at the time"), "round", rounds)
         low, high = st.slider(

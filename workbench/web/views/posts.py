@@ -18,6 +18,7 @@ from workbench.web.views.import_file import import_file
 from workbench.web.views.post_history import post_history
 from workbench.web.views.post_search import keep_filter, post_search
 from workbench.web.widgets import bar, clock, figures, heading, one_line, require_account, show_notice
+from workbench.web.words import person_word
 
 IMPORT_STATES = {
     "storing": N_("being read"),
@@ -99,7 +100,7 @@ def _import_row(entry: ListedImport, is_lead: bool) -> str:
         f"{entry.duplicates:,}",
         unreadable,
         clock(entry.started_at),
-        one_line(entry.by or ""),
+        one_line(person_word(entry.by or "")),
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 

@@ -14,7 +14,7 @@ from workbench.web.opened import project
 from workbench.web.sentences import retold
 from workbench.web.views.round_decision import verdict_lines
 from workbench.web.widgets import clock, decimal, heading, note, one_line, percent, seconds
-from workbench.web.words import STATE_WORDS, label_html
+from workbench.web.words import STATE_WORDS, label_html, person_word
 
 MOST_OPENED = 20
 
@@ -73,7 +73,7 @@ def _row(entry: dict[str, Any]) -> str:
         decimal(metrics.get("linear_macro_f1")),
         decimal(metrics.get("ece")),
         _took(entry),
-        entry["decided_by"] or entry["started_by"] or "",
+        person_word(entry["decided_by"] or entry["started_by"] or ""),
         _why(entry),
     )
     return f"<tr>{''.join(f'<td>{one_line(cell)}</td>' for cell in cells)}</tr>"
@@ -109,7 +109,10 @@ def _why(entry: dict[str, Any]) -> str:
 
 def _details(entry: dict[str, Any]) -> None:
     facts = [
-        (_("started"), f"{clock(datetime.fromisoformat(entry['created_at']))} · {entry['started_by']}"),
+        (
+            _("started"),
+            f"{clock(datetime.fromisoformat(entry['created_at']))} · {person_word(entry['started_by'])}",
+        ),
         (_("base encoder"), entry["base"]),
         (_("notes"), entry["notes"]),
         (_("learned from"), _speed(entry["train"])),

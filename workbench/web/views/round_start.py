@@ -96,7 +96,9 @@ def _times(base: str, status: Status) -> None:
 def _time(word: str, expected: Sequence[Expected]) -> str:
     """On each machine that such a round was trained on, here or elsewhere."""
     if not expected:
-        return _("{kind}: not measured yet; `workbench doctor` measures this machine.").format(kind=word)
+        return _("{kind}: none has been trained yet; workbench doctor reckons how long one takes.").format(
+            kind=word
+        )
     each = _("about {minutes} min on {device} (as round {number} took)")
     told = [
         each.format(minutes=_minutes(one.seconds), device=_device(one.device), number=one.like)
@@ -106,7 +108,7 @@ def _time(word: str, expected: Sequence[Expected]) -> str:
 
 
 def _minutes(seconds: float) -> str:
-    return "< 1" if seconds < 60 else f"{round(seconds / 60):,}"
+    return f"{max(1, round(seconds / 60)):,}"
 
 
 def _device(device: str) -> str:

@@ -33,7 +33,7 @@ from workbench.web.widgets import (
     require_account,
     show_notice,
 )
-from workbench.web.words import NO_WORKER
+from workbench.web.words import NO_WORKER, person_word
 
 
 def show() -> None:
@@ -75,9 +75,7 @@ def _in_use_line(in_use: InUse | None) -> str:
     if in_use is None:
         return f"<span>{escape(_('No round is in use yet: typical and random posts are served, then those a simple model is unsure about.'))}</span>"
     text = _("In use: round {number}, since {since}, by {name}")
-    return (
-        f"<span>{escape(text.format(number=in_use.number, since=clock(in_use.since), name=in_use.by))}</span>"
-    )
+    return f"<span>{escape(text.format(number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or '')))}</span>"
 
 
 def _figures(entry: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ from workbench.web.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.words import person_word
 
 FIRST_PRICES = Prices(missed=20, false_alarm=5, look=1)
 """What the fields say before there is a version: a look is the unit."""
@@ -107,7 +108,7 @@ def _in_force_line(versions: list[dict[str, Any]]) -> str:
     newest = versions[0]
     text = _("In force: version {version}, since {since}, by {name}")
     since = clock(datetime.fromisoformat(newest["created_at"]))
-    return f"<span>{escape(text.format(version=newest['version'], since=since, name=newest['by']))}</span>"
+    return f"<span>{escape(text.format(version=newest['version'], since=since, name=person_word(newest['by'])))}</span>"
 
 
 def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
@@ -137,7 +138,7 @@ def _outcome(known: Material, proposal: Proposal) -> None:
     rests = _(
         "Chosen on {validation} validation posts, the cost measured on {test} test posts that chose nothing ({violations} violations). "
         "Of 1,000 posts, {missed} violations pass and {false} flags are wrong. "
-        "Other validation posts would have led to passing below {low} to {high} and flagging from {from_low} to {from_high} (95%)."
+        "Other validation posts would have led to other thresholds (95%): passing below {passes}, flagging from {flags}."
     )
     said = rests.format(
         validation=f"{proposal.validation_posts:,}",
@@ -145,10 +146,8 @@ def _outcome(known: Material, proposal: Proposal) -> None:
         violations=f"{found.violations:,}",
         missed=_per_thousand(found.missed, 1),
         false=_per_thousand(found.false_alarms, 1),
-        low=_threshold(proposal.choice.pass_below_interval[0]),
-        high=_threshold(proposal.choice.pass_below_interval[1]),
-        from_low=_threshold(proposal.choice.flag_from_interval[0]),
-        from_high=_threshold(proposal.choice.flag_from_interval[1]),
+        passes=_range(*proposal.choice.pass_below_interval),
+        flags=_range(*proposal.choice.flag_from_interval),
     )
     st.html(f'<div class="quiet">{escape(said)}</div>')
     _volumes(proposal)
@@ -161,7 +160,8 @@ def _outcome(known: Material, proposal: Proposal) -> None:
 
 
 def _cuts(chosen: Thresholds) -> list[tuple[float, str]]:
-    return [(chosen.pass_below, _("passes below")), (min(chosen.flag_from, 1.0), _("is flagged from"))]
+    cuts = [(chosen.pass_below, _("passes below")), (chosen.flag_from, _("is flagged from"))]
+    return [(cut, word) for cut, word in cuts if cut < NEVER]
 
 
 def _volumes(proposal: Proposal) -> None:
@@ -236,7 +236,7 @@ def _version_row(row: dict[str, Any]) -> str:
         f"{row['band'][0]:.2f} – {row['band'][1]:.2f}",
         " / ".join(f"{row['prices'].get(name, 0):g}" for name in ("missed", "false_alarm", "look")),
         str(row["round"] or "–"),
-        row["by"],
+        person_word(row["by"]),
         clock(datetime.fromisoformat(row["created_at"])),
     )
     return f"<tr>{''.join(f'<td>{one_line(cell)}</td>' for cell in cells)}</tr>"
@@ -244,6 +244,11 @@ def _version_row(row: dict[str, Any]) -> str:
 
 def _threshold(value: float) -> str:
     return _("never") if value >= NEVER else f"{value:.3f}"
+
+
+def _range(low: float, high: float) -> str:
+    first, last = _threshold(low), _threshold(high)
+    return first if first == last else _("{low} to {high}").format(low=first, high=last)
 
 
 def _per_thousand(figure: Figure, digits: int = 0) -> str:
