@@ -7,12 +7,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from db.queries.rounds import rounds_by_number
+from db.tables import Round
 from trainer.config import TrainConfig, planned_steps
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Seconds on one kind of machine, scaled from round `like`; `scoring` is None where no speed is known."""
+    """Seconds on one kind of machine, scaled from round `like`; `scoring` is None where no speed is known.
+
+    `training` is all that comes before scoring, as far as it is known: folds for the calibration, measuring.
+    """
 
     like: int
     device: str
@@ -46,8 +50,17 @@ def expected_times(
         scoring = None if speed is None else min(posts / speed, longest)
         config = TrainConfig.from_dict(card["config"])
         share = planned_steps(max(labels, 1), config) / planned_steps(trained, config)
-        found.setdefault(device, Expected(row.number, device, card["seconds"] * share, scoring))
+        before = max(card["seconds"], _seconds_before_scoring(row))
+        found.setdefault(device, Expected(row.number, device, before * share, scoring))
     return list(found.values())
+
+
+def _seconds_before_scoring(row: Round) -> float:
+    """By the clock; 0 where the time for which a lead was waited for would be counted in."""
+    if row.started_at is None or row.finished_at is None or row.decided_by_id is not None:
+        return 0.0
+    scored = (row.scored or {}).get("seconds") or 0.0  # later imports are in it
+    return (row.finished_at - row.started_at).total_seconds() - float(scored)
 
 
 def _scoring_speed(scored: dict[str, Any] | None) -> float | None:
