@@ -14,6 +14,9 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project
 
 NICENESS = 10
+ARENAS = 2
+"""Pools of memory of the C library in the web process. Each run of a page is a new thread, and each pool of the sixteen
+it would make keeps what its threads once needed: some 40 MiB more after an hour of fifty people (docs/benchmarks.md)."""
 
 
 def worker_command(home: Path) -> list[str]:
@@ -25,7 +28,8 @@ def worker_command(home: Path) -> list[str]:
 
 
 def web_command() -> list[str]:
-    return [sys.executable, "-P", "-m", "workbench.web.serve"]
+    """How the pages are served; the memory's setting must be there before the first instruction."""
+    return ["env", f"MALLOC_ARENA_MAX={ARENAS}", sys.executable, "-P", "-m", "workbench.web.serve"]
 
 
 def up(
