@@ -16,6 +16,16 @@ from db.queries.standing import (
 )
 from db.tables import Annotation, Post, PostGroup, PostText, Resolution
 
+_POST = (
+    Post.id.label("post_id"),
+    Post.external_id,
+    PostText.text,
+    Post.group_id,
+    PostGroup.key.label("group_key"),
+    PostGroup.split,
+    PostGroup.stratum,
+)
+
 
 def newest_pool_labels(most: int) -> Select[str, str]:
     """label, text of the newest labels of pool posts: a lead's decision, else what people said."""
@@ -96,13 +106,7 @@ def training_rows() -> Select[*tuple[Any, ...]]:
     """Every standing label with its post, group and split, ordered so that exports are the same twice."""
     return (
         select(
-            Post.id.label("post_id"),
-            Post.external_id,
-            PostText.text,
-            Post.group_id,
-            PostGroup.key.label("group_key"),
-            PostGroup.split,
-            PostGroup.stratum,
+            *_POST,
             Annotation.label,
             Annotation.person_id,
             Annotation.lane,
@@ -149,13 +153,7 @@ def resolved_rows() -> Select[*tuple[Any, ...]]:
     )
     return (
         select(
-            Post.id.label("post_id"),
-            Post.external_id,
-            PostText.text,
-            Post.group_id,
-            PostGroup.key.label("group_key"),
-            PostGroup.split,
-            PostGroup.stratum,
+            *_POST,
             served.label("lane"),
             Resolution.label,
             Resolution.person_id,
