@@ -80,7 +80,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             job_id = f"round-{number}"
             jobs.enqueue(project.database.engine, session, jobs.Job.ADOPT, number, job_id=job_id)
             _move(model, project.round_folder(number))
-            _move(annotations, project.annotations / f"round-{number:04d}")
+            _move(annotations, project.export_folder(number))
     return number
 
 

@@ -138,7 +138,7 @@ def _rows(project: Project, number: int | None) -> Iterable[LabelledPost]:
     if number is None:
         with project.database.read() as session:
             return labelled_posts(session, 0)
-    exported = project.annotations / f"round-{number:04d}"
+    exported = project.export_folder(number)
     if not (exported / "receipt.json").exists():
         raise RoundError(
             "Round {number} has exported nothing. Leave the number out to pack what is labelled now.",

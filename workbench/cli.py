@@ -206,14 +206,19 @@ def import_command(
 @app.command("store-rest")
 def store_rest_command(
     number: Annotated[int, typer.Argument(help="The import, as the message about it says.")],
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do it. Without this it is only shown.")] = False,
     home: HomeOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Store what can be read of an import whose waiting rows were lost from the disk, and do without the others."""
     project = open_project(home)
-    rest = storing.store_the_rest(project, accounts.command_line(project), number)
+    rest = storing.store_the_rest(project, accounts.command_line(project), number, is_dry=not is_sure)
     if as_json:
-        print_json(**rest.to_dict())
+        print_json(**rest.to_dict(), done=is_sure)
+        return
+    if not is_sure:
+        out.print(f"{rest.stored:,} posts would be stored, {rest.lost:,} rows given up with their files.")
+        out.print("Nothing was changed. Add --yes to do it.")
         return
     out.print(f"{rest.stored:,} posts stored, {rest.lost:,} rows given up.")
     if rest.lost:

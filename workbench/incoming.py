@@ -173,5 +173,8 @@ def finished_imports() -> Select[int]:
 
 
 def read_rows(file: Path) -> pa.Table:
+    """The rows of a file. Raises pyarrow.ArrowInvalid for one that is cut off, or holds what is no text."""
     with pa.memory_map(str(file)) as source:
-        return pa.ipc.open_file(source).read_all()
+        table = pa.ipc.open_file(source).read_all()
+    table.validate(full=True)
+    return table

@@ -57,16 +57,16 @@ def parse_map(text: str | None) -> dict[str, str]:
 
     Raises InputError for anything else.
     """
-    mapping = dict(zip(LABELS, LABELS, strict=True)) | CHINESE | {LEFT_OUT: LEFT_OUT}
+    mapping = dict(zip(LABELS, LABELS, strict=True)) | CHINESE
     for pair in filter(None, (text or "").split(",")):
         theirs, separator, ours = (part.strip() for part in pair.partition("="))
-        if not separator or not theirs or ours not in mapping:
+        if not separator or not theirs or ours not in {*mapping, LEFT_OUT}:
             raise InputError(
                 "--map {pair}: write theirs=ours, where ours is one of {labels}, or - to leave such lines out.",
                 pair=pair,
                 labels=", ".join(LABELS),
             )
-        mapping[theirs] = mapping[ours]
+        mapping[theirs] = mapping.get(ours, LEFT_OUT)
     return mapping
 
 
@@ -100,16 +100,24 @@ def import_labels(
     # Alone: a post that comes in between the look at the ids and the labels would get one that is not its own.
     with alone(project):
         store_waiting(project)
-        _refuse_problems(project, file)
+        left_out = _refuse_problems(project, file)
         new_posts = _import_unknown(project, account, file)
         labelled = unchanged = 0
-        left_out = sum(entry is None for _, entry in file.entries())
         entries = iter(file.rows())
         while chunk := list(islice(entries, CHUNK)):
             changed = _annotate(project, account, chunk, source)
             labelled, unchanged = labelled + changed, unchanged + len(chunk) - changed
     with acting(project, account, Right.IMPORT) as session:
-        record(session, project, account.id, "import labels", path.name, labelled=labelled, source=source)
+        record(
+            session,
+            project,
+            account.id,
+            "import labels",
+            path.name,
+            labelled=labelled,
+            source=source,
+            left_out=left_out,
+        )
     return LabelReceipt(labelled, unchanged, new_posts, left_out)
 
 
@@ -200,13 +208,15 @@ class _Unknown:
             yield from (entry.row for entry, post in zip(chunk, posts, strict=True) if post is None)
 
 
-def _refuse_problems(project: Project, file: _LabelFile) -> None:
+def _refuse_problems(project: Project, file: _LabelFile) -> int:
+    """Raises InputError for lines that cannot be used; returns how many are not wanted."""
     problems: list[tuple[int, str]] = []
-    count = 0
+    count = left_out = 0
     said: dict[object, tuple[int, str]] = {}
     entries = file.entries()
     while chunk := list(islice(entries, CHUNK)):
         rows = [entry for _, entry in chunk if isinstance(entry, LabelledRow)]
+        left_out += sum(entry is None for _, entry in chunk)
         found = [
             *_unusable(chunk),
             *_contradicting(rows, said),
@@ -222,6 +232,7 @@ def _refuse_problems(project: Project, file: _LabelFile) -> None:
             count=count,
             examples="; ".join(f"line {line}: {problem}" for line, problem in problems),
         )
+    return left_out
 
 
 def _unusable(chunk: Sequence[tuple[int, LabelledRow | str | None]]) -> list[tuple[int, str]]:

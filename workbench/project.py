@@ -50,6 +50,10 @@ class Project:
         """The adapter folder of a round, with its scores inside."""
         return self.models / f"round-{number:04d}"
 
+    def export_folder(self, number: int) -> Path:
+        """What a round was trained on and judged by."""
+        return self.annotations / f"round-{number:04d}"
+
 
 def init_project(home: Path, *, base_model: str = "starter") -> Project:
     """Make a new, empty project.

@@ -1,5 +1,6 @@
 """How long the next round would take, as earlier ones like it did. Light: pages call it, nothing is measured here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from db.queries.rounds import rounds_by_number
-from db.tables import Round
 from trainer.config import TrainConfig, planned_steps
 
 
@@ -15,7 +15,7 @@ from trainer.config import TrainConfig, planned_steps
 class Expected:
     """Seconds on one kind of machine, scaled from round `like`; `scoring` is None where no speed is known.
 
-    `training` is all that comes before scoring, as far as it is known: folds for the calibration, measuring.
+    `training` is that of the adapter and of the folds beside it.
     """
 
     like: int
@@ -50,17 +50,15 @@ def expected_times(
         scoring = None if speed is None else min(posts / speed, longest)
         config = TrainConfig.from_dict(card["config"])
         share = planned_steps(max(labels, 1), config) / planned_steps(trained, config)
-        before = max(card["seconds"], _seconds_before_scoring(row))
-        found.setdefault(device, Expected(row.number, device, before * share, scoring))
+        training = card["seconds"] * _trainings(card, config) * share
+        found.setdefault(device, Expected(row.number, device, training, scoring))
     return list(found.values())
 
 
-def _seconds_before_scoring(row: Round) -> float:
-    """By the clock; 0 where the time for which a lead was waited for would be counted in."""
-    if row.started_at is None or row.finished_at is None or row.decided_by_id is not None:
-        return 0.0
-    scored = (row.scored or {}).get("seconds") or 0.0  # later imports are in it
-    return (row.finished_at - row.started_at).total_seconds() - float(scored)
+def _trainings(card: Mapping[str, Any], config: TrainConfig) -> int:
+    """One, and one more for each fold that the calibration wanted."""
+    is_folded: bool = card.get("calibration", {}).get("fitted_on") == "out-of-fold"
+    return 1 + config.calibration_folds if is_folded else 1
 
 
 def _scoring_speed(scored: dict[str, Any] | None) -> float | None:

@@ -65,7 +65,8 @@ def up(
         is_told = False
         while (ended := _ended(children)) is None:
             if not is_told and _listens(address):
-                print(f"Open http://{_shown(address)} in a browser. Ctrl-C ends the app.", flush=True)
+                others = "" if is_loopback(host) else " Others put this machine's name in its place."
+                print(f"Open http://{_shown(address)} in a browser.{others} Ctrl-C ends the app.", flush=True)
                 is_told = True
             time.sleep(0.2)
     except KeyboardInterrupt:
@@ -87,15 +88,21 @@ def _end(children: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 def _address(host: str, port: int) -> tuple[str, int]:
-    """Where somebody on this machine reaches what listens on a host; a wildcard is reached on its own loopback."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+    """Where somebody on this machine reaches what listens on a host: a wildcard is reached on its own loopback."""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return host, port
+    if not found.is_unspecified:
+        return str(found), port
+    return ("127.0.0.1" if found.version == 4 else "::1"), port
 
 
 def _listens(address: tuple[str, int]) -> bool:
     try:
         with socket.create_connection(address, timeout=1):
             return True
-    except OSError:
+    except (OSError, UnicodeError):  # a name that is none
         return False
 
 

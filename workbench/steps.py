@@ -53,8 +53,8 @@ def export(project: Project, number: int) -> str:
     part = attempt.folder / "annotations"
     write_export(part, posts, round_number=number, by=by, now=project.now())
     with attempt.finish():
-        put_in_place(part, _export_folder(project, number))
-        publish_newest(_export_folder(project, number), project.annotations)
+        put_in_place(part, project.export_folder(number))
+        publish_newest(project.export_folder(number), project.annotations)
     return GO
 
 
@@ -63,7 +63,7 @@ def train(project: Project, number: int) -> str:
     attempt = begin(project, number, "training")
     with project.database.read() as session:
         row = session.get_one(Round, number)
-    files = _export_folder(project, number)
+    files = project.export_folder(number)
     adapter = attempt.folder / "adapter"
     command = ["trainer.train", "--train", files / "train.jsonl", "--eval", files / "validation.jsonl"]
     command += ["--out", adapter, "--base", row.base, *(["--quick"] if row.is_quick else [])]
@@ -103,7 +103,7 @@ def evaluate(project: Project, number: int) -> str:
     attempt = begin(project, number, "evaluating")
     with project.database.read() as session:
         champion = queue.champion_number(session)
-    files, adapter = _export_folder(project, number), project.round_folder(number)
+    files, adapter = project.export_folder(number), project.round_folder(number)
     out = attempt.folder / "evaluation"
     command = ["trainer.evaluate", "--model", adapter, "--test", files / "test.jsonl"]
     command += ["--train", files / "train.jsonl", "--out", out]
@@ -126,12 +126,15 @@ def fill_in(session: Session, champion: int, report: Mapping[str, Any]) -> None:
     if measured is not None and known.get("metrics") is None:
         about = {name: report[name] for name in ("rows", "test_sha256")}
         row.report = {**known, **about, "metrics": measured, "warnings": []}
+        if row.verdict is not None:  # it repeats that nothing could be measured
+            told = [line for line in row.verdict["warnings"] if line not in known.get("warnings", ())]
+            row.verdict = {**row.verdict, "warnings": told}
 
 
 def _find_doubts(project: Project, number: int) -> None:
     """Look which labels a lead should look at again; a round is worth having without it."""
     try:
-        find_doubts(_export_folder(project, number) / "train.jsonl", project.round_folder(number))
+        find_doubts(project.export_folder(number) / "train.jsonl", project.round_folder(number))
     except Exception:
         logging.exception("the labels of round %s could not be looked at", number)
 
@@ -309,7 +312,3 @@ def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
         return answer
 
     return throttled
-
-
-def _export_folder(project: Project, number: int) -> Path:
-    return project.annotations / f"round-{number:04d}"

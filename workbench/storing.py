@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def store_waiting(project: Project) -> int:
 
 @dataclass(frozen=True)
 class Rest:
-    """What became of the rows of an import that still waited; `lost` are those that nobody can read, or that came again."""
+    """What becomes of the rows of an import that still wait; `lost` are those that nobody can read, or that came again."""
 
     stored: int
     lost: int
@@ -71,25 +72,31 @@ class Rest:
         return asdict(self)
 
 
-def store_the_rest(project: Project, account: Account, import_id: int) -> Rest:
-    """Store what can be read of an import that lacks rows, and wait for the others no longer; killed, it can be run again.
+def store_the_rest(project: Project, account: Account, import_id: int, *, is_dry: bool = True) -> Rest:
+    """Store what can be read of an import that lacks rows, and wait for the others no longer; or only say what would be.
 
-    The file that was imported can then be imported once more: what is known by now is a duplicate.
+    Killed, it can be run again. The files that could not be read go; the file that was imported can be imported once
+    more, what is known by now is a duplicate.
 
     Raises NotAllowedError for somebody who may not import, InputError where none of the import's rows wait.
     """
     with hold(project.data / STORE, waits=True):
+        folder = folder_of(project, import_id)
         with acting(project, account, Right.IMPORT) as session:
             row = session.get(Import, import_id)
-            if row is None or not row.waiting:
+            # Killed after the last row, it has still to be told.
+            if row is None or not (row.waiting or (folder / REST).exists()):
                 raise InputError("None of the rows of import {number} wait to be stored.", number=import_id)
             first_post, brought, waiting = row.first_post, row.brought, row.waiting
             assert first_post is not None
-        folder = folder_of(project, import_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / REST).touch()
         with project.database.bulk(checks_references=False) as connection:
-            stored = _Store(project, connection).what_is_left(import_id, first_post, brought, waiting)
+            store = _Store(project, connection)
+            if is_dry:
+                left = sum(len(table) for table in store.left_of(import_id))
+                return Rest(left, waiting - left)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / REST).touch()
+            stored = store.what_is_left(import_id, first_post, brought, waiting)
         with acting(project, account, Right.IMPORT) as session:
             row = session.get_one(Import, import_id)
             rest = Rest(stored, row.waiting)
@@ -168,21 +175,28 @@ class _Store:
         They take the numbers that follow its last stored post.
         """
         at, stored = brought - waiting, 0
-        for file in files_in(folder_of(self._project, import_id)):
-            try:
-                table = read_rows(file)
-            except pa.ArrowInvalid:
-                continue
-            names = table["external_id"].to_pylist()
-            known = {row.external_id for row in self._connection.execute(known_posts(names))}
-            self._connection.rollback()
-            table = table.filter(pa.array([name not in known for name in names], pa.bool_()))
+        for table in self.left_of(import_id):
             rows = _tuples(table, import_id, first_post + at)
             done = 0
             while done < len(table):
                 done += self._step(import_id, rows, done, waiting - stored - done)
             at, stored = at + done, stored + done
         return stored
+
+    def left_of(self, import_id: int) -> Iterator[pa.Table]:
+        """Of each file that can be read the rows whose ids are in no table."""
+        seen: set[str] = set()  # a spoilt file may hold an id twice
+        for file in files_in(folder_of(self._project, import_id)):
+            try:
+                table = read_rows(file)
+            except pa.ArrowInvalid:
+                continue
+            names = table["external_id"].to_pylist()
+            known = {row.external_id for row in self._connection.execute(known_posts(names))} | seen
+            self._connection.rollback()
+            is_new = [name not in known and not known.add(name) for name in names]  # type: ignore[func-returns-value]
+            seen.update(names)
+            yield table.filter(pa.array(is_new, pa.bool_()))
 
     def _step(self, import_id: int, rows: "_Rows", start: int, waiting: int) -> int:
         """One transaction, with rows from `start` on; returns how many."""

@@ -17,7 +17,7 @@ def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
 
 
 def unprepared_posts() -> Select[int, str]:
-    """Id and text of the posts without a group, oldest first; unfinished imports left out."""
+    """Id and text of the posts without a group, oldest first."""
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)

@@ -1,4 +1,7 @@
-"""Which judgements stand, and which of them count."""
+"""Which judgements stand, and which of them count.
+
+Queries are nouns, here and in the files beside this one: each returns a `Select` for its caller to run.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime

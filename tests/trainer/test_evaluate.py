@@ -33,6 +33,8 @@ def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_p
     assert 0 <= report["metrics"]["ece"] <= 1
     assert report["linear"]["macro_f1"] > 0.8
     assert report["comparison"]["outcome"] == "undecided"
+    assert report["champion"].keys() == report["metrics"].keys()
+    assert report["champion"]["macro_f1"] == report["metrics"]["macro_f1"]  # it is its own rival
     table = pq.read_table(out / "test_probabilities.parquet")
     probabilities = ["p_normal", "p_suspicious", "p_violation"]
     assert table.column_names == ["id", "group", "label", "weight", *probabilities]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from sqlalchemy import func, select
 
-from db.tables import Guideline, Import, Post, PostFacts, PostText
+from db.tables import AuditEntry, Guideline, Import, Post, PostFacts, PostText
 from tests.workbench.making import different_texts, ready_queue, write_tsv
 from workbench import accounts, cli, imports, labelling, labels, storing
 from workbench.accounts import Account
@@ -245,7 +245,7 @@ def test_an_import_can_do_without_the_rows_it_lacks_and_they_can_come_again(
     receipt, *_ = lose_the_middle_of_an_import(project, lead, monkeypatch)
     with pytest.raises(WorkbenchError, match=f"workbench store-rest {receipt.import_id}"):
         prepare(project)
-    assert store_the_rest(project, lead, receipt.import_id) == Rest(stored=4, lost=2)
+    assert store_the_rest(project, lead, receipt.import_id, is_dry=False) == Rest(stored=4, lost=2)
     assert [name for _number, name, _text in stored(project)] == ["p1", "p2", "p5", "p6"]
     prepare(project)
     with project.database.read() as session:
@@ -269,9 +269,40 @@ def test_rows_that_came_again_before_they_were_put_back_are_told_of_and_stored_o
     file.write_bytes(rows)
     with pytest.raises(WorkbenchError, match="were imported again before it was stored"):
         prepare(project)
-    assert store_the_rest(project, lead, receipt.import_id) == Rest(stored=2, lost=2)
+    assert store_the_rest(project, lead, receipt.import_id, is_dry=False) == Rest(stored=2, lost=2)
     prepare(project)
     assert sorted(text for _number, _name, text in stored(project)) == [f"text {at}" for at in range(6)]
+
+
+@pytest.mark.parametrize("spoilt", [b"\xff", b"\x00"])
+def test_a_file_that_is_spoilt_inside_stops_no_other_import_and_can_be_done_without(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, spoilt: bytes
+) -> None:
+    """Bytes that are no text are not read; ids that became alike are stored once."""
+    receipt, file, rows = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    names = b"p3p4"
+    assert names in rows
+    file.write_bytes(rows.replace(names, len(names) * spoilt))
+    take_in(project, lead, ["another"], start=9)
+    with pytest.raises(WorkbenchError, match=f"workbench store-rest {receipt.import_id}"):
+        prepare(project)
+    assert "p9" in {name for _number, name, _text in stored(project)}
+    store_the_rest(project, lead, receipt.import_id, is_dry=False)
+    prepare(project)
+    found = [name for _number, name, _text in stored(project)]
+    assert {"p1", "p2", "p5", "p6", "p9"} <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_what_would_be_given_up_can_be_seen_before(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt, file, rows = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    assert store_the_rest(project, lead, receipt.import_id) == Rest(stored=4, lost=2)
+    assert stored(project) == []
+    file.write_bytes(rows)
+    prepare(project)  # nothing was changed
+    assert len(stored(project)) == 6
 
 
 @pytest.mark.parametrize("steps", [0, 1])
@@ -291,20 +322,42 @@ def test_doing_without_rows_is_finished_once_it_was_begun(
     with monkeypatch.context() as patch:
         patch.setattr(storing._Store, "_step", killed)
         with pytest.raises(KeyboardInterrupt):
-            store_the_rest(project, lead, receipt.import_id)
+            store_the_rest(project, lead, receipt.import_id, is_dry=False)
     file.write_bytes(rows)
     with pytest.raises(WorkbenchError, match=f"Finish it: workbench store-rest {receipt.import_id}"):
         prepare(project)
-    assert store_the_rest(project, lead, receipt.import_id).lost == 0
+    assert store_the_rest(project, lead, receipt.import_id, is_dry=False).lost == 0
     prepare(project)
     assert sorted(text for _number, _name, text in stored(project)) == [f"text {at}" for at in range(6)]
+
+
+def test_killed_after_the_last_row_it_is_told_of_when_it_is_run_again(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt, file, rows = lose_the_middle_of_an_import(project, lead, monkeypatch)
+    file.write_bytes(rows)
+    what_is_left = storing._Store.what_is_left
+
+    def killed(store: storing._Store, *given: Any) -> int:
+        what_is_left(store, *given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storing._Store, "what_is_left", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store_the_rest(project, lead, receipt.import_id, is_dry=False)
+    assert store_the_rest(project, lead, receipt.import_id, is_dry=False) == Rest(stored=0, lost=0)
+    with project.database.read() as session:
+        written = session.scalars(select(AuditEntry).where(AuditEntry.action == "store the rest")).all()
+        assert len(written) == 1
+    assert len(stored(project)) == 6
 
 
 def test_the_command_says_what_was_stored_and_what_was_given_up(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receipt, *_ = lose_the_middle_of_an_import(project, lead, monkeypatch)
-    command = ["workbench", "store-rest", str(receipt.import_id), "--home", str(project.home)]
+    command = ["workbench", "store-rest", str(receipt.import_id), "--yes", "--home", str(project.home)]
     monkeypatch.setattr("sys.argv", command)
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -324,14 +377,14 @@ def test_only_rows_that_wait_can_be_given_up_and_only_by_who_may_import(
     receipt, *_ = lose_the_middle_of_an_import(project, lead, monkeypatch)
     annotator = accounts.sign_in(project, "Ann", "annotator")
     with pytest.raises(NotAllowedError):
-        store_the_rest(project, annotator, receipt.import_id)
+        store_the_rest(project, annotator, receipt.import_id, is_dry=False)
     for number in (receipt.import_id + 1, store_rest_of(project, lead, receipt.import_id)):
         with pytest.raises(InputError, match=f"None of the rows of import {number} wait"):
-            store_the_rest(project, lead, number)
+            store_the_rest(project, lead, number, is_dry=False)
 
 
 def store_rest_of(project: Project, lead: Account, number: int) -> int:
-    store_the_rest(project, lead, number)
+    store_the_rest(project, lead, number, is_dry=False)
     return number
 
 

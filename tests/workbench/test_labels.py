@@ -119,6 +119,15 @@ def test_a_map_that_makes_no_sense_is_refused(text: str) -> None:
         parse_map(text)
 
 
+def test_a_label_is_left_out_only_where_that_was_asked_for(project: Project, lead: Account) -> None:
+    """A dash often stands for a missing value: it is no label, and told of."""
+    file = write_tsv(
+        project.home / "log.tsv", [{"text": "a", "label": "-"}, {"text": "b", "label": "normal"}]
+    )
+    with pytest.raises(InputError, match="unknown label '-'"):
+        import_labels(project, lead, file, mapping=parse_map("警告=-"))
+
+
 def test_lines_of_a_label_that_nobody_wants_are_left_out(project: Project, lead: Account) -> None:
     rows = [{"id": f"p{at}", "text": text, "label": label} for at, (text, label) in enumerate(THREE.items())]
     file = write_tsv(project.home / "log.tsv", rows)

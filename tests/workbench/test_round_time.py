@@ -1,11 +1,9 @@
 """How long the next round takes is told from rounds that were, never guessed."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from db.tables import Round
 from tests.workbench.test_outlook import add_round
 from trainer.config import TrainConfig, planned_steps, quick
 from workbench.accounts import Account
@@ -47,18 +45,15 @@ def test_twice_the_labels_take_twice_as_long_and_scoring_goes_by_the_posts(
     assert found.seconds == pytest.approx(160.0)
 
 
-@pytest.mark.parametrize(("is_decided", "before"), [(False, 300.0), (True, 60.0)])
-def test_folds_and_measuring_are_told_by_the_clock_where_nobody_was_waited_for(
-    project: Project, lead: Account, is_decided: bool, before: float
+@pytest.mark.parametrize(("fitted_on", "trainings"), [("validation", 1), ("out-of-fold", 4)])
+def test_the_folds_of_a_young_project_are_trainings_too(
+    project: Project, lead: Account, fitted_on: str, trainings: int
 ) -> None:
-    add_round(project, lead, 1, report(1_024, 60.0), scored={"seconds": 40.0, "posts_per_second": 250.0})
-    with project.database.write() as session:
-        row = session.get_one(Round, 1)
-        row.started_at, row.finished_at = project.now(), project.now() + timedelta(seconds=340)
-        row.decided_by_id = lead.id if is_decided else None
+    told = report(1_024, 60.0)
+    told["card"]["calibration"] = {"fitted_on": fitted_on}
+    add_round(project, lead, 1, told)
     (found,) = expected(project, labels=1_024)
-    assert found.training == pytest.approx(before)
-    assert found.scoring == pytest.approx(40.0)
+    assert found.training == pytest.approx(trainings * 60.0)
 
 
 def test_a_trial_that_is_cut_off_takes_no_longer_with_more_labels(project: Project, lead: Account) -> None:

@@ -270,12 +270,18 @@ def test_an_adapter_that_could_not_be_measured_is_measured_beside_the_next_one(
     make_champion(project, lead, np.full((40, 3), 1 / 3))
     report = {"rows": 60, "test_sha256": "f0", "metrics": {"macro_f1": 0.5}}
     with project.database.write() as session:
-        session.get_one(Round, 1).report = {"metrics": before, "warnings": ["no test rows"], "rows": 0}
+        row = session.get_one(Round, 1)
+        row.report = {"metrics": before, "warnings": ["no test rows"], "rows": 0}
+        row.verdict = {"decision": "promote", "warnings": ["no test rows", "below the baseline"]}
         steps.fill_in(session, 1, report)  # with no test rows at all
         steps.fill_in(session, 1, report | {"champion": {"macro_f1": 0.6}})
     with project.database.read() as session:
-        known = session.get_one(Round, 1).report
+        row = session.get_one(Round, 1)
+        known, verdict = row.report, row.verdict
         assert known is not None
+        assert verdict is not None
+        assert ("no test rows" in verdict["warnings"]) is (before is not None)
+        assert "below the baseline" in verdict["warnings"]
         assert known["metrics"] == (before or {"macro_f1": 0.6})
         assert (known["rows"], known["warnings"]) == ((0, ["no test rows"]) if before else (60, []))
 

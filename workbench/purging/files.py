@@ -81,7 +81,8 @@ class Gone:
         return [
             number
             for number in self._rounds()
-            if redaction.count_lines(_export(self.project, number), known.is_gone).keys() - {"test.jsonl"}
+            if redaction.count_lines(self.project.export_folder(number), known.is_gone).keys()
+            - {"test.jsonl"}
         ]
 
     def rounds_that_lost_lines(self) -> list[int]:
@@ -89,7 +90,7 @@ class Gone:
         return [
             number
             for number in self._rounds()
-            if redaction.has_lost_lines(_export(self.project, number), self.criterion.mark(self.project))
+            if redaction.has_lost_lines(self.project.export_folder(number), self.criterion.mark(self.project))
         ]
 
     def _known(self) -> "_Known":
@@ -205,7 +206,3 @@ def remove_leftovers(project: Project) -> None:
                 shutil.rmtree(left)
             else:
                 left.unlink()
-
-
-def _export(project: Project, number: int) -> Path:
-    return project.annotations / f"round-{number:04d}"

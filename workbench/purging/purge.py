@@ -49,8 +49,8 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
 
     Posts that an import has left waiting are stored first, either way: only what is stored can be looked through.
 
-    Raises NotAllowedError for somebody who is no lead; unless only asked, RoundError while a round or an import is
-    worked on, WorkbenchError where the posts went but the database's file holds traces of them still.
+    Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
+    WorkbenchError where the posts went but the database's file holds traces of them still.
     """
     if is_dry:
         gone = _find(project, account, criterion)
@@ -59,15 +59,13 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
         return Purge(mark, counts, trained, _copies(project), is_done=False)
     # Found under the locks: a number that somebody else has made free may be another post's by then.
     with _nobody_at_work(project):
-        with reading(project, account, Right.PURGE) as session:
-            _refuse_work(project, session)
         gone = _find(project, account, criterion)
         return _remove(project, account, criterion, gone.posts, gone)
 
 
 def _find(project: Project, account: Account, criterion: Criterion) -> Gone:
-    with reading(project, account, Right.PURGE):
-        pass
+    with reading(project, account, Right.PURGE) as session:
+        _refuse_work(project, session)
     store_waiting(project)  # posts that an import has left in files are looked for as well
     # A snapshot: people go on labelling while ten million posts are read.
     with reading(project, account, Right.PURGE) as session:

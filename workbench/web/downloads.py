@@ -137,7 +137,7 @@ def _days(account: Account, since: date | None, zone: ZoneInfo) -> Iterator[time
 
 def export_file(number: int, name: str) -> Path:
     """Where a round's export lies."""
-    return project().annotations / f"round-{number:04d}" / name
+    return project().export_folder(number) / name
 
 
 ROUTES = [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workbench.working import wait_until
 from workbench import services
 from workbench.errors import InputError
 from workbench.project import Project
@@ -72,18 +73,16 @@ def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command += ["--home", str(project.home), "--port", str(port)]
-    with subprocess.Popen(
-        command,
-        cwd=project.home,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as app:
+    told, environment = project.home / "told.txt", os.environ | {"PYTHONPATH": str(ROOT)}
+    with (
+        told.open("w") as out,
+        subprocess.Popen(command, cwd=project.home, env=environment, stdout=out) as app,
+    ):
         try:
-            assert app.stdout is not None
-            assert f"Open http://127.0.0.1:{port} in a browser." in app.stdout.readline()
+            wait_until(lambda: told.read_text() != "", "the address")
         finally:
             app.terminate()
+    assert told.read_text().startswith(f"Open http://127.0.0.1:{port} in a browser.")
 
 
 def test_a_taken_port_is_told_before_anything_starts(project: Project) -> None:
@@ -98,6 +97,8 @@ def test_a_taken_port_is_told_before_anything_starts(project: Project) -> None:
     [
         ("0.0.0.0", "127.0.0.1:80"),
         ("::", "[::1]:80"),
+        ("0:0:0:0:0:0:0:0", "[::1]:80"),
+        ("::1", "[::1]:80"),
         ("localhost", "localhost:80"),
         ("10.1.1.1", "10.1.1.1:80"),
     ],

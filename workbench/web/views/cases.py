@@ -14,7 +14,7 @@ from workbench.web.opened import project
 from workbench.web.views.last_answer import thought_html
 from workbench.web.visible import post_html
 from workbench.web.widgets import note, require_account, shortened
-from workbench.web.words import label_html, label_word, lane_word, reason_word
+from workbench.web.words import label_html, label_word, lane_word, person_word, reason_word
 
 
 @st.fragment
@@ -102,7 +102,7 @@ def _decided(case: Decided) -> str:
     )
     who = " · ".join(
         escape(_("{name}: {said}")).format(
-            name=escape(opinion.name or ""),
+            name=escape(person_word(opinion.name or "")),
             said=label_html(opinion.label) if opinion.label else escape(_("asks the lead")),
         )
         for opinion in case.opinions

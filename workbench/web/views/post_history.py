@@ -88,7 +88,7 @@ def _events(events: Sequence[Event]) -> None:
         note(_("Nobody has answered it yet."), is_done=True)
         return
     rows = "".join(
-        f"<tr><td>{clock(event.at)}</td><td>{one_line(event.who or '')}</td><td>{_told(event)}</td></tr>"
+        f"<tr><td>{clock(event.at)}</td><td>{one_line(person_word(event.who or ''))}</td><td>{_told(event)}</td></tr>"
         for event in events
     )
     st.html(f'<table class="rows"><tbody>{rows}</tbody></table>')
