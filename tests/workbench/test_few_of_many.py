@@ -3,7 +3,9 @@
 import pytest
 from sqlalchemy import Select
 
-from db import queries
+from db.queries.preparing import sampled_posts
+from db.queries.serving import second_opinions_wanted
+from db.queries.training import compared_posts, newest_pool_labels
 from tests.conftest import Clock
 from tests.workbench.making import ready_queue
 from tests.workbench.plans import plans_of
@@ -11,10 +13,10 @@ from workbench.accounts import Account
 from workbench.project import Project
 
 ASKED = {
-    "second opinions": queries.second_opinions_wanted(1, Clock()()),
-    "newest labels": queries.newest_pool_labels(100),
-    "compared posts": queries.compared_posts(range(1, 500)),
-    "sampled posts": queries.sampled_posts(range(1, 500)),
+    "second opinions": second_opinions_wanted(1, Clock()()),
+    "newest labels": newest_pool_labels(100),
+    "compared posts": compared_posts(range(1, 500)),
+    "sampled posts": sampled_posts(range(1, 500)),
 }
 
 
