@@ -29,6 +29,7 @@ def test_a_lead_puts_thresholds_in_force(made: Project, serve: Server, sign_in: 
     )
     expect(saved.or_(asked_again).first).to_be_visible()
     if asked_again.is_visible():
+        page.wait_for_selector(IDLE)  # while the page is drawn anew the button moves
         page.locator(".st-key-save-1 button").click()
     expect(page.locator(".bar")).to_contain_text("In force: version 1")
     with made.database.read() as session:
