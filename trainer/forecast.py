@@ -81,8 +81,9 @@ def expected_gain(
     level, weights = _posterior(np.log(counts / newest), found, spread)
     start = max(newest, since or 0)
     gains, shares = _ahead(np.log(np.array([start, start + more]) / newest))
-    # Macro-F1 ends at 1, and the curve of ever more labels does not fall.
-    return _summary(np.clip(gains, 0.0, max(1.0 - level, 0.0)), weights[..., None] * shares)
+    # Macro-F1 ends at 1, and the curve of ever more labels does not fall. Noise they share can put the level outside 0 to 1.
+    room = min(max(1.0 - level, 0.0), 1.0)
+    return _summary(np.clip(gains, 0.0, room), weights[..., None] * shares)
 
 
 def _ahead(logs: Floats) -> tuple[Floats, Floats]:

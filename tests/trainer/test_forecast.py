@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trainer.forecast import SHARED, expected_gain
@@ -90,6 +90,7 @@ def test_nothing_is_gained_beyond_one():
 
 
 @settings(max_examples=60, deadline=None)
+@example([(1, 0.0, 0.125), (1, 1.0, 0.25)], 7)
 @given(
     st.lists(
         st.tuples(st.integers(1, 100_000), st.floats(0, 1), st.floats(0.001, 0.3)), min_size=1, max_size=12
