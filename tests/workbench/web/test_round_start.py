@@ -52,11 +52,11 @@ def test_the_time_it_takes_is_that_of_an_earlier_round_or_said_to_be_unknown(
     project: Project, lead: Account, visit_as: VisitAs, labelled_posts: dict[str, int]
 ) -> None:
     visit_as(lead)
-    assert "trial: not measured yet" in shown(open_screen())
+    assert "trial: none has been trained yet" in shown(open_screen())
     scored = {"n": 60, "seconds": 1.0, "posts_per_second": 60.0}
     add_round(project, lead, 1, "promoted", report=report(20, 240.0), scored=scored)
     text = shown(open_screen())
-    assert "trial: not measured yet" in text
+    assert "trial: none has been trained yet" in text
     assert "min on the processor (as round 1 took)" in text
 
 
