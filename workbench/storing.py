@@ -185,17 +185,19 @@ class _Store:
 
     def left_of(self, import_id: int) -> Iterator[pa.Table]:
         """Of each file that can be read the rows whose ids are in no table."""
-        seen: set[str] = set()  # a spoilt file may hold an id twice
+        known: set[str] = set()  # and those that came before: a spoilt file may hold an id twice
         for file in files_in(folder_of(self._project, import_id)):
             try:
                 table = read_rows(file)
             except pa.ArrowInvalid:
                 continue
             names = table["external_id"].to_pylist()
-            known = {row.external_id for row in self._connection.execute(known_posts(names))} | seen
+            known.update(row.external_id for row in self._connection.execute(known_posts(names)))
             self._connection.rollback()
-            is_new = [name not in known and not known.add(name) for name in names]  # type: ignore[func-returns-value]
-            seen.update(names)
+            is_new = []
+            for name in names:
+                is_new.append(name not in known)
+                known.add(name)
             yield table.filter(pa.array(is_new, pa.bool_()))
 
     def _step(self, import_id: int, rows: "_Rows", start: int, waiting: int) -> int:
