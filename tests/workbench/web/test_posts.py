@@ -5,14 +5,16 @@ from html import unescape
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.workbench.making import different_texts, import_texts, ready_queue
+from tests.workbench.making import different_texts, import_texts, ready_queue, write_tsv
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.test_rounds import add_round
-from workbench import bulk, labelling, queue
-from workbench.accounts import Account
+from workbench import accounts, bulk, labelling, queue
+from workbench.accounts import COMMAND_LINE, Account
+from workbench.labels import import_labels, parse_map
 from workbench.posts import Filter, find
 from workbench.preparing import prepare
 from workbench.project import Project
+from workbench.web import words
 
 FILE = "id\tbody\tboard\n1\t**一**\t闲聊\n2\t\t闲聊\n3\t三\t数码\n".encode("gb18030")
 
@@ -170,6 +172,23 @@ def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
     assert hits(app) == 0
     assert hits(press(app, "back")) == 1
     assert app.text_input(key="search").value == card.text
+
+
+def test_labels_that_came_by_command_are_nobodys_in_the_list_and_in_the_history(
+    project: Project, app: AppTest, lead: Account, visit_as: VisitAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "NAME_WORDS", {COMMAND_LINE: "命令行"})
+    import_texts(project, lead, different_texts(3))
+    prepare(project)
+    file = write_tsv(project.home / "labels.tsv", [{"id": "p1", "label": "violation"}])
+    import_labels(project, accounts.command_line(project), file, mapping=parse_map(None))
+    visit_as(lead)
+    app.run()
+    assert "命令行" in shown(app)
+    assert COMMAND_LINE not in shown(app)
+    press(app, "history-1")
+    assert "命令行" in shown(app)
+    assert COMMAND_LINE not in shown(app)
 
 
 @pytest.mark.parametrize("digits", [30, 5_000])

@@ -165,7 +165,7 @@ def _row(post: ListedPost, is_lead: bool) -> None:
         f"<span>{scores_html(post.probabilities)}</span>" if post.probabilities else "<span></span>",
         f"<span>{_labels(post)}</span>",
         f"<span>{escape(lane_word(post.lane)) if post.lane else ''}</span>",
-        f"<span>{', '.join(map(one_line, post.people))}</span>",
+        f"<span>{', '.join(one_line(person_word(name)) for name in post.people)}</span>",
     )
     row, beside = st.columns(COLUMNS, vertical_alignment="center")
     row.html(f'<div class="hit">{"".join(cells)}</div>')
