@@ -15,10 +15,11 @@ test: $(READY) lint  ## everything a stranger can run
 test-gpu: $(READY)  ## what only a CUDA GPU can show; 8 bits need `pip install bitsandbytes`
 	$(BIN)/python -m pytest -m gpu tests/trainer tests/workbench/web
 
-lint: $(READY)  ## format, lint, types
+lint: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(READY)  ## ratios of speed, measured in one run on this machine
 	$(BIN)/python -m tests.benchmarks

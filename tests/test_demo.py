@@ -66,4 +66,4 @@ def test_the_wheel_holds_nothing_but_the_packages_and_what_ships(installed: Path
     assert names == {"workbench", "trainer", "db"}
     assert list((installed / "trainer" / "_starter").glob("*.safetensors"))
     assert (installed / "workbench" / "_sample" / "posts.tsv").is_file()
-    assert list(installed.glob("workbench/web/locale/*/LC_MESSAGES/*.po"))
+    assert list(installed.glob("workbench/web/wording/locale/*/LC_MESSAGES/*.po"))

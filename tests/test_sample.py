@@ -10,9 +10,9 @@ from scipy.stats import chi2_contingency, kruskal
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from trainer.baseline import linear_baseline
 from trainer.config import LABELS
-from trainer.duplicates import NEAR, band_keys, shingles, similarity
+from trainer.linear.baseline import linear_baseline
+from trainer.texts.duplicates import NEAR, band_keys, shingles, similarity
 
 FOLDER = Path(__file__).parent.parent / "data" / "sample"
 Post = dict[str, str]

@@ -25,18 +25,18 @@ import torch
 from peft import PeftModel
 
 from trainer import command
-from trainer.calibration_rows import has_folds
+from trainer.adapters.encoder import Encoder
+from trainer.adapters.folders import STARTER, resolve_base
 from trainer.config import LABELS, TrainConfig, planned_steps
-from trainer.dataset import Example
 from trainer.device import default_device, device_name, half_precision, has_bf16, leave_a_core
-from trainer.encoder import Encoder
 from trainer.errors import EncoderError, TrainerError
-from trainer.fit import fit
-from trainer.folders import STARTER, resolve_base
+from trainer.fitting.calibration_rows import has_folds
+from trainer.fitting.training import fit
 from trainer.progress import Progress, reporting
-from trainer.scorer import logits
-from trainer.texts import read_texts
-from trainer.tokens import tokenise
+from trainer.scoring.scorer import logits
+from trainer.texts.dataset import Example
+from trainer.texts.reading import read_texts
+from trainer.texts.tokens import tokenise
 
 T = TypeVar("T")
 

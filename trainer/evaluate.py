@@ -17,15 +17,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer import command
-from trainer.baseline import linear_baseline
-from trainer.calibration import apply_calibration, fit_calibration
-from trainer.card import read_card
-from trainer.comparison import Comparison, compare
+from trainer.adapters.card import read_card
 from trainer.config import LABELS
-from trainer.dataset import Example, group_weights, read_jsonl
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
-from trainer.metrics import calibration_error, macro_f1, metrics
+from trainer.linear.baseline import linear_baseline
 from trainer.progress import Progress, Silent, reporting
+from trainer.statistics.calibration import apply_calibration
+from trainer.statistics.comparison import Comparison, compare
+from trainer.statistics.metrics import calibration_error, macro_f1, metrics
+from trainer.statistics.vector_scaling import fit_calibration
+from trainer.texts.dataset import Example, group_weights, read_jsonl
 
 __all__ = [
     "Comparison",
@@ -87,7 +88,7 @@ def _score(model: Path, examples: Sequence[Example], progress: Progress) -> NDAr
     """(n, 3) probabilities before calibration."""
     # These bring torch, which the measures above do without.
     from trainer.device import leave_a_core  # noqa: PLC0415
-    from trainer.scorer import Scorer  # noqa: PLC0415
+    from trainer.scoring.scorer import Scorer  # noqa: PLC0415
 
     leave_a_core()
     scorer = Scorer.load(model)

@@ -19,14 +19,14 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from trainer import command
-from trainer.card import FILE, Card, calibration_in_words
+from trainer.adapters.card import FILE, Card, calibration_in_words
+from trainer.adapters.encoder import load_adapter, quiet
 from trainer.config import LABELS
 from trainer.device import leave_a_core
-from trainer.eight_bit import write_onnx
-from trainer.encoder import load_adapter, quiet
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
-from trainer.scorer import Scorer
+from trainer.scoring.eight_bit import write_onnx
+from trainer.scoring.scorer import Scorer
 
 SCHEMA = "merged/1"
 TOLERANCE = 1e-4

@@ -16,8 +16,8 @@ from typing import Any
 from trainer import command
 from trainer.config import LABELS
 from trainer.device import leave_a_core
-from trainer.scorer import Scorer
-from trainer.texts import read_texts
+from trainer.scoring.scorer import Scorer
+from trainer.texts.reading import read_texts
 
 TEXTS_AT_ONCE = 20_000
 

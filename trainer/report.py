@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from trainer.card import Card, calibration_in_words
+from trainer.adapters.card import Card, calibration_in_words
 from trainer.config import LABELS
-from trainer.metrics import ECE_BINS, reliability
+from trainer.statistics.metrics import ECE_BINS, reliability
 
 FIGURES = {
     "macro_f1": "macro-F1",

@@ -21,10 +21,10 @@ from trainer.config import LABELS
 from trainer.device import leave_a_core
 from trainer.files import new_folder, refuse_existing
 from trainer.progress import reporting
-from trainer.scorer import Scorer
-from trainer.sweep import Progress, keep_precision, kept_precision, sweep, try_out
-from trainer.texts import read_texts
-from trainer.tokens import write_tokens
+from trainer.scoring.scorer import Scorer
+from trainer.scoring.sweep import Progress, keep_precision, kept_precision, sweep, try_out
+from trainer.texts.reading import read_texts
+from trainer.texts.tokens import write_tokens
 
 FILE_POSTS = 200_000
 """Posts whose tokens are held in memory together."""

@@ -17,13 +17,13 @@ from typing import Any
 
 from trainer import command
 from trainer.config import TrainConfig
-from trainer.curves import draw, summary, write_csv
 from trainer.errors import TrainerError
 from trainer.files import sha256_of, write_json
-from trainer.lanes import Band, Composition
 from trainer.progress import Progress, reporting
-from trainer.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, Simulation, choosers
-from trainer.texts import read_labelled
+from trainer.selection.lanes import Band, Composition
+from trainer.simulation.curves import draw, summary, write_csv
+from trainer.simulation.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, Simulation, choosers
+from trainer.texts.reading import read_labelled
 
 START = 100
 
@@ -169,7 +169,7 @@ def _range(bounds: Sequence[float] | None) -> str:
 def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -> Learner:
     # torch, for the command alone: curves are read without it.
     from trainer.device import leave_a_core  # noqa: PLC0415
-    from trainer.learners import FrozenLearner, LoraLearner  # noqa: PLC0415
+    from trainer.simulation.learners import FrozenLearner, LoraLearner  # noqa: PLC0415
 
     leave_a_core()
     if name == "frozen":

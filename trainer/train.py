@@ -20,21 +20,21 @@ from typing import Any
 import numpy as np
 
 from trainer import command
-from trainer.calibration import apply_calibration
-from trainer.calibration_rows import calibrate, plan_folds
-from trainer.card import Calibration, Card, DataFile, installed_versions, read_card
+from trainer.adapters.card import Card, DataFile, installed_versions, read_card
+from trainer.adapters.encoder import save_adapter
+from trainer.adapters.folders import WEIGHTS, base_fingerprint, resolve_base, vouched_card
 from trainer.config import PRESETS, TrainConfig, quick
-from trainer.dataset import Example, count_labels, group_weights, read_jsonl
 from trainer.device import leave_a_core
-from trainer.encoder import save_adapter
 from trainer.errors import TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of
-from trainer.fit import Fit, fit
-from trainer.folders import WEIGHTS, base_fingerprint, resolve_base, vouched_card
-from trainer.metrics import metrics
-from trainer.out_of_fold import fold_steps, out_of_fold
-from trainer.processes import Processes
+from trainer.fitting.calibration_rows import calibrate, plan_folds
+from trainer.fitting.out_of_fold import fold_steps, out_of_fold
+from trainer.fitting.processes import Processes
+from trainer.fitting.training import Fit, fit
 from trainer.progress import Part, Progress, Silent, reporting
+from trainer.statistics.calibration import Calibration, apply_calibration
+from trainer.statistics.metrics import metrics
+from trainer.texts.dataset import Example, count_labels, group_weights, read_jsonl
 
 
 def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, progress: Progress) -> Card:

@@ -14,22 +14,9 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
+from trainer.adapters.folders import STARTER
 from trainer.errors import TrainerError
-from trainer.folders import STARTER
-from workbench import (
-    accounts,
-    demo,
-    doctor,
-    imports,
-    jobs,
-    labels,
-    outlook,
-    services,
-    simulation,
-    status,
-    storing,
-    tsv,
-)
+from workbench import accounts, demo, doctor, jobs, services
 from workbench.commands.deciding import commands as deciding_commands
 from workbench.commands.exports import commands as export_commands
 from workbench.commands.overview import commands as overview_commands
@@ -50,7 +37,11 @@ from workbench.commands.terminal import (
     shown,
 )
 from workbench.errors import WorkbenchError
+from workbench.imports import intake, storing, tsv
+from workbench.labelling import label_files
 from workbench.project import init_project, open_project
+from workbench.queue import simulation, status
+from workbench.rounds import outlook
 
 app = typer.Typer(
     help="Active-learning annotation workbench for forum moderation.",
@@ -172,7 +163,7 @@ def import_command(
         with bar() as progress:
             task = progress.add_task(file.name, total=source.size)
             begin = time.monotonic()
-            receipt = imports.import_rows(
+            receipt = intake.import_rows(
                 project,
                 accounts.command_line(project),
                 source,
@@ -246,7 +237,7 @@ def import_labels_command(
 ) -> None:
     """Import labels people gave elsewhere, from JSONL or TSV."""
     project = open_project(home)
-    receipt = labels.import_labels(
+    receipt = label_files.import_labels(
         project,
         accounts.command_line(project),
         file,
@@ -254,7 +245,7 @@ def import_labels_command(
         text_column=text_column,
         id_column=id_column,
         encoding=encoding,
-        mapping=labels.parse_map(label_map),
+        mapping=label_files.parse_map(label_map),
         source=source,
     )
     if as_json:

@@ -15,12 +15,13 @@ from sqlalchemy import select
 
 from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
-from workbench import accounts, rounds, services
+from workbench import accounts, services
 from workbench.errors import WorkbenchError
-from workbench.imports import import_rows
-from workbench.labels import import_labels, parse_map
+from workbench.imports.intake import import_rows
+from workbench.imports.tsv import open_tsv
+from workbench.labelling.label_files import import_labels, parse_map
 from workbench.project import Project, init_project, is_project, open_project
-from workbench.tsv import open_tsv
+from workbench.rounds import lifecycle
 
 POOL_LABELS_GIVEN = {"normal": 120, "suspicious": 100, "violation": 100}
 """As a team would have them that was shown the doubtful posts first; the rest is left for whoever tries the app."""
@@ -49,7 +50,7 @@ def seed(home: Path, *, say: Callable[[str], None]) -> Project:
         _wait(worker, lambda: _is_prepared(project))
         _give_labels(project, lead)
         say("Training the first round ...")
-        number = rounds.start(project, lead, is_quick=True, notes="sample")
+        number = lifecycle.start(project, lead, is_quick=True, notes="sample")
         _watch(project, number, worker, say)
     return project
 
@@ -116,15 +117,15 @@ def _watch(
     def is_settled() -> bool:
         nonlocal said
         with project.database.read() as session:
-            state = rounds.find(session, number).state
-        if state not in {said, *rounds.SETTLED}:
+            state = lifecycle.find(session, number).state
+        if state not in {said, *lifecycle.SETTLED}:
             said = state
             say(f"  {said} ...")
-        return state in rounds.SETTLED
+        return state in lifecycle.SETTLED
 
     _wait(worker, is_settled)
     with project.database.read() as session:
-        row = rounds.find(session, number)
+        row = lifecycle.find(session, number)
     if row.state != "promoted":
         raise WorkbenchError(
             "The sample round ended as {state}: {reason}", state=row.state, reason=row.failure

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench import demo, rounds, services
+from workbench import demo, services
 from workbench.errors import WorkbenchError
 from workbench.project import is_project, open_project
+from workbench.queue.status import read_status
+from workbench.rounds import lifecycle
 from workbench.settings import Settings, load_settings
-from workbench.status import read_status
 
 LEAST_FREE_BYTES = 10**9
 GIB = 2**30
@@ -161,7 +162,7 @@ def _look_at_project(home: Path) -> _Project:
     project = open_project(home)
     status = read_status(project)
     with project.database.read() as session:
-        is_busy = rounds.running(session) is not None
+        is_busy = lifecycle.running(session) is not None
     project.database.dispose()
     labels, validation = (sum(status.labels.get(split, {}).values()) for split in ("pool", "validation"))
     problems = []
@@ -169,10 +170,10 @@ def _look_at_project(home: Path) -> _Project:
         problems.append("No worker is running: start one with `workbench worker` or `workbench up`.")
     elif is_busy:
         problems.append("A round is under way, so these speeds are too low: look again when it has ended.")
-    if labels >= rounds.FEWEST_LABELS:
+    if labels >= lifecycle.FEWEST_LABELS:
         return _Project(Workload(labels, validation, status.posts), status.worker, tuple(problems))
     problems.append(
-        f"A round needs {rounds.FEWEST_LABELS} labelled posts to learn from, and there are {labels}: label more, "
+        f"A round needs {lifecycle.FEWEST_LABELS} labelled posts to learn from, and there are {labels}: label more, "
         "or bring labels with `workbench import-labels`."
     )
     return _Project(EXAMPLE, status.worker, tuple(problems))

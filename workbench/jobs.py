@@ -1,7 +1,7 @@
 """The durable job queue (DBOS), seen from the side that enqueues.
 
 Jobs live in the project's own database, so a row and the job that works on it commit together or
-not at all. The worker's side is in `worker.py`.
+not at all. The worker's side is in `worker/`.
 """
 
 from enum import StrEnum

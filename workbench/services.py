@@ -29,7 +29,7 @@ def worker_command(home: Path) -> list[str]:
 
 def web_command() -> list[str]:
     """How the pages are served; the memory's setting must be there before the first instruction."""
-    return ["env", f"MALLOC_ARENA_MAX={ARENAS}", sys.executable, "-P", "-m", "workbench.web.serve"]
+    return ["env", f"MALLOC_ARENA_MAX={ARENAS}", sys.executable, "-P", "-m", "workbench.web.server.serve"]
 
 
 def up(

@@ -12,7 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from trainer.lanes import Band, Composition
+from trainer.selection.lanes import Band, Composition
 from workbench.errors import InputError
 
 FILE_NAME = "workbench.toml"

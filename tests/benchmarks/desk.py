@@ -23,14 +23,15 @@ from db.tables import Import, Post, PostGroup
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
 from tests.workbench.making import make_champion, write_tsv
 from trainer.config import LABELS
-from trainer.duplicates import split_of
-from workbench import accounts, rounds
-from workbench.imports import import_rows
-from workbench.labels import import_labels, parse_map
+from trainer.texts.duplicates import split_of
+from workbench import accounts
+from workbench.imports.intake import import_rows
+from workbench.imports.storing import store_waiting
+from workbench.imports.tsv import open_tsv
+from workbench.labelling.label_files import import_labels, parse_map
 from workbench.project import Project, init_project
+from workbench.rounds import lifecycle
 from workbench.services import web_command, worker_command
-from workbench.storing import store_waiting
-from workbench.tsv import open_tsv
 
 LABELLED = 1_500
 LETTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学"
@@ -114,7 +115,7 @@ def a_round(project: Project) -> Iterator[None]:
     """A worker that trains while the body runs."""
     with child(worker_command(project.home)) as worker:
         try:
-            rounds.start(project, accounts.command_line(project))
+            lifecycle.start(project, accounts.command_line(project))
             wait_until(lambda: state_of_round(project) == "training", 120)
             yield
             print("the round at the end:", state_of_round(project))

@@ -27,14 +27,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from trainer.baseline import linear_baseline
+from trainer.adapters.folders import base_fingerprint
 from trainer.config import LABELS, TrainConfig
-from trainer.dataset import Example
-from trainer.fit import fit
-from trainer.folders import base_fingerprint
+from trainer.fitting.training import fit
+from trainer.linear.baseline import linear_baseline
 from trainer.progress import Silent
-from trainer.scorer import as_tensors, logits
-from trainer.tokens import tokenise
+from trainer.scoring.scorer import as_tensors, logits
+from trainer.texts.dataset import Example
+from trainer.texts.tokens import tokenise
 
 METHODS = {
     "linear": "character 1-3-gram TF-IDF + logistic regression",

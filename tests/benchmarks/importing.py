@@ -28,9 +28,12 @@ from sqlalchemy import String, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tests.workbench.making import ready_queue
-from workbench import accounts, imports, labelling, storing
+from workbench import accounts
+from workbench.imports import intake
+from workbench.imports import storing as imports_storing
+from workbench.imports.tsv import open_tsv
+from workbench.labelling import answers
 from workbench.project import init_project, open_project
-from workbench.tsv import open_tsv
 
 T = TypeVar("T")
 ROWS = 50_000
@@ -90,7 +93,7 @@ def _ours(home: Path, file: Path) -> Imported:
 
     begin = time.perf_counter()
     with open_tsv(file) as source:
-        receipt = imports.import_rows(project, accounts.command_line(project), source, on_progress=look)
+        receipt = intake.import_rows(project, accounts.command_line(project), source, on_progress=look)
     took = time.perf_counter() - begin
     return Imported(receipt.accepted / took, early, _peak_mib())
 
@@ -99,7 +102,7 @@ def _store(home: Path) -> float:
     """Rows per second that the worker needs afterwards to store what was imported."""
     project = open_project(home)
     begin = time.perf_counter()
-    count = storing.store_waiting(project)
+    count = imports_storing.store_waiting(project)
     return count / (time.perf_counter() - begin)
 
 
@@ -134,17 +137,17 @@ def _label(home: Path, people: int, seconds_an_answer: float, is_over: Event, re
     project = open_project(home)
     names = [f"person {at}" for at in range(people)]
     everyone = [accounts.sign_in(project, name, "annotator") for name in names]
-    labelling.hold_posts(project, everyone[0])
+    answers.hold_posts(project, everyone[0])
     ready.set()
 
     def work(at: int) -> list[float]:
         took, rng, me = [], Random(at), everyone[at]
         next_at = time.perf_counter() + rng.random() * seconds_an_answer
-        cards = labelling.hold_posts(project, me)
+        cards = answers.hold_posts(project, me)
         while not is_over.wait(max(0.0, next_at - time.perf_counter())):
             begin = time.perf_counter()
-            labelling.submit(project, me, cards[0].post_id, "normal")
-            cards = labelling.hold_posts(project, me)
+            answers.submit(project, me, cards[0].post_id, "normal")
+            cards = answers.hold_posts(project, me)
             took.append(1_000 * (time.perf_counter() - begin))
             next_at = max(next_at, begin) + rng.uniform(0.5, 1.5) * seconds_an_answer
         return took

@@ -48,8 +48,9 @@ from tests.benchmarks.importing import write_posts
 from tests.benchmarks.scale import given_twice
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
 from trainer.config import LABELS
-from workbench import accounts, rounds
+from workbench import accounts
 from workbench.project import Project
+from workbench.rounds import lifecycle
 from workbench.services import NICENESS, web_command, worker_command
 
 SECONDS_EACH = 7.0
@@ -273,12 +274,12 @@ def a_worker(project: Project) -> Iterator[None]:
         while not is_over.wait(1):
             states[state := state_of_round(project)] += 1
             if state == "awaiting":
-                rounds.promote(project, lead, 2)
+                lifecycle.promote(project, lead, 2)
 
     with child(worker_command(project.home)) as worker:
         watcher = threading.Thread(target=keep_going)
         try:
-            rounds.start(project, lead, is_quick=True)
+            lifecycle.start(project, lead, is_quick=True)
             wait_until(lambda: state_of_round(project) == "training", 120)
             watcher.start()
             yield

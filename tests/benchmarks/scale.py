@@ -34,11 +34,13 @@ from sqlalchemy import Engine, PoolProxiedConnection, event, func, select
 from db.session import WRITE
 from db.tables import Annotation, Champion, Round
 from trainer.config import LABELS
-from workbench import accounts, labelling, queue
+from workbench import accounts
 from workbench.accounts import Account
+from workbench.labelling import answers
 from workbench.project import LABEL_SET_ID, Project, init_project, open_project
-from workbench.scores import Scores, append_segment
-from workbench.status import read_status
+from workbench.queue import plan
+from workbench.queue.status import read_status
+from workbench.scores.round_scores import Scores, append_segment
 
 SPAWN = multiprocessing.get_context("spawn")
 SIZES = (100_000, 1_000_000, 10_000_000)
@@ -216,19 +218,19 @@ def plan_alone(home: Path) -> dict[str, float]:
     project, found = open_project(home), {}
     found["memory before, MB"] = peak_mb()
     began = time.perf_counter()
-    queue.give_strata(project, 1)
+    plan.give_strata(project, 1)
     found["first strata, s"] = time.perf_counter() - began
     began = time.perf_counter()
-    queue.give_strata(project, 1)
+    plan.give_strata(project, 1)
     found["strata again, s"] = time.perf_counter() - began
     began = time.perf_counter()
     with timed_writes(project.database.engine) as took:
-        entries = queue.rebuild(project)
+        entries = plan.rebuild(project)
     found["plan and swap, s"] = time.perf_counter() - began
     found["memory, MB"] = peak_mb()
     found["swap into an empty queue, ms"] = max(took)
     with timed_writes(project.database.engine) as took:
-        queue.rebuild(project)
+        plan.rebuild(project)
     found["swap of a full queue, ms"] = max(took)
     found["queue entries"] = entries
     return found
@@ -249,14 +251,14 @@ def serve(home: Path, name: str, until: "Synchronized[float]", told: Connection)
     project, rng = open_project(home), Random(name)
     account = accounts.sign_in(project, name, "annotator")
     took: dict[str, list[float]] = {"next": [], "save": []}
-    on_screen = labelling.hold_posts(project, account)
+    on_screen = answers.hold_posts(project, account)
     told.send(len(on_screen))
     while time.time() < until.value and on_screen:
         time.sleep(PAUSE_SECONDS * rng.uniform(0.5, 1.5))
         began = time.perf_counter()
-        labelling.submit(project, account, on_screen[0].post_id, rng.choice(LABELS))
+        answers.submit(project, account, on_screen[0].post_id, rng.choice(LABELS))
         saved = time.perf_counter()
-        on_screen = labelling.hold_posts(project, account)
+        on_screen = answers.hold_posts(project, account)
         took["save"].append(1000 * (saved - began))
         took["next"].append(1000 * (time.perf_counter() - saved))
     told.send(took)
@@ -286,7 +288,7 @@ def serve_all(
 def a_round(home: Path, posts: int) -> dict[str, float]:
     """What a round does to the database and to its files, but for training and scoring itself."""
     # Here alone: it brings torch, and ten people need none.
-    from workbench import steps  # noqa: PLC0415
+    from workbench.worker import steps  # noqa: PLC0415
 
     project = open_project(home)
     lead = accounts.command_line(project)

@@ -3,7 +3,7 @@
 python -m tests.benchmarks.scoring [--base base-size] [--posts 400] [--turns 3]
 python -m tests.benchmarks.scoring --adapter DIR --pool FILE        how often 8 bits say the same
 
-Ours is `trainer.scorer` from texts, as the worker's pass calls it part by part. The usual script pads every post to 128 tokens, 32 at a time, the
+Ours is `trainer.scoring.scorer` from texts, as the worker's pass calls it part by part. The usual script pads every post to 128 tokens, 32 at a time, the
 adapter unmerged. Beside it what people reach for: the pipeline of transformers, and CrossEncoder.predict of
 sentence-transformers (`pip install sentence-transformers`, for this benchmark alone; left out where it is missing). The ways
 take turns in one process. "base-size" is BERT-base's shape with random weights: for speed they will do.
@@ -39,13 +39,13 @@ from transformers import (
 )
 
 from trainer import train
+from trainer.adapters.encoder import quiet
+from trainer.adapters.folders import resolve_base
 from trainer.config import LABELS
 from trainer.device import default_device, device_name, has_bf16, leave_a_core
-from trainer.eight_bit import eight_bit_network, quantise
-from trainer.encoder import quiet
-from trainer.folders import resolve_base
-from trainer.scorer import Scorer, token_budget
-from trainer.texts import read_texts
+from trainer.scoring.eight_bit import eight_bit_network, quantise
+from trainer.scoring.scorer import Scorer, token_budget
+from trainer.texts.reading import read_texts
 
 SHARE = 0.88
 """Of each sample post that is kept: cuts their mean from 37 tokens to 33 and leaves the shape of the spread."""

@@ -19,12 +19,14 @@ import numpy as np
 from sqlalchemy import insert, update
 
 from db.tables import Import, Post, PostFacts, PostGroup, PostText
-from trainer.duplicates import normalise
-from workbench import accounts, posts, search
+from trainer.texts.duplicates import normalise
+from workbench import accounts
 from workbench.accounts import Account
-from workbench.posts import Filter
+from workbench.imports import search_index
+from workbench.imports.tsv import Row, open_tsv
+from workbench.posts import search
+from workbench.posts.search import Filter
 from workbench.project import Project, init_project
-from workbench.tsv import Row, open_tsv
 
 CHUNK = 10_000
 COMMON = (
@@ -89,7 +91,7 @@ def queries(texts: Sequence[str], each: int, rng: Random) -> dict[str, list[str]
     """What is asked: pairs by how often they occur, and longer pieces of texts."""
     counts: dict[str, int] = {}
     for text in texts:
-        for pair in search.pairs(normalise(text)):
+        for pair in search_index.pairs(normalise(text)):
             counts[pair] = counts.get(pair, 0) + 1
     ranked = sorted(counts, key=lambda pair: (-counts[pair], pair))
     pieces = [
@@ -113,7 +115,7 @@ def timed(project: Project, account: Account, asked: Sequence[str]) -> tuple[lis
     took, hits = [], 0
     for query in asked:
         began = time.perf_counter()
-        hits += len(posts.find(project, account, Filter(text=query)).posts)
+        hits += len(search.find(project, account, Filter(text=query)).posts)
         took.append(1000 * (time.perf_counter() - began))
     return took, hits / len(asked)
 
@@ -132,7 +134,7 @@ def main() -> None:
         fill(project, texts, options.posts)
         file = project.data / "workbench.db"
         before, began = size(project), time.perf_counter()
-        search.index_missing(project)
+        search_index.index_missing(project)
         took = time.perf_counter() - began
         print(
             f"{options.posts:,} posts: {before / 1e6:,.0f} MB without the index, {size(project) / 1e6:,.0f} MB with"

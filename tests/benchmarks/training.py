@@ -55,10 +55,10 @@ def posts(count: int) -> list[Post]:
 
 def ours(config: TrainConfig, learned: Sequence[Post]) -> Run:
     # Here and below: each process loads what its own way needs, and the one that waits for them nothing.
-    from trainer.dataset import Example  # noqa: PLC0415
-    from trainer.fit import fit  # noqa: PLC0415
+    from trainer.fitting.training import fit  # noqa: PLC0415
     from trainer.progress import Silent  # noqa: PLC0415
-    from trainer.tokens import tokenise  # noqa: PLC0415
+    from trainer.texts.dataset import Example  # noqa: PLC0415
+    from trainer.texts.tokens import tokenise  # noqa: PLC0415
 
     def train(chosen: Sequence[Post]) -> Any:
         one_hot = {label: tuple(float(label == other) for other in LABELS) for label in LABELS}
@@ -90,8 +90,8 @@ def usual(config: TrainConfig, learned: Sequence[Post]) -> Run:
         TrainingArguments,
     )
 
+    from trainer.adapters.folders import resolve_base  # noqa: PLC0415
     from trainer.device import default_device, device_name, has_bf16  # noqa: PLC0415
-    from trainer.folders import resolve_base  # noqa: PLC0415
 
     base, device = resolve_base(config.base), default_device()
     tokenizer = AutoTokenizer.from_pretrained(base)

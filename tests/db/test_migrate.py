@@ -19,7 +19,7 @@ from db.migrate import SchemaTooNewError, revision, upgrade
 from db.search import is_table_of_code
 from db.session import Database, open_database
 from db.tables import Base, Import, Post, PostFacts, PostGroup, PostText, RejectedRow
-from workbench.facts import COLUMNS, thread_key
+from workbench.imports.facts import COLUMNS, thread_key
 
 desk = import_module("db.migrations.versions.0003_annotators_desk")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)

@@ -16,9 +16,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.workbench.making import import_texts
-from workbench import accounts, queue
-from workbench.preparing import prepare
+from workbench import accounts
+from workbench.imports.preparing import prepare
 from workbench.project import Project, init_project
+from workbench.queue import plan
 from workbench.services import web_command
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +146,7 @@ def seed(project: Project, texts: list[str]) -> None:
     """Posts imported, prepared and queued, without any model."""
     import_texts(project, accounts.command_line(project), texts)
     prepare(project)
-    queue.rebuild(project)
+    plan.rebuild(project)
 
 
 @contextmanager

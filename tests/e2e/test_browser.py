@@ -14,12 +14,15 @@ from db.tables import Annotation, Draft, PostText
 from tests.e2e.conftest import IDLE, LabelPage, Server, SignIn, child, seed, stop, wait_until
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import COPIES, different_texts, import_texts, write_tsv
-from workbench import accounts, labelling, queue, rounds
-from workbench.imports import import_rows
-from workbench.preparing import prepare
+from workbench import accounts
+from workbench.imports.intake import import_rows
+from workbench.imports.preparing import prepare
+from workbench.imports.tsv import open_tsv
+from workbench.labelling import answers
 from workbench.project import Project, init_project
+from workbench.queue import plan
+from workbench.rounds import lifecycle
 from workbench.services import worker_command
-from workbench.tsv import open_tsv
 
 pytestmark = pytest.mark.browser
 
@@ -420,7 +423,7 @@ def test_a_quick_round_changes_the_queue(home: Path, tmp_path: Path, serve: Serv
     assert before == {"random", "held_out"}
     assert "uncertain" in lanes(project)
     with project.database.read() as session:
-        assert rounds.in_use(session) is not None
+        assert lifecycle.in_use(session) is not None
     project.database.dispose()
 
 
@@ -438,11 +441,11 @@ def label_toy_posts(project: Project) -> None:
     lead = accounts.sign_in(project, "林", "lead")
     import_texts(project, lead, texts)
     prepare(project)
-    queue.rebuild(project)
+    plan.rebuild(project)
     for _ in range(100):
-        card = labelling.hold_posts(project, lead)[0]
+        card = answers.hold_posts(project, lead)[0]
         label = next(name for name, word in words.items() if word in card.text)
-        labelling.submit(project, lead, card.post_id, label)
+        answers.submit(project, lead, card.post_id, label)
 
 
 def test_a_post_is_blurred_until_it_is_wanted_and_opened_on_the_forum_by_key(
@@ -455,7 +458,7 @@ def test_a_post_is_blurred_until_it_is_wanted_and_opened_on_the_forum_by_key(
     with open_tsv(write_tsv(tmp_path / "posts.tsv", rows)) as source:
         import_rows(made, accounts.command_line(made), source)
     prepare(made)
-    queue.rebuild(made)
+    plan.rebuild(made)
     page = sign_in(serve(made))
     desk = label_page(page)
     for key, blurred in (("b", True), ("Space", False)):

@@ -5,8 +5,9 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import IDLE, Server, SignIn
 from tests.workbench.making import judge_held_out
-from workbench import accounts, policy
+from workbench import accounts
 from workbench.project import Project
+from workbench.thresholds import policy
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from db.tables import Resolution
 from tests.e2e.conftest import Server, SignIn, seed
 from tests.workbench.making import different_texts
-from workbench import accounts, labelling
+from workbench import accounts
+from workbench.labelling import answers
 from workbench.project import Project
 
 pytestmark = pytest.mark.browser
@@ -26,7 +27,7 @@ def page(made: Project, serve: Server, sign_in: SignIn) -> Page:
     seed(made, different_texts(40))
     ann = accounts.sign_in(made, "Ann", "annotator")
     for _ in range(4):
-        labelling.ask_lead(made, ann, labelling.hold_posts(made, ann)[0].post_id)
+        answers.ask_lead(made, ann, answers.hold_posts(made, ann)[0].post_id)
     address = serve(made)
     page = sign_in(address, "Lin", "lead")
     page.goto(f"{address}/review")

@@ -14,12 +14,13 @@ from tests.e2e.test_browser import label_toy_posts
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples, write_examples
 from tests.workbench.making import make_champion
-from tests.workbench.web.test_rounds import METRICS
+from tests.workbench.web.views.rounds.test_page import METRICS
 from trainer.config import TrainConfig
 from trainer.progress import Silent
 from trainer.train import train
-from workbench import accounts, rounds
+from workbench import accounts
 from workbench.project import Project, init_project
+from workbench.rounds import lifecycle
 from workbench.services import worker_command
 
 pytestmark = pytest.mark.browser
@@ -100,7 +101,7 @@ def test_a_round_is_started_cancelled_and_labels_are_taken_away(
     page.click("text=Start a round")
     expect(page.locator(".steps")).to_be_visible()
     with project.database.read() as session:
-        assert rounds.find(session, 1).is_running
+        assert lifecycle.find(session, 1).is_running
     page.click(".st-key-cancel-1 button")
     expect(page.locator("table.rows").filter(has_text="cancelled")).to_be_visible()
     page.click("[data-testid=stFormSubmitButton] button:has-text('Export')")

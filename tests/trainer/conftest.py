@@ -9,8 +9,8 @@ from hypothesis import settings
 
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import copy_of, toy_examples, write_examples
+from trainer.adapters.encoder import Adapter, load_adapter
 from trainer.config import TrainConfig
-from trainer.encoder import Adapter, load_adapter
 from trainer.progress import Silent
 from trainer.train import train
 

@@ -10,11 +10,11 @@ import pytest
 
 from tests.trainer.toy import write_examples
 from trainer.config import LABELS
-from trainer.dataset import read_jsonl
 from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
 from trainer.progress import Silent
-from trainer.scorer import Scorer
+from trainer.scoring.scorer import Scorer
+from trainer.texts.dataset import read_jsonl
 from trainer.train import train
 
 

@@ -9,12 +9,13 @@ from transformers import pipeline
 
 from tests.trainer.toy import copy_of, toy_examples
 from trainer import merge as merging
-from trainer.card import Calibration, read_card, write_card
+from trainer.adapters.card import read_card, write_card
 from trainer.config import LABELS
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import sha256_of
 from trainer.merge import TOLERANCE, main, merge, onnx_probabilities, served_probabilities
-from trainer.scorer import Scorer
+from trainer.scoring.scorer import Scorer
+from trainer.statistics.calibration import Calibration
 
 TEXTS = [*(example.text for example in toy_examples(40, 9)), "好" * 300, " a b "]
 STRONG = Calibration(2.5, {"normal": -0.7, "suspicious": 0.4, "violation": 0.9}, "validation", 200)

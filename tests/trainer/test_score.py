@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 from tests.trainer.toy import toy_examples
 from trainer.config import LABELS
 from trainer.score import main
-from trainer.scorer import Scorer
+from trainer.scoring.scorer import Scorer
 
 TEXTS = [example.text for example in toy_examples(40, 3)]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.trainer.toy import toy_examples
-from trainer.dataset import Example
 from trainer.simulate import main, read_points
+from trainer.texts.dataset import Example
 
 
 def write_labelled(path: Path, examples: Sequence[Example]) -> Path:

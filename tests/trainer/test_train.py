@@ -8,10 +8,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.encoders import make_tiny_encoder
-from trainer.card import Calibration, read_card
+from trainer.adapters.card import read_card
+from trainer.adapters.folders import WEIGHTS
 from trainer.files import sha256_of
-from trainer.folders import WEIGHTS
 from trainer.progress import Silent
+from trainer.statistics.calibration import Calibration
 from trainer.train import main, train
 
 

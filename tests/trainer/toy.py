@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.config import LABELS
-from trainer.dataset import Example
+from trainer.texts.dataset import Example
 
 KEYWORDS = {"normal": "天气真好", "suspicious": "加微信", "violation": "去死滚蛋"}
 FILLER = "你我他这的一在有是不了abcdefgh"

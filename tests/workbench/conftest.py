@@ -12,11 +12,11 @@ from tests.encoders import make_tiny_encoder
 from tests.workbench.making import POSTS, write_tsv
 from workbench import accounts
 from workbench.accounts import Account
-from workbench.imports import import_rows
-from workbench.labels import import_labels, parse_map
-from workbench.preparing import prepare
+from workbench.imports.intake import import_rows
+from workbench.imports.preparing import prepare
+from workbench.imports.tsv import open_tsv
+from workbench.labelling.label_files import import_labels, parse_map
 from workbench.project import Project, init_project, open_project
-from workbench.tsv import open_tsv
 
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

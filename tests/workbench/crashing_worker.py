@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 
-from workbench import worker
-from workbench.attempts import begin
 from workbench.project import Project
-from workbench.steps import GO, Step
+from workbench.worker import __main__ as worker
+from workbench.worker.attempts import begin
+from workbench.worker.steps import GO, Step
 
 
 def main() -> int:

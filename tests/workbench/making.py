@@ -7,13 +7,14 @@ import numpy as np
 from sqlalchemy import select
 
 from db.tables import Annotation, Champion, Post, PostGroup, Round
-from workbench import imports, queue
 from workbench.accounts import Account
-from workbench.preparing import prepare
+from workbench.imports import intake
+from workbench.imports.preparing import prepare
+from workbench.imports.storing import store_waiting
+from workbench.imports.tsv import open_tsv
 from workbench.project import LABEL_SET_ID, Project
-from workbench.scores import Scores, append_segment
-from workbench.storing import store_waiting
-from workbench.tsv import open_tsv
+from workbench.queue import plan
+from workbench.scores.round_scores import Scores, append_segment
 
 POSTS = 240
 """In the project `labelled`, 150 of them labelled."""
@@ -32,11 +33,11 @@ def write_tsv(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
     return path
 
 
-def import_texts(project: Project, lead: Account, texts: Sequence[str], *, start: int = 1) -> imports.Receipt:
+def import_texts(project: Project, lead: Account, texts: Sequence[str], *, start: int = 1) -> intake.Receipt:
     rows = [{"id": f"p{number}", "text": text} for number, text in enumerate(texts, start=start)]
     file = write_tsv(project.home / f"posts-{start}.tsv", rows)
     with open_tsv(file) as source:
-        receipt = imports.import_rows(project, lead, source)
+        receipt = intake.import_rows(project, lead, source)
     store_waiting(project)
     return receipt
 
@@ -51,7 +52,7 @@ def ready_queue(project: Project, lead: Account, count: int = 40) -> None:
     """Posts imported, prepared and queued, without any model."""
     import_texts(project, lead, different_texts(count))
     prepare(project)
-    queue.rebuild(project)
+    plan.rebuild(project)
 
 
 def make_champion(project: Project, lead: Account, probabilities: np.ndarray, number: int = 1) -> None:
@@ -72,7 +73,7 @@ def make_champion(project: Project, lead: Account, probabilities: np.ndarray, nu
         )
         session.flush()
         session.merge(Champion(id=1, round_number=number, since=project.now()))
-    queue.rebuild(project)
+    plan.rebuild(project)
 
 
 def judge_held_out(
@@ -87,7 +88,7 @@ def judge_held_out(
     violation = rng.beta(0.4, 1.5, count).astype(np.float32)
     is_violation = rng.random(count) < violation
     make_champion(project, lead, np.stack([1 - violation, np.zeros(count), violation], axis=1))
-    queue.give_strata(project, 1)
+    plan.give_strata(project, 1)
     with project.database.write() as session:
         held_out = (
             select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split != "pool")

@@ -12,8 +12,8 @@ from tests.workbench.making import different_texts, import_texts, write_tsv
 from workbench import cli, doctor
 from workbench.doctor import EXAMPLE, Workload, examine
 from workbench.errors import WorkbenchError
-from workbench.labels import import_labels, parse_map
-from workbench.preparing import prepare
+from workbench.imports.preparing import prepare
+from workbench.labelling.label_files import import_labels, parse_map
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from db.tables import Round
-from workbench import rounds, services
+from workbench import services
 from workbench.project import Project
+from workbench.rounds import lifecycle
 
 TIMEOUT_SECONDS = 180
 
@@ -34,7 +35,7 @@ def wait_until(is_true: Callable[[], bool], what: str) -> None:
 
 def round_of(project: Project, number: int) -> Round:
     with project.database.read() as session:
-        return rounds.find(session, number)
+        return lifecycle.find(session, number)
 
 
 def wait_for_state(project: Project, number: int, *states: str) -> Round:

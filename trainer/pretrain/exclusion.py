@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.duplicates import normalise
-from trainer.texts import read_texts
+from trainer.texts.duplicates import normalise
+from trainer.texts.reading import read_texts
 
 SHARED = 20
 """Characters in a row that are not shared by chance."""

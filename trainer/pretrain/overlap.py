@@ -15,13 +15,13 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from trainer import command
-from trainer.checkpoint import load_tensors
-from trainer.duplicates import normalise
 from trainer.errors import DatasetError, TrainerError
+from trainer.fitting.checkpoint import load_tensors
 from trainer.pretrain.config import UNK
 from trainer.pretrain.corpus import Corpus
 from trainer.pretrain.exclusion import WHOLE, read_excluded
 from trainer.pretrain.run import read_text
+from trainer.texts.duplicates import normalise
 
 
 def find_overlaps(lines: Iterable[str], texts: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -17,9 +17,9 @@ from accelerate.utils import broadcast
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from trainer.checkpoint import load_tensors, save_whole
 from trainer.device import attention_for_any_shape
 from trainer.errors import TrainerError
+from trainer.fitting.checkpoint import load_tensors, save_whole
 from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
 from trainer.pretrain.config import PAD, PretrainConfig
 from trainer.pretrain.corpus import Corpus, encode_corpus, read_corpus

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from workbench import accounts, deciding
+from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
 from workbench.project import open_project
+from workbench.thresholds import verdicts
 
 commands = typer.Typer()
 
@@ -34,7 +35,7 @@ def decide_command(
     """Write what is to happen to each new post: pass, human or flag."""
     project = open_project(home)
     account = accounts.command_line(project)
-    decided = deciding.decide(project, account, since=since, version=version, out=file)
+    decided = verdicts.decide(project, account, since=since, version=version, out=file)
     if as_json:
         print_json(**decided.to_dict())
         return

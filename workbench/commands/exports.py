@@ -7,7 +7,7 @@ import typer
 
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
-from workbench.exports import export_labels
+from workbench.exports.labelled_posts import export_labels
 from workbench.project import open_project
 
 commands = typer.Typer()

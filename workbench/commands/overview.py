@@ -8,9 +8,9 @@ from rich.text import Text
 
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json
-from workbench.overview import Advice, Overview, read_overview
+from workbench.overview.figures import Advice, Overview, read_overview
+from workbench.overview.weeks import Week, read_weeks
 from workbench.project import open_project
-from workbench.watching import Week, read_weeks
 
 commands = typer.Typer()
 

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from trainer.thresholds import NEVER, Prices
-from workbench import accounts, policy
+from trainer.statistics.thresholds import NEVER, Prices
+from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
 from workbench.project import open_project
+from workbench.thresholds import policy
 
 policy_app = typer.Typer(help="Thresholds by cost.", invoke_without_command=True)
 

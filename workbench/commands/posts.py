@@ -11,8 +11,8 @@ from rich.text import Text
 from trainer.config import LABELS
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, cell, err, out, print_json, printable
-from workbench.history import Event, History, history_of
-from workbench.posts import LISTED, Filter, ListedPost, find
+from workbench.posts.history import Event, History, history_of
+from workbench.posts.search import LISTED, Filter, ListedPost, find
 from workbench.project import open_project
 
 commands = typer.Typer()

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, cell, out, print_json
+from workbench.overview.radar import Period, read_radar
 from workbench.project import open_project
-from workbench.radar import Period, read_radar
 
 commands = typer.Typer()
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from workbench import accounts, doubts, guidelines, resolving, review, timesheet
+from workbench import accounts
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
@@ -20,11 +20,14 @@ from workbench.commands.terminal import (
     printable,
 )
 from workbench.errors import InputError
-from workbench.labels import parse_map
+from workbench.exports.spreadsheet import BOM, csv_lines
+from workbench.labelling import guidelines, timesheet
+from workbench.labelling.label_files import parse_map
 from workbench.project import open_project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
-from workbench.spreadsheet import BOM, csv_lines
+from workbench.review import cases as review_cases
+from workbench.review import doubts, resolutions
 
 commands = typer.Typer()
 
@@ -33,7 +36,7 @@ commands = typer.Typer()
 def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """Posts people asked a lead about, and posts they judge differently."""
     project = open_project(home)
-    cases = review.open_cases(project, accounts.command_line(project))
+    cases = review_cases.open_cases(project, accounts.command_line(project))
     if as_json:
         print_json(cases=[case.to_dict() for case in cases])
         return
@@ -64,12 +67,12 @@ def resolve_command(
     project = open_project(home)
     account = accounts.command_line(project)
     with project.database.read() as session:
-        number = resolving.post_called(session, post)
+        number = resolutions.post_called(session, post)
     if label is None:
-        resolving.take_back(project, account, number)
+        resolutions.take_back(project, account, number)
     else:
         label = parse_map(None).get(label, label)
-        resolving.resolve(
+        resolutions.resolve(
             project,
             account,
             number,

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from db.tables import Round
 from trainer.config import LABELS
-from workbench import accounts, adoption, bundles, comparing, merging, rounds
+from workbench import accounts
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
@@ -25,11 +25,12 @@ from workbench.commands.terminal import (
     printable,
     say_worker,
 )
-from workbench.comparing import RoundComparison, Side
 from workbench.errors import InputError, WorkbenchError
-from workbench.flips import Flips
 from workbench.project import Project, open_project
-from workbench.scores import partly_scored
+from workbench.rounds import adoption, bundles, comparison, lifecycle, merged_export
+from workbench.rounds.comparison import RoundComparison, Side
+from workbench.rounds.flips import Flips
+from workbench.scores.round_scores import partly_scored
 
 POLL_SECONDS = 0.5
 WORKER_PATIENCE_SECONDS = 120
@@ -52,7 +53,7 @@ def round_start(
 ) -> None:
     """Train and judge a new adapter."""
     project = open_project(home)
-    number = rounds.start(project, accounts.command_line(project), is_quick=quick, base=base, notes=notes)
+    number = lifecycle.start(project, accounts.command_line(project), is_quick=quick, base=base, notes=notes)
     _follow(project, number, wait, as_json)
 
 
@@ -74,7 +75,7 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """All rounds, newest first."""
     project = open_project(home)
     with project.database.read() as session:
-        rows = rounds.history(session)
+        rows = lifecycle.history(session)
     if as_json:
         out.print_json(json.dumps(rows, ensure_ascii=False))
         return
@@ -113,7 +114,7 @@ def round_compare(
 ) -> None:
     """Two rounds side by side: figures, and which posts changed their verdict."""
     project = open_project(home)
-    found = comparing.compare_rounds(project, accounts.command_line(project), first, second)
+    found = comparison.compare_rounds(project, accounts.command_line(project), first, second)
     if as_json:
         print_json(**found.to_dict())
         return
@@ -164,7 +165,7 @@ def _print_flips(flips: Flips, found: RoundComparison) -> None:
 def round_cancel(number: NumberArgument, home: HomeOption = Path()) -> None:
     """Stop a running round."""
     project = open_project(home)
-    rounds.cancel(project, accounts.command_line(project), number)
+    lifecycle.cancel(project, accounts.command_line(project), number)
     out.print(f"Round {number} is cancelled.")
 
 
@@ -174,7 +175,7 @@ def round_promote(
 ) -> None:
     """Put a round's adapter in use."""
     project = open_project(home)
-    rounds.promote(project, accounts.command_line(project), number, reason)
+    lifecycle.promote(project, accounts.command_line(project), number, reason)
     _after_promotion(project, number, wait)
 
 
@@ -182,7 +183,7 @@ def round_promote(
 def round_reject(number: NumberArgument, home: HomeOption = Path(), reason: str | None = None) -> None:
     """Decide not to use a round's adapter."""
     project = open_project(home)
-    rounds.reject(project, accounts.command_line(project), number, reason)
+    lifecycle.reject(project, accounts.command_line(project), number, reason)
     out.print(f"Round {number} is not used.")
 
 
@@ -190,7 +191,7 @@ def round_reject(number: NumberArgument, home: HomeOption = Path(), reason: str 
 def round_rollback(home: HomeOption = Path(), wait: bool = False) -> None:
     """Put the adapter back that was in use before this one."""
     project = open_project(home)
-    _after_promotion(project, rounds.rollback(project, accounts.command_line(project)), wait)
+    _after_promotion(project, lifecycle.rollback(project, accounts.command_line(project)), wait)
 
 
 @round_app.command("bundle")
@@ -246,7 +247,7 @@ def round_export(
             number=number,
         )
     project = open_project(home)
-    said = merging.export_merged(project, accounts.command_line(project), number, folder, is_onnx=onnx)
+    said = merged_export.export_merged(project, accounts.command_line(project), number, folder, is_onnx=onnx)
     if as_json:
         print_json(folder=str(folder), round=number, onnx=onnx)
         return
@@ -285,10 +286,10 @@ def _wait_for_round(project: Project, number: int) -> None:
         task = progress.add_task("queued", total=None)
         while True:
             with project.database.read() as session:
-                row = rounds.find(session, number)
-            if row.state in rounds.SETTLED and not row.is_running:
+                row = lifecycle.find(session, number)
+            if row.state in lifecycle.SETTLED and not row.is_running:
                 return
-            if rounds.is_worker_running(project):
+            if lifecycle.is_worker_running(project):
                 seen_worker = time.monotonic()
             elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
                 raise WorkbenchError(
@@ -301,7 +302,7 @@ def _wait_for_round(project: Project, number: int) -> None:
 
 def _refuse_failure(project: Project, number: int) -> None:
     with project.database.read() as session:
-        row = rounds.find(session, number)
+        row = lifecycle.find(session, number)
     if row.failure or row.state == "cancelled":
         raise WorkbenchError(
             "Round {number}: {failure}", number=number, failure=row.failure or "it was cancelled."
@@ -309,13 +310,13 @@ def _refuse_failure(project: Project, number: int) -> None:
 
 
 def _show_step(shown: Progress, task: Any, project: Project, row: Round) -> None:
-    progress = rounds.read_progress(project, row)
+    progress = lifecycle.read_progress(project, row)
     shown.update(task, description=row.state, completed=progress.done or 0, total=progress.total)
 
 
 def _print_round(project: Project, number: int, as_json: bool) -> None:
     with project.database.read() as session:
-        facts = rounds.describe(session, rounds.find(session, number))
+        facts = lifecycle.describe(session, lifecycle.find(session, number))
     partly = partly_scored(project.round_folder(number) / "scores")
     if as_json:
         print_json(**facts, partly_scored=None if partly is None else asdict(partly))

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from workbench import rounds
 from workbench.errors import InputError
 from workbench.project import Project
-from workbench.scores import PartlyScored
+from workbench.rounds import lifecycle
+from workbench.scores.round_scores import PartlyScored
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -24,7 +24,7 @@ NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
 
 
 def say_worker(project: Project) -> None:
-    if not rounds.is_worker_running(project):
+    if not lifecycle.is_worker_running(project):
         err.print("No worker is running: start one with `workbench worker` or `workbench up`.", markup=False)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.tables import Import, Post, PostFacts, RejectedRow
 from workbench.errors import InputError
-from workbench.facts import day_of, has_fact
+from workbench.imports.facts import day_of, has_fact
 from workbench.project import Project, cookie_secret
 
 

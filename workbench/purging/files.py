@@ -14,16 +14,18 @@ from sqlalchemy import select
 
 from db.queries.rounds import rounds_by_number
 from db.tables import Post
-from workbench import doubts, redaction, scores, tokens
-from workbench.adoption import ADOPTING
-from workbench.bundles import PACKING
-from workbench.counting import set_aside_file
-from workbench.deciding import ESCAPES
-from workbench.incoming import text_hash
+from workbench.exports import redaction
+from workbench.imports.incoming import text_hash
+from workbench.overview.radar import radar_file
+from workbench.posts.counting import set_aside_file
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
 from workbench.purging.rows import in_chunks
-from workbench.radar import radar_file
+from workbench.review import doubts
+from workbench.rounds.adoption import ADOPTING
+from workbench.rounds.bundles import PACKING
+from workbench.scores import round_scores, tokens
+from workbench.thresholds.verdicts import ESCAPES
 
 CHECKED = Path("evaluation") / "test_probabilities.parquet"
 """In a round's folder: what its adapter makes of each test post."""
@@ -44,7 +46,7 @@ class Gone:
         ids = np.array(self.posts, dtype=np.int64)
         return {
             "exported lines": lines,
-            "scores": sum(scores.count_of(folder / "scores", ids) for folder in found),
+            "scores": sum(round_scores.count_of(folder / "scores", ids) for folder in found),
             "token ids": tokens.count_of(self.project, ids),
             "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
             "checked posts": sum(_checked(folder, known.ids) for folder in found),
@@ -73,7 +75,7 @@ class Gone:
     def remove_scores(self) -> int:
         ids = np.array(self.posts, dtype=np.int64)
         folders = [self.project.round_folder(number) / "scores" for number in self._rounds()]
-        return sum(scores.forget(folder, ids) for folder in folders)
+        return sum(round_scores.forget(folder, ids) for folder in folders)
 
     def rounds_with_lines(self) -> list[int]:
         """Rounds that learned from one of the posts or were chosen by it."""

@@ -15,16 +15,17 @@ from sqlalchemy.orm import Session
 
 from db import search
 from db.tables import Import
-from workbench import jobs, rounds
+from workbench import jobs
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import RoundError, WorkbenchError
-from workbench.imports import alone
+from workbench.imports.intake import alone
+from workbench.imports.storing import store_waiting
 from workbench.locks import WORK, hold
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, posts_of
 from workbench.purging.files import Gone, remove_leftovers, remove_what_is_made_again
 from workbench.purging.rows import count, delete_posts, delete_rejected, in_chunks
-from workbench.storing import store_waiting
+from workbench.rounds import lifecycle
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _remove(
     counts = gone.remove_from_files()
     for some in in_chunks(posts):
         with project.database.write() as session:
-            rounds.refuse_second(session)
+            lifecycle.refuse_second(session)
             counts.update(delete_posts(session, some))
     # Whoever was interrupted after the last post finds none now: what follows is done every time.
     with project.database.write() as session:
@@ -133,9 +134,9 @@ def _write_anew(project: Project) -> None:
 
 
 def _refuse_work(project: Project, session: Session) -> None:
-    rounds.refuse_second(session)
+    lifecycle.refuse_second(session)
     importing = session.scalar(select(Import.id).where(Import.state == "stored").limit(1))
-    if importing is not None and rounds.is_worker_running(project):
+    if importing is not None and lifecycle.is_worker_running(project):
         raise RoundError("Posts are being prepared. Wait until they are, then purge.")
 
 

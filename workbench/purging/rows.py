@@ -26,8 +26,8 @@ from db.tables import (
     RejectedRow,
     Resolution,
 )
-from trainer.duplicates import band_keys, group_key
-from workbench.imports import known_otherwise
+from trainer.texts.duplicates import band_keys, group_key
+from workbench.imports.intake import known_otherwise
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, rejected_rows
 

@@ -8,9 +8,10 @@ from streamlit.runtime.context import StreamlitCookies
 
 from workbench.accounts import Account
 from workbench.project import Project
-from workbench.web import identity, opened, sign_in
-from workbench.web.i18n import COOKIE as LANGUAGE_COOKIE
-from workbench.web.throttle import Throttle
+from workbench.web import identity, opened
+from workbench.web.server import sign_in
+from workbench.web.server.throttle import Throttle
+from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
 
 VisitAs = Callable[..., None]
 

@@ -1,0 +1,148 @@
+"""Settings of training by evidence: one factor changed at a time, macro-F1 on rows kept for choosing.
+
+python -m tests.benchmarks.quality.settings --cold cold.tsv --swsr swsr.tsv --results settings.jsonl
+python -m tests.benchmarks.quality.settings --results settings.jsonl --table
+
+Every arm sees the same 1,000 rows (`--size`), stops by the same 300 others, and is measured on a third part: COLD's
+own dev rows, a fifth of SWSR's training rows. A killed run goes on; several (`--part 0/2`) share the results.
+`docs/training.md` has the last table.
+"""
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.benchmarks.encoder import (
+    LENGTH,
+    Cell,
+    Post,
+    Split,
+    as_example,
+    cold,
+    draw,
+    macro_f1,
+    read,
+    show,
+    swsr,
+)
+from trainer.adapters.encoder import Encoder
+from trainer.adapters.folders import base_fingerprint
+from trainer.config import LABELS, PRESETS, TrainConfig
+from trainer.fitting.training import Fit, fit
+from trainer.progress import Silent
+from trainer.scoring.scorer import logits
+from trainer.texts.dataset import Example
+from trainer.texts.tokens import tokenise
+
+WARM = "warm start"
+ARMS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "rate 2e-5": {"learning_rate": 2e-5},
+    "rate 1e-4": {"learning_rate": 1e-4},
+    "rate 5e-4": {"learning_rate": 5e-4},
+    "query,value": {"target_modules": "query,value"},
+    "2 epochs": {"max_epochs": 2},
+    "3 epochs": {"max_epochs": 3},
+    "10 epochs": {"max_epochs": 10},
+    "30 epochs": {"max_epochs": 30},
+    "no pooler": {"train_pooler": False},
+    "focal loss": {"focal_gamma": 2.0, "max_label_weight": 1.0},
+    "plain loss": {"max_label_weight": 1.0},
+    WARM: {},
+    "note": PRESETS["note"],
+}
+VALIDATION_ROWS = 300
+
+
+def measure(options: argparse.Namespace) -> None:
+    part, parts = map(int, options.part.split("/"))
+    cells = [
+        (arm, Cell(name, "lora", options.size, seed))
+        for seed in range(options.seeds)
+        for name in options.sets
+        for arm in options.arms
+    ]
+    for arm, cell in cells[part::parts]:
+        facts = {"arm": arm, "set": cell.set, "size": cell.size, "seed": cell.seed}
+        facts |= {"base": base_fingerprint(options.base)[:12], "settings": options.settings}
+        if any(facts.items() <= line.items() for line in read(options.results)):
+            continue
+        split = cold(options.cold, True) if cell.set == "cold" else swsr(options.swsr, True)
+        began = time.perf_counter()
+        fitted, score = run(split, arm, cell, options)
+        facts |= {"macro_f1": round(score, 2), "seconds": round(time.perf_counter() - began, 1)}
+        facts |= {"best_epoch": fitted.best_epoch, "epochs": len(fitted.epochs)}
+        with options.results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
+        print(facts, flush=True)
+
+
+def run(split: Split, arm: str, cell: Cell, options: argparse.Namespace) -> tuple[Fit, float]:
+    everything = draw(split, replace(cell, size="all"))
+    validation, known = everything[:VALIDATION_ROWS], everything[VALIDATION_ROWS:]
+    chosen = known if cell.size == "all" else known[: int(cell.size)]
+    settings = options.settings | ARMS[arm]
+    config = replace(TrainConfig.from_dict(settings), base=str(options.base), seed=cell.seed)
+    held_out, start = examples(validation, "v"), None
+    if arm == WARM:
+        start = fit(examples(chosen[: len(chosen) // 2], "t"), held_out, config, progress=Silent()).encoder
+    fitted = fit(examples(chosen, "t"), held_out, config, progress=Silent(), start=start)
+    return fitted, macro_f1(split.test, predictions(fitted.encoder, split.test))
+
+
+def examples(posts: Sequence[Post], kind: str) -> list[Example]:
+    return [
+        replace(as_example(at, post), id=f"{kind}{at}", group=f"{kind}{at}") for at, post in enumerate(posts)
+    ]
+
+
+def predictions(encoder: Encoder, posts: Sequence[Post]) -> list[str]:
+    tokens = tokenise(encoder.tokenizer, [text for text, _ in posts], LENGTH)
+    return [LABELS[number] for number in logits(encoder.model, encoder, tokens).argmax(axis=1)]
+
+
+def table(lines: Sequence[dict[str, Any]]) -> str:
+    """Markdown: arms by sets, mean and spread over seeds, and the median of what each costs."""
+    scores: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        scores[line["arm"], f"{line['set'].upper()}, {line['size']} labels"].append(line["macro_f1"])
+        seconds[line["arm"]].append(line["seconds"])
+    columns = sorted({column for _, column in scores})
+    made = [f"| | {' | '.join(columns)} | seconds |", "|---" * (len(columns) + 2) + "|"]
+    for arm in ARMS:
+        if arm in seconds:
+            cells = [show(scores.get((arm, column), [])) for column in columns]
+            made.append(f"| {arm} | {' | '.join(cells)} | {median(seconds[arm]):.0f} |")
+    return "\n".join(made)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.quality.settings")
+    add = parser.add_argument
+    add("--results", type=Path, required=True)
+    add("--table", action="store_true", help="print what the results hold, measure nothing")
+    add("--cold", type=Path)
+    add("--swsr", type=Path)
+    add("--base", type=Path, default=Path("models/starter"))
+    add("--sets", nargs="+", default=["cold", "swsr"])
+    add("--size", default="1000", help="labels to learn from, or all")
+    add("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    add("--seeds", type=int, default=3)
+    add("--part", default="0/1", metavar="K/M", help="every M-th run, from the K-th on")
+    add("--settings", type=json.loads, default={}, metavar="JSON", help="of trainer.train, under every arm")
+    options = parser.parse_args()
+    if options.table:
+        print(table(read(options.results)))
+        return
+    measure(options)
+
+
+if __name__ == "__main__":
+    main()

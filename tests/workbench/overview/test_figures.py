@@ -1,0 +1,257 @@
+"""The lead's overview: every figure equals one reckoned apart from it."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+from itertools import combinations
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from typer.testing import CliRunner
+
+from db.tables import Annotation, Post, PostGroup, Round
+from tests.conftest import Clock
+from tests.workbench.making import different_texts, import_texts, judge_held_out, make_champion, ready_queue
+from tests.workbench.plans import plans_of
+from tests.workbench.rounds.test_outlook import add_round, measured, put_in_use, score_round
+from trainer.selection.forecast import expected_gain
+from workbench.accounts import Account
+from workbench.cli import app
+from workbench.errors import NotAllowedError
+from workbench.imports.preparing import prepare
+from workbench.labelling import answers
+from workbench.overview import figures, weeks
+from workbench.overview.figures import Overview, read_overview
+from workbench.posts import counting
+from workbench.project import LABEL_SET_ID, Project
+from workbench.queue import plan as queue_plan
+from workbench.queue.status import read_status
+from workbench.review import resolutions
+
+
+def look(project: Project, lead: Account) -> Overview:
+    return read_overview(project, lead, project.now().replace(hour=0))
+
+
+def add_label(project: Project, who: Account, post: int, label: str, **values: object) -> None:
+    row = {
+        "post_id": post,
+        "person_id": who.id,
+        "action": "label",
+        "label_set_id": LABEL_SET_ID,
+        "label": label,
+        "saved_at": project.now(),
+    }
+    with project.database.write() as session:
+        session.add(Annotation(**(row | values)))
+
+
+def test_posts_labels_and_the_band_are_counted(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    ready_queue(project, lead, 200)
+    import_texts(project, lead, different_texts(210)[200:], start=201)
+    top = np.random.default_rng(0).uniform(0.34, 0.99, 210)
+    prepare(project)
+    make_champion(project, lead, np.stack([top, (1 - top) / 2, (1 - top) / 2], axis=1))
+    said = [(1, ann, "normal"), (1, ben, "violation"), (2, ann, "violation"), (3, ann, "normal")]
+    for post, who, label in said:
+        add_label(project, who, post, label)
+    found = look(project, lead)
+    with project.database.read() as session:
+        query = select(Post.id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
+        split = dict(session.execute(query).all())
+        band = queue_plan.band_counts(session, project)
+    assert (found.posts, found.labelled, found.champion) == (210, 3, 1)
+    assert (found.in_band, found.below_band) == (band.in_band, band.below_band)
+    expected: dict[str, Counter[str]] = {"normal": Counter(), "suspicious": Counter(), "violation": Counter()}
+    # Post 1 counts once: a tie goes to the more severe label.
+    for post, label in ((1, "violation"), (2, "violation"), (3, "normal")):
+        expected[label][split[post]] += 1
+    assert found.labels == expected
+    in_pool = [post for post in sorted(split) if split[post] == "pool" and post > 3][:2]
+    for post in (*in_pool, next(post for post, _who, _label in said if split[post] == "pool")):
+        resolutions.resolve(project, lead, post, "violation")
+    assert look(project, lead).labelled == read_status(project).labelled == 5
+
+
+def test_people_who_judged_the_same_posts_are_compared(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    ready_queue(project, lead, 20)
+    rng = np.random.default_rng(3)
+    judged: dict[int, list[str]] = {post: [] for post in range(1, 21)}
+    for post, labels in judged.items():
+        for who in (ann, ben, lead)[: 1 + post % 3]:
+            label = str(rng.choice(["normal", "suspicious", "violation"], p=[0.6, 0.2, 0.2]))
+            labels.append(label)
+            add_label(project, who, post, label)
+    add_label(project, lead, 3, "violation", origin="import")
+    add_label(project, lead, 6, "violation", origin="import", source="modlog")
+    several = [labels for labels in judged.values() if len(labels) > 1]
+    pairs = [pair for labels in several for pair in combinations(labels, 2)]
+    found = look(project, lead).agreement
+    assert found is not None
+    assert (found.posts, found.pairs) == (len(several), len(pairs))
+    assert found.share == pytest.approx(sum(one == other for one, other in pairs) / len(pairs))
+    assert found.alpha is not None
+    assert found.alpha < found.share
+
+
+def test_nobody_judged_twice_is_no_agreement(project: Project, lead: Account, ann: Account) -> None:
+    ready_queue(project, lead, 20)
+    add_label(project, ann, 1, "normal")
+    assert look(project, lead).agreement is None
+
+
+def test_first_answers_are_held_against_the_suggestion_seen_and_unseen(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead, 20)
+    for post in range(1, 8):
+        add_label(project, ann, post, "normal", suggestion="normal", was_suggestion_visible=True)
+    add_label(project, ann, 8, "violation", suggestion="normal", was_suggestion_visible=True)
+    add_label(project, ann, 9, "normal", suggestion="normal")
+    add_label(project, ann, 10, "violation", suggestion="normal")
+    add_label(project, ann, 11, "violation")
+    with project.database.write() as session:
+        last = session.scalar(select(Annotation.id).where(Annotation.post_id == 10))
+    # Changed after the suggestion was told: no first thought.
+    add_label(
+        project, ann, 10, "normal", suggestion="normal", was_suggestion_visible=True, supersedes_id=last
+    )
+    found = look(project, lead).anchoring
+    assert (found.same_visible, found.visible) == (7, 8)
+    assert (found.same_hidden, found.hidden) == (1, 2)
+
+
+def test_the_curve_is_that_of_the_rounds_and_leads_where_the_forecast_does(
+    project: Project, lead: Account
+) -> None:
+    for number, (labels, score) in enumerate([(200, 0.6), (400, 0.66), (600, 0.69)], start=1):
+        add_round(project, lead, number, measured(labels, score))
+    put_in_use(project, 3)
+    found = look(project, lead)
+    assert [(point.number, point.labels, point.macro_f1) for point in found.curve] == [
+        (1, 200, 0.6),
+        (2, 400, 0.66),
+        (3, 600, 0.69),
+    ]
+    assert list(found.curve[0].interval) == pytest.approx([0.57, 0.63])
+    assert found.macro_f1 == 0.69
+    assert [point.labels for point in found.ahead] == [600, 700, 850, 1_100, 1_600]
+    gain = expected_gain([200, 400, 600], [0.6, 0.66, 0.69], [0.03 / 1.96] * 3, more=500)
+    assert found.ahead[3].macro_f1 == pytest.approx(0.69 + gain.mean)
+    assert (found.ahead[3].low, found.ahead[3].high) == pytest.approx(
+        (0.69 + gain.interval[0], 0.69 + gain.interval[1])
+    )
+    assert found.outlook is not None
+
+
+def test_todays_people_stand_by_name_with_their_own_pace(
+    project: Project, lead: Account, ann: Account, ben: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead, 60)
+    clock.move(hours=-12)  # yesterday evening
+    label_one(project, lead, clock, 5)
+    clock.move(hours=12)
+    for _ in range(6):
+        label_one(project, ben, clock, 8)
+    for _ in range(5):
+        label_one(project, ann, clock, 4)
+    hands = look(project, lead).hands
+    assert [(hand.name, hand.labelled, hand.seconds_each) for hand in hands] == [
+        ("Ann", 5, 4.0),
+        ("Ben", 6, 8.0),
+    ]
+    assert [hand.minutes for hand in hands] == pytest.approx([20 / 60, 48 / 60])
+
+
+def label_one(project: Project, who: Account, clock: Clock, seconds: float) -> None:
+    card = answers.hold_posts(project, who)[0]
+    clock.move(seconds=seconds)
+    answers.submit(project, who, card.post_id, "normal")
+
+
+def test_one_thing_to_do_is_named_at_every_stage(
+    project: Project, lead: Account, ann: Account, clock: Clock
+) -> None:
+    def next_step() -> tuple[str, int, str | None]:
+        advice = look(project, lead).advice
+        return advice.step, advice.count, advice.label
+
+    assert next_step() == ("import", 0, None)
+    ready_queue(project, lead, 400)
+    assert next_step() == ("label", 20, None)
+    with project.database.read() as session:
+        query = (
+            select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
+        )
+        pool = list(session.scalars(query))
+    for post in pool[:25]:
+        add_label(project, ann, post, "normal")
+    assert next_step() == ("label", 1, None)  # one kind alone teaches nothing
+    add_label(project, ann, pool[25], "violation")
+    assert next_step() == ("start", 26, None)
+    clock.move(minutes=1)
+    add_round(project, lead, 1, None, state="training", is_running=True)
+    assert next_step() == ("wait", 1, None)
+    change_round(project, 1, state="awaiting", is_running=False, report=measured(26, 0.5))
+    assert next_step() == ("decide", 1, None)
+    change_round(project, 1, state="promoted")
+    put_in_use(project, 1)
+    assert next_step() == ("more of", 1, "violation")
+    clock.move(minutes=1)
+    for post in pool[26:126]:
+        add_label(project, ann, post, "normal")
+    assert next_step() == ("start", 100, None)
+
+
+def change_round(project: Project, number: int, **values: object) -> None:
+    with project.database.write() as session:
+        row = session.get_one(Round, number)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
+def test_when_labels_no_longer_change_the_model_it_turns_to_watching(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 60)
+    for number in range(1, 5):
+        add_round(project, lead, number, measured(100 * number, 0.7))
+        score_round(project, number, np.tile(np.eye(3), (20, 1)))
+    put_in_use(project, 4)
+    assert look(project, lead).advice.step == "watch"
+
+
+def test_only_a_lead_sees_it(project: Project, ann: Account) -> None:
+    with pytest.raises(NotAllowedError):
+        look(project, ann)
+
+
+def test_no_look_scans_the_posts(project: Project, lead: Account) -> None:
+    judge_held_out(project, lead, 300)
+
+    def read(session: Session) -> None:
+        counting.count_posts(session)
+        figures._agreement(session)
+        figures._anchoring(session)
+        figures._hands(session, project.now(), project.now() - timedelta(hours=1))
+        queue_plan.band_counts(session, project)
+        weeks._spreads(session, project, 1)
+
+    steps = [step for plan in plans_of(project, read) for step in plan]
+    assert steps
+    assert [step for step in steps if step.startswith("SCAN post")] == []
+
+
+def test_the_command_says_the_same(project: Project, lead: Account) -> None:
+    judge_held_out(project, lead, 300)
+    given = ["overview", "--home", str(project.home)]
+    told = json.loads(CliRunner().invoke(app, [*given, "--json"]).output)
+    found = look(project, lead)
+    for key in ("posts", "labelled", "in_band", "below_band", "labels"):
+        assert told[key] == getattr(found, key)
+    assert told["advice"]["step"] == found.advice.step
+    assert "Next: label on." in CliRunner().invoke(app, given).output

@@ -1,0 +1,24 @@
+"""The benchmarks' count of posts that two people were given can be something else than nought."""
+
+from sqlalchemy import update
+
+from db.tables import Claim
+from tests.benchmarks.scale import given_twice
+from tests.workbench.making import ready_queue
+from workbench import accounts
+from workbench.accounts import Account
+from workbench.labelling import answers
+from workbench.project import Project
+
+
+def test_a_post_served_to_two_people_is_counted(project: Project, lead: Account) -> None:
+    ready_queue(project, lead)
+    anna, ben = (accounts.sign_in(project, name, "annotator") for name in ("Anna", "Ben"))
+    post = answers.hold_posts(project, anna)[0].post_id
+    theirs = answers.hold_posts(project, ben)[0].post_id
+    answers.submit(project, anna, post, "normal")
+    assert given_twice(project) == 0
+    with project.database.write() as session:  # the fault: what Ben has before him is what Anna had
+        session.execute(update(Claim).where(Claim.post_id == theirs).values(post_id=post))
+    answers.submit(project, ben, post, "normal")
+    assert given_twice(project) == 1

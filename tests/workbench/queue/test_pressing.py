@@ -1,0 +1,38 @@
+"""What a key press costs the database: fifty people press a key every few seconds."""
+
+from sqlalchemy import event
+
+from db.queries.serving import second_opinions_wanted
+from tests.workbench.making import ready_queue
+from tests.workbench.plans import plans_of
+from workbench.accounts import Account
+from workbench.labelling import answers
+from workbench.project import Project
+
+MOST_STATEMENTS = 20
+"""An answer and the next post, both transactions and the checks of the person's right among them."""
+
+
+def test_an_answer_and_the_next_post_take_few_statements(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    held = answers.hold_posts(project, ann)
+    seen: list[str] = []
+    event.listen(
+        project.database.engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2])
+    )
+    answers.submit(project, ann, held[0].post_id, "normal")
+    answers.hold_posts(project, ann)
+    assert "INSERT INTO annotation" in " ".join(seen)
+    assert len(seen) <= MOST_STATEMENTS
+
+
+def test_a_post_for_a_second_opinion_is_found_without_passing_the_pool(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    wanted = second_opinions_wanted(ann.id, project.now())
+    (steps,) = plans_of(project, lambda session: session.scalars(wanted).all())
+    assert steps[0] == "SEARCH annotation USING INTEGER PRIMARY KEY (rowid>?)"
+    assert not [step for step in steps if "ix_post_group_split" in step]

@@ -1,0 +1,151 @@
+"""Two rounds compared: their reports, their scores, the posts behind the largest changes."""
+
+import json
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import select
+
+from db.tables import Policy, Post, PostGroup, Round
+from tests.workbench.making import different_texts, import_texts, make_champion
+from trainer.config import LABELS
+from workbench.accounts import Account
+from workbench.commands.rounds import round_compare
+from workbench.errors import NotAllowedError, RoundError
+from workbench.imports.preparing import prepare
+from workbench.labelling import answers
+from workbench.project import Project
+from workbench.review import resolutions
+from workbench.rounds.comparison import EXAMPLES, compare_rounds, made_of
+
+POSTS = 120
+SURE, UNSURE, OTHER = [0.9, 0.05, 0.05], [0.5, 0.3, 0.2], [0.05, 0.05, 0.9]
+
+
+@pytest.fixture
+def two_rounds(project: Project, lead: Account) -> Project:
+    """Round 1 holds all posts for normal; in round 2 the first 60 are violations, the next 10 unsure."""
+    import_texts(project, lead, different_texts(POSTS))
+    prepare(project)
+    make_champion(project, lead, np.array([SURE] * POSTS))
+    make_champion(project, lead, np.array([OTHER] * 60 + [UNSURE] * 10 + [SURE] * 50), number=2)
+    return project
+
+
+def splits(project: Project) -> dict[str, str]:
+    with project.database.read() as session:
+        rows = session.execute(
+            select(Post.external_id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
+        )
+        return {row.external_id: row.split for row in rows}
+
+
+def test_verdicts_and_band_of_every_post_are_counted(two_rounds: Project, lead: Account) -> None:
+    flips = compare_rounds(two_rounds, lead, 1, 2).to_dict()["flips"]
+    assert flips["posts"] == POSTS
+    assert flips["changed"] == 60
+    assert flips["matrix"]["normal"] == {"normal": 60, "suspicious": 0, "violation": 60}
+    assert (flips["band_before"], flips["entered_band"], flips["left_band"]) == (0, 10, 0)
+
+
+def test_examples_are_pool_posts_alone_and_say_what_people_said(two_rounds: Project, lead: Account) -> None:
+    with two_rounds.database.read() as session:
+        first = session.scalars(
+            select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
+        ).first()
+    assert first is not None
+    label_post(two_rounds, lead, first)
+    found = compare_rounds(two_rounds, lead, 1, 2).examples
+    kept = found["normal to violation"]
+    assert len(kept) == EXAMPLES
+    assert {splits(two_rounds)[one.external_id] for kind in found.values() for one in kind} == {"pool"}
+    assert [one.labels for one in kept if one.labels] == [["suspicious"]]
+    resolutions.resolve(two_rounds, lead, first, "violation")
+    again = compare_rounds(two_rounds, lead, 1, 2).examples["normal to violation"]
+    assert [one.labels for one in again if one.labels] == [["violation"]]
+    assert kept[0].after == pytest.approx(OTHER, abs=1e-3)
+
+
+def label_post(project: Project, person: Account, post_id: int) -> None:
+    for _ in range(POSTS):
+        card = answers.hold_posts(project, person)[0]
+        if card.post_id == post_id:
+            answers.submit(project, person, post_id, "suspicious")
+            return
+        answers.skip(project, person, card.post_id)
+
+
+def test_certainty_is_that_of_the_stored_test_posts(two_rounds: Project, lead: Account) -> None:
+    rng = np.random.default_rng(2)
+    table = rng.dirichlet([2, 1, 1], 200)
+    labels = [LABELS[at] for at in rng.integers(0, 3, 200)]
+    folder = two_rounds.round_folder(1) / "evaluation"
+    folder.mkdir(parents=True)
+    columns = {f"p_{label}": table[:, at] for at, label in enumerate(LABELS)}
+    pq.write_table(
+        pa.table({"label": labels, "weight": np.ones(200), **columns}), folder / "test_probabilities.parquet"
+    )
+    bins = compare_rounds(two_rounds, lead, 1, 2).first.reliability
+    assert sum(one.weight for one in bins) == 200
+    right = [LABELS[row.argmax()] == label for row, label in zip(table, labels, strict=True)]
+    assert math.isclose(sum(one.weight * one.right for one in bins), sum(right))
+    assert math.isclose(sum(one.weight * one.confidence for one in bins), table.max(axis=1).sum())
+
+
+def test_other_test_posts_are_told(two_rounds: Project, lead: Account) -> None:
+    for number, sha256 in ((1, "a"), (2, "a")):
+        set_report(two_rounds, number, {"test_sha256": sha256})
+    assert compare_rounds(two_rounds, lead, 1, 2).is_same_test
+    set_report(two_rounds, 2, {"test_sha256": "b"})
+    assert not compare_rounds(two_rounds, lead, 1, 2).is_same_test
+
+
+def set_report(project: Project, number: int, report: dict[str, str]) -> None:
+    with project.database.write() as session:
+        session.get_one(Round, number).report = report
+
+
+def test_a_round_without_scores_is_compared_by_its_figures(two_rounds: Project, lead: Account) -> None:
+    with two_rounds.database.write() as session:
+        values = {"state": "failed", "is_running": False, "is_quick": True, "base": "starter"}
+        session.add(Round(number=3, created_at=two_rounds.now(), started_by_id=lead.id, **values))
+    found = compare_rounds(two_rounds, lead, 2, 3)
+    assert found.flips is None
+    assert found.to_dict()["flips"] is None
+
+
+def test_what_cannot_be_compared_is_refused(two_rounds: Project, lead: Account, ann: Account) -> None:
+    with pytest.raises(RoundError, match="two different rounds"):
+        compare_rounds(two_rounds, lead, 1, 1)
+    with pytest.raises(RoundError, match="no round 9"):
+        compare_rounds(two_rounds, lead, 1, 9)
+    with pytest.raises(NotAllowedError):
+        compare_rounds(two_rounds, ann, 1, 2)
+
+
+def test_the_command_prints_and_its_json_is_the_comparison(
+    two_rounds: Project, lead: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    round_compare(1, 2, two_rounds.home)
+    assert "60 of 120 posts changed their verdict" in capsys.readouterr().out
+    round_compare(1, 2, two_rounds.home, as_json=True)
+    assert json.loads(capsys.readouterr().out) == compare_rounds(two_rounds, lead, 1, 2).to_dict()
+
+
+def test_posts_are_counted_by_the_band_in_force(
+    two_rounds: Project, lead: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = made_of(two_rounds, 1, 2)
+    values = {"band_low": 0.85, "band_high": 0.92, "pass_below": 0.1, "flag_from": 0.9, "prices": {}}
+    with two_rounds.database.write() as session:
+        session.add(Policy(version=1, person_id=lead.id, created_at=two_rounds.now(), **values))
+    found = compare_rounds(two_rounds, lead, 1, 2).to_dict()
+    assert found["band"] == [0.85, 0.92]
+    # All were 0.9 sure, so every one was in this band; the ten of 0.5 have left it.
+    assert (found["flips"]["band_before"], found["flips"]["left_band"]) == (POSTS, 10)
+    assert (before, made_of(two_rounds, 1, 2)) == ((0, POSTS, POSTS), (1, POSTS, POSTS))
+    round_compare(1, 2, two_rounds.home)
+    assert "In the band (0.85 to 0.92): 120 before" in capsys.readouterr().out

@@ -1,0 +1,26 @@
+"""The gate promotes what is proven better, blocks what is proven worse, and asks about the rest."""
+
+import pytest
+
+from workbench.rounds.gate import judge
+
+METRICS = {"macro_f1": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "decision"), [("better", "promote"), ("worse", "reject"), ("undecided", "ask")]
+)
+def test_it_follows_the_comparison(outcome: str, decision: str) -> None:
+    report = {"metrics": METRICS, "comparison": {"outcome": outcome, "reasons": ["because"]}}
+    verdict = judge(report, is_first=False)
+    assert (verdict.decision, verdict.outcome, verdict.reasons) == (decision, outcome, ("because",))
+
+
+def test_the_first_round_is_promoted_with_a_warning_where_a_linear_model_is_better() -> None:
+    verdict = judge({"metrics": METRICS, "linear": {"macro_f1": 0.7}}, is_first=True)
+    assert verdict.decision == "promote"
+    assert "does not beat the linear baseline (macro-F1 0.600 against 0.700)" in verdict.warnings[0]
+
+
+def test_without_test_rows_nothing_is_promoted_over_a_champion() -> None:
+    assert judge({"metrics": None, "warnings": ["no test rows"]}, is_first=False).decision == "ask"

@@ -1,0 +1,162 @@
+"""Exports and unreadable rows: for leads alone, under names of ours."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from tests.workbench.making import different_texts, import_texts, ready_queue, write_tsv
+from tests.workbench.exports.test_jsonl import annotate
+from workbench.accounts import Account
+from workbench.exports.labelled_posts import export_labels
+from workbench.imports import intake
+from workbench.imports.preparing import prepare
+from workbench.imports.tsv import open_tsv
+from workbench.labelling import answers
+from workbench.project import Project
+from workbench.web import identity
+from workbench.web.server import downloads
+from workbench.web.server.serve import DOORS, ROUTES
+
+As = Callable[[Account], TestClient]
+
+
+@pytest.fixture
+def client_of(project: Project) -> Iterator[As]:
+    with TestClient(Starlette(routes=ROUTES, middleware=DOORS), follow_redirects=False) as client:
+
+        def use(account: Account) -> TestClient:
+            client.cookies[identity.COOKIE] = identity.make_cookie(project, account)
+            return client
+
+        yield use
+
+
+@pytest.fixture
+def exported(project: Project) -> Path:
+    folder = project.annotations / "round-0003"
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").write_text('{"text": "一"}\n', encoding="utf-8")
+    (folder / "secret.txt").write_text("no", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.usefixtures("exported")
+def test_a_lead_takes_an_export_byte_for_byte(client_of: As, lead: Account) -> None:
+    answer = client_of(lead).get("/download/rounds/3/train.jsonl")
+    assert answer.text == '{"text": "一"}\n'
+    assert 'filename="round-0003-train.jsonl"' in answer.headers["content-disposition"]
+
+
+@pytest.mark.usefixtures("exported")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "3/secret.txt",
+        "3/../../../cookie.key",
+        "3/%2e%2e%2fcookie.key",
+        "4/train.jsonl",
+        "3/test.jsonl",
+        "-1/train.jsonl",
+    ],
+)
+def test_no_other_file_can_be_named(client_of: As, lead: Account, path: str) -> None:
+    assert client_of(lead).get(f"/download/rounds/{path}").status_code in {401, 404}
+
+
+@pytest.mark.usefixtures("exported")
+def test_an_annotator_takes_nothing(client_of: As, ann: Account) -> None:
+    client = client_of(ann)
+    assert client.get("/download/rounds/3/train.jsonl").status_code == 403
+    assert client.get("/download/imports/1/unreadable.tsv").status_code == 403
+
+
+def test_unreadable_rows_come_with_line_and_reason_and_no_formula(
+    client_of: As, project: Project, lead: Account, tmp_path: Path
+) -> None:
+    file = write_tsv(tmp_path / "posts.tsv", [{"id": "1", "text": "好"}, {"id": "2", "text": " "}])
+    file.write_text(file.read_text(encoding="utf-8") + "=cmd()\n", encoding="utf-8")
+    with open_tsv(file) as source:
+        receipt = intake.import_rows(project, lead, source)
+    answer = client_of(lead).get(f"/download/imports/{receipt.import_id}/unreadable.tsv")
+    assert answer.text.split("\n")[1:3] == ['3\tno text\t"2\t "', "4\texpected 2 columns, found 1\t'=cmd()"]
+
+
+@pytest.fixture
+def labelled_posts(project: Project, lead: Account) -> None:
+    import_texts(project, lead, different_texts(40))
+    prepare(project)
+    for post in range(1, 41):
+        annotate(project, lead, post, "violation" if post % 3 else "normal")
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_all_labels_are_taken_byte_for_byte(client_of: As, project: Project, lead: Account) -> None:
+    made = export_labels(project, lead, form="csv")
+    client = client_of(lead)
+    answer = client.get(f"/download/labels/{made.folder.name}/labels.csv")
+    assert answer.content == (made.folder / "labels.csv").read_bytes()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    receipt = client.get(f"/download/labels/{made.folder.name}/receipt.json").json()
+    assert receipt["files"]["labels.csv"]["sha256"] == hashlib.sha256(answer.content).hexdigest()
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_a_folder_is_packed_while_it_is_sent(
+    client_of: As, project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "PIECE", 100)
+    made = export_labels(project, lead, form="datasets")
+    answer = client_of(lead).get(f"/download/labels/{made.folder.name}.zip")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        found = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    assert found == {
+        str(path.relative_to(made.folder)): path.read_bytes()
+        for path in made.folder.rglob("*")
+        if path.is_file()
+    }
+    assert max(map(len, downloads.zipped(made.folder))) < 2_000
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_no_file_beside_an_export_can_be_named(client_of: As, project: Project, lead: Account) -> None:
+    made = export_labels(project, lead)
+    (made.folder / "secret.txt").write_text("no", encoding="utf-8")
+    client = client_of(lead)
+    for path in (
+        f"{made.folder.name}/secret.txt",
+        f"{made.folder.name}/..%2freceipt.json",
+        "..%2f..",
+        "x.zip",
+    ):
+        assert client.get(f"/download/labels/{path}").status_code in {401, 404}
+
+
+@pytest.mark.usefixtures("labelled_posts")
+def test_an_annotator_takes_no_labels(client_of: As, project: Project, lead: Account, ann: Account) -> None:
+    made = export_labels(project, lead)
+    for path in (f"{made.folder.name}/labels.jsonl", f"{made.folder.name}.zip"):
+        assert client_of(ann).get(f"/download/labels/{path}").status_code == 403
+
+
+def test_a_lead_takes_the_timesheet_and_nobody_else(
+    client_of: As, project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead)
+    answers.submit(project, ann, answers.hold_posts(project, ann)[0].post_id, "normal")
+    address = "/download/timesheet.csv?since=2026-01-01&zone=Asia/Shanghai"
+    answer = client_of(lead).get(address)
+    assert answer.text == (
+        "\ufeffperson,day,labelled,skipped,asked,changed,undone,propagated,minutes\n"
+        "Ann,2026-01-05,1,0,0,0,0,0,0.0\n"
+    )
+    assert "timesheet.csv" in answer.headers["content-disposition"]
+    for wrong in ("since=x", "zone=../../etc/passwd", "zone=Nowhere"):
+        assert client_of(lead).get(f"/download/timesheet.csv?{wrong}").status_code == 400
+    assert client_of(ann).get(address).status_code == 403

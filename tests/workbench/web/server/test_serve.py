@@ -1,0 +1,107 @@
+"""The process itself: light, closed to strangers, and sure of its own packages."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workbench.working import wait_until
+from workbench import services
+from workbench.errors import InputError
+from workbench.project import Project
+from workbench.services import web_command
+
+ROOT = Path(__file__).parents[4]
+IMPORTS = """
+import sys
+import workbench.web.serve
+print(*sorted({"torch", "transformers", "peft", "datasets"} & sys.modules.keys()))
+"""
+SHADOWS = """
+import sys
+from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
+from workbench.web.server.serve import SCRIPT
+for name in ("db", "trainer", "workbench"):
+    del sys.modules[name]
+with modified_sys_path(str(SCRIPT)):
+    import db, trainer, workbench
+print(db.__file__, trainer.__file__, workbench.__file__, sep="\\n")
+"""
+
+
+def run(command: list[str], cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_web_process_never_imports_torch(tmp_path: Path) -> None:
+    result = run([sys.executable, "-P", "-c", IMPORTS], tmp_path)
+    assert (result.returncode, result.stdout.strip()) == (0, "")
+
+
+def test_neither_the_scripts_folder_nor_the_projects_folder_shadows_a_package(tmp_path: Path) -> None:
+    for name in ("db", "trainer", "data", "models"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    result = run([sys.executable, "-P", "-c", SHADOWS], tmp_path)
+    assert result.stdout.split() == [
+        str(ROOT / name / "__init__.py") for name in ("db", "trainer", "workbench")
+    ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.org"])
+def test_no_door_stands_open_to_the_network_without_a_passphrase(project: Project, host: str) -> None:
+    result = run(web_command(), project.home, WORKBENCH_HOME=str(project.home), WORKBENCH_HOST=host)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: Without a passphrase")
+
+
+def test_a_folder_without_a_project_is_one_clear_line(tmp_path: Path) -> None:
+    result = run(web_command(), tmp_path, WORKBENCH_HOME=str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: There is no project in")
+    assert result.stderr.count("\n") == 1
+
+
+def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
+    command = [sys.executable, "-P", "-m", "workbench.cli", "up", "--no-worker"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command += ["--home", str(project.home), "--port", str(port)]
+    told, environment = project.home / "told.txt", os.environ | {"PYTHONPATH": str(ROOT)}
+    with (
+        told.open("w") as out,
+        subprocess.Popen(command, cwd=project.home, env=environment, stdout=out) as app,
+    ):
+        try:
+            wait_until(lambda: told.read_text() != "", "the address")
+        finally:
+            app.terminate()
+    assert told.read_text().startswith(f"Open http://127.0.0.1:{port} in a browser.")
+
+
+def test_a_taken_port_is_told_before_anything_starts(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"listens on port {port} already"):
+            services.up(project, port=port)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("0.0.0.0", "127.0.0.1:80"),
+        ("::", "[::1]:80"),
+        ("0:0:0:0:0:0:0:0", "[::1]:80"),
+        ("::1", "[::1]:80"),
+        ("localhost", "localhost:80"),
+        ("10.1.1.1", "10.1.1.1:80"),
+    ],
+)
+def test_the_address_to_open_is_one_that_a_browser_takes(host: str, shown: str) -> None:
+    assert services._shown(services._address(host, 80)) == shown

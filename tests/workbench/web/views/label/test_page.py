@@ -1,0 +1,307 @@
+"""The Label screen: one answer for the post that is shown, and nothing of the model before it."""
+
+import json
+from collections import Counter, defaultdict
+from html import unescape
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from sqlalchemy.orm import Session
+from streamlit.runtime.context import StreamlitCookies
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import Clock
+from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.web.conftest import VisitAs
+from workbench.accounts import Account
+from workbench.imports import intake
+from workbench.imports.preparing import prepare
+from workbench.imports.tsv import open_tsv
+from workbench.labelling import answers, pace
+from workbench.project import Project
+from workbench.queue import plan
+from workbench.web.elements import desk as elements_desk
+from workbench.web.views.label.page import KEYS_IN_CIRCLE
+
+
+def screen() -> None:
+    from workbench.web.views.label import page  # noqa: PLC0415 - AppTest runs this function's source alone
+
+    page.show()
+
+
+def open_screen() -> AppTest:
+    app = AppTest.from_function(screen, default_timeout=10).run()
+    assert not app.exception
+    return app
+
+
+def html_of(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def shown(app: AppTest) -> str:
+    return unescape(html_of(app))
+
+
+def on_desk(app: AppTest) -> dict[str, Any]:
+    """What the desk in the browser is given."""
+    (desk,) = app.get("bidi_component")
+    data: dict[str, Any] = json.loads(desk.proto.json)
+    return data
+
+
+def text_of(card: dict[str, Any]) -> str:
+    return "".join(text for _kind, text, _title in card["segments"])
+
+
+def press(app: AppTest, action: str) -> None:
+    name = f"press-{action}-"
+    next(button for button in app.button if button.key and button.key.startswith(name)).click().run()
+    assert not app.exception
+
+
+def labels_of(project: Project, account: Account) -> int:
+    with project.database.read() as session:
+        return pace.today(session, account.id, project.now(), project.now().replace(hour=0)).labelled
+
+
+@pytest.fixture
+def queued(project: Project, lead: Account, ann: Account, visit_as: VisitAs) -> Project:
+    ready_queue(project, lead, 12)
+    visit_as(ann)
+    return project
+
+
+def test_a_press_saves_the_label_and_brings_the_next_post(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    first = answers.hold_posts(queued, ann)[0]
+    behind = text_of(on_desk(app)["next"])
+    assert text_of(on_desk(app)["current"]) == first.text
+    press(app, "answer-violation")
+    assert labels_of(queued, ann) == 1
+    assert "last: <span" in shown(app)
+    assert "mine today: 1" in shown(app)
+    assert text_of(on_desk(app)["current"]) == answers.hold_posts(queued, ann)[0].text == behind
+
+
+def test_a_post_is_drawn_once_and_anew_when_something_about_it_changes(
+    queued: Project, ann: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, draw = Counter[int](), elements_desk._draw
+
+    def see(session: Session, card: answers.Card) -> dict[str, Any]:
+        drawn[card.post_id] += 1
+        return draw(session, card)
+
+    monkeypatch.setattr(elements_desk, "_draw", see)
+    app = open_screen()
+    for _ in range(3):
+        press(app, "answer-normal")
+    assert set(drawn.values()) == {1}
+    assert len(drawn) == 5  # three answered, the fourth shown, the fifth ready
+    (current, following) = (on_desk(app)[name]["post"] for name in ("current", "next"))
+    assert app.session_state["desk"].cards.keys() == {current, following}
+    answers.keep_draft(queued, ann, following, "looks odd")
+    press(app, "answer-normal")
+    assert on_desk(app)["current"]["note"] == "looks odd"
+    assert drawn[following] == 2
+
+
+def test_a_press_from_an_earlier_turn_is_not_an_answer(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    app.session_state["desk"].turn += 1
+    press(app, "answer-normal")
+    assert labels_of(queued, ann) == 0
+
+
+def test_a_press_for_another_post_than_the_one_shown_is_not_an_answer(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    app.session_state["desk"].shown = -1
+    press(app, "answer-normal")
+    assert labels_of(queued, ann) == 0
+
+
+def test_a_button_never_keeps_its_key_for_the_next_post_and_the_keys_come_round_again(
+    queued: Project,
+) -> None:
+    app, keys = open_screen(), []
+    for _ in range(KEYS_IN_CIRCLE):
+        for action in ("answer-normal", "undo"):
+            keys.append(next(button.key for button in app.button if "answer-normal" in str(button.key)))
+            press(app, action)
+    assert all(key != following for key, following in pairwise(keys))
+    assert len(set(keys)) == KEYS_IN_CIRCLE
+
+
+def test_undo_brings_the_post_back_and_says_so(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    first = answers.hold_posts(queued, ann)[0]
+    press(app, "answer-normal")
+    press(app, "undo")
+    assert text_of(on_desk(app)["current"]) == first.text
+    assert "Taken back" in shown(app)
+    press(app, "undo")
+    assert "There is nothing to undo." in shown(app)
+
+
+def test_a_skipped_post_goes_and_is_named(queued: Project, ann: Account) -> None:
+    app = open_screen()
+    first = answers.hold_posts(queued, ann)[0]
+    press(app, "skip")
+    assert text_of(on_desk(app)["current"]) != first.text
+    assert "last: skipped" in shown(app)
+
+
+def test_the_models_opinion_is_told_after_the_answer_and_never_of_a_held_out_post(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.tile([0.3, 0.5, 0.2], (40, 1)))
+    visit_as(ann)
+    app = open_screen()
+    assert "thought" not in shown(app)
+    assert on_desk(app)["current"]["suggestion"] is None
+    told: dict[str | None, set[bool]] = defaultdict(set)
+    for _ in range(10):
+        press(app, "answer-normal")
+        told[app.session_state["desk"].last.lane].add('class="thought"' in html_of(app))
+    assert told == {"uncertain": {True}, "random": {True}, "held_out": {False}}
+
+
+def test_only_known_facts_stand_beside_a_post(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs, tmp_path: Path
+) -> None:
+    row = {"id": "1", "text": "你好", "版块": "<b>闲聊</b>", "verdict": "deleted"}
+    with open_tsv(write_tsv(tmp_path / "facts.tsv", [row])) as source:
+        intake.import_rows(project, lead, source)
+    prepare(project)
+    plan.rebuild(project)
+    visit_as(ann)
+    app = open_screen()
+    assert on_desk(app)["current"]["facts"] == [["board", [["text", "<b>闲聊</b>", ""]]]]
+    assert "deleted" not in json.dumps(on_desk(app)) + html_of(app)
+
+
+def test_an_empty_desk_says_why_and_what_to_do(
+    project: Project, lead: Account, ann: Account, ben: Account, visit_as: VisitAs
+) -> None:
+    visit_as(ann)
+    assert "There are no posts yet. Ask a lead to import some." in shown(open_screen())
+    visit_as(lead)
+    assert "Import a file on the Posts page." in shown(open_screen())
+    import_texts(project, lead, ["一二三四五六七"])
+    assert "1 posts are being prepared." in shown(open_screen())
+    assert "No worker is running" in shown(open_screen())
+    prepare(project)
+    plan.rebuild(project)
+    card = answers.hold_posts(project, ben)[0]
+    assert "Ben has 1 of the posts left open, until" in shown(open_screen())
+    answers.submit(project, ben, card.post_id, "normal")
+    assert "has its label. Start a round on the Rounds page" in shown(open_screen())
+    visit_as(ann)
+    assert "has its label. A lead can start a round" in shown(open_screen())
+
+
+def test_the_screen_speaks_chinese(queued: Project, ann: Account, visit_as: VisitAs) -> None:
+    visit_as(ann, language="zh")
+    app = open_screen()
+    assert "全组剩余" in shown(app)
+    assert any("疑似" in button.label for button in app.button)
+
+
+def test_whoever_has_signed_out_sees_a_way_in_and_no_post(
+    queued: Project, ann: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_screen()
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda _self: StreamlitCookies({})))
+    app.run()
+    assert "You are signed out." in shown(app)
+    assert not app.get("bidi_component")
+
+
+def test_a_violation_may_be_given_a_reason_and_another_label_has_none(queued: Project) -> None:
+    app = open_screen()
+    assert on_desk(app)["reasons"] == {}
+    press(app, "answer-violation")
+    assert on_desk(app)["reasons"]["5"] == "辱骂"
+    press(app, "reason-1")
+    assert "· abuse ·" in shown(app)
+    assert on_desk(app)["reasons"] == {}
+    press(app, "answer-normal")
+    assert on_desk(app)["reasons"] == {}
+    press(app, "change-suspicious")
+    assert "borderline" in shown(app)
+
+
+def test_after_a_reload_the_last_answer_can_still_be_changed(queued: Project, ann: Account) -> None:
+    press(open_screen(), "answer-violation")
+    again = open_screen()
+    press(again, "change-normal")
+    last = answers.last_answer(queued, ann)
+    assert last is not None
+    assert last.label == "normal"
+
+
+def test_asking_the_lead_says_so(queued: Project) -> None:
+    app = open_screen()
+    press(app, "ask")
+    assert "last: asked the lead about" in shown(app)
+    press(app, "answer-normal")
+    press(app, "flag")
+    assert "on the lead's list" in shown(app)
+
+
+def test_near_copies_are_shown_before_they_are_given_the_answer(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    import_texts(project, lead, COPIES)
+    prepare(project)
+    plan.rebuild(project)
+    visit_as(ann)
+    app = open_screen()
+    press(app, "answer-violation")
+    press(app, "copies")
+    assert labels_of(project, ann) == 1
+    assert sum(" ".join(text.split()) in shown(app) for text in COPIES) >= 2
+    assert any("P again" in button.label for button in app.button)
+    press(app, "copies")
+    assert "and 2 near-copies" in shown(app)
+    press(app, "undo")
+    assert labels_of(project, ann) == 0
+
+
+def test_skipped_posts_are_offered_again(queued: Project, ann: Account) -> None:
+    while cards := answers.hold_posts(queued, ann):
+        answers.skip(queued, ann, cards[0].post_id)
+    app = open_screen()
+    assert "You have skipped 12 of the posts left" in shown(app)
+    app.button(key="bring-back").click().run()
+    assert on_desk(app)["current"] is not None
+
+
+def test_the_keys_are_those_of_the_settings(queued: Project) -> None:
+    mine = queued.settings.model_copy(update={"label_keys": ("j", "h", "x")})
+    object.__setattr__(queued, "settings", mine)
+    app = open_screen()
+    assert on_desk(app)["labels"] == {"j": "normal", "h": "suspicious", "x": "violation"}
+    assert any(button.label.startswith("X  violation") for button in app.button)
+
+
+def test_a_post_that_somebody_took_over_stays_and_the_page_says_so(
+    queued: Project, ann: Account, ben: Account, clock: Clock
+) -> None:
+    app = open_screen()
+    seen = text_of(on_desk(app)["current"])
+    clock.move(minutes=queued.settings.claim_minutes + 1)
+    assert seen in {card.text for card in answers.hold_posts(queued, ben)}
+    app.run()
+    assert text_of(on_desk(app)["current"]) == seen
+    assert "Your time for this post ran out and somebody else has it" in shown(app)
+    press(app, "answer-normal")
+    assert "kept as a second opinion" in shown(app)
+    assert text_of(on_desk(app)["current"]) != seen

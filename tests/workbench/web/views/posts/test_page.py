@@ -1,0 +1,252 @@
+"""The Posts screen: figures, imports with their receipt, exports for leads."""
+
+from html import unescape
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.workbench.making import different_texts, import_texts, ready_queue, write_tsv
+from tests.workbench.web.conftest import VisitAs
+from tests.workbench.web.views.rounds.test_page import add_round
+from workbench import accounts
+from workbench.accounts import COMMAND_LINE, Account
+from workbench.imports.preparing import prepare
+from workbench.labelling import answers
+from workbench.labelling.label_files import import_labels, parse_map
+from workbench.posts.search import Filter, find
+from workbench.project import Project
+from workbench.queue import plan
+from workbench.review import bulk_labels
+from workbench.web.wording import words
+
+FILE = "id\tbody\tboard\n1\t**一**\t闲聊\n2\t\t闲聊\n3\t三\t数码\n".encode("gb18030")
+
+
+def screen() -> None:
+    from workbench.web.views.posts import page as posts_page  # noqa: PLC0415 - AppTest runs this function's source alone
+
+    posts_page.show()
+
+
+@pytest.fixture
+def app() -> AppTest:
+    return AppTest.from_function(screen, default_timeout=10)
+
+
+def shown(app: AppTest) -> str:
+    assert not app.exception
+    return unescape(" ".join(element.proto.body for element in app.get("html")))
+
+
+def select(app: AppTest, prefix: str, value: str) -> None:
+    next(box for box in app.selectbox if box.key and box.key.startswith(prefix)).select(value).run()
+
+
+def test_a_lead_sees_how_a_file_will_be_read_and_brings_it_in(
+    app: AppTest, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run()
+    app.file_uploader[0].set_value(("论坛.tsv", FILE, "text/plain")).run()
+    select(app, "text-", "body")
+    assert "Read as gb18030." in shown(app)
+    preview = app.dataframe[0].value
+    assert list(preview["text"]) == ["**一**", "unreadable: no text", "三"]
+    next(button for button in app.button if button.key == "import").click().run()
+    assert "3 rows: 2 new, 0 known already, 1 unreadable." in shown(app)
+    assert "论坛.tsv" in shown(app)
+    assert list(app.dataframe[0].value["reason"]) == ["no text"]
+    assert "/download/imports/1/unreadable.tsv" in shown(app)
+
+
+def test_a_file_that_cannot_be_read_is_refused_under_its_own_name(
+    app: AppTest, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run()
+    app.file_uploader[0].set_value(("../bad.tsv", b"id\ttext\n1\t\xff\xff\n", "text/plain")).run()
+    assert "bad.tsv is neither UTF-8 nor GB18030: byte 10 fits neither." in shown(app)
+    app.file_uploader[0].set_value(("empty.tsv", b"\n", "text/plain")).run()
+    assert "empty.tsv is empty." in shown(app)
+
+
+def test_the_copy_of_an_upload_goes_with_its_session(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app.run()
+    app.file_uploader[0].set_value(("a.tsv", FILE, "text/plain")).run()
+    first = app.session_state["kept_upload"].path
+    assert first.read_bytes() == FILE
+    app.file_uploader[0].set_value(("b.tsv", FILE, "text/plain")).run()
+    assert not first.exists()
+
+
+def test_another_encoding_can_be_named(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app.run()
+    app.file_uploader[0].set_value(("a.tsv", "id\ttext\n1\t一\n".encode(), "text/plain")).run()
+    select(app, "encoding-", "utf-16")
+    assert "a.tsv is not utf-16" in shown(app)
+    select(app, "encoding-", "utf-8")
+    assert list(app.dataframe[0].value["text"]) == ["一"]
+
+
+def test_an_annotator_sees_posts_and_labels_but_brings_nothing_in(
+    app: AppTest, project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 5)
+    card = answers.hold_posts(project, ann)[0]
+    answers.submit(project, ann, card.post_id, "suspicious")
+    visit_as(ann)
+    app.run()
+    assert not app.file_uploader
+    assert shown(app).count('<div class="hit">') == 5
+    assert f"{card.text}" in shown(app)
+    assert '<span class="label suspicious">borderline</span>' in shown(app)
+    assert "<b>5</b><span>posts</span>" in shown(app)
+    assert not app.slider
+    assert not [button for button in app.button if button.key and button.key.startswith("history-")]
+    app.query_params["post"] = str(card.post_id)
+    assert "What happened" not in shown(app.run())
+
+
+@pytest.fixture
+def spam(project: Project, lead: Account) -> Project:
+    """30 adverts, six other posts, one of them hostile."""
+    adverts = [f"加微信{text}" for text in different_texts(30)]
+    import_texts(
+        project, lead, [*adverts, *different_texts(35)[30:], "![x](http://evil.example/a.png)<b>粗</b>"]
+    )
+    prepare(project)
+    plan.rebuild(project)
+    return project
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return next(button for button in app.button if button.key == key).click().run()
+
+
+def hits(app: AppTest) -> int:
+    return shown(app).count('<div class="hit">')
+
+
+def test_two_characters_find_what_holds_them_a_page_at_a_time(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    assert hits(app.run()) == 25
+    app.text_input(key="search").set_value("微信").run()
+    assert hits(app) == 25
+    assert hits(press(app, "older-1")) == 5
+    assert "Page 2" in shown(app)
+    assert hits(press(app, "newer-2")) == 25
+    app.text_input(key="search").set_value("没有的").run()
+    assert hits(app) == 0
+    assert "No post fits." in shown(app)
+
+
+def test_hostile_text_is_shown_as_it_was_written(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run().text_input(key="search").set_value("evil").run()
+    assert hits(app) == 1
+    raw = " ".join(element.proto.body for element in app.get("html"))
+    assert "&lt;b&gt;粗&lt;/b&gt;" in raw
+    assert "<b>粗" not in raw
+    assert not [element for element in app.markdown if "evil" in element.value]
+
+
+def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
+    app: AppTest, spam: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    card = answers.hold_posts(spam, ann)[0]
+    answers.submit(spam, ann, card.post_id, "suspicious", note="*像* 广告")
+    answers.undo(spam, ann)
+    answers.submit(spam, ann, card.post_id, "violation")
+    visit_as(lead)
+    app.run().text_input(key="search").set_value(card.text).run()
+    assert hits(app) == 1
+    press(app, f"history-{card.post_id}")
+    page = shown(app)
+    assert card.text in page
+    assert "took the answer back" in page
+    assert "“*像* 广告”" in page
+    assert "came with posts-1.tsv" in page
+    assert hits(app) == 0
+    assert hits(press(app, "back")) == 1
+    assert app.text_input(key="search").value == card.text
+
+
+def test_labels_that_came_by_command_are_nobodys_in_the_list_and_in_the_history(
+    project: Project, app: AppTest, lead: Account, visit_as: VisitAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "NAME_WORDS", {COMMAND_LINE: "命令行"})
+    import_texts(project, lead, different_texts(3))
+    prepare(project)
+    file = write_tsv(project.home / "labels.tsv", [{"id": "p1", "label": "violation"}])
+    import_labels(project, accounts.command_line(project), file, mapping=parse_map(None))
+    visit_as(lead)
+    app.run()
+    assert "命令行" in shown(app)
+    assert COMMAND_LINE not in shown(app)
+    press(app, "history-1")
+    assert "命令行" in shown(app)
+    assert COMMAND_LINE not in shown(app)
+
+
+@pytest.mark.parametrize("digits", [30, 5_000])
+def test_a_post_that_is_not_there_is_said(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs, digits: int
+) -> None:
+    visit_as(lead)
+    app.query_params["post"] = "9" * digits
+    assert "There is no post" in shown(app.run())
+
+
+def test_a_lead_labels_all_that_was_found_after_seeing_it_and_takes_it_back(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run()
+    assert not [button for button in app.button if button.key == "look-violation"]
+    app.text_input(key="search").set_value("微信").run()
+    press(app, "look-violation")
+    count = len(bulk_labels.preview(spam, lead, Filter(text="微信")).post_ids)
+    assert f'{count} posts would be labelled: <span class="label violation">' in shown(app)
+    assert find(spam, lead, Filter(label="violation")).posts == []
+    press(app, "label-all-violation")
+    assert f"{count} posts were labelled violation." in shown(app)
+    assert len(find(spam, lead, Filter(label="violation"), most=100).posts) == count
+    made = bulk_labels.newest(spam, lead)[0]
+    press(app, f"take-back-{made.id}")
+    assert f"{count} posts are as they were before." in shown(app)
+    assert find(spam, lead, Filter(label="violation")).posts == []
+
+
+def test_a_preview_is_only_for_what_it_was_made_of(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run().text_input(key="search").set_value("微信").run()
+    press(app, "look-violation")
+    app.text_input(key="search").set_value("加微信").run()
+    assert not [button for button in app.button if button.key == "label-all-violation"]
+
+
+def test_exports_are_offered_to_leads_alone(
+    app: AppTest, project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    add_round(project, lead, 1, "rejected")
+    folder = project.annotations / "round-0001"
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").touch()
+    visit_as(lead)
+    assert "/download/rounds/1/train.jsonl" in shown(app.run())
+    assert "/download/rounds/1/test.jsonl" not in shown(app)
+    visit_as(ann)
+    assert "/download/rounds" not in shown(app.run())
+
+
+def test_the_uploaders_button_speaks_chinese_too(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead, language="zh")
+    assert '--upload: "选择文件"' in shown(app.run())

@@ -1,0 +1,41 @@
+"""The Exports part of the Rounds screen."""
+
+from tests.workbench.making import different_texts, import_texts
+from tests.workbench.exports.test_jsonl import annotate
+from tests.workbench.web.conftest import VisitAs
+from tests.workbench.web.views.rounds.test_page import html_of, open_screen, press, shown
+from workbench.accounts import Account
+from workbench.exports.labelled_posts import made_exports
+from workbench.imports.preparing import prepare
+from workbench.project import Project
+
+BUTTON = "FormSubmitter:export-Export"
+
+
+def test_a_lead_makes_an_export_and_is_given_its_files(
+    project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    import_texts(project, lead, different_texts(40))
+    prepare(project)
+    for post in range(1, 41):
+        annotate(project, lead, post, "normal")
+    visit_as(lead)
+    app = open_screen()
+    press(app, BUTTON)
+    (made,) = made_exports(project)
+    assert f'href="/download/labels/{made.folder.name}/labels.jsonl" download' in html_of(app)
+    assert f"{made.receipt['posts']:,}" in shown(app)
+    assert "audit" not in made.receipt["splits"]
+
+
+def test_without_labels_the_refusal_is_one_line(project: Project, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app = open_screen()
+    press(app, BUTTON)
+    assert "There are no labels yet." in shown(app)
+    assert made_exports(project) == []
+
+
+def test_annotators_find_no_export(project: Project, ann: Account, visit_as: VisitAs) -> None:
+    visit_as(ann)
+    assert "Export all labels" not in shown(open_screen())

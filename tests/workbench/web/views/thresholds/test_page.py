@@ -1,0 +1,123 @@
+"""The Thresholds screen: three prices in, thresholds and the day's volumes out, saved as a version."""
+
+from html import unescape
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from db.tables import Policy
+from tests.workbench.making import judge_held_out
+from tests.workbench.web.conftest import VisitAs
+from trainer.statistics.thresholds import Prices
+from workbench.accounts import Account
+from workbench.project import Project
+from workbench.queue import plan
+from workbench.thresholds import policy
+
+
+def screen() -> None:
+    from workbench.web.views.thresholds import page as thresholds_page  # noqa: PLC0415 - AppTest runs this function's source alone
+
+    thresholds_page.show()
+
+
+@pytest.fixture
+def app() -> AppTest:
+    return AppTest.from_function(screen, default_timeout=20)
+
+
+def shown(app: AppTest) -> str:
+    assert not app.exception
+    return unescape(" ".join(element.proto.body for element in app.get("html")))
+
+
+def press(app: AppTest, key: str) -> None:
+    next(button for button in app.button if button.key == key).click().run()
+
+
+def test_prices_in_thresholds_and_volumes_out(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    visit_as(lead)
+    app.run()
+    for name, price in {"missed": 50.0, "false_alarm": 2.0, "look": 0.5}.items():
+        app.number_input(key=f"price-{name}").set_value(price)
+    page = shown(app.run())
+    expected = policy.propose(policy.material(project, lead), Prices(50, 2, 0.5))
+    assert f"<b>{expected.choice.thresholds.pass_below:.3f}</b>" in page
+    assert f"<b>{1000 * expected.expected.cost.mean:,.0f} [" in page
+    for count in (expected.whole.passed, expected.whole.human, expected.whole.flagged):
+        assert f'<td class="number">{count}</td>' in page
+    assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_the_band_tells_how_many_posts_it_would_ask_about(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    visit_as(lead)
+    app.run()
+    app.slider(key="band").set_value((0.5, 0.8))
+    page = shown(app.run())
+    counts = plan.waiting(project)
+    assert counts.sum() > 0
+    assert f"{counts[500:800].sum()} in this band, {counts[:500].sum()} below it" in page
+
+
+def test_a_lead_puts_them_in_force(app: AppTest, project: Project, lead: Account, visit_as: VisitAs) -> None:
+    judge_held_out(project, lead)
+    visit_as(lead)
+    assert "No thresholds are in force yet." in shown(app.run())
+    app.slider(key="band").set_value((0.45, 0.75)).run()
+    press(app, "save-1")
+    assert "In force: version 1" in shown(app)
+    with project.database.read() as session:
+        (version,) = policy.history(session)
+    assert (version["band"], version["by"]) == ([0.45, 0.75], lead.name)
+    assert version["prices"] == Prices(20, 5, 1).to_dict()
+    assert app.slider(key="band").value == (0.45, 0.75)
+
+
+def test_thresholds_of_an_earlier_round_want_another_look(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    policy.save(project, lead, policy.propose(policy.material(project, lead), Prices(20, 5, 1)))
+    visit_as(lead)
+    assert "not chosen for round" not in shown(app.run())
+    with project.database.write() as session:
+        first = session.get_one(Policy, 1)
+        kept = {
+            name: getattr(first, name)
+            for name in ("band_low", "band_high", "pass_below", "flag_from", "prices")
+        }
+        session.add(Policy(version=2, round_number=None, person_id=lead.id, created_at=project.now(), **kept))
+    assert "not chosen for round 1" in shown(app.run())
+
+
+def test_what_is_lacking_is_said_in_chinese(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead, language="zh")
+    assert "还没有在用的模型" in shown(app.run())
+
+
+def test_an_annotator_may_not(
+    app: AppTest, project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    visit_as(ann)
+    assert "may not do this (set thresholds)" in shown(app.run())
+    assert not app.button
+
+
+def test_a_version_another_lead_has_saved_is_not_passed_over(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    visit_as(lead)
+    app.run()
+    policy.save(project, lead, policy.propose(policy.material(project, lead), Prices(9, 9, 1)))
+    press(app, "save-1")
+    assert "put version 1 in force meanwhile" in shown(app)
+    with project.database.read() as session:
+        assert [row["version"] for row in policy.history(session)] == [1]

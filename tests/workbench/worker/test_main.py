@@ -1,0 +1,393 @@
+"""A round, run by a real worker process on a tiny real encoder: done, cancelled, killed, refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import func, select
+
+from db.tables import Annotation, Champion, Import, Post, PostGroup, Promotion, QueueEntry, Round
+from tests.workbench.making import POSTS, different_texts, import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.working import (
+    TIMEOUT_SECONDS,
+    round_of,
+    running,
+    wait_for_state,
+    wait_until,
+    worker_of,
+)
+from workbench import accounts
+from workbench.accounts import Account
+from workbench.errors import NotAllowedError, RoundError
+from workbench.imports import search_index
+from workbench.imports.incoming import files_in, folder_of
+from workbench.imports.intake import import_rows
+from workbench.imports.tsv import open_tsv
+from workbench.locks import WORK, hold
+from workbench.overview import radar_scan
+from workbench.project import Project
+from workbench.review import doubts
+from workbench.rounds import lifecycle
+from workbench.scores.round_scores import count_scored
+from workbench.worker import __main__ as worker
+from workbench.worker import steps
+from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
+
+
+def champion(project: Project) -> int | None:
+    with project.database.read() as session:
+        row = session.get(Champion, 1)
+        return None if row is None else row.round_number
+
+
+def assert_whole(project: Project) -> None:
+    """What must hold after every fault."""
+    with project.database.read() as session:
+        assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert session.scalar(select(func.count()).select_from(Annotation)) == 150
+        assert session.scalar(select(func.count()).select_from(Champion)) == 1
+        assert session.scalar(select(func.count()).select_from(Promotion)) == 1
+    assert count_scored(project.round_folder(1) / "scores") == POSTS
+    assert [path.name for path in project.models.iterdir()] == ["round-0001"]
+
+
+def test_the_first_round_trains_scores_everything_and_is_promoted(labelled: Project, boss: Account) -> None:
+    number = lifecycle.start(labelled, boss, is_quick=True)
+    with running(worker_of(labelled)):
+        row = wait_for_state(labelled, number, *lifecycle.SETTLED)
+    assert (row.state, row.failure) == ("promoted", None)
+    assert_whole(labelled)
+    receipt = json.loads((labelled.annotations / "receipt.json").read_text(encoding="utf-8"))
+    with labelled.database.read() as session:
+        labelled_by_split = dict(
+            session.execute(
+                select(PostGroup.split, func.count())
+                .join(Post, Post.group_id == PostGroup.id)
+                .join(Annotation, Annotation.post_id == Post.id)
+                .group_by(PostGroup.split)
+            ).all()
+        )
+        facts = lifecycle.describe(session, session.get_one(Round, number))
+    for split, file in (("pool", "train"), ("validation", "validation"), ("test", "test")):
+        lines = (labelled.annotations / f"{file}.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+        assert len(lines) == receipt["files"][f"{file}.jsonl"]["rows"] == labelled_by_split[split]
+        assert list(json.loads(lines[0]))[:2] == ["text", "label"]
+    assert facts["train"]["n"] == labelled_by_split["pool"]
+    assert pq.read_table(labelled.round_folder(1) / doubts.FILE).num_rows == labelled_by_split["pool"]
+    assert facts["scored"]["n"] == POSTS
+    assert facts["metrics"]["n"] == labelled_by_split["test"]
+    assert facts["metrics"]["linear_macro_f1"] is not None
+
+
+@pytest.mark.parametrize(
+    ("step", "moment"),
+    [
+        ("export", "after"), ("train", "before"), ("train", "after"), ("evaluate", "after"),
+        ("judge", "after"), ("score", "after"), ("promote", "after"),
+    ],
+)  # fmt: skip
+def test_killed_in_any_step_it_goes_on_from_that_step(
+    labelled: Project, boss: Account, step: str, moment: str
+) -> None:
+    number = lifecycle.start(labelled, boss, is_quick=True)
+    crashing = [sys.executable, "-m", "tests.workbench.crashing_worker", str(labelled.home), step, moment]
+    with running(crashing) as process:
+        assert process.wait(TIMEOUT_SECONDS) == -signal.SIGKILL
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in labelled.home.rglob("*.jsonl")
+        if "annotations" in path.parts
+    }
+    with running(worker_of(labelled)):
+        row = wait_for_state(labelled, number, *lifecycle.SETTLED)
+        assert (row.state, row.failure) == ("promoted", None)
+    assert_whole(labelled)
+    if step != "export":
+        after = {path: path.stat().st_mtime_ns for path in before}
+        assert after == before, "a finished step was repeated"
+
+
+def test_a_worker_killed_in_training_takes_its_child_along(labelled: Project, boss: Account) -> None:
+    number = lifecycle.start(labelled, boss)
+    with running(worker_of(labelled)) as process:
+        wait_until(lambda: bool(trainers(labelled)), "a training process")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_until(lambda: not trainers(labelled), "the training process to end")
+    assert round_of(labelled, number).state == "training"
+
+
+def test_a_cancelled_round_stops_and_changes_nothing(labelled: Project, boss: Account) -> None:
+    number = lifecycle.start(labelled, boss)
+    with running(worker_of(labelled)):
+        wait_until(lambda: bool(trainers(labelled)), "a training process")
+        lifecycle.cancel(labelled, boss, number)
+        wait_until(lambda: not trainers(labelled), "the training process to end")
+    assert round_of(labelled, number).state == "cancelled"
+    assert champion(labelled) is None
+    assert not labelled.round_folder(number).exists()
+
+
+def test_a_failing_training_says_why_in_one_sentence(labelled: Project, boss: Account) -> None:
+    number = lifecycle.start(labelled, boss, base="no/such-encoder", is_quick=True)
+    with running(worker_of(labelled)):
+        row = wait_for_state(labelled, number, *lifecycle.SETTLED)
+    assert row.state == "failed"
+    assert row.failure is not None
+    assert row.failure.startswith("Training failed: no/such-encoder")
+    assert champion(labelled) is None
+
+
+def test_the_same_adapter_again_awaits_the_lead_who_may_promote_and_roll_back(
+    labelled: Project, boss: Account
+) -> None:
+    with running(worker_of(labelled)):
+        wait_for_state(labelled, lifecycle.start(labelled, boss, is_quick=True), "promoted")
+        second = lifecycle.start(labelled, boss, is_quick=True)
+        row = wait_for_state(labelled, second, *lifecycle.SETTLED)
+        assert row.state == "awaiting", row.failure
+        assert row.verdict
+        assert row.verdict["outcome"] == "undecided"
+        lifecycle.promote(labelled, boss, second, "a newer one")
+        wait_for_state(labelled, second, "promoted")
+        assert champion(labelled) == second
+        assert lifecycle.rollback(labelled, boss) == 1
+        wait_until(lambda: champion(labelled) == 1, "the rollback")
+    with pytest.raises(RoundError, match="no earlier adapter"):
+        lifecycle.rollback(labelled, boss)
+
+
+def test_a_broken_adapter_is_not_put_in_use_and_its_round_keeps_its_state(
+    labelled: Project, boss: Account
+) -> None:
+    with running(worker_of(labelled)):
+        wait_for_state(labelled, lifecycle.start(labelled, boss, is_quick=True), "promoted")
+        second = lifecycle.start(labelled, boss, is_quick=True)
+        wait_for_state(labelled, second, "awaiting")
+        weights = labelled.round_folder(second) / "adapter_model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-100])
+        lifecycle.promote(labelled, boss, second)
+        wait_until(lambda: round_of(labelled, second).failure is not None, "the promotion to fail")
+    assert round_of(labelled, second).state == "awaiting"
+    assert champion(labelled) == 1
+
+
+def test_only_the_newest_attempt_of_a_step_is_listened_to(labelled: Project, boss: Account) -> None:
+    number = lifecycle.start(labelled, boss)
+    late = begin(labelled, number, "training")
+    newest = begin(labelled, number, "training")
+    assert not late.is_wanted()
+    with pytest.raises(SupersededError), late.finish(state="promoted"):
+        pytest.fail("the late attempt must not commit")
+    with newest.finish():
+        pass
+    assert round_of(labelled, number).state == "training"
+
+
+def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Project, boss: Account) -> None:
+    number = lifecycle.start(labelled, boss)
+    for _ in range(MOST_STEP_ATTEMPTS):
+        begin(labelled, number, "training")
+    with pytest.raises(SupersededError):
+        begin(labelled, number, "training")
+    row = round_of(labelled, number)
+    assert (row.state, row.is_running) == ("failed", False)
+    assert "stopped 3 times while training" in str(row.failure)
+
+
+def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:
+    """Stopped in training past a cancel, it wakes up, ends its child, and is not listened to."""
+    number = lifecycle.start(labelled, boss, is_quick=True)
+    with running(worker_of(labelled)) as process:
+        wait_until(lambda: bool(trainers(labelled)), "a training process")
+        process.send_signal(signal.SIGSTOP)
+        lifecycle.cancel(labelled, boss, number)
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: not trainers(labelled), "the training process to end")
+    assert round_of(labelled, number).state == "cancelled"
+    assert champion(labelled) is None
+
+
+def test_twenty_leads_at_once_get_one_round(labelled: Project, boss: Account) -> None:
+    together = threading.Barrier(20)
+
+    def press() -> int | str:
+        together.wait()
+        try:
+            return lifecycle.start(labelled, boss)
+        except RoundError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = [future.result() for future in [pool.submit(press) for _ in range(20)]]
+    assert [answer for answer in answers if isinstance(answer, int)] == [1]
+    assert all("started by command line" in answer for answer in answers if isinstance(answer, str))
+
+
+def test_annotators_may_not_run_rounds(labelled: Project, boss: Account) -> None:
+    annotator = accounts.sign_in(labelled, "Ann", "annotator")
+    for action in (
+        lambda: lifecycle.start(labelled, annotator),
+        lambda: lifecycle.cancel(labelled, annotator, 1),
+        lambda: lifecycle.promote(labelled, annotator, 1),
+        lambda: lifecycle.reject(labelled, annotator, 1),
+    ):
+        with pytest.raises(NotAllowedError, match="Ann may not do this"):
+            action()
+
+
+@pytest.mark.parametrize(("scored", "is_left"), [(30, True), (40, False)])
+def test_a_new_worker_sees_the_posts_an_earlier_one_failed_to_score(
+    project: Project, lead: Account, scored: int, is_left: bool
+) -> None:
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.full((scored, 3), 1 / 3))
+    with project.database.read() as session:
+        assert worker._is_work_left(session, project) is is_left
+
+
+def test_a_new_worker_sees_the_posts_that_no_search_finds_yet(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_index, "index_missing", lambda _project: 0)
+    ready_queue(project, lead, 5)
+    with project.database.read() as session:
+        assert worker._is_work_left(session, project)
+    monkeypatch.undo()
+    search_index.index_missing(project)
+    with project.database.read() as session:
+        assert not worker._is_work_left(session, project)
+
+
+@pytest.mark.parametrize("before", [None, {"macro_f1": 0.7}])
+def test_an_adapter_that_could_not_be_measured_is_measured_beside_the_next_one(
+    project: Project, lead: Account, before: dict[str, float] | None
+) -> None:
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.full((40, 3), 1 / 3))
+    report = {"rows": 60, "test_sha256": "f0", "metrics": {"macro_f1": 0.5}}
+    with project.database.write() as session:
+        row = session.get_one(Round, 1)
+        row.report = {"metrics": before, "warnings": ["no test rows"], "rows": 0}
+        row.verdict = {"decision": "promote", "warnings": ["no test rows", "below the baseline"]}
+        steps.fill_in(session, 1, report)  # with no test rows at all
+        steps.fill_in(session, 1, report | {"champion": {"macro_f1": 0.6}})
+    with project.database.read() as session:
+        row = session.get_one(Round, 1)
+        known, verdict = row.report, row.verdict
+        assert known is not None
+        assert verdict is not None
+        assert ("no test rows" in verdict["warnings"]) is (before is not None)
+        assert "below the baseline" in verdict["warnings"]
+        assert known["metrics"] == (before or {"macro_f1": 0.6})
+        assert (known["rows"], known["warnings"]) == ((0, ["no test rows"]) if before else (60, []))
+
+
+def test_a_failing_radar_stops_nothing(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_project: Project) -> None:
+        raise RuntimeError("no words")
+
+    monkeypatch.setattr(radar_scan, "watch", fail)
+    steps._watch(project)
+    assert "the radar failed" in caplog.text
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OSError("no space left")
+
+
+def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
+    project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(project, lead, different_texts(12))
+    monkeypatch.setattr(steps, "vectors_of_posts", lambda _project: None)
+    monkeypatch.setattr(steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
+    with monkeypatch.context() as patched:
+        patched.setattr(steps.queue, "rebuild", fail)
+        assert worker._prepare_guarded(project, 1) == "failed"
+    with project.database.read() as session:
+        assert worker._is_work_left(session, project)
+    assert worker._prepare_guarded(project, 1) == steps.GO
+    with project.database.read() as session:
+        assert not worker._is_work_left(session, project)
+
+
+def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
+    project: Project, lead: Account
+) -> None:
+    rows = [{"id": f"p{at}", "text": text} for at, text in enumerate(different_texts(40))]
+    for name, some in (("lost", rows[:10]), ("whole", rows[10:])):
+        with open_tsv(write_tsv(project.home / f"{name}.tsv", some)) as source:
+            import_rows(project, lead, source)
+    (file,) = files_in(folder_of(project, 1))
+    kept = file.read_bytes()
+    file.unlink()
+    assert worker._prepare_guarded(project, 1) == "failed"
+    with project.database.read() as session:
+        told = dict(session.execute(select(Import.file_name, Import.failure)).all())
+        assert "holds 0 of the 10 rows" in told["lost.tsv"]
+        assert told["whole.tsv"] is None
+        assert session.scalar(select(func.count()).select_from(QueueEntry))
+    file.write_bytes(kept)
+    assert worker._prepare_guarded(project, 1) == steps.GO
+    with project.database.read() as session:
+        assert session.scalars(select(Import.failure)).all() == [None, None]
+
+
+def is_held(project: Project) -> bool:
+    try:
+        with hold(project.data / WORK, waits=False):
+            return False
+    except BlockingIOError:
+        return True
+
+
+def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends(project: Project) -> None:
+    at_work, seen = threading.Event(), []
+
+    def job(number: int) -> str:
+        seen.append(at_work.is_set() and is_held(project))
+        return str(1 // number)
+
+    marked = worker._marking(project, at_work, job)
+    assert marked(1) == "1"
+    with pytest.raises(ZeroDivisionError):
+        marked(0)
+    assert seen == [True, True]
+    assert not at_work.is_set()
+    assert not is_held(project)
+
+
+def test_a_project_has_one_worker(labelled: Project) -> None:
+    with running(worker_of(labelled)):
+        wait_until(lambda: lifecycle.is_worker_running(labelled), "the worker")
+        second = subprocess.run(
+            worker_of(labelled), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
+    assert second.returncode == 1
+    assert "A worker is already running" in second.stderr
+
+
+def trainers(project: Project) -> list[int]:
+    """Processes that train for this project."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"trainer.train" in command and os.fsencode(project.home) in command:
+                found.append(int(entry.name))
+    return found

@@ -1,0 +1,196 @@
+"""Posts scored by a real adapter: tokens made once, what is missing scored, a killed pass taken up again."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from db.tables import Import, Round
+from tests.encoders import make_tiny_encoder
+from tests.trainer.toy import toy_examples, write_examples
+from tests.workbench.making import different_texts, import_texts
+from trainer.adapters.folders import resolve_base
+from trainer.config import TrainConfig
+from trainer.progress import Silent
+from trainer.scoring import sweep as sweep_module
+from trainer.scoring.scorer import Scorer, StoppedError
+from trainer.train import train
+from workbench.accounts import Account
+from workbench.imports.preparing import prepare
+from workbench.project import Project
+from workbench.purging.criterion import Criterion
+from workbench.purging.purge import purge
+from workbench.scores import round_scores as scores_module
+from workbench.scores.round_scores import coverage, read_scores
+from workbench.worker import scoring
+from workbench.worker.scoring import Scored, score_missing, tokenise_posts
+
+TEXTS = different_texts(30)
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("adapter")
+    base = make_tiny_encoder(folder / "base", TEXTS)
+    config = TrainConfig(base=str(base), max_epochs=1, min_steps=1, calibration_folds=0)
+    rows = [write_examples(folder / f"{size}.jsonl", toy_examples(size, size)) for size in (40, 20)]
+    train(rows[0], rows[1], folder / "round", config, Silent())
+    return folder / "round"
+
+
+@pytest.fixture
+def scored(project: Project, lead: Account, adapter: Path) -> Project:
+    shutil.copytree(adapter, project.round_folder(1))
+    with project.database.write() as session:
+        values = {"state": "promoted", "is_running": False, "is_quick": True, "base": "starter"}
+        session.add(Round(number=1, created_at=project.now(), started_by_id=lead.id, **values))
+    import_texts(project, lead, TEXTS[:20])
+    prepare(project)
+    return project
+
+
+def scores_of(project: Project) -> dict[int, list[float]]:
+    found = read_scores(project.round_folder(1) / "scores")
+    return dict(zip(found.post_ids.tolist(), found.probabilities.tolist(), strict=True))
+
+
+def test_every_prepared_post_is_scored_and_later_ones_alone_afterwards(
+    scored: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scores_module, "SEGMENT", 7)
+    told = []
+    first = score_missing(scored, 1, on_progress=told.append)
+    assert (first.n, first.distinct, first.precision) == (20, 20, "fp32")
+    assert (told[-1].posts, told[-1].total) == (20, 20)
+    expected = Scorer.load(scored.round_folder(1)).probabilities(TEXTS)
+    np.testing.assert_allclose(list(scores_of(scored).values()), expected[:20], atol=1e-5)
+    assert score_missing(scored, 1) == Scored(0, 0.0)
+    import_texts(scored, lead, TEXTS[20:], start=21)
+    assert score_missing(scored, 1).n == 0  # they are not prepared
+    prepare(scored)
+    assert score_missing(scored, 1).n == 10
+    assert list(scores_of(scored)) == list(range(1, 31))
+    np.testing.assert_allclose(list(scores_of(scored).values()), expected, atol=1e-5)
+    assert not (scored.round_folder(1) / "scores" / "pass").exists()
+
+
+def test_posts_with_the_same_text_are_scored_once(scored: Project, lead: Account) -> None:
+    import_texts(scored, lead, [TEXTS[25]] * 4, start=21)
+    prepare(scored)
+    made = score_missing(scored, 1)
+    assert (made.n, made.distinct) == (24, 21)
+    assert len({tuple(scores_of(scored)[number]) for number in range(21, 25)}) == 1
+
+
+def test_a_stopped_pass_is_taken_up_again(scored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_module, "PART_TOKENS", {"cpu": 100})
+    told = []
+    with pytest.raises(StoppedError):
+        score_missing(
+            scored, 1, on_progress=told.append, should_stop=lambda: bool(told) and told[-1].share > 0.4
+        )
+    assert scores_of(scored) == {}
+    again = []
+    assert score_missing(scored, 1, on_progress=again.append).n == 20
+    assert again[0].posts > told[0].posts
+    assert len(scores_of(scored)) == 20
+
+
+def test_tokens_made_after_an_import_serve_the_first_adapter(
+    scored: Project, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = adapter.parent / "base"
+    monkeypatch.setattr(scoring, "resolve_base", lambda _name: resolve_base(str(base)))
+    tokenise_posts(scored)
+    seen: list[str] = []
+    monkeypatch.setattr(Scorer, "tokenise", lambda _self, texts: seen.extend(texts))
+    assert score_missing(scored, 1).n == 20
+    assert seen == []
+
+
+def test_where_there_is_no_time_for_all_some_are_scored_and_the_rest_is_left_out(
+    scored: Project, lead: Account, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = different_texts(240)[100:]
+    import_texts(scored, lead, later[:100], start=21)
+    prepare(scored)
+    monkeypatch.setattr(sweep_module, "TRIED_FROM", 50)
+    monkeypatch.setattr(sweep_module, "TRIED", 30)
+    monkeypatch.setattr(sweep_module, "PART_TOKENS", {"cpu": 400})
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, speed: 60 if speed > 0 else 0)
+    told = []
+    with pytest.raises(StoppedError):
+        score_missing(scored, 1, on_progress=told.append, should_stop=lambda: bool(told))
+    # Another machine would have time for all, but what was begun is what is gone on with; then comes what came since.
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, _speed: 1_000)
+    import_texts(scored, lead, later[100:], start=121)
+    prepare(scored)
+    made = score_missing(scored, 1)
+    (covered,) = coverage(scored.round_folder(1) / "scores")
+    assert (covered.first, covered.last, covered.posts) == (1, 120, 120)
+    assert covered.scored <= 60
+    assert covered.hours == scored.settings.scoring_hours
+    assert made.n == covered.scored + 40 == len(scores_of(scored))
+    assert score_missing(scored, 1) == Scored(0, 0.0)
+    texts = {**dict(enumerate(TEXTS[:20], start=1)), **dict(enumerate(later, start=21))}
+    expected = Scorer.load(adapter).probabilities([texts[number] for number in scores_of(scored)])
+    np.testing.assert_allclose(list(scores_of(scored).values()), expected, atol=1e-5)
+
+
+def test_a_number_that_a_purge_made_free_is_scored_anew(scored: Project, lead: Account) -> None:
+    score_missing(scored, 1)
+    before = scores_of(scored)
+    for name in ("p19", "p20"):
+        purge(scored, lead, Criterion(post=name), is_dry=False)
+    with scored.database.write() as session:  # as imports were before they kept their numbers
+        session.execute(update(Import).values(first_post=None))
+    import_texts(scored, lead, TEXTS[20:25], start=21)
+    prepare(scored)
+    assert score_missing(scored, 1).n == 5
+    found = scores_of(scored)
+    assert list(found) == list(range(1, 24))
+    assert {number: found[number] for number in range(1, 19)} == {n: before[n] for n in range(1, 19)}
+    expected = Scorer.load(scored.round_folder(1)).probabilities(TEXTS[20:25])
+    np.testing.assert_allclose([found[number] for number in range(19, 24)], expected, atol=1e-5)
+
+
+def test_a_pass_killed_before_it_tidied_up_is_not_told_of_twice(
+    scored: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(scored, lead, different_texts(200)[100:], start=21)
+    prepare(scored)
+    monkeypatch.setattr(sweep_module, "TRIED_FROM", 50)
+    monkeypatch.setattr(sweep_module, "TRIED", 30)
+    monkeypatch.setattr(scoring, "posts_in_time", lambda _project, _speed: 60)
+
+    def die(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "shutil", SimpleNamespace(rmtree=die))
+        with pytest.raises(KeyboardInterrupt):
+            score_missing(scored, 1)
+    before = coverage(scored.round_folder(1) / "scores")
+    assert len(before) == 1
+    import_texts(scored, lead, different_texts(240)[200:], start=121)
+    prepare(scored)
+    assert score_missing(scored, 1).n == 40
+    assert coverage(scored.round_folder(1) / "scores") == before
+
+
+def test_a_pass_killed_when_all_is_scored_does_nothing_again(
+    scored: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "append_pass", die)
+    with pytest.raises(KeyboardInterrupt):
+        score_missing(scored, 1)
+    monkeypatch.undo()
+    monkeypatch.setattr(Scorer, "logits", die)
+    assert score_missing(scored, 1).n == 20
+    assert len(scores_of(scored)) == 20

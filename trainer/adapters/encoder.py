@@ -1,0 +1,195 @@
+"""A base encoder with a LoRA adapter and a head over our labels: build, save, load."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
+from safetensors import SafetensorError
+from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils.logging import disable_progress_bar
+
+from trainer.adapters.card import Base, Card, write_card
+from trainer.adapters.folders import base_fingerprint, resolve_base, same_base, vouched_card
+from trainer.config import ALL_LINEAR, LABELS, TrainConfig
+from trainer.errors import AdapterError, EncoderError
+from trainer.files import sha256_of
+
+HEADS = ("pooler", "pre_classifier", "classifier", "score")
+"""Modules above the encoder proper, by the names transformers gives them: trained whole, not through LoRA."""
+NOT_IN_8_BITS = tuple(rf"(.*\.)?{head}" for head in HEADS)
+"""transformers tries a pattern from the start of a module's whole name: "pooler" would not spare bert.pooler.dense."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A classifier over `labels`, in the order of its outputs, with its tokenizer and what it stands on."""
+
+    model: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    base: Base
+    labels: tuple[str, ...] = LABELS
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A loaded adapter: merged into its base in fp32, in evaluation mode, on the CPU."""
+
+    encoder: Encoder
+    card: Card
+
+
+def build(config: TrainConfig) -> Encoder:
+    """The base of `config` with a fresh LoRA adapter and a fresh classifier.
+
+    Draws from torch's generator: seed it before. Raises EncoderError.
+    """
+    folder = resolve_base(config.base)
+    model = _load_8bit(folder) if config.eight_bit else _load_base(folder, LABELS)
+    heads = {name.rpartition(".")[2] for name, _ in model.named_modules()} & set(HEADS)
+    if not config.train_pooler:
+        heads -= {"pooler"}
+    lora = LoraConfig(
+        task_type=TaskType.SEQ_CLS,  # without it peft leaves the classifier frozen at random, and unsaved
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=_target_modules(model, config),
+        modules_to_save=sorted(heads),
+    )
+    with quiet():
+        peft_model = get_peft_model(model, lora)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    lora.base_model_name_or_path = config.base  # peft puts the folder of this machine
+    return Encoder(peft_model, tokenizer, _describe(config.base, folder, model))
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in an encoder's or an adapter's folder."""
+    with quiet():
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    return tokenizer
+
+
+def merged(encoder: Encoder) -> Encoder:
+    """The same classifier with its adapter added into the base, for scoring; the one given is used up."""
+    if not isinstance(encoder.model, PeftModel):
+        return encoder
+    model: nn.Module = encoder.model.merge_and_unload()
+    return replace(encoder, model=model.eval())
+
+
+def save_adapter(folder: Path, encoder: Encoder, card: Card) -> Card:
+    """Fill an empty folder with adapter, tokenizer and card; returns the card with the files' hashes."""
+    if not isinstance(encoder.model, PeftModel):
+        raise AdapterError("only an adapter that is not merged yet can be saved")
+    with quiet():
+        # "auto" would ask the hub whether the vocabulary grew; it never does.
+        encoder.model.save_pretrained(str(folder), save_embedding_layers=False)
+        encoder.tokenizer.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # peft writes one of its own; the card brings ours
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+    whole = replace(card, files=files)
+    write_card(folder, whole)
+    return whole
+
+
+def load_adapter(folder: Path) -> Adapter:
+    """Load an adapter folder, merged into its base.
+
+    Everything that can be wrong is looked for before weights are opened: AdapterError for a missing card,
+    other label names, another base, files that changed since they were written, or a pickle; EncoderError
+    when the base itself cannot be found. Labels in another order are fine: they are read by name.
+    """
+    card = vouched_card(folder)
+    base = same_base(folder, card, card.base.name)
+    try:
+        with quiet():
+            model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise AdapterError(f"{folder}: does not fit its base ({error}); restore it or train again") from error
+    return Adapter(Encoder(model.eval(), tokenizer, card.base, card.labels), card)
+
+
+def _load_8bit(folder: Path) -> nn.Module:
+    """The base with its frozen linear layers in 8 bits, on the current GPU. Raises EncoderError."""
+    if not torch.cuda.is_available():
+        raise EncoderError("eight_bit needs a CUDA GPU, and there is none; leave it out")
+    if find_spec("bitsandbytes") is None:
+        raise EncoderError("eight_bit needs bitsandbytes; run `pip install bitsandbytes`, or leave it out")
+    bits = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(NOT_IN_8_BITS))  # type: ignore[no-untyped-call]
+    model = _load_base(folder, LABELS, quantization_config=bits, device_map={"": torch.cuda.current_device()})
+    prepared: nn.Module = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]
+        model, use_gradient_checkpointing=False
+    )
+    return prepared
+
+
+def _load_base(folder: Path, labels: tuple[str, ...], **settings: Any) -> nn.Module:
+    try:
+        with quiet():
+            model: nn.Module = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                num_labels=len(labels),
+                id2label=dict(enumerate(labels)),
+                label2id={label: position for position, label in enumerate(labels)},
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                **settings,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise EncoderError(f"{folder}: cannot be loaded as an encoder ({error})") from error
+    return model
+
+
+def _target_modules(model: nn.Module, config: TrainConfig) -> list[str]:
+    layers = sorted(_linear_layers(model))
+    if config.target_modules == ALL_LINEAR:
+        return layers
+    if unknown := set(config.modules()) - {name.rpartition(".")[2] for name in layers}:
+        raise EncoderError(f"{config.base}: has no layer named {min(unknown)!r}; see target_modules")
+    return config.modules()
+
+
+def _linear_layers(model: nn.Module) -> Iterator[str]:
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and not set(name.split(".")) & set(HEADS):
+            yield name
+
+
+def _describe(name: str, folder: Path, model: nn.Module) -> Base:
+    config: Any = model.config
+    return Base(
+        name, base_fingerprint(folder), config.model_type, config.hidden_size, config.num_hidden_layers
+    )
+
+
+@cache
+def _silence_libraries() -> None:
+    """Once: transformers and the hub chat on standard error, where our one clear line belongs."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    for library in ("transformers", "huggingface_hub"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    _silence_libraries()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers, nothing of ours
+        yield

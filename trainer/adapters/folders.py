@@ -1,0 +1,159 @@
+"""Folders of base encoders and adapters, looked at from outside: found, hashed, refused. Opens no weights."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+
+from trainer.adapters.card import Card, read_card
+from trainer.config import LABELS
+from trainer.errors import AdapterError, EncoderError
+from trainer.files import sha256_of
+
+STARTER = "starter"
+WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+TOKENIZER_FILES = (
+    "tokenizer*",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+FINGERPRINTED = ("config.json", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
+PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz"}
+
+
+def resolve_base(name: str) -> Path:
+    """The folder of a base encoder: "starter", a local folder, or a hub name (`owner/model[@revision]`).
+
+    A hub model comes from the local cache, else from the network. Raises EncoderError.
+    """
+    if name == STARTER:
+        return _starter()
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _with_weights(folder, name)
+    if folder.is_absolute() or name.startswith((".", "~")) or name.partition("@")[0].count("/") > 1:
+        raise EncoderError(f"{name}: no such folder; name an encoder's folder, a hub model, or {STARTER!r}")
+    return _with_weights(_from_hub(name), name)
+
+
+def base_files(folder: Path) -> list[Path]:
+    """Configuration, weights and tokenizer of a base encoder, in order of name."""
+    return sorted({path for pattern in FINGERPRINTED for path in folder.glob(pattern) if path.is_file()})
+
+
+def base_fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and contents of `base_files`."""
+    listing = "".join(f"{path.name} {sha256_of(path)}\n" for path in base_files(folder))
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def vouched_card(folder: Path) -> Card:
+    """The card of an adapter whose files are as they were written, over our labels, and no pickle among them.
+
+    What peft will be told to build is what the card says. Raises AdapterError.
+    """
+    card = read_card(folder)
+    _refuse_pickles(folder)
+    _refuse_other_labels(folder, card)
+    _refuse_changed_files(folder, card)
+    _refuse_other_shape(folder, card)
+    return card
+
+
+def same_base(folder: Path, card: Card, name: str) -> Path:
+    """The folder of the base `name`, once it is seen to be the one under the adapter in `folder`.
+
+    Raises AdapterError, or EncoderError when there is no such base here.
+    """
+    base = resolve_base(name)
+    if base_fingerprint(base) != card.base.fingerprint:
+        raise AdapterError(
+            f"{folder}: trained on another {name} than the one here; restore that encoder or train again"
+        )
+    return base
+
+
+def _starter() -> Path:
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package.parent / "models" / STARTER, package / "_starter"):
+        if (folder / "config.json").is_file():
+            return folder
+    raise EncoderError(
+        f"the starter encoder is not installed (looked in {package.parent / 'models' / STARTER}); "
+        "reinstall the package, or name another base"
+    )
+
+
+def _with_weights(folder: Path, name: str) -> Path:
+    if not (folder / "config.json").is_file():
+        raise EncoderError(f"{name}: holds no config.json, so it is not an encoder")
+    if not any(folder.glob("*.safetensors")):
+        raise EncoderError(
+            f"{name}: holds no safetensors weights (other formats can run code and are not opened); "
+            "save it as safetensors, or name a hub revision that has them, such as NAME@refs/pr/1"
+        )
+    return folder
+
+
+def _from_hub(name: str) -> Path:
+    repository, _, revision = name.partition("@")
+    wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FINGERPRINTED)}
+    try:
+        cached = Path(snapshot_download(repository, local_files_only=True, **wanted))
+        if any(cached.glob("*.safetensors")):
+            return cached
+    except (OSError, ValueError):
+        pass  # not in the cache yet
+    try:
+        return Path(snapshot_download(repository, **wanted))
+    except Exception as error:  # the hub client raises many kinds, all meaning: not to be had from here
+        raise EncoderError(
+            f"{name}: neither a folder, nor in the local cache, nor to be had from the hub; "
+            f"run `hf download {repository}` where there is a network, or name a folder"
+        ) from error
+
+
+def _refuse_pickles(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in PICKLES:
+            raise AdapterError(
+                f"{folder}: holds {path.name}, a format that can run code; it was not opened. "
+                "An adapter of ours has safetensors only: delete the file if you know where it comes from"
+            )
+
+
+def _refuse_other_labels(folder: Path, card: Card) -> None:
+    if sorted(card.labels) != sorted(LABELS):
+        raise AdapterError(
+            f"{folder}: its labels are {', '.join(card.labels)}, not {', '.join(LABELS)}; train one for ours"
+        )
+
+
+def _refuse_changed_files(folder: Path, card: Card) -> None:
+    for name in (WEIGHTS, ADAPTER_CONFIG):
+        if name not in card.files:
+            raise AdapterError(f"{folder}: its card does not vouch for {name}; restore it or train again")
+    for name, sha256 in card.files.items():
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise AdapterError(f"{folder}: {name} is missing; restore it or train again")
+        if sha256_of(path) != sha256:
+            raise AdapterError(f"{path}: truncated or changed since written; restore it or train again")
+
+
+def _refuse_other_shape(folder: Path, card: Card) -> None:
+    """A folder may come from anywhere: its size in memory must not be a surprise."""
+    path = folder / ADAPTER_CONFIG
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        told = values["peft_type"], values["r"], values["lora_alpha"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AdapterError(f"{path}: not readable ({error}); restore it or train again") from error
+    if told != ("LORA", card.config.rank, card.config.alpha):
+        raise AdapterError(f"{path}: not the LoRA that its card tells of; restore it or train again")

@@ -1,0 +1,37 @@
+"""A classifier over frozen vectors: what scores a pool before a LoRA round pays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from trainer.config import LABELS
+from trainer.statistics.metrics import Labels, label_positions
+
+STRENGTH = 0.01
+"""C of the logistic regression over standardised vectors; chosen in docs/starter.md."""
+
+
+@dataclass(frozen=True)
+class FrozenClassifier:
+    """Logistic regression over standardised vectors."""
+
+    mean: NDArray[np.floating]
+    scale: NDArray[np.floating]
+    model: Any
+
+    @classmethod
+    def learn(cls, vectors: NDArray[np.floating], labels: Labels) -> "FrozenClassifier":
+        """From (n, width) vectors and their labels, two different ones at least (else ValueError)."""
+        mean, scale = vectors.mean(axis=0), vectors.std(axis=0) + 1e-6
+        model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000)
+        return cls(mean, scale, model.fit((vectors - mean) / scale, label_positions(labels)))
+
+    def probabilities(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n, 3) in LABELS order; a label it has never seen has probability zero."""
+        found = np.zeros((len(vectors), len(LABELS)))
+        if len(vectors):
+            found[:, self.model.classes_] = self.model.predict_proba((vectors - self.mean) / self.scale)
+        return found

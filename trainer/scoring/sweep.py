@@ -1,0 +1,405 @@
+"""One pass over a pool: its distinct texts, the longest first, in parts that are kept as soon as they are scored.
+
+    python -m trainer.sweep --model DIR --work DIR --share 1/4     one process of several, on a part of the parts
+
+A killed pass goes on after the parts it has. On a GPU the network runs in bf16, one process on each; on a CPU in
+8 bits where that pays and says the same.
+"""
+
+import argparse
+import json
+import logging
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from trainer import command
+from trainer.adapters.folders import WEIGHTS
+from trainer.config import LABELS
+from trainer.device import has_bf16, leave_a_core
+from trainer.errors import TrainerError
+from trainer.files import publish, sha256_of
+from trainer.scoring.eight_bit import eight_bit_network, quantise
+from trainer.scoring.scorer import Scorer, StoppedError
+from trainer.texts.tokens import Tokens, read_tokens
+
+PART_TOKENS = {"cpu": 2**18, "cuda": 2**22}
+"""What a killed pass does again at most: a minute or two of a CPU, seconds of a GPU."""
+CORES_EACH = 4
+"""Of a CPU's cores for one process: a batch of short texts keeps no more at work."""
+TRIED_FROM = 20_000
+"""Texts: below, it costs more to try how fast they will be scored, and in what, than it can save."""
+TRIED = 1_000
+AGREEMENT = 0.995
+"""Share of the tried texts whose label must be the same in 8 bits."""
+LOOK_SECONDS = 0.5
+SECONDS = b"seconds"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a pass is. `share`, 0 to 1, is of its tokens, which is what takes the time: long texts come first."""
+
+    posts: int
+    total: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What the network computes in, on what share of the tried texts its label was that of fp32, and how fast it was.
+
+    `posts_per_second` is that of all processes together; None where nothing was tried.
+    """
+
+    name: str
+    agreement: float | None = None
+    posts_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Swept:
+    """probabilities (n, 3), calibrated, in LABELS order; `distinct` of the n texts were scored, in so many `seconds`,
+    those of killed attempts at the same included."""
+
+    probabilities: NDArray[np.float32]
+    distinct: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do, and where it is kept. `order` (u,): the distinct texts; part i is bounds[i] to bounds[i + 1]."""
+
+    folder: Path
+    tokens: Tokens
+    order: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+
+    @property
+    def parts(self) -> int:
+        return len(self.bounds) - 1
+
+    def file(self, part: int) -> Path:
+        return self.folder / f"part-{part:05d}.parquet"
+
+    def has(self, part: int) -> bool:
+        return self.file(part).exists()
+
+    def stretch(self, part: int) -> tuple[int, int]:
+        """Where in the order the part begins and ends."""
+        return int(self.bounds[part]), int(self.bounds[part + 1])
+
+    def score(self, part: int, scorer: Scorer, **options: Callable[..., object]) -> None:
+        """Score a part and keep it, whole or not at all."""
+        begin = time.monotonic()
+        texts = self.order[slice(*self.stretch(part))]
+        probabilities = scorer.calibrated(scorer.logits(self.tokens, texts, **options))  # type: ignore[arg-type]
+        table = pa.table(dict(zip(LABELS, probabilities.T, strict=True)))
+        made = self.file(part).with_suffix(f".{os.getpid()}")
+        seconds = f"{time.monotonic() - begin:.3f}"
+        pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), made)
+        publish(made, self.file(part))
+
+    def read(self) -> tuple[NDArray[np.float32], float]:
+        """(u, 3), and how long the parts took together."""
+        tables = [pq.read_table(self.file(part)) for part in range(self.parts)]
+        if not tables:
+            return np.empty((0, len(LABELS)), np.float32), 0.0
+        seconds = sum(float(table.schema.metadata[SECONDS]) for table in tables)
+        whole = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
+        return np.stack([whole[label].to_numpy() for label in LABELS], axis=1), seconds
+
+
+def try_out(
+    scorer: Scorer,
+    files: Sequence[Path],
+    positions: NDArray[np.int64],
+    folder: Path,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Precision:
+    """How a pass over these texts will go: in 8 bits where there is much to do on a CPU, and a sample says the same in them,
+    and sooner. What is needed for 8 bits is left in `folder`."""
+    plain = Precision("bf16" if has_bf16(scorer.device) else "fp32")
+    if len(positions) < TRIED_FROM:
+        return plain
+    tokens = Tokens.joined([read_tokens(file)[1] for file in files])
+    drawn = np.random.default_rng(len(positions)).choice(positions, TRIED, replace=False)
+    sample, _which = tokens.distinct(drawn)
+    processes = processes_for(scorer.device)
+    exact, seconds = _labels(scorer, tokens, sample, should_stop)
+    found = Precision(plain.name, None, processes * TRIED / seconds)
+    if scorer.device.type != "cpu":
+        return found
+    network = scorer.network
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scorer.network = eight_bit_network(quantise(scorer.encoder, folder))
+        eight_bit, sooner = _labels(scorer, tokens, sample, should_stop)
+    except StoppedError:
+        raise
+    except Exception:  # whatever the exporter says: it only saves time
+        logging.warning("no scoring in 8 bits", exc_info=True)
+        return found
+    finally:
+        scorer.network = network
+    agreement = float(np.mean(exact == eight_bit))
+    if agreement >= AGREEMENT and sooner < seconds:
+        return Precision("int8", agreement, processes * TRIED / sooner)
+    return Precision(plain.name, agreement, found.posts_per_second)
+
+
+def keep_precision(folder: Path, model: Path, found: Precision) -> None:
+    """What was found holds for the whole pass, however often it is taken up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "precision.part"
+    told = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(found)}
+    part.write_text(json.dumps(told), encoding="utf-8")
+    publish(part, folder / "precision.json")
+
+
+def kept_precision(folder: Path, model: Path) -> Precision | None:
+    """None where none was kept of this adapter."""
+    file = folder / "precision.json"
+    if not file.exists():
+        return None
+    told = json.loads(file.read_text(encoding="utf-8"))
+    return Precision(**told["precision"]) if told["weights"] == sha256_of(model / WEIGHTS) else None
+
+
+def sweep(
+    model: Path,
+    scorer: Scorer,
+    files: Sequence[Path],
+    positions: NDArray[np.int64],
+    folder: Path,
+    *,
+    precision: Precision,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    processes: int | None = None,
+) -> Swept:
+    """Score the texts at these positions of the files of tokens, one after the other.
+
+    `scorer` is the adapter in `model`; `precision` is what `try_out` found, in the folder above. `folder` keeps what
+    is done, for a later call that asks for the same; it is the caller's to remove. Raises StoppedError when
+    `should_stop` says so.
+    """
+    tokens = Tokens.joined([read_tokens(file)[1] for file in files])
+    order, which = tokens.distinct(positions)
+    work = Work(folder, tokens, order, _bounds(tokens.lengths[order], PART_TOKENS[scorer.device.type]))
+    _begin(work, model, scorer.device, precision)
+    told = _Told.of(work, np.bincount(which, minlength=len(order)), on_progress)
+    count = min(work.parts, processes if processes is not None else processes_for(scorer.device))
+    if count > 1:
+        _sweep_in_children(work, model, files, scorer.device, count, told, should_stop, precision)
+    else:
+        _use(scorer, folder.parent, precision)
+        _sweep_here(scorer, work, told, should_stop)
+    probabilities, seconds = work.read()
+    return Swept(probabilities[which], len(order), seconds / max(1, count))
+
+
+def processes_for(device: torch.device) -> int:
+    """One for each GPU; on a CPU one for every four cores of those torch may use."""
+    if device.type == "cuda":
+        return torch.cuda.device_count()
+    return max(1, torch.get_num_threads() // CORES_EACH)
+
+
+@dataclass
+class _Told:
+    """Turns places in the order into progress. `posts` and `tokens` (u + 1,): so many before each place of the order."""
+
+    posts: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    on_progress: Callable[[Progress], None]
+
+    @classmethod
+    def of(cls, work: Work, copies: NDArray[np.int64], on_progress: Callable[[Progress], None]) -> "_Told":
+        lengths = work.tokens.lengths[work.order]
+        posts, tokens = (np.concatenate([[0], counts.cumsum()]) for counts in (copies, lengths))
+        return cls(posts, tokens, on_progress)
+
+    def __call__(self, done: Sequence[tuple[int, int]]) -> None:
+        """`done`: stretches of the order, from and to."""
+        posts, tokens = (
+            sum(int(upto[end] - upto[begin]) for begin, end in done) for upto in (self.posts, self.tokens)
+        )
+        total = int(self.tokens[-1])
+        self.on_progress(Progress(posts, int(self.posts[-1]), tokens / total if total else 1.0))
+
+
+def _bounds(lengths: NDArray[np.int64], part_tokens: int) -> NDArray[np.int64]:
+    """Where the parts begin and end, (parts + 1,): of about as many tokens each."""
+    if not len(lengths):
+        return np.zeros(1, np.int64)
+    part = lengths.cumsum() // part_tokens
+    return np.concatenate([[0], np.flatnonzero(np.diff(part)) + 1, [len(lengths)]])
+
+
+def _begin(work: Work, model: Path, device: torch.device, precision: Precision) -> None:
+    """Take up what is there of the same work, else begin it anew: by its texts, their parts, the adapter, the precision."""
+    facts = f"{sha256_of(model / WEIGHTS)} {device.type} {precision.name} {work.bounds.tolist()}".encode()
+    mark = sha256(facts + work.tokens.digests[work.order].tobytes()).hexdigest()
+    file = work.folder / "mark"
+    if file.exists() and file.read_text(encoding="ascii") == mark:
+        return
+    shutil.rmtree(work.folder, ignore_errors=True)
+    work.folder.mkdir(parents=True)
+    made = file.with_suffix(".part")
+    made.write_text(mark, encoding="ascii")
+    publish(made, file)
+
+
+def _labels(
+    scorer: Scorer, tokens: Tokens, sample: NDArray[np.int64], should_stop: Callable[[], bool]
+) -> tuple[NDArray[np.intp], float]:
+    scorer.logits(tokens, sample[-8:])  # the first call of a network costs more than the others
+    begin = time.perf_counter()
+    labels = scorer.calibrated(scorer.logits(tokens, sample, should_stop=should_stop)).argmax(axis=1)
+    return labels, time.perf_counter() - begin
+
+
+def _use(scorer: Scorer, folder: Path, precision: Precision) -> None:
+    if precision.name == "int8":
+        scorer.network = eight_bit_network(folder / "eight-bit.onnx")
+
+
+def _sweep_here(scorer: Scorer, work: Work, told: _Told, should_stop: Callable[[], bool]) -> None:
+    done = [work.stretch(part) for part in range(work.parts) if work.has(part)]
+    for part in range(work.parts):
+        if work.has(part):
+            continue
+        begin, end = work.stretch(part)
+        tick = _merged([*done, (begin, begin)])
+
+        def tell(count: int, _all: int, upto: Sequence[tuple[int, int]] = tick, at: int = begin) -> None:
+            told([*upto, (at, at + count)])
+
+        work.score(part, scorer, on_progress=tell, should_stop=should_stop)
+        done = _merged([*done, (begin, end)])
+    told(done)
+
+
+def _merged(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same places in as few stretches as can be."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(stretches):
+        if begin == end:
+            continue
+        if found and found[-1][1] == begin:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _sweep_in_children(
+    work: Work,
+    model: Path,
+    files: Sequence[Path],
+    device: torch.device,
+    count: int,
+    told: _Told,
+    should_stop: Callable[[], bool],
+    precision: Precision,
+) -> None:
+    with pa.ipc.new_file(str(work.folder / "order.arrow"), pa.schema([("order", pa.int64())])) as sink:
+        sink.write_table(pa.table({"order": work.order}))
+    laid_out = {
+        "files": [str(file) for file in files],
+        "bounds": work.bounds.tolist(),
+        "precision": asdict(precision),
+    }
+    (work.folder / "laid-out.json").write_text(json.dumps(laid_out), encoding="utf-8")
+    children = [_child(work, model, device, share, count) for share in range(count)]
+    try:
+        while any(child.poll() is None for child in children):
+            if should_stop():
+                raise StoppedError("scoring stopped")
+            _refuse_failed(work, children)
+            told(_merged([work.stretch(part) for part in range(work.parts) if work.has(part)]))
+            time.sleep(LOOK_SECONDS)
+        _refuse_failed(work, children)
+        told([(0, len(work.order))])
+    finally:
+        for child in children:
+            if child.poll() is None:
+                child.kill()
+            child.communicate()
+
+
+def _child(
+    work: Work, model: Path, device: torch.device, share: int, count: int
+) -> "subprocess.Popen[bytes]":
+    """-P keeps the working directory, with its data/ and models/, off the child's import path."""
+    where = f"cuda:{share % torch.cuda.device_count()}" if device.type == "cuda" else "cpu"
+    arguments = ["--model", model, "--work", work.folder, "--share", f"{share}/{count}", "--device", where]
+    with _log_of(work, share).open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "trainer.scoring.sweep", *map(str, arguments), "--watch-stdin"],
+            stdin=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _log_of(work: Work, share: int) -> Path:
+    return work.folder / f"share-{share}.log"
+
+
+def _refuse_failed(work: Work, children: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """Raises TrainerError with the last line of a child that failed."""
+    for share, child in enumerate(children):
+        if child.poll():
+            said = _log_of(work, share).read_text("utf-8", "replace").strip().rpartition("\n")[2]
+            reason = said.removeprefix("error: ") or f"a process ended with status {child.returncode}"
+            raise TrainerError(f"scoring failed: {reason}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command.parser(
+        "trainer.scoring.sweep", "Score some parts of a pass that another process has laid out."
+    )
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="adapter folder")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="what is to be done")
+    parser.add_argument("--share", required=True, metavar="K/N", help="every N-th part, from the K-th on")
+    parser.add_argument("--device", default="cpu")
+    command.add_child_arguments(parser)
+    return command.run(_sweep_share, parser.parse_args(arguments))
+
+
+def _sweep_share(options: argparse.Namespace) -> None:
+    share, count = map(int, options.share.split("/"))
+    leave_a_core()
+    if options.device == "cpu":
+        torch.set_num_threads(math.ceil(torch.get_num_threads() / count))
+    laid_out = json.loads((options.work / "laid-out.json").read_text(encoding="utf-8"))
+    tokens = Tokens.joined([read_tokens(Path(file))[1] for file in laid_out["files"]])
+    with pa.memory_map(str(options.work / "order.arrow")) as source:
+        order = pa.ipc.open_file(source).read_all()["order"].to_numpy()
+    scorer = Scorer.load(options.model, device=options.device)
+    work = Work(options.work, tokens, order, np.array(laid_out["bounds"]))
+    _use(scorer, options.work.parent, Precision(**laid_out["precision"]))
+    for part in range(share, work.parts, count):
+        if not work.has(part):
+            work.score(part, scorer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""What the queue is made of: why a post is served, and in which order the reasons take turns. Pure.
+
+Live and simulated alike: `pool_lanes` sorts the pool into lanes, `turns` says whose turn it is, and what a lane
+cannot serve goes to the next of `preference`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from itertools import count as counting
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.config import LABELS
+from trainer.selection.strategies import Embed, Positions, Probabilities, band, confidence, spread, typical
+
+UNCERTAIN, RANDOM, VIOLATION = "uncertain", "random", "violation"
+SECOND_OPINION, HELD_OUT, TYPICAL = "second_opinion", "held_out", "typical"
+
+LANES = (UNCERTAIN, RANDOM, VIOLATION, SECOND_OPINION, HELD_OUT, TYPICAL)
+FALLBACK = (UNCERTAIN, TYPICAL, VIOLATION, RANDOM, HELD_OUT)
+"""Where a turn goes whose lane has nothing, in this order."""
+
+LANE_AT_MOST = 2_000
+"""Posts of the random and of the violation lane in one queue."""
+AHEAD = 1_000
+"""Posts at the head of a lane that are chosen to differ; enough for a team between two rounds."""
+BLOCK = 50
+"""Posts that are chosen to differ from each other: what one person labels in some minutes."""
+VIOLATION_AT = LABELS.index("violation")
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Shares of what is served. They need not add up to 100."""
+
+    uncertain: int = 50
+    random: int = 10
+    violation: int = 10
+    second_opinion: int = 10
+    held_out: int = 20
+
+
+@dataclass(frozen=True)
+class Band:
+    """Which confidences are uncertain, and how many posts the lane must and may hold."""
+
+    low: float = 0.4
+    high: float = 0.6
+    at_least: int = 200
+    at_most: int = 50_000
+
+
+@cache
+def turns(composition: Composition) -> tuple[str, ...]:
+    """The lanes of one cycle, as many as the shares add up to, each as evenly spread as can be.
+
+    Smooth weighted round robin: every lane gains its share, the one that has most goes and pays the total.
+    """
+    shares = {lane: share for lane, share in asdict(composition).items() if share > 0}
+    total, credit, cycle = sum(shares.values()), dict.fromkeys(shares, 0), []
+    for _ in range(total):
+        for lane, share in shares.items():
+            credit[lane] += share
+        lane = max(credit, key=credit.__getitem__)
+        credit[lane] -= total
+        cycle.append(lane)
+    return tuple(cycle)
+
+
+def preference(turn: int, cycle: Sequence[str]) -> tuple[str, ...]:
+    """The lanes to look into at this turn, the one whose turn it is first."""
+    wanted = cycle[turn % len(cycle)] if cycle else UNCERTAIN
+    return (wanted, *(lane for lane in FALLBACK if lane != wanted))
+
+
+def pool_lanes(
+    probabilities: Probabilities,
+    composition: Composition,
+    limits: Band,
+    *,
+    embed: Embed | None,
+    rng: np.random.Generator,
+    is_new: NDArray[np.bool_] | None = None,
+    ahead: int = AHEAD,
+    is_drawn: NDArray[np.bool_] | None = None,
+) -> dict[str, Positions]:
+    """The lanes that serve scored posts of the pool, (n, labels), one of each group; no post is in two.
+
+    The random lane is drawn first, from all, so that its chance is known. Of the rest likely violations
+    outside the band, and the uncertain: the band and all below it by margin, widened where it is short. `is_new` (n,)
+    marks posts that come first within a lane, but for the random one. `ahead` is how many posts at the head of a lane
+    are chosen to differ, as far as there are vectors. Where not all were scored, `is_drawn` (n,) marks those that nobody
+    chose: the random lane takes none but them, the others leave them alone, or what is left would be no fair sample.
+    """
+    shuffled = rng.permutation(len(probabilities))
+    if is_drawn is not None:
+        shuffled = shuffled[is_drawn[shuffled]]
+    drawn = shuffled[: _random_count(len(probabilities), composition)].copy()
+    is_free = np.ones(len(probabilities), dtype=bool) if is_drawn is None else ~is_drawn
+    is_free[drawn] = False
+    rest = np.flatnonzero(is_free)
+    likely = rest[_likely_violations(probabilities[rest], limits, rng)] if composition.violation else rest[:0]
+    likely = _arranged(likely, is_new, ahead, embed, rng)[:LANE_AT_MOST]
+    is_free[likely] = False
+    rest = np.flatnonzero(is_free)
+    unsure = rest[band(probabilities[rest], limits.high, at_least=limits.at_least)]
+    unsure = _arranged(unsure, is_new, ahead, embed, rng)[: limits.at_most]
+    return {UNCERTAIN: unsure, RANDOM: drawn, VIOLATION: likely}
+
+
+COLD_TYPICAL = 100
+"""With as many random ones enough for a first model."""
+COLD_SAMPLE = 2_000
+"""Posts looked at to find the typical ones."""
+COLD_AT_MOST = 50_000
+"""Random ones in one queue: a team reaches its first round long before their end."""
+
+
+def at_cold_start(composition: Composition) -> Composition:
+    """Before the first round: half by chance, half by the uncertain lane or, while it is empty, typical of their kind."""
+    share = composition.uncertain + composition.random + composition.violation
+    return replace(composition, uncertain=share - share // 2, random=share // 2, violation=0)
+
+
+def cold_lanes(posts: int, *, embed: Embed | None, rng: np.random.Generator) -> dict[str, Positions]:
+    """The lanes of a pool that nobody has scored, one post of each group.
+
+    Random posts alone would bring the commonest kind over and over.
+    """
+    sample = rng.permutation(posts)[:COLD_SAMPLE]
+    count = min(COLD_TYPICAL, posts // 2)
+    middle = sample[:0]
+    if embed is not None and count:
+        middle = sample[typical(embed(sample), count, rng=rng)]
+    is_free = np.ones(posts, dtype=bool)
+    is_free[middle] = False
+    return {TYPICAL: middle, RANDOM: rng.permutation(np.flatnonzero(is_free))[:COLD_AT_MOST].copy()}
+
+
+def compose(
+    lanes: Mapping[str, Positions], count: int, composition: Composition, *, first_turn: int = 0
+) -> list[tuple[int, str]]:
+    """The next `count` posts as one person would be served them: (position, lane) each."""
+    cycle, waiting = turns(composition), {lane: iter(found) for lane, found in lanes.items()}
+    served: list[tuple[int, str]] = []
+    for turn in counting(first_turn):
+        found = _next(waiting, preference(turn, cycle)) if len(served) < count else None
+        if found is None:
+            return served
+        served.append(found)
+    raise AssertionError("counting never ends")
+
+
+def _next(waiting: Mapping[str, Iterator[np.intp]], wanted: Sequence[str]) -> tuple[int, str] | None:
+    for lane in wanted:
+        position = next(waiting.get(lane, iter(())), None)
+        if position is not None:
+            return int(position), lane
+    return None
+
+
+def _random_count(posts: int, composition: Composition) -> int:
+    """A share of the pool, so that the random lane never drains a small one."""
+    served = composition.uncertain + composition.random + composition.violation
+    return min(LANE_AT_MOST, -(-posts * composition.random // max(1, served)))
+
+
+def _likely_violations(probabilities: Probabilities, limits: Band, rng: np.random.Generator) -> Positions:
+    """Posts outside the band whose likeliest label is violation, in random order.
+
+    The surest first would be the same advertisement over and over, and teach nothing (docs/active-learning.md).
+    """
+    is_likely = (probabilities.argmax(axis=1) == VIOLATION_AT) & (confidence(probabilities) > limits.high)
+    return rng.permutation(np.flatnonzero(is_likely))
+
+
+def _arranged(
+    order: Positions,
+    is_new: NDArray[np.bool_] | None,
+    ahead: int,
+    embed: Embed | None,
+    rng: np.random.Generator,
+) -> Positions:
+    if is_new is not None:
+        order = order[np.argsort(~is_new[order], kind="stable")]
+    if embed is None:
+        return order
+    return spread(order, min(ahead, len(order)), block=BLOCK, embed=embed, rng=rng)

@@ -1,0 +1,242 @@
+"""Replay a labelled set as the oracle: how fast does macro-F1 rise, by which query strategy?
+
+The labels stay behind `Oracle`, which gives one away only when it is asked. What chooses is what composes the live
+queue (`selection`), what learns is what live rounds train (`learners`). Pure: `simulate` reads and writes the files.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import TrainerError
+from trainer.selection.lanes import Band, Composition, at_cold_start, cold_lanes, compose, pool_lanes
+from trainer.selection.strategies import STRATEGIES, Embed, Positions, Probabilities, Strategy
+from trainer.texts.duplicates import group_key
+
+DEFAULT, UNCERTAIN = "default", "uncertain"
+"""Not single strategies but the queue as it is served: all its lanes, or the uncertain one alone."""
+FULL = "full"
+COLD = at_cold_start(Composition(second_opinion=0, held_out=0))
+"""How a simulation starts: one oracle gives no second opinion, and it has a test set of its own."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """One post of a labelled set."""
+
+    id: str
+    text: str
+    label: str
+
+
+class Learned(Protocol):
+    """A model after one round."""
+
+    def of_pool(self, positions: Positions) -> Probabilities:
+        """(k, 3) of these posts of the pool."""
+        ...
+
+    def macro_f1(self) -> float:
+        """On the test set, 0 to 1."""
+        ...
+
+
+class Learner(Protocol):
+    """Makes models of what is labelled so far, and vectors of the pool's posts."""
+
+    def learn(self, positions: Sequence[int], labels: Sequence[str], seed: int) -> Learned: ...
+
+    def embed(self, positions: Positions) -> NDArray[np.floating]: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a simulation goes on, and how it begins."""
+
+    budget: int = 500
+    batch: int = 50
+    start: int = 100
+    """Labels before the first model, chosen as at any cold start; the same for every strategy of a seed."""
+    candidates: int = 3_000
+    """Posts drawn at random for each choice: a larger pool need not be scored whole to find some uncertain ones."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.start <= self.budget or self.batch < 1:
+            raise TrainerError(
+                "a simulation needs a batch of 1 or more, and a start between 1 and the budget"
+            )
+
+
+@dataclass
+class Oracle:
+    """Knows every label, tells those it is asked for."""
+
+    labels: Sequence[str]
+    asked: list[int] = field(default_factory=list)
+
+    def answer(self, positions: Sequence[int]) -> list[str]:
+        self.asked += positions
+        return [self.labels[position] for position in positions]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model of one run: how many labels it had seen, and what they were worth."""
+
+    strategy: str
+    seed: int
+    labels: int
+    macro_f1: float
+    violations: int
+    """Found among the labelled posts so far."""
+    positions: tuple[int, ...]
+    """In the pool, labelled since the point before."""
+    lanes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """What may be asked of the posts that are left; a position is a place among them."""
+
+    probabilities: Callable[[], Probabilities]
+    embed: Embed
+    size: int
+    turn: int
+    """How many posts were served before."""
+
+
+Chooser = Callable[[Unlabelled, int, np.random.Generator], list[tuple[int, str]]]
+"""What to label next: (position, lane) each, at most so many."""
+
+
+def choosers(composition: Composition, limits: Band) -> dict[str, Chooser]:
+    """Every strategy by name, and the queue as the settings compose it.
+
+    There is one oracle, and it has a test set of its own: no second opinions, no held-out posts.
+    """
+    queue = replace(composition, second_opinion=0, held_out=0)
+    alone = Composition(1, 0, 0, 0, 0)
+    found = {name: _alone(strategy) for name, strategy in STRATEGIES.items()}
+    return found | {
+        "random": _at_random,
+        UNCERTAIN: _composed(alone, limits),
+        DEFAULT: _composed(queue, limits),
+    }
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A pool, a learner that is measured on a test set, and what may choose; ready to be replayed."""
+
+    pool: Sequence[Post]
+    learner: Learner
+    plan: Plan
+    choosers: Mapping[str, Chooser]
+    _first: dict[int, Learned] = field(default_factory=dict)
+    """By seed: the model of the start, which all strategies share."""
+
+    def run(self, strategy: str, seed: int, done: Sequence[Point], keep: Callable[[Point], None]) -> None:
+        """Go on after the points that are `done`; every new one is handed to `keep`."""
+        oracle = Oracle([post.label for post in self.pool])
+        labelled = [position for point in done for position in point.positions]
+        labels = oracle.answer(labelled)
+        model = self._learned(labelled, labels, seed) if done else None
+        measured = len(done)
+        while len(labelled) < self.plan.budget:
+            rng = np.random.default_rng((seed, measured))
+            chosen = self._start(rng) if model is None else self._next(strategy, model, labelled, rng)
+            if not chosen:
+                return
+            labelled += [position for position, _ in chosen]
+            labels += oracle.answer([position for position, _ in chosen])
+            model = self._learned(labelled, labels, seed)
+            keep(_point(strategy, seed, labels, chosen, model.macro_f1()))
+            measured += 1
+
+    def full(self, seed: int) -> Point:
+        """What the whole pool is worth, labelled."""
+        labels = [post.label for post in self.pool]
+        model = self.learner.learn(range(len(self.pool)), labels, seed)
+        return _point(FULL, seed, labels, [], model.macro_f1())
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,) the number of each post's group: copies share one."""
+        numbers: dict[bytes, int] = {}
+        keys = (group_key(post.text) for post in self.pool)
+        return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+    def _learned(self, labelled: Sequence[int], labels: Sequence[str], seed: int) -> Learned:
+        if len(labelled) != self.plan.start:
+            return self.learner.learn(labelled, labels, seed)
+        if seed not in self._first:
+            self._first.clear()  # seeds come one after the other, and models are large
+            self._first[seed] = self.learner.learn(labelled, labels, seed)
+        return self._first[seed]
+
+    def _start(self, rng: np.random.Generator) -> list[tuple[int, str]]:
+        free = self._unlabelled([], rng)
+        lanes = cold_lanes(len(free), embed=lambda at: self.learner.embed(free[at]), rng=rng)
+        return [
+            (int(free[at]), lane)
+            for at, lane in compose(lanes, self.plan.start, at_cold_start(Composition(held_out=0)))
+        ]
+
+    def _next(
+        self, strategy: str, model: Learned, labelled: Sequence[int], rng: np.random.Generator
+    ) -> list[tuple[int, str]]:
+        free = self._unlabelled(labelled, rng)[: self.plan.candidates]
+        count = min(self.plan.batch, self.plan.budget - len(labelled))
+        chosen = self.choosers[strategy](
+            Unlabelled(
+                lambda: model.of_pool(free), lambda at: self.learner.embed(free[at]), len(free), len(labelled)
+            ),
+            count,
+            rng,
+        )
+        return [(int(free[at]), lane) for at, lane in chosen]
+
+    def _unlabelled(self, labelled: Sequence[int], rng: np.random.Generator) -> Positions:
+        """One post of each group nobody has labelled, in random order."""
+        is_taken = np.zeros(self.groups.max(initial=-1) + 1, dtype=bool)
+        is_taken[self.groups[labelled]] = True
+        order = rng.permutation(len(self.pool))
+        order = order[~is_taken[self.groups[order]]]
+        _, firsts = np.unique(self.groups[order], return_index=True)
+        free: Positions = order[np.sort(firsts)]
+        return free
+
+
+def _alone(strategy: Strategy) -> Chooser:
+    def choose(posts: Unlabelled, count: int, rng: np.random.Generator) -> list[tuple[int, str]]:
+        known = posts.probabilities()
+        return [(int(at), "") for at in strategy(known, count, embed=posts.embed, rng=rng)]
+
+    return choose
+
+
+def _at_random(posts: Unlabelled, count: int, rng: np.random.Generator) -> list[tuple[int, str]]:
+    """As `query` has it, but without asking for the probabilities it does not look at."""
+    return [(int(at), "") for at in rng.permutation(posts.size)[:count]]
+
+
+def _composed(composition: Composition, limits: Band) -> Chooser:
+    def choose(posts: Unlabelled, count: int, rng: np.random.Generator) -> list[tuple[int, str]]:
+        enough = replace(limits, at_least=max(limits.at_least, count))
+        lanes = pool_lanes(
+            posts.probabilities(), composition, enough, embed=posts.embed, rng=rng, ahead=count
+        )
+        return compose(lanes, count, composition, first_turn=posts.turn)
+
+    return choose
+
+
+def _point(
+    strategy: str, seed: int, labels: Sequence[str], chosen: Sequence[tuple[int, str]], macro_f1: float
+) -> Point:
+    positions, lanes = tuple(at for at, _ in chosen), tuple(lane for _, lane in chosen)
+    return Point(strategy, seed, len(labels), round(macro_f1, 5), labels.count("violation"), positions, lanes)

@@ -1,0 +1,220 @@
+"""Champion against challenger on the same labelled posts. Pure NumPy and SciPy."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+
+from trainer.statistics.metrics import (
+    INTERVAL,
+    RESAMPLES,
+    SEVEREST,
+    Labels,
+    calibration_errors,
+    confusion_by_group,
+    f1_macro,
+    label_positions,
+    resample,
+    row_weights,
+)
+
+Outcome = Literal["better", "worse", "undecided"]
+
+RECALL_MARGIN = 0.02
+"""A loss of violation recall up to this is not held against a challenger."""
+SIGNIFICANCE = 0.05
+CALIBRATION_MARGIN = 0.02
+"""A calibration error that grows by no more than this is not held against a challenger."""
+CALIBRATION_GROUPS = 1_000
+"""On fewer groups of test rows chance alone makes errors of this size: nothing is held against a challenger."""
+
+
+@dataclass(frozen=True)
+class Violations:
+    """The paired test on the rows that are violations (exact McNemar test, two-sided)."""
+
+    n: int
+    gained: int
+    """Found by the challenger alone."""
+    lost: int
+    """Found by the champion alone."""
+    p_value: float
+    """Of the drawn rows themselves, unweighted: the test is exact for those."""
+    recall_difference: float
+    """Challenger minus champion, weighted by what each row stands for."""
+
+    def is_proven_loss(self, margin: float) -> bool:
+        return self.lost > self.gained and self.p_value < SIGNIFICANCE and -self.recall_difference > margin
+
+
+@dataclass(frozen=True)
+class CalibrationErrors:
+    """The expected calibration errors of both, and what chance leaves open about their difference."""
+
+    champion: float
+    challenger: float
+    interval: tuple[float, float]
+    """95%, of challenger minus champion, by a paired bootstrap of whole groups, less what chance alone adds.
+
+    An error is never below zero, so noise adds to it, and more to confidences that are spread wider; a bootstrap
+    adds it a second time. Both are taken off, which is too much where an error is real: it proves less, not more.
+    """
+    groups: int
+
+    @property
+    def is_proven_worse(self) -> bool:
+        return self.groups >= CALIBRATION_GROUPS and self.interval[0] > 0 and self._grown > CALIBRATION_MARGIN
+
+    @property
+    def _grown(self) -> float:
+        return self.challenger - self.champion
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the test rows say about replacing the champion; differences are challenger minus champion."""
+
+    outcome: Outcome
+    difference: float
+    """Of macro-F1, from -1 to 1."""
+    interval: tuple[float, float]
+    """95%, by a paired bootstrap of whole groups."""
+    smallest_difference: float
+    """Half the width of the interval: a true difference below it could not have shown on these rows."""
+    violations: Violations
+    calibration: CalibrationErrors
+    reasons: tuple[str, ...]
+    n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "interval": list(self.interval),
+            "reasons": list(self.reasons),
+            "calibration": {**asdict(self.calibration), "interval": list(self.calibration.interval)},
+        }
+
+
+def compare(
+    champion_probabilities: ArrayLike,
+    challenger_probabilities: ArrayLike,
+    labels: Labels,
+    groups: Sequence[Any] | None = None,
+    *,
+    rng: np.random.Generator,
+    weights: ArrayLike | None = None,
+    recall_margin: float = RECALL_MARGIN,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """Compare two sets of probabilities (n, 3) over the same rows, one row at least.
+
+    better: the interval of the macro-F1 difference lies above zero. worse: it lies below, or violations are
+    provably lost. undecided: everything else, and a better one whose confidences are provably further from the
+    truth, as the queue goes by them.
+    """
+    truth = label_positions(labels)
+    if not len(truth):
+        raise ValueError("a comparison needs labelled rows")
+    champion = np.asarray(champion_probabilities).argmax(axis=1)
+    challenger = np.asarray(challenger_probabilities).argmax(axis=1)
+    counts = row_weights(weights, len(truth))
+    pairs = np.stack(
+        [confusion_by_group(truth, guess, counts, groups) for guess in (champion, challenger)], axis=1
+    )
+    difference = _gain(pairs.sum(axis=0))
+    low, high = np.nanpercentile(_gain(resample(pairs, rng, resamples)), INTERVAL)
+    is_violation = truth == SEVEREST
+    violations = _mcnemar(champion[is_violation], challenger[is_violation], counts[is_violation])
+    both = (champion_probabilities, challenger_probabilities)
+    errors = calibration_errors(both, truth, counts, groups, rng=rng)
+    calibration = _calibrations(*errors, len(truth) if groups is None else len(set(groups)))
+    outcome = _outcome(low, high, violations, recall_margin)
+    if outcome == "better" and calibration.is_proven_worse:
+        outcome = "undecided"
+    comparison = Comparison(
+        outcome=outcome,
+        difference=float(difference),
+        interval=(float(low), float(high)),
+        smallest_difference=float(high - low) / 2,
+        violations=violations,
+        calibration=calibration,
+        reasons=(),
+        n=len(truth),
+    )
+    return replace(comparison, reasons=tuple(_reasons(comparison, recall_margin)))
+
+
+def _gain(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Macro-F1 of the challenger minus the champion's, of confusion matrices (..., 2, 3, 3)."""
+    scores = f1_macro(pairs)
+    return scores[..., 1] - scores[..., 0]
+
+
+def _mcnemar(champion: NDArray[Any], challenger: NDArray[Any], weights: NDArray[np.float64]) -> Violations:
+    is_lost = (champion == SEVEREST) & (challenger != SEVEREST)
+    is_gained = (champion != SEVEREST) & (challenger == SEVEREST)
+    lost, gained = int(is_lost.sum()), int(is_gained.sum())
+    p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    change = float(weights[is_gained].sum() - weights[is_lost].sum())
+    return Violations(len(champion), gained, lost, p_value, change / weights.sum() if len(champion) else 0.0)
+
+
+def _calibrations(
+    errors: NDArray[np.float64],
+    resampled: NDArray[np.float64],
+    by_chance: NDArray[np.float64],
+    groups: int,
+) -> CalibrationErrors:
+    excess = 2 * float(by_chance[1] - by_chance[0])
+    low, high = np.nanpercentile(resampled[1] - resampled[0], INTERVAL) - excess
+    return CalibrationErrors(float(errors[0]), float(errors[1]), (float(low), float(high)), groups)
+
+
+def _outcome(low: float, high: float, violations: Violations, margin: float) -> Outcome:
+    if high < 0 or violations.is_proven_loss(margin):
+        return "worse"
+    return "better" if low > 0 else "undecided"
+
+
+def _reasons(result: Comparison, margin: float) -> list[str]:
+    low, high = (100 * bound for bound in result.interval)
+    change = 100 * result.difference
+    reasons = [f"macro-F1 changes by {change:+.1f} points (95% interval {low:+.1f} to {high:+.1f})"]
+    violations = result.violations
+    if violations.is_proven_loss(margin):
+        reasons.append(
+            f"of {violations.n} violations it misses {violations.lost} that the champion finds, and finds "
+            f"{violations.gained} that the champion misses (p = {violations.p_value:.3f})"
+        )
+    elif violations.n == 0:
+        reasons.append("no violations among the test rows: nothing is known about them")
+    calibration = result.calibration
+    if calibration.is_proven_worse:
+        reasons.append(
+            f"its confidences are further from the truth: calibration error {calibration.challenger:.3f}, "
+            f"the champion's {calibration.champion:.3f}"
+        )
+    if result.outcome == "undecided" and result.interval[0] <= 0:
+        reasons.extend(_reasons_to_wait(result))
+    return reasons
+
+
+def _reasons_to_wait(result: Comparison) -> list[str]:
+    smallest = 100 * result.smallest_difference
+    if smallest == 0:
+        return ["both are right and wrong about the same test rows"]
+    reasons = [f"{result.n} test rows cannot show a difference below {smallest:.1f} points"]
+    if needed := _rows_to_settle(result):
+        reasons.append(f"about {needed:,} test rows would settle a difference of this size")
+    return reasons
+
+
+def _rows_to_settle(result: Comparison) -> int | None:
+    """Intervals narrow with the root of the rows; None where the likeliest change is next to nothing."""
+    if abs(result.difference) < 0.001 or abs(result.difference) > result.smallest_difference:
+        return None
+    needed = result.n * (result.smallest_difference / abs(result.difference)) ** 2
+    return int(np.ceil(needed / 100) * 100)

@@ -1,0 +1,132 @@
+"""Normalise texts, find near-copies, assign splits. Pure: no database, the same on every machine.
+
+Near-copies are found by locality-sensitive hashing: the MinHash signature of a text's shingles, its pairs
+of neighbouring letters, is cut into bands, two texts that share a band are candidates, and candidates are
+compared exactly (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, ch. 3).
+What the constants were chosen by: docs/duplicates.md.
+"""
+
+import hashlib
+import operator
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from datasketch import MinHash
+from datasketch.hashfunc import sha1_hash32
+from numpy.typing import NDArray
+
+from trainer.texts.characters import Table, fold, letter
+
+BANDS = 20
+ROWS = 4
+SEED = 1
+NEAR = 0.65
+"""Jaccard similarity of the shingles from which two posts count as near-copies. With 20 bands of 4 rows
+a pair at 0.65 becomes a candidate with probability 0.980, at 0.7 with 0.996, at 0.8 with 0.99997."""
+
+SPLITS = (("pool", 0.80), ("validation", 0.08), ("test", 0.10), ("audit", 0.02))
+"""Name and share of each split. Everything but the pool is held out."""
+_FOLDED = Table(fold)
+_LETTERS = Table(letter)
+_NUMBERS = [bytes([band]) for band in range(BANDS)]
+_END = "\n"
+"""Stands for either end of a text, which holds none once normalised."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """All that a text is compared by: the key of the group it would found, its shingles, its LSH keys."""
+
+    group_key: bytes
+    shingles: frozenset[str]
+    band_keys: tuple[int, ...]
+
+
+def normalise(text: str) -> str:
+    """What is left when case, width, accents, white space and what cannot be seen are taken away.
+
+    Letters and digits that look alike become one (`trainer.texts.characters`).
+    """
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFKC", apart.translate(_FOLDED))
+
+
+def group_key(text: str) -> bytes:
+    """16 bytes that equal texts share after normalising, on every machine."""
+    return _group_key(normalise(text))
+
+
+def split_of(key: bytes) -> str:
+    """The split of the group founded by the text with this key, drawn by hash."""
+    # Hashed again with a word of its own, so that the split is independent of any other use of the key.
+    position = int.from_bytes(hashlib.sha256(b"split" + key).digest()[:8]) / 2**64
+    for name, share in SPLITS:
+        if position < share:
+            return name
+        position -= share
+    return SPLITS[-1][0]
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The pairs of neighbouring letters and digits of the normalised text, each end counted as one more.
+
+    What stands between letters is passed over, so that dots or emoji there hide no copy; a text of nothing
+    else is taken as it is.
+    """
+    return _shingles(normalise(text))
+
+
+def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
+    """The LSH keys of each text.
+
+    Returns:
+        (len(texts), BANDS) integers; two texts with a common key are candidates for near-copies.
+    """
+    return _band_keys(map(shingles, texts))
+
+
+def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
+    """What `group_key`, `shingles` and `band_keys` say of each text, which is normalised only once."""
+    normal = list(map(normalise, texts))
+    sets = list(map(_shingles, normal))
+    keys = map(tuple, _band_keys(sets).tolist())
+    return list(map(Fingerprint, map(_group_key, normal), sets, keys))
+
+
+def similarity(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard similarity of two sets of shingles, 0 to 1."""
+    return len(one & other) / len(one | other)
+
+
+def _group_key(normal: str) -> bytes:
+    return hashlib.sha256(normal.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _shingles(normal: str) -> frozenset[str]:
+    ended = _END + (normal.translate(_LETTERS) or normal) + _END
+    return frozenset(map(operator.add, ended, ended[1:]))
+
+
+def _band_keys(sets: Iterable[frozenset[str]]) -> NDArray[np.int64]:
+    signatures = MinHash.bulk(sets, num_perm=BANDS * ROWS, seed=SEED, hashfunc=_hash)
+    digests = b"".join(_digests(signature.hashvalues) for signature in signatures)
+    return np.frombuffer(digests, dtype=">i8").astype(np.int64).reshape(-1, BANDS)
+
+
+@lru_cache(maxsize=200_000)
+def _hash(shingle: str) -> int:
+    return int(sha1_hash32(shingle.encode("utf-8", "surrogatepass")))
+
+
+def _digests(hashvalues: NDArray[np.generic]) -> bytes:
+    """8 bytes for each band, one after the other."""
+    values = np.asarray(hashvalues, dtype="<u8").tobytes()
+    size = len(values) // BANDS
+    # The band's number is part of the hash: equal values in different bands are no match.
+    return b"".join(
+        hashlib.blake2b(number + values[band * size : (band + 1) * size], digest_size=8).digest()
+        for band, number in enumerate(_NUMBERS)
+    )

@@ -1,0 +1,47 @@
+"""Folds of training rows that keep a post and its near-copies together."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from trainer.config import LABELS
+from trainer.errors import TrainerError
+from trainer.texts.dataset import Example
+
+FEWEST_ROWS = 60
+"""Of fewer rows each fold would learn next to nothing, and say nothing about the model of all rows."""
+
+Folds = Sequence[NDArray[np.int64]]
+"""The positions of the rows that each fold holds back; every row is held back once."""
+
+
+def draw_folds(train: Sequence[Example], count: int, seed: int) -> Folds:
+    """Fold by group, so that no row is judged by a model that saw its near-copy; labels spread as groups allow.
+
+    Raises TrainerError, with the reason, where a fold could not learn what the whole does.
+    """
+    if len(train) < FEWEST_ROWS:
+        raise TrainerError(f"{len(train)} training rows are too few to fold, {FEWEST_ROWS} are needed")
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for example in train:
+        groups[example.label].add(example.group)
+    for label in sorted(groups, key=LABELS.index):
+        if len(groups[label]) < count:
+            raise TrainerError(f"too few different rows labelled {label} for {count} folds")
+    labels = [example.label for example in train]
+    draw = StratifiedGroupKFold(count, shuffle=True, random_state=fold_seed(seed, 0))
+    folds = [held for _, held in draw.split(labels, labels, [example.group for example in train])]
+    if any(set(labels) != {labels[row] for row in others(len(train), held)} for held in folds):
+        raise TrainerError(f"the near-copies of a label stay together, so {count} folds cannot share it")
+    return folds
+
+
+def others(rows: int, held: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.setdiff1d(np.arange(rows), held)
+
+
+def fold_seed(seed: int, fold: int) -> int:
+    return int(np.random.SeedSequence((seed, fold)).generate_state(1)[0])

@@ -1,0 +1,205 @@
+"""Token ids of many texts, flat: made once, in memory or mapped from files, and scored by every round.
+
+A file is one Arrow table (`id`, `tokens`, `digest`), uncompressed, so that it is read where it lies: ten million posts
+need no more memory than the pages in use.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trainer.texts.dataset import encodable
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+AT_ONCE = 8_192
+VERSION = 1
+"""Of what is done to a text before its tokenizer sees it: another number makes every store anew."""
+DIGEST = 16
+"""Bytes. Posts are hostile: with eight, somebody could make a harmless text that stands for another."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """n texts as token ids.
+
+    `values`: flat ids, one array for each file. Of text i, `shard` (n,) says in which, `starts` (n,) and `lengths` (n,)
+    where; `digests` (n, 2) are equal where its ids are.
+    """
+
+    values: Sequence[NDArray[np.integer[Any]]]
+    shard: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    digests: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, texts: Sequence[Sequence[int]], dtype: Any = np.uint32) -> "Tokens":
+        """From one list of ids a text."""
+        lengths = np.array([len(ids) for ids in texts], dtype=np.int64)
+        flat = np.fromiter(chain.from_iterable(texts), dtype=dtype, count=int(lengths.sum()))
+        starts = np.concatenate([[0], lengths.cumsum()[:-1]]).astype(np.int64)[: len(texts)]
+        return cls([flat], np.zeros(len(texts), np.int32), starts, lengths, _digests(flat, lengths))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Tokens"]) -> "Tokens":
+        """All texts of the parts, one after the other; nothing is copied but where they lie."""
+        if not parts:
+            return cls.of([])
+        first = np.cumsum([0, *(len(part.values) for part in parts[:-1])])
+        return cls(
+            [values for part in parts for values in part.values],
+            np.concatenate(
+                [part.shard + np.int32(at) for part, at in zip(parts, first, strict=True)], dtype=np.int32
+            ),
+            np.concatenate([part.starts for part in parts]),
+            np.concatenate([part.lengths for part in parts]),
+            np.concatenate([part.digests for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def padded(
+        self, positions: NDArray[np.integer[Any]], pad_id: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """Token ids and attention mask of these texts, (k, longest) each; no mask where nothing was padded."""
+        lengths = self.lengths[positions]
+        places = np.arange(lengths.max(initial=0))
+        is_text = places < lengths[:, None]
+        at = self.starts[positions][:, None] + places
+        ids = np.full(is_text.shape, pad_id, dtype=np.int64)
+        shards = self.shard[positions]
+        for shard in np.unique(shards):
+            here = is_text & (shards == shard)[:, None]
+            ids[here] = self.values[shard][at[here]]
+        return ids, None if is_text.all() else is_text.astype(np.int64)
+
+    def distinct(self, positions: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of these texts those that differ, the longest first, and for each of these which of them it is.
+
+        Longest first, so that what is too large for the memory is met at once. Equal lengths are ordered by content:
+        what is scored together depends on the set of texts, not on their order.
+        """
+        first, second = self.digests[positions, 0], self.digests[positions, 1]
+        order = np.lexsort((second, first, -self.lengths[positions]))
+        is_new = np.ones(len(order), dtype=bool)
+        is_new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
+        which = np.empty(len(order), dtype=np.int64)
+        which[order] = is_new.cumsum() - 1
+        return positions[order[is_new]].astype(np.int64), which
+
+    def batches(self, longest_first: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+        """The texts in batches of at most `budget` tokens with their padding, one text at least."""
+        at = 0
+        while at < len(longest_first):
+            count = max(1, budget // max(1, int(self.lengths[longest_first[at]])))
+            yield longest_first[at : at + count]
+            at += count
+
+
+def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], max_length: int) -> Tokens:
+    """Token ids of each text with the special tokens, cut at `max_length`."""
+    dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
+    parts, left = [], iter(texts)
+    while some := list(islice(left, AT_ONCE)):
+        chunk = [encodable(text, max_length) for text in some]
+        ids = tokenizer(chunk, truncation=True, max_length=max_length, return_attention_mask=False)
+        parts.append(Tokens.of(ids["input_ids"], dtype))
+    return _flat(parts) if parts else Tokens.of([], dtype)
+
+
+def fingerprint(tokenizer: "PreTrainedTokenizerBase", max_length: int) -> str:
+    """Equal for tokenizers that make the same ids of every text, as `tokenise` asks for them."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    facts = tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
+    # What a call has set for itself, not what the tokenizer is.
+    facts = {name: fact for name, fact in facts.items() if name not in ("truncation", "padding")}
+    own = [VERSION, type(tokenizer).__name__, tokenizer.truncation_side, max_length]
+    told = json.dumps([facts, *own], sort_keys=True, ensure_ascii=False)
+    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def write_tokens(file: Path, ids: NDArray[np.int64], tokens: Tokens) -> None:
+    """Write the tokens (n,) of posts numbered `ids` (n,) to a file, for `read_tokens`."""
+    whole = _flat([tokens])
+    offsets = pa.array(np.concatenate([whole.starts, [len(whole.values[0])]]), pa.int64())
+    digests = np.ascontiguousarray(whole.digests)
+    table = pa.table(
+        {
+            "id": pa.array(ids, pa.int64()),
+            "tokens": pa.LargeListArray.from_arrays(offsets, pa.array(whole.values[0])),
+            "digest": pa.FixedSizeBinaryArray.from_buffers(
+                pa.binary(DIGEST), len(ids), [None, pa.py_buffer(digests.tobytes())]
+            ),
+        }
+    )
+    with pa.ipc.new_file(str(file), table.schema) as sink:
+        sink.write_table(table, max_chunksize=max(1, len(ids)))
+
+
+def read_tokens(file: Path) -> tuple[NDArray[np.int64], Tokens]:
+    """The numbers of the posts (n,) and their tokens, which stay in the file until they are looked at."""
+    with pa.memory_map(str(file)) as source:
+        table = pa.ipc.open_file(source).read_all().combine_chunks()
+    if not len(table):
+        return np.empty(0, np.int64), Tokens.of([])
+    listed, digests = table["tokens"].chunk(0), table["digest"].chunk(0)
+    offsets = listed.offsets.to_numpy()
+    return table["id"].to_numpy(), Tokens(
+        [listed.values.to_numpy()],
+        np.zeros(len(table), np.int32),
+        offsets[:-1],
+        np.diff(offsets),
+        np.frombuffer(digests.buffers()[1], dtype=np.uint64).reshape(-1, 2)[: len(table)],
+    )
+
+
+def select(tokens: Tokens, positions: NDArray[np.integer[Any]]) -> Tokens:
+    """These texts alone, in one flat array of their own."""
+    return _flat(
+        [
+            Tokens(
+                tokens.values,
+                tokens.shard[positions],
+                tokens.starts[positions],
+                tokens.lengths[positions],
+                tokens.digests[positions],
+            )
+        ]
+    )
+
+
+def _flat(parts: Sequence[Tokens]) -> Tokens:
+    """The same texts in one array."""
+    whole = Tokens.joined(parts)
+    starts = np.concatenate([[0], whole.lengths.cumsum()[:-1]]).astype(np.int64)[: len(whole)]
+    flat = np.empty(int(whole.lengths.sum()), dtype=whole.values[0].dtype)
+    for shard, values in enumerate(whole.values):
+        here = whole.shard == shard
+        lengths = whole.lengths[here]
+        # Where each id of these texts lies in the file, and where it goes.
+        inside = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
+        flat[np.repeat(starts[here], lengths) + inside] = values[
+            np.repeat(whole.starts[here], lengths) + inside
+        ]
+    return Tokens([flat], np.zeros(len(whole), np.int32), starts, whole.lengths, whole.digests)
+
+
+def _digests(flat: NDArray[np.integer[Any]], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """(n, 2): equal where the ids are, whatever type they have."""
+    data, ends = memoryview(flat.astype(np.uint32).tobytes()), lengths.cumsum() * 4
+    found = b"".join(
+        blake2b(data[end - 4 * length : end], digest_size=DIGEST).digest()
+        for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)
+    )
+    return np.frombuffer(found, dtype=np.uint64).reshape(-1, 2)

@@ -1,0 +1,65 @@
+"""Where the words of a text are, as a reader would mark them.
+
+Chinese is cut by jieba's dictionary. What jieba takes apart elsewhere stays whole: a word of another
+alphabet, a row of emoji (one of which may be several characters), a letter with its accents.
+"""
+
+import re
+import unicodedata
+from enum import Enum, auto
+
+import rjieba
+
+from trainer.texts.characters import letter
+
+Span = tuple[int, int]
+"""Characters [start, end)."""
+
+_CHINESE = re.compile("[\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+
+
+class _Kind(Enum):
+    CHINESE = auto()
+    LETTERS = auto()
+    SYMBOLS = auto()
+    MARKS = auto()
+    NEITHER = auto()
+
+
+_ROWS = {_Kind.LETTERS, _Kind.SYMBOLS}
+"""Neighbours of one of these kinds are one word."""
+
+
+def words(text: str) -> list[Span]:
+    """In order, none overlapping. White space and punctuation alone are no words."""
+    found: list[Span] = []
+    before = _Kind.NEITHER
+    for token, start, end in rjieba.tokenize(text):
+        kind = _kind(token)
+        goes_on = kind is _Kind.MARKS or (kind is before and kind in _ROWS)
+        before = before if kind is _Kind.MARKS else kind
+        if before is _Kind.NEITHER:
+            continue
+        if goes_on:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
+    return found
+
+
+def _kind(token: str) -> _Kind:
+    if all(_is_mark(character) for character in token):
+        return _Kind.MARKS
+    if _CHINESE.search(token):
+        return _Kind.CHINESE
+    if any(letter(character) for character in token):
+        return _Kind.LETTERS
+    if any(unicodedata.category(character) in {"So", "Sc"} for character in token):
+        return _Kind.SYMBOLS
+    return _Kind.NEITHER
+
+
+def _is_mark(character: str) -> bool:
+    """It changes the character before it, or cannot be seen: accents, joiners, variants, skin tones."""
+    return unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf"} or ord(character) in _SKIN_TONES

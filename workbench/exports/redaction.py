@@ -1,0 +1,130 @@
+"""Take lines out of exported JSONL, and say so in the receipt beside it.
+
+A receipt first says what is about to be replaced, then the files are, then it is brought up to date: whoever was
+interrupted does it again and loses no count. What a file's SHA-256 was before stays in the receipt, so that a card that
+names it is explained.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.config import LABELS
+from trainer.files import sha256_of, write_json
+from workbench.exports.jsonl import SPLITS
+
+RECEIPT = "receipt.json"
+IsGone = Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True)
+class Redacted:
+    """A file without some of its lines, ready to take its place."""
+
+    name: str
+    lines: int
+    """That go."""
+    facts: Mapping[str, Any]
+    """What the receipt will say of it."""
+
+
+def count_lines(folder: Path, is_gone: IsGone) -> dict[str, int]:
+    """How many lines of each file of an export would go; nothing is changed."""
+    counts = {file.name: sum(is_gone(json.loads(line)) for line in _lines(file)) for file in _files(folder)}
+    return {name: count for name, count in counts.items() if count}
+
+
+def redact(folder: Path, is_gone: IsGone, *, criterion: str, at: str) -> int:
+    """Take the lines out of an export's files and note it in its receipt. Returns how many went."""
+    receipt = _read_receipt(folder)
+    _settle(folder, receipt)
+    made = [part for file in _files(folder) if (part := _write_part(file, is_gone)) is not None]
+    if not made:
+        return 0
+    files = receipt.setdefault("files", {})
+    receipt["purging"] = [
+        {
+            "file": part.name,
+            "lines": part.lines,
+            "sha256_before": files.get(part.name, {}).get("sha256"),
+            "criterion": criterion,
+            "at": at,
+            "facts": dict(part.facts),
+        }
+        for part in made
+    ]
+    _write_receipt(folder, receipt)
+    for part in made:
+        _part_of(folder / part.name).replace(folder / part.name)
+    _settle(folder, receipt)
+    return sum(part.lines for part in made)
+
+
+def has_lost_lines(folder: Path, criterion: str) -> bool:
+    """Whether rows that an adapter learns from or is chosen by were taken out of an export for this reason."""
+    entries = _read_receipt(folder).get("purged", [])
+    return any(entry["criterion"] == criterion and entry["file"] != "test.jsonl" for entry in entries)
+
+
+def _settle(folder: Path, receipt: dict[str, Any]) -> None:
+    """Bring a receipt up to date with the files that were replaced; what was not done is forgotten, and done anew."""
+    if "purging" not in receipt:
+        return
+    for entry in receipt.pop("purging"):
+        facts = entry.pop("facts")
+        if sha256_of(folder / entry["file"]) == facts["sha256"]:
+            receipt["files"][entry["file"]] = facts
+            receipt.setdefault("purged", []).append(entry)
+    _write_receipt(folder, receipt)
+
+
+def _write_part(file: Path, is_gone: IsGone) -> Redacted | None:
+    """The file without the lines, beside it; None where it keeps all."""
+    part, gone, counts = _part_of(file), 0, Counter[str]()
+    with part.open("w", encoding="utf-8") as stream:
+        for line in _lines(file):
+            record = json.loads(line)
+            if is_gone(record):
+                gone += 1
+                continue
+            counts[record["label"]] += 1
+            stream.write(line + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    if not gone:
+        part.unlink()
+        return None
+    facts = {
+        "rows": counts.total(),
+        "labels": {name: counts[name] for name in LABELS},
+        "sha256": sha256_of(part),
+    }
+    return Redacted(file.name, gone, facts)
+
+
+def _lines(file: Path) -> list[str]:
+    return [line for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for split in SPLITS if (file := folder / f"{split}.jsonl").is_file()]
+
+
+def _part_of(file: Path) -> Path:
+    return file.with_name(f".{file.name}.part")
+
+
+def _read_receipt(folder: Path) -> dict[str, Any]:
+    file = folder / RECEIPT
+    receipt: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return receipt
+
+
+def _write_receipt(folder: Path, receipt: Mapping[str, Any]) -> None:
+    part = _part_of(folder / RECEIPT)
+    write_json(part, receipt)
+    part.replace(folder / RECEIPT)

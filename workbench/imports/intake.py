@@ -1,0 +1,291 @@
+"""Bring a forum TSV in: quickly, whole or not at all.
+
+Rows are checked and written to files beside the database, which knows of them with the import's last transaction and not
+before. Storing, grouping and scoring follow in the worker; `incoming` says why.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import delete, func, insert, select, update
+
+from db.queries.preparing import known_posts
+from db.tables import Import, Post, RejectedRow
+from trainer.errors import TrainerError
+from trainer.files import new_folder
+from workbench import jobs
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError
+from workbench.imports import incoming
+from workbench.imports.facts import thread_key
+from workbench.imports.incoming import Block, WaitingPosts, text_hash
+from workbench.imports.tsv import Columns, Reject, Row
+from workbench.locks import IMPORT, hold
+from workbench.project import Project
+
+BLOCK = 20_000
+"""Rows read, looked up and written at once."""
+BLOCK_CHARACTERS = 8_000_000
+"""Or so many characters: a block of the longest texts would not fit the memory."""
+REJECTS_AT_ONCE = 250
+"""Unreadable rows written while the write lock is held, for some 10 ms."""
+LONGEST_REJECT_SHOWN = 500
+
+
+@dataclass
+class Receipt:
+    """Every row of the file, accounted for."""
+
+    import_id: int
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return self.accepted + self.duplicates + self.rejected
+
+
+class RowSource(Protocol):
+    """Where rows come from: an open TSV, or the unknown posts of a label file."""
+
+    path: Path
+    encoding: str
+    columns: Columns
+
+    @property
+    def bytes_read(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Row | Reject]: ...
+
+
+REJECTS_KEPT = 1_000
+"""Rejects handed back with the receipt; the database keeps them all."""
+
+
+def import_rows(
+    project: Project,
+    account: Account,
+    source: RowSource,
+    *,
+    on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
+) -> Receipt:
+    """Take in the new posts of a TSV and enqueue their preparation, which stores them first.
+
+    A row is a duplicate when its id and text are known; the same text under another id is a post of
+    its own. A known id with another text is rejected. Without an id column the text is the identity.
+
+    Args:
+        on_progress: called with rows and bytes read so far.
+
+    Raises:
+        NotAllowedError: the person may not import.
+        InputError: another import is running, or the file stops being readable half-way (nothing is kept).
+    """
+    with alone(project):
+        return take_in(project, account, source, on_progress=on_progress)
+
+
+def take_in(
+    project: Project,
+    account: Account,
+    source: RowSource,
+    *,
+    on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
+) -> Receipt:
+    """`import_rows` for whoever is `alone` already."""
+    receipt = Receipt(_begin(project, account, source))
+    folder = incoming.folder_of(project, receipt.import_id)
+    try:
+        with new_folder(folder) as part:
+            intake = _Intake(project, receipt, part)
+            entries = iter(source)
+            while block := _next_block(entries, source.path):
+                intake.add(block)
+                on_progress(receipt.rows, source.bytes_read)
+        if not receipt.accepted:
+            folder.rmdir()
+        _finish(project, account, receipt)
+    except TrainerError as error:
+        sweep(project)
+        raise InputError("The posts could not be kept: {reason}.", reason=error) from error
+    except BaseException:
+        sweep(project)
+        raise
+    return receipt
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """While nobody imports. Raises InputError where somebody does."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(project.data / IMPORT, waits=False))
+        except BlockingIOError:
+            raise InputError("Another import is running. Wait until it has finished.") from None
+        # Nobody else is importing now, so whatever is half taken in belongs to a process that died.
+        sweep(project)
+        yield
+
+
+def rejects_of(project: Project, import_id: int) -> list[Reject]:
+    """All rows of an import that could not be read, by line."""
+    with project.database.read() as session:
+        rows = session.scalars(
+            select(RejectedRow).where(RejectedRow.import_id == import_id).order_by(RejectedRow.line)
+        )
+        return [Reject(row.line, row.reason, row.content) for row in rows]
+
+
+def identity(row: Row) -> str:
+    """The forum's id of a row, or one made from its text."""
+    return row.id if row.id is not None else f"text-{text_hash(row.text).hex()}"
+
+
+def known_otherwise(name: str) -> str:
+    """Why a row with this id is refused where a post has it that reads differently."""
+    return f"id {name} is already known with another text"
+
+
+def _next_block(entries: Iterator[Row | Reject], path: Path) -> list[Row | Reject]:
+    """Empty at the end."""
+    block: list[Row | Reject] = []
+    characters = 0
+    try:
+        for entry in islice(entries, BLOCK):
+            block.append(entry)
+            if isinstance(entry, Row):
+                characters += len(entry.text) + (sum(map(len, entry.facts.values())) if entry.facts else 0)
+            else:
+                characters += len(entry.content)
+            if characters >= BLOCK_CHARACTERS:
+                break
+    except OSError as error:
+        raise InputError("{file} can no longer be read: {problem}.", file=path, problem=error) from error
+    return block
+
+
+def _begin(project: Project, account: Account, source: RowSource) -> int:
+    with acting(project, account, Right.IMPORT) as session:
+        row = Import(
+            file_name=source.path.name,
+            state="storing",
+            encoding=source.encoding,
+            columns={
+                "names": list(source.columns.names),
+                "text": source.columns.text,
+                "id": source.columns.id,
+            },
+            started_at=project.now(),
+            person_id=account.id,
+        )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+class _Intake:
+    """Writes to a folder what is new among the rows, block by block; nobody else imports meanwhile."""
+
+    def __init__(self, project: Project, receipt: Receipt, folder: Path) -> None:
+        self._project = project
+        self._receipt = receipt
+        self._folder = folder
+        self._waiting = WaitingPosts.of(project)
+        self._blocks = 0
+
+    def add(self, entries: Sequence[Row | Reject]) -> None:
+        """Keep what is new among the entries, and count all of them."""
+        block, rejects = self._sort_out(entries)
+        if block.external_ids:
+            file = self._folder / f"{self._blocks:06d}.arrow"
+            block.write(file)
+            self._waiting.add(file, block.external_ids)
+            self._blocks += 1
+        for start in range(0, len(rejects), REJECTS_AT_ONCE):
+            began = time.monotonic()
+            with self._project.database.write() as session:
+                session.execute(
+                    insert(RejectedRow),
+                    [
+                        {
+                            "import_id": self._receipt.import_id,
+                            "line": line,
+                            "reason": reason,
+                            "content": content[:LONGEST_REJECT_SHOWN],
+                        }
+                        for line, reason, content in rejects[start : start + REJECTS_AT_ONCE]
+                    ],
+                )
+            # The lock is not fair: people who label need a gap.
+            time.sleep(time.monotonic() - began)
+
+    def _sort_out(self, entries: Sequence[Row | Reject]) -> tuple[Block, list[Reject]]:
+        receipt, block = self._receipt, Block()
+        rows = [entry for entry in entries if isinstance(entry, Row)]
+        rejects = [entry for entry in entries if isinstance(entry, Reject)]
+        names = list(map(identity, rows))
+        # By text, or by the text's hash. What waits is asked for first: what is stored meanwhile is found in the tables.
+        known: dict[str, str | bytes] = {**self._waiting.texts_of(names)}
+        with self._project.database.read() as session:
+            known |= session.execute(known_posts(names)).all()
+        for name, row in zip(names, rows, strict=True):
+            before = known.get(name)
+            if before is None:
+                known[name] = row.text
+                block.external_ids.append(name)
+                block.texts.append(row.text)
+                block.facts.append(json.dumps(row.facts) if row.facts else None)
+                block.thread_keys.append(thread_key(row.facts) if row.facts else None)
+            elif before == (row.text if isinstance(before, str) else text_hash(row.text)):
+                receipt.duplicates += 1
+            else:
+                rejects.append(Reject(row.line, known_otherwise(name), row.text))
+        receipt.accepted += len(block)
+        receipt.rejected += len(rejects)
+        receipt.rejects.extend(rejects[: REJECTS_KEPT - len(receipt.rejects)])
+        return block, rejects
+
+
+def _finish(project: Project, account: Account, receipt: Receipt) -> None:
+    with project.database.write() as session:
+        row = session.get_one(Import, receipt.import_id)
+        row.accepted, row.duplicates, row.rejected = receipt.accepted, receipt.duplicates, receipt.rejected
+        row.state = "stored" if receipt.accepted else "prepared"
+        # Numbers that are free again by a purge are not given a second time: scores and tokens may know them.
+        last_given = session.scalar(select(func.max(Import.first_post + Import.brought))) or 1
+        row.first_post = max(last_given, (session.scalar(select(func.max(Post.id))) or 0) + 1)
+        row.brought = row.waiting = receipt.accepted
+        row.finished_at = project.now()
+        record(
+            session, project, account.id, "import", row.file_name, import_id=row.id, accepted=receipt.accepted
+        )
+        if receipt.accepted:
+            jobs.enqueue(
+                project.database.engine,
+                session,
+                jobs.Job.PREPARE,
+                receipt.import_id,
+                job_id=f"prepare-{receipt.import_id}",
+            )
+
+
+def sweep(project: Project) -> None:
+    """Remove what imports that never finished have left. Only under the import lock."""
+    incoming.remove_strays(project)  # first: of what is called failed nobody looks for files
+    with project.database.read() as session:
+        dead = session.scalars(select(Import.id).where(Import.state == "storing")).all()
+    if not dead:
+        return
+    with project.database.write() as session:
+        session.execute(delete(RejectedRow).where(RejectedRow.import_id.in_(dead)))
+        session.execute(
+            update(Import).where(Import.id.in_(dead)).values(state="failed", finished_at=project.now())
+        )

@@ -1,0 +1,64 @@
+"""Why a person gets no post, so that the page can say what to do about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.queries.serving import holders, queue_left, skipped_entries
+from workbench.accounts import Account
+from workbench.posts.counting import count_posts, count_preparing
+from workbench.project import Project
+from workbench.queue.plan import band_counts
+from workbench.rounds.champion import champion_number, partly_scored_in_use
+from workbench.rounds.lifecycle import is_worker_running
+from workbench.scores.round_scores import PartlyScored
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody else who has posts of the queue open."""
+
+    name: str
+    posts: int
+    until: datetime
+
+
+@dataclass(frozen=True)
+class EmptyQueue:
+    """What is left, and where. `queued` posts wait in the queue; of these the person has skipped some, and asked the
+    lead about others."""
+
+    posts: int
+    preparing: int
+    queued: int
+    skipped: int
+    asked: int
+    in_band: int
+    held_by: Sequence[Holder]
+    has_champion: bool
+    has_worker: bool
+    partly_scored: PartlyScored | None = None
+    """Of the round in use, where it has left posts out."""
+
+
+def look(project: Project, account: Account) -> EmptyQueue:
+    """Look why, on one snapshot."""
+    with project.database.read() as session:
+        band = band_counts(session, project)
+        passed_on = session.scalars(skipped_entries(account.id)).all()
+        return EmptyQueue(
+            posts=count_posts(session),
+            preparing=count_preparing(session),
+            queued=sum(count for _lane, count in session.execute(queue_left())),
+            skipped=sum(not answer.is_flagged for answer in passed_on),
+            asked=sum(answer.is_flagged for answer in passed_on),
+            in_band=band.in_band + band.below_band,
+            held_by=[
+                Holder(name, count, until)
+                for person, name, count, until in session.execute(holders(project.now()))
+                if person != account.id
+            ],
+            has_champion=champion_number(session) is not None,
+            has_worker=is_worker_running(project),
+            partly_scored=partly_scored_in_use(session, project),
+        )

@@ -1,0 +1,350 @@
+"""Bring in labels people gave elsewhere: an annotated file, or a forum's moderation log.
+
+The whole file is checked before anything is written: a missing or unknown label is an error that
+names its line, never `normal`. A line belongs to the post with its id, else with its text; a text
+the project does not know becomes a post.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from db.queries.standing import is_current
+from db.tables import Annotation, Post, PostGroup, PostText
+from trainer.config import LABELS
+from trainer.texts.duplicates import group_key
+from workbench.accounts import Account, Right, acting, reading, record
+from workbench.errors import InputError
+from workbench.exports.jsonl import read_objects
+from workbench.imports.incoming import text_hash
+from workbench.imports.intake import alone, take_in
+from workbench.imports.storing import store_waiting
+from workbench.imports.tsv import Columns, Reject, Row, open_tsv
+from workbench.project import LABEL_SET_ID, Project
+from workbench.queue.claims import note_answers
+
+CHINESE = {"正常": "normal", "疑似": "suspicious", "违规": "violation"}
+PROBLEMS_SHOWN = 3
+LEFT_OUT = "-"
+"""What a label is mapped on whose lines are not wanted."""
+CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class LabelledRow:
+    """A line of the file: a post, and what somebody said it is."""
+
+    row: Row
+    label: str
+
+
+@dataclass(frozen=True)
+class LabelReceipt:
+    """What became of the lines."""
+
+    labelled: int
+    unchanged: int
+    new_posts: int
+    left_out: int = 0
+
+
+def parse_map(text: str | None) -> dict[str, str]:
+    """`删除=violation,通过=normal,警告=-` as a mapping onto our label names; lines with a label mapped on `-` are left out.
+
+    Raises InputError for anything else.
+    """
+    mapping = dict(zip(LABELS, LABELS, strict=True)) | CHINESE
+    for pair in filter(None, (text or "").split(",")):
+        theirs, separator, ours = (part.strip() for part in pair.partition("="))
+        if not separator or not theirs or ours not in {*mapping, LEFT_OUT}:
+            raise InputError(
+                "--map {pair}: write theirs=ours, where ours is one of {labels}, or - to leave such lines out.",
+                pair=pair,
+                labels=", ".join(LABELS),
+            )
+        mapping[theirs] = mapping.get(ours, LEFT_OUT)
+    return mapping
+
+
+def import_labels(
+    project: Project,
+    account: Account,
+    path: Path,
+    *,
+    label_column: str = "label",
+    text_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    mapping: Mapping[str, str],
+    source: str | None = None,
+) -> LabelReceipt:
+    """Import the labels of a JSONL or TSV file as judgements of `account`.
+
+    Args:
+        source: where chosen labels come from, such as `modlog`: they train, but stay out of validation and
+            test. None: they were given as carefully as ours.
+
+    The same file again changes nothing; another label for the same post supersedes the earlier one.
+
+    Raises:
+        InputError: the lines that cannot be used, or a file that cannot be read. Nothing was written.
+    """
+    file = _LabelFile(path, label_column, text_column, id_column, encoding, mapping)
+    next(iter(file.entries()), None)  # what cannot be opened is told at once
+    with reading(project, account, Right.IMPORT):
+        pass
+    # Alone: a post that comes in between the look at the ids and the labels would get one that is not its own.
+    with alone(project):
+        store_waiting(project)
+        left_out = _refuse_problems(project, file)
+        new_posts = _import_unknown(project, account, file)
+        labelled = unchanged = 0
+        entries = iter(file.rows())
+        while chunk := list(islice(entries, CHUNK)):
+            changed = _annotate(project, account, chunk, source)
+            labelled, unchanged = labelled + changed, unchanged + len(chunk) - changed
+    with acting(project, account, Right.IMPORT) as session:
+        record(
+            session,
+            project,
+            account.id,
+            "import labels",
+            path.name,
+            labelled=labelled,
+            source=source,
+            left_out=left_out,
+        )
+    return LabelReceipt(labelled, unchanged, new_posts, left_out)
+
+
+@dataclass(frozen=True)
+class _LabelFile:
+    path: Path
+    label_column: str
+    text_column: str | None
+    id_column: str | None
+    encoding: str | None
+    mapping: Mapping[str, str]
+
+    def entries(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+        """Line number, and the row, or what is wrong with it, or None where it is not wanted."""
+        is_jsonl = self.path.suffix in {".jsonl", ".ndjson", ".json"}
+        return self._from_jsonl() if is_jsonl else self._from_tsv()
+
+    def rows(self) -> Iterator[LabelledRow]:
+        return (entry for _, entry in self.entries() if isinstance(entry, LabelledRow))
+
+    def _from_tsv(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+        with open_tsv(
+            self.path,
+            text_column=self.text_column,
+            id_column=self.id_column,
+            encoding=self.encoding,
+            must_have=self.label_column,
+            is_text_needed=False,
+        ) as source:
+            for entry in source:
+                if isinstance(entry, Reject):
+                    yield entry.line, entry.reason
+                    continue
+                facts = dict(entry.facts)
+                label = facts.pop(self.label_column, None)
+                yield entry.line, self._labelled(Row(entry.line, entry.id, entry.text, facts), label)
+
+    def _from_jsonl(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+        if self.path.is_dir():
+            raise InputError("{file} is a folder. Name a file in it.", file=self.path)
+        if not self.path.is_file():
+            raise InputError("There is no file {file}.", file=self.path)
+        try:
+            for line, value in read_objects(self.path):
+                yield line, self._from_object(line, value)
+        except UnicodeDecodeError as error:
+            raise InputError("{file} is not UTF-8. Save it as UTF-8.", file=self.path) from error
+
+    def _from_object(self, line: int, value: object) -> LabelledRow | str | None:
+        if not isinstance(value, dict):
+            return "not a JSON object"
+        text, identity = value.get(self.text_column or "text"), value.get(self.id_column or "id")
+        if not isinstance(text, str) or not text.strip():
+            return "no text"
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            return "half of a surrogate pair in the text"
+        if identity is not None and not isinstance(identity, str | int):
+            return "the id is neither text nor a number"
+        label = value.get(self.label_column)
+        row = Row(line, None if identity is None else str(identity), text, {})
+        return self._labelled(row, label if isinstance(label, str) else None)
+
+    def _labelled(self, row: Row, label: str | None) -> LabelledRow | str | None:
+        if label is None or not label.strip():
+            return "no label"
+        ours = self.mapping.get(label.strip())
+        if ours == LEFT_OUT:
+            return None
+        return LabelledRow(row, ours) if ours else f"unknown label {label.strip()[:40]!r}"
+
+
+@dataclass
+class _Unknown:
+    """The rows of posts the project does not have yet, in the shape of an import's source."""
+
+    path: Path
+    encoding: str
+    columns: Columns
+    rows: Iterable[LabelledRow]
+    project: Project
+    bytes_read: int = 0
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        entries = iter(self.rows)
+        while chunk := list(islice(entries, CHUNK)):
+            with self.project.database.read() as session:
+                posts = _posts_of(session, [entry.row for entry in chunk])
+            yield from (entry.row for entry, post in zip(chunk, posts, strict=True) if post is None)
+
+
+def _refuse_problems(project: Project, file: _LabelFile) -> int:
+    """Raises InputError for lines that cannot be used; returns how many are not wanted."""
+    problems: list[tuple[int, str]] = []
+    count = left_out = 0
+    said: dict[object, tuple[int, str]] = {}
+    entries = file.entries()
+    while chunk := list(islice(entries, CHUNK)):
+        rows = [entry for _, entry in chunk if isinstance(entry, LabelledRow)]
+        left_out += sum(entry is None for _, entry in chunk)
+        found = [
+            *_unusable(chunk),
+            *_contradicting(rows, said),
+            *_nowhere(project, [entry.row for entry in rows]),
+        ]
+        count += len(found)
+        problems = sorted([*problems, *found])[:PROBLEMS_SHOWN]
+    if count:
+        raise InputError(
+            "{file}: {count} of its lines cannot be used: {examples}. "
+            "Nothing was imported; correct them, or name their labels with --map (theirs=ours, theirs=- leaves them out).",
+            file=file.path,
+            count=count,
+            examples="; ".join(f"line {line}: {problem}" for line, problem in problems),
+        )
+    return left_out
+
+
+def _unusable(chunk: Sequence[tuple[int, LabelledRow | str | None]]) -> list[tuple[int, str]]:
+    return [(line, entry) for line, entry in chunk if isinstance(entry, str)]
+
+
+def _contradicting(rows: Sequence[LabelledRow], said: dict[object, tuple[int, str]]) -> list[tuple[int, str]]:
+    """Lines that give a post another label than an earlier line did; `said` is kept over the chunks."""
+    found = []
+    for entry in rows:
+        key = entry.row.id if entry.row.id is not None else group_key(entry.row.text)
+        line, label = said.setdefault(key, (entry.row.line, entry.label))
+        if label != entry.label:
+            found.append((entry.row.line, f"{entry.label}, but line {line} says {label} of the same post"))
+    return found
+
+
+def _nowhere(project: Project, rows: Sequence[Row]) -> list[tuple[int, str]]:
+    """Lines whose id the project does not know, or knows with another text."""
+    with project.database.read() as session:
+        texts = select(Post.external_id, PostText.text).join(PostText, PostText.post_id == Post.id)
+        known = dict(
+            session.execute(texts.where(Post.external_id.in_({row.id for row in rows if row.id}))).all()
+        )
+    found = []
+    for row in rows:
+        if not row.text and row.id not in known:
+            found.append((row.line, f"no text, and no post has the id {row.id}"))
+        elif row.text and row.id in known and group_key(row.text) != group_key(known[row.id]):
+            found.append((row.line, f"id {row.id} is already known with another text"))
+    return found
+
+
+def _import_unknown(project: Project, account: Account, file: _LabelFile) -> int:
+    def unknown() -> _Unknown:
+        columns = Columns(("id", "text"), "text", None)
+        return _Unknown(file.path, file.encoding or "utf-8", columns, file.rows(), project)
+
+    if next(iter(unknown()), None) is None:
+        return 0
+    found = take_in(project, account, unknown())
+    store_waiting(project)
+    return found.accepted
+
+
+def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], source: str | None) -> int:
+    with acting(project, account, Right.IMPORT) as session:
+        posts = _posts_of(session, [entry.row for entry in chunk])
+        wanted = {post: entry.label for post, entry in zip(posts, chunk, strict=True) if post is not None}
+        standing = {
+            annotation.post_id: annotation
+            for annotation in session.scalars(
+                # Only an earlier import of the same kind is superseded: never what was labelled here by hand,
+                # nor a careful label by a moderation log's.
+                select(Annotation).where(
+                    Annotation.post_id.in_(wanted),
+                    Annotation.person_id == account.id,
+                    Annotation.origin == "import",
+                    Annotation.source == source,
+                    is_current(),
+                )
+            )
+        }
+        new = [
+            {
+                "post_id": post,
+                "person_id": account.id,
+                "action": "label",
+                "label_set_id": LABEL_SET_ID,
+                "label": label,
+                "supersedes_id": standing[post].id if post in standing else None,
+                "origin": "import",
+                "source": source,
+                "lane": None,
+                "saved_at": project.now(),
+            }
+            for post, label in wanted.items()
+            if post not in standing or standing[post].label != label
+        ]
+        if new:
+            session.execute(insert(Annotation), new)
+            note_answers(session, list(wanted))
+        return len(new)
+
+
+def _posts_of(session: Session, rows: Sequence[Row]) -> list[int | None]:
+    """The post of each row: by id, else by exact text, else by normalised text; None if unknown."""
+    ids = {row.id for row in rows if row.id is not None}
+    by_id = dict(session.execute(select(Post.external_id, Post.id).where(Post.external_id.in_(ids))).all())
+    hashes = {text_hash(row.text) for row in rows if row.text}
+    by_hash = dict(
+        session.execute(
+            select(Post.text_hash, func.min(Post.id))
+            .where(Post.text_hash.in_(hashes))
+            .group_by(Post.text_hash)
+        ).all()
+    )
+    keys = {group_key(row.text) for row in rows if row.text}
+    by_key = dict(
+        session.execute(
+            select(PostGroup.key, func.min(Post.id))
+            .join(Post, Post.group_id == PostGroup.id)
+            .where(PostGroup.key.in_(keys))
+            .group_by(PostGroup.key)
+        ).all()
+    )
+
+    def find(row: Row) -> int | None:
+        if row.id is not None and row.id in by_id:
+            return by_id[row.id]
+        if not row.text:
+            return None
+        return by_hash.get(text_hash(row.text)) or by_key.get(group_key(row.text))
+
+    return [find(row) for row in rows]

@@ -1,0 +1,123 @@
+"""What each person did on each day, and how long they worked on posts: for hours to be paid, not for a ranking."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, tzinfo
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.queries.people import acts_of, skipped_unlabelled
+from db.tables import Person, QueueEntry
+from workbench.accounts import Account, Right, acting
+from workbench.labelling.pace import IDLE_SECONDS
+from workbench.project import Project
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class PersonDay:
+    """What one person did on one day, taken back later or not.
+
+    `labelled`, `skipped` and `asked` are first answers to a post; `changed` their corrections, `undone` what was taken
+    back (skipped posts that were brought back included), `propagated` near-copies that were given an answer.
+    `minutes` is the time from showing a post to saving the answer, without what took longer than two minutes.
+    """
+
+    person: str
+    day: date
+    labelled: int
+    skipped: int
+    asked: int
+    changed: int
+    undone: int
+    propagated: int
+    minutes: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "day": self.day.isoformat()}
+
+
+COLUMNS = tuple(column.name for column in fields(PersonDay))
+
+
+@dataclass(frozen=True)
+class SkippedPosts:
+    """Posts somebody skipped and nobody has labelled; of these, how many wait in the queue."""
+
+    waiting: int
+    queued: int
+
+
+def timesheet(
+    project: Project, account: Account, *, since: date | None = None, zone: tzinfo
+) -> Iterator[PersonDay]:
+    """Every person's days since a day, by the clock of `zone`; read person by person while it is taken.
+
+    Raises NotAllowedError for somebody who is no lead, before anything is read.
+    """
+    with acting(project, account, Right.REVIEW) as session:
+        people = session.execute(select(Person.id, Person.name).order_by(Person.name)).all()
+    begin = EPOCH if since is None else datetime(since.year, since.month, since.day, tzinfo=zone)
+    return _days(project, [(person.id, person.name) for person in people], begin, zone)
+
+
+def cells(days: Iterable[PersonDay]) -> Iterator[Sequence[object]]:
+    """A header and a row a day."""
+    yield COLUMNS
+    for day in days:
+        yield tuple(day.to_dict().values())
+
+
+def skipped_posts(session: Session) -> SkippedPosts:
+    """What has become of skipped posts."""
+    waiting = skipped_unlabelled().subquery()
+    queued = select(func.count()).join_from(waiting, QueueEntry, QueueEntry.post_id == waiting.c.post_id)
+    return SkippedPosts(
+        session.scalar(select(func.count()).select_from(waiting)) or 0, session.scalar(queued) or 0
+    )
+
+
+def _days(
+    project: Project, people: Sequence[tuple[int, str]], begin: datetime, zone: tzinfo
+) -> Iterator[PersonDay]:
+    def day_of(act: Any) -> date:
+        return datetime.fromtimestamp(act.saved, zone).date()
+
+    for person_id, name in people:
+        with project.database.read() as session:
+            acts = session.execute(acts_of(person_id, begin))
+            days = [_count(name, day, those) for day, those in groupby(acts, key=day_of)]
+        yield from days
+
+
+def _count(name: str, day: date, acts: Iterable[Any]) -> PersonDay:
+    counts = dict.fromkeys(("labelled", "skipped", "asked", "changed", "undone", "propagated"), 0)
+    seconds = 0.0
+    for act in acts:
+        if (kind := _kind(act)) is not None:
+            counts[kind] += 1
+        if kind in {"labelled", "skipped", "asked"} and _is_first(act) and act.shown is not None:
+            took = act.saved - act.shown
+            seconds += took if 0 <= took <= IDLE_SECONDS else 0
+    return PersonDay(name, day, **counts, minutes=round(seconds / 60, 1))
+
+
+def _kind(act: Any) -> str | None:
+    """Which figure an act counts to; None for a reason given afterwards and for copies that follow a change."""
+    if act.origin == "propagated":
+        return "propagated" if act.action == "label" and _is_first(act) else None
+    if act.action == "undo":
+        return "undone"
+    if act.is_flagged and (_is_first(act) or not act.was_flagged):
+        return "asked"
+    if _is_first(act):
+        return "labelled" if act.action == "label" else "skipped"
+    return "changed" if act.label != act.label_before else None
+
+
+def _is_first(act: Any) -> bool:
+    return act.action_before in {None, "undo"}

@@ -1,0 +1,245 @@
+"""The project at a glance, for leads: six figures, the learning curve, today's people, and what to do next.
+
+Nothing here reads the whole pool: counts come from the imports, the queue's state and the annotations.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Literal
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from db.queries.people import answers_given
+from db.queries.review import first_thoughts_on_suggestions, judged_by_several
+from db.queries.standing import labelled_posts
+from db.queries.training import labels_by_split
+from db.tables import Annotation, Champion, Person, Round
+from trainer.config import LABELS
+from trainer.selection.forecast import expected_gain
+from trainer.statistics.agreement import Agreement, agreement
+from workbench.accounts import Account, Right, acting
+from workbench.labelling import pace
+from workbench.overview.weeks import A_DAY
+from workbench.posts.counting import count_posts
+from workbench.project import Project
+from workbench.queue.plan import band_counts
+from workbench.rounds import lifecycle
+from workbench.rounds import outlook as rounds_outlook
+from workbench.rounds.champion import partly_scored_in_use
+from workbench.rounds.outlook import Outlook, Point, read_outlook
+from workbench.scores.round_scores import PartlyScored
+
+AHEAD = (100, 250, 500, 1_000)
+"""Labels to come for which the learning curve is drawn on."""
+FEW = 50
+"""Labels of one kind to learn from, below which more of it are wanted first."""
+FEWEST_NEW = 100
+NEW_SHARE = 0.1
+"""A round pays with so much more to learn from than the one in use had, and FEWEST_NEW labels at least."""
+
+Step = Literal["import", "label", "start", "decide", "wait", "more of", "watch", "go on"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A round on the learning curve: training labels, macro-F1 and its 95% interval, empty where it has none."""
+
+    number: int
+    labels: int
+    macro_f1: float
+    interval: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Where the curve leads from its newest point: macro-F1 and the 95% interval of the gain on top of it."""
+
+    labels: int
+    macro_f1: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Anchoring:
+    """How often a first answer is the model's: of labels given with its suggestion in sight, and of those without."""
+
+    same_visible: int
+    visible: int
+    same_hidden: int
+    hidden: int
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Somebody's day so far, in honest time."""
+
+    name: str
+    labelled: int
+    seconds_each: float | None
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The one thing to do next; `count` and `label` as the step needs them."""
+
+    step: Step
+    count: int = 0
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """`labels` are posts by label and split; `curve` has the rounds like the one in use, oldest first.
+
+    `partly_scored`: the round in use has left posts out, which the band's counts do not hold.
+    """
+
+    posts: int
+    labelled: int
+    in_band: int
+    below_band: int
+    champion: int | None
+    labels: dict[str, dict[str, int]]
+    agreement: Agreement | None
+    anchoring: Anchoring
+    curve: Sequence[Measured]
+    ahead: Sequence[Ahead]
+    outlook: Outlook | None
+    hands: Sequence[Hand]
+    advice: Advice
+    partly_scored: PartlyScored | None = None
+
+    @property
+    def macro_f1(self) -> float | None:
+        """Of the round in use."""
+        return next((point.macro_f1 for point in self.curve if point.number == self.champion), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        values = asdict(self)
+        values["outlook"] = None if self.outlook is None else self.outlook.to_dict()
+        return {**values, "macro_f1": self.macro_f1}
+
+
+def read_overview(project: Project, account: Account, midnight: datetime) -> Overview:
+    """Everything; `midnight` is when today began on the reader's clock.
+
+    Raises NotAllowedError for somebody who is no lead.
+    """
+    with acting(project, account, Right.REVIEW):
+        pass
+    ahead = read_outlook(project)
+    with project.database.read() as session:
+        champion = session.get(Champion, 1)
+        row = None if champion is None else session.get(Round, champion.round_number)
+        points = [] if row is None else rounds_outlook.curve(session, row)
+        labels, band = _labels(session), band_counts(session, project)
+        return Overview(
+            posts=count_posts(session),
+            labelled=session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0,
+            in_band=band.in_band,
+            below_band=band.below_band,
+            champion=None if row is None else row.number,
+            labels=labels,
+            agreement=_agreement(session),
+            anchoring=_anchoring(session),
+            curve=[_measured(session, point) for point in points],
+            ahead=_ahead(points),
+            outlook=ahead,
+            hands=_hands(session, project.now(), midnight),
+            advice=advise(session, labels, row, ahead),
+            partly_scored=partly_scored_in_use(session, project),
+        )
+
+
+def advise(
+    session: Session, labels: dict[str, dict[str, int]], in_use: Round | None, ahead: Outlook | None
+) -> Advice:
+    """What to do next, the most pressing first."""
+    if running := lifecycle.running(session):
+        return Advice("wait", running.number)
+    awaiting = select(func.max(Round.number)).where(Round.state == "awaiting")
+    if waiting := session.scalar(awaiting):
+        return Advice("decide", waiting)
+    kinds = {label: counts.get("pool", 0) + counts.get("unprepared", 0) for label, counts in labels.items()}
+    total = sum(kinds.values())
+    if in_use is None:
+        if not count_posts(session):
+            return Advice("import")
+        is_enough = total >= lifecycle.FEWEST_LABELS and sum(map(bool, kinds.values())) > 1
+        return (
+            Advice("start", total) if is_enough else Advice("label", max(lifecycle.FEWEST_LABELS - total, 1))
+        )
+    if ahead is None:
+        return Advice("go on")
+    if ahead.hint.is_reached:
+        return Advice("watch", A_DAY)
+    learned = (in_use.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows") or 0
+    if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
+        return Advice("start", total - learned)
+    # A team may do without a label, but not without violations.
+    wanted = [label for label in LABELS if kinds[label] or label == "violation"]
+    rarest = min(wanted, key=kinds.__getitem__)
+    return Advice("more of", kinds[rarest], rarest) if kinds[rarest] < FEW else Advice("go on")
+
+
+def _labels(session: Session) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {label: {} for label in LABELS}
+    for split, label, count in session.execute(labels_by_split()):
+        found[str(label)][split] = count
+    return found
+
+
+def _agreement(session: Session) -> Agreement | None:
+    rows = session.execute(judged_by_several())
+    return agreement([str(row.label) for row in post] for _, post in groupby(rows, lambda row: row.post_id))
+
+
+def _anchoring(session: Session) -> Anchoring:
+    counts: defaultdict[bool, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for is_visible, same, count in session.execute(
+        first_thoughts_on_suggestions()
+        .with_only_columns(
+            Annotation.was_suggestion_visible,
+            func.sum(case((Annotation.label == Annotation.suggestion, 1), else_=0)),
+            func.count(),
+        )
+        .group_by(Annotation.was_suggestion_visible)
+    ):
+        counts[is_visible] = (same, count)
+    return Anchoring(*counts[True], *counts[False])
+
+
+def _measured(session: Session, point: Point) -> Measured:
+    report = session.get_one(Round, point.number).report or {}
+    return Measured(point.number, point.labels, point.score, report["metrics"]["macro_f1_interval"])
+
+
+def _ahead(points: Sequence[Point]) -> list[Ahead]:
+    """The forecast of the next labels, drawn from the round that learned from most."""
+    if not points:
+        return []
+    newest = max(points, key=lambda point: (point.labels, point.number))
+    labels, scores, errors = zip(*((point.labels, point.score, point.error) for point in points), strict=True)
+    found = [Ahead(newest.labels, newest.score, newest.score, newest.score)]
+    for more in AHEAD:
+        gain = expected_gain(labels, scores, errors, more=more)
+        bounds = (newest.score + bound for bound in (gain.mean, *gain.interval))
+        found.append(Ahead(newest.labels + more, *bounds))
+    return found
+
+
+def _hands(session: Session, now: datetime, midnight: datetime) -> list[Hand]:
+    """Whoever has answered today, by name: nobody is ranked."""
+    answered = answers_given(Person.id.expression, midnight).with_only_columns(Annotation.id).exists()
+    people = session.execute(select(Person.id, Person.name).where(answered).order_by(Person.name))
+    hands = []
+    for person_id, name in people:
+        day = pace.today(session, person_id, now, midnight)
+        hands.append(Hand(name, day.labelled, day.seconds_each, day.label_seconds / 60))
+    return hands

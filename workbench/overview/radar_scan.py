@@ -1,0 +1,250 @@
+"""Look for what is new after an import: a bounded sample of each week, so that it takes seconds at any size.
+
+Only posts of the pool are looked at: what the model makes of held-out posts is told to nobody.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+import rjieba
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from db.queries.preparing import import_spans, sampled_posts
+from db.queries.training import newest_pool_labels
+from trainer.config import LABELS
+from trainer.statistics.rising import Rise, rises
+from trainer.texts.variants import Variant, Variants
+from trainer.texts.word_spans import words
+from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, keep_radar
+from workbench.project import Project
+from workbench.rounds.champion import champion_number
+from workbench.scores.round_scores import coverage, is_fair, read_scores_of
+
+FEWEST_DRAWN = 100
+"""Sampled posts with a score of which drift is told, where not all were scored."""
+SAMPLE = 2_000
+"""Posts of a week, and of the newest import."""
+WEEKS = 8
+"""Before the newest, as far as posts came in them."""
+LABELLED = 4_000
+"""Newest labels from which the words of violations are learned."""
+KNOWN, LISTED, EXAMPLES = 60, 20, 3
+EXAMPLE = 200
+LONGEST = 12
+"""Characters of a word."""
+SEED = 5
+CHUNK = 500
+
+
+@dataclass
+class _Sample:
+    """Posts of a period, and what they say."""
+
+    texts: dict[int, str] = field(default_factory=dict)
+    words: Counter[str] = field(default_factory=Counter)
+    variants: Counter[Variant] = field(default_factory=Counter)
+
+    def examples(self, holds: Mapping[int, Iterable[object]], what: object) -> list[str]:
+        found = (self.texts[post] for post, held in holds.items() if what in held)
+        return [text[:EXAMPLE] for text, _ in zip(found, range(EXAMPLES), strict=False)]
+
+
+def watch(project: Project) -> Radar:
+    """Look, and leave what was seen for pages and commands."""
+    with project.database.read() as session:
+        spans = [(*row,) for row in session.execute(import_spans())]
+        known = _known(session)
+        number = champion_number(session)
+        rng = np.random.default_rng(SEED)
+        finder = Variants(known)
+        periods = [
+            _period(session, project, number, finder, kind, name, now, before, rng)
+            for kind, name, now, before in _periods(spans)
+        ]
+    radar = Radar(project.now().isoformat(), number, known, periods)
+    keep_radar(project, radar)
+    return radar
+
+
+_Span = tuple[int, str, datetime, int, int]
+"""An import's number, file, time, first and last post."""
+
+
+def _periods(
+    spans: Sequence[_Span],
+) -> list[tuple[Literal["import", "week"], str, list[list[_Span]], list[list[_Span]]]]:
+    """The newest import and its week, each with the weeks before, as groups to sample from."""
+    if not spans:
+        return []
+    weeks: dict[str, list[_Span]] = {}
+    for span in sorted(spans, key=lambda span: span[2]):
+        weeks.setdefault(f"{span[2]:%G-W%V}", []).append(span)
+    newest = max(spans, key=lambda span: (span[2], span[0]))
+    *earlier, last = weeks
+    since = f"{newest[2] - timedelta(weeks=WEEKS):%G-W%V}"
+    before = [weeks[week] for week in earlier if week >= since]
+    rest = [span for span in weeks[last] if span is not newest]
+    return [
+        ("import", newest[1], [[newest]], [*before, *([rest] if rest else [])]),
+        ("week", last, [weeks[last]], before),
+    ]
+
+
+def _period(
+    session: Session,
+    project: Project,
+    number: int | None,
+    finder: Variants,
+    kind: Literal["import", "week"],
+    name: str,
+    now: Sequence[Sequence[_Span]],
+    before: Sequence[Sequence[_Span]],
+    rng: np.random.Generator,
+) -> Period:
+    here, there = _sample(session, now, rng), _sample(session, before, rng)
+    said = {post: _words(text) for post, text in here.texts.items()}
+    found = {post: finder.of(text) for post, text in here.texts.items()}
+    here.words.update(word for held in said.values() for word in held)
+    here.variants.update(one for held in found.values() for one in held)
+    for text in there.texts.values():
+        there.words.update(_words(text))
+        there.variants.update(finder.of(text))
+    risen: Sequence[Rise] = rises(here.words, there.words, most=LISTED) if there.texts else []
+    disguises = sorted(
+        here.variants,
+        # What is new comes before what was always there.
+        key=lambda one: (there.variants[one] - here.variants[one], one.written, one.word),
+    )[:LISTED]
+    return Period(
+        kind,
+        name,
+        len(here.texts),
+        len(there.texts),
+        [
+            Rising(one.word, one.count, one.before, round(one.z, 2), here.examples(said, one.word))
+            for one in risen
+        ],
+        [
+            Disguise(
+                one.written,
+                one.word,
+                one.how,
+                here.variants[one],
+                there.variants[one],
+                here.examples(found, one),
+            )
+            for one in disguises
+        ],
+        _drifts(project, number, here, there),
+    )
+
+
+def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.Generator) -> _Sample:
+    """`SAMPLE` posts of each group at most, drawn by number: an import's posts have numbers in a row."""
+    sample = _Sample()
+    for spans in groups:
+        sizes = np.array([last - first + 1 for *_, first, last in spans])
+        starts = np.cumsum(sizes) - sizes
+        places = rng.choice(sizes.sum(), min(2 * SAMPLE, int(sizes.sum())), replace=False, shuffle=True)
+        which = np.searchsorted(starts, places, side="right") - 1
+        firsts = np.array([first for *_, first, _last in spans])
+        drawn = (firsts[which] + places - starts[which]).tolist()
+        taken: dict[int, str] = {}
+        for start in range(0, len(drawn), CHUNK):
+            rows = session.execute(sampled_posts(drawn[start : start + CHUNK]))
+            taken |= {row.id: row.text for row in rows}
+            if len(taken) >= SAMPLE:
+                break
+        sample.texts |= dict(list(taken.items())[:SAMPLE])
+    return sample
+
+
+def _words(text: str) -> set[str]:
+    """What a post says, each word once; single characters and long runs say little.
+
+    Of a word that the dictionary does not know but guesses (加微信) the known ones inside count too.
+    """
+    found = {text[start:end].casefold() for start, end in words(text)}
+    guessed = (word for word in found if 3 <= len(word) <= LONGEST and not rjieba.has_word(word))
+    inside = {
+        piece
+        for word in guessed
+        for piece in (word[at : at + length] for length in (2, 3) for at in range(len(word) - length + 1))
+        if rjieba.has_word(piece)
+    }
+    return {word for word in found | inside if 2 <= len(word) <= LONGEST and not word.isdecimal()}
+
+
+def _known(session: Session) -> list[str]:
+    """Words that posts labelled a violation say and others do not."""
+    bad: Counter[str] = Counter()
+    other: Counter[str] = Counter()
+    for label, text in session.execute(newest_pool_labels(LABELLED)):
+        (bad if label == "violation" else other).update(_words(text))
+    return [one.word for one in rises(bad, other, most=KNOWN)]
+
+
+def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample) -> list[Drift]:
+    if number is None or not there.texts:
+        return []
+    folder = project.round_folder(number) / "scores"
+    ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (here, there))
+    # Where not all were scored, those that nobody chose: the others were chosen for what they look like.
+    now, before = (read_scores_of(folder, found[is_fair(folder, found)]) for found in ids)
+    if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if coverage(folder) else 1):
+        return []
+    violation = LABELS.index("violation")
+    return [
+        _drift(
+            "violation",
+            now.post_ids,
+            now.probabilities[:, violation],
+            before.probabilities[:, violation],
+            here,
+        ),
+        _drift(
+            "certainty", now.post_ids, now.probabilities.max(axis=1), before.probabilities.max(axis=1), here
+        ),
+    ]
+
+
+def _drift(
+    score: Literal["violation", "certainty"],
+    post_ids: NDArray[np.int64],
+    now: NDArray[np.float32],
+    before: NDArray[np.float32],
+    sample: _Sample,
+) -> Drift:
+    ours, theirs = shares(now), shares(before)
+    grown = int(np.argmax(ours - theirs))
+    examples = post_ids[_bins(now) == grown][:EXAMPLES]
+    return Drift(
+        score,
+        round(stability_index(now, before), 4),
+        [round(float(share), 4) for share in ours],
+        [round(float(share), 4) for share in theirs],
+        [sample.texts[int(post)][:EXAMPLE] for post in examples],
+    )
+
+
+def stability_index(now: NDArray[np.floating], before: NDArray[np.floating]) -> float:
+    """The population stability index over ten equal bins; half a post is put into each, so that none is empty."""
+    ours, theirs = (
+        (np.bincount(_bins(values), minlength=BINS) + 0.5) / (len(values) + 0.5 * BINS)
+        for values in (now, before)
+    )
+    return float(((ours - theirs) * np.log(ours / theirs)).sum())
+
+
+def shares(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The part of the values in each of ten equal bins of 0 to 1."""
+    return np.bincount(_bins(values), minlength=BINS) / max(1, len(values))
+
+
+def _bins(values: NDArray[np.floating]) -> NDArray[np.int64]:
+    return np.clip((np.asarray(values) * BINS).astype(np.int64), 0, BINS - 1)

@@ -1,0 +1,138 @@
+"""Watching, once labels no longer buy much: what share of posts are violations, week by week, and whether scores move."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.tables import Champion, Import, Post
+from trainer.config import LABELS
+from trainer.selection.lanes import HELD_OUT, RANDOM, Composition
+from trainer.statistics.drift import stability_index
+from trainer.statistics.proportions import Share, weighted_share
+from trainer.statistics.thresholds import CUTS, thousandths
+from workbench.accounts import Account, Right, acting
+from workbench.exports.jsonl import LabelledPost, labelled_posts
+from workbench.project import Project
+from workbench.scores.round_scores import fair_parts
+
+NEWEST = 8
+"""Weeks told."""
+WATCHING = Composition(uncertain=1, random=60, violation=9, second_opinion=10, held_out=20)
+"""What the queue should be made of then: mostly drawn at random."""
+A_DAY = 30
+"""Blind labels a day: two weeks of them see a share of 5% double four times in five."""
+VIOLATION = LABELS.index("violation")
+
+
+@dataclass(frozen=True)
+class Week:
+    """`violations` among the posts labelled that week that were drawn at random; `posts` came in, and their violation
+    scores lie `drift` (PSI) from those of all weeks before. None where there is nothing to tell from.
+    """
+
+    monday: date
+    violations: Share | None
+    posts: int
+    drift: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "monday": self.monday.isoformat()}
+
+
+def read_weeks(project: Project, account: Account) -> list[Week]:
+    """For a lead; reads every score once, which at a million posts takes most of a second."""
+    with acting(project, account, Right.REVIEW):
+        pass
+    with project.database.read() as session:
+        return weeks(session, project)
+
+
+def weeks(session: Session, project: Project) -> list[Week]:
+    """The newest weeks in which something came in or was drawn and labelled, oldest first; none before a round."""
+    champion = session.get(Champion, 1)
+    if champion is None:
+        return []
+    shares = _shares([post for post in labelled_posts(session, champion.round_number) if _is_drawn(post)])
+    spreads = _spreads(session, project, champion.round_number)
+    before, drifts = np.zeros(len(CUTS) - 1, dtype=np.int64), {}
+    for monday, spread in sorted(spreads.items()):
+        drifts[monday], before = stability_index(before, spread), before + spread
+    return [
+        Week(
+            monday,
+            shares.get(monday),
+            int(spreads[monday].sum()) if monday in spreads else 0,
+            drifts.get(monday),
+        )
+        for monday in sorted({*shares, *spreads})[-NEWEST:]
+    ]
+
+
+def monday_of(moment: datetime | date) -> date:
+    """The first day of its week."""
+    day = moment.date() if isinstance(moment, datetime) else moment
+    return day - timedelta(days=day.weekday())
+
+
+def _is_drawn(post: LabelledPost) -> bool:
+    return post.line["lane"] in (HELD_OUT, RANDOM)
+
+
+def _shares(posts: Sequence[LabelledPost]) -> Mapping[date, Share]:
+    by_week: defaultdict[date, list[LabelledPost]] = defaultdict(list)
+    for post in posts:
+        by_week[monday_of(datetime.fromisoformat(post.line["labelled_at"]))].append(post)
+    return {
+        monday: share
+        for monday, found in by_week.items()
+        if (
+            share := weighted_share(
+                [post.line["label"] == "violation" for post in found],
+                _weights(found),
+                [post.group_id for post in found],
+            )
+        )
+    }
+
+
+def _weights(posts: Sequence[LabelledPost]) -> NDArray[np.float64]:
+    """Near-copies weigh one together; held-out posts count for what they stand for among their own: two samples, by size."""
+    chances = [post.line.get("inclusion_probability") for post in posts]
+    shares = np.array([post.line["weight"] for post in posts], dtype=np.float64)
+    weights = np.array([share / (chance or 1.0) for share, chance in zip(shares, chances, strict=True)])
+    is_held_out = np.array([chance is not None for chance in chances])
+    if is_held_out.any():
+        weights[is_held_out] *= shares[is_held_out].sum() / weights[is_held_out].sum()
+    return weights
+
+
+def _spreads(session: Session, project: Project, round_number: int) -> dict[date, NDArray[np.int64]]:
+    """How many posts that came in each week lie in each thousandth of the violation score.
+
+    Imports come one after the other, so each has a run of numbers of its own. An estimate where not all were scored.
+    """
+    imports = session.execute(
+        select(
+            Import.started_at,
+            select(func.min(Post.id)).where(Post.import_id == Import.id).scalar_subquery(),
+            select(func.max(Post.id)).where(Post.import_id == Import.id).scalar_subquery(),
+        ).where(Import.state == "prepared")
+    ).all()
+    ranges = [(monday_of(begun), first, last) for begun, first, last in imports if first is not None]
+    spreads: dict[date, NDArray[np.float64]] = {}
+    for part, weights in fair_parts(project.round_folder(round_number) / "scores"):
+        ids, places = part.post_ids, thousandths(part.probabilities[:, VIOLATION])
+        for monday, first, last in ranges:
+            if first > ids[-1] or last < ids[0]:
+                continue
+            begin, end = np.searchsorted(ids, [first, last + 1])
+            found = np.bincount(places[begin:end], weights[begin:end], minlength=len(CUTS) - 1)
+            spreads[monday] = spreads.get(monday, np.zeros_like(found)) + found
+    return {monday: found.round().astype(np.int64) for monday, found in spreads.items()}

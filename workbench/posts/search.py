@@ -1,0 +1,383 @@
+"""Find posts: by what they say, what people and the model think of them, where they come from.
+
+Candidates come from one index, newest post first, and are looked at one after the other until the page is full;
+what no index knows (an exact text, a certainty, a board beside a label) is compared there. So that a filter that
+fits almost nothing ends too, at most `LOOKED_THROUGH` candidates are looked at for a page: the reader goes on
+from there by the cursor.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from db.queries.listing import judged_posts, listed_posts, newest_posts, standing_answers
+from db.queries.review import decisions
+from db.queries.rounds import rounds_by_number
+from db.search import frequencies, last_indexed, matching
+from db.tables import Import, Person, Round
+from trainer.config import LABELS
+from workbench.accounts import Account, Right, reading
+from workbench.errors import InputError
+from workbench.imports import search_index
+from workbench.imports.facts import fact_of
+from workbench.imports.incoming import is_anything_waiting
+from workbench.posts.blindness import still_blind
+from workbench.project import Project
+from workbench.rounds.champion import champion_number
+from workbench.scores.round_scores import read_scores_of
+
+LISTED = 25
+LOOKED_THROUGH = 20_000
+"""Candidates a page: reading and comparing so many texts takes about a second."""
+STEPS = (100, 1_000)
+"""Candidates looked at together, first and then: the first page of a common word needs few."""
+UNLABELLED = "none"
+BOARDS_LISTED = 100
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is wanted; None and an empty text leave it open.
+
+    `label` is one of the labels or "none"; `certainty` bounds the probability of the likeliest label, both ends
+    included. `round_number` is the round whose model had an opinion when the post was answered or queued.
+    """
+
+    text: str = ""
+    label: str | None = None
+    board: str | None = None
+    certainty: tuple[float, float] | None = None
+    lane: str | None = None
+    round_number: int | None = None
+    annotator: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.label not in {None, UNLABELLED, *LABELS}:
+            raise InputError(
+                "There is no label {label}. Use one of: {labels}.",
+                label=self.label,
+                labels=", ".join((*LABELS, UNLABELLED)),
+            )
+
+    @property
+    def is_for_leads(self) -> bool:
+        """It asks for what the model thinks, or for who said what."""
+        return any(
+            value is not None for value in (self.certainty, self.lane, self.round_number, self.annotator)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
+
+
+@dataclass(frozen=True)
+class ListedPost:
+    """A post, the standing labels people gave it, each once, and what a lead decided.
+
+    `people`, `lane` and `probabilities` (in the order of LABELS) are told to leads alone, and of a held-out post
+    that waits for its blind answer or a lead's decision, neither people nor probabilities are told to anybody.
+    """
+
+    post_id: int
+    external_id: str
+    text: str
+    board: str | None
+    labels: Sequence[str]
+    decided: str | None
+    people: Sequence[str] = ()
+    lane: str | None = None
+    probabilities: Sequence[float] | None = None
+    is_held_out: bool = False
+    is_blind: bool = False
+    """Held out, and somebody is still to judge it without knowing more than the post."""
+
+    @property
+    def standing(self) -> Sequence[str]:
+        """What the post counts as: the lead's decision, else what people said."""
+        return [self.decided] if self.decided else self.labels
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.external_id,
+            "number": self.post_id,
+            "text": self.text,
+            "board": self.board,
+            "labels": list(self.standing),
+            "people": list(self.people),
+            "lane": self.lane,
+            "probabilities": None
+            if self.probabilities is None
+            else dict(zip(LABELS, self.probabilities, strict=True)),
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """Posts that fit, newest first.
+
+    `after` is where the next page begins, None at the end. `is_cut`: it ends before it is full, as enough was
+    looked at. `is_partial`: posts wait for the worker to store them or to make them searchable. `is_short`: one character has no
+    index, so the newest posts were looked through.
+    """
+
+    posts: Sequence[ListedPost]
+    after: int | None = None
+    looked_at: int = 0
+    is_cut: bool = False
+    is_partial: bool = False
+    is_short: bool = False
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board and how many posts it has."""
+
+    name: str
+    posts: int
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to filter by."""
+
+    boards: Sequence[Board] = ()
+    people: Mapping[int, str] = field(default_factory=dict)
+    rounds: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class ListedImport:
+    """One file brought in."""
+
+    id: int
+    file_name: str
+    state: str
+    accepted: int
+    duplicates: int
+    rejected: int
+    started_at: datetime
+    by: str | None
+    failure: str | None
+
+
+def find(
+    project: Project,
+    account: Account,
+    wanted: Filter,
+    *,
+    before: int | None = None,
+    most: int = LISTED,
+    look_through: int = LOOKED_THROUGH,
+) -> Found:
+    """The next `most` posts that fit, of those with a number below `before`.
+
+    Raises NotAllowedError where somebody who is no lead asks for what leads alone see.
+    """
+    with reading(project, account, Right.REVIEW if wanted.is_for_leads else Right.LABEL) as session:
+        look = _Look(session, project, account, wanted)
+        found: list[ListedPost] = []
+        looked_at, last = 0, before
+        for chunk in _chunks(session, _candidates(wanted, before, look_through)):
+            for post in look.fitting(chunk):
+                if len(found) == most:
+                    return look.page(found, found[-1].post_id, looked_at)
+                found.append(post)
+            looked_at, last = looked_at + len(chunk), chunk[-1]
+        is_cut = looked_at == look_through
+        return look.page(found, last if is_cut else None, looked_at, is_cut=is_cut)
+
+
+def choices(project: Project, account: Account) -> Choices:
+    """Boards, people who answered and rounds; the last two for leads."""
+    with reading(project, account, Right.LABEL) as session:
+        boards = _boards(session)
+        if not account.may(Right.REVIEW):
+            return Choices(boards)
+        people = session.execute(select(Person.id, Person.name).order_by(Person.name)).all()
+        used = rounds_by_number().where(Round.state == "promoted").with_only_columns(Round.number)
+        return Choices(boards, {row.id: row.name for row in people}, session.scalars(used).all())
+
+
+def imports_by_date(session: Session, *, most: int = 50) -> list[ListedImport]:
+    """The imports, newest first."""
+    rows = session.execute(_imports().order_by(Import.id.desc()).limit(most))
+    return [_listed_import(row, name) for row, name in rows]
+
+
+def import_of(session: Session, import_id: int) -> ListedImport:
+    """The file that a post came with."""
+    row, name = session.execute(_imports().where(Import.id == import_id)).one()
+    return _listed_import(row, name)
+
+
+def _imports() -> Select[Import, str]:
+    return select(Import, Person.name).outerjoin(Person, Person.id == Import.person_id)
+
+
+def _listed_import(row: Import, name: str | None) -> ListedImport:
+    return ListedImport(
+        row.id,
+        row.file_name,
+        row.state,
+        row.accepted,
+        row.duplicates,
+        row.rejected,
+        row.started_at,
+        name,
+        row.failure,
+    )
+
+
+class _Look:
+    """Compares candidates with what is wanted, and reads what the page shows of them."""
+
+    def __init__(self, session: Session, project: Project, account: Account, wanted: Filter) -> None:
+        is_lead = account.may(Right.REVIEW)
+        self._session, self._wanted, self._is_lead, self._viewer = session, wanted, is_lead, account.id
+        self._normal = search_index.wanted(wanted.text)
+        self._board = search_index.board_term(wanted.board) if wanted.board else None
+        champion = champion_number(session) if is_lead else None
+        self._scores = None if champion is None else project.round_folder(champion) / "scores"
+
+    def page(
+        self, found: Sequence[ListedPost], after: int | None, looked_at: int, *, is_cut: bool = False
+    ) -> Found:
+        return Found(
+            found,
+            after,
+            looked_at,
+            is_cut,
+            is_partial=is_anything_waiting(self._session)
+            or (bool(self._normal or self._board) and search_index.is_behind(self._session)),
+            is_short=len(self._normal) == 1,
+        )
+
+    def fitting(self, post_ids: Sequence[int]) -> Iterator[ListedPost]:
+        """Those of the candidates that fit, in their order. The dear comparisons come last."""
+        rows = [
+            row for row in self._session.execute(listed_posts(post_ids)) if self._says(row.text, row.facts)
+        ]
+        posts = [
+            post
+            for post in self._listed(rows)
+            # Found by whose answer it has, a post would tell who gave it.
+            if self._is_labelled_so(post) and not (post.is_blind and self._wanted.annotator is not None)
+        ]
+        known = self._probabilities(posts)
+        for post in posts:
+            shown = None if post.is_blind else known.get(post.post_id)
+            if self._is_so_certain(shown):
+                yield replace(post, probabilities=shown)
+
+    def _says(self, text: str, facts: Mapping[str, Any] | None) -> bool:
+        if self._board is not None:
+            board = fact_of(facts or {}, "board")
+            if board is None or search_index.board_term(board) != self._board:
+                return False
+        return not self._normal or search_index.contains(text, self._normal)
+
+    def _is_labelled_so(self, post: ListedPost) -> bool:
+        match self._wanted.label:
+            case None:
+                return True
+            case "none":
+                return not post.standing
+            case label:
+                # With an annotator named it is that person's answer that counts, whatever a lead decided.
+                return self._wanted.annotator is not None or label in post.standing
+
+    def _is_so_certain(self, shown: Sequence[float] | None) -> bool:
+        if self._wanted.certainty is None:
+            return True
+        low, high = self._wanted.certainty
+        return shown is not None and low <= max(shown) <= high
+
+    def _listed(self, rows: Sequence[Any]) -> list[ListedPost]:
+        ids = [row.id for row in rows]
+        labels: dict[int, list[str]] = {}
+        people: dict[int, list[str]] = {}
+        lanes: dict[int, str] = {}
+        for answer, name in self._session.execute(standing_answers(ids)):
+            if answer.label is not None and answer.label not in labels.setdefault(answer.post_id, []):
+                labels[answer.post_id].append(answer.label)
+            if name not in people.setdefault(answer.post_id, []):
+                people[answer.post_id].append(name)
+            if answer.lane is not None:
+                lanes.setdefault(answer.post_id, answer.lane)
+        decided = {one.post_id: one.label for one, _name in self._session.execute(decisions(ids))}
+        held_out = {row.id for row in rows if row.split not in {None, "pool"}}
+        blind = still_blind(self._session, held_out, self._viewer)
+        return [
+            ListedPost(
+                row.id,
+                row.external_id,
+                row.text,
+                fact_of(row.facts or {}, "board"),
+                labels.get(row.id, []),
+                decided.get(row.id),
+                people.get(row.id, []) if self._is_lead and row.id not in blind else [],
+                lanes.get(row.id) if self._is_lead else None,
+                is_held_out=row.id in held_out,
+                is_blind=row.id in blind,
+            )
+            for row in rows
+        ]
+
+    def _probabilities(self, posts: Sequence[ListedPost]) -> Mapping[int, Sequence[float]]:
+        if self._scores is None or not posts:
+            return {}
+        scores = read_scores_of(
+            self._scores, np.array(sorted(post.post_id for post in posts), dtype=np.int64)
+        )
+        return dict(zip(scores.post_ids.tolist(), scores.probabilities.tolist(), strict=True))
+
+
+def _candidates(wanted: Filter, before: int | None, most: int) -> Select[int]:
+    """Numbers of posts from the index that leaves the fewest, newest first.
+
+    What people did is less than what was posted: their answers come before the words, the words before all posts.
+    """
+    label = None if wanted.label == UNLABELLED else wanted.label
+    if any(one is not None for one in (label, wanted.annotator, wanted.lane, wanted.round_number)):
+        return judged_posts(
+            label=label,
+            person_id=wanted.annotator,
+            lane=wanted.lane,
+            round_number=wanted.round_number,
+            before=before,
+            most=most,
+        )
+    terms = search_index.pairs(search_index.wanted(wanted.text))
+    if wanted.board:
+        terms.add(search_index.board_term(wanted.board))
+    return (matching(sorted(terms), before) if terms else newest_posts(before)).limit(most)
+
+
+def _chunks(session: Session, posts: Select[int]) -> Iterator[list[int]]:
+    """Few at first, then more, read as they are asked for."""
+    rows = session.execute(posts)
+    size, then = STEPS
+    while chunk := [row[0] for row in rows.fetchmany(size)]:
+        yield chunk
+        size = then
+
+
+def _boards(session: Session) -> list[Board]:
+    """Named as their newest post names them."""
+    if not last_indexed(session):
+        return []
+    found = []
+    for term, count in session.execute(
+        frequencies(search_index.BOARD, search_index.AFTER_BOARD).limit(BOARDS_LISTED)
+    ):
+        newest = session.scalar(matching([term]).limit(1))
+        row = session.execute(listed_posts([newest] if newest is not None else [])).first()
+        name = fact_of(row.facts or {}, "board") if row is not None else None
+        if name is not None and search_index.board_term(name) == term:
+            found.append(Board(name, count))
+    return found

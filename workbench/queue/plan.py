@@ -1,0 +1,420 @@
+"""The queue: which posts are waiting for people, in which lane, in what order.
+
+Rebuilt after every promotion and import: planned from arrays on short snapshots (`servable`), then swapped in one
+short transaction. Claims are not touched.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.queries.preparing import first_posts, groups_of_split
+from db.queries.standing import labelled_groups
+from db.queries.training import labels_by_split
+from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
+from trainer.config import LABELS
+from trainer.files import publish
+from trainer.selection.budget import is_drawn
+from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
+from trainer.selection.strata import DRAWN, serving_order, strata
+from trainer.selection.strategies import Embed, Positions, below_band, confidence, in_band
+from trainer.statistics.thresholds import CUTS, thousandths
+from workbench.posts.counting import NOTHING_KNOWN, SetAside, keep_set_aside, look_for_set_aside
+from workbench.project import Project
+from workbench.queue.claims import note_answers_since
+from workbench.queue.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
+from workbench.rounds.champion import champion_number
+from workbench.scores.round_scores import (
+    Scores,
+    coverage,
+    is_fair,
+    last_scored,
+    lowest_rate,
+    read_in_parts,
+    read_scores_of,
+    was_left_out,
+)
+from workbench.thresholds.policy import band_in_force
+
+HELD_OUT_AT_MOST = 5_000
+VIOLATIONS_WANTED = 100
+"""In test, before its strata are no longer served alike."""
+AUDIT_SHARE = 0.2
+"""Audit posts for each test post, as the splits are drawn."""
+DAILY = 3
+"""Different days with an import, of the newest ones, from which posts are said to arrive daily."""
+SEED = 20_260_101
+CHUNK = 2_000
+LONGEST_PAUSE_SECONDS = 0.02
+SCORES_AT_ONCE = 100_000
+
+VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
+"""Post ids in, one vector each out: the door to it is in `scoring`, which needs torch."""
+
+
+@dataclass(frozen=True)
+class BandCounts:
+    """Posts of the pool that wait for a label, by what the adapter in use thinks of them."""
+
+    in_band: int
+    below_band: int
+
+
+class Entry(NamedTuple):
+    """A row of the queue as it is written: the first columns of its table, in their order."""
+
+    post_id: int
+    lane: str
+    position: int
+    round_number: int | None
+    normal: float | None
+    suspicious: float | None
+    violation: float | None
+    inclusion_probability: float | None
+    is_answered: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the queue should hold, and the state of the band it was made from."""
+
+    round_number: int | None
+    entries: Sequence[Entry]
+    band: BandCounts
+    widened: int = 0
+    left_out: int = 0
+    newest_annotation: int = 0
+    """The last one it knows of: later answers are looked up when it takes effect."""
+    waiting: Sequence[int] = ()
+    """How many posts to label lie in each thousandth of confidence, by the round's scores."""
+    newest_resolution: int = 0
+    """The same of a lead's decisions."""
+    set_aside: SetAside = NOTHING_KNOWN
+    """Of the pages' figures; the queue has none of them."""
+
+
+def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
+    """Fill the queue again from the champion's scores. Returns the number of entries.
+
+    `vectors` spread a lane over different posts; `cold` scores the pool while there is no champion.
+    """
+    with project.database.read() as session:
+        champion = champion_number(session)
+    made = plan(project, champion, vectors=vectors, cold=cold)
+    with replacing(project, made):
+        return len(made.entries)
+
+
+@contextmanager
+def replacing(project: Project, made: Plan) -> Iterator[Session]:
+    """A write transaction that swaps the queue's content at its end.
+
+    The new rows are laid ready before the lock is asked for; copying 50,000 of them takes a tenth of a second.
+    """
+    table = Base.metadata.tables[QueueEntry.__tablename__]
+    with project.database.write_staged(table, made.entries) as (session, staged):
+        yield session
+        _replace(session, project, made, staged)
+    # Only once it is committed: pages would tell of a queue that never was.
+    keep_waiting(project, made.waiting)
+    keep_set_aside(project, made.set_aside)
+
+
+def _replace(session: Session, project: Project, made: Plan, staged: Table) -> None:
+    # In the database's words: by the mapper every row would be looked at.
+    connection = session.connection()
+    connection.execute(delete(QueueEntry))
+    # Joined, as nobody else looks whether a post is still there; in its order, as both tables have it.
+    is_there = (Post.id == staged.c.post_id) & Post.group_id.is_not(None)
+    found = select(staged).join(Post, is_there).order_by(staged.c.post_id)
+    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), found))
+    note_answers_since(session, made.newest_annotation, made.newest_resolution)
+    session.merge(
+        QueueState(
+            id=1,
+            round_number=made.round_number,
+            in_band=made.band.in_band,
+            below_band=made.band.below_band,
+            widened=made.widened,
+            left_out=made.left_out,
+            built_at=project.now(),
+        )
+    )
+
+
+def plan(
+    project: Project,
+    round_number: int | None,
+    *,
+    vectors: VectorsOf | None = None,
+    cold: Scores | None = None,
+) -> Plan:
+    """What the queue should hold with the scores of a round, or at a cold start where there is none yet."""
+    rng = np.random.default_rng(SEED)
+    with project.database.read() as session:
+        newest = session.scalar(select(func.max(Annotation.id))) or 0
+        newest_resolution = session.scalar(select(func.max(Resolution.id))) or 0
+        labelled = set(session.scalars(labelled_groups()))
+        new_imports = _new_imports(session, project)
+        limits, composition = band_in_force(session, project), project.settings.composition
+        counts, set_aside = _counts(session), look_for_set_aside(session)
+    servable = read_servable(project, labelled, new_imports, rng)
+    held_out = _held_out_entries(project, servable, counts)
+    if round_number is None and cold is None:
+        pool = servable.pool
+        lanes = cold_lanes(len(pool), embed=_embed(vectors, pool), rng=rng)
+        return Plan(
+            None,
+            _lane_entries(lanes, pool) + held_out,
+            BandCounts(0, 0),
+            newest_annotation=newest,
+            newest_resolution=newest_resolution,
+            set_aside=set_aside,
+        )
+    if round_number is None:
+        parts: Iterable[Scores] = [cold] if cold is not None else []
+    else:
+        parts = read_in_parts(project.round_folder(round_number) / "scores")
+    draw = _Draw.of_round(project, round_number)
+    posts, is_new, probabilities = _scored(servable, parts, rng)
+    stood_for = draw.among(servable.pool, posts)
+    del servable
+    lanes = pool_lanes(
+        probabilities,
+        composition,
+        limits,
+        embed=_embed(vectors, posts),
+        rng=rng,
+        is_new=is_new,
+        is_drawn=draw.of(posts),
+    )
+    band = _count(limits, probabilities) if round_number is not None else BandCounts(0, 0)
+    inside = int((probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
+    return Plan(
+        round_number,
+        _lane_entries(lanes, posts, round_number, probabilities, stood_for) + held_out,
+        band,
+        widened=len(lanes[UNCERTAIN]) - inside,
+        left_out=max(0, band.in_band + band.below_band - limits.at_most),
+        newest_annotation=newest,
+        waiting=() if round_number is None else _waiting_by_thousandth(probabilities),
+        newest_resolution=newest_resolution,
+        set_aside=set_aside,
+    )
+
+
+def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """How many scores lie in each thousandth from 0 on; 1 has a place of its own."""
+    return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
+
+
+def waiting(project: Project) -> NDArray[np.int64]:
+    """How many posts to label lay in each thousandth of confidence when the queue was filled; all 0 before a round.
+
+    In a file, as a page that moves the band must not read the whole pool.
+    """
+    file = _waiting_file(project)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet
+        found = []
+    return np.array(found or [0] * (len(CUTS) - 1), dtype=np.int64)
+
+
+def keep_waiting(project: Project, counts: Sequence[int]) -> None:
+    """Replace what `waiting` tells."""
+    part = _waiting_file(project).with_suffix(".part")
+    part.write_text(json.dumps(list(counts)), encoding="utf-8")
+    publish(part, _waiting_file(project))
+
+
+def give_strata(project: Project, round_number: int) -> None:
+    """Give every held-out group its stratum by the first score it gets, once and for ever.
+
+    Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
+    be no random part of its stratum.
+    """
+    folder = project.round_folder(round_number) / "scores"
+    for split in HELD_OUT_SPLITS:
+        with project.database.read() as session:
+            wanted = groups_of_split(split).where(PostGroup.stratum.is_(None)).order_by(PostGroup.id)
+            found = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
+            groups = np.fromiter(found, np.int64)
+        for start in range(0, len(groups), SCORES_AT_ONCE):
+            _give_strata(project, folder, groups[start : start + SCORES_AT_ONCE])
+
+
+def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> None:
+    group_of: dict[int, int | None] = {}
+    for start in range(0, len(groups), CHUNK):
+        with project.database.read() as session:
+            rows = session.execute(first_posts(groups[start : start + CHUNK].tolist()))
+            group_of |= {post: group for group, post in rows}
+    firsts = np.array(sorted(group_of), np.int64)
+    known = read_scores_of(folder, firsts[is_fair(folder, firsts)])
+    found = strata(known.probabilities[:, LABELS.index("violation")])
+    found += np.where(was_left_out(folder, known.post_ids), DRAWN, 0)
+    values = (
+        {"group": group_of[post], "stratum": stratum}
+        for post, stratum in zip(known.post_ids.tolist(), found.tolist(), strict=True)
+    )
+    change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
+    while some := list(islice(values, CHUNK)):
+        begin = time.monotonic()
+        with project.database.write() as session:
+            session.connection().execute(change, some)
+        # The lock is not fair: people who label need a gap.
+        time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - begin))
+
+
+def band_counts(session: Session, project: Project) -> BandCounts:
+    """How many posts to label lie in the band and below it, now; of near-copies one counts."""
+    state = session.get(QueueState, 1)
+    if state is None:
+        return BandCounts(0, 0)
+    answered = select(QueueEntry.normal, QueueEntry.suspicious, QueueEntry.violation).where(
+        QueueEntry.round_number.is_not(None), QueueEntry.is_answered
+    )
+    scores = [row for row in session.execute(answered) if None not in row]
+    # The band the queue was filled by: a newer one counts once its queue is there.
+    limits = band_in_force(session, project, at=state.built_at)
+    done = _count(limits, np.array(scores, dtype=np.float32).reshape(-1, len(LABELS)))
+    return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
+
+
+def _count(limits: Band, probabilities: NDArray[np.floating]) -> BandCounts:
+    return BandCounts(
+        int(in_band(probabilities, limits.low, limits.high).sum()),
+        int(below_band(probabilities, limits.low).sum()),
+    )
+
+
+def _waiting_file(project: Project) -> Path:
+    return project.data / "waiting.json"
+
+
+def _scored(
+    servable: Servable, parts: Iterable[Scores], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
+    """The pool's posts that have a score, in random order, whether each is new, and their scores."""
+    is_scored, probabilities = scores_of(servable.pool, parts)
+    order = rng.permutation(np.flatnonzero(is_scored))
+    return servable.pool[order], servable.is_new[order], probabilities[order]
+
+
+def _waiting_by_thousandth(probabilities: NDArray[np.float32]) -> list[int]:
+    counts = np.zeros(len(CUTS) - 1, np.int64)
+    for start in range(0, len(probabilities), SCORES_AT_ONCE):
+        counts += count_thousandths(confidence(probabilities[start : start + SCORES_AT_ONCE]))
+    return [int(count) for count in counts]
+
+
+def _new_imports(session: Session, project: Project) -> set[int]:
+    """The imports whose posts come first: those of the newest days, where posts arrive daily."""
+    since = project.now() - timedelta(days=project.settings.newest_days)
+    rows = session.execute(select(Import.id, Import.started_at).where(Import.started_at > since)).all()
+    return {row.id for row in rows} if len({row.started_at.date() for row in rows}) >= DAILY else set()
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Which scored posts nobody chose. Where a pass left posts out, those that every pass drew; `last` it looked at."""
+
+    chance: float = 1.0
+    last: int = 0
+
+    @classmethod
+    def of_round(cls, project: Project, round_number: int | None) -> "_Draw":
+        if round_number is None:
+            return cls()
+        folder = project.round_folder(round_number) / "scores"
+        return cls(lowest_rate(folder), last_scored(folder)) if coverage(folder) else cls()
+
+    def of(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """(n,), None where all were scored."""
+        return None if self.chance == 1.0 else is_drawn(post_ids, self.chance)
+
+    def among(self, pool: NDArray[np.int64], scored: NDArray[np.int64]) -> int:
+        """How many posts those drawn stand for."""
+        return len(scored) if self.chance == 1.0 else int((pool <= self.last).sum())
+
+
+def _embed(vectors: VectorsOf | None, post_ids: NDArray[np.int64]) -> Embed | None:
+    return None if vectors is None else lambda positions: vectors(post_ids[positions])
+
+
+def _counts(session: Session) -> dict[str, dict[str | None, int]]:
+    counts: dict[str, dict[str | None, int]] = {}
+    for split, label, count in session.execute(labels_by_split()):
+        counts.setdefault(split, {})[label] = count
+    return counts
+
+
+def _held_out_entries(
+    project: Project, servable: Servable, counts: Mapping[str, Mapping[str | None, int]]
+) -> list[Entry]:
+    """Of the splits that still lack labels, strata in turn until test has the violations it wants."""
+    is_even = counts.get("test", {}).get("violation", 0) < VIOLATIONS_WANTED
+    served: list[tuple[float, int]] = []
+    for split, wanted in _held_out_wanted(project, counts).items():
+        waiting = read_held_out(project, split, servable)
+        order = serving_order(waiting.strata, waiting.luck, is_even=is_even)[:HELD_OUT_AT_MOST]
+        # Splits take turns by what they lack, and everything they hold is queued: more than is lacking.
+        served += [((at + 0.5) / wanted, post) for at, post in enumerate(waiting.posts[order].tolist())]
+    posts = np.array([post for _, post in sorted(served)[:HELD_OUT_AT_MOST]], dtype=np.int64)
+    return _entries(HELD_OUT, posts)
+
+
+def _held_out_wanted(project: Project, counts: Mapping[str, Mapping[str | None, int]]) -> dict[str, float]:
+    """How many labels each held-out split still lacks; audit is filled beside test."""
+    have = {split: sum(counts.get(split, {}).values()) for split in ("validation", "test")}
+    validation = project.settings.validation_target - have["validation"]
+    test = project.settings.test_target - have["test"]
+    wanted = {"validation": validation, "test": test, "audit": test * AUDIT_SHARE}
+    return {split: count for split, count in wanted.items() if count > 0}
+
+
+def _lane_entries(
+    lanes: Mapping[str, Positions],
+    post_ids: NDArray[np.int64],
+    round_number: int | None = None,
+    probabilities: NDArray[np.float32] | None = None,
+    posts: int | None = None,
+) -> list[Entry]:
+    """Queue rows of every lane; the chance is known where it was drawn from all, `posts` or as many as `post_ids`.
+
+    Probabilities are kept for a round's scores only: nobody is to be shown what a cold start guesses.
+    """
+    entries: list[Entry] = []
+    for lane, positions in lanes.items():
+        chance = len(positions) / max(1, posts or len(post_ids)) if lane == RANDOM else None
+        shown = None if probabilities is None or round_number is None else probabilities[positions]
+        entries += _entries(lane, post_ids[positions], round_number, shown, chance)
+    return entries
+
+
+def _entries(
+    lane: str,
+    post_ids: NDArray[np.int64],
+    round_number: int | None = None,
+    probabilities: NDArray[np.float32] | None = None,
+    chance: float | None = None,
+) -> list[Entry]:
+    shown = [(None, None, None)] * len(post_ids) if probabilities is None else probabilities.tolist()
+    return [
+        Entry(post_id, lane, position, round_number, normal, suspicious, violation, chance)
+        for position, (post_id, (normal, suspicious, violation)) in enumerate(
+            zip(post_ids.tolist(), shown, strict=True)
+        )
+    ]

@@ -1,0 +1,32 @@
+"""Simulations with the settings of a project, in a process of their own: they need torch, the command does not."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from trainer.selection.lanes import Band
+from workbench.project import is_project, open_project
+from workbench.settings import Settings, load_settings
+from workbench.thresholds.policy import band_in_force
+
+
+def queue_of(home: Path) -> tuple[Settings, Band]:
+    """The settings of a folder, and the band in force in its project; the settings' one where there is no project."""
+    if not is_project(home):
+        settings = load_settings(home)
+        return settings, settings.band
+    project = open_project(home)
+    with project.database.read() as session:
+        return project.settings, band_in_force(session, project)
+
+
+def simulate(settings: Settings, in_force: Band, arguments: Sequence[str]) -> int:
+    """Run `trainer.simulate` where people see it; `default` is the queue as it is filled. Returns its exit status."""
+    band = {"low": in_force.low, "high": in_force.high}
+    queue = ["--composition", json.dumps(asdict(settings.composition)), "--band", json.dumps(band)]
+    # -P keeps data/ and models/ of the working directory off the child's import path.
+    command = [sys.executable, "-P", "-m", "trainer.simulate", "--base", settings.base_model]
+    return subprocess.run([*command, *queue, *arguments], check=False).returncode

@@ -1,0 +1,76 @@
+"""The figures of a project at this moment."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from db.queries.serving import queue_left
+from db.queries.standing import labelled_posts
+from db.queries.training import labels_by_split
+from db.tables import Claim, QueueState
+from workbench.posts.counting import count_posts, count_preparing, count_quarantined
+from workbench.project import Project
+from workbench.queue.plan import band_counts
+from workbench.rounds.champion import champion_number, partly_scored_in_use
+from workbench.rounds.lifecycle import is_worker_running
+from workbench.scores.round_scores import PartlyScored
+
+
+@dataclass(frozen=True)
+class Status:
+    """Counts of posts; `champion` is the number of the round in use.
+
+    `widened` posts were queued beyond the band, as it was short; `left_out` ones of the band found no room.
+    `partly_scored`: the round in use has left posts out, which are in no band; None where it has not.
+    """
+
+    posts: int
+    labelled: int
+    unlabelled: int
+    in_band: int
+    below_band: int
+    widened: int
+    left_out: int
+    queued: int
+    claimed: int
+    champion: int | None
+    preparing: int
+    quarantined: int
+    labels: dict[str, dict[str, int]]
+    worker: bool
+    partly_scored: PartlyScored | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_status(project: Project) -> Status:
+    """Count everything on one snapshot."""
+    with project.database.read() as session:
+        band, state = band_counts(session, project), session.get(QueueState, 1)
+        posts = count_posts(session)
+        labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
+        labels: dict[str, dict[str, int]] = {}
+        for split, label, count in session.execute(labels_by_split()):
+            labels.setdefault(split, {})[str(label)] = count
+        return Status(
+            posts=posts,
+            labelled=labelled,
+            unlabelled=posts - labelled,
+            in_band=band.in_band,
+            below_band=band.below_band,
+            widened=state.widened if state else 0,
+            left_out=state.left_out if state else 0,
+            queued=sum(count for _lane, count in session.execute(queue_left())),
+            claimed=session.scalar(
+                select(func.count()).select_from(Claim).where(Claim.expires_at > project.now())
+            )
+            or 0,
+            champion=champion_number(session),
+            preparing=count_preparing(session),
+            quarantined=count_quarantined(session, project),
+            labels=labels,
+            worker=is_worker_running(project),
+            partly_scored=partly_scored_in_use(session, project),
+        )

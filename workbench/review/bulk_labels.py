@@ -1,0 +1,190 @@
+"""A lead labels many posts in one go: seen beforehand, written down together, taken back together.
+
+Only posts that nobody has labelled or asked a lead about are covered, and none that is held out: a label given to whatever holds a word
+is not blind. The label is the lead's decision (`Resolution`); no answer is touched.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.queries.review import asked_of_lead, bulk_decisions, standing_of_bulk
+from db.queries.standing import is_labelled, is_of_pool
+from db.tables import AuditEntry, Post, PostGroup, Resolution
+from trainer.config import LABELS
+from workbench.accounts import Account, Right, acting, reading, record
+from workbench.errors import InputError
+from workbench.posts.search import LOOKED_THROUGH, Filter, find
+from workbench.project import LABEL_SET_ID, Project
+from workbench.queue.claims import note_answers
+
+AT_MOST = 1_000
+EXAMPLES = 5
+CHUNK = 500
+LISTED = 10
+LABELLED, TAKEN_BACK = "label many", "take back many"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What one press would label, before it does.
+
+    `labelled` posts have a label already and `held_out` ones are kept for checking the model: both stay as they are,
+    and so do `asked` ones, which wait for a lead to look at each.
+    `is_cut`: more may fit the filter, these are the newest.
+    """
+
+    wanted: Filter
+    post_ids: Sequence[int]
+    examples: Sequence[str]
+    labelled: int
+    held_out: int
+    is_cut: bool
+    asked: int = 0
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Posts labelled in one go; `standing` of them still carry that decision."""
+
+    id: int
+    by: str
+    label: str
+    at: datetime
+    posts: int
+    standing: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "at": self.at.isoformat()}
+
+
+def preview(project: Project, account: Account, wanted: Filter, *, at_most: int = AT_MOST) -> Preview:
+    """The newest posts that fit the filter, `at_most` of them, and which of them would be labelled.
+
+    Raises NotAllowedError for somebody who is no lead.
+    """
+    with reading(project, account, Right.REVIEW):
+        pass
+    found = find(project, account, wanted, most=at_most, look_through=LOOKED_THROUGH)
+    with project.database.read() as session:
+        asked = set(session.scalars(asked_of_lead()))
+        may_be = set(_free(session, [post.post_id for post in found.posts]))
+    unlabelled = [post for post in found.posts if not post.is_held_out and not post.standing]
+    free = [post for post in unlabelled if post.post_id in may_be]
+    held_out = sum(post.is_held_out for post in found.posts)
+    # Spread over what was found, so that the last look is at more than the newest.
+    step = max(1, len(free) // EXAMPLES)
+    return Preview(
+        wanted,
+        [post.post_id for post in free],
+        [post.text for post in free[::step][:EXAMPLES]],
+        labelled=len(found.posts) - len(unlabelled) - held_out,
+        held_out=held_out,
+        asked=sum(post.post_id in asked for post in unlabelled),
+        is_cut=found.after is not None,
+    )
+
+
+def label_all(project: Project, account: Account, seen: Preview, label: str) -> Bulk:
+    """Give the posts of a preview this label, those apart that somebody has labelled since.
+
+    Raises:
+        NotAllowedError: for somebody who is no lead.
+        InputError: no such label, more posts than may be labelled in one go, or none left to label.
+    """
+    if label not in LABELS:
+        raise InputError(
+            "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
+        )
+    if len(seen.post_ids) > AT_MOST:
+        raise InputError("At most {most} posts can be labelled in one go.", most=AT_MOST)
+    with acting(project, account, Right.REVIEW) as session:
+        free = _free(session, seen.post_ids)
+        if not free:
+            raise InputError("None of these posts is left to label.")
+        now = project.now()
+        wanted = _without_text(seen.wanted)
+        entry = record(session, project, account.id, LABELLED, label, posts=len(free), wanted=wanted)
+        session.flush()
+        session.add_all(
+            Resolution(
+                post_id=post_id,
+                person_id=account.id,
+                label_set_id=LABEL_SET_ID,
+                label=label,
+                occasion="bulk",
+                decided_at=now,
+                bulk_id=entry.id,
+            )
+            for post_id in free
+        )
+        for chunk in _chunks(free):
+            note_answers(session, chunk)
+        return Bulk(entry.id, account.name, label, now, len(free), len(free))
+
+
+def take_back(project: Project, account: Account, bulk_id: int) -> int:
+    """Take back what one press labelled, as far as it stands: posts a lead decided on since keep that decision.
+
+    Returns of how many posts. Raises InputError where there is nothing to take back, NotAllowedError as above.
+    """
+    with acting(project, account, Right.REVIEW) as session:
+        entry = session.get(AuditEntry, bulk_id)
+        standing = session.scalars(standing_of_bulk(bulk_id)).all()
+        if entry is None or entry.action != LABELLED or not standing:
+            raise InputError("There is nothing of {number} to take back.", number=bulk_id)
+        now = project.now()
+        session.add_all(
+            Resolution(
+                post_id=one.post_id,
+                person_id=account.id,
+                label_set_id=LABEL_SET_ID,
+                label=None,
+                occasion="bulk",
+                decided_at=now,
+                bulk_id=bulk_id,
+            )
+            for one in standing
+        )
+        record(session, project, account.id, TAKEN_BACK, str(bulk_id), posts=len(standing))
+        for chunk in _chunks([one.post_id for one in standing]):
+            note_answers(session, chunk)
+        return len(standing)
+
+
+def newest(project: Project, account: Account, *, most: int = LISTED) -> list[Bulk]:
+    """What leads labelled in one go, newest first. Raises NotAllowedError for somebody who is no lead."""
+    with reading(project, account, Right.REVIEW) as session:
+        return [Bulk(*row) for row in session.execute(bulk_decisions(most))]
+
+
+def _without_text(wanted: Filter) -> dict[str, Any]:
+    """What is written down of a filter: its words may be a post's, and what is written down is never removed."""
+    said = wanted.to_dict()
+    if "text" in said:
+        said["text"] = sha256(wanted.text.encode()).hexdigest()
+    return said
+
+
+def _free(session: Session, post_ids: Sequence[int]) -> list[int]:
+    """Those of the pool that may be trained on, have no label yet, and that nobody has asked a lead about."""
+    return [
+        post_id
+        for chunk in _chunks(post_ids)
+        for post_id in session.scalars(
+            select(Post.id)
+            .join(PostGroup, PostGroup.id == Post.group_id)
+            .where(Post.id.in_(chunk), is_of_pool(), Post.is_quarantined.is_(False))
+            .where(~is_labelled(), Post.id.not_in(asked_of_lead()))
+            .order_by(Post.id)
+        )
+    ]
+
+
+def _chunks(post_ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (post_ids[start : start + CHUNK] for start in range(0, len(post_ids), CHUNK))

@@ -1,0 +1,156 @@
+"""A lead's decision on a post: training and exports use its label instead of what people said.
+
+A decision is a row, and so is taking it back; the votes it decides between stay as they are.
+"""
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.queries.serving import served_blind
+from db.queries.standing import standing_resolutions
+from db.tables import Post, PostGroup, Resolution
+from workbench.accounts import Account, Right, acting
+from workbench.errors import LabellingError
+from workbench.labelling.answers import refuse_unknown
+from workbench.project import LABEL_SET_ID, Project
+from workbench.queue.claims import note_answers
+
+Occasion = Literal["review", "doubt", "bulk"]
+"""Where a decision was made: on the lead's list, among the doubtful labels, for many posts at once."""
+LONGEST_REASON = 400
+
+
+def resolve(
+    project: Project,
+    account: Account,
+    post_id: int,
+    label: str,
+    *,
+    occasion: Occasion = "review",
+    reason: str | None = None,
+    may_replace: bool = False,
+    instead_of: int | None = None,
+) -> None:
+    """Decide what a post is. From now on it counts as labelled, in every split.
+
+    Args:
+        may_replace: an earlier decision that stands gives way; without it somebody else was quicker.
+        instead_of: the one decision that gives way: that which the lead has seen to stand.
+
+    Raises:
+        LabellingError: no such label or post, the post has been decided already, it is not prepared, or it is
+            held out and nobody was served it.
+        NotAllowedError: for somebody who is no lead.
+    """
+    refuse_unknown(label)
+    with acting(project, account, Right.REVIEW) as session:
+        if session.get(Post, post_id) is None:
+            raise LabellingError("There is no post {id}.", id=post_id)
+        _refuse_unjudgeable(session, post_id)
+        standing = decision_on(session, post_id)
+        if standing is not None and not may_replace and standing.id != instead_of:
+            raise LabellingError("This post has been decided meanwhile. Nothing was changed.")
+        _append(session, project, account, post_id, label, occasion, reason)
+
+
+def take_back(project: Project, account: Account, post_id: int) -> None:
+    """Take a decision back, whoever made it: the votes count again.
+
+    Raises LabellingError when no decision stands, NotAllowedError for somebody who is no lead.
+    """
+    with acting(project, account, Right.REVIEW) as session:
+        standing = decision_on(session, post_id)
+        if standing is None:
+            raise LabellingError("There is no decision on this post to take back.")
+        _append(session, project, account, post_id, None, standing.occasion)
+
+
+def undo(project: Project, account: Account, occasion: Occasion) -> int:
+    """Take back the lead's own last decision of that occasion that stands. Any number of steps.
+
+    What it took the place of stands again where that was given to many posts at once and not taken back since.
+    Returns the post's number. Raises LabellingError when there is nothing left to undo.
+    """
+    with acting(project, account, Right.REVIEW) as session:
+        last = last_decision(session, account, occasion)
+        if last is None:
+            raise LabellingError("There is nothing to undo.")
+        before = _given_to_many(session, last)
+        if before is None:
+            _append(session, project, account, last.post_id, None, occasion)
+        else:
+            _append(
+                session, project, account, last.post_id, before.label, before.occasion, bulk_id=before.bulk_id
+            )
+        return last.post_id
+
+
+def decision_on(session: Session, post_id: int) -> Resolution | None:
+    """The decision that stands on a post."""
+    return session.scalar(standing_resolutions().where(Resolution.post_id == post_id))
+
+
+def last_decision(session: Session, account: Account, occasion: Occasion) -> Resolution | None:
+    """What `undo` would take back."""
+    mine = standing_resolutions().where(Resolution.person_id == account.id, Resolution.occasion == occasion)
+    return session.scalar(mine.order_by(Resolution.id.desc()).limit(1))
+
+
+def post_called(session: Session, external_id: str) -> int:
+    """The number of the post that the forum knows by this id. Raises LabellingError when there is none."""
+    found = session.scalar(select(Post.id).where(Post.external_id == external_id))
+    if found is None:
+        raise LabellingError("There is no post {id}.", id=external_id)
+    return found
+
+
+def _given_to_many(session: Session, decision: Resolution) -> Resolution | None:
+    """What the decision took the place of, if it was a label given to many posts that still hold it."""
+    earlier = select(Resolution).where(Resolution.post_id == decision.post_id, Resolution.id < decision.id)
+    before = session.scalar(earlier.order_by(Resolution.id.desc()).limit(1))
+    if before is None or before.label is None or before.bulk_id is None:
+        return None
+    ended = select(Resolution.id).where(Resolution.bulk_id == before.bulk_id, Resolution.label.is_(None))
+    return before if session.scalar(ended.limit(1)) is None else None
+
+
+def _refuse_unjudgeable(session: Session, post_id: int) -> None:
+    """A decision judges too: on a held-out post that was not drawn it would count as if it had been."""
+    post = session.get_one(Post, post_id)
+    if post.group_id is None:
+        raise LabellingError(
+            "Post {id} is still being prepared. Decide on it in a moment.", id=post.external_id
+        )
+    split = session.get_one(PostGroup, post.group_id).split
+    if split != "pool" and session.scalar(served_blind(post_id).limit(1)) is None:
+        raise LabellingError(
+            "Post {id} is kept for checking the model, and nobody was served it: it is not decided before.",
+            id=post.external_id,
+        )
+
+
+def _append(
+    session: Session,
+    project: Project,
+    account: Account,
+    post_id: int,
+    label: str | None,
+    occasion: str,
+    reason: str | None = None,
+    bulk_id: int | None = None,
+) -> None:
+    session.add(
+        Resolution(
+            post_id=post_id,
+            person_id=account.id,
+            label_set_id=LABEL_SET_ID,
+            label=label,
+            occasion=occasion,
+            reason=(reason or "").strip()[:LONGEST_REASON] or None,
+            decided_at=project.now(),
+            bulk_id=bulk_id,
+        )
+    )
+    note_answers(session, [post_id])

@@ -1,0 +1,178 @@
+"""Take home an adapter that was trained elsewhere: it becomes a round, judged here like any other.
+
+Light: what needs torch (the scores that came along, the gate) is looked at by the worker.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import func, select
+
+from db.queries.rounds import rounds_by_number
+from db.tables import Post, Round
+from trainer.adapters.card import Card, write_card
+from trainer.adapters.folders import ADAPTER_CONFIG, TOKENIZER_FILES, WEIGHTS, same_base, vouched_card
+from trainer.config import LABELS
+from trainer.errors import AdapterError
+from trainer.files import new_folder
+from workbench import jobs
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError
+from workbench.project import Project
+from workbench.rounds import lifecycle
+from workbench.rounds.bundles import SENT_ROWS, kept_rows
+from workbench.scores.round_scores import Scores, append_segment
+
+SCORES = Path("scores") / "scores.parquet"
+MOST_BYTES = 2 * 10**9
+ADOPTING = ".adopting-"
+
+
+def adopt(project: Project, account: Account, folder: Path, *, notes: str | None = None) -> int:
+    """Make a round of the adapter in `folder` (or in `folder/adapter`, with `folder/scores` beside it).
+
+    Returns the round's number; the worker judges it and puts it in use, or not. Raises AdapterError when its files
+    are not as they were written, are not of our labels or stand on another base; InputError when it was trained on
+    rows that no bundle of this project holds, or its scores cannot be read; RoundError when a round is under way.
+    """
+    adapter = folder / "adapter" if (folder / "adapter").is_dir() else folder
+    card = vouched_card(adapter)
+    rows = _rows_of(project, adapter, card)
+    base = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))["base"]
+    same_base(adapter, card, base)
+    scores = folder / SCORES
+    found = _read_scores(project, scores) if scores.exists() else None
+    with _staging(project) as (model, annotations):
+        with new_folder(model) as part:
+            for name in _own_files(adapter, card):
+                shutil.copyfile(adapter / name, part / name)
+            # Over there the base may have had another name; its fingerprint is the same.
+            named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
+            write_card(part, named)
+        if found is not None:
+            append_segment(model / "scores", found)
+        with new_folder(annotations) as part:
+            shutil.copytree(rows, part, dirs_exist_ok=True)
+        with acting(project, account, Right.RUN_ROUNDS) as session:
+            lifecycle.refuse_second(session)
+            last = session.scalar(rounds_by_number().limit(1))
+            number = (last.number if last else 0) + 1
+            row = Round(
+                number=number,
+                state="queued",
+                is_running=True,
+                is_quick=False,
+                base=base,
+                notes=notes or "trained elsewhere",
+                created_at=project.now(),
+                started_by_id=account.id,
+            )
+            session.add(row)
+            session.flush()
+            record(session, project, account.id, "adopt round", f"round {number}", rows=rows.name)
+            job_id = f"round-{number}"
+            jobs.enqueue(project.database.engine, session, jobs.Job.ADOPT, number, job_id=job_id)
+            _move(model, project.round_folder(number))
+            _move(annotations, project.export_folder(number))
+    return number
+
+
+def _rows_of(project: Project, adapter: Path, card: Card) -> Path:
+    """The rows that were sent away and that this adapter was trained on."""
+    trained_on = {name: file.sha256 for name, file in card.data.items()}
+    for folder in kept_rows(project):
+        receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
+        sent = {split: receipt["files"][f"{split}.jsonl"]["sha256"] for split in SENT_ROWS}
+        if trained_on == sent and receipt["fingerprint"] == card.base.fingerprint:
+            return folder
+    raise InputError(
+        "{folder} was trained on other rows, or on another base encoder, than this project has sent away with "
+        "`workbench round bundle`. Train it on the files of a bundle, unchanged.",
+        folder=adapter,
+    )
+
+
+def _own_files(adapter: Path, card: Card) -> list[str]:
+    """What the card vouches for. Raises AdapterError when that is more than an adapter and its tokenizer."""
+    names = sorted(Path(name).name for name in card.files)
+    for name in names:
+        if name not in {WEIGHTS, ADAPTER_CONFIG} and not any(map(Path(name).match, TOKENIZER_FILES)):
+            raise AdapterError(f"{adapter}: {name} is no file of an adapter; take it out and train again")
+    if (size := sum((adapter / name).stat().st_size for name in names)) > MOST_BYTES:
+        raise AdapterError(f"{adapter}: {size / 1e6:,.0f} MB are too many for an adapter; train it again")
+    return names
+
+
+@contextmanager
+def _staging(project: Project) -> Iterator[tuple[Path, Path]]:
+    """Two places to fill beside where they will lie; gone again, if they are still there."""
+    mark = f"{ADOPTING}{uuid4().hex[:12]}"
+    places = project.models / mark, project.annotations / mark
+    try:
+        yield places
+    finally:
+        for place in places:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _read_scores(project: Project, file: Path) -> Scores:
+    """Scores made elsewhere, where they are of all posts up to some number.
+
+    Raises InputError otherwise, and when this is no file of `trainer.score` over the numbers of a bundle's posts.
+    """
+    found = _parse_scores(project, file)
+    last = int(found.post_ids.max(initial=0))
+    with project.database.read() as session:
+        prepared = select(Post.id).where(Post.group_id.is_not(None), Post.id <= last).order_by(Post.id)
+        expected = np.fromiter(session.scalars(prepared), dtype=np.int64)
+    if not np.array_equal(found.post_ids, expected):
+        raise InputError(
+            "{file} does not hold one score for each post of this project up to number {last}. "
+            "Score the bundle's pool.jsonl, or leave the scores out: they are made here then.",
+            file=file,
+            last=last,
+        )
+    return found
+
+
+def _parse_scores(project: Project, file: Path) -> Scores:
+    with project.database.read() as session:
+        posts = session.scalar(select(func.count()).select_from(Post)) or 0
+    try:
+        # Counted before it is read: a small file can unpack to more than the memory holds.
+        if (rows := pq.read_metadata(file).num_rows) > posts:
+            raise InputError(
+                "{file} holds {rows} scores, more than there are posts. Score the pool again.",
+                file=file,
+                rows=rows,
+            )
+        table = pq.read_table(file, columns=["id", *LABELS])
+        post_ids = table["id"].cast(pa.string()).cast(pa.int64()).to_numpy()
+        probabilities = np.stack([table[name].cast(pa.float32()).to_numpy() for name in LABELS], axis=1)
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise InputError(
+            "{file} is not a file of scores ({problem}). Make it with python -m trainer.score.",
+            file=file,
+            problem=error,
+        ) from error
+    is_fair = (probabilities >= 0).all() and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)
+    if not is_fair or post_ids.dtype != np.int64:
+        raise InputError(
+            "{file} holds numbers that are no probabilities of posts. Score the pool again.", file=file
+        )
+    order = np.argsort(post_ids)
+    return Scores(post_ids[order], probabilities[order])
+
+
+def _move(part: Path, final: Path) -> None:
+    """A folder without a round in the database is what an adoption left that died before its commit."""
+    shutil.rmtree(final, ignore_errors=True)
+    part.rename(final)

@@ -1,0 +1,262 @@
+"""A round's rows as one archive that trains on a machine that has never seen this project.
+
+The archive holds text and labels, but neither who wrote nor who labelled; the trainer itself, the versions it is
+known to work with, and the base encoder where it is a folder of this machine. What was sent is remembered in
+`data/bundles/`, so that `adoption` can tell what comes back.
+"""
+
+import json
+import re
+import shutil
+import tarfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from packaging.requirements import Requirement
+from sqlalchemy import func, select
+
+import trainer
+from db.queries.preparing import prepared_texts
+from db.tables import Post
+from trainer.adapters.folders import STARTER, base_files, base_fingerprint, resolve_base
+from trainer.config import TrainConfig
+from trainer.files import new_folder, write_json
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError, RoundError
+from workbench.exports.jsonl import SPLITS, LabelledPost, labelled_posts, read_objects, write_export
+from workbench.project import Project
+from workbench.rounds import lifecycle
+
+SENT_ROWS = ("train", "validation")
+"""The test labels stay here: whoever trains cannot look at them. Texts to be scored are of every post."""
+SENT_FIELDS = ("text", "label", "group", "weight", "labels", "inclusion_probability")
+PACKAGES = (
+    "accelerate", "confusable-homoglyphs", "datasketch", "huggingface_hub", "matplotlib", "numpy", "onnx",
+    "onnxruntime", "onnxscript", "peft", "pyarrow", "pypinyin", "rjieba", "safetensors", "scikit-learn", "scipy",
+    "torch", "tqdm", "transformers",
+)  # fmt: skip
+"""What the trainer imports."""
+LOCAL_BASE = "base"
+PACKING = ".packing-"
+STALE_SECONDS = 24 * 3600
+
+Tick = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was packed."""
+
+    file: Path
+    train: int
+    validation: int
+    pool: int
+    base: str
+    size: int
+    """Bytes."""
+
+
+def bundle(
+    project: Project,
+    account: Account,
+    out: Path | None = None,
+    *,
+    number: int | None = None,
+    has_pool: bool = False,
+    on_progress: Tick = lambda _done, _total: None,
+) -> Bundle:
+    """Pack the rows of round `number`, or what is labelled now; `has_pool` adds every post to be scored.
+
+    Returns what was packed. Raises RoundError when there is nothing to learn from, InputError when `out` exists or
+    its folder does not, EncoderError when the base encoder is not here.
+    """
+    name = "bundle-now" if number is None else f"bundle-round-{number:04d}"
+    out = out or Path(f"{name}.tar.gz")
+    if out.exists():
+        raise InputError("{file} already exists. Name another with --out.", file=out)
+    if not out.parent.is_dir():
+        raise InputError(
+            "There is no folder {folder}. Make it, or name another file with --out.", folder=out.parent
+        )
+    base = project.settings.base_model
+    resolve_base(base)  # asked before the work: a base that is not here could not judge what comes back
+    with acting(project, account, Right.EXPORT) as session:
+        if number is None:
+            lifecycle.refuse_too_few_labels(session)
+    with _work_folder(project) as work:
+        rows = work / "rows"
+        receipt = _write_rows(project, account, number, base, rows)
+        count = _fill(project, work / name, rows, base, receipt, has_pool, on_progress)
+        _pack(work / name, out, name)
+        rows.rename(project.data / "bundles" / f"{project.now():%Y%m%dT%H%M%S%f}")
+    with acting(project, account, Right.EXPORT) as session:
+        record(session, project, account.id, "bundle round", name, pool=has_pool)
+    sizes = {split: receipt["files"][f"{split}.jsonl"]["rows"] for split in SENT_ROWS}
+    return Bundle(out, sizes["train"], sizes["validation"], count, base, out.stat().st_size)
+
+
+def kept_rows(project: Project) -> Iterator[Path]:
+    """The folders of rows that were sent away, each with its receipt, newest first."""
+    found = sorted(project.data.glob("bundles/[0-9]*/receipt.json"), reverse=True)
+    return (file.parent for file in found)
+
+
+@contextmanager
+def _work_folder(project: Project) -> Iterator[Path]:
+    """A folder for the time of the work; what a killed one left an age ago goes too, as it holds the posts' text."""
+    bundles = project.data / "bundles"
+    bundles.mkdir(parents=True, exist_ok=True)
+    for left in bundles.glob(f"{PACKING}*"):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=PACKING, dir=bundles) as work:
+        yield Path(work)
+
+
+def _write_rows(
+    project: Project, account: Account, number: int | None, base: str, folder: Path
+) -> dict[str, Any]:
+    """Write the rows as they are sent, and their receipt, which it returns: `adoption` looks for them."""
+    posts = [_without_people(post) for post in _rows(project, number)]
+    if not any(post.split == "train" for post in posts):
+        raise RoundError("There are no labelled posts to train on yet. Label some first.")
+    receipt = write_export(folder, posts, round_number=number or 0, by=account.name, now=project.now())
+    receipt |= {"base": base, "fingerprint": base_fingerprint(resolve_base(base))}
+    write_json(folder / "receipt.json", receipt)
+    return receipt
+
+
+def _rows(project: Project, number: int | None) -> Iterable[LabelledPost]:
+    if number is None:
+        with project.database.read() as session:
+            return labelled_posts(session, 0)
+    exported = project.export_folder(number)
+    if not (exported / "receipt.json").exists():
+        raise RoundError(
+            "Round {number} has exported nothing. Leave the number out to pack what is labelled now.",
+            number=number,
+        )
+    return [
+        LabelledPost(split, int(line["group"], 16), line)
+        for split in SPLITS
+        for _, line in read_objects(exported / f"{split}.jsonl")
+    ]
+
+
+def _without_people(post: LabelledPost) -> LabelledPost:
+    """The line without who labelled; where a lead decided, without the votes too, as they do not count."""
+    line = {name: post.line[name] for name in SENT_FIELDS if name in post.line}
+    if "resolved_by" in post.line:
+        line.pop("labels", None)
+    return LabelledPost(post.split, post.group_id, line)
+
+
+def _fill(
+    project: Project,
+    folder: Path,
+    rows: Path,
+    base: str,
+    receipt: Mapping[str, Any],
+    has_pool: bool,
+    on_progress: Tick,
+) -> int:
+    """Returns how many posts are to be scored."""
+    with new_folder(folder) as part:
+        for split in SENT_ROWS:
+            shutil.copyfile(rows / f"{split}.jsonl", part / f"{split}.jsonl")
+        count = _write_pool(project, part / "pool.jsonl", on_progress) if has_pool else 0
+        package = Path(trainer.__file__).parent
+        shutil.copytree(
+            package, part / "trainer", ignore=shutil.ignore_patterns("__pycache__", "_starter", "pretrain")
+        )
+        named = _copy_base(base, part)
+        write_json(part / "config.json", TrainConfig(base=named).to_dict())
+        sent = {f"{split}.jsonl": receipt["files"][f"{split}.jsonl"] for split in SENT_ROWS}
+        told = {"created": receipt["created"], "files": sent, "fingerprint": receipt["fingerprint"]}
+        write_json(part / "receipt.json", told)
+        lines = "".join(f"{line}\n" for line in pinned(PACKAGES))
+        (part / "requirements.txt").write_text(lines, encoding="utf-8")
+        _write_readmes(part, receipt, count, named)
+    return count
+
+
+def _write_pool(project: Project, file: Path, on_progress: Tick) -> int:
+    """Every prepared post with its number here for an id: the forum's own ids stay here too."""
+    with project.database.read() as session, file.open("w", encoding="utf-8") as stream:
+        total = session.scalar(select(func.count()).select_from(Post).where(Post.group_id.is_not(None))) or 0
+        done = 0
+        for done, (number, text) in enumerate(session.execute(prepared_texts()).yield_per(10_000), start=1):
+            stream.write(json.dumps({"id": str(number), "text": text}, ensure_ascii=False) + "\n")
+            if done % 10_000 == 0 or done == total:
+                on_progress(done, total)
+    return done
+
+
+def _copy_base(base: str, part: Path) -> str:
+    """Copy a base that is a folder here; returns the name it has over there."""
+    folder = resolve_base(base)
+    if base != STARTER and not Path(base).expanduser().is_dir():
+        return base
+    target = part / "models" / STARTER if base == STARTER else part / LOCAL_BASE
+    target.mkdir(parents=True)
+    for file in base_files(folder):
+        shutil.copyfile(file, target / file.name)
+    return STARTER if base == STARTER else LOCAL_BASE
+
+
+def _write_readmes(part: Path, receipt: Mapping[str, Any], pool: int, base: str) -> None:
+    facts = {
+        "train": receipt["files"]["train.jsonl"]["rows"],
+        "validation": receipt["files"]["validation.jsonl"]["rows"],
+        "pool": pool,
+        "base": base,
+    }
+    for name in ("README.md", "README.zh-CN.md"):
+        text = files("workbench.rounds").joinpath("bundle", name).read_text(encoding="utf-8")
+        whole = "\n".join(line for line in text.split("\n") if pool or "pool" not in line)
+        (part / name).write_text(Template(whole).substitute(facts), encoding="utf-8")
+
+
+def _pack(folder: Path, out: Path, name: str) -> None:
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with tarfile.open(part, "w:gz", compresslevel=6) as archive:
+            archive.add(folder, arcname=name, filter=_nobodys)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without the name of whoever packed it."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
+def pinned(packages: Iterable[str]) -> list[str]:
+    """`name==version` of these packages and all they need, as installed here, in order of name."""
+    found: dict[str, str] = {}
+    waiting = list(packages)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        # What runs on the accelerator comes with torch, and differs from machine to machine.
+        if name in found or name.startswith(("nvidia-", "cuda-", "triton")):
+            continue
+        try:
+            found[name] = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            continue  # for another system
+        needed = map(Requirement, requires(name) or ())
+        waiting += [
+            need.name for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})
+        ]
+    return [f"{name}=={found[name]}" for name in sorted(found)]

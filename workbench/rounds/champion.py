@@ -1,0 +1,19 @@
+"""The adapter in use: its round, and how much of the posts it has scored."""
+
+from sqlalchemy.orm import Session
+
+from db.tables import Champion
+from workbench.project import Project
+from workbench.scores.round_scores import PartlyScored, partly_scored
+
+
+def champion_number(session: Session) -> int | None:
+    """The round whose adapter is in use."""
+    champion = session.get(Champion, 1)
+    return None if champion is None else champion.round_number
+
+
+def partly_scored_in_use(session: Session, project: Project) -> PartlyScored | None:
+    """What the round in use has left out, if anything."""
+    number = champion_number(session)
+    return None if number is None else partly_scored(project.round_folder(number) / "scores")

@@ -1,0 +1,188 @@
+"""Two rounds side by side: their figures, how sure they may be, and what changed its verdict between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from sqlalchemy.orm import Session
+
+from db.queries.training import compared_posts
+from db.tables import Round
+from trainer.config import LABELS
+from trainer.selection.lanes import Band
+from trainer.statistics.metrics import reliability
+from workbench.accounts import Account, Right, acting
+from workbench.errors import RoundError
+from workbench.project import Project
+from workbench.rounds import lifecycle
+from workbench.rounds.flips import Change, Flips, find_flips
+from workbench.scores.round_scores import count_scored, coverage, stream_fair
+from workbench.thresholds.policy import band_in_force, in_force
+
+EXAMPLES = 20
+LOOKED_AT = 100
+"""Of the largest changes: those of held-out posts are left out afterwards, as they are labelled blind."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A post whose scores changed much. `labels` are what people say it is, each once."""
+
+    external_id: str
+    text: str
+    before: Sequence[float]
+    after: Sequence[float]
+    labels: Sequence[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.external_id,
+            "text": self.text,
+            "before": dict(zip(LABELS, self.before, strict=True)),
+            "after": dict(zip(LABELS, self.after, strict=True)),
+            "labels": list(self.labels),
+        }
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Test posts of about the same certainty: their weight, mean certainty, and how many were right."""
+
+    weight: float
+    confidence: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: `round describe`d, its reliability, the SHA-256 of the test posts it was measured on."""
+
+    facts: dict[str, Any]
+    reliability: Sequence[Bin]
+    test_sha256: str | None
+
+    @property
+    def number(self) -> int:
+        return int(self.facts["number"])
+
+
+@dataclass(frozen=True)
+class RoundComparison:
+    """`flips` is None where one of them has scored nothing; `band` is the one in force, which they are counted by.
+
+    `is_sample`: one has left posts out, so that they are told of posts that both drew at random.
+    """
+
+    first: Side
+    second: Side
+    flips: Flips | None
+    examples: dict[str, list[Example]]
+    band: Band
+    is_sample: bool = False
+
+    @property
+    def is_same_test(self) -> bool:
+        """Both were measured on the same test posts, so that their figures can be compared."""
+        return self.first.test_sha256 is not None and self.first.test_sha256 == self.second.test_sha256
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `workbench round compare --json`."""
+        return {
+            "rounds": [_side(self.first), _side(self.second)],
+            "same_test_posts": self.is_same_test,
+            "band": [self.band.low, self.band.high],
+            "flips": None if self.flips is None else _counts(self.flips),
+            "flips_are_of_a_sample": self.is_sample,
+            "examples": {kind: [one.to_dict() for one in kept] for kind, kept in self.examples.items()},
+        }
+
+
+def compare_rounds(project: Project, account: Account, first: int, second: int) -> RoundComparison:
+    """Compare two rounds, whatever became of them.
+
+    Raises RoundError for a round that is not there or twice the same, NotAllowedError for somebody who is no lead.
+    """
+    with acting(project, account, Right.RUN_ROUNDS) as session:
+        if first == second:
+            raise RoundError("Name two different rounds to compare.")
+        one, other = (_look(project, session, lifecycle.find(session, number)) for number in (first, second))
+        band = band_in_force(session, project)
+    # Outside of that transaction: ten million scores take a while.
+    folders = [project.round_folder(number) / "scores" for number in (first, second)]
+    if not all(map(count_scored, folders)):
+        return RoundComparison(one, other, None, {}, band)
+    flips = find_flips(*map(stream_fair, folders), low=band.low, high=band.high, most=LOOKED_AT)
+    with project.database.read() as session:
+        examples = {kind: _examples(session, changes) for kind, changes in flips.largest.items()}
+    shown = {kind: kept for kind, kept in examples.items() if kept}
+    return RoundComparison(one, other, flips, shown, band, any(map(coverage, folders)))
+
+
+def made_of(project: Project, first: int, second: int) -> tuple[int, ...]:
+    """What a comparison rests on: the version of the thresholds, and how many posts each of the two has scored."""
+    with project.database.read() as session:
+        policy = in_force(session)
+    scored = (count_scored(project.round_folder(number) / "scores") for number in (first, second))
+    return (policy.version if policy else 0, *scored)
+
+
+def _look(project: Project, session: Session, row: Round) -> Side:
+    file = project.round_folder(row.number) / "evaluation" / "test_probabilities.parquet"
+    return Side(lifecycle.describe(session, row), _reliability(file), (row.report or {}).get("test_sha256"))
+
+
+def _reliability(file: Path) -> list[Bin]:
+    if not file.exists():
+        return []
+    table = pq.read_table(file)
+    if not table.num_rows:
+        return []
+    probabilities = np.stack([table[f"p_{label}"].to_numpy() for label in LABELS], axis=1)
+    bins = reliability(probabilities, table["label"].to_pylist(), table["weight"].to_numpy())
+    return [Bin(*map(float, row)) for row in bins if row[0] > 0]
+
+
+def _examples(session: Session, changes: Sequence[Change]) -> list[Example]:
+    posts: dict[int, Any] = {}
+    labels: dict[int, list[str]] = {}
+    for row in session.execute(compared_posts([change.post_id for change in changes])):
+        posts[row.id] = row
+        if row.label is not None and row.label not in labels.setdefault(row.id, []):
+            labels[row.id].append(row.label)
+    return [
+        Example(
+            posts[change.post_id].external_id,
+            posts[change.post_id].text,
+            [round(float(value), 4) for value in change.before],
+            [round(float(value), 4) for value in change.after],
+            labels.get(change.post_id, []),
+        )
+        for change in changes
+        if change.post_id in posts
+    ][:EXAMPLES]
+
+
+def _side(side: Side) -> dict[str, Any]:
+    bins = [
+        {"weight": one.weight, "confidence": one.confidence, "right": one.right} for one in side.reliability
+    ]
+    names = ("number", "state", "in_use", "quick", "base", "train", "metrics")
+    return {name: side.facts[name] for name in names} | {"reliability": bins}
+
+
+def _counts(flips: Flips) -> dict[str, Any]:
+    return {
+        "posts": flips.posts,
+        "changed": flips.changed,
+        "matrix": {
+            one: {other: int(flips.matrix[row, column]) for column, other in enumerate(LABELS)}
+            for row, one in enumerate(LABELS)
+        },
+        "band_before": flips.band_before,
+        "band_after": flips.band_after,
+        "entered_band": flips.entered,
+        "left_band": flips.left,
+    }

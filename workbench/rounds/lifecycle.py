@@ -1,0 +1,379 @@
+"""Rounds as pages and commands see them: start, watch, cancel, promote, reject, roll back.
+
+Light: the work itself is in `worker/steps.py`. What a lead decides is a row and a job in one transaction.
+"""
+
+import fcntl
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from db.queries.rounds import promotions, rounds_by_number
+from db.queries.training import labels_by_split
+from db.tables import Champion, Person, Promotion, Round
+from workbench import jobs
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import RoundError
+from workbench.project import Project
+
+STEPS = ("exporting", "training", "evaluating", "gating", "scoring", "promoted")
+ENDED = frozenset({"promoted", "rejected", "failed", "cancelled"})
+SETTLED = ENDED | {"awaiting"}
+FEWEST_LABELS = 20
+
+
+@dataclass(frozen=True)
+class InUse:
+    """The adapter in use, since when, and by whose decision."""
+
+    number: int
+    since: datetime
+    by: str | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The newest line of the running step's progress, and the loss curve so far."""
+
+    done: int | None
+    total: int | None
+    seconds_left: float | None
+    posts_per_second: float | None
+    gpu: tuple[float, float] | None
+    """GiB in use and in all, where the step runs on a GPU."""
+    losses: Sequence[tuple[int, float]]
+    macro_f1: Sequence[tuple[float, float]]
+
+
+def start(
+    project: Project,
+    account: Account,
+    *,
+    is_quick: bool = False,
+    base: str | None = None,
+    notes: str | None = None,
+) -> int:
+    """Queue a new round; returns its number.
+
+    Raises RoundError when one is under way, naming who started it, or when there are too few labels.
+    """
+    try:
+        with acting(project, account, Right.RUN_ROUNDS) as session:
+            refuse_second(session)
+            refuse_too_few_labels(session)
+            last = session.scalar(rounds_by_number().limit(1))
+            row = Round(
+                number=(last.number if last else 0) + 1,
+                state="queued",
+                is_running=True,
+                is_quick=is_quick,
+                base=base or project.settings.base_model,
+                notes=notes,
+                created_at=project.now(),
+                started_by_id=account.id,
+            )
+            session.add(row)
+            session.flush()
+            record(session, project, account.id, "start round", f"round {row.number}", quick=is_quick)
+            jobs.enqueue(
+                project.database.engine, session, jobs.Job.ROUND, row.number, job_id=f"round-{row.number}"
+            )
+            return row.number
+    except IntegrityError as error:
+        raise RoundError(
+            "Somebody else has just started a round. Look at it with `workbench round list`."
+        ) from error
+
+
+def cancel(project: Project, account: Account, number: int) -> None:
+    """Stop a running round. Its process is ended by the worker; what it had done changes nothing."""
+    with acting(project, account, Right.RUN_ROUNDS) as session:
+        row = find(session, number)
+        if not row.is_running:
+            raise RoundError("Round {number} is not running: it is {state}.", number=number, state=row.state)
+        # The new attempt number is the fence: no result of the old attempt is taken any more.
+        row.attempt += 1
+        row.is_running = False
+        row.state, row.state_before = row.state_before or "cancelled", None
+        row.finished_at = project.now()
+        record(session, project, account.id, "cancel round", f"round {number}")
+
+
+def promote(
+    project: Project,
+    account: Account,
+    number: int,
+    reason: str | None = None,
+    *,
+    expected_state: str | None = None,
+) -> None:
+    """Put a round's adapter in use: it scores what it has not scored, then the pointer moves.
+
+    `expected_state` is what the person saw the round in. Raises RoundError when it is in another by now, has no
+    adapter, is in use already, or another round is under way.
+    """
+    with acting(project, account, Right.RUN_ROUNDS) as session:
+        _promote(project, session, account, number, reason, expected_state=expected_state)
+
+
+def reject(project: Project, account: Account, number: int, reason: str | None = None) -> None:
+    """Decide not to use a round that awaits a decision."""
+    with acting(project, account, Right.RUN_ROUNDS) as session:
+        row = find(session, number)
+        if row.state != "awaiting":
+            raise RoundError(
+                "Round {number} awaits no decision: it is {state}.", number=number, state=row.state
+            )
+        row.state, row.decided_by_id, row.decision_reason = "rejected", account.id, reason
+        row.finished_at = project.now()
+        record(session, project, account.id, "reject round", f"round {number}", reason=reason)
+
+
+def rollback(project: Project, account: Account, expected: int | None = None) -> int:
+    """Put the adapter back that was in use before this one; returns its round's number.
+
+    `expected` is the round the person was told. Raises RoundError when it is another by now, or there was none.
+    """
+    with acting(project, account, Right.RUN_ROUNDS) as session:
+        refuse_second(session)
+        number = rollback_target(session)
+        if number is None:
+            raise RoundError("There is no earlier adapter to go back to.")
+        if expected not in {None, number}:
+            raise RoundError(
+                "Another round is in use by now: rolling back would lead to round {number}, not to round {expected}.",
+                number=number,
+                expected=expected,
+            )
+        _promote(project, session, account, number, "rolled back", is_rollback=True)
+    return number
+
+
+def rollback_target(session: Session) -> int | None:
+    """The adapter that the one in use replaced when it was last promoted, rollbacks left out."""
+    champion = session.get(Champion, 1)
+    if champion is None:
+        return None
+    return session.scalar(
+        promotions()
+        .with_only_columns(Promotion.previous_number)
+        .where(Promotion.round_number == champion.round_number, Promotion.is_rollback.is_(False))
+        .limit(1)
+    )
+
+
+def find(session: Session, number: int) -> Round:
+    """The round. Raises RoundError when there is none of that number."""
+    row = session.get(Round, number)
+    if row is None:
+        raise RoundError("There is no round {number}. See `workbench round list`.", number=number)
+    return row
+
+
+def running(session: Session) -> Round | None:
+    """The round under way."""
+    return session.scalar(select(Round).where(Round.is_running))
+
+
+def in_use(session: Session) -> InUse | None:
+    """The adapter in use; None before the first promotion."""
+    champion = session.get(Champion, 1)
+    if champion is None:
+        return None
+    last = promotions().join(Person, Person.id == Promotion.person_id).with_only_columns(Person.name)
+    return InUse(champion.round_number, champion.since, session.scalar(last.limit(1)))
+
+
+def history(session: Session) -> list[dict[str, Any]]:
+    """Every round described, newest first."""
+    return [describe(session, row) for row in session.scalars(rounds_by_number())]
+
+
+def describe(session: Session, row: Round) -> dict[str, Any]:
+    """A round for `round show` and `round list`; the keys are part of the command's contract."""
+    report = row.report or {}
+    card = report.get("card", {})
+    metrics = report.get("metrics") or {}
+    champion = session.get(Champion, 1)
+    starter = session.get(Person, row.started_by_id)
+    decider = session.get(Person, row.decided_by_id) if row.decided_by_id else None
+    train = {
+        "n": card.get("data", {}).get("train", {}).get("rows"),
+        "seconds": card.get("seconds"),
+        "posts_per_second": card.get("posts_per_second"),
+    }
+    return {
+        "number": row.number,
+        "state": row.state,
+        "promoted": _was_promoted(session, row.number),
+        "in_use": champion is not None and champion.round_number == row.number,
+        "quick": row.is_quick,
+        "base": row.base,
+        "notes": row.notes,
+        "started_by": starter.name if starter else None,
+        "decided_by": decider.name if decider else None,
+        "created_at": row.created_at.isoformat(),
+        "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+        "metrics": metrics | {"linear_macro_f1": (report.get("linear") or {}).get("macro_f1")}
+        if metrics
+        else None,
+        "calibration": card.get("calibration"),
+        "train": train,
+        "scored": row.scored,
+        "comparison": report.get("comparison"),
+        "verdict": row.verdict,
+        "failure": row.failure,
+        "decision_reason": row.decision_reason,
+    }
+
+
+def log_folder(project: Project, number: int) -> Path:
+    """Where the steps of a round write progress and output."""
+    return project.data / "logs" / f"round-{number:04d}"
+
+
+def read_log(project: Project, number: int, *, last_lines: int = 200) -> str:
+    """The end of what the round's processes printed."""
+    lines: list[str] = []
+    for file in sorted(log_folder(project, number).glob("*.log"), key=lambda path: path.stat().st_mtime):
+        lines += file.read_text(encoding="utf-8", errors="replace").split("\n")
+    return "\n".join(lines[-last_lines:]).strip()
+
+
+def read_progress(project: Project, row: Round) -> Progress:
+    """How far the round's current step is, from the file that step appends to."""
+    training = _read_lines(progress_file(project, row.number, "training"))
+    current = _read_lines(progress_file(project, row.number, row.state))
+    newest: dict[str, Any] = next((line for line in reversed(current) if "steps" in line), {})
+    return Progress(
+        done=newest.get("step"),
+        total=newest.get("steps"),
+        seconds_left=newest.get("seconds_left"),
+        posts_per_second=newest.get("posts_per_second"),
+        gpu=(newest["gpu_used"], newest["gpu_total"]) if "gpu_used" in newest else None,
+        losses=[(line["step"], line["loss"]) for line in training if "loss" in line and "step" in line],
+        macro_f1=[(line["epoch"], line["macro_f1"]) for line in training if "macro_f1" in line],
+    )
+
+
+def progress_file(project: Project, number: int, step: str) -> Path:
+    """The JSON lines a step appends its progress to."""
+    return log_folder(project, number) / f"{step}.jsonl"
+
+
+def is_worker_running(project: Project) -> bool:
+    """Whether some process holds the worker's lock."""
+    file = project.data / "worker.lock"
+    if not file.exists():
+        return False
+    with file.open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def refuse_second(session: Session) -> None:
+    """Raises RoundError when a round is under way, naming who started it."""
+    row = running(session)
+    if row is not None:
+        starter = session.get(Person, row.started_by_id)
+        raise RoundError(
+            "Round {number} is already under way, started by {name}. Wait for it or cancel it.",
+            number=row.number,
+            name=starter.name if starter else "?",
+        )
+
+
+def refuse_too_few_labels(session: Session) -> None:
+    """Raises RoundError when there is not enough to learn from."""
+    # Posts not prepared yet count: their preparation stands before the round in the job queue.
+    counts: Counter[str | None] = Counter()
+    for split, label, count in session.execute(labels_by_split()):
+        if split in {"pool", "unprepared"}:
+            counts[label] += count
+    if counts.total() < FEWEST_LABELS or len(counts) < 2:
+        raise RoundError(
+            "A round needs at least {fewest} labelled posts of two labels to learn from; there are {total} of {kinds}. Label more first.",
+            fewest=FEWEST_LABELS,
+            total=counts.total(),
+            kinds=len(counts),
+        )
+
+
+def fail(session: Session, project: Project, number: int, attempt: int, failure: str) -> bool:
+    """End a round with one sentence, unless its attempt has passed.
+
+    A round that was only to be put in use goes back to the state it had.
+    """
+    changed = session.scalars(
+        update(Round)
+        .where(Round.number == number, Round.attempt == attempt, Round.is_running)
+        .values(
+            state=func.coalesce(Round.state_before, "failed"),
+            state_before=None,
+            is_running=False,
+            failure=failure,
+            finished_at=project.now(),
+        )
+        .returning(Round.number)
+    )
+    return changed.first() is not None
+
+
+def _promote(
+    project: Project,
+    session: Session,
+    account: Account,
+    number: int,
+    reason: str | None,
+    *,
+    expected_state: str | None = None,
+    is_rollback: bool = False,
+) -> None:
+    row = find(session, number)
+    refuse_second(session)
+    champion = session.get(Champion, 1)
+    if champion is not None and champion.round_number == number:
+        raise RoundError("Round {number} is in use already.", number=number)
+    if expected_state not in {None, row.state}:
+        raise RoundError("Round {number} awaits no decision: it is {state}.", number=number, state=row.state)
+    if row.report is None:
+        raise RoundError(
+            "Round {number} has no evaluated adapter: it is {state}.", number=number, state=row.state
+        )
+    row.state_before, row.state, row.is_running = row.state, "scoring", True
+    row.failure, row.is_rolling_back = None, is_rollback
+    row.attempt, row.step_attempts = row.attempt + 1, 0
+    row.decided_by_id = account.id
+    if reason is not None:
+        row.decision_reason = reason
+    record(session, project, account.id, "promote round", f"round {number}", reason=reason)
+    jobs.enqueue(
+        project.database.engine,
+        session,
+        jobs.Job.PROMOTE,
+        number,
+        job_id=f"promote-{number}-{row.attempt}",
+    )
+
+
+def _was_promoted(session: Session, number: int) -> bool:
+    return session.scalar(select(Promotion.id).where(Promotion.round_number == number).limit(1)) is not None
+
+
+def _read_lines(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    lines = file.read_text(encoding="utf-8").split("\n")
+    # The last line may be half written: the next look will find it whole.
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]

@@ -1,0 +1,54 @@
+"""A round's adapter for a serving backend: merged by the trainer in a process of its own, as this one has no torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError, RoundError
+from workbench.project import Project
+from workbench.rounds import lifecycle
+
+
+def export_merged(
+    project: Project, account: Account, number: int, out: Path, *, is_onnx: bool = False
+) -> str:
+    """Write the adapter of a round, merged into its base, to a new folder; returns what the trainer said of it.
+
+    Raises RoundError when the round has no adapter or it cannot be merged, InputError when `out` exists.
+    """
+    with acting(project, account, Right.EXPORT) as session:
+        lifecycle.find(session, number)
+    folder = project.round_folder(number)
+    if not folder.exists():
+        raise RoundError("Round {number} has no adapter to export.", number=number)
+    if out.exists():
+        raise InputError("{file} already exists. Name another with --out.", file=out)
+    # -P keeps data/ and models/ of the working directory off the child's import path.
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "trainer.merge",
+        "--model",
+        str(folder),
+        "--out",
+        str(out.resolve()),
+    ]
+    with subprocess.Popen(
+        [*command, *(["--onnx"] if is_onnx else []), "--watch-stdin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
+        assert child.stdout is not None
+        last = child.stdout.read().strip().rsplit("\n", 1)[-1]
+    if child.returncode:
+        reason = last.removeprefix("error: ") or f"it ended with status {child.returncode}"
+        raise RoundError("Round {number} was not exported: {reason}", number=number, reason=reason)
+    with acting(project, account, Right.EXPORT) as session:
+        record(session, project, account.id, "export adapter", f"round {number}", onnx=is_onnx)
+    return last

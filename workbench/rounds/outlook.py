@@ -1,0 +1,168 @@
+"""What the next labels should bring and cost, and whether they still change the model. Light: pages call it.
+
+The learning curve is that of rounds like the one in use: the same base encoder, trial or full alike (a trial
+stops early and learns less from as many labels), measured on the same labels. Whatever became of such a round,
+its measurement counts: promoted, refused or still waiting. One that failed before it was measured has none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.queries.rounds import rounds_by_number
+from db.queries.standing import labelled_since
+from db.queries.training import labels_by_split
+from db.tables import Annotation, Champion, Round
+from trainer.selection.forecast import Gain, expected_gain
+from trainer.selection.lanes import HELD_OUT, turns
+from trainer.selection.stopping import ROUNDS, StoppingHint, stopping_hint
+from workbench.project import Project
+from workbench.scores.round_scores import count_scored, read_first_scores
+
+MORE = 100
+IDLE = timedelta(minutes=2)
+"""A post that was open for longer was left alone meanwhile."""
+RECENT = 200
+FEWEST_TIMED = 30
+SECONDS_EACH = 7.0
+"""Until so many labels have been timed: what a practised person takes for a short post."""
+FIXED_POSTS = 2_000
+AMONG_FIRST = 20_000
+"""The fixed posts are drawn from these, so that a page never reads the scores of ten million."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`gain` is that of the next 100 labels, `minutes` one person's work for them.
+
+    Not all of the 100 train: as many as of late, or as the settings say, are held out and only measure.
+    """
+
+    gain: Gain
+    minutes: float
+    rounds: int
+    """How many measured rounds the gain is forecast from."""
+    new_labels: int
+    """Posts labelled since the round in use was started."""
+    hint: StoppingHint
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `workbench status --json`: gain and interval in macro-F1."""
+        return {"gain": self.gain.mean, "interval": list(self.gain.interval), "minutes": self.minutes}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measured round on the curve."""
+
+    number: int
+    labels: int
+    score: float
+    error: float
+
+
+def read_outlook(project: Project) -> Outlook | None:
+    """None until a round is in use that was measured."""
+    with project.database.read() as session:
+        champion = session.get(Champion, 1)
+        row = None if champion is None else session.get(Round, champion.round_number)
+        points = [] if row is None else curve(session, row)
+        if row is None or not points:
+            return None
+        gaps, training_share = recent_labels(session, project)
+        gain = expected_gain(
+            [point.labels for point in points],
+            [point.score for point in points],
+            [point.error for point in points],
+            more=max(round(MORE * training_share), 1),
+            since=sum(count for split, _, count in session.execute(labels_by_split()) if split == "pool"),
+        )
+        minutes = MORE * seconds_each(gaps) / 60
+        new = _labelled_since(session, row)
+    return Outlook(gain, minutes, len(points), new, hint_from(project, points))
+
+
+def curve(session: Session, like: Round) -> list[Point]:
+    """The measured rounds that are like this one, oldest first; none where this one was not measured."""
+    counted = _metrics(like).get("labels_counted")
+    return [
+        point
+        for row in reversed(session.scalars(rounds_by_number()).all())
+        if (row.base, row.is_quick) == (like.base, like.is_quick)
+        if _metrics(row).get("labels_counted") == counted
+        if (point := _point(row)) is not None
+    ]
+
+
+def recent_labels(session: Session, project: Project) -> tuple[list[float], float]:
+    """Seconds from post to label of the newest labels made here, and the share of them that train."""
+    newest = (
+        select(Annotation.shown_at, Annotation.saved_at, Annotation.lane)
+        .where(
+            Annotation.action == "label",
+            Annotation.origin == "person",
+            Annotation.shown_at.is_not(None),
+            # A label changed afterwards keeps the moment its post was first shown.
+            Annotation.supersedes_id.is_(None),
+        )
+        .order_by(Annotation.id.desc())
+        .limit(RECENT)
+    )
+    rows = session.execute(newest).all()
+    gaps = [row.saved_at - row.shown_at for row in rows if row.shown_at is not None]
+    seconds = [gap.total_seconds() for gap in gaps if timedelta(0) < gap <= IDLE]
+    if len(rows) < FEWEST_TIMED:
+        cycle = turns(project.settings.composition)
+        return seconds, 1 - cycle.count(HELD_OUT) / len(cycle)
+    return seconds, sum(row.lane != HELD_OUT for row in rows) / len(rows)
+
+
+def seconds_each(gaps: Sequence[float]) -> float:
+    """The team's own pace, or the default before there is one."""
+    return SECONDS_EACH if len(gaps) < FEWEST_TIMED else float(np.median(gaps))
+
+
+def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
+    """Advice from the newest rounds of the curve that have scored posts: only those put in use have."""
+    folders = {point: project.round_folder(point.number) / "scores" for point in points}
+    newest = [point for point in points if count_scored(folders[point])][-ROUNDS - 1 :]
+    scores = [read_first_scores(folders[point], AMONG_FIRST) for point in newest]
+    posts = fixed_posts([found.post_ids for found in scores])
+    predicted = [found.of(posts).probabilities.argmax(axis=1) for found in scores]
+    return stopping_hint(predicted, [point.score for point in newest])
+
+
+def fixed_posts(scored: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """2,000 posts that every round has scored, those with the smallest hash of their number."""
+    if not scored:
+        return np.empty(0, np.int64)
+    common = reduce(np.intersect1d, scored)
+    hashes = common.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash
+    return np.sort(common[np.argsort(hashes)[:FIXED_POSTS]])
+
+
+def _metrics(row: Round) -> dict[str, Any]:
+    return (row.report or {}).get("metrics") or {}
+
+
+def _point(row: Round) -> Point | None:
+    metrics = _metrics(row)
+    labels = (row.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows")
+    if not labels or metrics.get("macro_f1") is None:
+        return None
+    low, high = metrics["macro_f1_interval"]
+    # An interval of no width, or none, says that the test rows are too few to tell: the widest error they allow.
+    error = 0.5 / np.sqrt(metrics["n"]) if low is None or high <= low else (high - low) / (2 * 1.96)
+    return Point(row.number, labels, metrics["macro_f1"], float(error))
+
+
+def _labelled_since(session: Session, row: Round) -> int:
+    new = labelled_since(row.created_at).subquery()
+    return session.scalar(select(func.count()).select_from(new)) or 0

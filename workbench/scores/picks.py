@@ -1,0 +1,43 @@
+"""What a scoring pass under way has picked, kept in its folder until it is done: a killed one goes on with the same."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from trainer.files import publish
+from workbench.scores.round_scores import Coverage
+
+FILE = "picked.parquet"
+COVERAGE = b"coverage"
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Numbers of the posts to score (n,), ascending; `coverage` where others are left out."""
+
+    numbers: NDArray[np.int64]
+    coverage: Coverage | None
+
+
+def keep_pick(folder: Path, pick: Pick) -> None:
+    """Whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(None if pick.coverage is None else asdict(pick.coverage))
+    table = pa.table({"post_id": pick.numbers}).replace_schema_metadata({COVERAGE: told.encode()})
+    part = folder / f"{FILE}.part"
+    pq.write_table(table, part)
+    publish(part, folder / FILE)
+
+
+def kept_pick(folder: Path) -> Pick | None:
+    """None where no pass is under way."""
+    if not (folder / FILE).exists():
+        return None
+    table = pq.read_table(folder / FILE)
+    told = json.loads(table.schema.metadata[COVERAGE])
+    return Pick(table["post_id"].to_numpy(), None if told is None else Coverage(**told))

@@ -1,0 +1,160 @@
+"""The token store: every prepared post as token ids, made once, after its import, and scored by every round.
+
+A folder for each tokenizer, so that another base encoder makes another. Its files are named after the first and the
+last post they were written with; the newest one grows by being written again under a longer name.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.queries.preparing import prepared_texts
+from trainer.files import publish
+from trainer.texts.tokens import Tokens, read_tokens, select, write_tokens
+from workbench.project import Project
+
+AT_ONCE = 20_000
+FILE_POSTS = 200_000
+"""Posts in a file; ten million are fifty files of some 16 MB."""
+STORES_KEPT = 2
+"""Those of the adapter in use and of one that wants its place; older ones are made again if they are asked for."""
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """One tokenizer's files."""
+
+    folder: Path
+
+    def files(self) -> list[Path]:
+        """In order of their posts. One that a longer one has taken the place of is passed over."""
+        found: list[Path] = []
+        for file in sorted(self.folder.glob("*.arrow"), key=lambda file: (_first(file), -_last(file))):
+            if not found or _last(file) > _last(found[-1]):
+                found.append(file)
+        return found
+
+    def last(self) -> int:
+        """The number of the last post, 0 before the first."""
+        return max(map(_last, self.files()), default=0)
+
+    def after(self, post_id: int) -> tuple[list[Path], NDArray[np.int64], NDArray[np.int64]]:
+        """Files that hold posts above this number, the numbers of those posts, and their places in the files together."""
+        files = [file for file in self.files() if _last(file) > post_id]
+        ids = np.concatenate([np.empty(0, np.int64), *(read_tokens(file)[0] for file in files)])
+        places = np.flatnonzero(ids > post_id)
+        return files, ids[places], places
+
+    def append(self, post_ids: NDArray[np.int64], tokens: Tokens) -> None:
+        """Add posts that all come after `last`. Visible whole or not at all."""
+        newest = self.files()[-1:]
+        if newest and len(before := read_tokens(newest[0])[0]) + len(post_ids) <= FILE_POSTS:
+            post_ids = np.concatenate([before, post_ids])
+            tokens = Tokens.joined([read_tokens(newest[0])[1], tokens])
+        else:
+            newest = []
+        self._write(post_ids, tokens)
+        for file in newest:
+            file.unlink(missing_ok=True)
+
+    def forget(self, post_ids: NDArray[np.int64]) -> int:
+        """Take these posts out; returns how many went. Interrupted, it is done again."""
+        gone = 0
+        for file in self.folder.glob("*.arrow"):
+            if not ((post_ids >= _first(file)) & (post_ids <= _last(file))).any():
+                continue
+            held, tokens = read_tokens(file)
+            stays = np.flatnonzero(~np.isin(held, post_ids))
+            gone += len(held) - len(stays)
+            if len(stays) == len(held):
+                continue
+            # Under the name of what is left: a number that is free again is the next post's, who has no tokens yet.
+            if len(stays):
+                self._write(held[stays], select(tokens, stays))
+            if not len(stays) or _name(held[stays]) != file.name:
+                file.unlink()
+        return gone
+
+    def _write(self, post_ids: NDArray[np.int64], tokens: Tokens) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = _name(post_ids)
+        part = self.folder / f".{name}.part"
+        write_tokens(part, post_ids, tokens)
+        publish(part, self.folder / name)
+
+
+def bring_up_to_date(
+    project: Project,
+    name: str,
+    tokenise: Callable[[Sequence[str]], Tokens],
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TokenStore:
+    """Add the prepared posts that a tokenizer's store lacks; stopped or killed, it goes on where it was.
+
+    `name`: the tokenizer's fingerprint.
+    """
+    root = _root(project)
+    store = TokenStore(root / name)
+    store.folder.mkdir(parents=True, exist_ok=True)
+    after = store.last()
+    while not should_stop():
+        with project.database.read() as session:
+            rows = session.execute(prepared_texts(after).limit(AT_ONCE)).all()
+        if not rows:
+            break
+        ids = np.array([row.id for row in rows], dtype=np.int64)
+        store.append(ids, tokenise([row.text for row in rows]))
+        after = int(ids[-1])
+    store.folder.touch()
+    by_use = sorted(_stores(project), key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+    for old in by_use[STORES_KEPT:]:
+        # By another name first: half a store must not be taken for one.
+        shutil.rmtree(old.rename(root / f".{old.name}"))
+    return store
+
+
+def forget(project: Project, post_ids: Sequence[int] | NDArray[np.int64]) -> int:
+    """Take these posts out of every store; returns how many texts went."""
+    wanted = np.asarray(post_ids, dtype=np.int64)
+    _remove_leftovers(project)
+    return sum(TokenStore(folder).forget(wanted) for folder in _stores(project))
+
+
+def count_of(project: Project, post_ids: Sequence[int] | NDArray[np.int64]) -> int:
+    """How many texts `forget` would take out."""
+    wanted = np.asarray(post_ids, dtype=np.int64)
+    files = [file for folder in _stores(project) for file in TokenStore(folder).files()]
+    return sum(int(np.isin(read_tokens(file)[0], wanted).sum()) for file in files)
+
+
+def _root(project: Project) -> Path:
+    return project.data / "tokens"
+
+
+def _stores(project: Project) -> list[Path]:
+    return [folder for folder in _root(project).glob("*") if not folder.name.startswith(".")]
+
+
+def _remove_leftovers(project: Project) -> None:
+    """What a killed worker left half written or half removed."""
+    for left in _root(project).glob("*/.*.part"):
+        left.unlink()
+    for left in _root(project).glob(".*"):
+        shutil.rmtree(left)
+
+
+def _name(post_ids: NDArray[np.int64]) -> str:
+    return f"{post_ids[0]:010d}-{post_ids[-1]:010d}.arrow"
+
+
+def _first(file: Path) -> int:
+    return int(file.stem.partition("-")[0])
+
+
+def _last(file: Path) -> int:
+    return int(file.stem.partition("-")[2])

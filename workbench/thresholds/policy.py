@@ -1,0 +1,259 @@
+"""The policy: from what mistakes cost, which posts pass, which are flagged, which people look at.
+
+Versions are only ever added, the newest is in force. Its band takes the place of the settings' one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.queries.rounds import policies
+from db.tables import Champion, Import, Person, Policy
+from trainer.config import LABELS
+from trainer.selection.lanes import Band
+from trainer.statistics.thresholds import (
+    CUTS,
+    Choice,
+    Expected,
+    Prices,
+    Rows,
+    Thresholds,
+    choose,
+    expected,
+    thousandths,
+)
+from workbench import jobs
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError, RoundError
+from workbench.project import Project
+from workbench.scores.round_scores import fair_parts
+from workbench.thresholds.held_out import held_out_rows
+
+FEWEST = 30
+"""Labelled validation posts, and as many test posts, before thresholds are chosen."""
+VIOLATION = LABELS.index("violation")
+RECENT = timedelta(days=7)
+SEED = 20_260_102
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """Posts of a day, or of all there are, by verdict."""
+
+    passed: int
+    human: int
+    flagged: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The cheapest thresholds on the validation posts, and what they bring on the test posts.
+
+    `all_looked_at` is the cost for one post if people looked at every one. `whole` is over everything scored, `day`
+    over as many posts as lately came in on a day; None where none came in these 7 days.
+    """
+
+    round_number: int
+    prices: Prices
+    choice: Choice
+    expected: Expected
+    whole: Volumes
+    day: Volumes | None
+    validation_posts: int
+
+    @property
+    def all_looked_at(self) -> float:
+        return self.prices.look
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "round": self.round_number,
+            "prices": self.prices.to_dict(),
+            "pass_below": self.choice.thresholds.pass_below,
+            "pass_below_interval": list(self.choice.pass_below_interval),
+            "flag_from": self.choice.thresholds.flag_from,
+            "flag_from_interval": list(self.choice.flag_from_interval),
+            "expected": asdict(self.expected),
+            "volumes": asdict(self.whole),
+            "day": None if self.day is None else asdict(self.day),
+            "validation_posts": self.validation_posts,
+        }
+
+
+@dataclass(frozen=True)
+class Material:
+    """What thresholds are chosen by: labelled held-out posts, and how the scores of all posts are spread.
+
+    `spread` counts the posts in each thousandth of the violation score; where not all were scored it is an estimate.
+    """
+
+    round_number: int
+    validation: Rows
+    test: Rows
+    spread: NDArray[np.int64]
+    posts_a_day: float | None
+
+
+def band_in_force(session: Session, project: Project, *, at: datetime | None = None) -> Band:
+    """Which confidences are uncertain, now or at a moment: the policy's band, else the settings'."""
+    query = policies() if at is None else policies().where(Policy.created_at <= at)
+    policy = session.scalar(query.limit(1))
+    if policy is None:
+        return project.settings.band
+    return replace(project.settings.band, low=policy.band_low, high=policy.band_high)
+
+
+def in_force(session: Session) -> Policy | None:
+    """The newest version."""
+    return session.scalar(policies().limit(1))
+
+
+def find(session: Session, version: int) -> Policy:
+    """Raises InputError when there is no such version."""
+    policy = session.get(Policy, version)
+    if policy is None:
+        raise InputError("There is no version {version} of the thresholds.", version=version)
+    return policy
+
+
+def history(session: Session) -> list[dict[str, Any]]:
+    """Every version described, newest first; the keys are part of the command's contract."""
+    rows = session.execute(policies().join(Person, Person.id == Policy.person_id).add_columns(Person.name))
+    return [
+        {
+            "version": policy.version,
+            "round": policy.round_number,
+            "band": [policy.band_low, policy.band_high],
+            "pass_below": policy.pass_below,
+            "flag_from": policy.flag_from,
+            "prices": policy.prices,
+            "by": name,
+            "created_at": policy.created_at.isoformat(),
+        }
+        for policy, name in rows
+    ]
+
+
+def material(project: Project, account: Account) -> Material:
+    """Gather what thresholds are chosen by; takes seconds at a million posts, and no price changes it.
+
+    Raises NotAllowedError for somebody who is no lead; RoundError where no round is in use, or held-out posts with a
+    label are too few.
+    """
+    with acting(project, account, Right.SET_POLICY):
+        pass
+    with project.database.read() as session:
+        champion = session.get(Champion, 1)
+        if champion is None:
+            raise RoundError("No round is in use yet, so there are no scores to set thresholds on.")
+        rows = held_out_rows(session, project, champion.round_number)
+        posts_a_day = _posts_a_day(session, project)
+    for name in ("validation", "test"):
+        _refuse_few(rows[name], name)
+    spread = np.zeros(len(CUTS) - 1)
+    for part, weights in fair_parts(project.round_folder(champion.round_number) / "scores"):
+        spread += np.bincount(thousandths(part.probabilities[:, VIOLATION]), weights, minlength=len(spread))
+    whole = spread.round().astype(np.int64)
+    return Material(champion.round_number, rows["validation"], rows["test"], whole, posts_a_day)
+
+
+def propose(of: Material, prices: Prices) -> Proposal:
+    """The cheapest thresholds at these prices. Raises InputError for prices that are none."""
+    if not all(isfinite(price) and price >= 0 for price in asdict(prices).values()):
+        raise InputError("Prices are numbers from 0 up.")
+    choice = choose(of.validation, prices, rng=np.random.default_rng(SEED))
+    found = expected(choice.thresholds, of.test, prices)
+    whole = volumes(of.spread, choice.thresholds)
+    day = None
+    if of.posts_a_day is not None and (total := int(of.spread.sum())):
+        day = Volumes(*(round(count * of.posts_a_day / total) for count in asdict(whole).values()))
+    return Proposal(of.round_number, prices, choice, found, whole, day, len(of.validation))
+
+
+def volumes(spread: NDArray[np.int64], thresholds: Thresholds) -> Volumes:
+    """How many of the posts, counted by thousandth of their violation score, get which verdict."""
+    first, second = (
+        int(np.searchsorted(CUTS, threshold - 1e-9))
+        for threshold in (thresholds.pass_below, thresholds.flag_from)
+    )
+    return Volumes(int(spread[:first].sum()), int(spread[first:second].sum()), int(spread[second:].sum()))
+
+
+def save(
+    project: Project,
+    account: Account,
+    proposal: Proposal,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    expected_version: int | None = None,
+) -> int:
+    """Put thresholds in force as a new version and have the queue filled again by its band; returns the version.
+
+    `low` and `high` are the band's; without them it stays as it is. `expected_version` is the newest the person saw,
+    0 for none. Raises NotAllowedError for somebody who is no lead, InputError for a band that is none, when another
+    version is in force by now, or when the proposal's round is not in use any more.
+    """
+    with acting(project, account, Right.SET_POLICY) as session:
+        band = band_in_force(session, project)
+        low, high = band.low if low is None else low, band.high if high is None else high
+        if not 0 < low < high < 1:
+            raise InputError("The band runs from above 0 to below 1, its low end first.")
+        newest = in_force(session)
+        last = newest.version if newest else 0
+        if expected_version not in {None, last}:
+            raise InputError(
+                "Somebody has put version {version} in force meanwhile. Look at it before you decide.",
+                version=last,
+            )
+        champion = session.get(Champion, 1)
+        if champion is None or champion.round_number != proposal.round_number:
+            raise InputError(
+                "Round {number}, which these thresholds were chosen for, is not in use any more. Look again.",
+                number=proposal.round_number,
+            )
+        policy = Policy(
+            version=last + 1,
+            round_number=proposal.round_number,
+            band_low=low,
+            band_high=high,
+            pass_below=proposal.choice.thresholds.pass_below,
+            flag_from=proposal.choice.thresholds.flag_from,
+            prices=proposal.prices.to_dict(),
+            person_id=account.id,
+            created_at=project.now(),
+        )
+        session.add(policy)
+        version = policy.version
+        record(session, project, account.id, "set thresholds", f"version {version}", band=[low, high])
+        jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=f"policy-{version}")
+        return version
+
+
+def _posts_a_day(session: Session, project: Project) -> float | None:
+    """Of the last 7 days, those with an import."""
+    rows: Sequence[Any] = session.execute(
+        select(func.date(Import.started_at), func.sum(Import.accepted))
+        .where(Import.started_at > project.now() - RECENT, Import.state.not_in(("storing", "failed")))
+        .group_by(func.date(Import.started_at))
+    ).all()
+    return sum(count for _day, count in rows) / len(rows) if rows else None
+
+
+def _refuse_few(rows: Rows, split: str) -> None:
+    violations = int(rows.is_violation.sum())
+    if len(rows) < FEWEST or not violations:
+        raise RoundError(
+            "Thresholds need {fewest} labelled posts of {split} with a violation among them; there are {count} with {violations}. Label more: the queue serves them.",
+            fewest=FEWEST,
+            split=split,
+            count=len(rows),
+            violations=violations,
+        )

@@ -1,0 +1,312 @@
+"""Every morning's verdicts: a file with pass, human or flag for each post that came in, for the forum's own systems.
+
+What people said beats the model. Imports are taken in order and each once; where nothing new came in, the last ones
+are told again, so that the same command gives the same file.
+"""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from db.queries.preparing import posts_of_import
+from db.queries.standing import labels_of, newest_resolutions
+from db.tables import AuditEntry, Champion, Import, Policy, Post
+from trainer.config import LABELS
+from trainer.statistics.proportions import Interval, weighted_share
+from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
+from workbench.accounts import Account, Right, acting, record
+from workbench.errors import InputError, RoundError
+from workbench.project import Project
+from workbench.scores.round_scores import Scores, last_scored, read_scores_of
+from workbench.thresholds import policy as thresholds_policy
+from workbench.thresholds.held_out import held_out_rows
+
+COLUMNS = ("id", "verdict", "label", "certainty", "round", "policy")
+SAID: Mapping[str, Verdict] = {"normal": "pass", "suspicious": "human", "violation": "flag"}
+"""What a person's label means; a borderline post is one that somebody should look at."""
+UNTOLD = ("", "", "")
+"""Nobody is told what the model thinks of a held-out post that somebody is still to label blind."""
+UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", UNTOLD)
+"""A post that has no score: the machine was too slow for all (docs/big-pools.md). Nobody has looked at it, so that it
+neither passes nor is flagged."""
+VIOLATION = LABELS.index("violation")
+CHUNK = 5_000
+DECIDED = "decide"
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Violations among the posts the model let pass: estimated from blind test posts it would let pass as well.
+
+    `estimate` and `interval` (95%) are numbers of posts; None where no such test post has a label.
+    """
+
+    estimate: float | None
+    interval: Interval | None
+    test_posts: int
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a file holds. `by_people` of its rows are what somebody said; `waiting` posts come next time.
+
+    `chosen_for` is the round whose scores the policy was chosen on. `unscored` rows are for people because neither they
+    nor the model have looked at them; how many violations passed is then not told, as the others were chosen.
+
+    The rows are of the imports `first_import` to `last_import`.
+    """
+
+    file: Path
+    rows: int
+    verdicts: Mapping[str, int]
+    by_people: int
+    missed: Missed
+    round_number: int
+    policy: int
+    chosen_for: int | None
+    first_import: int
+    last_import: int
+    waiting: int
+    unscored: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "file": str(self.file)}
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How verdicts are made this time."""
+
+    round_number: int
+    policy: int
+    chosen_for: int | None
+    thresholds: Thresholds
+    scores: Path
+
+
+def decide(
+    project: Project,
+    account: Account,
+    *,
+    since: date | datetime | None = None,
+    version: int | None = None,
+    out: Path | None = None,
+) -> Decided:
+    """Write the verdicts on the posts of the imports since the last time, or since a moment, to a TSV file.
+
+    Without `version` by the newest policy, without `out` to `data/verdicts/`. Imports that are not prepared and
+    scored yet, and those after them, wait for the next time. Raises RoundError where no round is in use, InputError
+    where no policy is in force or there is nothing to decide on, NotAllowedError for somebody who is no lead.
+    """
+    with acting(project, account, Right.EXPORT):
+        pass
+    with project.database.read() as session:
+        rule = _rule(session, project, version)
+        ready = _ready(session, last_scored(rule.scores))
+        numbers = _wanted(session, ready, since)
+        if not numbers:
+            raise InputError(
+                "There are no posts to decide on: nothing was imported, or nothing is scored yet."
+            )
+        file = out or project.data / "verdicts" / f"imports-{numbers[0]:04d}-{numbers[-1]:04d}.tsv"
+        counts: Counter[tuple[Verdict, bool]] = Counter()
+        unscored: Counter[int] = Counter()
+        _write(file, _counted(_rows(session, rule, numbers, unscored), counts))
+        passed = counts["pass", False]
+        decided = Decided(
+            file=file,
+            rows=counts.total(),
+            verdicts={name: counts[name, False] + counts[name, True] for name in VERDICTS},
+            by_people=sum(count for (_verdict, is_said), count in counts.items() if is_said),
+            missed=Missed(None, None, 0)
+            if unscored.total()
+            else missed(held_out_rows(session, project, rule.round_number)["test"], rule.thresholds, passed),
+            round_number=rule.round_number,
+            policy=rule.policy,
+            chosen_for=rule.chosen_for,
+            first_import=numbers[0],
+            last_import=numbers[-1],
+            waiting=_waiting(session, ready),
+            unscored=unscored.total(),
+        )
+    with acting(project, account, Right.EXPORT) as session:
+        action = DECIDED if since is None else f"{DECIDED} since"
+        imports = [decided.first_import, decided.last_import]
+        record(
+            session,
+            project,
+            account.id,
+            action,
+            f"round {rule.round_number}",
+            imports=imports,
+            policy=rule.policy,
+        )
+    return decided
+
+
+def missed(rows: Rows, thresholds: Thresholds, passed: int) -> Missed:
+    """The violations among `passed` posts, from blind rows weighted by what they stand for."""
+    is_passed = thresholds.verdicts(rows.scores) == 0
+    groups = [group for group, is_one in zip(rows.groups, is_passed, strict=True) if is_one]
+    share = weighted_share(rows.is_violation[is_passed], rows.weights[is_passed], groups)
+    if share is None:
+        return Missed(None, None, 0)
+    low, high = share.interval
+    return Missed(passed * share.mean, (passed * low, passed * high), share.rows)
+
+
+def _rule(session: Session, project: Project, version: int | None) -> _Rule:
+    champion = session.get(Champion, 1)
+    if champion is None:
+        raise RoundError("No round is in use yet, so there is nothing to decide by. Start one first.")
+    found: Policy | None = (
+        thresholds_policy.in_force(session) if version is None else thresholds_policy.find(session, version)
+    )
+    if found is None:
+        raise InputError("No thresholds are in force. Set them with `workbench policy set`.")
+    number = champion.round_number
+    return _Rule(
+        number,
+        found.version,
+        found.round_number,
+        Thresholds(found.pass_below, found.flag_from),
+        project.round_folder(number) / "scores",
+    )
+
+
+def _ready(session: Session, scored: int) -> list[int]:
+    """Imports from the first on that are prepared and scored, up to the first that is not; failed ones hold nothing."""
+    ready: list[int] = []
+    for number, state in session.execute(
+        select(Import.id, Import.state).where(Import.state != "failed").order_by(Import.id)
+    ):
+        last = session.scalar(select(func.max(Post.id)).where(Post.import_id == number)) or 0
+        if state != "prepared" or last > scored:
+            break
+        ready.append(number)
+    return ready
+
+
+def _wanted(session: Session, ready: list[int], since: date | datetime | None) -> list[int]:
+    """An import of nothing but posts there were already is none: its file would be empty."""
+    holds_posts = exists().where(Post.import_id == Import.id)
+    if since is not None:
+        begun = select(Import.id).where(
+            Import.started_at >= _moment(since), Import.id.in_(ready), holds_posts
+        )
+        return sorted(session.scalars(begun))
+    last = session.scalar(
+        select(AuditEntry.detail).where(AuditEntry.action == DECIDED).order_by(AuditEntry.id.desc()).limit(1)
+    )
+    first, newest = (0, 0) if last is None else last["imports"]
+    new = select(Import.id).where(Import.id > newest, Import.id.in_(ready), holds_posts)
+    return sorted(session.scalars(new)) or [number for number in ready if first <= number <= newest]
+
+
+def _moment(since: date | datetime) -> datetime:
+    """A day begins at midnight on this machine's clock."""
+    begin = since if isinstance(since, datetime) else datetime.combine(since, time())
+    return begin if begin.tzinfo else begin.astimezone()
+
+
+def _waiting(session: Session, ready: list[int]) -> int:
+    accepted = select(func.sum(Import.accepted)).where(
+        Import.state.in_(("stored", "prepared")), Import.id > max(ready, default=0)
+    )
+    return session.scalar(accepted) or 0
+
+
+def _rows(
+    session: Session, rule: _Rule, numbers: Iterable[int], unscored: Counter[int]
+) -> Iterator[tuple[tuple[str, ...], Verdict, bool]]:
+    """The cells of each row, its verdict, and whether a person said it; a few thousand posts are held at once.
+
+    `unscored` counts by import those of which neither a person nor the model has said anything.
+    """
+    for number in numbers:
+        after = 0
+        while posts := session.execute(posts_of_import(number, after).limit(CHUNK)).all():
+            after = posts[-1].id
+            ids = [post.id for post in posts]
+            said = _said(session, ids)
+            scores = read_scores_of(rule.scores, np.array(ids, dtype=np.int64))
+            by_model = dict(zip(scores.post_ids.tolist(), _by_model(scores, rule), strict=True))
+            for post in posts:
+                label = said.get(post.id)
+                if label is not None:
+                    verdict, cells = SAID[label], (label, "", "")
+                else:
+                    verdict, cells = by_model.get(post.id, UNKNOWN)
+                    unscored[number] += post.id not in by_model
+                    if post.split not in {None, "pool"}:
+                        cells = UNTOLD
+                name = post.external_id.translate(ESCAPES)
+                yield (name, verdict, *cells, str(rule.policy)), verdict, label is not None
+
+
+def _by_model(scores: Scores, rule: _Rule) -> Iterator[tuple[Verdict, tuple[str, str, str]]]:
+    verdicts = rule.thresholds.verdicts(scores.probabilities[:, VIOLATION])
+    tops, labels = scores.probabilities.max(axis=1), scores.probabilities.argmax(axis=1)
+    for verdict, top, label in zip(verdicts, tops, labels, strict=True):
+        yield VERDICTS[verdict], (LABELS[label], f"{top:.4f}", str(rule.round_number))
+
+
+def _said(session: Session, post_ids: list[int]) -> dict[int, str]:
+    """What people said of these posts: a lead's decision, else most of those who judged here, else a log's label.
+
+    A tie goes to the more severe label, as in training.
+    """
+    careful: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    logged: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for post, label, source in session.execute(labels_of(post_ids)):
+        (careful if source is None else logged)[post][str(label)] += 1
+    said = {post: _most(votes) for post, votes in (logged | careful).items()}
+    decided = {post: label for post, label in session.execute(newest_resolutions(post_ids)) if label}
+    return said | decided
+
+
+def _most(votes: Counter[str]) -> str:
+    return max(votes, key=lambda name: (votes[name], LABELS.index(name)))
+
+
+def _counted(
+    rows: Iterable[tuple[tuple[str, ...], Verdict, bool]], counts: Counter[tuple[Verdict, bool]]
+) -> Iterator[tuple[str, ...]]:
+    for cells, verdict, is_said in rows:
+        counts[verdict, is_said] += 1
+        yield cells
+
+
+def _write(file: Path, rows: Iterable[tuple[str, ...]]) -> None:
+    """Whole or not at all. Ids stand as the forum wrote them, tabs and line ends in them apart."""
+    if file.is_dir():
+        raise InputError("{file} is a folder. Name a file.", file=file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as lines:
+            lines.write("\t".join(COLUMNS) + "\n")
+            lines.writelines("\t".join(cells) + "\n" for cells in rows)
+            _sync(lines)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _sync(lines: IO[str]) -> None:
+    lines.flush()
+    os.fsync(lines.fileno())

@@ -1,0 +1,104 @@
+"""Charts several screens share, in the theme's own colours so that they can be read in light and in dark."""
+
+from collections.abc import Sequence
+
+import altair
+import numpy as np
+import pandas
+import streamlit as st
+from numpy.typing import NDArray
+
+from workbench.overview.figures import Ahead, Measured
+
+HEIGHT = 170
+PLACES = 20
+"""Thousandths to a bar."""
+QUIET = "#8a8781"
+"""Readable on both grounds."""
+
+
+def histogram(
+    thousandths: NDArray[np.int64],
+    title: str,
+    *,
+    marks: Sequence[tuple[float, str]] = (),
+    shaded: tuple[float, float] | None = None,
+    start: float = 0.0,
+    is_rooted: bool = False,
+) -> None:
+    """Posts by thousandth of a score, as bars; `is_rooted` where most of them lie at one end.
+
+    `marks` are lines with a word each, `shaded` is a part of the ground.
+    """
+    first = int(start * 1000) // PLACES * PLACES
+    counts = np.add.reduceat(thousandths[:1000], np.arange(0, 1000, PLACES))
+    counts[-1] += thousandths[1000:].sum()
+    places = np.arange(0, 1000, PLACES) / 1000
+    table = pandas.DataFrame({"from": places, "to": places + PLACES / 1000, "posts": counts, "none": 0})
+    scale = altair.Scale(domain=[first / 1000, 1])
+    across = altair.X("from:Q", title=title, scale=scale, axis=altair.Axis(grid=False))
+    up = altair.Y(
+        "posts:Q",
+        title=None,
+        scale=altair.Scale(type="sqrt" if is_rooted else "linear"),
+        axis=altair.Axis(tickCount=4, format="~s"),
+    )
+    bars = (
+        altair.Chart(table[table["from"] * 1000 >= first - 1])
+        .mark_bar(opacity=0.85, binSpacing=1)
+        .encode(x=across, x2="to:Q", y=up, y2="none:Q", tooltip=["from:Q", "to:Q", "posts:Q"])
+    )
+    layers = [bars]
+    if shaded is not None:
+        ground = pandas.DataFrame({"from": [shaded[0]], "to": [shaded[1]]})
+        band = altair.Chart(ground).mark_rect(opacity=0.22, color=QUIET).encode(x=across, x2="to:Q")
+        layers.insert(0, band)
+    if marks:
+        lines = pandas.DataFrame(marks, columns=["from", "word"])
+        # The words stand on two lines, as the two places may be close.
+        lines["line"] = [12.0 + 14 * at for at in range(len(lines))]
+        base = altair.Chart(lines).encode(x=across)
+        layers.append(base.mark_rule(color=QUIET, strokeDash=[4, 3], size=1.5))
+        layers.append(
+            base.mark_text(align="left", dx=5, color=QUIET, fontWeight="bold").encode(
+                text="word:N", y=altair.Y("line:Q", scale=None, axis=None)
+            )
+        )
+    st.altair_chart(
+        altair.layer(*layers).properties(height=HEIGHT).resolve_scale(y="independent"), width="stretch"
+    )
+
+
+def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: str, up: str) -> None:
+    """Rounds with their intervals, and where the forecast leads from the newest."""
+    points = pandas.DataFrame(
+        [
+            {
+                "labels": point.labels,
+                "score": point.macro_f1,
+                "low": point.interval[0],
+                "high": point.interval[1],
+            }
+            for point in curve
+        ]
+    )
+    coming = pandas.DataFrame(
+        [
+            {"labels": point.labels, "score": point.macro_f1, "low": point.low, "high": point.high}
+            for point in ahead
+        ]
+    )
+    x = altair.X(
+        "labels:Q", title=across, axis=altair.Axis(grid=False, tickCount=8), scale=altair.Scale(zero=False)
+    )
+    y = altair.Y(
+        "score:Q", title=up, scale=altair.Scale(zero=False), axis=altair.Axis(format=".2f", tickCount=5)
+    )
+    measured, forecast = altair.Chart(points).encode(x=x), altair.Chart(coming).encode(x=x)
+    layers = [
+        forecast.mark_area(opacity=0.18, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
+        forecast.mark_line(strokeDash=[4, 3], color=QUIET).encode(y=y),
+        measured.mark_rule(size=1.5, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
+        measured.mark_line(point=True).encode(y=y, tooltip=["labels:Q", "score:Q", "low:Q", "high:Q"]),
+    ]
+    st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")

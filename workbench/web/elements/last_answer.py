@@ -1,0 +1,131 @@
+"""The line about the previous post: what was saved, what the model had thought, what may still be done about it."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Protocol
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from trainer.config import LABELS
+from trainer.selection.lanes import SECOND_OPINION
+from workbench.labelling import explanations
+from workbench.labelling.answers import Copy, Saved, Suggestion
+from workbench.web.elements.desk import FIRST_REASON_KEY, suggestion_bar
+from workbench.web.elements.visible import post_html
+from workbench.web.elements.widgets import shortened
+from workbench.web.opened import project
+from workbench.web.wording.i18n import _
+from workbench.web.wording.words import label_html, label_word, lane_word, reason_word
+
+PREVIEWED = 5
+"""Near-copies shown before they are given an answer; the rest are counted."""
+
+
+class Press(Protocol):
+    """Draws a button that does what a key does."""
+
+    def __call__(self, text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None: ...
+
+
+def show(saved: Saved, carried: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
+    """The acknowledgement, and the buttons for second thoughts; `carried` are the words behind the suggestion."""
+    st.html(
+        f'<div class="last" role="status">{_saved_html(saved)}</div>'
+        + (thought_html(saved.suggestion, carried) if saved.suggestion else "")
+    )
+    if preview:
+        _show_copies(saved, preview, press)
+    with st.container(horizontal=True, key="second-thoughts"):
+        if saved.copies and not preview:
+            press(_("P same answer for {count} near-copies").format(count=saved.copies), "copies")
+        for number, reason in enumerate(reasons_for(saved)):
+            text = f"{FIRST_REASON_KEY + number} {reason_word(reason)}"
+            press(_plain(text), f"reason {reason}", name=f"reason-{number}")
+        if saved.label is not None:
+            for key, label in zip(project().settings.label_keys, LABELS, strict=True):
+                if label != saved.label:
+                    press(f"⇧{key.upper()} {label_word(label)}", f"change {label}")
+        if not saved.is_flagged:
+            press(_("⇧F ask the lead"), "flag")
+
+
+def reasons_for(saved: Saved | None) -> Sequence[str]:
+    """The reasons an answer may still be given, by the settings; none where it has one."""
+    if saved is None or saved.reason is not None or saved.is_flagged:
+        return ()
+    if saved.label is None:
+        return project().settings.skip_reasons
+    return project().settings.violation_reasons if saved.label == "violation" else ()
+
+
+def _saved_html(saved: Saved) -> str:
+    text = post_html(shortened(saved.text))
+    if saved.label is None:
+        told = (
+            _("last: asked the lead about “{text}” saved ✓")
+            if saved.is_flagged
+            else _("last: skipped “{text}” saved ✓")
+        )
+        parts = [escape(told).format(text=text)]
+    else:
+        parts = [
+            escape(_("last: {label} on “{text}” saved ✓")).format(label=label_html(saved.label), text=text)
+        ]
+        if saved.is_flagged:
+            parts.append(escape(_("on the lead's list")))
+    if saved.reason:
+        parts.append(escape(reason_word(saved.reason)))
+    if saved.note:
+        parts.append(escape(_("with a note")))
+    if saved.propagated:
+        parts.append(escape(_("and {count} near-copies").format(count=saved.propagated)))
+    if saved.is_late:
+        parts.append(
+            escape(_("your time for it had run out and somebody else had it: kept as a second opinion"))
+        )
+    elif saved.is_second_opinion and saved.lane != SECOND_OPINION:
+        parts.append(escape(_("somebody has labelled it too")))
+    elif saved.lane is not None:
+        parts.append(escape(lane_word(saved.lane)))
+    return " · ".join(parts)
+
+
+def words_that_carried(session: Session, saved: Saved | None) -> Sequence[str]:
+    """The words behind the suggestion, as far as the worker has found them."""
+    if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
+        return ()
+    found = explanations.words_that_carried(session, saved.post_id, saved.suggestion.round_number) or ()
+    return [saved.text[start:end] for start, end, _drop in found]
+
+
+def thought_html(suggestion: Suggestion, carried: Sequence[str]) -> str:
+    """The model's three probabilities as one bar, each with its word."""
+    parts = "".join(
+        f'<span class="label {label}" style="flex-grow:{max(share, 0.02):.3f}">{escape(word)} {share:.2f}</span>'
+        for label, word, share in suggestion_bar(suggestion)
+    )
+    who = f'<span class="who">{escape(_("the model had thought"))}</span>'
+    bar = f'<div class="thought">{who}{parts}</div>'
+    if not carried:
+        return bar
+    words = " ".join(f"“{post_html(shortened(word))}”" for word in carried)
+    return f'{bar}<div class="quiet">{escape(_("because of {words}")).format(words=words)}</div>'
+
+
+def _show_copies(saved: Saved, preview: Sequence[Copy], press: Press) -> None:
+    rows = "".join(f"<p>{post_html(shortened(copy.text, 80))}</p>" for copy in preview[:PREVIEWED])
+    more = len(preview) - PREVIEWED
+    if more > 0:
+        rows += f'<p class="quiet">{escape(_("and {count} more").format(count=more))}</p>'
+    st.html(f'<div class="copies">{rows}</div>')
+    label = label_word(saved.label) if saved.label else ""
+    press(_("P again: {label} for all {count}").format(label=label, count=len(preview)), "copies")
+
+
+def _plain(text: str) -> str:
+    """Text of the settings as a button's label, which Streamlit reads as markdown."""
+    return "".join(f"\\{character}" if character in MARKDOWN else character for character in text)
+
+
+MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$:")

@@ -1,0 +1,154 @@
+"""A post as it was written, hidden characters included, cut where a person should look twice."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from html import escape
+from itertools import chain, groupby
+from typing import Literal
+
+from trainer.texts.characters import Table, reads_as
+
+JOINER = "\u200d"
+VARIATION = "\ufe0f"
+BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters that draw nothing."""
+KEYCAPS = frozenset("0123456789#*")
+IGNORABLE = (
+    ("\u034f", "\u034f"),
+    ("\u17b4", "\u17b5"),
+    ("\u180b", "\u180f"),
+    ("\u2060", "\u206f"),
+    ("\ufe00", "\ufe0e"),
+    ("\ufff0", "\ufff8"),
+    ("\U000e0000", "\U000e0fff"),
+)
+"""Default_Ignorable_Code_Point of Unicode, as far as its categories do not say it: drawn as nothing at all."""
+# Each part stops at the bracket that opens it, so that no text makes the search slow.
+_PICTURE = re.compile(
+    r"\[img\b[^\[\]\n]*\][^\[\n]*\[/img\]"
+    r"|[\[【](?:图片|配图|image|picture|pic)\s*\d*[\]】]"
+    r"|<img\b[^<>]*>"
+    r"|!\[[^\[\]\n]*\]\([^()\n]*\)",
+    re.ASCII | re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff66-\uffdc\U00020000-\U0003ffff]+")
+"""Letters that stand together, those of Chinese, Japanese and Korean left out."""
+_READ = Table(reads_as)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of a post. The sources of all its segments make up the post again.
+
+    `title` is the Unicode name of a mark, and the plain letters and digits that a look-alike is read as.
+    """
+
+    kind: Literal["text", "mark", "picture", "lookalike"]
+    source: str
+    title: str = ""
+
+    @property
+    def text(self) -> str:
+        """What a person is shown."""
+        return f"␣U+{ord(self.source):04X}" if self.kind == "mark" else self.source
+
+
+def segments(text: str, *, has_lookalikes: bool = False) -> list[Segment]:
+    """The post in pieces: its text, a mark for each character that cannot be seen, places of pictures.
+
+    Args:
+        has_lookalikes: also cut out what reads as other letters or digits than it is.
+    """
+    # What hides a character is no picture: the marks come first.
+    found = _cut(_marks(text), _pictures)
+    return list(_cut(found, _lookalikes) if has_lookalikes else found)
+
+
+def post_html(text: str) -> str:
+    """Escaped text in which control, formatting and blank characters carry their number as a small mark.
+
+    Bidirectional controls lose their effect that way: a mark is shown where each one was.
+    """
+    return "".join(map(segment_html, segments(text)))
+
+
+def segment_html(segment: Segment) -> str:
+    """The segment's text escaped, a mark in an element of its own."""
+    if segment.kind == "mark":
+        return f'<span class="mark" title="{escape(segment.title)}">{segment.text}</span>'
+    # On one line: Streamlit strips indentation from HTML, and a post may begin its lines with spaces.
+    return escape(segment.text).replace("\n", "&#10;").replace("\t", "&#9;")
+
+
+def _cut(parts: Iterable[Segment], cut: Callable[[str], Iterable[Segment]]) -> Iterator[Segment]:
+    return chain.from_iterable(cut(part.source) if part.kind == "text" else (part,) for part in parts)
+
+
+def _marks(text: str) -> Iterator[Segment]:
+    start = 0
+    for at, character in enumerate(text):
+        if _is_hidden(text, at):
+            yield from _text(text[start:at])
+            yield Segment("mark", character, unicodedata.name(character, ""))
+            start = at + 1
+    yield from _text(text[start:])
+
+
+def _pictures(text: str) -> Iterator[Segment]:
+    start = 0
+    for found in _PICTURE.finditer(text):
+        yield from _text(text[start : found.start()])
+        yield Segment("picture", found[0])
+        start = found.end()
+    yield from _text(text[start:])
+
+
+def _lookalikes(text: str) -> Iterator[Segment]:
+    readings = [_READ[ord(character)] for character in text]
+    for word in _WORD.finditer(text):
+        if _is_of_another_script(word[0]):
+            readings[word.start() : word.end()] = [""] * len(word[0])
+    for is_read, run in groupby(zip(text, readings, strict=True), key=lambda pair: bool(pair[1])):
+        source, title = ("".join(side) for side in zip(*run, strict=True))
+        yield Segment("lookalike", source, title) if is_read else Segment("text", source)
+
+
+def _is_of_another_script(word: str) -> bool:
+    """Russian and Greek words have some letter that reads as no Latin one, and no Latin one."""
+    return any(not _READ[ord(letter)] for letter in word) and not any(map(_is_latin, word))
+
+
+def _is_latin(letter: str) -> bool:
+    return "LATIN" in unicodedata.name(letter, "")
+
+
+def _text(source: str) -> Iterator[Segment]:
+    if source:
+        yield Segment("text", source)
+
+
+def _is_hidden(text: str, at: int) -> bool:
+    character = text[at]
+    if character in "\n\t" or " " <= character <= "~" or "\u4e00" <= character <= "\u9fff":
+        return False
+    if character == JOINER:
+        return not _joins_emoji(text, at)
+    if character == VARIATION:
+        before = text[at - 1 : at]
+        return not (before and (before in KEYCAPS or _is_emoji(before)))
+    return (
+        character in BLANKS
+        or any(first <= character <= last for first, last in IGNORABLE)
+        or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    )
+
+
+def _joins_emoji(text: str, at: int) -> bool:
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    return bool(before and after) and all(_is_emoji(neighbour) for neighbour in (before, after))
+
+
+def _is_emoji(character: str) -> bool:
+    return character == VARIATION or unicodedata.category(character) in {"So", "Sk"}

@@ -1,0 +1,41 @@
+"""The pages of the app: the navigation, the guard and the server's routes read this one list."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workbench.accounts import Account, Right
+from workbench.web.views.label import page as label
+from workbench.web.views.overview import page as overview
+from workbench.web.views.posts import page as posts
+from workbench.web.views.radar import page as radar
+from workbench.web.views.review import page as review
+from workbench.web.views.rounds import page as rounds
+from workbench.web.views.thresholds import page as thresholds
+from workbench.web.wording.i18n import N_
+
+
+@dataclass(frozen=True)
+class Page:
+    """A screen: its address below `/`, its title in the navigation, and the right that opens it."""
+
+    name: str
+    title: str
+    show: Callable[[], None]
+    right: Right | None = None
+
+    def is_open_to(self, account: Account | None) -> bool:
+        return self.right is None or (account is not None and account.may(self.right))
+
+
+PAGES = (
+    Page("label", N_("Label"), label.show),
+    Page("overview", N_("Overview"), overview.show, Right.REVIEW),
+    Page("rounds", N_("Rounds"), rounds.show),
+    Page("posts", N_("Posts"), posts.show),
+    Page("thresholds", N_("Thresholds"), thresholds.show, Right.SET_POLICY),
+    Page("review", N_("Review"), review.show, Right.REVIEW),
+    Page("radar", N_("Radar"), radar.show, Right.REVIEW),
+)
+HOME = PAGES[0]
+PATHS = frozenset({"/", *(f"/{page.name}" for page in PAGES)})
+"""Addresses of pages: `/` is HOME."""

@@ -1,0 +1,158 @@
+"""Files people take away, streamed. Names are made here, so there is no path to traverse."""
+
+import io
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from workbench.accounts import Account, Right
+from workbench.exports.jsonl import FILES
+from workbench.exports.labelled_posts import RECEIPT, Export, made_exports
+from workbench.exports.spreadsheet import csv_lines
+from workbench.imports import intake
+from workbench.imports.tsv import Reject
+from workbench.labelling import timesheet
+from workbench.web.identity import signed_in
+from workbench.web.opened import project
+
+PIECE = 2**20
+"""Bytes of a file held at once."""
+
+
+async def download_export(request: Request) -> Response:
+    """A file a round trained on or was judged by."""
+    if refusal := await _refusal(request, Right.EXPORT):
+        return refusal
+    number, name = request.path_params["number"], request.path_params["name"]
+    file = project().export_folder(number) / name if name in FILES else None
+    if file is None or not file.is_file():
+        return PlainTextResponse("There is no such file.", 404)
+    return FileResponse(file, filename=f"round-{number:04d}-{name}", content_disposition_type="attachment")
+
+
+async def download_rejected(request: Request) -> Response:
+    """The unreadable rows of an import."""
+    if refusal := await _refusal(request, Right.IMPORT):
+        return refusal
+    number = request.path_params["number"]
+    headers = {"Content-Disposition": f'attachment; filename="import-{number}-unreadable.tsv"'}
+    rows = await run_in_threadpool(intake.rejects_of, project(), number)
+    return StreamingResponse(
+        csv_lines(_rejected_rows(rows), delimiter="\t"),
+        media_type="text/tab-separated-values; charset=utf-8",
+        headers=headers,
+    )
+
+
+async def download_labels(request: Request) -> Response:
+    """A file of an export of all labels."""
+    if refusal := await _refusal(request, Right.EXPORT):
+        return refusal
+    export, name = await _named(request), request.path_params["file"]
+    if export is None or name not in {*export.receipt["files"], RECEIPT}:
+        return PlainTextResponse("There is no such file.", 404)
+    file, called = export.folder / name, f"{export.folder.name}-{name}"
+    return FileResponse(file, filename=called, content_disposition_type="attachment")
+
+
+async def download_folder(request: Request) -> Response:
+    """A whole export as one archive, packed while it is sent."""
+    if refusal := await _refusal(request, Right.EXPORT):
+        return refusal
+    export = await _named(request)
+    if export is None:
+        return PlainTextResponse("There is no such file.", 404)
+    headers = {"Content-Disposition": f'attachment; filename="{export.folder.name}.zip"'}
+    return StreamingResponse(zipped(export.folder), media_type="application/zip", headers=headers)
+
+
+def zipped(folder: Path) -> Iterator[bytes]:
+    """The files of a folder as an archive, a piece at a time."""
+    sent = _Sent()
+    with ZipFile(sent, "w", ZIP_STORED) as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = f"{folder.name}/{file.relative_to(folder)}"
+            with archive.open(ZipInfo(name), "w", force_zip64=True) as entry, file.open("rb") as stream:
+                while piece := stream.read(PIECE):
+                    entry.write(piece)
+                    yield sent.taken()
+    yield sent.taken()
+
+
+class _Sent(io.RawIOBase):
+    """What was written since somebody looked; it cannot be gone back in."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def taken(self) -> bytes:
+        taken, self._pieces = b"".join(self._pieces), []
+        return taken
+
+
+async def _named(request: Request) -> Export | None:
+    made = await run_in_threadpool(made_exports, project())
+    name = request.path_params["name"]
+    return next((export for export in made if export.folder.name == name), None)
+
+
+async def download_timesheet(request: Request) -> Response:
+    """Everybody's days since a day, by the clock of a time zone; UTC without one."""
+    if refusal := await _refusal(request, Right.REVIEW):
+        return refusal
+    wanted = request.query_params
+    try:
+        since = date.fromisoformat(wanted["since"]) if "since" in wanted else None
+        zone = ZoneInfo(wanted.get("zone", "UTC"))
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return PlainTextResponse("Write since=2026-01-31 and zone=Asia/Shanghai.", 400)
+    found = await run_in_threadpool(signed_in, project(), request.cookies)
+    if found is None:
+        return PlainTextResponse("Sign in first.", 401)
+    days = await run_in_threadpool(_days, found.account, since, zone)
+    return StreamingResponse(
+        csv_lines(timesheet.cells(days)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="timesheet.csv"'},
+    )
+
+
+def _days(account: Account, since: date | None, zone: ZoneInfo) -> Iterator[timesheet.PersonDay]:
+    return timesheet.timesheet(project(), account, since=since, zone=zone)
+
+
+ROUTES = [
+    Route("/download/rounds/{number:int}/{name:str}", download_export, methods=["GET"]),
+    Route("/download/labels/{name:str}.zip", download_folder, methods=["GET"]),
+    Route("/download/labels/{name:str}/{file:str}", download_labels, methods=["GET"]),
+    Route("/download/timesheet.csv", download_timesheet, methods=["GET"]),
+    Route("/download/imports/{number:int}/unreadable.tsv", download_rejected, methods=["GET"]),
+]
+
+
+async def _refusal(request: Request, right: Right) -> Response | None:
+    found = await run_in_threadpool(signed_in, project(), request.cookies)
+    if found is None or not found.account.may(right):
+        return PlainTextResponse("You may not take this file. Ask a lead.", 403)
+    return None
+
+
+def _rejected_rows(rows: list[Reject]) -> Iterator[Sequence[object]]:
+    yield "line", "reason", "content"
+    for row in rows:
+        yield row.line, row.reason, row.content

@@ -1,0 +1,84 @@
+"""Serve the app.
+
+    python -P -m workbench.web.server.serve      (WORKBENCH_HOME, WORKBENCH_HOST, WORKBENCH_PORT)
+
+This process never imports torch: the collector looks at every object with the interpreter's lock held,
+and torch's alone make that a quarter of a second.
+"""
+
+import gc
+import sys
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+import workbench.web.pages  # noqa: F401 - the views are imported before the freeze
+from workbench import services
+from workbench.errors import WorkbenchError
+from workbench.web.opened import project
+from workbench.web.server import downloads, sign_in
+from workbench.web.server.guard import Guard, SecurityHeaders
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the others waiting for the interpreter's lock.
+
+A key press gives the lock up at every statement and every message, some fifty times; to get it back from a thread
+that computes takes this long each time, and Python's own 5 ms would make it a quarter of a second.
+"""
+
+SCRIPT = Path(__file__).parents[1] / "app.py"
+
+CONFIG: dict[str, Any] = {
+    "client.toolbarMode": "viewer",
+    "client.showErrorDetails": "none",
+    "browser.gatherUsageStats": False,
+    "server.fileWatcherType": "none",
+    "server.headless": True,
+    "runner.postScriptGC": False,  # the interpreter collects by itself, not after every key press
+    "logger.hideWelcomeMessage": True,  # `workbench up` says where the app is
+    "theme.font": "Source Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif",
+    "theme.baseRadius": "0.375rem",
+    "theme.baseFontSize": 15,
+    "theme.light.primaryColor": "#3a5a78",
+    "theme.light.chartCategoricalColors": ["#3a5a78"],
+    "theme.light.backgroundColor": "#fbfaf8",
+    "theme.light.secondaryBackgroundColor": "#f1efeb",
+    "theme.light.textColor": "#2f2d2b",
+    "theme.dark.primaryColor": "#8fb3d3",
+    "theme.dark.chartCategoricalColors": ["#8fb3d3"],
+    "theme.dark.backgroundColor": "#171614",
+    "theme.dark.secondaryBackgroundColor": "#24221f",
+    "theme.dark.textColor": "#edebe8",
+}
+
+
+ROUTES = [*sign_in.ROUTES, *downloads.ROUTES]
+DOORS = [Middleware(SecurityHeaders), Middleware(Guard)]
+
+
+def make_app() -> st.App:
+    """The ASGI application: our routes and doors around Streamlit's."""
+    return st.App(SCRIPT, routes=ROUTES, middleware=DOORS)
+
+
+def main() -> int:
+    """Serve until told to stop. Returns the exit status."""
+    try:
+        settings = project().settings
+        services.refuse_open_door(project(), settings.host)
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    app = make_app()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # What is loaded now stays for ever: kept out of the collector's sight, its runs cost next to nothing.
+    gc.collect()
+    gc.freeze()
+    app.run(config={**CONFIG, "server.address": settings.host, "server.port": settings.port})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

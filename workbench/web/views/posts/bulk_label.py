@@ -1,0 +1,106 @@
+"""Label everything that was found: look at it first, do it, take it back."""
+
+from html import escape
+
+import streamlit as st
+
+from trainer.config import LABELS
+from workbench.accounts import Account
+from workbench.posts.search import Filter
+from workbench.review import bulk_labels
+from workbench.review.bulk_labels import AT_MOST, Bulk, Preview
+from workbench.web.elements.visible import post_html
+from workbench.web.elements.widgets import attempt, clock, heading, note, one_line
+from workbench.web.opened import project
+from workbench.web.wording.i18n import _
+from workbench.web.wording.words import label_html, label_word, person_word
+
+
+def bulk_label(account: Account, wanted: Filter) -> None:
+    """Offered below what was found."""
+    with st.expander(_("Label all that was found")), st.container(key="bulk"):
+        seen: tuple[Preview, str] | None = st.session_state.get("bulk-seen")
+        if seen is not None and seen[0].wanted == wanted:
+            _confirm(*seen)
+            return
+        text = _(
+            "At most {most} at a time, the newest first. Posts that somebody has labelled and those kept for "
+            "checking the model stay as they are. You see what would be labelled before anything is saved."
+        )
+        st.html(f'<div class="quiet">{escape(text.format(most=f"{AT_MOST:,}"))}</div>')
+        with st.container(horizontal=True):
+            for label in LABELS:
+                title = _("Look at them as {label}").format(label=label_word(label))
+                if st.button(title, key=f"look-{label}"):
+                    st.session_state["bulk-seen"] = (bulk_labels.preview(project(), account, wanted), label)
+                    st.rerun()
+
+
+def _confirm(seen: Preview, label: str) -> None:
+    count = len(seen.post_ids)
+    text = _("{count} posts would be labelled:").format(count=f"{count:,}")
+    left = [
+        _("{count} have a label already").format(count=f"{seen.labelled:,}") if seen.labelled else "",
+        _("{count} are kept for checking the model").format(count=f"{seen.held_out:,}")
+        if seen.held_out
+        else "",
+        _("{count} wait for a lead, who was asked").format(count=f"{seen.asked:,}") if seen.asked else "",
+        _("more may fit, these are the newest") if seen.is_cut else "",
+    ]
+    st.html(f"<div>{escape(text)} {label_html(label)}</div>")
+    if any(left):
+        note("; ".join(part for part in left if part))
+    shown = "".join(
+        f'<p dir="auto" lang="zh">{post_html(" ".join(example[:200].split()))}</p>'
+        for example in seen.examples
+    )
+    if shown:
+        st.html(f'<div class="copies">{shown}</div>')
+    with st.container(horizontal=True):
+        title = _("Label {count} posts as {label}").format(count=f"{count:,}", label=label_word(label))
+        if st.button(title, type="primary", key=f"label-all-{label}", disabled=not count):
+            attempt(lambda account: _label(account, seen, label))
+            st.rerun()
+        if st.button(_("Leave them as they are"), key="bulk-cancel"):
+            del st.session_state["bulk-seen"]
+            st.rerun()
+
+
+def _label(account: Account, seen: Preview, label: str) -> None:
+    st.session_state.pop("bulk-seen", None)
+    made = bulk_labels.label_all(project(), account, seen, label)
+    st.session_state["bulk-done"] = _(
+        "{count} posts were labelled {label}. It can be taken back below."
+    ).format(count=f"{made.posts:,}", label=label_word(label))
+
+
+def bulks(account: Account) -> None:
+    """What was labelled in one go, each with its way back."""
+    if done := st.session_state.pop("bulk-done", None):
+        note(done, is_done=True)
+    made = bulk_labels.newest(project(), account)
+    if made:
+        heading(_("Labelled in one go"))
+    for one in made:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(_line(one))
+            if one.standing and st.button(_("Take back"), key=f"take-back-{one.id}", width="content"):
+                attempt(lambda account, one=one: _take_back(account, one))  # type: ignore[misc]
+                st.rerun()
+
+
+def _line(one: Bulk) -> str:
+    stands = _("{standing} of {count} posts still stand").format(
+        standing=f"{one.standing:,}", count=f"{one.posts:,}"
+    )
+    if not one.standing:
+        stands = _("{count} posts, nothing of it stands any more").format(count=f"{one.posts:,}")
+    return (
+        f'<div class="facts"><span>{clock(one.at)}</span><span>{one_line(person_word(one.by))}</span>'
+        f"{label_html(one.label)}<span>{escape(stands)}</span></div>"
+    )
+
+
+def _take_back(account: Account, one: Bulk) -> None:
+    count = bulk_labels.take_back(project(), account, one.id)
+    st.session_state["bulk-done"] = _("{count} posts are as they were before.").format(count=f"{count:,}")

@@ -1,0 +1,150 @@
+"""Bring a file in: upload it, see how it will be read, import it, read the receipt."""
+
+import json
+from collections.abc import Sequence
+from html import escape
+from itertools import islice
+from pathlib import Path
+from typing import TypedDict
+
+import pandas
+import streamlit as st
+
+from workbench.accounts import Account
+from workbench.errors import InputError
+from workbench.imports import intake, tsv
+from workbench.imports.intake import Receipt
+from workbench.imports.tsv import Reject, Row, Source
+from workbench.web.elements.upload import KeptUpload, keep
+from workbench.web.elements.widgets import attempt, note, refusal, shortened
+from workbench.web.opened import project
+from workbench.web.wording.i18n import _
+from workbench.web.wording.sentences import retold
+
+ROWS_SHOWN = 5
+REJECTS_SHOWN = 50
+NO_COLUMN = AS_FOUND = ""
+
+
+class Reading(TypedDict):
+    """How a file is to be read."""
+
+    text_column: str
+    id_column: str | None
+    encoding: str
+
+
+def import_file() -> None:
+    """The whole dialogue."""
+    # Streamlit's own word on the button is English; style.css shows this one in its place.
+    st.html(
+        f"<style>.stFileUploader {{ --upload: {json.dumps(_('Choose a file'), ensure_ascii=False)}; }}</style>"
+    )
+    uploader = f"upload-{st.session_state.get('imported', 0)}"  # a new key empties the field after an import
+    upload = st.file_uploader(_("A tab-separated file with a header row"), type=["tsv", "txt"], key=uploader)
+    if upload is None:
+        _show_receipt()
+        return
+    kept = keep(upload)
+    try:
+        _preview(kept)
+    except InputError as error:
+        refusal(_named(error, kept))
+
+
+def _preview(upload: KeptUpload) -> None:
+    reading = _ask_how(upload)
+    with tsv.open_tsv(upload.path, **reading) as source:
+        _first_rows(source)
+    st.html(
+        f'<div class="quiet">{escape(_("Read as {encoding}.").format(encoding=reading["encoding"]))}</div>'
+    )
+    if st.button(_("Import"), type="primary", key="import"):
+        attempt(lambda account: _import(account, upload, reading))
+        st.rerun()
+
+
+def _ask_how(upload: KeptUpload) -> Reading:
+    """The encoding, the text's column, the id's: as found, until somebody says otherwise."""
+    with st.container(horizontal=True):
+        choice = st.selectbox(
+            _("Encoding"),
+            (AS_FOUND, *tsv.ENCODINGS),
+            format_func=lambda known: known or _("as found"),
+            key=f"encoding-{upload.id}",
+        )
+        encoding, names = tsv.read_header(upload.path, choice or None)
+        text = st.selectbox(_("Text column"), names, index=_place(names, "text"), key=f"text-{upload.id}")
+        identity = st.selectbox(
+            _("Id column"),
+            (NO_COLUMN, *names),
+            index=_place((NO_COLUMN, *names), "id"),
+            format_func=lambda column: column or _("none: the text stands for it"),
+            key=f"id-{upload.id}",
+        )
+    return {"text_column": text, "id_column": identity or None, "encoding": encoding}
+
+
+def _first_rows(source: Source) -> None:
+    rows = [_as_read(entry) for entry in islice(source, ROWS_SHOWN)]
+    _table(rows, [_("line"), _("id"), _("text"), _("kept beside it")])
+
+
+def _as_read(entry: Row | Reject) -> tuple[int, str, str, str]:
+    if isinstance(entry, Reject):
+        return entry.line, "", _("unreadable: {reason}").format(reason=retold(entry.reason)), ""
+    return (
+        entry.line,
+        entry.id or "",
+        entry.text,
+        "  ".join(f"{name}: {value}" for name, value in entry.facts.items()),
+    )
+
+
+def _import(account: Account, upload: KeptUpload, reading: Reading) -> None:
+    bar = st.progress(0.0)
+    with tsv.open_tsv(upload.path, **reading) as source:
+        source.path = Path(upload.name)  # what people called it, in the list of imports
+
+        def show(rows: int, read: int) -> None:
+            bar.progress(
+                min(1.0, read / max(1, source.size)), text=_("{count} rows").format(count=f"{rows:,}")
+            )
+
+        try:
+            st.session_state["receipt"] = intake.import_rows(project(), account, source, on_progress=show)
+        except InputError as error:
+            raise _named(error, upload) from error
+    st.session_state["imported"] = st.session_state.get("imported", 0) + 1
+
+
+def _named(error: InputError, upload: KeptUpload) -> InputError:
+    """The refusal with the name people gave the file, not the one it has on our disk."""
+    known = {"file": upload.name} if "file" in error.values else {}
+    return InputError(error.template, **(error.values | known))
+
+
+def _show_receipt() -> None:
+    receipt: Receipt | None = st.session_state.get("receipt")
+    if receipt is None:
+        return
+    text = _("{rows} rows: {accepted} new, {duplicates} known already, {rejected} unreadable.")
+    counts = {name: f"{getattr(receipt, name):,}" for name in ("rows", "accepted", "duplicates", "rejected")}
+    note(text.format(**counts), is_done=True)
+    if not receipt.rejects:
+        return
+    shown = receipt.rejects[:REJECTS_SHOWN]
+    rows = [(row.line, retold(row.reason), shortened(row.content, 200)) for row in shown]
+    _table(rows, [_("line"), _("reason"), _("content")])
+    link = f"/download/imports/{receipt.import_id}/unreadable.tsv"
+    st.html(f'<a href="{link}" download>{escape(_("Download all unreadable rows"))}</a>')
+
+
+def _table(rows: Sequence[tuple[object, ...]], columns: list[str]) -> None:
+    """Rows of a file as plain cells; the first is the line's number."""
+    narrow = st.column_config.NumberColumn(width="small")
+    st.dataframe(pandas.DataFrame(rows, columns=columns), hide_index=True, column_config={columns[0]: narrow})
+
+
+def _place(names: tuple[str, ...], wanted: str) -> int:
+    return names.index(wanted) if wanted in names else 0

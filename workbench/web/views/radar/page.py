@@ -1,0 +1,144 @@
+"""Radar: what is new in the newest import and its week, for leads."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from html import escape
+
+import altair
+import pandas
+import streamlit as st
+
+from workbench.errors import WorkbenchError
+from workbench.overview.radar import BINS, SHIFTED, SHIFTING, Disguise, Drift, Period, Rising, read_radar
+from workbench.web.elements.visible import post_html
+from workbench.web.elements.widgets import bar, clock, heading, note, one_line, refusal, require_account
+from workbench.web.opened import project
+from workbench.web.wording.i18n import N_, _
+
+HOW_WORDS = {"sound": N_("sounds alike"), "letters": N_("in letters"), "look": N_("looks alike or cut apart")}
+SCORE_WORDS = {
+    "violation": N_("probability of a violation"),
+    "certainty": N_("certainty of the model in use"),
+}
+
+
+def show() -> None:
+    """The screen."""
+    account = require_account()
+    with st.container(key="wide"):
+        bar(account, "/radar")
+        try:
+            radar = read_radar(project(), account)
+        except WorkbenchError as error:
+            refusal(error)
+            return
+        if radar is None or not radar.periods:
+            note(_("Nothing to tell yet: the worker looks for what is new after each import."), is_done=True)
+            return
+        made = clock(datetime.fromisoformat(radar.made_at))
+        st.html(f'<div class="quiet">{escape(_("Looked at {when}.").format(when=made))}</div>')
+        names = [_name(period) for period in radar.periods]
+        for tab, period in zip(st.tabs(names), radar.periods, strict=True):
+            with tab:
+                _period(period, radar.known)
+
+
+def _name(period: Period) -> str:
+    if period.kind == "import":
+        return _("The newest import")
+    return _("Week {week}").format(week=period.name)
+
+
+def _period(period: Period, known: Sequence[str]) -> None:
+    text = _("{now} posts looked at, beside {before} of the weeks before: {name}")
+    told = text.format(now=f"{period.posts:,}", before=f"{period.posts_before:,}", name=period.name)
+    st.html(f'<div class="quiet">{one_line(told)}</div>')
+    heading(_("Rising words"))
+    if not period.posts_before:
+        note(_("There is nothing before to compare with."), is_done=True)
+    else:
+        _table((_("word"), _("now"), _("before"), _("for example")), map(_rising, period.rising))
+    heading(_("Words of violations in disguise"))
+    if known:
+        told = _("looked for: {words}").format(words="  ".join(known))
+        st.html(f'<div class="quiet">{post_html(told)}</div>')
+    else:
+        note(_("With a few dozen labelled violations their words become known, and are looked for here."))
+    names = (_("written"), _("stands for"), _("how"), _("now"), _("before"), _("for example"))
+    _table(names, map(_disguise, period.disguises))
+    if period.drifts:
+        heading(_("What the model sees"))
+        for column, drift in zip(st.columns(2), period.drifts, strict=False):
+            with column:
+                _drift(drift)
+
+
+def _table(names: Sequence[str], rows: Iterable[str]) -> None:
+    body = "".join(rows)
+    if not body:
+        note(_("Nothing stands out."), is_done=True)
+        return
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def _rising(one: Rising) -> str:
+    cells = (f"<b>{post_html(one.word)}</b>", f"{one.count:,}", f"{one.before:,}", _examples(one.examples))
+    return _row(cells)
+
+
+def _disguise(one: Disguise) -> str:
+    return _row(
+        (
+            f"<b>{post_html(one.written)}</b>",
+            post_html(one.word),
+            escape(_(HOW_WORDS[one.how])),
+            f"{one.count:,}",
+            f"{one.before:,}",
+            _examples(one.examples),
+        )
+    )
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _examples(texts: Sequence[str]) -> str:
+    return "".join(
+        f'<div class="example" dir="auto" lang="zh">{post_html(" ".join(text.split()))}</div>'
+        for text in texts
+    )
+
+
+def _drift(drift: Drift) -> None:
+    if drift.psi >= SHIFTED:
+        verdict = _("has shifted")
+    else:
+        verdict = _("is shifting") if drift.psi >= SHIFTING else _("is as before")
+    text = f"{_(SCORE_WORDS[drift.score])}: {verdict} (PSI {drift.psi:.2f})"
+    key = _("now (filled), before (outline)")
+    st.html(f'<div>{escape(text)}</div><div class="quiet">{escape(key)}</div>')
+    st.altair_chart(_chart(drift), width="stretch")
+    st.html(f'<div class="copies">{_examples(drift.examples)}</div>')
+
+
+def _chart(drift: Drift) -> altair.LayerChart | altair.FacetChart:
+    """Now as filled bars, before as outlines over them."""
+    rows = [
+        {"from": at / BINS, "to": (at + 1) / BINS, "now": now, "before": before}
+        for at, (now, before) in enumerate(zip(drift.now, drift.before, strict=True))
+    ]
+    data = altair.Chart(pandas.DataFrame(rows))
+    x = altair.X("from:Q", title=None, scale=altair.Scale(domain=[0, 1]), axis=altair.Axis(format=".1f"))
+    percent = altair.Axis(format="%")
+    now = data.mark_bar(opacity=0.55).encode(
+        x=x,
+        x2="to:Q",
+        y=altair.Y("now:Q", title=None, axis=percent),
+        y2=altair.datum(0),
+    )
+    before = data.mark_bar(filled=False, stroke="gray").encode(
+        x=x, x2="to:Q", y=altair.Y("before:Q", axis=percent), y2=altair.datum(0)
+    )
+    return altair.layer(now, before).properties(height=160)

@@ -1,0 +1,115 @@
+"""Cases a lead settles: what people said side by side, then three keys, then who said it and the model's view."""
+
+from html import escape
+
+import streamlit as st
+
+from trainer.config import LABELS
+from workbench.accounts import Account
+from workbench.review import resolutions
+from workbench.review.cases import Decided, OpenCase, Opinion, decided_case, open_cases
+from workbench.web.elements.choice import answered, answering, chooser
+from workbench.web.elements.last_answer import thought_html
+from workbench.web.elements.visible import post_html
+from workbench.web.elements.widgets import note, require_account, shortened
+from workbench.web.opened import project
+from workbench.web.wording.i18n import _
+from workbench.web.wording.words import label_html, label_word, lane_word, person_word, reason_word
+
+
+@st.fragment
+def show() -> None:
+    """One case at a time; only this part runs again when a key is pressed."""
+    account = require_account()
+    state = chooser("cases")
+    cases = open_cases(project(), account)
+    case = state.choose({case.post_id: case for case in cases})
+    state.listen(_keys(case), _act)
+    st.html(f'<div class="bar">{_counts(cases)}</div>')
+    if case is None:
+        note(_("Nothing waits here."), is_done=True)
+    else:
+        st.html(
+            f'<div class="post small" dir="auto" lang="zh">{post_html(case.text)}</div>'
+            f'<div class="opinions">{"".join(map(_opinion, case.opinions))}</div>'
+        )
+        with st.container(horizontal=True):
+            for key, label in zip(project().settings.label_keys, LABELS, strict=True):
+                state.button(f"{key.upper()}  {label_word(label)}", answering(label, case.decision_id), _act)
+        st.text_input(_("Reason, never required"), key=_reason_key(case.post_id), max_chars=200)
+    with st.container(horizontal=True):
+        if case is not None:
+            state.button(_("S later"), "later", _act, is_quiet=True)
+        state.button(_("U undo"), "undo", _act, is_quiet=True)
+    if state.notice:
+        note(state.notice)
+    elif state.last is not None and (decided := decided_case(project(), account, state.last)):
+        st.html(_decided(decided))
+
+
+def _keys(case: OpenCase | None) -> dict[str, str]:
+    keys = {"u": "undo"}
+    if case is not None:
+        labels = zip(project().settings.label_keys, LABELS, strict=True)
+        keys |= {"s": "later"} | {key: answering(label, case.decision_id) for key, label in labels}
+    return keys
+
+
+def _act(account: Account, shown: int | None, action: str) -> None:
+    state = chooser("cases")
+    if action == "undo":
+        state.bring_back(resolutions.undo(project(), account, "review"))
+        state.notice = _("Taken back. Here is the post again.")
+    elif shown is None:
+        return
+    elif action == "later":
+        state.later.append(shown)
+    else:
+        label, instead_of = answered(action)
+        reason = st.session_state.get(_reason_key(shown))
+        resolutions.resolve(
+            project(), account, shown, label, occasion="review", reason=reason, instead_of=instead_of
+        )
+        state.last = shown
+
+
+def _reason_key(post_id: int) -> str:
+    return f"case-reason-{post_id}"
+
+
+def _counts(cases: list[OpenCase]) -> str:
+    asked = sum(case.is_flagged for case in cases)
+    told = (
+        _("asked of a lead: {count}").format(count=f"{asked:,}"),
+        _("judged differently: {count}").format(count=f"{len(cases) - asked:,}"),
+    )
+    return "".join(f"<span>{escape(text)}</span>" for text in told)
+
+
+def _opinion(opinion: Opinion) -> str:
+    said = label_html(opinion.label) if opinion.label else f"<b>{escape(_('asks the lead'))}</b>"
+    parts = [said]
+    if opinion.reason:
+        parts.append(f'<span class="quiet">{escape(reason_word(opinion.reason))}</span>')
+    if opinion.note:
+        parts.append(f"<p>{post_html(opinion.note)}</p>")
+    return f"<div>{' '.join(parts)}</div>"
+
+
+def _decided(case: Decided) -> str:
+    told = escape(_("last: decided {label} on “{text}” saved ✓")).format(
+        label=label_html(case.label), text=post_html(shortened(case.text))
+    )
+    who = " · ".join(
+        escape(_("{name}: {said}")).format(
+            name=escape(person_word(opinion.name or "")),
+            said=label_html(opinion.label) if opinion.label else escape(_("asks the lead")),
+        )
+        for opinion in case.opinions
+    )
+    view = ""
+    if case.is_held_out:
+        view = f'<div class="quiet">{escape(lane_word("held_out"))}</div>'
+    elif case.suggestion is not None:
+        view = thought_html(case.suggestion, ())
+    return f'<div class="last" role="status">{told}</div><div class="quiet">{who}</div>{view}'

@@ -1,0 +1,90 @@
+"""Labels that everything else speaks against, one at a time: keep or change. Nothing changes by itself."""
+
+from html import escape
+
+import streamlit as st
+
+from trainer.config import LABELS
+from workbench.accounts import Account
+from workbench.labelling.answers import Suggestion
+from workbench.review import resolutions
+from workbench.review.doubts import DoubtfulLabel, doubtful_labels
+from workbench.web.elements.choice import answered, answering, chooser
+from workbench.web.elements.last_answer import thought_html
+from workbench.web.elements.visible import post_html
+from workbench.web.elements.widgets import note, require_account
+from workbench.web.opened import project
+from workbench.web.wording.i18n import _
+from workbench.web.wording.words import label_html, label_word
+
+
+@st.fragment
+def show() -> None:
+    """One label at a time; only this part runs again when a key is pressed."""
+    account = require_account()
+    state = chooser("doubts")
+    found = doubtful_labels(project(), account)
+    shown = state.choose({one.post_id: one for one in found})
+    state.listen(_keys(shown), _act)
+    if shown is None:
+        note(
+            _("No label is in doubt. After each round the labels it learned from are looked at."),
+            is_done=True,
+        )
+    else:
+        st.html(
+            f'<div class="bar"><span>{escape(_count(found))}</span></div>'
+            f'<div class="post small" dir="auto" lang="zh">{post_html(shown.text)}</div>{_doubt(shown)}'
+        )
+        _buttons(shown)
+    with st.container(horizontal=True):
+        if shown is not None:
+            state.button(_("S later"), "later", _act, is_quiet=True)
+        state.button(_("U undo"), "undo", _act, is_quiet=True)
+    if state.notice:
+        note(state.notice)
+
+
+def _count(found: list[DoubtfulLabel]) -> str:
+    return _("labels in doubt: {count}, of round {number}").format(
+        count=f"{len(found):,}", number=found[0].round_number
+    )
+
+
+def _doubt(one: DoubtfulLabel) -> str:
+    likeliest = Suggestion(one.other, one.probabilities[one.other], one.probabilities)
+    told = escape(_("labelled {label}; posts like it speak for {other}"))
+    return f'<p class="last">{told.format(label=label_html(one.label), other=label_html(one.other))}</p>' + (
+        thought_html(likeliest, ())
+    )
+
+
+def _buttons(shown: DoubtfulLabel) -> None:
+    state = chooser("doubts")
+    with st.container(horizontal=True):
+        keep = _("K keep {label}").format(label=label_word(shown.label))
+        state.button(keep, answering(shown.label, shown.decision_id), _act)
+        for key, label in zip(project().settings.label_keys, LABELS, strict=True):
+            if label != shown.label:
+                state.button(f"{key.upper()}  {label_word(label)}", answering(label, shown.decision_id), _act)
+
+
+def _keys(shown: DoubtfulLabel | None) -> dict[str, str]:
+    if shown is None:
+        return {"u": "undo"}
+    labels = zip(project().settings.label_keys, LABELS, strict=True)
+    return {"u": "undo", "s": "later", "k": answering(shown.label, shown.decision_id)} | {
+        key: answering(label, shown.decision_id) for key, label in labels
+    }
+
+
+def _act(account: Account, shown: int | None, action: str) -> None:
+    state = chooser("doubts")
+    if action == "undo":
+        state.bring_back(resolutions.undo(project(), account, "doubt"))
+        state.notice = _("Taken back. Here is the post again.")
+    elif shown is not None and action == "later":
+        state.later.append(shown)
+    elif shown is not None:
+        label, instead_of = answered(action)
+        resolutions.resolve(project(), account, shown, label, occasion="doubt", instead_of=instead_of)

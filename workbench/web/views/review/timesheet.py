@@ -1,0 +1,69 @@
+"""The timesheet: who worked how long on which day, to look at and to take away. Days, not a ranking."""
+
+from datetime import UTC, date, timedelta
+from html import escape
+from itertools import islice
+from urllib.parse import urlencode
+
+import pandas
+import streamlit as st
+
+from workbench.labelling import timesheet
+from workbench.labelling.timesheet import PersonDay
+from workbench.web.elements.widgets import local, note, require_account
+from workbench.web.opened import project
+from workbench.web.wording.i18n import N_, _
+
+DAYS = 7
+SHOWN = 500
+"""Rows of the table; the file has them all."""
+COLUMN_WORDS = {
+    "day": N_("day"),
+    "person": N_("who"),
+    "labelled": N_("labelled"),
+    "skipped": N_("skipped"),
+    "asked": N_("asked a lead"),
+    "changed": N_("changed"),
+    "undone": N_("taken back"),
+    "propagated": N_("near-copies given an answer"),
+    "minutes": N_("minutes on posts"),
+}
+
+
+@st.fragment
+def show() -> None:
+    """The days since a day, and what became of skipped posts."""
+    account = require_account()
+    now = local(project().now())
+    since = st.date_input(
+        _("Since"), now.date() - timedelta(days=DAYS - 1), max_value=now.date(), key="timesheet-since"
+    )
+    if not isinstance(since, date):
+        return
+    days = timesheet.timesheet(project(), account, since=since, zone=now.tzinfo or UTC)
+    shown = sorted(islice(days, SHOWN), key=lambda row: (row.day, row.person), reverse=True)
+    with project().database.read() as session:
+        skipped = timesheet.skipped_posts(session)
+    st.html(f'<div class="quiet">{escape(_skipped(skipped))}</div>')
+    if not shown:
+        note(_("Nobody has labelled since then."), is_done=True)
+        return
+    st.dataframe(_table(shown), hide_index=True)
+    zone = str(now.tzinfo)
+    address = "/download/timesheet.csv?" + urlencode({"since": since.isoformat(), "zone": zone})
+    st.html(f'<a href="{escape(address)}" download>{escape(_("Take it away as CSV"))}</a>')
+
+
+def _skipped(skipped: timesheet.SkippedPosts) -> str:
+    if not skipped.waiting:
+        return _("No skipped post waits for somebody.")
+    return _("{count} skipped posts still wait for somebody, {queued} of them in the queue.").format(
+        count=f"{skipped.waiting:,}", queued=f"{skipped.queued:,}"
+    )
+
+
+def _table(days: list[PersonDay]) -> pandas.DataFrame:
+    rows = [day.to_dict() for day in days]
+    return pandas.DataFrame(rows)[list(COLUMN_WORDS)].rename(
+        columns={k: _(v) for k, v in COLUMN_WORDS.items()}
+    )

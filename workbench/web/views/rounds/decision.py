@@ -1,0 +1,61 @@
+"""A round that cannot decide by itself: the reasons, and the lead's two buttons."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from workbench.accounts import Account
+from workbench.rounds import lifecycle
+from workbench.web.elements.widgets import attempt, heading, note
+from workbench.web.opened import project
+from workbench.web.wording.i18n import _
+from workbench.web.wording.sentences import retold
+from workbench.web.wording.words import OUTCOME_WORDS
+
+
+def decide(waiting: Sequence[dict[str, Any]], is_lead: bool) -> None:
+    """Show every round that waits for a decision."""
+    for entry in waiting:
+        heading(_("Round {number} waits for a decision").format(number=entry["number"]))
+        for line in verdict_lines(entry):
+            note(line)
+        if is_lead:
+            _buttons(entry["number"])
+
+
+def verdict_lines(entry: dict[str, Any]) -> list[str]:
+    """What the check before use found: the outcome, its reasons, its warnings."""
+    verdict = entry["verdict"]
+    if verdict is None:
+        return []
+    lines = [retold(reason) for reason in (*verdict["reasons"], *verdict["warnings"])]
+    if verdict["outcome"] not in OUTCOME_WORDS:
+        return lines
+    outcome = _(OUTCOME_WORDS[verdict["outcome"]])
+    return [_("Compared with the one in use: {outcome}.").format(outcome=outcome), *lines]
+
+
+def _buttons(number: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(_("Reason"), key=f"reason-{number}", max_chars=200)
+        st.button(_("Put in use"), key=f"promote-{number}", type="primary", on_click=_promote, args=(number,))
+        st.button(_("Don't use"), key=f"reject-{number}", on_click=_reject, args=(number,))
+
+
+def _promote(number: int) -> None:
+    def promote(account: Account) -> None:
+        lifecycle.promote(project(), account, number, _reason(number), expected_state="awaiting")
+
+    attempt(promote)
+
+
+def _reject(number: int) -> None:
+    def reject(account: Account) -> None:
+        lifecycle.reject(project(), account, number, _reason(number))
+
+    attempt(reject)
+
+
+def _reason(number: int) -> str | None:
+    return st.session_state[f"reason-{number}"].strip() or None

@@ -1,0 +1,117 @@
+"""Rounds: what is in use, start one, watch it, decide, look back."""
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from db.tables import Round
+from workbench.accounts import Right
+from workbench.queue.status import Status, read_status
+from workbench.rounds import lifecycle
+from workbench.rounds.lifecycle import InUse
+from workbench.web.elements.outlook import show_outlook
+from workbench.web.elements.partly_scored import partly_scored_line
+from workbench.web.elements.widgets import (
+    attempt,
+    bar,
+    clock,
+    decimal,
+    figures,
+    note,
+    percent,
+    require_account,
+    show_notice,
+)
+from workbench.web.opened import project
+from workbench.web.views.rounds.comparison import show_comparison
+from workbench.web.views.rounds.decision import decide
+from workbench.web.views.rounds.exports import show_exports
+from workbench.web.views.rounds.history import failure_line, show_history
+from workbench.web.views.rounds.queue_band import band_line
+from workbench.web.views.rounds.running import watch
+from workbench.web.views.rounds.start import start_round
+from workbench.web.views.rounds.trust import show_trust
+from workbench.web.wording.i18n import _
+from workbench.web.wording.words import NO_WORKER, person_word
+
+
+def show() -> None:
+    """The screen."""
+    account = require_account()
+    is_lead = account.may(Right.RUN_ROUNDS)
+    with project().database.read() as session:
+        history, in_use = lifecycle.history(session), lifecycle.in_use(session)
+        running, earlier = lifecycle.running(session), lifecycle.rollback_target(session)
+    status = read_status(project())
+    with st.container(key="wide"):
+        bar(account, "/rounds", _in_use_line(in_use))
+        show_notice()
+        if in_use is not None:
+            _figures(next(entry for entry in history if entry["number"] == in_use.number))
+            show_outlook()
+        _worker_line(status, running)
+        if line := band_line(status):
+            note(line)
+        if status.partly_scored is not None:
+            note(partly_scored_line(status.partly_scored))
+        if running is not None:
+            watch(running.number, is_lead)
+        else:
+            failure_line(history)
+            if is_lead:
+                start_round(status)
+        decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
+        if is_lead and earlier is not None and running is None:
+            _roll_back(earlier)
+        ended = [entry for entry in history if running is None or entry["number"] != running.number]
+        show_history(ended)
+        if is_lead:
+            show_comparison(account, ended)
+            show_exports()
+
+
+def _in_use_line(in_use: InUse | None) -> str:
+    if in_use is None:
+        return f"<span>{escape(_('No round is in use yet: typical and random posts are served, then those a simple model is unsure about.'))}</span>"
+    text = _("In use: round {number}, since {since}, by {name}")
+    return f"<span>{escape(text.format(number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or '')))}</span>"
+
+
+def _figures(entry: dict[str, Any]) -> None:
+    metrics = entry["metrics"]
+    if metrics is None:
+        note(_("The round in use could not be measured: no test post had a label."))
+        return
+    violation = metrics["per_label"]["violation"]
+    low, high = metrics["macro_f1_interval"]
+    figures(
+        [
+            (_("violations caught"), percent(violation["recall"])),
+            (_("flags that were right"), percent(violation["precision"])),
+            (
+                _("macro-F1, 95% interval"),
+                f"{decimal(metrics['macro_f1'])} [{decimal(low)}, {decimal(high)}]",
+            ),
+            (_("test posts"), f"{metrics['n']:,}"),
+        ]
+    )
+    show_trust(entry)
+
+
+def _worker_line(status: Status, running: Round | None) -> None:
+    if not status.worker:
+        waits = (
+            "" if running is None else _("Round {number} waits for a worker.").format(number=running.number)
+        )
+        # The command last: what follows would be typed with it.
+        note(f"{waits} {_(NO_WORKER)}".strip())
+
+
+def _roll_back(earlier: int) -> None:
+    st.button(
+        _("Roll back to round {number}").format(number=earlier),
+        key="roll-back",
+        on_click=attempt,
+        args=(lambda account: lifecycle.rollback(project(), account, earlier),),
+    )

@@ -1,0 +1,24 @@
+"""Why the queue holds other posts than the band: it ran short, or it overflows."""
+
+from workbench.queue.status import Status
+from workbench.web.wording.i18n import _
+
+
+def band_line(status: Status) -> str | None:
+    """One sentence; None where the queue holds just what the model is unsure about."""
+    unsure = f"{status.in_band + status.below_band:,}"
+    if status.left_out:
+        text = _(
+            "The model is unsure about {unsure} posts; the queue holds those it is least sure of, "
+            "{left_out} wait for the next round."
+        )
+        return text.format(unsure=unsure, left_out=f"{status.left_out:,}")
+    if not status.widened:
+        return None
+    if status.in_band + status.below_band == 0:
+        text = _(
+            "The model is unsure about none of the posts left, so the {widened} it is least sure of are served."
+        )
+        return text.format(widened=f"{status.widened:,}")
+    text = _("The model is unsure about {unsure} posts only, so the next {widened} are served with them.")
+    return text.format(unsure=unsure, widened=f"{status.widened:,}")

@@ -1,0 +1,115 @@
+"""Start a round: what it would use, how long it would take, then one press."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import streamlit as st
+
+from trainer.config import LABELS
+from workbench.accounts import Account
+from workbench.queue.status import Status
+from workbench.rounds import lifecycle
+from workbench.rounds.durations import Expected, expected_times
+from workbench.web.elements.widgets import attempt
+from workbench.web.opened import project
+from workbench.web.wording.i18n import N_, _
+from workbench.web.wording.words import label_html
+
+QUICK, FULL = "quick", "full"
+USES = {
+    "pool": N_("it learns from"),
+    "validation": N_("it is tuned by"),
+    "test": N_("it is judged by"),
+}
+
+
+def start_round(status: Status) -> None:
+    """The form, over what is known before it is pressed."""
+    base = project().settings.base_model
+    with st.form("start", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            _("A new round"),
+            [QUICK, FULL],
+            default=QUICK,
+            required=True,
+            format_func=lambda kind: _("trial") if kind == QUICK else _("full"),
+            key="kind",
+        )
+        notes = st.text_input(_("Notes"), key="notes", max_chars=200)
+        other = st.text_input(
+            _("Another base encoder"),
+            key="base",
+            max_chars=200,
+            placeholder=base,
+            help=_("A folder on this machine or a name on the hub; empty: the project's own."),
+        )
+        is_sent = st.form_submit_button(_("Start a round"), type="primary")
+    st.html(_uses(status.labels))
+    _times(base, status)
+    if is_sent:
+        attempt(lambda account: _begin(account, kind == QUICK, notes, other))
+        st.rerun()
+
+
+def _begin(account: Account, is_quick: bool, notes: str, base: str) -> None:
+    lifecycle.start(
+        project(), account, is_quick=is_quick, base=base.strip() or None, notes=notes.strip() or None
+    )
+
+
+def _uses(labels: Mapping[str, Mapping[str, int]]) -> str:
+    """Labels by what they are for."""
+    head = "".join(f'<th class="number">{label_html(label)}</th>' for label in LABELS)
+    body = "".join(_use(_(word), labels.get(split, {})) for split, word in USES.items())
+    return (
+        f'<table class="rows"><thead><tr><th>{escape(_("labelled posts"))}</th>{head}'
+        f'<th class="number">{escape(_("together"))}</th></tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _use(word: str, counts: Mapping[str, int]) -> str:
+    numbers = [*(counts.get(label, 0) for label in LABELS), sum(counts.values())]
+    cells = "".join(f'<td class="number">{count:,}</td>' for count in numbers)
+    return f"<tr><th>{escape(word)}</th>{cells}</tr>"
+
+
+def _times(base: str, status: Status) -> None:
+    learned = sum(status.labels.get("pool", {}).values())
+    with project().database.read() as session:
+        lines = [
+            _time(
+                word,
+                expected_times(
+                    session,
+                    base=base,
+                    is_quick=is_quick,
+                    labels=learned,
+                    posts=status.posts,
+                    longest=3600 * project().settings.scoring_hours,
+                ),
+            )
+            for word, is_quick in ((_("trial"), True), (_("full"), False))
+        ]
+    st.html("".join(f'<div class="quiet">{escape(line)}</div>' for line in lines))
+
+
+def _time(word: str, expected: Sequence[Expected]) -> str:
+    """On each machine that such a round was trained on, here or elsewhere."""
+    if not expected:
+        return _("{kind}: none has been trained yet; workbench doctor reckons how long one takes.").format(
+            kind=word
+        )
+    each = _("about {minutes} min on {device} (as round {number} took)")
+    told = [
+        each.format(minutes=_minutes(one.seconds), device=_device(one.device), number=one.like)
+        for one in expected
+    ]
+    return _("{kind}: {times}").format(kind=word, times=_(", ").join(told))
+
+
+def _minutes(seconds: float) -> str:
+    return f"{max(1, round(seconds / 60)):,}"
+
+
+def _device(device: str) -> str:
+    return _("the processor") if device == "cpu" else device

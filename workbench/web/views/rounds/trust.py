@@ -1,0 +1,64 @@
+"""How far the certainty of the round in use can be trusted: one line."""
+
+import math
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from trainer.config import STEADY_VALIDATION_ROWS
+from workbench.web.wording.i18n import _
+
+SAYS = 70
+"""The certainty that serves as the example, in percent."""
+CHANCE = 0.8
+"""Of n test posts a perfectly calibrated model shows an error of about this, divided by the root of n (computed:
+0.10 at 60, 0.018 at 2,000)."""
+FEW_TEST_POSTS = 300
+
+
+def show_trust(entry: dict[str, Any]) -> None:
+    """Say how often the model is right when it is sure, what that rests on, and when it is rough."""
+    metrics = entry["metrics"]
+    if metrics is None or metrics.get("ece") is None:
+        return
+    sentences = (_measured(metrics), _rests_on(entry["calibration"]), _caution(metrics["n"]))
+    st.html(f'<div class="quiet trust">{escape(" ".join(filter(None, sentences)))}</div>')
+
+
+def _measured(metrics: dict[str, Any]) -> str:
+    error, posts = 100 * metrics["ece"], f"{metrics['n']:,}"
+    says = _("Certainty: when the model says {says}%, it is typically right {least} to {most} times in 100.")
+    said = says.format(says=SAYS, least=max(0, round(SAYS - error)), most=min(100, round(SAYS + error)))
+    low, high = metrics.get("intervals", {}).get("ece", (None, None))
+    if low is None:
+        return said
+    off = _("Off by {error} points on average (95% interval {low} to {high}), on {posts} test posts.")
+    shown = {"error": f"{error:.1f}", "low": f"{100 * low:.1f}", "high": f"{100 * high:.1f}"}
+    return f"{said} {off.format(**shown, posts=posts)}"
+
+
+def _rests_on(calibration: dict[str, Any] | None) -> str:
+    """What the certainty was corrected on; nothing where a report from earlier does not tell."""
+    rows = (calibration or {}).get("rows", 0)
+    match (calibration or {}).get("fitted_on"):
+        case "nothing":
+            return _("It is not calibrated: take it as an order of posts, not as a measure.")
+        case "validation" if rows >= STEADY_VALIDATION_ROWS:
+            return _("Calibrated on {rows} validation posts.").format(rows=f"{rows:,}")
+        case "validation":
+            return _("Calibrated on {rows} validation posts only, so it is rough.").format(rows=rows)
+        case "out-of-fold":
+            rough = _(
+                "Calibrated on {rows} posts, training posts among them, so it is rough until {steady} validation "
+                "posts have a label."
+            )
+            return rough.format(rows=f"{rows:,}", steady=STEADY_VALIDATION_ROWS)
+    return ""
+
+
+def _caution(posts: int) -> str:
+    if posts >= FEW_TEST_POSTS:
+        return ""
+    few = _("So few test posts make an error of about {chance} points by chance alone.")
+    return few.format(chance=round(100 * CHANCE / math.sqrt(posts)))

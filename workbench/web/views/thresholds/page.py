@@ -1,0 +1,258 @@
+"""Thresholds: what mistakes cost in; which posts pass, are flagged or are looked at out; and the band people label."""
+
+from collections.abc import Callable
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from trainer.statistics.thresholds import NEVER, Figure, Prices, Thresholds
+from workbench.accounts import Account
+from workbench.errors import InputError, WorkbenchError
+from workbench.queue import plan
+from workbench.rounds import lifecycle
+from workbench.thresholds import policy
+from workbench.thresholds.policy import Material, Proposal
+from workbench.web.elements.charts import histogram
+from workbench.web.elements.kept import kept
+from workbench.web.elements.widgets import (
+    attempt,
+    bar,
+    clock,
+    figures,
+    heading,
+    note,
+    one_line,
+    refusal,
+    require_account,
+    show_notice,
+)
+from workbench.web.opened import project
+from workbench.web.wording.i18n import N_, _
+from workbench.web.wording.words import person_word
+
+FIRST_PRICES = Prices(missed=20, false_alarm=5, look=1)
+"""What the fields say before there is a version: a look is the unit."""
+KEPT_SECONDS = 60
+LOWEST = 0.34
+"""Confidence is never below a third."""
+
+
+PRICES = {
+    "missed": N_("a missed violation"),
+    "false_alarm": N_("a false alarm"),
+    "look": N_("a human look"),
+}
+
+
+def show() -> None:
+    """The screen."""
+    account = require_account()
+    with project().database.read() as session:
+        versions, band = policy.history(session), policy.band_in_force(session, project())
+        in_use = lifecycle.in_use(session)
+    with st.container(key="wide"):
+        bar(account, "/thresholds", _in_force_line(versions))
+        show_notice()
+        try:
+            known = _material(
+                str(project().home), account.id, account.role, in_use.number if in_use else None
+            )
+            proposal = policy.propose(known, _asked_prices(versions))
+        except WorkbenchError as error:
+            refusal(error)
+            return
+        if versions and versions[0]["round"] != known.round_number:
+            text = _(
+                "The thresholds in force were not chosen for round {number}, which is in use. Look at them again."
+            )
+            note(text.format(number=known.round_number))
+        _outcome(known, proposal)
+        low, high = _asked_band(band.low, band.high)
+        version = versions[0]["version"] + 1 if versions else 1
+        st.button(
+            _("Put in force as version {version}").format(version=version),
+            key=f"save-{version}",
+            type="primary",
+            on_click=attempt,
+            args=(_saving(proposal, low, high, version - 1),),
+        )
+        _history(versions)
+
+
+@kept(KEPT_SECONDS)
+def _material(home: str, account_id: int, role: str, in_use: int | None) -> Material:  # noqa: ARG001 - what it is kept by
+    """Kept for a minute for the same person in the same role, and the round in use: no price changes it."""
+    return policy.material(project(), require_account())
+
+
+def _saving(proposal: Proposal, low: float, high: float, version: int) -> Callable[[Account], object]:
+    """Save what the person has seen: an entry that came with the press has not been looked at yet."""
+    seen = _entered()
+
+    def save(account: Account) -> object:
+        if _entered() != seen:
+            raise InputError("The figures have just changed. Look at them, then press again.")
+        return policy.save(project(), account, proposal, low=low, high=high, expected_version=version)
+
+    return save
+
+
+def _entered() -> list[object]:
+    """What stands in the fields now."""
+    return [st.session_state.get(key) for key in (*(f"price-{name}" for name in PRICES), "band")]
+
+
+def _in_force_line(versions: list[dict[str, Any]]) -> str:
+    if not versions:
+        return f"<span>{escape(_('No thresholds are in force yet.'))}</span>"
+    newest = versions[0]
+    text = _("In force: version {version}, since {since}, by {name}")
+    since = clock(datetime.fromisoformat(newest["created_at"]))
+    return f"<span>{escape(text.format(version=newest['version'], since=since, name=person_word(newest['by'])))}</span>"
+
+
+def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
+    first = versions[0]["prices"] if versions else FIRST_PRICES.to_dict()
+    st.html(
+        f'<div class="quiet">{escape(_("What each costs, in any one unit: the thresholds that cost least follow."))}</div>'
+    )
+    words = {name: _(word) for name, word in PRICES.items()}
+    with st.container(horizontal=True):
+        asked = {
+            name: st.number_input(word, min_value=0.0, value=float(first.get(name, 1)), key=f"price-{name}")
+            for name, word in words.items()
+        }
+    return Prices(**asked)
+
+
+def _outcome(known: Material, proposal: Proposal) -> None:
+    chosen, found = proposal.choice.thresholds, proposal.expected
+    figures(
+        [
+            (_("passes below"), _threshold(chosen.pass_below)),
+            (_("is flagged from"), _threshold(chosen.flag_from)),
+            (_("cost of 1,000 posts, 95% interval"), _per_thousand(found.cost)),
+            (_("if people looked at every one"), f"{1000 * proposal.all_looked_at:,.0f}"),
+        ]
+    )
+    rests = _(
+        "Chosen on {validation} validation posts, the cost measured on {test} test posts that chose nothing ({violations} violations). "
+        "Of 1,000 posts, {missed} violations pass and {false} flags are wrong. "
+        "Other validation posts would have led to other thresholds (95%): passing below {passes}, flagging from {flags}."
+    )
+    said = rests.format(
+        validation=f"{proposal.validation_posts:,}",
+        test=f"{found.rows:,}",
+        violations=f"{found.violations:,}",
+        missed=_per_thousand(found.missed, 1),
+        false=_per_thousand(found.false_alarms, 1),
+        passes=_range(*proposal.choice.pass_below_interval),
+        flags=_range(*proposal.choice.flag_from_interval),
+    )
+    st.html(f'<div class="quiet">{escape(said)}</div>')
+    _volumes(proposal)
+    histogram(
+        known.spread,
+        _("violation score"),
+        marks=[(cut, word) for cut, word in _cuts(chosen)],
+        is_rooted=True,
+    )
+
+
+def _cuts(chosen: Thresholds) -> list[tuple[float, str]]:
+    cuts = [(chosen.pass_below, _("passes below")), (chosen.flag_from, _("is flagged from"))]
+    return [(cut, word) for cut, word in cuts if cut < NEVER]
+
+
+def _volumes(proposal: Proposal) -> None:
+    names = (_("pass by themselves"), _("people look"), _("flagged by themselves"))
+    rows = [(_("of all {count} posts"), proposal.whole)]
+    if proposal.day is not None:
+        rows.insert(0, (_("of {count} posts a day"), proposal.day))
+    head = "".join(f'<th class="number">{escape(name)}</th>' for name in ("", *names))
+    body = ""
+    for title, found in rows:
+        counts = (found.passed, found.human, found.flagged)
+        cells = "".join(f'<td class="number">{count:,}</td>' for count in counts)
+        body += f"<tr><th>{escape(title.format(count=f'{sum(counts):,}'))}</th>{cells}</tr>"
+    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def _asked_band(low: float, high: float) -> tuple[float, float]:
+    heading(_("What people are asked about"))
+    counts = plan.waiting(project())
+    start, end = st.slider(
+        _("The certainties people label, and all below"),
+        LOWEST,
+        0.99,
+        (max(LOWEST, low), min(0.99, high)),
+        step=0.01,
+        key="band",
+    )
+    histogram(counts, _("certainty"), shaded=(start, end), start=1 / 3)
+    first, last = round(1000 * start), round(1000 * end)
+    size = _(
+        "The model is unsure about {unsure} of the {posts} posts that waited when the queue was filled: {inside} in this band, {below} below it."
+    )
+    st.html(
+        '<div class="quiet">'
+        + escape(
+            size.format(
+                unsure=f"{counts[:last].sum():,}",
+                posts=f"{counts.sum():,}",
+                inside=f"{counts[first:last].sum():,}",
+                below=f"{counts[:first].sum():,}",
+            )
+        )
+        + "</div>"
+    )
+    return float(start), float(end)
+
+
+def _history(versions: list[dict[str, Any]]) -> None:
+    if not versions:
+        return
+    heading(_("All versions"))
+    names = (
+        _("version"),
+        _("passes below"),
+        _("is flagged from"),
+        _("model unsure"),
+        _("missed / false alarm / look"),
+        _("round"),
+        _("who"),
+        _("when"),
+    )
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    rows = "".join(map(_version_row, versions))
+    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+
+
+def _version_row(row: dict[str, Any]) -> str:
+    cells = (
+        str(row["version"]),
+        _threshold(row["pass_below"]),
+        _threshold(row["flag_from"]),
+        f"{row['band'][0]:.2f} – {row['band'][1]:.2f}",
+        " / ".join(f"{row['prices'].get(name, 0):g}" for name in ("missed", "false_alarm", "look")),
+        str(row["round"] or "–"),
+        person_word(row["by"]),
+        clock(datetime.fromisoformat(row["created_at"])),
+    )
+    return f"<tr>{''.join(f'<td>{one_line(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _threshold(value: float) -> str:
+    return _("never") if value >= NEVER else f"{value:.3f}"
+
+
+def _range(low: float, high: float) -> str:
+    first, last = _threshold(low), _threshold(high)
+    return first if first == last else _("{low} to {high}").format(low=first, high=last)
+
+
+def _per_thousand(figure: Figure, digits: int = 0) -> str:
+    mean, (low, high) = 1000 * figure.mean, (1000 * bound for bound in figure.interval)
+    return f"{mean:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"

@@ -1,0 +1,112 @@
+"""What people read for the words of the code. `_` translates them where they are shown."""
+
+from collections.abc import Mapping
+from html import escape
+
+from workbench.accounts import COMMAND_LINE
+from workbench.imports.facts import Meaning, meaning_of
+from workbench.web.wording.i18n import N_, _
+
+LABEL_WORDS = {"normal": N_("normal"), "suspicious": N_("borderline"), "violation": N_("violation")}
+
+STATE_WORDS = {
+    "queued": N_("waiting for the worker"),
+    "exporting": N_("exporting"),
+    "training": N_("training"),
+    "evaluating": N_("evaluating"),
+    "gating": N_("being checked"),
+    "awaiting": N_("waiting for a decision"),
+    "scoring": N_("scoring"),
+    "promoted": N_("was in use"),
+    "rejected": N_("not used"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+}
+STEP_WORDS = {
+    "exporting": N_("export"),
+    "training": N_("train"),
+    "evaluating": N_("evaluate"),
+    "gating": N_("check"),
+    "scoring": N_("score"),
+    "promoted": N_("put in use"),
+}
+RIGHT_WORDS = {
+    "label": N_("label posts"),
+    "import": N_("import"),
+    "run rounds": N_("run rounds"),
+    "export": N_("export"),
+    "review": N_("review what others labelled"),
+    "set thresholds": N_("set thresholds"),
+    "purge": N_("remove posts for good"),
+}
+SPLIT_WORDS = {"validation": N_("validation"), "test": N_("test")}
+ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}
+OUTCOME_WORDS = {
+    "better": N_("better"),
+    "worse": N_("worse"),
+    "undecided": N_("can't tell yet"),
+}
+LANE_WORDS = {
+    "uncertain": N_("model unsure"),
+    "random": N_("drawn at random"),
+    "violation": N_("likely violation"),
+    "second_opinion": N_("a second opinion"),
+    "held_out": N_("kept for checking the model"),
+    "typical": N_("typical of many posts"),
+}
+REASON_WORDS = {
+    "引流广告": N_("advert"),
+    "辱骂": N_("abuse"),
+    "色情": N_("pornography"),
+    "欺诈": N_("fraud"),
+    "涉未成年": N_("harms minors"),
+    "其他": N_("other"),
+    "缺少上下文": N_("context missing"),
+    "看不懂": N_("cannot make it out"),
+    "拿不准": N_("not sure"),
+}
+"""For the reasons of the default settings; a team's own are shown as they wrote them."""
+NO_WORKER = N_("No worker is running, so nothing moves. Start one with: workbench worker")
+
+NAME_WORDS = {COMMAND_LINE: N_("command line")}
+"""Who is not a person: the commands have an account too."""
+
+FACT_WORDS: Mapping[Meaning, str] = {
+    "board": N_("board"),
+    "thread": N_("thread"),
+    "author": N_("author"),
+    "time": N_("time"),
+}
+"""Of the forum's columns only these are shown beside a post."""
+
+
+def label_word(label: str) -> str:
+    """A label as people read it."""
+    return _(LABEL_WORDS[label])
+
+
+def lane_word(lane: str) -> str:
+    """Why a post was served."""
+    return _(LANE_WORDS[lane])
+
+
+def reason_word(reason: str) -> str:
+    """A reason as people read it."""
+    return _(REASON_WORDS[reason]) if reason in REASON_WORDS else reason
+
+
+def person_word(name: str) -> str:
+    """Who it was."""
+    return _(NAME_WORDS[name]) if name in NAME_WORDS else name
+
+
+def label_html(label: str) -> str:
+    """A label in its colour, with its word."""
+    return f'<span class="label {escape(label)}">{escape(label_word(label))}</span>'
+
+
+def facts_word(column: str) -> str | None:
+    """What a column of the forum's file tells about a post; None for columns that are not shown."""
+    meaning = meaning_of(column)
+    word = FACT_WORDS.get(meaning) if meaning else None
+    return _(word) if word else None

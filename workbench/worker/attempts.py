@@ -1,0 +1,93 @@
+"""One try at one step of a round, fenced: what wakes up late changes nothing."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from db.tables import Round
+from workbench.project import Project
+from workbench.rounds import lifecycle
+
+MOST_STEP_ATTEMPTS = 3
+
+
+class SupersededError(Exception):
+    """The round was cancelled or decided otherwise while this step was at work."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at one step of a round, with its fence and a folder of its own."""
+
+    project: Project
+    number: int
+    fence: int
+
+    @property
+    def folder(self) -> Path:
+        return self.project.models / f".round-{self.number:04d}-attempt-{self.fence}"
+
+    def is_wanted(self) -> bool:
+        with self.project.database.read() as session:
+            return session.scalar(select(Round.number).where(*self._mine())) is not None
+
+    @contextmanager
+    def finish(
+        self, within: AbstractContextManager[Session] | None = None, **values: object
+    ) -> Iterator[Session]:
+        """A write transaction, or the one given, that only commits while this attempt is the round's newest.
+
+        Raises SupersededError otherwise.
+        """
+        with within or self.project.database.write() as session:
+            change = update(Round).where(*self._mine()).values(number=Round.number, **values)
+            if session.scalars(change.returning(Round.number)).first() is None:
+                raise SupersededError
+            yield session
+
+    def _mine(self) -> tuple[Any, ...]:
+        return (Round.number == self.number, Round.attempt == self.fence, Round.is_running)
+
+
+def begin(project: Project, number: int, state: str) -> Attempt:
+    """Enter a step with a new attempt number.
+
+    Raises SupersededError when the round is over; a step that took the worker down three times ends it.
+    """
+    with project.database.write() as session:
+        row = session.get_one(Round, number)
+        if not row.is_running:
+            raise SupersededError
+        sweep_attempts(project, number)
+        row.step_attempts = row.step_attempts + 1 if row.state == state else 1
+        row.attempt += 1
+        row.state = state
+        row.started_at = row.started_at or project.now()
+        if row.step_attempts <= MOST_STEP_ATTEMPTS:
+            return Attempt(project, number, row.attempt)
+        lifecycle.fail(
+            session,
+            project,
+            number,
+            row.attempt,
+            f"The worker stopped {MOST_STEP_ATTEMPTS} times while {state}. See the log.",
+        )
+    raise SupersededError
+
+
+def put_in_place(part: Path, final: Path) -> None:
+    """Move a finished folder to its place; what an attempt that died before its commit left there goes."""
+    shutil.rmtree(final, ignore_errors=True)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part.rename(final)
+
+
+def sweep_attempts(project: Project, number: int) -> None:
+    for folder in project.models.glob(f".round-{number:04d}-attempt-*"):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,75 @@
+"""A step's work in a process of its own, which dies with the worker and with the attempt."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import RoundError
+from workbench.project import Project
+from workbench.rounds import lifecycle
+from workbench.worker.attempts import Attempt, SupersededError
+
+FENCE_SECONDS = 0.5
+"""How often a long step looks whether it is still wanted."""
+
+
+def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
+    """Run a trainer module as a child that dies with this process and with the attempt.
+
+    Raises RoundError with the child's last line when it fails, SupersededError when the round is cancelled.
+    """
+    module, *arguments = map(str, command)
+    progress = lifecycle.progress_file(attempt.project, attempt.number, step)
+    with open_log(attempt.project, attempt.number, step) as log:
+        begin_of_log = log.tell()
+        progress.unlink(missing_ok=True)
+        # -P keeps the working directory, with its data/ and models/, off the child's import path.
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments, "--progress", str(progress), "--watch-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _wait(child, attempt)
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+    if child.returncode != 0:
+        reason = last_words(Path(log.name), begin_of_log, child.returncode)
+        raise RoundError("{step} failed: {reason}", step=step.capitalize(), reason=reason)
+
+
+def last_words(log: Path, begin: int, status: int) -> str:
+    if status < 0:
+        return f"the system ended it with signal {-status} (out of memory?)"
+    with log.open("rb") as file:
+        file.seek(begin)
+        lines = file.read().decode("utf-8", "replace").strip().rsplit("\n", 1)
+    return lines[-1].removeprefix("error: ") or f"it ended with status {status}"
+
+
+def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:
+    while True:
+        try:
+            child.wait(FENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            if not attempt.is_wanted():
+                raise SupersededError from None
+        else:
+            return
+
+
+@contextmanager
+def open_log(project: Project, number: int, name: str) -> Iterator[Any]:
+    folder = lifecycle.log_folder(project, number)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.log").open("a", encoding="utf-8") as file:
+        yield file
