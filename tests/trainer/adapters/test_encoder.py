@@ -72,7 +72,7 @@ def test_what_was_trained_is_what_is_loaded(trained, adapter, toy_config):
 
 
 def test_the_starter_is_found_beside_the_package_or_in_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "__file__", str(tmp_path / "trainer" / "folders.py"))
+    monkeypatch.setattr(folders, "__file__", str(tmp_path / "trainer" / "adapters" / "folders.py"))
     with pytest.raises(EncoderError, match="starter encoder is not installed"):
         resolve_base("starter")
     installed = tmp_path / "trainer" / "_starter"

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select, update
 
 from db.tables import Annotation, AuditEntry, Post, PostGroup
-from tests.workbench.making import different_texts, import_texts
 from tests.workbench.exports.test_jsonl import annotate
+from tests.workbench.making import different_texts, import_texts
 from trainer.config import LABELS
 from trainer.errors import TrainerError
 from trainer.texts.dataset import read_jsonl

@@ -15,9 +15,9 @@ from sqlalchemy import delete, text, update
 from db.queries.people import acts_of
 from db.tables import Annotation, Person
 from tests.conftest import Clock
+from tests.workbench.commands.test_review import run
 from tests.workbench.making import COPIES, different_texts, import_texts, ready_queue
 from tests.workbench.plans import plans_of
-from tests.workbench.commands.test_review import run
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError
 from workbench.exports.spreadsheet import csv_lines

@@ -26,9 +26,9 @@ from db.tables import (
     Round,
 )
 from tests.conftest import Clock
+from tests.workbench.commands.test_review import run
 from tests.workbench.making import COPIES, different_texts, make_champion, write_tsv
 from tests.workbench.review.test_resolutions import say
-from tests.workbench.commands.test_review import run
 from trainer.files import sha256_of, write_json
 from trainer.texts.tokens import Tokens
 from workbench.accounts import Account

@@ -10,8 +10,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.workbench.making import different_texts, import_texts, ready_queue, write_tsv
 from tests.workbench.exports.test_jsonl import annotate
+from tests.workbench.making import different_texts, import_texts, ready_queue, write_tsv
 from workbench.accounts import Account
 from workbench.exports.labelled_posts import export_labels
 from workbench.imports import intake

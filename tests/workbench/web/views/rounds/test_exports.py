@@ -1,7 +1,7 @@
 """The Exports part of the Rounds screen."""
 
-from tests.workbench.making import different_texts, import_texts
 from tests.workbench.exports.test_jsonl import annotate
+from tests.workbench.making import different_texts, import_texts
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import html_of, open_screen, press, shown
 from workbench.accounts import Account
