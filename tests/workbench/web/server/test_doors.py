@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from http.cookies import SimpleCookie
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
 from workbench.web import identity, opened
+from workbench.web.pages import PATHS
 from workbench.web.server.serve import DOORS, ROUTES
 
 ORIGIN = {"origin": "http://testserver"}
@@ -57,6 +59,16 @@ def test_a_page_leads_a_stranger_to_the_form_and_back(client: TestClient) -> Non
     answer = client.get("/")
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/")
     assert client.get("/media/file").status_code == 401
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_every_page_is_returned_to_after_signing_in_and_after_switching_the_language(
+    client: TestClient, path: str
+) -> None:
+    assert client.get(path).headers["location"] == f"/sign-in?next={quote(path)}"
+    assert client.get("/language/zh", params={"next": path}).headers["location"] == path
+    signed_in = client.post("/sign-in", data=ANN | {"next": path}, headers=ORIGIN)
+    assert signed_in.headers["location"] == path
 
 
 def test_a_stranger_gets_no_websocket(client: TestClient) -> None:
