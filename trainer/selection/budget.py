@@ -1,8 +1,8 @@
-"""Which posts are scored where a machine is too slow for all of them. Pure.
+"""Which posts are scored where the machine is too slow to score all of them.
 
-Some are drawn at random, whatever they say: only these stand for all posts. The rest of the budget goes to what a
-cheap model (`trainer.linear.proxy`) is least sure about or takes for a violation: it finds posts to label, and estimates
-nothing.
+A share of the budget is drawn at random, whatever the text: only these posts represent the pool. The rest are
+candidates, which a cheap model (`trainer.linear.proxy`) is least sure about or takes for violations.
+Candidates are posts to label; nothing is estimated from them.
 """
 
 from dataclasses import dataclass, field
@@ -15,13 +15,16 @@ from trainer.config import LABELS
 from trainer.selection.strategies import margin
 
 RANDOM_SHARE = 0.2
-"""Of the budget at most, drawn at random: candidates find more to label, but held-out posts, volumes and drift need
-some thousands that nobody chose."""
+"""Largest share of the budget that is drawn at random. Candidates bring more to label, but held-out posts,
+volumes and drift need some thousands of unselected posts.
+"""
 VIOLATION_SHARE = 0.5
-"""Of the candidates, likely violations; the others are the unsure ones. Measured in docs/big-pools.md."""
+"""Share of likely violations among the candidates; the others are uncertain posts. Measured in docs/big-pools.md."""
 SEED = 20_260_103
 STEPS = (5, 2, 1)
-"""Rates are one of these over a power of ten, so that they, and with them the posts drawn, stay from pass to pass."""
+"""A rate is one of these over a power of ten, so that rates, and with them the drawn posts, stay stable
+between passes.
+"""
 FINEST = 9
 VIOLATION = LABELS.index("violation")
 
@@ -29,22 +32,22 @@ Numbers = NDArray[np.int64]
 
 
 def rate(posts: int, budget: int) -> float:
-    """The chance of a post to be drawn: 1 where the budget is enough for all."""
+    """The probability that a post is drawn; 1 if the budget covers all posts."""
     if budget >= posts:
         return 1.0
     return _rounded(RANDOM_SHARE * budget / posts)
 
 
 def is_drawn(numbers: Numbers, chance: float) -> NDArray[np.bool_]:
-    """(n,) whether each post is drawn, by its number alone: told again at any time, and the same for ever.
+    """(n,) whether each post is drawn. Depends on its number alone, so the answer is reproducible.
 
-    What is drawn with a small chance is drawn with every larger one.
+    A post that is drawn at some rate is drawn at every higher rate.
     """
     return luck(numbers) < chance
 
 
 def luck(numbers: Numbers) -> NDArray[np.float64]:
-    """(n,) evenly spread over 0 to 1 (splitmix64, Steele et al. 2014)."""
+    """(n,) uniform over 0 to 1 (splitmix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
         mixed = (numbers.astype(np.uint64) + np.uint64(SEED)) * np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -55,7 +58,7 @@ def luck(numbers: Numbers) -> NDArray[np.float64]:
 
 @dataclass
 class Best:
-    """The `most` posts of the highest rank so far, of equals those that came first; memory for twice as many."""
+    """The `most` posts of highest rank seen so far, ties by number. Holds at most twice as many in memory."""
 
     most: int
     _numbers: list[Numbers] = field(default_factory=list)
@@ -70,7 +73,6 @@ class Best:
             self._cut()
 
     def first(self) -> Numbers:
-        """Highest first."""
         self._cut()
         return self._numbers[0]
 
@@ -82,10 +84,10 @@ class Best:
 
 
 class Picker:
-    """Picks from posts that arrive in parts; memory grows with the budget, not with the posts."""
+    """Picks posts from a stream of batches. Memory grows with the budget, not with the number of posts."""
 
     def __init__(self, posts: int, budget: int) -> None:
-        """`posts` are to come, of which `budget` at most are picked."""
+        """`posts` is the number to come; at most `budget` of them are picked."""
         self.budget, self.rate = budget, rate(posts, budget)
         self._drawn: list[Numbers] = []
         self._kept: list[Numbers] = []
@@ -93,21 +95,21 @@ class Picker:
         self._likely = Best(round(VIOLATION_SHARE * budget))
 
     def draw(self, numbers: Numbers, is_kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(n,) which of these posts are taken already: drawn at random, or to be kept whatever the model thinks."""
+        """(n,) whether each post is taken without asking the cheap model: drawn at random, or `is_kept`."""
         drawn = is_drawn(numbers, self.rate)
         self._drawn.append(numbers[drawn])
         self._kept.append(numbers[is_kept & ~drawn])
         return drawn | is_kept
 
     def consider(self, numbers: Numbers, probabilities: NDArray[np.floating[Any]]) -> None:
-        """Candidates, by what the cheap model thinks of them."""
+        """Rank candidates by the cheap model's probabilities (n, 3)."""
         self._unsure.add(numbers, -margin(probabilities))
         self._likely.add(numbers, probabilities[:, VIOLATION])
 
     def picked(self) -> tuple[Numbers, float]:
-        """The numbers in their order, and the chance by which some were drawn.
+        """The picked numbers, sorted, and the rate of the random draw.
 
-        Those kept, then candidates fill what these leave; a budget too small even for these lowers the chance.
+        Kept posts come before candidates. If the draw alone exceeds the budget, the rate is lowered.
         """
         drawn, chance = np.concatenate([np.empty(0, np.int64), *self._drawn]), self.rate
         while len(drawn) > self.budget:
@@ -122,6 +124,6 @@ class Picker:
 
 
 def _rounded(chance: float) -> float:
-    """The next lower one of STEPS over a power of ten; 0 where that is finer than any."""
+    """The next lower rate of the ladder; 0 below the smallest."""
     ladder = (step / 10**power for power in range(1, FINEST + 1) for step in STEPS)
-    return next((found for found in ladder if found <= chance), 0.0)
+    return next((rung for rung in ladder if rung <= chance), 0.0)

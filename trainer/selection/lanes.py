@@ -1,7 +1,7 @@
-"""What the queue is made of: why a post is served, and in which order the reasons take turns. Pure.
+"""The lanes of the queue: why a post is served, and how the lanes take turns.
 
-Live and simulated alike: `pool_lanes` sorts the pool into lanes, `turns` says whose turn it is, and what a lane
-cannot serve goes to the next of `preference`.
+Shared by live rounds and simulations. `pool_lanes` sorts the pool into lanes, `turns` gives the cycle of
+lanes, and `preference` the fallbacks of a lane that is empty.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,20 +20,20 @@ SECOND_OPINION, HELD_OUT, TYPICAL = "second_opinion", "held_out", "typical"
 
 LANES = (UNCERTAIN, RANDOM, VIOLATION, SECOND_OPINION, HELD_OUT, TYPICAL)
 FALLBACK = (UNCERTAIN, TYPICAL, VIOLATION, RANDOM, HELD_OUT)
-"""Where a turn goes whose lane has nothing, in this order."""
+"""Lanes that take over the turn of an empty lane, in this order."""
 
 LANE_AT_MOST = 2_000
-"""Posts of the random and of the violation lane in one queue."""
+"""Limit of the random and of the violation lane in one queue."""
 AHEAD = 1_000
-"""Posts at the head of a lane that are chosen to differ; enough for a team between two rounds."""
+"""Posts at the head of a lane that are diversified: enough for a team between two rounds."""
 BLOCK = 50
-"""Posts that are chosen to differ from each other: what one person labels in some minutes."""
+"""Posts that are chosen to differ from each other: what one annotator labels in some minutes."""
 VIOLATION_AT = LABELS.index("violation")
 
 
 @dataclass(frozen=True)
 class Composition:
-    """Shares of what is served. They need not add up to 100."""
+    """Relative shares of the lanes; they need not add up to 100."""
 
     uncertain: int = 50
     random: int = 10
@@ -44,7 +44,7 @@ class Composition:
 
 @dataclass(frozen=True)
 class Band:
-    """Which confidences are uncertain, and how many posts the lane must and may hold."""
+    """The confidences that count as uncertain, and the smallest and largest size of the uncertain lane."""
 
     low: float = 0.4
     high: float = 0.6
@@ -54,9 +54,10 @@ class Band:
 
 @cache
 def turns(composition: Composition) -> tuple[str, ...]:
-    """The lanes of one cycle, as many as the shares add up to, each as evenly spread as can be.
+    """One cycle of lanes, each spread as evenly as possible; its length is the sum of the shares.
 
-    Smooth weighted round robin: every lane gains its share, the one that has most goes and pays the total.
+    Smooth weighted round robin: in each step every lane gains its share as credit, the lane with the most
+    credit is served and pays the total.
     """
     shares = {lane: share for lane, share in asdict(composition).items() if share > 0}
     total, credit, cycle = sum(shares.values()), dict.fromkeys(shares, 0), []
@@ -70,7 +71,7 @@ def turns(composition: Composition) -> tuple[str, ...]:
 
 
 def preference(turn: int, cycle: Sequence[str]) -> tuple[str, ...]:
-    """The lanes to look into at this turn, the one whose turn it is first."""
+    """The lanes to try at this turn, in order."""
     wanted = cycle[turn % len(cycle)] if cycle else UNCERTAIN
     return (wanted, *(lane for lane in FALLBACK if lane != wanted))
 
@@ -86,13 +87,16 @@ def pool_lanes(
     ahead: int = AHEAD,
     is_drawn: NDArray[np.bool_] | None = None,
 ) -> dict[str, Positions]:
-    """The lanes that serve scored posts of the pool, (n, labels), one of each group; no post is in two.
+    """The lanes of scored posts of the pool, (n, labels), one post of each group. The lanes are disjoint.
 
-    The random lane is drawn first, from all, so that its chance is known. Of the rest likely violations
-    outside the band, and the uncertain: the band and all below it by margin, widened where it is short. `is_new` (n,)
-    marks posts that come first within a lane, but for the random one. `ahead` is how many posts at the head of a lane
-    are chosen to differ, as far as there are vectors. Where not all were scored, `is_drawn` (n,) marks those that nobody
-    chose: the random lane takes none but them, the others leave them alone, or what is left would be no fair sample.
+    The random lane is drawn first and from all posts, so that its inclusion probability is known. The
+    violation lane holds likely violations outside the band. The uncertain lane holds the band and everything
+    below it by margin, widened if it is short.
+
+    `is_new` (n,) marks posts that come first within a lane, except the random one. `ahead` posts at the head
+    of a lane are diversified, if there are vectors. Where not all posts were scored, `is_drawn` (n,) marks
+    the random sample: the random lane takes only those and the other lanes none, so that the remainder stays
+    a random sample.
     """
     shuffled = rng.permutation(len(probabilities))
     if is_drawn is not None:
@@ -111,23 +115,25 @@ def pool_lanes(
 
 
 COLD_TYPICAL = 100
-"""With as many random ones enough for a first model."""
+"""Typical posts of a cold start; with as many random ones they are enough for a first model."""
 COLD_SAMPLE = 2_000
-"""Posts looked at to find the typical ones."""
+"""Posts that are embedded to select the typical ones."""
 COLD_AT_MOST = 50_000
-"""Random ones in one queue: a team reaches its first round long before their end."""
+"""Random posts in one queue of a cold start; a team reaches its first round long before the end."""
 
 
 def at_cold_start(composition: Composition) -> Composition:
-    """Before the first round: half by chance, half by the uncertain lane or, while it is empty, typical of their kind."""
+    """Before the first round: half random, half from the uncertain lane, which typical posts replace while it
+    is empty.
+    """
     share = composition.uncertain + composition.random + composition.violation
     return replace(composition, uncertain=share - share // 2, random=share // 2, violation=0)
 
 
 def cold_lanes(posts: int, *, embed: Embed | None, rng: np.random.Generator) -> dict[str, Positions]:
-    """The lanes of a pool that nobody has scored, one post of each group.
+    """The lanes of a pool without scores, one post of each group.
 
-    Random posts alone would bring the commonest kind over and over.
+    Random posts alone would mostly repeat the most common kind.
     """
     sample = rng.permutation(posts)[:COLD_SAMPLE]
     count = min(COLD_TYPICAL, posts // 2)
@@ -142,14 +148,14 @@ def cold_lanes(posts: int, *, embed: Embed | None, rng: np.random.Generator) -> 
 def compose(
     lanes: Mapping[str, Positions], count: int, composition: Composition, *, first_turn: int = 0
 ) -> list[tuple[int, str]]:
-    """The next `count` posts as one person would be served them: (position, lane) each."""
-    cycle, waiting = turns(composition), {lane: iter(found) for lane, found in lanes.items()}
+    """The next `count` (position, lane) pairs, as one annotator would be served them."""
+    cycle, waiting = turns(composition), {lane: iter(positions) for lane, positions in lanes.items()}
     served: list[tuple[int, str]] = []
     for turn in counting(first_turn):
-        found = _next(waiting, preference(turn, cycle)) if len(served) < count else None
-        if found is None:
+        entry = _next(waiting, preference(turn, cycle)) if len(served) < count else None
+        if entry is None:
             return served
-        served.append(found)
+        served.append(entry)
     raise AssertionError("counting never ends")
 
 
@@ -162,15 +168,15 @@ def _next(waiting: Mapping[str, Iterator[np.intp]], wanted: Sequence[str]) -> tu
 
 
 def _random_count(posts: int, composition: Composition) -> int:
-    """A share of the pool, so that the random lane never drains a small one."""
+    """In proportion to the pool, so that the random lane never drains a small one."""
     served = composition.uncertain + composition.random + composition.violation
     return min(LANE_AT_MOST, -(-posts * composition.random // max(1, served)))
 
 
 def _likely_violations(probabilities: Probabilities, limits: Band, rng: np.random.Generator) -> Positions:
-    """Posts outside the band whose likeliest label is violation, in random order.
+    """Posts outside the band whose most likely label is violation, in random order.
 
-    The surest first would be the same advertisement over and over, and teach nothing (docs/active-learning.md).
+    Ordered by confidence they would repeat one advertisement and teach little (docs/active-learning.md).
     """
     is_likely = (probabilities.argmax(axis=1) == VIOLATION_AT) & (confidence(probabilities) > limits.high)
     return rng.permutation(np.flatnonzero(is_likely))

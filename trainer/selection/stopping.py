@@ -1,8 +1,8 @@
-"""When more labels hardly change the model any more. Advice to the lead, never automatic. Pure NumPy.
+"""A hint to the lead that more labels hardly change the model.
 
-The rule is small-text's `KappaAverage` with its default of 0.99 (Bloodgood and Vijay-Shanker 2009, "A method for
-stopping active learning based on stabilizing predictions"), joined by a curve that is flat: either alone fires
-too early, on a model that has learned nothing yet or on two lucky rounds.
+The rule is small-text's `KappaAverage` with its default of 0.99 (Bloodgood and Vijay-Shanker 2009, "A method
+for stopping active learning based on stabilizing predictions"), combined with a flat learning curve. Either
+alone fires too early: on a model that has not learned yet, or on two lucky rounds.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from trainer.config import LABELS
 Reason = Literal["too few rounds", "still changing", "still gaining", "settled"]
 
 ROUNDS = 3
-"""How many times in a row two successive rounds must agree."""
+"""Successive pairs of rounds that must agree."""
 AGREEMENT = 0.99
 LEAST_GAIN = 0.005
-"""Macro-F1 over these rounds; less than half a point is flat."""
+"""Gain of macro-F1 over these rounds below which the curve counts as flat."""
 
 
 @dataclass(frozen=True)
 class StoppingHint:
-    """Whether labelling could stop, and why or why not.
+    """Whether labelling could stop, and the reason.
 
-    `agreements` are Cohen's kappas of the last successive rounds, oldest first; `gained` is in macro-F1, None
-    where there are too few rounds.
+    `agreements` are Cohen's kappas of the last successive rounds, oldest first. `gained` is in macro-F1, None
+    with too few rounds.
     """
 
     reason: Reason
@@ -42,9 +42,10 @@ class StoppingHint:
 
 
 def stopping_hint(predicted: Sequence[NDArray[Any]], scores: Sequence[float]) -> StoppingHint:
-    """Look at rounds, oldest first: predicted (posts,) label positions of the same posts in each, and macro-F1.
+    """`predicted` holds one (posts,) array of label positions per round, over the same posts, oldest first;
+    `scores` macro-F1.
 
-    Only the last four rounds count. Raises ValueError where the rounds do not fit each other.
+    Only the last four rounds count. Raises ValueError if the rounds differ in their posts or lack a score.
     """
     if len(predicted) != len(scores) or len({len(labels) for labels in predicted}) > 1:
         raise ValueError("every round needs a score and a label for the same posts")
@@ -61,7 +62,8 @@ def stopping_hint(predicted: Sequence[NDArray[Any]], scores: Sequence[float]) ->
 def kappa(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Cohen's kappa of two labellings (posts,) by position.
 
-    0 where it is not defined: rounds that call every post the same agree because they have learned nothing.
+    0 where it is undefined: two rounds that give every post one label agree because they have learned
+    nothing.
     """
     table = np.zeros((len(LABELS), len(LABELS)))
     np.add.at(table, (one, other), 1 / max(len(one), 1))

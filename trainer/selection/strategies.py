@@ -1,7 +1,7 @@
-"""Probabilities in, positions of the posts to ask about out. Pure: no model, no database.
+"""Query strategies: probabilities in, positions of the posts to label next out. No model, no database.
 
-Everywhere: `probabilities` is (n, labels), each row summing to 1, calibrated; the answer is positions into it, the
-first to ask about first. A strategy is one function and one line in `STRATEGIES`.
+`probabilities` is always (n, labels), calibrated, each row summing to 1; positions index its rows, in the
+order to ask. A strategy is one function and one line in `STRATEGIES`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,30 +14,30 @@ Probabilities = NDArray[np.floating]
 Positions = NDArray[np.intp]
 Vectors = NDArray[np.floating]
 Embed = Callable[[Positions], Vectors]
-"""The (k, width) vectors of k positions: asked for where a strategy needs them, as they may be dear."""
+"""The vectors (k, width) of k positions; called only when a strategy needs them, since they are expensive."""
 
 BAND_HIGH = 0.6
 OVERSAMPLING = 5
-"""So many times the posts wanted are taken by uncertainty alone before they are spread."""
+"""Factor by which the candidates of a diverse block exceed the block."""
 
 
 class Strategy(Protocol):
     def __call__(
         self, probabilities: Probabilities, count: int, *, embed: Embed, rng: np.random.Generator
     ) -> Positions:
-        """The `count` positions to ask about, fewer where there are fewer; each once."""
+        """At most `count` distinct positions, in the order to ask."""
         ...
 
 
 def confidence(probabilities: Probabilities) -> NDArray[np.floating]:
-    """(n,) the probability of the most likely label, from 1/labels to 1."""
+    """(n,) probability of the most likely label."""
     top: NDArray[np.floating] = probabilities.max(axis=1, initial=0.0)
     return top
 
 
 def margin(probabilities: Probabilities) -> NDArray[np.floating]:
-    """(n,) the most likely minus the second: 0 is a tie (Scheffer et al. 2001)."""
-    # By columns: a sorted copy of ten million rows takes as much memory again, and longer.
+    """(n,) most likely minus second most likely; 0 is a tie (Scheffer et al. 2001)."""
+    # By columns: sorting ten million rows needs a second copy and takes longer.
     first, second = probabilities[:, 0].copy(), np.full_like(probabilities[:, 0], -np.inf)
     for column in probabilities.T[1:]:
         np.maximum(second, np.minimum(first, column), out=second)
@@ -47,28 +47,26 @@ def margin(probabilities: Probabilities) -> NDArray[np.floating]:
 
 
 def entropy(probabilities: Probabilities) -> NDArray[np.floating]:
-    """(n,) in nats: 0 is certain, log(labels) knows nothing."""
+    """(n,) in nats."""
     logs = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
     spread: NDArray[np.floating] = -(probabilities * logs).sum(axis=1)
     return spread
 
 
 def in_band(probabilities: Probabilities, low: float, high: float) -> NDArray[np.bool_]:
-    """(n,) whether the confidence lies in [low, high]."""
     top = confidence(probabilities)
     return (top >= low) & (top <= high)
 
 
 def below_band(probabilities: Probabilities, low: float) -> NDArray[np.bool_]:
-    """(n,) whether the model is less certain still: with three labels down to 1/3."""
     return confidence(probabilities) < low
 
 
 def band(probabilities: Probabilities, high: float, *, at_least: int = 0) -> Positions:
-    """The band joined with all that lies below it, the smallest margin first.
+    """Positions of the band and of everything below it, smallest margin first.
 
-    Taken literally a band leaves out the most uncertain posts of all. Where it holds fewer than
-    `at_least` posts it is widened: the posts above it follow, again by margin.
+    A band with a lower limit would leave out the most uncertain posts. If fewer than `at_least` posts
+    qualify, the posts above the band follow, also by margin.
     """
     gaps = margin(probabilities)
     is_inside = confidence(probabilities) <= high
@@ -81,10 +79,10 @@ def band(probabilities: Probabilities, high: float, *, at_least: int = 0) -> Pos
 
 
 def spread(order: Positions, count: int, *, block: int, embed: Embed, rng: np.random.Generator) -> Positions:
-    """All of `order` again; the first `count` come in blocks of posts that differ from each other.
+    """All of `order`; its first `count` are rearranged into blocks of posts that differ from each other.
 
-    A block is drawn from the `OVERSAMPLING` times as many that are next, cut into clusters by k-means over unit
-    vectors: the first of each cluster. What was passed over waits for the next block, in its order.
+    Each block is chosen from the next `OVERSAMPLING * block` posts: k-means over unit vectors, and the first
+    post of each cluster. Posts that were passed over wait for the next block in their order.
     """
     near = order[: count + (OVERSAMPLING - 1) * block]
     if len(near) <= block:
@@ -101,7 +99,7 @@ def spread(order: Positions, count: int, *, block: int, embed: Embed, rng: np.ra
 
 
 def typical(vectors: Vectors, count: int, *, rng: np.random.Generator) -> Positions:
-    """The post nearest to the middle of each of `count` clusters, those of the largest clusters first."""
+    """The post nearest to the centre of each of `count` clusters, largest cluster first."""
     if len(vectors) <= count:
         return np.arange(len(vectors))
     unit = _unit(vectors)
@@ -155,10 +153,10 @@ def _by_clustered_margin(
 def _by_badge(
     probabilities: Probabilities, count: int, *, embed: Embed, rng: np.random.Generator
 ) -> Positions:
-    """k-means++ seeds of the gradients a label would bring to the last layer (BADGE, Ash et al. 2020).
+    """k-means++ seeds of the gradients that a label would cause in the last layer (BADGE, Ash et al. 2020).
 
-    A post's gradient is the outer product of (probabilities minus its likeliest label) and its vector. It is never
-    written out: inner products of outer products are products of inner products.
+    A post's gradient is the outer product of (probabilities minus its most likely label) and its vector. It
+    is never materialised: inner products of outer products are products of inner products.
     """
     pull = probabilities - np.eye(probabilities.shape[1])[probabilities.argmax(axis=1)]
     vectors = embed(np.arange(len(probabilities)))
@@ -176,7 +174,7 @@ def _by_badge(
 
 
 def _drawn(nearest: NDArray[np.float64], chosen: Sequence[int], rng: np.random.Generator) -> int:
-    """A position, the likelier the further it is from all that are chosen; any other where nothing differs."""
+    """A position drawn in proportion to its squared distance from the chosen ones; uniform if nothing differs."""
     total = nearest.sum()
     if total > 0:
         return int(rng.choice(len(nearest), p=nearest / total))
@@ -185,20 +183,20 @@ def _drawn(nearest: NDArray[np.float64], chosen: Sequence[int], rng: np.random.G
 
 
 def _k_means(unit: Vectors, count: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], Vectors]:
-    """The cluster of each vector, and the middles; as many clusters as there are different vectors, at most."""
-    # Here, as pages read this module and need no clusters.
+    """The cluster of each vector, and the centres; at most as many clusters as distinct vectors."""
+    # Imported here: the pages import this module and never cluster.
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
-    # Directions that differ by rounding alone are one: k-means cannot part them, and warns.
+    # Directions that differ by rounding are merged: k-means cannot separate them, and warns.
     unit = unit.round(6)
     kinds = min(count, len(np.unique(unit, axis=0)))
-    # One start: this spreads posts, the best clustering is not worth its time.
-    found = KMeans(kinds, n_init=1, max_iter=20, random_state=int(rng.integers(2**31))).fit(unit)
-    return found.labels_, found.cluster_centers_
+    # One start: a better clustering would not spread the posts noticeably better.
+    fitted = KMeans(kinds, n_init=1, max_iter=20, random_state=int(rng.integers(2**31))).fit(unit)
+    return fitted.labels_, fitted.cluster_centers_
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    """At length one and about their mean, which all posts of a forum share."""
+    """Centred on their mean, which all posts of a forum share, and scaled to length 1."""
     apart = vectors - vectors.mean(axis=0)
     unit: Vectors = apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-9)
     return unit
