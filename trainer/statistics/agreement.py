@@ -1,4 +1,4 @@
-"""How far people agree who judged the same post. Pure."""
+"""Agreement between annotators who judged the same posts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Agreement:
-    """`share` of the pairs of judgements that are the same, over `posts` that two people judged at least.
+    """`share` is the share of equal pairs of judgements, over the `posts` with two or more annotators.
 
-    `alpha` is None where it is not defined: all said the same of every post, so nothing tells chance from skill.
+    `alpha` is None where it is undefined: every judgement has one label, so chance agreement is certain.
     """
 
     posts: int
@@ -19,11 +19,12 @@ class Agreement:
 
 
 def agreement(judged: Iterable[Sequence[str]]) -> Agreement | None:
-    """The labels that each post got, one a person; None where no post has two.
+    """`judged` holds the labels of each post, one per annotator. Returns None if no post has two.
 
-    alpha = 1 - (n - 1) * disagreeing / (n^2 - sum of squared label counts), where a post of m labels gives its
-    disagreeing ordered pairs 1 / (m - 1) each, and n is the number of labels of posts with two or more (Krippendorff
-    2011, "Computing Krippendorff's alpha-reliability", for nominal data with missing judgements).
+    alpha = 1 - (n - 1) * disagreeing / (n^2 - sum of squared label counts), where a post of m labels
+    contributes its disagreeing ordered pairs, 1 / (m - 1) each, and n is the number of labels of posts with
+    two or more (Krippendorff 2011, "Computing Krippendorff's alpha-reliability", for nominal data with
+    missing judgements).
     """
     posts = [Counter(labels) for labels in judged if len(labels) > 1]
     if not posts:

@@ -1,4 +1,4 @@
-"""How logits become confidences."""
+"""From logits to calibrated probabilities."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,9 +19,9 @@ class Calibration:
     temperature: float
     bias: dict[str, float]
     fitted_on: FittedOn = "nothing"
-    """"out-of-fold": the training rows, by models that had not seen them, and what validation rows there were."""
+    """`out-of-fold`: on validation rows and on training rows scored by models that had not seen them."""
     rows: int = 0
-    """That it was fitted on."""
+    """Number of rows it was fitted on."""
 
     @classmethod
     def identity(cls) -> "Calibration":
@@ -29,7 +29,7 @@ class Calibration:
 
 
 def apply_calibration(logits: ArrayLike, calibration: Calibration) -> Floats:
-    """Calibrated probabilities (n, 3) of logits (n, 3), both in LABELS order."""
+    """(n, 3) probabilities of logits (n, 3), both in LABELS order."""
     bias = np.array([calibration.bias[label] for label in LABELS])
     scores = np.asarray(logits, np.float64) / calibration.temperature + bias
     powers: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))

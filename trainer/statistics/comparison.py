@@ -1,4 +1,4 @@
-"""Champion against challenger on the same labelled posts. Pure NumPy and SciPy."""
+"""Champion against challenger on the same labelled posts."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,27 +24,27 @@ from trainer.statistics.metrics import (
 Outcome = Literal["better", "worse", "undecided"]
 
 RECALL_MARGIN = 0.02
-"""A loss of violation recall up to this is not held against a challenger."""
+"""A loss of violation recall up to this does not count against a challenger."""
 SIGNIFICANCE = 0.05
 CALIBRATION_MARGIN = 0.02
-"""A calibration error that grows by no more than this is not held against a challenger."""
+"""A growth of the calibration error up to this does not count against a challenger."""
 CALIBRATION_GROUPS = 1_000
-"""On fewer groups of test rows chance alone makes errors of this size: nothing is held against a challenger."""
+"""With fewer groups of test rows, errors of this size arise by chance: they do not count against a challenger."""
 
 
 @dataclass(frozen=True)
 class Violations:
-    """The paired test on the rows that are violations (exact McNemar test, two-sided)."""
+    """Exact two-sided McNemar test on the rows whose label is violation."""
 
     n: int
     gained: int
-    """Found by the challenger alone."""
+    """Violations that only the challenger predicts."""
     lost: int
-    """Found by the champion alone."""
+    """Violations that only the champion predicts."""
     p_value: float
-    """Of the drawn rows themselves, unweighted: the test is exact for those."""
+    """Unweighted: the test is exact for the drawn rows."""
     recall_difference: float
-    """Challenger minus champion, weighted by what each row stands for."""
+    """Challenger minus champion, weighted."""
 
     def is_proven_loss(self, margin: float) -> bool:
         return self.lost > self.gained and self.p_value < SIGNIFICANCE and -self.recall_difference > margin
@@ -52,15 +52,16 @@ class Violations:
 
 @dataclass(frozen=True)
 class CalibrationErrors:
-    """The expected calibration errors of both, and what chance leaves open about their difference."""
+    """Expected calibration errors of champion and challenger, with an interval of their difference."""
 
     champion: float
     challenger: float
     interval: tuple[float, float]
-    """95%, of challenger minus champion, by a paired bootstrap of whole groups, less what chance alone adds.
+    """95%, of challenger minus champion, by a paired bootstrap of whole groups, less the part that chance adds.
 
-    An error is never below zero, so noise adds to it, and more to confidences that are spread wider; a bootstrap
-    adds it a second time. Both are taken off, which is too much where an error is real: it proves less, not more.
+    An error is never negative, so noise increases it, more so for confidences that spread wider, and a
+    bootstrap adds that noise a second time. Both parts are subtracted. That is too much where an error is
+    real, so the test is conservative.
     """
     groups: int
 
@@ -75,15 +76,15 @@ class CalibrationErrors:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the test rows say about replacing the champion; differences are challenger minus champion."""
+    """Evidence of the test rows for replacing the champion. Differences are challenger minus champion."""
 
     outcome: Outcome
     difference: float
-    """Of macro-F1, from -1 to 1."""
+    """Macro-F1, from -1 to 1."""
     interval: tuple[float, float]
     """95%, by a paired bootstrap of whole groups."""
     smallest_difference: float
-    """Half the width of the interval: a true difference below it could not have shown on these rows."""
+    """Half the width of the interval: a smaller true difference cannot show on these rows."""
     violations: Violations
     calibration: CalibrationErrors
     reasons: tuple[str, ...]
@@ -109,11 +110,11 @@ def compare(
     recall_margin: float = RECALL_MARGIN,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Compare two sets of probabilities (n, 3) over the same rows, one row at least.
+    """Compare two sets of probabilities (n, 3) over the same rows; raises ValueError without rows.
 
-    better: the interval of the macro-F1 difference lies above zero. worse: it lies below, or violations are
-    provably lost. undecided: everything else, and a better one whose confidences are provably further from the
-    truth, as the queue goes by them.
+    better: the interval of the macro-F1 difference lies above zero. worse: it lies below zero, or a loss of
+    violations is proven. undecided: everything else, and also a better challenger whose calibration is proven
+    worse, because the queue is ordered by confidence.
     """
     truth = label_positions(labels)
     if not len(truth):
@@ -148,7 +149,7 @@ def compare(
 
 
 def _gain(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Macro-F1 of the challenger minus the champion's, of confusion matrices (..., 2, 3, 3)."""
+    """Macro-F1 of the challenger minus that of the champion, from confusion matrices (..., 2, 3, 3)."""
     scores = f1_macro(pairs)
     return scores[..., 1] - scores[..., 0]
 
@@ -213,7 +214,7 @@ def _reasons_to_wait(result: Comparison) -> list[str]:
 
 
 def _rows_to_settle(result: Comparison) -> int | None:
-    """Intervals narrow with the root of the rows; None where the likeliest change is next to nothing."""
+    """Interval width falls with the square root of the rows. None if the difference is almost zero."""
     if abs(result.difference) < 0.001 or abs(result.difference) > result.smallest_difference:
         return None
     needed = result.n * (result.smallest_difference / abs(result.difference)) ** 2

@@ -1,20 +1,20 @@
-"""How far scores have moved from those before: the population stability index. Pure NumPy."""
+"""Drift of scores between two periods: the population stability index."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 PARTS = 10
 SMOOTH = 0.5
-"""Added to every part: one that is empty would make the index infinite."""
+"""Added to every part: an empty one would make the index infinite."""
 MOVED = 0.25
-"""From here on a population is taken for another one, from 0.1 on for a changed one (Siddiqi 2006, ch. 9)."""
+"""From 0.25 on the population counts as a different one, from 0.1 on as changed (Siddiqi 2006, ch. 9)."""
 
 
 def stability_index(before: ArrayLike, now: ArrayLike) -> float | None:
-    """PSI of two histograms (bins,) of counts; None where one is empty.
+    """PSI of two histograms (bins,) of counts; None if either is empty.
 
-    The sum of (now - before) * log(now / before) over ten parts that hold as many of `before` each, as nearly as the
-    bins allow.
+    The sum of (now - before) * log(now / before) over ten parts with equal counts of `before`, as nearly as
+    the bins allow.
     """
     old, new = np.asarray(before, np.float64), np.asarray(now, np.float64)
     if not (old.sum() and new.sum()):

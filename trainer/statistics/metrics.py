@@ -1,4 +1,4 @@
-"""How good probabilities are on labelled posts, with intervals. Pure NumPy.
+"""Metrics of probabilities on labelled posts, with bootstrap intervals.
 
 `labels` are names, or positions in LABELS.
 """
@@ -16,10 +16,10 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
 RANK_RESAMPLES = 1_000
-"""Of the figures that need every row of a resample, not its confusion matrix alone."""
+"""For figures that need every row of a resample and not only its confusion matrix."""
 CHANCE_DRAWS = 200
 CHUNK = 2**22
-"""Numbers held at once while those are resampled."""
+"""Numbers held in memory at once during such a resampling."""
 ECE_BINS = 15
 FIXED_PRECISION = 0.9
 SEVEREST = len(LABELS) - 1
@@ -28,7 +28,7 @@ INTERVAL = (2.5, 97.5)
 
 
 def macro_f1(labels: Labels, predicted: Labels, weights: ArrayLike | None = None) -> float:
-    """The mean F1 of the labels that occur in `labels`; one that does not occur has no recall to speak of."""
+    """Mean F1 over the labels that occur in `labels`; the recall of an absent label is undefined."""
     counts = row_weights(weights, len(labels))
     return float(f1_macro(confusion(label_positions(labels), label_positions(predicted), counts)))
 
@@ -41,11 +41,11 @@ def metrics(
     *,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Everything a round reports; probabilities (n, 3), one row at least. JSON-ready: nan becomes None.
+    """The metrics of a round's report, ready for JSON (nan becomes None). probabilities (n, 3), n >= 1.
 
-    Every figure is weighted. `intervals` are 95% percentile bootstraps that draw whole groups; a resample in
-    which a figure is not defined counts for nothing. Only the labels listed in `labels_counted` occur in these
-    rows and count into macro-F1.
+    All figures are weighted. `intervals` are 95% percentile bootstraps over whole groups; resamples in which
+    a figure is undefined are ignored. Macro-F1 counts only `labels_counted`, the labels that occur in these
+    rows.
     """
     scores, truth = np.asarray(probabilities, np.float64), label_positions(labels)
     counts, predicted = row_weights(weights, len(truth)), scores.argmax(axis=1)
@@ -76,7 +76,7 @@ def calibration_error(
     *,
     rng: np.random.Generator,
 ) -> tuple[float | None, list[float | None]]:
-    """Expected calibration error over 15 equal bins of confidence (Naeini et al. 2015), and its interval."""
+    """Expected calibration error over 15 equal bins of confidence (Naeini et al. 2015), with its 95% interval."""
     scores, truth = np.asarray(probabilities, np.float64), label_positions(labels)
     counts = row_weights(weights, len(truth))
     resampled = _resample_rows(scores, truth, counts, groups, rng, ("ece",))
@@ -91,25 +91,26 @@ def calibration_errors(
     *,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats, Floats]:
-    """Expected calibration error of several probabilities (n, 3) of the same rows, (k,).
+    """Expected calibration errors of k sets of probabilities (n, 3) over the same rows.
 
-    And of their resamples, (k, resamples), each of the same rows for all; and what each would show by chance if its
-    confidences were exactly true, (k,): the more spread they are, the more.
+    Returns the errors (k,), their resamples (k, resamples), where resample j has the same rows for all k, and
+    the errors (k,) that perfectly calibrated confidences would show by chance; these grow with the spread of
+    the confidences.
     """
     truth = label_positions(labels)
     counts, seed = row_weights(weights, len(truth)), int(rng.integers(2**32))
     arrays = [np.asarray(scores, np.float64) for scores in pair]
-    found = [_of_rows(scores, truth, counts[None], ("ece",))["ece"][0] for scores in arrays]
+    errors = [_of_rows(scores, truth, counts[None], ("ece",))["ece"][0] for scores in arrays]
     resampled = [
         _resample_rows(scores, truth, counts, groups, np.random.default_rng(seed), ("ece",))["ece"]
         for scores in arrays
     ]
     by_chance = [_calibration_by_chance(scores, counts, np.random.default_rng(seed)) for scores in arrays]
-    return np.array(found), np.stack(resampled), np.array(by_chance)
+    return np.array(errors), np.stack(resampled), np.array(by_chance)
 
 
 def _calibration_by_chance(scores: Floats, counts: Floats, rng: np.random.Generator) -> float:
-    """The mean error of rows that are right exactly as often as their confidence says."""
+    """Mean error of rows that are correct exactly as often as their confidence states."""
     confidence = scores.max(axis=1)
     by_bin = np.zeros((len(scores), ECE_BINS))
     by_bin[np.arange(len(scores)), _confidence_bins(scores)] = counts
@@ -118,7 +119,7 @@ def _calibration_by_chance(scores: Floats, counts: Floats, rng: np.random.Genera
 
 
 def reliability(probabilities: ArrayLike, labels: Labels, weights: ArrayLike | None = None) -> Floats:
-    """(bins, 3): weight, mean confidence and share right of each bin of confidence; nan where it is empty."""
+    """(bins, 3): weight, mean confidence and accuracy of each bin of confidence; nan where a bin is empty."""
     scores, truth = np.asarray(probabilities, np.float64), label_positions(labels)
     counts = row_weights(weights, len(truth))
     confidence, bins = scores.max(axis=1), _confidence_bins(scores)
@@ -136,7 +137,7 @@ def _confidence_bins(scores: Floats) -> NDArray[np.int64]:
 
 
 def label_positions(labels: Labels) -> NDArray[np.int64]:
-    """Positions in LABELS; raises ValueError at a name or position that is not ours."""
+    """Positions in LABELS. Raises ValueError for an unknown name or position."""
     if len(labels) and isinstance(labels[0], str):
         if unknown := set(labels) - set(LABELS):
             raise ValueError(f"unknown label {min(unknown)!r}; known are {', '.join(LABELS)}")
@@ -152,14 +153,14 @@ def row_weights(weights: ArrayLike | None, rows: int) -> Floats:
 
 
 def confusion(truth: NDArray[Any], predicted: NDArray[Any], weights: Floats) -> Floats:
-    """(3, 3) weight of the rows by true and predicted label."""
+    """(3, 3) total weight by true and predicted label."""
     matrix = np.zeros((len(LABELS), len(LABELS)))
     np.add.at(matrix, (truth, predicted), weights)
     return matrix
 
 
 def f1_macro(matrices: Floats) -> Floats:
-    """Macro-F1 of confusion matrices (..., 3, 3), over the labels with any true row; nan without rows."""
+    """Macro-F1 of confusion matrices (..., 3, 3) over the labels that occur; nan without rows."""
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)
     true, guessed = matrices.sum(axis=-1), matrices.sum(axis=-2)
     f1 = 2 * hits / np.where(true + guessed > 0, true + guessed, 1)
@@ -172,7 +173,7 @@ def f1_macro(matrices: Floats) -> Floats:
 def confusion_by_group(
     truth: NDArray[Any], predicted: NDArray[Any], weights: Floats, groups: Sequence[Any] | None
 ) -> Floats:
-    """(groups, 3, 3) confusion matrices by first appearance; without `groups` every row is its own."""
+    """(groups, 3, 3), by first appearance; without `groups` every row is a group."""
     rows = _group_numbers(groups, len(truth))
     matrices = np.zeros((rows.max(initial=-1) + 1, len(LABELS), len(LABELS)))
     np.add.at(matrices, (rows, truth, predicted), weights)
@@ -180,7 +181,7 @@ def confusion_by_group(
 
 
 def _group_numbers(groups: Sequence[Any] | None, rows: int) -> NDArray[np.int64]:
-    """The number of each row's group, by first appearance."""
+    """(rows,) group numbers, by first appearance."""
     if groups is None:
         return np.arange(rows)
     names = {name: at for at, name in enumerate(dict.fromkeys(groups))}
@@ -190,8 +191,9 @@ def _group_numbers(groups: Sequence[Any] | None, rows: int) -> NDArray[np.int64]
 def resample(by_group: Floats, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
     """(resamples, ...) bootstrap sums of (groups, ...) arrays, drawing groups with replacement.
 
-    Groups with equal arrays are exchangeable, so the draw is a multinomial over the few distinct ones. These
-    keep their order of appearance: swapping what the arrays hold does not change what is drawn.
+    Groups with equal arrays are exchangeable, so the draw is a multinomial over the distinct ones. They keep
+    their order of appearance, so that the draw depends only on which groups are equal and not on their
+    values.
     """
     flat = by_group.reshape(len(by_group), -1)
     _, first, sizes = np.unique(flat, axis=0, return_index=True, return_counts=True)
@@ -226,26 +228,26 @@ def _resample_rows(
 def _of_rows(
     scores: Floats, truth: NDArray[Any], weights: Floats, names: Sequence[str] = ROW_FIGURES
 ) -> dict[str, Floats]:
-    """Figures that hang on every row, under each of several weightings, (m, n): (m,) each."""
-    found: dict[str, Floats] = {}
+    """Figures that depend on every row, under m weightings (m, n); (m,) each."""
+    figures: dict[str, Floats] = {}
     if "ece" in names:
         gaps = (scores.argmax(axis=1) == truth) - scores.max(axis=1)
         by_bin = np.zeros((len(truth), ECE_BINS))
         by_bin[np.arange(len(truth)), _confidence_bins(scores)] = gaps
-        found["ece"] = np.abs(weights @ by_bin).sum(axis=1) / weights.sum(axis=1)
+        figures["ece"] = np.abs(weights @ by_bin).sum(axis=1) / weights.sum(axis=1)
     if "violation_pr_auc" in names:
         precision, recall = _precision_recall(truth == SEVEREST, scores[:, SEVEREST], weights)
         steps = np.diff(recall, axis=1, prepend=0)
-        found["violation_pr_auc"] = (precision * steps).sum(axis=1)
+        figures["violation_pr_auc"] = (precision * steps).sum(axis=1)
         reached = np.where(precision >= FIXED_PRECISION, recall, 0).max(axis=1)
-        found["violation_recall_at_90_precision"] = np.where(np.isnan(recall[:, -1]), np.nan, reached)
-    return found
+        figures["violation_recall_at_90_precision"] = np.where(np.isnan(recall[:, -1]), np.nan, reached)
+    return figures
 
 
 def _precision_recall(positive: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Precision and recall at each distinct score, from the highest down, (m, thresholds) each.
+    """Precision and recall at each distinct score, highest first, (m, thresholds) each.
 
-    As scikit-learn has them, but under many weightings at once; recall is nan where nothing is positive.
+    As in scikit-learn, but for many weightings at once; recall is nan without positive rows.
     """
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
@@ -271,7 +273,7 @@ def _per_label(matrix: Floats, matrices: Floats, truth: NDArray[Any]) -> dict[st
 
 
 def _precision_recall_f1(matrices: Floats) -> dict[str, Floats]:
-    """By label, (..., 3) each, of confusion matrices (..., 3, 3)."""
+    """By label, (..., 3) each, from confusion matrices (..., 3, 3)."""
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)
     true, guessed = matrices.sum(axis=-1), matrices.sum(axis=-2)
     with np.errstate(invalid="ignore"):
@@ -290,6 +292,6 @@ def _number(value: Any) -> float | None:
 
 
 def _interval(values: Floats) -> list[float | None]:
-    """The 95% percentile interval; None twice where no resample has the figure."""
-    known = values[~np.isnan(values)]
-    return [None, None] if not len(known) else [float(bound) for bound in np.percentile(known, INTERVAL)]
+    """95% percentile interval; [None, None] if no resample defines the figure."""
+    defined = values[~np.isnan(values)]
+    return [None, None] if not len(defined) else [float(bound) for bound in np.percentile(defined, INTERVAL)]

@@ -1,4 +1,4 @@
-"""Shares of rows that do not all stand for as many, with intervals that hold for few and rare ones too. Pure."""
+"""Weighted shares of rows, with intervals that hold for small samples and rare events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Z = 1.959964
 
 @dataclass(frozen=True)
 class Share:
-    """A weighted share with its 95% interval; `rows` were looked at and tell as much as `effective` equal ones."""
+    """A weighted share with its 95% interval, from `rows` rows that are worth `effective` equally weighted ones."""
 
     mean: float
     interval: Interval
@@ -24,7 +24,7 @@ class Share:
 
 
 def wilson(share: float, n: float) -> Interval:
-    """The 95% interval of a share seen in n draws (Wilson 1927): honest at 0 and at 1, where others have no width."""
+    """95% interval of a share observed in n draws (Wilson 1927); it has a width even at shares of 0 and 1."""
     if n <= 0:
         return (0.0, 1.0)
     middle, spread = share + Z**2 / (2 * n), Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
@@ -35,14 +35,14 @@ def wilson(share: float, n: float) -> Interval:
 def weighted_share(is_so: ArrayLike, weights: ArrayLike, groups: Sequence[Any]) -> Share | None:
     """The share of weight where `is_so` (n,); None without rows.
 
-    The interval is Wilson's with as many draws as unequal weights leave (Kish 1965: the square of their sum over the
-    sum of their squares); the rows of a group are one draw.
+    Wilson's interval with the effective sample size of Kish (1965): the squared sum of the weights over the
+    sum of their squares. The rows of a group count as one draw.
     """
-    found, counts = np.asarray(is_so, np.float64), np.asarray(weights, np.float64)
-    if not len(found):
+    values, counts = np.asarray(is_so, np.float64), np.asarray(weights, np.float64)
+    if not len(values):
         return None
     members = np.unique(np.asarray(groups), return_inverse=True)[1]
     by_group = np.bincount(members, counts)
     effective = float(by_group.sum() ** 2 / (by_group**2).sum())
-    mean = float(found @ counts / counts.sum())
-    return Share(mean, wilson(mean, effective), len(found), effective)
+    mean = float(values @ counts / counts.sum())
+    return Share(mean, wilson(mean, effective), len(values), effective)

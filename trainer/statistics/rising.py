@@ -1,7 +1,7 @@
-"""Which words are said more often now than before. Pure.
+"""Words that are more frequent now than before.
 
-Log-odds ratios with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008, eq. 16 and 22): the prior has
-each word as often as both sides together do, so that rare words must be much more frequent to stand out.
+Log-odds ratios with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008, eq. 16 and 22). The
+prior has the word frequencies of both periods together, so that a rare word must rise more to stand out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from math import log, sqrt
 
 PRIOR = 500.0
-"""Words that the prior is worth at most; a tenth of all where there are few."""
+"""Largest weight of the prior, in words; with few words it is a tenth of them."""
 
 
 @dataclass(frozen=True)
 class Rise:
-    """A word that `count` posts say now and `before` posts said; `z` is its log-odds ratio by its deviation."""
+    """A word that occurs in `count` posts now and in `before` posts earlier; `z` is its log-odds ratio over
+    its deviation.
+    """
 
     word: str
     count: int
@@ -25,22 +27,22 @@ class Rise:
 def rises(
     now: Mapping[str, int], before: Mapping[str, int], *, least: int = 3, z: float = 2.0, most: int = 20
 ) -> Sequence[Rise]:
-    """The words that stand out now, the clearest first: of `least` posts and with a deviation of `z` at least."""
+    """Words with a count of at least `least` and a z of at least `z`, highest z first."""
     n, m = sum(now.values()), sum(before.values())
-    found = [
+    words = [
         Rise(word, count, before.get(word, 0), log_odds(count, n, before.get(word, 0), m))
         for word, count in now.items()
         if count >= least
     ]
-    return sorted((one for one in found if one.z >= z), key=lambda one: (-one.z, one.word))[:most]
+    return sorted((rise for rise in words if rise.z >= z), key=lambda rise: (-rise.z, rise.word))[:most]
 
 
 def log_odds(count: int, n: int, before: int, m: int) -> float:
-    """The z-score of a word with `count` of `n` against `before` of `m`."""
+    """z-score of `count` of `n` words now against `before` of `m` words earlier."""
     worth = min(PRIOR, (n + m) / 10)
     prior = worth * (count + before) / (n + m)
     here, there = count + prior, before + prior
     if count == n and before == m:
-        return 0.0  # the only word there is has no odds
+        return 0.0  # the odds of the only word are undefined
     ratio = log(here / (n + worth - here)) - log(there / (m + worth - there))
     return ratio / sqrt(1 / here + 1 / there)

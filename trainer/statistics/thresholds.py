@@ -1,12 +1,12 @@
-"""From what mistakes cost to thresholds: which posts pass, which are flagged, which people look at. Pure NumPy.
+"""The thresholds with the lowest expected cost: which posts pass, which are flagged, which people review.
 
-A post passes with a violation score below `pass_below`, is flagged from `flag_from` on, and in between somebody looks
-at it. Passing a violation costs `missed`, flagging anything else `false_alarm`, each look `look`; a borderline post is
-no violation. The cost is a sum over what passes and what is flagged, so the best pair is found exactly, among all
-thousandths, in one pass.
+A post passes with a violation score below `pass_below`, is flagged from `flag_from` on, and goes to a person
+in between. Passing a violation costs `missed`, flagging any other post `false_alarm`, each review `look`; a
+suspicious post is not a violation. The cost is a sum over the passed and the flagged posts, so the best pair
+of cuts, in thousandths, is computed exactly in one pass.
 
-A few hundred labels alone choose poorly where mistakes are dear: whether a violation happens to lie just below a cut
-decides. So a row counts as a violation partly by its label, partly by its score, which is calibrated: see `likely`.
+With a few hundred labels and expensive mistakes, the label of a single post near a cut decides the result.
+Each row therefore counts as a violation partly by its label and partly by its calibrated score: see `likely`.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,19 @@ Verdict = Literal["pass", "human", "flag"]
 VERDICTS: tuple[Verdict, ...] = ("pass", "human", "flag")
 
 CUTS = np.arange(1_002) / 1_000
-"""Where a threshold may lie. The last is above every score: all pass below it, none is flagged from it on."""
+"""Candidate thresholds. The last is above every score: all posts pass below it, none is flagged."""
 NEVER = float(CUTS[-1])
 TRUST = 900
-"""Rows whose labels weigh as much as the scores: of four mixtures best on the real example of docs/thresholds.md."""
+"""Number of rows at which labels weigh as much as scores: the best of four mixtures on the example of
+docs/thresholds.md.
+"""
 CHOICES = 500
-"""Resamples in which the thresholds are chosen anew."""
+"""Resamples of the choice of thresholds."""
 
 
 @dataclass(frozen=True)
 class Prices:
-    """What a passed violation, a wrong flag and a human look cost, in any one unit."""
+    """Costs of a passed violation, of a wrong flag and of a review, in one unit of choice."""
 
     missed: float
     false_alarm: float
@@ -46,7 +48,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled posts drawn at random: violation scores (n,), whether they are, what each stands for, near-copies."""
+    """Labelled random posts: violation scores (n,), labels, weights, and group ids."""
 
     scores: Floats
     is_violation: NDArray[np.bool_]
@@ -57,26 +59,26 @@ class Rows:
         return len(self.scores)
 
     def members(self) -> NDArray[np.intp]:
-        """(n,) the number of each row's group."""
+        """(n,) group numbers."""
         return np.unique(np.asarray(self.groups), return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Two of the cuts, the first no higher than the second."""
+    """Two of CUTS, `pass_below` <= `flag_from`."""
 
     pass_below: float
     flag_from: float
 
     def verdicts(self, scores: ArrayLike) -> NDArray[np.intp]:
         """(n,) positions in VERDICTS."""
-        found = np.asarray(scores, np.float64)
-        return (found >= self.pass_below).astype(np.intp) + (found >= self.flag_from)
+        values = np.asarray(scores, np.float64)
+        return (values >= self.pass_below).astype(np.intp) + (values >= self.flag_from)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The cheapest thresholds, and where 95% of resamples have them."""
+    """The cheapest thresholds, and their 95% intervals over resamples."""
 
     thresholds: Thresholds
     pass_below_interval: Interval
@@ -91,7 +93,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Expected:
-    """What thresholds bring, for one post: cost, and shares of all posts. With 95% intervals."""
+    """Expected cost per post and shares of all posts, with 95% intervals."""
 
     cost: Figure
     passed: Figure
@@ -104,9 +106,9 @@ class Expected:
 
 
 def choose(rows: Rows, prices: Prices, *, rng: np.random.Generator) -> Choice:
-    """The cheapest thresholds for what these rows, one at least, most likely are.
+    """The thresholds of lowest expected cost on these rows, at least one row.
 
-    Of equals those that leave most to people.
+    Among equally cheap ones, those that leave most posts to people.
     """
     bins, members, truth = thousandths(rows.scores), rows.members(), likely(rows)
     first = _cheapest(bins, truth, rows.weights, prices)
@@ -122,10 +124,11 @@ def choose(rows: Rows, prices: Prices, *, rng: np.random.Generator) -> Choice:
 
 
 def expected(thresholds: Thresholds, rows: Rows, prices: Prices) -> Expected:
-    """What the thresholds bring on rows that did not choose them, one row at least.
+    """Cost and shares on rows that were not used to choose the thresholds, at least one row.
 
-    Not by bootstrap: a few hundred rows hold one missed violation or none, and resamples of none know of none. At
-    300 rows such an interval of the cost held the truth 78 times in 100, this one as often as it says.
+    Not by bootstrap: among a few hundred rows there are zero or one missed violations, and resamples of zero
+    stay zero. At 300 rows a bootstrap interval of the cost covered the true value 78 times in 100; this one
+    has its nominal coverage.
     """
     verdicts = thresholds.verdicts(rows.scores)
     passed, human, flagged, missed, false_alarms = (
@@ -144,13 +147,15 @@ def expected(thresholds: Thresholds, rows: Rows, prices: Prices) -> Expected:
 
 
 def likely(rows: Rows) -> Floats:
-    """(n,) how likely each row is a violation: its label mixed with its score, which counts as TRUST labels in all."""
+    """(n,) probability that each row is a violation: its label mixed with its score, which weighs TRUST
+    labels in total.
+    """
     mixed: Floats = (len(rows) * rows.is_violation + TRUST * rows.scores) / (len(rows) + TRUST)
     return mixed
 
 
 def cost_of(thresholds: Thresholds, rows: Rows, prices: Prices, truth: Floats | None = None) -> float:
-    """For one post, by the labels; or by how likely a violation each is, `truth` (n,)."""
+    """Mean cost per post, by the labels, or by the violation probabilities `truth` (n,)."""
     verdicts = thresholds.verdicts(rows.scores)
     share = rows.is_violation.astype(np.float64) if truth is None else truth
     missed = prices.missed * (verdicts == 0) * share
@@ -160,13 +165,13 @@ def cost_of(thresholds: Thresholds, rows: Rows, prices: Prices, truth: Floats | 
 
 
 def thousandths(scores: ArrayLike) -> NDArray[np.intp]:
-    """(n,) the place of the highest cut that each score reaches: `score < CUTS[k]` where it is below k, and only there."""
-    found: NDArray[np.intp] = np.searchsorted(CUTS, np.asarray(scores, np.float64), side="right") - 1
-    return found
+    """(n,) index of the highest cut not above each score: `score < CUTS[k]` exactly if the index is below k."""
+    places: NDArray[np.intp] = np.searchsorted(CUTS, np.asarray(scores, np.float64), side="right") - 1
+    return places
 
 
 def _cheapest(bins: NDArray[np.intp], truth: Floats, weights: Floats, prices: Prices) -> tuple[int, int]:
-    """Places of the two cuts."""
+    """Indices of the two cuts."""
     bad, good = (np.bincount(bins, weights * share, minlength=len(CUTS) - 1) for share in (truth, 1 - truth))
     looked = prices.look * np.concatenate([[0.0], np.cumsum(bad + good)])
     passing = prices.missed * np.concatenate([[0.0], np.cumsum(bad)]) - looked
@@ -177,13 +182,13 @@ def _cheapest(bins: NDArray[np.intp], truth: Floats, weights: Floats, prices: Pr
 
 
 def _share(is_so: NDArray[np.bool_], rows: Rows) -> Figure:
-    found = weighted_share(is_so, rows.weights, rows.groups)
-    assert found is not None
-    return Figure(found.mean, found.interval)
+    share = weighted_share(is_so, rows.weights, rows.groups)
+    assert share is not None
+    return Figure(share.mean, share.interval)
 
 
 def _sum(priced: Sequence[tuple[float, Figure]]) -> Figure:
-    """A priced sum of shares; its interval is put together from theirs (MOVER, Zou and Donner 2008)."""
+    """Priced sum of shares; its interval combines theirs (MOVER, Zou and Donner 2008)."""
     mean = sum(price * share.mean for price, share in priced)
     down, up = (
         sum((price * (share.mean - share.interval[end])) ** 2 for price, share in priced) ** 0.5

@@ -1,10 +1,10 @@
-"""Probabilities that mean what they say.
+"""Fits the calibration of a classifier: softmax(logits / temperature + bias).
 
-Regularised vector scaling (Guo et al. 2017, with one temperature): softmax(logits / temperature + bias).
-A temperature alone cannot undo the shift of the priors that label weights and an active choice of posts
-bring; the bias can. But labels weighted for a good macro-F1 are biased on purpose, and undoing that can cost
-whole labels their recall (measured: 7 points of macro-F1 for 1.6 of ECE). So the bias is kept only where it
-costs no macro-F1. Normal priors hold both towards the identity, so that few rows change little.
+Regularised vector scaling with one temperature (Guo et al. 2017). A temperature alone cannot undo the shift
+of the priors that label weights and active selection cause; the bias can. Labels that are weighted for
+macro-F1 are biased on purpose, though, and undoing that costs recall (measured: 7 points of macro-F1 for 1.6
+of ECE), so the bias is kept only where macro-F1 does not fall. Normal priors pull both towards the identity,
+so that few rows change little.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from trainer.statistics.calibration import Calibration, apply_calibration
 from trainer.statistics.metrics import Floats, macro_f1, row_weights
 
 TEMPERATURE_SPREAD = 1.0
-"""Standard deviation of the prior on the logarithm of the temperature."""
+"""Standard deviation of the prior on log(temperature)."""
 BIAS_SPREAD = 0.5
 """Standard deviation of the prior on each bias, in logits."""
 
@@ -25,9 +25,9 @@ BIAS_SPREAD = 0.5
 def fit_calibration(
     logits: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None, *, has_bias: bool = True
 ) -> Calibration:
-    """Fit on rows that did not train the model; without `has_bias` the temperature alone.
+    """Fit on rows that did not train the model; without `has_bias`, the temperature only.
 
-    `logits` (n, 3), log-probabilities serve as well; `targets` (n, 3), probabilities over LABELS;
+    `logits` (n, 3), log-probabilities are accepted too; `targets` (n, 3), probabilities over LABELS;
     `weights` (n,).
     """
     scores, shares = np.asarray(logits, np.float64), np.asarray(targets, np.float64)
@@ -42,7 +42,7 @@ def fit_calibration(
 
 
 def _fit(scores: Floats, shares: Floats, counts: Floats, bias_spread: float) -> Calibration:
-    """The most likely temperature and bias; a spread of zero is no bias."""
+    """Maximum a posteriori; a spread of zero disables the bias."""
     precision = 1 / bias_spread**2 if bias_spread else 0.0
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
