@@ -102,7 +102,6 @@ class Picker:
         return drawn | is_kept
 
     def consider(self, numbers: Numbers, probabilities: NDArray[np.floating[Any]]) -> None:
-        """Rank candidates by the cheap model's probabilities (n, 3)."""
         self._unsure.add(numbers, -margin(probabilities))
         self._likely.add(numbers, probabilities[:, VIOLATION])
 

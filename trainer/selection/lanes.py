@@ -71,7 +71,6 @@ def turns(composition: Composition) -> tuple[str, ...]:
 
 
 def preference(turn: int, cycle: Sequence[str]) -> tuple[str, ...]:
-    """The lanes to try at this turn, in order."""
     wanted = cycle[turn % len(cycle)] if cycle else UNCERTAIN
     return (wanted, *(lane for lane in FALLBACK if lane != wanted))
 

@@ -27,7 +27,6 @@ class Rise:
 def rises(
     now: Mapping[str, int], before: Mapping[str, int], *, least: int = 3, z: float = 2.0, most: int = 20
 ) -> Sequence[Rise]:
-    """Words with a count of at least `least` and a z of at least `z`, highest z first."""
     n, m = sum(now.values()), sum(before.values())
     words = [
         Rise(word, count, before.get(word, 0), log_odds(count, n, before.get(word, 0), m))

@@ -59,7 +59,6 @@ class Rows:
         return len(self.scores)
 
     def members(self) -> NDArray[np.intp]:
-        """(n,) group numbers."""
         return np.unique(np.asarray(self.groups), return_inverse=True)[1]
 
 

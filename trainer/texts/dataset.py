@@ -1,4 +1,4 @@
-"""Labelled posts from a JSONL file, and batches of similar length."""
+"""Labelled posts from a JSONL file, and training batches of similar length."""
 
 import json
 import math
@@ -15,37 +15,36 @@ from trainer.config import LABELS
 from trainer.errors import DatasetError
 
 MEGA_BATCH = 50
-"""Batches of one length-sorted stretch: padding small, order still random."""
+"""Batches per length-sorted stretch: little padding, still a random order."""
 CHARACTERS_PER_TOKEN = 32
-"""Text beyond this many characters a token cannot reach the model and is not tokenised."""
+"""Text beyond this many characters per token cannot reach the model and is not tokenised."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled post."""
-
     id: str
     text: str
     target: tuple[float, ...]
-    """Probabilities over LABELS: one-hot, or the shares of the votes where several people labelled and nobody decided."""
+    """Probabilities over LABELS: one-hot, or the shares of the votes of several annotators without a resolution."""
     weight: float
     group: str
     label: str
     """The resolved label."""
     inclusion: float = 1.0
-    """How likely this post was to be among the labelled ones, above 0 to 1: it stands for 1 / inclusion posts."""
+    """Probability, above 0 to 1, that this post was selected for labelling: it represents 1 / inclusion posts."""
 
 
 def read_jsonl(path: Path) -> list[Example]:
-    """Read `{"text", "label", "id", "group", "weight", "labels": {"violation": 2, ...}, ...}` lines.
+    """Read lines of `{"text", "label", "id", "group", "weight", "labels": {"violation": 2, ...}, ...}`.
 
-    Only `text` and `label` are required. With `resolved_by` the label was decided, and the votes do not count. Raises DatasetError naming file and line.
+    Only `text` and `label` are required. With `resolved_by`, the label is a resolution and the votes are
+    ignored. Raises DatasetError with file and line.
     """
     return [_example(record, where, f"{number}") for number, where, record in read_objects(path)]
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The lines of a JSONL file as (line number, "file, line n", object); blank lines are passed over."""
+    """(line number, "file, line n", object) of each line that is not blank."""
     for number, line in read_lines(path):
         if not line.strip():
             continue
@@ -60,7 +59,7 @@ def read_objects(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a UTF-8 file. Only line feeds and carriage returns end a line: U+2028 is text."""
+    """Numbered lines of a UTF-8 file. Only line feeds and carriage returns end a line: U+2028 is text."""
     try:
         with path.open(encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, start=1):
@@ -79,11 +78,11 @@ def text_of(record: Mapping[str, Any], where: str) -> str:
 
 
 def group_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
-    """The weight of each example: the rows of a group share what its heaviest row (at least 1) weighs.
+    """The weight of each example: the rows of a group share the weight of its heaviest row, at least 1.
 
-    So a post copied a hundred times counts once, and a file that already shared the weight is left as it is. Where
-    posts were drawn with different chances, each counts for as many as it stands for (Horvitz and Thompson 1952); the
-    sum stays what it was.
+    So a post that was copied a hundred times counts once, and weights that are already shared stay as they
+    are. Where posts were drawn with different probabilities, each counts for the posts it represents (Horvitz
+    and Thompson 1952); the sum of the weights does not change.
     """
     members: dict[str, list[float]] = defaultdict(list)
     for example in examples:
@@ -100,14 +99,14 @@ def count_labels(examples: Sequence[Example]) -> dict[str, int]:
 
 
 def encodable(text: str, max_length: int) -> str:
-    """The part of a text that can matter, with lone surrogates (JSON may hold them) replaced."""
+    """The part of a text that can reach the model, with lone surrogates (JSON may hold them) replaced."""
     return text.strip()[: CHARACTERS_PER_TOKEN * max_length].encode("utf-8", "replace").decode("utf-8")
 
 
 def training_batches(
     lengths: Sequence[int], batch_size: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Positions of one epoch in random batches of similar length: sorted within shuffled mega-batches."""
+    """Positions of one epoch in random batches of similar length, by sorting within shuffled mega-batches."""
     order = rng.permutation(len(lengths))
     stretch = batch_size * MEGA_BATCH
     batches: list[NDArray[np.int64]] = []

@@ -1,9 +1,9 @@
-"""Normalise texts, find near-copies, assign splits. Pure: no database, the same on every machine.
+"""Normalised texts, near-copies and splits. No database; deterministic on every machine.
 
-Near-copies are found by locality-sensitive hashing: the MinHash signature of a text's shingles, its pairs
-of neighbouring letters, is cut into bands, two texts that share a band are candidates, and candidates are
-compared exactly (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, ch. 3).
-What the constants were chosen by: docs/duplicates.md.
+Near-copies are detected by locality-sensitive hashing: the MinHash signature of a text's shingles, its pairs
+of neighbouring letters, is cut into bands; texts that share a band are candidates, which are compared exactly
+(Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, ch. 3). docs/duplicates.md has the
+reasons for the constants.
 """
 
 import hashlib
@@ -24,21 +24,22 @@ BANDS = 20
 ROWS = 4
 SEED = 1
 NEAR = 0.65
-"""Jaccard similarity of the shingles from which two posts count as near-copies. With 20 bands of 4 rows
-a pair at 0.65 becomes a candidate with probability 0.980, at 0.7 with 0.996, at 0.8 with 0.99997."""
+"""Jaccard similarity of shingles from which two posts are near-copies. With 20 bands of 4 rows a pair at 0.65
+becomes a candidate with probability 0.980, at 0.7 with 0.996, at 0.8 with 0.99997.
+"""
 
 SPLITS = (("pool", 0.80), ("validation", 0.08), ("test", 0.10), ("audit", 0.02))
-"""Name and share of each split. Everything but the pool is held out."""
+"""Name and share of each split. All but the pool are held out."""
 _FOLDED = Table(fold)
 _LETTERS = Table(letter)
 _NUMBERS = [bytes([band]) for band in range(BANDS)]
 _END = "\n"
-"""Stands for either end of a text, which holds none once normalised."""
+"""Marks either end of a text; a normalised text holds no line feed."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """All that a text is compared by: the key of the group it would found, its shingles, its LSH keys."""
+    """What a text is compared by. `group_key` is the key of the group that it would start."""
 
     group_key: bytes
     shingles: frozenset[str]
@@ -46,7 +47,7 @@ class Fingerprint:
 
 
 def normalise(text: str) -> str:
-    """What is left when case, width, accents, white space and what cannot be seen are taken away.
+    """The text without case, width, accents, white space and invisible characters.
 
     Letters and digits that look alike become one (`trainer.texts.characters`).
     """
@@ -55,13 +56,13 @@ def normalise(text: str) -> str:
 
 
 def group_key(text: str) -> bytes:
-    """16 bytes that equal texts share after normalising, on every machine."""
+    """16 bytes, equal for texts that are equal after normalising."""
     return _group_key(normalise(text))
 
 
 def split_of(key: bytes) -> str:
-    """The split of the group founded by the text with this key, drawn by hash."""
-    # Hashed again with a word of its own, so that the split is independent of any other use of the key.
+    """The split of the group that the text with this key starts, drawn by hash."""
+    # Hashed again with a prefix, so that the split is independent of any other use of the key.
     position = int.from_bytes(hashlib.sha256(b"split" + key).digest()[:8]) / 2**64
     for name, share in SPLITS:
         if position < share:
@@ -71,25 +72,21 @@ def split_of(key: bytes) -> str:
 
 
 def shingles(text: str) -> frozenset[str]:
-    """The pairs of neighbouring letters and digits of the normalised text, each end counted as one more.
+    """The pairs of neighbouring letters and digits of the normalised text, with either end as a letter.
 
-    What stands between letters is passed over, so that dots or emoji there hide no copy; a text of nothing
-    else is taken as it is.
+    Other characters are skipped, so that dots or emoji between letters hide no copy, unless the text has
+    nothing else.
     """
     return _shingles(normalise(text))
 
 
 def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
-    """The LSH keys of each text.
-
-    Returns:
-        (len(texts), BANDS) integers; two texts with a common key are candidates for near-copies.
-    """
+    """(texts, BANDS) LSH keys; texts with a common key are candidates for near-copies."""
     return _band_keys(map(shingles, texts))
 
 
 def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
-    """What `group_key`, `shingles` and `band_keys` say of each text, which is normalised only once."""
+    """`group_key`, `shingles` and `band_keys` of each text, normalised once."""
     normal = list(map(normalise, texts))
     sets = list(map(_shingles, normal))
     keys = map(tuple, _band_keys(sets).tolist())
@@ -97,7 +94,7 @@ def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard similarity of two sets of shingles, 0 to 1."""
+    """Jaccard similarity, 0 to 1."""
     return len(one & other) / len(one | other)
 
 
@@ -122,10 +119,10 @@ def _hash(shingle: str) -> int:
 
 
 def _digests(hashvalues: NDArray[np.generic]) -> bytes:
-    """8 bytes for each band, one after the other."""
+    """8 bytes per band, concatenated."""
     values = np.asarray(hashvalues, dtype="<u8").tobytes()
     size = len(values) // BANDS
-    # The band's number is part of the hash: equal values in different bands are no match.
+    # The band's number is part of the hash, so that equal values in different bands do not match.
     return b"".join(
         hashlib.blake2b(number + values[band * size : (band + 1) * size], digest_size=8).digest()
         for band, number in enumerate(_NUMBERS)

@@ -12,16 +12,16 @@ from trainer.errors import TrainerError
 from trainer.texts.dataset import Example
 
 FEWEST_ROWS = 60
-"""Of fewer rows each fold would learn next to nothing, and say nothing about the model of all rows."""
+"""With fewer rows a fold's model would learn too little to represent the model of all rows."""
 
 Folds = Sequence[NDArray[np.int64]]
-"""The positions of the rows that each fold holds back; every row is held back once."""
+"""The positions that each fold holds back; every row is held back once."""
 
 
 def draw_folds(train: Sequence[Example], count: int, seed: int) -> Folds:
-    """Fold by group, so that no row is judged by a model that saw its near-copy; labels spread as groups allow.
+    """Stratified folds by group, so that no row is judged by a model that saw its near-copy.
 
-    Raises TrainerError, with the reason, where a fold could not learn what the whole does.
+    Raises TrainerError, with the reason, if a fold would lack a label that the whole set has.
     """
     if len(train) < FEWEST_ROWS:
         raise TrainerError(f"{len(train)} training rows are too few to fold, {FEWEST_ROWS} are needed")

@@ -1,4 +1,4 @@
-"""Unlabelled texts from a file: TSV or JSONL with a `text` column, or plain lines."""
+"""Texts from a file: TSV or JSONL with a `text` column, or plain lines."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -9,14 +9,12 @@ from trainer.errors import DatasetError
 from trainer.texts.dataset import read_lines, read_objects, text_of
 
 Text = tuple[str, str]
-"""An id (or line number) and its text."""
+"""An id (or line number) and a text."""
 
 
 def read_texts(path: Path) -> Iterator[Text]:
-    """The (id, text) pairs of a file, told apart by its first line.
-
-    A `{` begins JSONL; a tab, or the bare word `text`, a TSV header; anything else is one text a line. Quotes
-    in TSV are plain characters. Raises DatasetError.
+    """The format is taken from the first line: `{` begins JSONL; a tab, or the single word `text`, is a TSV
+    header; otherwise each line is a text. Quotes in TSV are plain characters. Raises DatasetError.
     """
     numbered = read_lines(path)
     first = next(((number, line) for number, line in numbered if line.strip()), None)
@@ -43,7 +41,7 @@ def _tsv(path: Path, header: str, rows: Iterator[tuple[int, str]]) -> Iterator[T
 def _tsv_rows(
     path: Path, header: str, rows: Iterator[tuple[int, str]], wanted: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and cells by column; every `wanted` column is there, once."""
+    """Line number and cells by column. Raises DatasetError unless each `wanted` column occurs exactly once."""
     columns = [column.strip() for column in header.split("\t")]
     for name in wanted:
         if columns.count(name) != 1:
@@ -58,9 +56,9 @@ def _tsv_rows(
 
 
 def read_labelled(path: Path) -> Iterator[tuple[str, str, str]]:
-    """The (id, text, label) of a TSV or JSONL file with `text` and `label`.
+    """(id, text, label) of each row of a TSV or JSONL file.
 
-    Raises DatasetError naming the line, for an unknown label too.
+    Raises DatasetError with the line, also for an unknown label.
     """
     if path.suffix == ".jsonl":
         for number, where, record in read_objects(path):

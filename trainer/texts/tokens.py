@@ -1,6 +1,6 @@
-"""Token ids of many texts, flat: made once, in memory or mapped from files, and scored by every round.
+"""Token ids of many texts in flat arrays, in memory or mapped from files, so that every round can reuse them.
 
-A file is one Arrow table (`id`, `tokens`, `digest`), uncompressed, so that it is read where it lies: ten million posts
+A file is one uncompressed Arrow table (`id`, `tokens`, `digest`) that is memory-mapped: ten million posts
 need no more memory than the pages in use.
 """
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8_192
 VERSION = 1
-"""Of what is done to a text before its tokenizer sees it: another number makes every store anew."""
+"""Version of the preprocessing before the tokenizer; a new number invalidates all stored tokens."""
 DIGEST = 16
-"""Bytes. Posts are hostile: with eight, somebody could make a harmless text that stands for another."""
+"""Bytes. Posts may be hostile: with eight bytes a collision of a harmless text with another could be computed."""
 
 
 @dataclass(frozen=True)
 class Tokens:
     """n texts as token ids.
 
-    `values`: flat ids, one array for each file. Of text i, `shard` (n,) says in which, `starts` (n,) and `lengths` (n,)
-    where; `digests` (n, 2) are equal where its ids are.
+    `values` holds flat ids, one array per file. The ids of text i are `lengths[i]` ids from `starts[i]` on in
+    `values[shard[i]]`; the others are (n,). `digests` (n, 2) are equal exactly where the ids are.
     """
 
     values: Sequence[NDArray[np.integer[Any]]]
@@ -44,7 +44,6 @@ class Tokens:
 
     @classmethod
     def of(cls, texts: Sequence[Sequence[int]], dtype: Any = np.uint32) -> "Tokens":
-        """From one list of ids a text."""
         lengths = np.array([len(ids) for ids in texts], dtype=np.int64)
         flat = np.fromiter(chain.from_iterable(texts), dtype=dtype, count=int(lengths.sum()))
         starts = np.concatenate([[0], lengths.cumsum()[:-1]]).astype(np.int64)[: len(texts)]
@@ -52,7 +51,7 @@ class Tokens:
 
     @classmethod
     def joined(cls, parts: Sequence["Tokens"]) -> "Tokens":
-        """All texts of the parts, one after the other; nothing is copied but where they lie."""
+        """Concatenates without copying ids."""
         if not parts:
             return cls.of([])
         first = np.cumsum([0, *(len(part.values) for part in parts[:-1])])
@@ -72,7 +71,7 @@ class Tokens:
     def padded(
         self, positions: NDArray[np.integer[Any]], pad_id: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-        """Token ids and attention mask of these texts, (k, longest) each; no mask where nothing was padded."""
+        """Token ids and attention mask, (k, longest) each; the mask is None if nothing was padded."""
         lengths = self.lengths[positions]
         places = np.arange(lengths.max(initial=0))
         is_text = places < lengths[:, None]
@@ -85,10 +84,10 @@ class Tokens:
         return ids, None if is_text.all() else is_text.astype(np.int64)
 
     def distinct(self, positions: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of these texts those that differ, the longest first, and for each of these which of them it is.
+        """The positions of the distinct texts, longest first, and for each of `positions` its index among them.
 
-        Longest first, so that what is too large for the memory is met at once. Equal lengths are ordered by content:
-        what is scored together depends on the set of texts, not on their order.
+        Longest first, so that a batch that does not fit the memory fails at once. Ties are ordered by
+        content, so that batches depend on the set of texts and not on their order.
         """
         first, second = self.digests[positions, 0], self.digests[positions, 1]
         order = np.lexsort((second, first, -self.lengths[positions]))
@@ -99,7 +98,7 @@ class Tokens:
         return positions[order[is_new]].astype(np.int64), which
 
     def batches(self, longest_first: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-        """The texts in batches of at most `budget` tokens with their padding, one text at least."""
+        """Batches of at most `budget` tokens with padding, but at least one text."""
         at = 0
         while at < len(longest_first):
             count = max(1, budget // max(1, int(self.lengths[longest_first[at]])))
@@ -108,7 +107,7 @@ class Tokens:
 
 
 def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], max_length: int) -> Tokens:
-    """Token ids of each text with the special tokens, cut at `max_length`."""
+    """Token ids with special tokens, truncated to `max_length`."""
     dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
     parts, left = [], iter(texts)
     while some := list(islice(left, AT_ONCE)):
@@ -119,18 +118,18 @@ def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], max_len
 
 
 def fingerprint(tokenizer: "PreTrainedTokenizerBase", max_length: int) -> str:
-    """Equal for tokenizers that make the same ids of every text, as `tokenise` asks for them."""
+    """Equal for tokenizers for which `tokenise` gives equal ids on every text."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     facts = tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
-    # What a call has set for itself, not what the tokenizer is.
+    # These are settings of the last call and not of the tokenizer.
     facts = {name: fact for name, fact in facts.items() if name not in ("truncation", "padding")}
     own = [VERSION, type(tokenizer).__name__, tokenizer.truncation_side, max_length]
-    told = json.dumps([facts, *own], sort_keys=True, ensure_ascii=False)
-    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    described = json.dumps([facts, *own], sort_keys=True, ensure_ascii=False)
+    return sha256(described.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def write_tokens(file: Path, ids: NDArray[np.int64], tokens: Tokens) -> None:
-    """Write the tokens (n,) of posts numbered `ids` (n,) to a file, for `read_tokens`."""
+    """Write the tokens (n,) of posts numbered `ids` (n,)."""
     whole = _flat([tokens])
     offsets = pa.array(np.concatenate([whole.starts, [len(whole.values[0])]]), pa.int64())
     digests = np.ascontiguousarray(whole.digests)
@@ -148,7 +147,7 @@ def write_tokens(file: Path, ids: NDArray[np.int64], tokens: Tokens) -> None:
 
 
 def read_tokens(file: Path) -> tuple[NDArray[np.int64], Tokens]:
-    """The numbers of the posts (n,) and their tokens, which stay in the file until they are looked at."""
+    """The numbers of the posts (n,) and their tokens, memory-mapped."""
     with pa.memory_map(str(file)) as source:
         table = pa.ipc.open_file(source).read_all().combine_chunks()
     if not len(table):
@@ -165,7 +164,7 @@ def read_tokens(file: Path) -> tuple[NDArray[np.int64], Tokens]:
 
 
 def select(tokens: Tokens, positions: NDArray[np.integer[Any]]) -> Tokens:
-    """These texts alone, in one flat array of their own."""
+    """A copy of these texts in one flat array."""
     return _flat(
         [
             Tokens(
@@ -180,14 +179,14 @@ def select(tokens: Tokens, positions: NDArray[np.integer[Any]]) -> Tokens:
 
 
 def _flat(parts: Sequence[Tokens]) -> Tokens:
-    """The same texts in one array."""
+    """All texts of the parts in one array."""
     whole = Tokens.joined(parts)
     starts = np.concatenate([[0], whole.lengths.cumsum()[:-1]]).astype(np.int64)[: len(whole)]
     flat = np.empty(int(whole.lengths.sum()), dtype=whole.values[0].dtype)
     for shard, values in enumerate(whole.values):
         here = whole.shard == shard
         lengths = whole.lengths[here]
-        # Where each id of these texts lies in the file, and where it goes.
+        # Offset of each id within its text, for both its source and its target.
         inside = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
         flat[np.repeat(starts[here], lengths) + inside] = values[
             np.repeat(whole.starts[here], lengths) + inside
@@ -196,10 +195,10 @@ def _flat(parts: Sequence[Tokens]) -> Tokens:
 
 
 def _digests(flat: NDArray[np.integer[Any]], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """(n, 2): equal where the ids are, whatever type they have."""
+    """(n, 2), equal where the ids are, regardless of dtype."""
     data, ends = memoryview(flat.astype(np.uint32).tobytes()), lengths.cumsum() * 4
-    found = b"".join(
+    digests = b"".join(
         blake2b(data[end - 4 * length : end], digest_size=DIGEST).digest()
         for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)
     )
-    return np.frombuffer(found, dtype=np.uint64).reshape(-1, 2)
+    return np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)

@@ -1,6 +1,6 @@
-"""Known words written in another way: by sound (薇信, wx and vx for 微信), by look, with something between. Pure.
+"""Disguised spellings of known words: by sound (薇信, wx and vx for 微信), by look-alikes, or with characters between.
 
-Not every find is meant so: 威信 is a word too. They are counted and shown for a person to judge.
+A match need not be a disguise (威信 is an ordinary word); matches are counted and shown for a person to judge.
 """
 
 import re
@@ -18,27 +18,23 @@ from trainer.texts.duplicates import normalise
 from trainer.texts.word_spans import words
 
 How = Literal["sound", "letters", "look"]
-"""Other characters that sound alike; Latin letters for the sound; look-alikes, or something between."""
+"""Homophones; Latin letters for the sound; look-alikes or inserted characters."""
 LONGEST = 6
 MOST_READINGS = 16
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 _LATIN = re.compile("[a-z]{2,24}")
 _APART = 2
-"""Characters between two of a word, at most: further apart they are not read as one."""
+"""Largest number of characters between two letters of a word."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A piece of a text that stands for a known word."""
-
     written: str
     word: str
     how: How
 
 
 class Variants:
-    """Finds variants of the known words in texts."""
-
     def __init__(self, known: Iterable[str]) -> None:
         self._known = {word for word in map(normalise, known) if 2 <= len(word) <= LONGEST}
         self._by_sound: dict[tuple[str, ...], str] = {}
@@ -49,7 +45,6 @@ class Variants:
         self._lengths = sorted({len(sounds) for sounds in self._by_sound})
 
     def of(self, text: str) -> set[Variant]:
-        """All in a text, each once."""
         return {*self._apart(text), *self._sounding(text), *self._latin(text)}
 
     def _add(self, word: str) -> None:
@@ -61,7 +56,7 @@ class Variants:
                     self._by_letters.setdefault(written, word)
 
     def _sounding(self, text: str) -> Iterator[Variant]:
-        """In a word or between words: not what the end of one and the beginning of the next happen to hold."""
+        """Within a word or a run of loose characters, never across the boundary of two dictionary words."""
         for run in _runs(text):
             for length in self._lengths:
                 for start in range(len(run) - length + 1):
@@ -71,12 +66,12 @@ class Variants:
                         yield Variant(written, word, "sound")
 
     def _latin(self, text: str) -> Iterator[Variant]:
-        for found in _LATIN.findall(normalise(text)):
-            if word := self._by_letters.get(found):
-                yield Variant(found, word, "letters")
+        for letters in _LATIN.findall(normalise(text)):
+            if word := self._by_letters.get(letters):
+                yield Variant(letters, word, "letters")
 
     def _apart(self, text: str) -> Iterator[Variant]:
-        """The known word once normalised, but not as it stands in the text."""
+        """Matches of the normalised text that are spelled differently in the text itself."""
         normal, places = _letters(text)
         for word in self._known:
             at = normal.find(word)
@@ -90,13 +85,13 @@ class Variants:
 
 @lru_cache(maxsize=50_000)
 def readings(character: str) -> tuple[str, ...]:
-    """How a character is read, without tones, the commonest first; itself where it is not read."""
-    found = pinyin(character, style=Style.NORMAL, heteronym=True, errors="default")
-    return tuple(dict.fromkeys(found[0])) if found else (character,)
+    """Readings without tones, most common first; the character itself if it has none."""
+    syllables = pinyin(character, style=Style.NORMAL, heteronym=True, errors="default")
+    return tuple(dict.fromkeys(syllables[0])) if syllables else (character,)
 
 
 def _runs(text: str) -> Iterator[str]:
-    """The words of a text that the dictionary has, and what stands between them: characters of no word it knows."""
+    """The words of a text that are in the dictionary, and the runs of Chinese characters between them."""
     before, run = -1, ""
     for start, end in words(text):
         word = text[start:end]
@@ -113,7 +108,7 @@ def _runs(text: str) -> Iterator[str]:
 
 
 def _letters(text: str) -> tuple[str, Sequence[int]]:
-    """The letters and digits of a text as they compare, and where each stands in it."""
+    """The normalised letters and digits of a text, and the position of each in it."""
     normal, places = [], []
     for at, character in enumerate(text):
         for one in normalise(character):

@@ -1,7 +1,7 @@
-"""Where the words of a text are, as a reader would mark them.
+"""Word boundaries in a text.
 
-Chinese is cut by jieba's dictionary. What jieba takes apart elsewhere stays whole: a word of another
-alphabet, a row of emoji (one of which may be several characters), a letter with its accents.
+Chinese is segmented by jieba's dictionary. Runs that jieba splits are kept whole: words of other alphabets,
+runs of emoji (some of which are several characters), letters with their accents.
 """
 
 import re
@@ -13,7 +13,7 @@ import rjieba
 from trainer.texts.characters import letter
 
 Span = tuple[int, int]
-"""Characters [start, end)."""
+"""Character offsets [start, end)."""
 
 _CHINESE = re.compile("[\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -28,12 +28,12 @@ class _Kind(Enum):
 
 
 _ROWS = {_Kind.LETTERS, _Kind.SYMBOLS}
-"""Neighbours of one of these kinds are one word."""
+"""Neighbours of one of these kinds form one word."""
 
 
 def words(text: str) -> list[Span]:
-    """In order, none overlapping. White space and punctuation alone are no words."""
-    found: list[Span] = []
+    """In order, without overlap, without white space and punctuation."""
+    spans: list[Span] = []
     before = _Kind.NEITHER
     for token, start, end in rjieba.tokenize(text):
         kind = _kind(token)
@@ -42,10 +42,10 @@ def words(text: str) -> list[Span]:
         if before is _Kind.NEITHER:
             continue
         if goes_on:
-            found[-1] = (found[-1][0], end)
+            spans[-1] = (spans[-1][0], end)
         else:
-            found.append((start, end))
-    return found
+            spans.append((start, end))
+    return spans
 
 
 def _kind(token: str) -> _Kind:
@@ -61,5 +61,5 @@ def _kind(token: str) -> _Kind:
 
 
 def _is_mark(character: str) -> bool:
-    """It changes the character before it, or cannot be seen: accents, joiners, variants, skin tones."""
+    """Whether it modifies the character before it or is invisible: accents, joiners, variants, skin tones."""
     return unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf"} or ord(character) in _SKIN_TONES
