@@ -1,4 +1,4 @@
-"""The linear baseline every adapter is held against. One that does not beat it is not worth its GPU."""
+"""The linear baseline that every adapter is compared with."""
 
 from collections.abc import Sequence
 

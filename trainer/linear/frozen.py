@@ -1,4 +1,4 @@
-"""A classifier over frozen vectors: what scores a pool before a LoRA round pays."""
+"""A classifier over frozen vectors, which scores a pool until there are labels enough for a LoRA round."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from trainer.config import LABELS
 from trainer.statistics.metrics import Labels, label_positions
 
 STRENGTH = 0.01
-"""C of the logistic regression over standardised vectors; chosen in docs/starter.md."""
+"""C of the logistic regression; chosen in docs/starter.md."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class FrozenClassifier:
 
     @classmethod
     def learn(cls, vectors: NDArray[np.floating], labels: Labels) -> "FrozenClassifier":
-        """From (n, width) vectors and their labels, two different ones at least (else ValueError)."""
+        """Raises ValueError with fewer than two different labels. vectors (n, width)."""
         mean, scale = vectors.mean(axis=0), vectors.std(axis=0) + 1e-6
         model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000)
         return cls(mean, scale, model.fit((vectors - mean) / scale, label_positions(labels)))
 
     def probabilities(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, 3) in LABELS order; a label it has never seen has probability zero."""
-        found = np.zeros((len(vectors), len(LABELS)))
+        """(n, 3) in LABELS order; zero for a label that was absent in training."""
+        scores = np.zeros((len(vectors), len(LABELS)))
         if len(vectors):
-            found[:, self.model.classes_] = self.model.predict_proba((vectors - self.mean) / self.scale)
-        return found
+            scores[:, self.model.classes_] = self.model.predict_proba((vectors - self.mean) / self.scale)
+        return scores
