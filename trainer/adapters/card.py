@@ -1,4 +1,4 @@
-"""card.json beside every adapter: what it is, how it was made, everything needed to make it again."""
+"""card.json beside every adapter: what it is and everything that is needed to reproduce it."""
 
 import json
 import math
@@ -21,10 +21,10 @@ PACKAGES = ("torch", "transformers", "peft", "tokenizers", "numpy", "scikit-lear
 
 @dataclass(frozen=True)
 class Base:
-    """The encoder under the adapter."""
+    """The encoder below the adapter."""
 
     name: str
-    """As given: "starter", a hub name or a path, so that a project can move."""
+    """As configured ("starter", a hub name or a path), so that a project can move."""
     fingerprint: str
     """SHA-256 over configuration, weights and tokenizer."""
     model_type: str
@@ -34,7 +34,7 @@ class Base:
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of labelled posts as it was read."""
+    """A file of labelled posts as it was read."""
 
     file: str
     rows: int
@@ -47,7 +47,7 @@ class Epoch:
     epoch: int
     loss: float
     macro_f1: float | None
-    """On the validation rows; None where there are none."""
+    """On the validation rows; None without any."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Card:
     created: str
     base: Base
     labels: tuple[str, ...]
-    """In the order of the adapter's own outputs, which need not be the order of `LABELS`."""
+    """In the order of the adapter's outputs, which may differ from `LABELS`."""
     config: TrainConfig
     data: dict[str, DataFile]
     """By name: train, validation."""
@@ -68,17 +68,17 @@ class Card:
     epochs: tuple[Epoch, ...]
     calibration: Calibration
     validation: dict[str, Any] | None
-    """Metrics on the validation rows, which also chose epoch and calibration: flattering, test decides."""
+    """Metrics on the validation rows. Optimistic: these rows also chose the epoch and the calibration."""
     warnings: tuple[str, ...]
     files: dict[str, str]
-    """SHA-256 of every other file of the adapter but its README, by name."""
+    """SHA-256 by name of every other file of the adapter except its README."""
 
     def to_dict(self) -> dict[str, Any]:
         return {"schema": SCHEMA, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Card":
-        """Read back `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
+        """Inverse of `to_dict`. Raises KeyError, TypeError or ValueError for other input."""
         facts = {name: value for name, value in values.items() if name != "schema"}
         facts["base"] = Base(**facts["base"])
         facts["labels"] = tuple(str(label) for label in facts["labels"])
@@ -93,7 +93,7 @@ class Card:
 
 
 def read_card(folder: Path) -> Card:
-    """The card of an adapter folder. Raises AdapterError when it is missing or unreadable."""
+    """Raises AdapterError if the card is missing or unreadable."""
     path = folder / FILE
     if not folder.is_dir():
         raise AdapterError(f"{folder}: no such adapter folder")
@@ -113,7 +113,7 @@ def read_card(folder: Path) -> Card:
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Write card.json and README.md, the same in words."""
+    """Write card.json and README.md."""
     write_json(folder / FILE, card.to_dict())
     (folder / "README.md").write_text(model_card(card), encoding="utf-8")
 
@@ -123,7 +123,7 @@ def installed_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def model_card(card: Card) -> str:
-    """A Hugging Face model card."""
+    """The text of a Hugging Face model card."""
     rows = {name: file.rows for name, file in card.data.items()}
     macro_f1 = card.validation["macro_f1"] if card.validation else None
     measured = "not measured (no validation rows)" if macro_f1 is None else f"{macro_f1:.3f}"
@@ -156,7 +156,6 @@ def model_card(card: Card) -> str:
 
 
 def calibration_in_words(calibration: Calibration) -> str:
-    """A sentence: what the confidences were corrected by."""
     match calibration.fitted_on:
         case "nothing":
             return "Its confidences are not calibrated."
@@ -170,7 +169,7 @@ def calibration_in_words(calibration: Calibration) -> str:
 
 
 def _calibration(values: dict[str, Any], validation_rows: int) -> Calibration:
-    """As it is on a card; the first cards did not tell the rows, which were all the validation rows there were."""
+    """Cards of the first version lack `rows`; those were calibrated on all their validation rows."""
     temperature, bias = float(values["temperature"]), {str(k): float(v) for k, v in values["bias"].items()}
     if (
         not 0 < temperature < math.inf
@@ -178,11 +177,11 @@ def _calibration(values: dict[str, Any], validation_rows: int) -> Calibration:
         or not all(map(math.isfinite, bias.values()))
     ):
         raise ValueError("calibration needs a temperature above zero and a bias for every label")
-    found = Calibration(temperature, bias)
+    calibration = Calibration(temperature, bias)
     if "fitted_on" not in values:
-        if found == Calibration.identity():
-            return found
-        return replace(found, fitted_on="validation", rows=validation_rows)
+        if calibration == Calibration.identity():
+            return calibration
+        return replace(calibration, fitted_on="validation", rows=validation_rows)
     if values["fitted_on"] not in get_args(FittedOn):
         raise ValueError(f"calibration fitted on {values['fitted_on']!r} is not known")
-    return replace(found, fitted_on=values["fitted_on"], rows=int(values["rows"]))
+    return replace(calibration, fitted_on=values["fitted_on"], rows=int(values["rows"]))

@@ -1,4 +1,4 @@
-"""A base encoder with a LoRA adapter and a head over our labels: build, save, load."""
+"""A base encoder with a LoRA adapter and a classification head over LABELS: build, save, load."""
 
 import logging
 import warnings
@@ -29,14 +29,14 @@ from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 
 HEADS = ("pooler", "pre_classifier", "classifier", "score")
-"""Modules above the encoder proper, by the names transformers gives them: trained whole, not through LoRA."""
+"""Modules above the encoder, by their names in transformers; trained fully and not through LoRA."""
 NOT_IN_8_BITS = tuple(rf"(.*\.)?{head}" for head in HEADS)
-"""transformers tries a pattern from the start of a module's whole name: "pooler" would not spare bert.pooler.dense."""
+"""transformers matches a pattern from the start of the full module name: `pooler` would not match bert.pooler.dense."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A classifier over `labels`, in the order of its outputs, with its tokenizer and what it stands on."""
+    """A classifier over `labels`, in the order of its outputs, with its tokenizer and its base."""
 
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
@@ -53,9 +53,9 @@ class Adapter:
 
 
 def build(config: TrainConfig) -> Encoder:
-    """The base of `config` with a fresh LoRA adapter and a fresh classifier.
+    """The base of `config` with a new LoRA adapter and a new classifier.
 
-    Draws from torch's generator: seed it before. Raises EncoderError.
+    Initial weights come from torch's global generator, which the caller seeds. Raises EncoderError.
     """
     folder = resolve_base(config.base)
     model = _load_8bit(folder) if config.eight_bit else _load_base(folder, LABELS)
@@ -73,19 +73,18 @@ def build(config: TrainConfig) -> Encoder:
     with quiet():
         peft_model = get_peft_model(model, lora)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    lora.base_model_name_or_path = config.base  # peft puts the folder of this machine
+    lora.base_model_name_or_path = config.base  # peft stores the local folder
     return Encoder(peft_model, tokenizer, _describe(config.base, folder, model))
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer in an encoder's or an adapter's folder."""
     with quiet():
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     return tokenizer
 
 
 def merged(encoder: Encoder) -> Encoder:
-    """The same classifier with its adapter added into the base, for scoring; the one given is used up."""
+    """For scoring: the adapter added into the base. Consumes the encoder passed in."""
     if not isinstance(encoder.model, PeftModel):
         return encoder
     model: nn.Module = encoder.model.merge_and_unload()
@@ -93,14 +92,14 @@ def merged(encoder: Encoder) -> Encoder:
 
 
 def save_adapter(folder: Path, encoder: Encoder, card: Card) -> Card:
-    """Fill an empty folder with adapter, tokenizer and card; returns the card with the files' hashes."""
+    """Write adapter, tokenizer and card into an empty folder; returns the card with the files' hashes."""
     if not isinstance(encoder.model, PeftModel):
         raise AdapterError("only an adapter that is not merged yet can be saved")
     with quiet():
         # "auto" would ask the hub whether the vocabulary grew; it never does.
         encoder.model.save_pretrained(str(folder), save_embedding_layers=False)
         encoder.tokenizer.save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)  # peft writes one of its own; the card brings ours
+    (folder / "README.md").unlink(missing_ok=True)  # written by peft; the card writes another
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
     whole = replace(card, files=files)
     write_card(folder, whole)
@@ -110,9 +109,9 @@ def save_adapter(folder: Path, encoder: Encoder, card: Card) -> Card:
 def load_adapter(folder: Path) -> Adapter:
     """Load an adapter folder, merged into its base.
 
-    Everything that can be wrong is looked for before weights are opened: AdapterError for a missing card,
-    other label names, another base, files that changed since they were written, or a pickle; EncoderError
-    when the base itself cannot be found. Labels in another order are fine: they are read by name.
+    All checks precede the opening of weights. Raises AdapterError for a missing card, other label names,
+    another base, changed files or a pickle, and EncoderError if the base is not available. Labels in another
+    order are read by name.
     """
     card = vouched_card(folder)
     base = same_base(folder, card, card.base.name)
@@ -126,7 +125,7 @@ def load_adapter(folder: Path) -> Adapter:
 
 
 def _load_8bit(folder: Path) -> nn.Module:
-    """The base with its frozen linear layers in 8 bits, on the current GPU. Raises EncoderError."""
+    """The base with frozen linear layers in 8 bits, on the current GPU. Raises EncoderError."""
     if not torch.cuda.is_available():
         raise EncoderError("eight_bit needs a CUDA GPU, and there is none; leave it out")
     if find_spec("bitsandbytes") is None:
@@ -181,7 +180,7 @@ def _describe(name: str, folder: Path, model: nn.Module) -> Base:
 
 @cache
 def _silence_libraries() -> None:
-    """Once: transformers and the hub chat on standard error, where our one clear line belongs."""
+    """transformers and the hub client print to standard error, which is reserved for one error line."""
     disable_progress_bar()  # type: ignore[no-untyped-call]
     for library in ("transformers", "huggingface_hub"):
         logging.getLogger(library).setLevel(logging.ERROR)
@@ -191,5 +190,5 @@ def _silence_libraries() -> None:
 def quiet() -> Iterator[None]:
     _silence_libraries()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers, nothing of ours
+        warnings.simplefilter("ignore", FutureWarning)  # raised by peft about transformers
         yield

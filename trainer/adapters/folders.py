@@ -1,4 +1,4 @@
-"""Folders of base encoders and adapters, looked at from outside: found, hashed, refused. Opens no weights."""
+"""Folders of base encoders and adapters: resolved, hashed and checked without opening any weights."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy",
 def resolve_base(name: str) -> Path:
     """The folder of a base encoder: "starter", a local folder, or a hub name (`owner/model[@revision]`).
 
-    A hub model comes from the local cache, else from the network. Raises EncoderError.
+    A hub model is taken from the local cache, else downloaded. Raises EncoderError.
     """
     if name == STARTER:
         return _starter()
@@ -43,7 +43,7 @@ def resolve_base(name: str) -> Path:
 
 
 def base_files(folder: Path) -> list[Path]:
-    """Configuration, weights and tokenizer of a base encoder, in order of name."""
+    """Configuration, weights and tokenizer, ordered by name."""
     return sorted({path for pattern in FINGERPRINTED for path in folder.glob(pattern) if path.is_file()})
 
 
@@ -54,9 +54,10 @@ def base_fingerprint(folder: Path) -> str:
 
 
 def vouched_card(folder: Path) -> Card:
-    """The card of an adapter whose files are as they were written, over our labels, and no pickle among them.
+    """The card of an adapter folder after all checks: unchanged files, LABELS, no pickles, the LoRA shape on
+    the card.
 
-    What peft will be told to build is what the card says. Raises AdapterError.
+    peft builds what adapter_config.json states, so that file must agree with the card. Raises AdapterError.
     """
     card = read_card(folder)
     _refuse_pickles(folder)
@@ -67,9 +68,9 @@ def vouched_card(folder: Path) -> Card:
 
 
 def same_base(folder: Path, card: Card, name: str) -> Path:
-    """The folder of the base `name`, once it is seen to be the one under the adapter in `folder`.
+    """The folder of the base `name`, verified to be the base of the adapter in `folder`.
 
-    Raises AdapterError, or EncoderError when there is no such base here.
+    Raises AdapterError if it is another encoder, EncoderError if there is none.
     """
     base = resolve_base(name)
     if base_fingerprint(base) != card.base.fingerprint:
@@ -112,7 +113,7 @@ def _from_hub(name: str) -> Path:
         pass  # not in the cache yet
     try:
         return Path(snapshot_download(repository, **wanted))
-    except Exception as error:  # the hub client raises many kinds, all meaning: not to be had from here
+    except Exception as error:  # the hub client raises many types, all of which mean: not available
         raise EncoderError(
             f"{name}: neither a folder, nor in the local cache, nor to be had from the hub; "
             f"run `hf download {repository}` where there is a network, or name a folder"
@@ -148,12 +149,12 @@ def _refuse_changed_files(folder: Path, card: Card) -> None:
 
 
 def _refuse_other_shape(folder: Path, card: Card) -> None:
-    """A folder may come from anywhere: its size in memory must not be a surprise."""
+    """A folder may come from an untrusted source: its memory use must match its card."""
     path = folder / ADAPTER_CONFIG
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        told = values["peft_type"], values["r"], values["lora_alpha"]
+        shape = values["peft_type"], values["r"], values["lora_alpha"]
     except (ValueError, KeyError, TypeError) as error:
         raise AdapterError(f"{path}: not readable ({error}); restore it or train again") from error
-    if told != ("LORA", card.config.rank, card.config.alpha):
+    if shape != ("LORA", card.config.rank, card.config.alpha):
         raise AdapterError(f"{path}: not the LoRA that its card tells of; restore it or train again")
