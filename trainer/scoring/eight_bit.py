@@ -1,4 +1,4 @@
-"""The same classifier in 8 bits on a CPU, through ONNX Runtime: about twice as fast, and not quite the same."""
+"""The classifier in 8 bits on a CPU through ONNX Runtime: about twice as fast, with slightly different outputs."""
 
 import logging
 import re
@@ -21,13 +21,13 @@ from trainer.adapters.encoder import Encoder, quiet
 from trainer.scoring.scorer import Network
 
 SCOPES = "pkg.torch.onnx.name_scopes"
-"""Where the exporter writes which module a node comes from."""
+"""Metadata key under which the exporter records the module of a node."""
 EXAMPLE = ("今天天气真好", "加我微信领红包，名额有限！")
 
 
 def write_onnx(network: nn.Module, tokenizer: PreTrainedTokenizerBase, file: Path) -> None:
-    """A classifier of transformers as ONNX, for batches and lengths of any size; its output is `logits`."""
-    # Two rows of several tokens: a size of one would be taken for fixed.
+    """Export a transformers classifier with dynamic batch and length; its output is `logits`."""
+    # Two rows of several tokens: the exporter treats a size of one as fixed.
     example = dict(tokenizer(list(EXAMPLE), padding=True, return_tensors="pt"))
     rows, tokens = torch.export.Dim("rows"), torch.export.Dim("tokens", max=tokenizer.model_max_length)
     with _silent():
@@ -45,14 +45,14 @@ def write_onnx(network: nn.Module, tokenizer: PreTrainedTokenizerBase, file: Pat
 
 
 def quantise(encoder: Encoder, folder: Path) -> Path:
-    """Write the network of `encoder`, on the CPU in fp32, with its layers in 8 bits but the last; returns the file."""
+    """Write the network of `encoder` (CPU, fp32) with all layers but the last in 8 bits; returns the file."""
     plain, file = folder / "network.onnx", folder / "eight-bit.onnx"
     write_onnx(encoder.model, encoder.tokenizer, plain)
     with _silent():
         quantize_dynamic(
             plain,
             file,
-            # Not the embeddings: one scale for all of them moves one label in a hundred.
+            # Not the embeddings: their single scale would change one label in a hundred.
             op_types_to_quantize=["MatMul", "Gemm"],
             nodes_to_exclude=_last_layer(plain),
             per_channel=True,
@@ -63,7 +63,7 @@ def quantise(encoder: Encoder, folder: Path) -> Path:
 
 
 def eight_bit_network(file: Path) -> Network:
-    """What `quantise` wrote, as a network that scores, on as many threads as torch has here."""
+    """A file of `quantise` as a network, on as many threads as torch uses."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
@@ -72,7 +72,7 @@ def eight_bit_network(file: Path) -> Network:
 
     def forward(ids: NDArray[np.int64], mask: NDArray[np.int64] | None) -> torch.Tensor:
         given = {"input_ids": ids, "attention_mask": np.ones_like(ids) if mask is None else mask}
-        # What is left is the kind of each token: in one text alone they are all of the first.
+        # The remaining input is token types, all zero for a single text.
         feed = {name: given[name] if name in given else np.zeros_like(ids) for name in names}
         return torch.from_numpy(session.run(["logits"], feed)[0])
 
@@ -80,20 +80,20 @@ def eight_bit_network(file: Path) -> Network:
 
 
 def _last_layer(file: Path) -> list[str]:
-    """The products in the last layer and in the head above it, where rounding goes straight into the label."""
+    """Products in the last layer and in the head, where rounding directly affects the label."""
     layers = {}
     for node in onnx.load(file).graph.node:
         if node.op_type in ("MatMul", "Gemm"):
-            told = " ".join(fact.value for fact in node.metadata_props if fact.key == SCOPES)
-            found = re.search(r"\blayers?\.(\d+)", told)
-            layers[node.name] = int(found[1]) if found else None
+            scopes = " ".join(fact.value for fact in node.metadata_props if fact.key == SCOPES)
+            match = re.search(r"\blayers?\.(\d+)", scopes)
+            layers[node.name] = int(match[1]) if match else None
     last = max((layer for layer in layers.values() if layer is not None), default=None)
     return [name for name, layer in layers.items() if last is not None and layer in (None, last)]
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """The exporter and the quantiser talk about how they go about it."""
+    """Suppresses the logs of the exporter and the quantiser."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -105,7 +105,7 @@ def _silent() -> Iterator[None]:
 
 
 class _Logits(nn.Module):
-    """A network that takes its inputs in order and returns nothing but logits."""
+    """Takes the inputs by position and returns only the logits."""
 
     def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Frozen vectors of texts: what they are about, before anybody has labelled one."""
+"""Frozen vectors of texts, available before any text is labelled."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ from trainer.scoring.scorer import as_tensors, token_budget
 from trainer.texts.tokens import tokenise
 
 LENGTH = 128
-"""Tokens; longer texts are cut."""
+"""Tokens; longer texts are truncated."""
 
 
 class Embedder:
-    """The mean of a base encoder's last layer over a text's own tokens; no adapter, no training."""
+    """Mean of a base encoder's last layer over a text's tokens, without adapter or training."""
 
     def __init__(self, model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> None:
         self._device = default_device()
@@ -29,7 +29,7 @@ class Embedder:
 
     @classmethod
     def load(cls, base: str) -> "Embedder":
-        """Raises EncoderError when there is no such base."""
+        """Raises EncoderError if the base is not available."""
         folder = resolve_base(base)
         with quiet():
             model = AutoModel.from_pretrained(
@@ -43,17 +43,17 @@ class Embedder:
         """(n, width), in the order of the texts."""
         tokens = tokenise(self._tokenizer, texts, LENGTH)
         distinct, which = tokens.distinct(np.arange(len(tokens)))
-        found = np.zeros((len(distinct), self.width), dtype=np.float32)
+        vectors = np.zeros((len(distinct), self.width), dtype=np.float32)
         done = 0
         for batch in tokens.batches(distinct, token_budget(self._device)):
             ids, mask = tokens.padded(batch, self._tokenizer.pad_token_id or 0)
             with attention_for_any_shape():
                 states = self._model(**as_tensors(ids, mask, self._device)).last_hidden_state
-            # Without the marks at both ends, which belong to no text.
+            # Without the special tokens at both ends.
             places = np.arange(ids.shape[1])
             inner = (places > 0) & (places < tokens.lengths[batch][:, None] - 1)
             weights = torch.from_numpy(inner.astype(np.float32)).to(self._device)[:, :, None]
             means = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
-            found[done : done + len(batch)] = means.float().cpu().numpy()
+            vectors[done : done + len(batch)] = means.float().cpu().numpy()
             done += len(batch)
-        return found[which]
+        return vectors[which]

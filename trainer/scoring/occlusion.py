@@ -1,8 +1,8 @@
-"""Which words of a text carried what a classifier thinks of it: those it thinks so less surely without.
+"""The words of a text that carry its predicted label.
 
-Occlusion (Zeiler and Fergus, 2014; for text Li et al., 2016): leave out one piece at a time and see how far
-the probability of the likeliest label falls. It asks nothing of the model but probabilities. A word that
-stands twice is left out once, so one that is repeated may seem to carry little.
+Occlusion (Zeiler and Fergus, 2014; for text Li et al., 2016): leave out one piece at a time and measure how
+far the probability of the most likely label falls. Only probabilities are needed. A word that occurs twice is
+left out once at a time, so repeated words may seem to carry little.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from trainer.texts.word_spans import Span, words
 
 PIECES = 32
-"""Variants of a text at most, each without one piece: in a longer text a piece is several words."""
+"""Largest number of variants of a text, each without one piece; in a longer text a piece is several words."""
 SHOWN = 3
 LEAST_DROP = 0.02
-"""Below it a piece carried nothing worth pointing at."""
+"""Smaller drops are not shown."""
 
 Score = Callable[[Sequence[str]], NDArray[np.floating]]
-"""Texts in, one row of calibrated probabilities each out."""
+"""Texts to one row of calibrated probabilities each."""
 
 
 class Carried(NamedTuple):
-    """Characters [start, end) of the text, and how much the likeliest label's probability falls without them."""
+    """Characters [start, end) of the text, and the drop of the most likely label's probability without them."""
 
     start: int
     end: int
@@ -32,17 +32,17 @@ class Carried(NamedTuple):
 
 
 def carried(texts: Sequence[str], score: Score) -> list[list[Carried]]:
-    """Of each text the pieces that carried its likeliest label, the weightiest first, SHOWN at most.
+    """For each text at most SHOWN pieces, largest drop first.
 
-    All texts are scored in one call, and in a second one the longer ones, to look inside the pieces found.
+    All texts are scored in one call; a second call refines the pieces of the longer ones.
     """
     cuts = [words(text) for text in texts]
-    found = _heaviest(texts, [list(_merged(cut, PIECES)) for cut in cuts], score)
+    heaviest = _heaviest(texts, [list(_merged(cut, PIECES)) for cut in cuts], score)
     closer = [
-        _inside(pieces, cut) if len(cut) > PIECES else [] for pieces, cut in zip(found, cuts, strict=True)
+        _inside(pieces, cut) if len(cut) > PIECES else [] for pieces, cut in zip(heaviest, cuts, strict=True)
     ]
-    # Where no smaller piece does it alone, the larger one it takes stays.
-    return [near or far for near, far in zip(_heaviest(texts, closer, score), found, strict=True)]
+    # A larger piece is kept if no smaller piece of it carries the label alone.
+    return [near or far for near, far in zip(_heaviest(texts, closer, score), heaviest, strict=True)]
 
 
 def _heaviest(texts: Sequence[str], pieces: Sequence[Sequence[Span]], score: Score) -> list[list[Carried]]:
@@ -58,7 +58,7 @@ def _heaviest(texts: Sequence[str], pieces: Sequence[Sequence[Span]], score: Sco
 
 
 def _ranked(spans: Sequence[Span], rows: Iterator[NDArray[np.floating]]) -> list[Carried]:
-    """Takes the row of the whole text and one row for each span."""
+    """Consumes the row of the whole text and one row per span."""
     whole = next(rows)
     label = int(whole.argmax())
     weighed = [Carried(start, end, float(whole[label] - next(rows)[label])) for start, end in spans]
@@ -67,13 +67,13 @@ def _ranked(spans: Sequence[Span], rows: Iterator[NDArray[np.floating]]) -> list
 
 
 def _inside(pieces: Sequence[Carried], cut: Sequence[Span]) -> list[Span]:
-    """Smaller pieces of these, no more than PIECES in all."""
+    """The words of these pieces, merged to at most PIECES in total."""
     parts = [[span for span in cut if piece.start <= span[0] < piece.end] for piece in pieces]
     return [smaller for part in parts for smaller in _merged(part, PIECES // len(pieces))]
 
 
 def _merged(cut: Sequence[Span], most: int) -> Iterator[Span]:
-    """As many neighbours together as it takes for no more than `most` pieces."""
+    """Neighbours joined into at most `most` spans."""
     together = -(-len(cut) // most)
     for first in range(0, len(cut), together or 1):
         part = cut[first : first + together]

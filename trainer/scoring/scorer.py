@@ -1,7 +1,7 @@
-"""Probabilities for many texts, fast.
+"""Fast probabilities of many texts.
 
-Equal texts are scored once, the rest sorted by length into batches of a token budget, so that next to nothing
-is padded; the adapter is merged into its base; on a GPU the model runs in bf16.
+Equal texts are scored once; the rest are sorted by length into batches of a token budget, so that almost
+nothing is padding. The adapter is merged into its base, and on a GPU the model runs in bf16.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,20 +24,20 @@ from trainer.texts.tokens import Tokens, fingerprint, tokenise
 GPU_TOKEN_BUDGET = 2**17
 CPU_TOKEN_BUDGET = 1024
 GPU_FLIGHT = 16
-"""Batches sent to a GPU between two looks at the results: waiting for each would leave it idle."""
+"""Batches in flight on a GPU between two synchronisations, which would otherwise leave it idle."""
 
 Tick = Callable[[int, int], None]
-"""Called with (texts done, texts in all)."""
+"""Called with (texts done, texts in total)."""
 Network = Callable[[NDArray[np.int64], NDArray[np.int64] | None], torch.Tensor]
-"""Token ids and attention mask of a batch in, its logits out."""
+"""Token ids and attention mask of a batch to its logits."""
 
 
 class StoppedError(TrainerError):
-    """Scoring ended early because it was asked to."""
+    """Scoring ended early because `should_stop` returned true."""
 
 
 class Scorer:
-    """A loaded adapter that scores texts. Rows come in the order of the texts, columns in LABELS order."""
+    """A loaded adapter that scores texts. Rows are in the order of the texts, columns in LABELS order."""
 
     def __init__(self, adapter: Adapter, *, device: str | torch.device | None = None) -> None:
         self.card: Card = adapter.card
@@ -46,20 +46,20 @@ class Scorer:
         self.model = model.to(torch.bfloat16) if has_bf16(self.device) else model
         self.encoder = adapter.encoder
         self.network = network_of(self.model)
-        """What scores: another network over the same labels may take its place."""
+        """Another network over the same labels may replace it."""
 
     @classmethod
     def load(cls, folder: Path, *, device: str | torch.device | None = None) -> "Scorer":
-        """Load an adapter folder; raises AdapterError or EncoderError."""
+        """Raises AdapterError or EncoderError."""
         return cls(load_adapter(folder), device=device)
 
     def tokenise(self, texts: Iterable[str]) -> Tokens:
-        """Token ids of each text: worth keeping, they only depend on the base encoder."""
+        """Token ids, which depend only on the base encoder and can be stored."""
         return tokenise(self.encoder.tokenizer, texts, self.card.config.max_length)
 
     @property
     def tokens_name(self) -> str:
-        """Equal for adapters that can share their tokens."""
+        """Equal for adapters that can share stored tokens."""
         return fingerprint(self.encoder.tokenizer, self.card.config.max_length)
 
     def probabilities(
@@ -70,7 +70,7 @@ class Scorer:
         on_progress: Tick | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
-        """(n, 3) probabilities. Raises StoppedError when `should_stop` says so between batches."""
+        """(n, 3). Raises StoppedError if `should_stop` returns true between batches."""
         return self.score_tokens(
             self.tokenise(texts), calibrated=calibrated, on_progress=on_progress, should_stop=should_stop
         )
@@ -83,7 +83,7 @@ class Scorer:
         on_progress: Tick | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
-        """The same from what `tokenise` returned."""
+        """Like `probabilities`, from stored tokens."""
         distinct, which = tokens.distinct(np.arange(len(tokens)))
         scores = self.logits(tokens, distinct, on_progress=on_progress, should_stop=should_stop)
         return self.calibrated(scores, calibrated=calibrated)[which]
@@ -96,7 +96,7 @@ class Scorer:
         on_progress: Tick | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
-        """(k, 3) raw scores of these texts, in this order."""
+        """(k, 3) logits of these texts, in this order."""
         return _logits(
             self.network,
             self.device,
@@ -108,7 +108,7 @@ class Scorer:
         )
 
     def calibrated(self, scores: NDArray[np.float32], *, calibrated: bool = True) -> NDArray[np.float32]:
-        """(k, 3) probabilities from raw scores."""
+        """(k, 3) probabilities of logits (k, 3)."""
         calibration = self.card.calibration if calibrated else Calibration.identity()
         return apply_calibration(scores, calibration).astype(np.float32)
 
@@ -121,7 +121,7 @@ def logits(
     on_progress: Tick | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> NDArray[np.float32]:
-    """(n, 3) raw scores in LABELS order of a model in evaluation mode, wherever it lies. Equal texts count once."""
+    """(n, 3) logits in LABELS order of a model in evaluation mode, on its device. Equal texts are scored once."""
     device = next(model.parameters()).device
     distinct, which = tokens.distinct(np.arange(len(tokens)))
     scores = _logits(
@@ -131,7 +131,7 @@ def logits(
 
 
 def network_of(model: nn.Module) -> Network:
-    """A classifier of transformers, called with arrays."""
+    """A transformers classifier as a function of arrays."""
 
     def forward(ids: NDArray[np.int64], mask: NDArray[np.int64] | None) -> torch.Tensor:
         with attention_for_any_shape():
@@ -142,7 +142,6 @@ def network_of(model: nn.Module) -> Network:
 
 
 def token_budget(device: torch.device) -> int:
-    """Tokens of a batch."""
     return GPU_TOKEN_BUDGET if device.type == "cuda" else CPU_TOKEN_BUDGET
 
 
@@ -175,7 +174,7 @@ def _logits(
 
 @torch.inference_mode()
 def _forward(network: Network, ids: NDArray[np.int64], mask: NDArray[np.int64] | None) -> torch.Tensor:
-    """Logits of one batch, halved for as long as it does not fit the GPU."""
+    """Logits of one batch, which is halved as long as it does not fit the GPU."""
     try:
         return network(ids, mask)
     except torch.cuda.OutOfMemoryError as error:
@@ -190,6 +189,6 @@ def _forward(network: Network, ids: NDArray[np.int64], mask: NDArray[np.int64] |
 def as_tensors(
     ids: NDArray[np.int64], mask: NDArray[np.int64] | None, device: torch.device
 ) -> dict[str, torch.Tensor]:
-    """The keyword arguments of a model's forward pass; without padding no mask, which is faster."""
+    """Keyword arguments of a forward pass; without padding there is no mask, which is faster."""
     arrays = {"input_ids": ids} if mask is None else {"input_ids": ids, "attention_mask": mask}
     return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}

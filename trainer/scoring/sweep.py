@@ -1,9 +1,9 @@
-"""One pass over a pool: its distinct texts, the longest first, in parts that are kept as soon as they are scored.
+"""One pass over a pool: its distinct texts, longest first, in parts that are saved as soon as they are scored.
 
-    python -m trainer.sweep --model DIR --work DIR --share 1/4     one process of several, on a part of the parts
+    python -m trainer.scoring.sweep --model DIR --work DIR --share 1/4     one of several processes: every 4th part
 
-A killed pass goes on after the parts it has. On a GPU the network runs in bf16, one process on each; on a CPU in
-8 bits where that pays and says the same.
+A killed pass resumes after its saved parts. On a GPU the network runs in bf16, one process per GPU; on a CPU
+in 8 bits where that is faster and agrees with fp32.
 """
 
 import argparse
@@ -37,21 +37,21 @@ from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.texts.tokens import Tokens, read_tokens
 
 PART_TOKENS = {"cpu": 2**18, "cuda": 2**22}
-"""What a killed pass does again at most: a minute or two of a CPU, seconds of a GPU."""
+"""Most work that a killed pass repeats: one or two minutes on a CPU, seconds on a GPU."""
 CORES_EACH = 4
-"""Of a CPU's cores for one process: a batch of short texts keeps no more at work."""
+"""CPU cores per process; a batch of short texts cannot keep more busy."""
 TRIED_FROM = 20_000
-"""Texts: below, it costs more to try how fast they will be scored, and in what, than it can save."""
+"""Texts below which measuring speed and precision costs more than it saves."""
 TRIED = 1_000
 AGREEMENT = 0.995
-"""Share of the tried texts whose label must be the same in 8 bits."""
+"""Share of the tried texts whose label must not change in 8 bits."""
 LOOK_SECONDS = 0.5
 SECONDS = b"seconds"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a pass is. `share`, 0 to 1, is of its tokens, which is what takes the time: long texts come first."""
+    """Progress of a pass. `share`, 0 to 1, counts tokens, which are proportional to time: long texts come first."""
 
     posts: int
     total: int
@@ -60,9 +60,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Precision:
-    """What the network computes in, on what share of the tried texts its label was that of fp32, and how fast it was.
+    """Precision of the network, the share of tried texts with the label of fp32, and the speed.
 
-    `posts_per_second` is that of all processes together; None where nothing was tried.
+    `posts_per_second` counts all processes together; None if nothing was tried.
     """
 
     name: str
@@ -72,8 +72,10 @@ class Precision:
 
 @dataclass(frozen=True)
 class Swept:
-    """probabilities (n, 3), calibrated, in LABELS order; `distinct` of the n texts were scored, in so many `seconds`,
-    those of killed attempts at the same included."""
+    """probabilities (n, 3), calibrated, in LABELS order.
+
+    `distinct` of the n texts were scored; `seconds` includes killed attempts.
+    """
 
     probabilities: NDArray[np.float32]
     distinct: int
@@ -82,7 +84,9 @@ class Swept:
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to do, and where it is kept. `order` (u,): the distinct texts; part i is bounds[i] to bounds[i + 1]."""
+    """The parts of a pass and their folder. `order` (u,) holds the distinct texts; part i is bounds[i] to
+    bounds[i + 1].
+    """
 
     folder: Path
     tokens: Tokens
@@ -100,22 +104,22 @@ class Work:
         return self.file(part).exists()
 
     def stretch(self, part: int) -> tuple[int, int]:
-        """Where in the order the part begins and ends."""
+        """Begin and end of a part within `order`."""
         return int(self.bounds[part]), int(self.bounds[part + 1])
 
     def score(self, part: int, scorer: Scorer, **options: Callable[..., object]) -> None:
-        """Score a part and keep it, whole or not at all."""
+        """Score a part and save it atomically."""
         begin = time.monotonic()
         texts = self.order[slice(*self.stretch(part))]
         probabilities = scorer.calibrated(scorer.logits(self.tokens, texts, **options))  # type: ignore[arg-type]
         table = pa.table(dict(zip(LABELS, probabilities.T, strict=True)))
-        made = self.file(part).with_suffix(f".{os.getpid()}")
+        partial = self.file(part).with_suffix(f".{os.getpid()}")
         seconds = f"{time.monotonic() - begin:.3f}"
-        pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), made)
-        publish(made, self.file(part))
+        pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), partial)
+        publish(partial, self.file(part))
 
     def read(self) -> tuple[NDArray[np.float32], float]:
-        """(u, 3), and how long the parts took together."""
+        """Probabilities (u, 3), and the total seconds of all parts."""
         tables = [pq.read_table(self.file(part)) for part in range(self.parts)]
         if not tables:
             return np.empty((0, len(LABELS)), np.float32), 0.0
@@ -132,8 +136,11 @@ def try_out(
     *,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Precision:
-    """How a pass over these texts will go: in 8 bits where there is much to do on a CPU, and a sample says the same in them,
-    and sooner. What is needed for 8 bits is left in `folder`."""
+    """Measure speed and choose the precision of a pass over these texts.
+
+    8 bits are tried only on a CPU and for many texts, and chosen if they are faster and agree on a sample.
+    The 8-bit network stays in `folder`.
+    """
     plain = Precision("bf16" if has_bf16(scorer.device) else "fp32")
     if len(positions) < TRIED_FROM:
         return plain
@@ -142,9 +149,9 @@ def try_out(
     sample, _which = tokens.distinct(drawn)
     processes = processes_for(scorer.device)
     exact, seconds = _labels(scorer, tokens, sample, should_stop)
-    found = Precision(plain.name, None, processes * TRIED / seconds)
+    measured = Precision(plain.name, None, processes * TRIED / seconds)
     if scorer.device.type != "cpu":
-        return found
+        return measured
     network = scorer.network
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -152,33 +159,33 @@ def try_out(
         eight_bit, sooner = _labels(scorer, tokens, sample, should_stop)
     except StoppedError:
         raise
-    except Exception:  # whatever the exporter says: it only saves time
+    except Exception:  # 8 bits only save time, so no failure of the exporter matters
         logging.warning("no scoring in 8 bits", exc_info=True)
-        return found
+        return measured
     finally:
         scorer.network = network
     agreement = float(np.mean(exact == eight_bit))
     if agreement >= AGREEMENT and sooner < seconds:
         return Precision("int8", agreement, processes * TRIED / sooner)
-    return Precision(plain.name, agreement, found.posts_per_second)
+    return Precision(plain.name, agreement, measured.posts_per_second)
 
 
-def keep_precision(folder: Path, model: Path, found: Precision) -> None:
-    """What was found holds for the whole pass, however often it is taken up."""
+def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
+    """Save the choice for the whole pass, so that a resumed pass uses it too."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "precision.part"
-    told = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(found)}
-    part.write_text(json.dumps(told), encoding="utf-8")
+    values = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(precision)}
+    part.write_text(json.dumps(values), encoding="utf-8")
     publish(part, folder / "precision.json")
 
 
 def kept_precision(folder: Path, model: Path) -> Precision | None:
-    """None where none was kept of this adapter."""
+    """None if no precision was saved for this adapter."""
     file = folder / "precision.json"
     if not file.exists():
         return None
-    told = json.loads(file.read_text(encoding="utf-8"))
-    return Precision(**told["precision"]) if told["weights"] == sha256_of(model / WEIGHTS) else None
+    values = json.loads(file.read_text(encoding="utf-8"))
+    return Precision(**values["precision"]) if values["weights"] == sha256_of(model / WEIGHTS) else None
 
 
 def sweep(
@@ -193,50 +200,52 @@ def sweep(
     should_stop: Callable[[], bool] = lambda: False,
     processes: int | None = None,
 ) -> Swept:
-    """Score the texts at these positions of the files of tokens, one after the other.
+    """Score the texts at `positions` of the concatenated token files.
 
-    `scorer` is the adapter in `model`; `precision` is what `try_out` found, in the folder above. `folder` keeps what
-    is done, for a later call that asks for the same; it is the caller's to remove. Raises StoppedError when
-    `should_stop` says so.
+    `scorer` is the adapter in `model`. `precision` is the result of `try_out` on the parent of `folder`.
+    `folder` keeps finished parts for a later call with equal arguments; the caller removes it. Raises
+    StoppedError if `should_stop` returns true.
     """
     tokens = Tokens.joined([read_tokens(file)[1] for file in files])
     order, which = tokens.distinct(positions)
     work = Work(folder, tokens, order, _bounds(tokens.lengths[order], PART_TOKENS[scorer.device.type]))
     _begin(work, model, scorer.device, precision)
-    told = _Told.of(work, np.bincount(which, minlength=len(order)), on_progress)
+    tracker = _Tracker.of(work, np.bincount(which, minlength=len(order)), on_progress)
     count = min(work.parts, processes if processes is not None else processes_for(scorer.device))
     if count > 1:
-        _sweep_in_children(work, model, files, scorer.device, count, told, should_stop, precision)
+        _sweep_in_children(work, model, files, scorer.device, count, tracker, should_stop, precision)
     else:
         _use(scorer, folder.parent, precision)
-        _sweep_here(scorer, work, told, should_stop)
+        _sweep_here(scorer, work, tracker, should_stop)
     probabilities, seconds = work.read()
     return Swept(probabilities[which], len(order), seconds / max(1, count))
 
 
 def processes_for(device: torch.device) -> int:
-    """One for each GPU; on a CPU one for every four cores of those torch may use."""
+    """One per GPU; on a CPU one per four of the cores that torch may use."""
     if device.type == "cuda":
         return torch.cuda.device_count()
     return max(1, torch.get_num_threads() // CORES_EACH)
 
 
 @dataclass
-class _Told:
-    """Turns places in the order into progress. `posts` and `tokens` (u + 1,): so many before each place of the order."""
+class _Tracker:
+    """Converts positions in the order to progress. `posts` and `tokens` (u + 1,) are cumulative counts over
+    the order.
+    """
 
     posts: NDArray[np.int64]
     tokens: NDArray[np.int64]
     on_progress: Callable[[Progress], None]
 
     @classmethod
-    def of(cls, work: Work, copies: NDArray[np.int64], on_progress: Callable[[Progress], None]) -> "_Told":
+    def of(cls, work: Work, copies: NDArray[np.int64], on_progress: Callable[[Progress], None]) -> "_Tracker":
         lengths = work.tokens.lengths[work.order]
         posts, tokens = (np.concatenate([[0], counts.cumsum()]) for counts in (copies, lengths))
         return cls(posts, tokens, on_progress)
 
     def __call__(self, done: Sequence[tuple[int, int]]) -> None:
-        """`done`: stretches of the order, from and to."""
+        """`done`: (begin, end) stretches of the order."""
         posts, tokens = (
             sum(int(upto[end] - upto[begin]) for begin, end in done) for upto in (self.posts, self.tokens)
         )
@@ -245,7 +254,7 @@ class _Told:
 
 
 def _bounds(lengths: NDArray[np.int64], part_tokens: int) -> NDArray[np.int64]:
-    """Where the parts begin and end, (parts + 1,): of about as many tokens each."""
+    """(parts + 1,) bounds of parts of about `part_tokens` tokens."""
     if not len(lengths):
         return np.zeros(1, np.int64)
     part = lengths.cumsum() // part_tokens
@@ -253,7 +262,7 @@ def _bounds(lengths: NDArray[np.int64], part_tokens: int) -> NDArray[np.int64]:
 
 
 def _begin(work: Work, model: Path, device: torch.device, precision: Precision) -> None:
-    """Take up what is there of the same work, else begin it anew: by its texts, their parts, the adapter, the precision."""
+    """Keep saved parts if texts, bounds, adapter and precision are unchanged, else start over."""
     facts = f"{sha256_of(model / WEIGHTS)} {device.type} {precision.name} {work.bounds.tolist()}".encode()
     mark = sha256(facts + work.tokens.digests[work.order].tobytes()).hexdigest()
     file = work.folder / "mark"
@@ -261,15 +270,15 @@ def _begin(work: Work, model: Path, device: torch.device, precision: Precision) 
         return
     shutil.rmtree(work.folder, ignore_errors=True)
     work.folder.mkdir(parents=True)
-    made = file.with_suffix(".part")
-    made.write_text(mark, encoding="ascii")
-    publish(made, file)
+    partial = file.with_suffix(".part")
+    partial.write_text(mark, encoding="ascii")
+    publish(partial, file)
 
 
 def _labels(
     scorer: Scorer, tokens: Tokens, sample: NDArray[np.int64], should_stop: Callable[[], bool]
 ) -> tuple[NDArray[np.intp], float]:
-    scorer.logits(tokens, sample[-8:])  # the first call of a network costs more than the others
+    scorer.logits(tokens, sample[-8:])  # the first call of a network is slower
     begin = time.perf_counter()
     labels = scorer.calibrated(scorer.logits(tokens, sample, should_stop=should_stop)).argmax(axis=1)
     return labels, time.perf_counter() - begin
@@ -280,7 +289,7 @@ def _use(scorer: Scorer, folder: Path, precision: Precision) -> None:
         scorer.network = eight_bit_network(folder / "eight-bit.onnx")
 
 
-def _sweep_here(scorer: Scorer, work: Work, told: _Told, should_stop: Callable[[], bool]) -> None:
+def _sweep_here(scorer: Scorer, work: Work, tracker: _Tracker, should_stop: Callable[[], bool]) -> None:
     done = [work.stretch(part) for part in range(work.parts) if work.has(part)]
     for part in range(work.parts):
         if work.has(part):
@@ -289,24 +298,24 @@ def _sweep_here(scorer: Scorer, work: Work, told: _Told, should_stop: Callable[[
         tick = _merged([*done, (begin, begin)])
 
         def tell(count: int, _all: int, upto: Sequence[tuple[int, int]] = tick, at: int = begin) -> None:
-            told([*upto, (at, at + count)])
+            tracker([*upto, (at, at + count)])
 
         work.score(part, scorer, on_progress=tell, should_stop=should_stop)
         done = _merged([*done, (begin, end)])
-    told(done)
+    tracker(done)
 
 
 def _merged(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same places in as few stretches as can be."""
-    found: list[tuple[int, int]] = []
+    """Adjacent stretches joined."""
+    joined: list[tuple[int, int]] = []
     for begin, end in sorted(stretches):
         if begin == end:
             continue
-        if found and found[-1][1] == begin:
-            found[-1] = (found[-1][0], end)
+        if joined and joined[-1][1] == begin:
+            joined[-1] = (joined[-1][0], end)
         else:
-            found.append((begin, end))
-    return found
+            joined.append((begin, end))
+    return joined
 
 
 def _sweep_in_children(
@@ -315,7 +324,7 @@ def _sweep_in_children(
     files: Sequence[Path],
     device: torch.device,
     count: int,
-    told: _Told,
+    tracker: _Tracker,
     should_stop: Callable[[], bool],
     precision: Precision,
 ) -> None:
@@ -333,10 +342,10 @@ def _sweep_in_children(
             if should_stop():
                 raise StoppedError("scoring stopped")
             _refuse_failed(work, children)
-            told(_merged([work.stretch(part) for part in range(work.parts) if work.has(part)]))
+            tracker(_merged([work.stretch(part) for part in range(work.parts) if work.has(part)]))
             time.sleep(LOOK_SECONDS)
         _refuse_failed(work, children)
-        told([(0, len(work.order))])
+        tracker([(0, len(work.order))])
     finally:
         for child in children:
             if child.poll() is None:
@@ -364,11 +373,11 @@ def _log_of(work: Work, share: int) -> Path:
 
 
 def _refuse_failed(work: Work, children: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Raises TrainerError with the last line of a child that failed."""
+    """Raises TrainerError with the last line of a failed child's log."""
     for share, child in enumerate(children):
         if child.poll():
-            said = _log_of(work, share).read_text("utf-8", "replace").strip().rpartition("\n")[2]
-            reason = said.removeprefix("error: ") or f"a process ended with status {child.returncode}"
+            last_line = _log_of(work, share).read_text("utf-8", "replace").strip().rpartition("\n")[2]
+            reason = last_line.removeprefix("error: ") or f"a process ended with status {child.returncode}"
             raise TrainerError(f"scoring failed: {reason}")
 
 
