@@ -1,4 +1,4 @@
-"""Learning curves: what a simulation's points say about each strategy, in figures, as CSV and drawn."""
+"""Learning curves of a simulation: summary figures, CSV and plot."""
 
 import csv
 from collections import defaultdict
@@ -15,19 +15,19 @@ from scipy.stats import t
 from trainer.simulation.replay import FULL, Point
 
 SHARES = (90, 95, 99)
-"""Percent of what the whole pool is worth."""
+"""Percentages of the macro-F1 of the whole pool."""
 AGAINST = "random"
 COLUMNS = ("strategy", "seed", "labels", "macro_f1", "violations")
 Curve = Mapping[int, Point]
-"""One seed's points by their number of labels."""
+"""The points of one seed by their number of labels."""
 
 
 def summary(points: Sequence[Point]) -> dict[str, Any]:
     """`{"full": macro-F1, "strategies": {name: {auc, auc_interval, labels_to, against_random, seeds, violations}}}`.
 
-    `auc` is the mean over seeds of the normalised area under macro-F1 against labels, 0 to 1. Intervals are 95% t
-    intervals over seeds, null with one; `against_random` pairs the seeds. `labels_to` is read off the mean curve,
-    null where it does not get there.
+    `auc` is the mean over seeds of the normalised area under macro-F1 against labels, 0 to 1. Intervals are
+    95% t intervals over seeds, null with one seed; `against_random` pairs the seeds. `labels_to` is read from
+    the mean curve, null if it does not reach the share.
     """
     full = [point.macro_f1 for point in points if point.strategy == FULL]
     top = float(np.mean(full)) if full else None
@@ -42,16 +42,15 @@ def summary(points: Sequence[Point]) -> dict[str, Any]:
 
 
 def by_strategy(points: Sequence[Point]) -> dict[str, dict[int, Curve]]:
-    """Curves by strategy and seed, as far as every seed of the strategy has come."""
-    found: defaultdict[str, defaultdict[int, dict[int, Point]]] = defaultdict(lambda: defaultdict(dict))
+    curves: defaultdict[str, defaultdict[int, dict[int, Point]]] = defaultdict(lambda: defaultdict(dict))
     for point in points:
         if point.strategy != FULL:
-            found[point.strategy][point.seed][point.labels] = point
-    return {name: dict(runs) for name, runs in found.items()}
+            curves[point.strategy][point.seed][point.labels] = point
+    return {name: dict(runs) for name, runs in curves.items()}
 
 
 def area(curve: Curve) -> float:
-    """The area under macro-F1 against labels by trapezoids, over the range of labels: a mean height."""
+    """Mean height: the trapezoidal area under macro-F1 over the range of labels, divided by that range."""
     labels = sorted(curve)
     heights = [curve[count].macro_f1 for count in labels]
     if len(labels) == 1:
@@ -69,13 +68,13 @@ def interval(values: Sequence[float]) -> list[float] | None:
 
 
 def mean_curve(runs: Mapping[int, Curve]) -> tuple[list[int], NDArray[np.float64]]:
-    """Numbers of labels that every seed has reached, and (seeds, numbers) macro-F1."""
+    """Numbers of labels that every seed has reached, and macro-F1 (seeds, numbers)."""
     labels = sorted(set.intersection(*(set(curve) for curve in runs.values())))
     return labels, np.array([[curve[count].macro_f1 for count in labels] for curve in runs.values()])
 
 
 def labels_to(labels: Sequence[int], heights: NDArray[np.float64], wanted: float) -> int | None:
-    """Where a curve first reaches a height, between its points by a straight line; None where it does not."""
+    """Where the curve first reaches `wanted`, by linear interpolation; None if it does not."""
     above = np.flatnonzero(heights >= wanted)
     if not len(above):
         return None
@@ -94,7 +93,7 @@ def write_csv(file: Path, points: Sequence[Point]) -> None:
 
 
 def draw(file: Path, points: Sequence[Point]) -> None:
-    """Mean macro-F1 against labels of each strategy with its interval, and what the whole pool is worth."""
+    """Mean macro-F1 against labels per strategy with its interval, and the macro-F1 of the whole pool."""
     top = summary(points)["full"]
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(6, 4), layout="constrained")

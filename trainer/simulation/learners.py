@@ -1,4 +1,4 @@
-"""What learns in a simulation: the trainer of live rounds, or a classifier over frozen vectors."""
+"""Learners of a simulation: the trainer of live rounds, or a classifier over frozen vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,22 +22,22 @@ from trainer.texts.tokens import Tokens, select, tokenise
 
 
 class Vectors:
-    """Frozen vectors of a pool, made when they are first asked for and kept."""
+    """Frozen vectors of a pool, computed on first use."""
 
     def __init__(self, base: str, texts: Sequence[str]) -> None:
         self._embedder, self._texts = Embedder.load(base), texts
-        self._found = np.zeros((len(texts), self._embedder.width), dtype=np.float32)
-        self._is_known = np.zeros(len(texts), dtype=bool)
+        self._vectors = np.zeros((len(texts), self._embedder.width), dtype=np.float32)
+        self._is_computed = np.zeros(len(texts), dtype=bool)
 
     def of(self, positions: Positions) -> NDArray[np.float32]:
-        missing = positions[~self._is_known[positions]]
-        self._found[missing] = self._embedder.vectors([self._texts[at] for at in missing])
-        self._is_known[missing] = True
-        return self._found[positions]
+        missing = positions[~self._is_computed[positions]]
+        self._vectors[missing] = self._embedder.vectors([self._texts[at] for at in missing])
+        self._is_computed[missing] = True
+        return self._vectors[positions]
 
 
 class FrozenLearner:
-    """Logistic regression over frozen vectors: seconds for a whole run, and what scores a live pool at a cold start."""
+    """Logistic regression over frozen vectors, as at a live cold start: seconds for a whole run."""
 
     def __init__(self, pool: Sequence[Post], test: Sequence[Post], base: str) -> None:
         self._vectors = Vectors(base, [post.text for post in pool])
@@ -47,7 +47,7 @@ class FrozenLearner:
     def embed(self, positions: Positions) -> NDArray[np.floating]:
         return self._vectors.of(positions)
 
-    def learn(self, positions: Sequence[int], labels: Sequence[str], seed: int) -> Learned:  # noqa: ARG002 - no chance in it
+    def learn(self, positions: Sequence[int], labels: Sequence[str], seed: int) -> Learned:  # noqa: ARG002 - deterministic
         if len(set(labels)) < 2:
             return Guess(labels, self._truth)
         model = FrozenClassifier.learn(self._vectors.of(np.array(positions)), list(labels))
@@ -69,9 +69,9 @@ class FrozenLearned:
 
 
 class LoraLearner:
-    """Adapters as live rounds train them, on a fixed number of epochs: no validation rows are spent.
+    """Adapters trained as in live rounds, but for a fixed number of epochs, so that no labels go to validation.
 
-    Without those there is no calibration either: the order by margin hardly hangs on it.
+    Without validation rows there is no calibration; the order by margin hardly depends on it.
     """
 
     def __init__(self, pool: Sequence[Post], test: Sequence[Post], config: TrainConfig) -> None:
@@ -112,7 +112,7 @@ class LoraLearned:
 
 @dataclass(frozen=True)
 class Guess:
-    """Where only one label has been seen: that one, everywhere."""
+    """Predicts the only label seen so far."""
 
     labels: Sequence[str]
     truth: Sequence[str]

@@ -1,7 +1,8 @@
-"""Replay a labelled set as the oracle: how fast does macro-F1 rise, by which query strategy?
+"""Replay a labelled set to compare query strategies by their learning curves.
 
-The labels stay behind `Oracle`, which gives one away only when it is asked. What chooses is what composes the live
-queue (`selection`), what learns is what live rounds train (`learners`). Pure: `simulate` reads and writes the files.
+Labels are only available through `Oracle`. Posts are chosen by the code that composes the live queue
+(`selection`) and learned by the trainer of live rounds (`learners`). No files: `simulate` reads and writes
+them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,24 +19,20 @@ from trainer.selection.strategies import STRATEGIES, Embed, Positions, Probabili
 from trainer.texts.duplicates import group_key
 
 DEFAULT, UNCERTAIN = "default", "uncertain"
-"""Not single strategies but the queue as it is served: all its lanes, or the uncertain one alone."""
+"""Not single strategies but the queue as it is served: all its lanes, or only the uncertain one."""
 FULL = "full"
 COLD = at_cold_start(Composition(second_opinion=0, held_out=0))
-"""How a simulation starts: one oracle gives no second opinion, and it has a test set of its own."""
+"""The start of a simulation: one oracle gives no second opinions, and the test set is separate."""
 
 
 @dataclass(frozen=True)
 class Post:
-    """One post of a labelled set."""
-
     id: str
     text: str
     label: str
 
 
 class Learned(Protocol):
-    """A model after one round."""
-
     def of_pool(self, positions: Positions) -> Probabilities:
         """(k, 3) of these posts of the pool."""
         ...
@@ -46,8 +43,6 @@ class Learned(Protocol):
 
 
 class Learner(Protocol):
-    """Makes models of what is labelled so far, and vectors of the pool's posts."""
-
     def learn(self, positions: Sequence[int], labels: Sequence[str], seed: int) -> Learned: ...
 
     def embed(self, positions: Positions) -> NDArray[np.floating]: ...
@@ -55,14 +50,14 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a simulation goes on, and how it begins."""
+    """Budget and batches of a simulation, in labels."""
 
     budget: int = 500
     batch: int = 50
     start: int = 100
-    """Labels before the first model, chosen as at any cold start; the same for every strategy of a seed."""
+    """Labels before the first model, chosen as at a cold start; all strategies of a seed share them."""
     candidates: int = 3_000
-    """Posts drawn at random for each choice: a larger pool need not be scored whole to find some uncertain ones."""
+    """Posts drawn at random and scored for each choice, so that a large pool need not be scored."""
 
     def __post_init__(self) -> None:
         if not 0 < self.start <= self.budget or self.batch < 1:
@@ -73,7 +68,7 @@ class Plan:
 
 @dataclass
 class Oracle:
-    """Knows every label, tells those it is asked for."""
+    """Reveals labels on request."""
 
     labels: Sequence[str]
     asked: list[int] = field(default_factory=list)
@@ -85,43 +80,40 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Point:
-    """One model of one run: how many labels it had seen, and what they were worth."""
+    """One model of one run: its number of labels and its macro-F1."""
 
     strategy: str
     seed: int
     labels: int
     macro_f1: float
     violations: int
-    """Found among the labelled posts so far."""
+    """Violations among the labelled posts so far."""
     positions: tuple[int, ...]
-    """In the pool, labelled since the point before."""
+    """Pool positions labelled since the previous point."""
     lanes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """What may be asked of the posts that are left; a position is a place among them."""
+    """The unlabelled posts of a pool; positions index them."""
 
     probabilities: Callable[[], Probabilities]
     embed: Embed
     size: int
     turn: int
-    """How many posts were served before."""
+    """Number of posts served before."""
 
 
 Chooser = Callable[[Unlabelled, int, np.random.Generator], list[tuple[int, str]]]
-"""What to label next: (position, lane) each, at most so many."""
+"""At most the given number of (position, lane) pairs to label next."""
 
 
 def choosers(composition: Composition, limits: Band) -> dict[str, Chooser]:
-    """Every strategy by name, and the queue as the settings compose it.
-
-    There is one oracle, and it has a test set of its own: no second opinions, no held-out posts.
-    """
+    """Every strategy by name, and the composed queue without second opinions and held-out posts."""
     queue = replace(composition, second_opinion=0, held_out=0)
     alone = Composition(1, 0, 0, 0, 0)
-    found = {name: _alone(strategy) for name, strategy in STRATEGIES.items()}
-    return found | {
+    single = {name: _alone(strategy) for name, strategy in STRATEGIES.items()}
+    return single | {
         "random": _at_random,
         UNCERTAIN: _composed(alone, limits),
         DEFAULT: _composed(queue, limits),
@@ -130,17 +122,17 @@ def choosers(composition: Composition, limits: Band) -> dict[str, Chooser]:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A pool, a learner that is measured on a test set, and what may choose; ready to be replayed."""
+    """A pool, a learner with its test set, and the choosers."""
 
     pool: Sequence[Post]
     learner: Learner
     plan: Plan
     choosers: Mapping[str, Chooser]
     _first: dict[int, Learned] = field(default_factory=dict)
-    """By seed: the model of the start, which all strategies share."""
+    """By seed: the first model, which all strategies share."""
 
     def run(self, strategy: str, seed: int, done: Sequence[Point], keep: Callable[[Point], None]) -> None:
-        """Go on after the points that are `done`; every new one is handed to `keep`."""
+        """Resume after the points in `done`; each new point is passed to `keep`."""
         oracle = Oracle([post.label for post in self.pool])
         labelled = [position for point in done for position in point.positions]
         labels = oracle.answer(labelled)
@@ -158,14 +150,14 @@ class Simulation:
             measured += 1
 
     def full(self, seed: int) -> Point:
-        """What the whole pool is worth, labelled."""
+        """The result of labelling the whole pool."""
         labels = [post.label for post in self.pool]
         model = self.learner.learn(range(len(self.pool)), labels, seed)
         return _point(FULL, seed, labels, [], model.macro_f1())
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
-        """(n,) the number of each post's group: copies share one."""
+        """(n,) group number of each post; copies share one."""
         numbers: dict[bytes, int] = {}
         keys = (group_key(post.text) for post in self.pool)
         return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
@@ -174,7 +166,7 @@ class Simulation:
         if len(labelled) != self.plan.start:
             return self.learner.learn(labelled, labels, seed)
         if seed not in self._first:
-            self._first.clear()  # seeds come one after the other, and models are large
+            self._first.clear()  # seeds run in sequence, and models are large
             self._first[seed] = self.learner.learn(labelled, labels, seed)
         return self._first[seed]
 
@@ -201,7 +193,7 @@ class Simulation:
         return [(int(free[at]), lane) for at, lane in chosen]
 
     def _unlabelled(self, labelled: Sequence[int], rng: np.random.Generator) -> Positions:
-        """One post of each group nobody has labelled, in random order."""
+        """One post of each unlabelled group, in random order."""
         is_taken = np.zeros(self.groups.max(initial=-1) + 1, dtype=bool)
         is_taken[self.groups[labelled]] = True
         order = rng.permutation(len(self.pool))
@@ -213,14 +205,14 @@ class Simulation:
 
 def _alone(strategy: Strategy) -> Chooser:
     def choose(posts: Unlabelled, count: int, rng: np.random.Generator) -> list[tuple[int, str]]:
-        known = posts.probabilities()
-        return [(int(at), "") for at in strategy(known, count, embed=posts.embed, rng=rng)]
+        probabilities = posts.probabilities()
+        return [(int(at), "") for at in strategy(probabilities, count, embed=posts.embed, rng=rng)]
 
     return choose
 
 
 def _at_random(posts: Unlabelled, count: int, rng: np.random.Generator) -> list[tuple[int, str]]:
-    """As `query` has it, but without asking for the probabilities it does not look at."""
+    """The random strategy without computing the probabilities, which it ignores."""
     return [(int(at), "") for at in rng.permutation(posts.size)[:count]]
 
 
