@@ -1,12 +1,11 @@
-"""Pre-train a small encoder on plain text; the same command goes on after a kill.
+"""Pre-train a small encoder on plain text; the command resumes after a kill.
 
 python -m trainer.pretrain --corpus a.txt.xz=2 b.txt.gz --out models/starter --minutes 45
 
 On several GPUs: accelerate launch -m trainer.pretrain ... with the same arguments.
 
-The rooms, in the order in which text goes through them: text (`corpus`) -> tokenizer (`vocabulary`) -> ids
-(`corpus`) -> token vectors (`counts`) -> batches (`batches`) -> encoder (`model`) -> a run that can be killed
-(`run`). Nothing else in the house needs any of them.
+Stages: text (`corpus`) -> tokenizer (`vocabulary`) -> ids (`corpus`) -> token vectors (`counts`) -> batches (`batches`)
+-> encoder (`model`) -> a resumable run (`run`). No other package imports this one.
 """
 
 import argparse
@@ -72,7 +71,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def read_config(arguments: argparse.Namespace) -> PretrainConfig:
-    """The configuration of what was typed."""
     given = vars(arguments)
     typed = {name: given[name] for name in asdict(PretrainConfig()) if name in given}
     typed |= {"corpus": parse_corpus(given["corpus"]), "exclude": tuple(given["exclude"])}
@@ -80,7 +78,6 @@ def read_config(arguments: argparse.Namespace) -> PretrainConfig:
 
 
 def pretrain(arguments: argparse.Namespace) -> None:
-    """From what was typed to a finished folder."""
     config = read_config(arguments)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -94,7 +91,6 @@ def pretrain(arguments: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Pre-train as the command line says; the exit status."""
     return command.run(pretrain, make_parser().parse_args(argv))
 
 

@@ -1,4 +1,4 @@
-"""Which segments are read when, and which of their tokens are asked for. Seed and number decide all of it."""
+"""The order of segments and the tokens to predict, both determined by the seed and the batch number."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ from trainer.pretrain.corpus import Corpus, Flags, Numbers
 
 HELD_OUT_AT_MOST = 1500
 ORDER, MASKING, HELD_OUT = (1 << 20, 1 << 21, 1 << 22)
-"""What a random generator is for, beside the seed and a number."""
+"""Separate the uses of random generators that share a seed and a number."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`ids` (rows, length) as they stood, `places` the flat positions asked for, `masked` the ids with masks."""
+    """`ids` (rows, length) before masking, `places` (asked,) the flat positions to predict, `masked` the ids
+    with masks.
+    """
 
     ids: Tensor
     places: Tensor
@@ -27,7 +29,7 @@ class Batch:
 
     @property
     def answers(self) -> Tensor:
-        """What stood at the places, (asked,)."""
+        """(asked,) ids at the places."""
         return self.ids.flatten()[self.places]
 
     def to(self, device: torch.device) -> "Batch":
@@ -35,7 +37,7 @@ class Batch:
 
 
 def mix_files(corpus: Corpus, weights: Sequence[float], cap: float) -> NDArray[np.float64]:
-    """Each file's share of the tokens seen: by weight, none above `cap` while others can take the rest."""
+    """Share of each file in the tokens seen, by weight and at most `cap` while other files can take the rest."""
     is_trained = np.bincount(corpus.files[~corpus.held_out], minlength=len(weights)) > 0
     shares = np.where(is_trained, weights, 0.0)
     if shares.sum() <= 0:
@@ -50,9 +52,9 @@ def mix_files(corpus: Corpus, weights: Sequence[float], cap: float) -> NDArray[n
 
 
 def draw_pool(corpus: Corpus, shares: NDArray[np.float64], size: int, number: int, seed: int) -> Numbers:
-    """About `size` segments for pool `number`: each file is walked in a shuffled order, round and round.
+    """About `size` segments for pool `number`: each file is read in shuffled order, repeatedly.
 
-    Nothing but the seed and the number decides, so that a resumed run goes on where it was killed.
+    Depends only on seed and number, so that a resumed run continues the sequence.
     """
     members = [np.flatnonzero((corpus.files == f) & ~corpus.held_out) for f in range(len(shares))]
     usual = np.array([corpus.lengths[m].mean() if len(m) else 1.0 for m in members])
@@ -67,7 +69,7 @@ def draw_pool(corpus: Corpus, shares: NDArray[np.float64], size: int, number: in
 
 
 def group_by_length(lengths: Numbers, batch_tokens: int) -> list[Numbers]:
-    """Positions in batches of similar length; a padded batch has `batch_tokens` at most, or is one row."""
+    """Positions in batches of similar length with at most `batch_tokens` including padding, but at least one row."""
     order = np.argsort(-lengths, kind="stable")
     batches = []
     first = 0
@@ -79,7 +81,7 @@ def group_by_length(lengths: Numbers, batch_tokens: int) -> list[Numbers]:
 
 
 def pad_segments(corpus: Corpus, numbers: Numbers) -> Numbers:
-    """The segments as rows of ids, (rows, longest + 2): `[CLS]`, tokens, `[SEP]`, padding."""
+    """(rows, longest + 2) ids: `[CLS]`, tokens, `[SEP]`, padding."""
     lengths = corpus.lengths[numbers][:, None]
     at = np.arange(int(lengths.max()) + 2)[None, :]
     source = np.minimum(corpus.starts[numbers][:, None] + at - 1, len(corpus.ids) - 1)
@@ -92,9 +94,9 @@ def pad_segments(corpus: Corpus, numbers: Numbers) -> Numbers:
 def make_batch(
     corpus: Corpus, numbers: Numbers, config: PretrainConfig, random: np.random.Generator
 ) -> Batch:
-    """Segments padded, a share of their tokens asked for, at least one a batch.
+    """A padded batch with `mask_rate` of its tokens to predict, at least one.
 
-    Of the places asked for 80% hold `[MASK]`, 10% another token, 10% stay as they are.
+    Of these places 80% hold `[MASK]`, 10% another token, and 10% are unchanged.
     """
     ids = pad_segments(corpus, numbers)
     asked: Flags = (random.random(ids.shape) < config.mask_rate) & (ids > MASK)
@@ -109,9 +111,9 @@ def make_batch(
 
 
 def walk_batches(corpus: Corpus, config: PretrainConfig, first: int, stride: int) -> Iterator[Batch]:
-    """Batches number `first`, `first + stride` and so on, for ever: each of `stride` processes has its own.
+    """The endless batches `first`, `first + stride` and so on; each of `stride` processes has its own.
 
-    Pools differ in their number of batches, so those passed over are walked too, though not made.
+    Pools differ in their number of batches, so skipped batches are counted too, though not made.
     """
     shares = mix_files(corpus, list(config.corpus.values()), config.cap)
     passed = pool_number = 0
@@ -127,7 +129,7 @@ def walk_batches(corpus: Corpus, config: PretrainConfig, first: int, stride: int
 
 
 def held_out_batches(corpus: Corpus, config: PretrainConfig) -> list[Batch]:
-    """The same batches, masked the same way, at every measurement."""
+    """Identical batches and masks at every measurement."""
     held_out = np.flatnonzero(corpus.held_out)
     chosen = held_out[:: len(held_out) // HELD_OUT_AT_MOST + 1]
     random = np.random.default_rng([config.seed, HELD_OUT])

@@ -1,4 +1,4 @@
-"""Everything about a pre-training that a person may choose."""
+"""The settings of a pre-training."""
 
 from dataclasses import dataclass, field
 
@@ -10,11 +10,11 @@ PAD, UNK, CLS, SEP, MASK = range(5)
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """How to train. Lengths count tokens, `[CLS]` and `[SEP]` included; rates and shares run from 0 to 1.
+    """Lengths are in tokens with `[CLS]` and `[SEP]`; rates and shares run from 0 to 1.
 
-    `corpus` maps a file to its weight in the mixture. The budget is `steps` where given, else `minutes` of
-    training; reading the corpus comes before it. `vocabulary` counts all tokens, of which `characters` are
-    single characters and `pieces` runs of Latin letters or digits; the rest are words.
+    `corpus` maps a file to its weight in the mixture. The budget is `steps` if given, else `minutes` of
+    training; reading the corpus is extra. `vocabulary` counts all tokens, of which `characters` are single
+    characters and `pieces` runs of Latin letters or digits; the rest are words.
     """
 
     corpus: dict[str, float] = field(default_factory=dict)

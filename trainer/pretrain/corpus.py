@@ -1,4 +1,4 @@
-"""Text files in, ids out: read as a stream, kept as two bytes a token."""
+"""A corpus of text files as token ids, read as a stream and stored as two bytes per token."""
 
 import gzip
 import lzma
@@ -25,9 +25,9 @@ HELD_OUT_ONE_IN = 300
 
 @dataclass(frozen=True)
 class Corpus:
-    """Every segment of every file: `ids[starts[i]:ends[i]]`, `files[i]` its file, `held_out[i]` or trained.
+    """The segments of all files: `ids[starts[i]:ends[i]]`, from file `files[i]`, for evaluation if `held_out[i]`.
 
-    Ids lie below `size`, the number of tokens there are.
+    Ids are below `size`, the size of the vocabulary.
     """
 
     ids: Ids
@@ -43,7 +43,7 @@ class Corpus:
 
 
 def read_corpus(path: Path) -> Iterator[str]:
-    """The lines of a plain, .gz or .xz UTF-8 file, without blank ones, never all in memory."""
+    """Lines of a plain, .gz or .xz UTF-8 file as a stream, without blank ones. Raises DatasetError."""
     openers: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open}
     try:
         with openers.get(path.suffix, open)(path, "rt", encoding="utf-8") as lines:
@@ -55,12 +55,12 @@ def read_corpus(path: Path) -> Iterator[str]:
 
 
 def fold(text: str) -> str:
-    """What the tokenizer makes of a text before cutting it: full width to half, lower case."""
+    """The tokenizer's normalisation: full width to half, lower case."""
     return unicodedata.normalize("NFKC", text).lower()
 
 
 def is_held_out(line: str) -> bool:
-    """By the text alone: a copy of a held-out line is held out too, in any file and any run."""
+    """By the text alone, so that copies of a held-out line are held out in every file and run."""
     return zlib.crc32(line.encode()) % HELD_OUT_ONE_IN == 0
 
 
@@ -73,15 +73,15 @@ def encode_lines(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[s
 
 
 def encode_corpus(tokenizer: Tokenizer, files: Sequence[Iterable[str]], room: int) -> Corpus:
-    """The lines of all files as ids, cut in segments of at most `room` tokens."""
+    """Lines as ids, cut into segments of at most `room` tokens. Raises DatasetError if there are none."""
     ids: list[Ids] = []
     rows: list[tuple[int, int, int, bool]] = []
     at = 0
     for number, lines in enumerate(files):
-        for line, found in encode_lines(tokenizer, lines):
-            held, end = is_held_out(line), at + len(found)
+        for line, encoded in encode_lines(tokenizer, lines):
+            held, end = is_held_out(line), at + len(encoded)
             rows.extend((cut, min(cut + room, end), number, held) for cut in range(at, end, room))
-            ids.append(found)
+            ids.append(encoded)
             at = end
     if not rows:
         raise DatasetError("the corpus is empty: none of its files holds any text that is not excluded")

@@ -1,7 +1,7 @@
-"""What counting alone teaches: token vectors from which tokens stand near which, before any training.
+"""Initial token vectors from co-occurrence counts, without training.
 
-Positive pointwise mutual information, factored (Levy, Goldberg and Dagan, 2015). It takes a minute where
-masked training would need hours: `docs/starter.md` has what the vectors alone are worth.
+Factored positive pointwise mutual information (Levy, Goldberg and Dagan, 2015): a minute in place of hours of
+masked training. `docs/starter.md` measures the vectors alone.
 """
 
 import numpy as np
@@ -17,14 +17,14 @@ from trainer.pretrain.corpus import Corpus
 WINDOW = 5
 SMOOTHING = 0.75
 SPREAD = 0.04
-"""Deviation of the numbers in a token vector."""
+"""Standard deviation of the components of a token vector."""
 PAIRS_AT_ONCE = 10_000_000
 
 
 def count_pairs(corpus: Corpus) -> NDArray[np.float32]:
-    """How often two tokens stand within WINDOW of each other in one segment, both ways: (size, size).
+    """(size, size) counts of token pairs within WINDOW in one segment, in both directions.
 
-    Dense, so 4 * size**2 bytes: 2.3 GB for 24,000 tokens. Held-out text is not counted.
+    Dense, 4 * size**2 bytes: 2.3 GB for 24,000 tokens. Held-out text is not counted.
     """
     counts = np.zeros((corpus.size, corpus.size), dtype=np.float32)
     segment = np.repeat(np.arange(len(corpus.starts), dtype=np.int32), corpus.lengths)
@@ -44,7 +44,7 @@ def count_pairs(corpus: Corpus) -> NDArray[np.float32]:
 
 
 def inform(counts: NDArray[np.float32]) -> Tensor:
-    """log p(i, j) / p(i) p(j) where above 0, else 0, contexts smoothed; overwrites the counts."""
+    """max(0, log p(i, j) / p(i) p(j)) with smoothed contexts; overwrites the counts."""
     counts[: MASK + 1] = counts[:, : MASK + 1] = 0
     rows = torch.from_numpy(counts.sum(axis=1))
     contexts = rows**SMOOTHING
@@ -55,9 +55,10 @@ def inform(counts: NDArray[np.float32]) -> Tensor:
 
 
 def count_vectors(counts: NDArray[np.float32], width: int, seed: int, device: torch.device) -> Tensor:
-    """Token vectors, (size, width) with rows of deviation SPREAD; random where a token was never seen.
+    """(size, width) token vectors with standard deviation SPREAD; random for special tokens and for tokens
+    without pairs.
 
-    Overwrites the counts. The rows of the special tokens are random.
+    Overwrites the counts.
     """
     torch.manual_seed(seed)
     rank = min(width, len(counts) - 1)
@@ -67,6 +68,6 @@ def count_vectors(counts: NDArray[np.float32], width: int, seed: int, device: to
     if not seen.any():
         return vectors * SPREAD
     left, values, _ = torch.svd_lowrank(information, q=min(rank + 32, len(counts)), niter=2)
-    found = (left * values.sqrt())[:, :rank].cpu()
-    vectors[seen, :rank] = functional.layer_norm((found - found[seen].mean(0))[seen], (rank,))
+    projected = (left * values.sqrt())[:, :rank].cpu()
+    vectors[seen, :rank] = functional.layer_norm((projected - projected[seen].mean(0))[seen], (rank,))
     return vectors * SPREAD

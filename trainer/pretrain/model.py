@@ -1,9 +1,8 @@
-"""The encoder, what it starts from, and the question it is asked.
+"""The encoder, its initial weights and its training objective.
 
-One objective, masked tokens, asked twice: once of each masked place and once, lightly, of the pooled [CLS]
-vector, which has to guess the same tokens from the gist alone, rare ones above all. Without the second
-question nothing would train [CLS] and the pooler, and a classifier that starts from them would start from
-noise. Replaced-token detection was tried and lost: `docs/starter.md`.
+Masked tokens are predicted twice: from their own place, and with a small weight from the pooled [CLS] vector,
+which has to predict them from the whole text, rare tokens most of all. Only the second objective trains [CLS]
+and the pooler, from which a classifier starts. Replaced-token detection was worse: `docs/starter.md`.
 """
 
 import shutil
@@ -23,15 +22,15 @@ from trainer.pretrain.counts import SPREAD
 DROPOUT_OF_THE_SAVED_MODEL = 0.1
 LARGEST_FILE = "14MB"
 RARE = 1e-3
-"""A token this common counts half as much in the gist as a rare one (Arora, Liang and Ma, 2017)."""
+"""At this frequency a token weighs half as much in the second objective as a rare one (Arora, Liang and Ma, 2017)."""
 POSITION_WIDTH = 32
-"""The last dimensions of a token vector, which start out with its position alone."""
+"""The last dimensions of a token vector, which initially encode only the position."""
 SHARPNESS = 1.3
-"""How hard a head looks at its neighbour at the start: with a quarter of the width, about nine parts in ten."""
+"""Initial attention of a head to its neighbour: about nine tenths at a quarter of the width."""
 
 
 class Pretraining(nn.Module):
-    """A BERT encoder with the prediction heads of masked training; the embedding is the output layer too."""
+    """A BERT encoder with the heads of both objectives; the token embedding is also the output layer."""
 
     content: Tensor
 
@@ -47,18 +46,18 @@ class Pretraining(nn.Module):
         self.register_buffer("content", torch.ones(bert.config.vocab_size))
 
     def forward(self, ids: Tensor, places: Tensor, masked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss to descend; then loss (nats) and share right at the places asked for, all scalars.
+        """The training loss; then the loss (nats) and accuracy at the places, all scalars.
 
-        `ids` and `masked` are (rows, length), `places` flat positions. Those are gathered first: scoring the
-        vocabulary at every position would cost more than the encoder itself.
+        `ids` and `masked` are (rows, length), `places` flat positions. These are gathered first: scoring the
+        vocabulary at every position would cost more than the encoder.
         """
         answers = ids.flatten()[places]
-        found = self.bert(input_ids=masked, attention_mask=(ids != PAD).long())
-        asked = self.norm(functional.gelu(self.dense(found.last_hidden_state.flatten(0, 1)[places])))
+        states = self.bert(input_ids=masked, attention_mask=(ids != PAD).long())
+        asked = self.norm(functional.gelu(self.dense(states.last_hidden_state.flatten(0, 1)[places])))
         table = self.bert.embeddings.word_embeddings.weight
         logits = functional.linear(asked, table, self.bias).float()
         loss = functional.cross_entropy(logits, answers)
-        gist = functional.linear(self.summary_norm(found.pooler_output), table).float().log_softmax(1)
+        gist = functional.linear(self.summary_norm(states.pooler_output), table).float().log_softmax(1)
         weights = self.content[answers]
         from_gist = -(gist[places // ids.shape[1], answers] * weights).sum() / weights.sum().clamp(min=1e-6)
         right = (logits.argmax(1) == answers).float().mean()
@@ -66,7 +65,7 @@ class Pretraining(nn.Module):
 
 
 def shape_encoder(config: PretrainConfig, size: int) -> BertConfig:
-    """The encoder's architecture, without dropout: so short a training never over-fits."""
+    """Without dropout: so short a training does not over-fit."""
     return BertConfig(
         vocab_size=size,
         hidden_size=config.width,
@@ -81,9 +80,9 @@ def shape_encoder(config: PretrainConfig, size: int) -> BertConfig:
 
 
 def build(config: PretrainConfig, size: int, device: torch.device) -> Pretraining:
-    """An encoder over `size` tokens from random weights."""
+    """An encoder over `size` tokens with random weights."""
     torch.manual_seed(config.seed)
-    # On a processor the plain way is faster: its fused attention is slow to go back through.
+    # On a CPU the backward pass of fused attention is slower.
     attention = "eager" if device.type == "cpu" else "sdpa"
     shape = shape_encoder(config, size)
     shape._attn_implementation = attention
@@ -92,17 +91,16 @@ def build(config: PretrainConfig, size: int, device: torch.device) -> Pretrainin
 
 
 def position_width(config: PretrainConfig) -> int:
-    """How many dimensions the position gets: at most one head's, and not all."""
     return min(POSITION_WIDTH, config.width // config.heads)
 
 
 @torch.no_grad()
 def begin_from_counts(model: Pretraining, vectors: Tensor, shares: Tensor) -> None:
-    """Start from token vectors, (size, width - position width), and the tokens' shares of the text, (size,).
+    """Initialise from token vectors (size, width - position width) and the tokens' shares of the text (size,).
 
-    The pooler starts at identity. Heads of the first two layers start out looking one or two tokens back or
-    ahead: left alone, a starter still guessed from the bag of tokens after three million of them; so started,
-    it was past that after one million.
+    The pooler starts as identity. Heads of the first two layers start attending one or two tokens back or
+    ahead. Without that, a starter had learned nothing beyond the bag of tokens after three million tokens;
+    with it, it had after one.
     """
     bert = model.bert
     part = bert.config.hidden_size - vectors.shape[1]
@@ -124,7 +122,7 @@ def begin_from_counts(model: Pretraining, vectors: Tensor, shares: Tensor) -> No
 
 
 def neighbour_heads(config: BertConfig) -> Iterator[tuple[slice, int, int]]:
-    """The rows of a head's query and key, its layer, and how many tokens on it starts out looking."""
+    """The rows of a head's query and key, its layer, and the offset that it attends to initially."""
     size = config.hidden_size // config.num_attention_heads
     for layer, steps in enumerate([(-1, 1, -2, 2), (-1, 1)][: config.num_hidden_layers]):
         for head, step in enumerate(steps[: config.num_attention_heads]):
@@ -132,18 +130,18 @@ def neighbour_heads(config: BertConfig) -> Iterator[tuple[slice, int, int]]:
 
 
 def turn_rates(pairs: int) -> Tensor:
-    """Angles a position, (pairs,), from 0 to pi: spread by the golden ratio, so that no two codes agree."""
+    """(pairs,) angles per position, 0 to pi, spaced by the golden ratio so that all codes differ."""
     return torch.pi * ((torch.arange(pairs) + 1) * 0.6180339887 % 1)
 
 
 def position_code(count: int, size: int) -> Tensor:
-    """Each position as points on size / 2 circles, (count, size), as large as the token vectors."""
+    """(count, size): each position as points on size / 2 circles, scaled like the token vectors."""
     angles = torch.arange(count)[:, None] * turn_rates(size // 2)
     return torch.stack([angles.cos(), angles.sin()], dim=2).flatten(1) * SPREAD * 2**0.5
 
 
 def step_matrix(step: int, size: int) -> Tensor:
-    """The rotation, (size, size), that takes the code of a position to the code `step` positions on."""
+    """(size, size) rotation from the code of a position to that of the position `step` further."""
     angles = step * turn_rates(size // 2)
     turns = torch.stack(
         [torch.stack([angles.cos(), -angles.sin()]), torch.stack([angles.sin(), angles.cos()])]
@@ -153,9 +151,10 @@ def step_matrix(step: int, size: int) -> Tensor:
 
 
 def save_encoder(bert: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
-    """A plain `BertModel` with its tokenizer, for `AutoModel` and `AutoTokenizer`, in files of 14 MB at most.
+    """A plain `BertModel` and its tokenizer, for `AutoModel` and `AutoTokenizer`, in files of at most 14 MB.
 
-    Half precision on disk alone: the config asks for float32, or a processor would train in float16.
+    Weights are stored in half precision; the config asks for float32, because a CPU would otherwise train in
+    float16.
     """
     config = BertConfig.from_dict(bert.config.to_dict())
     config.architectures, config.dtype = ["BertModel"], "float32"
@@ -163,17 +162,17 @@ def save_encoder(bert: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
     halves = {name: tensor.half() for name, tensor in bert.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "new", ignore_errors=True)
-    with new_folder(folder / "new") as made:
-        bert.save_pretrained(made, state_dict=halves, max_shard_size=LARGEST_FILE)
-        config.save_pretrained(made)
+    with new_folder(folder / "new") as partial:
+        bert.save_pretrained(partial, state_dict=halves, max_shard_size=LARGEST_FILE)
+        config.save_pretrained(partial)
         PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
             tokenizer_object=tokenizer,
             model_max_length=config.max_position_embeddings,
             **{f"{name.strip('[]').lower()}_token": name for name in SPECIAL},
-        ).save_pretrained(made)
+        ).save_pretrained(partial)
     for old in folder.glob("model*.safetensors*"):
         old.unlink()
     for path in (folder / "new").iterdir():
-        path.chmod(0o644)  # safetensors writes for the owner alone
+        path.chmod(0o644)  # safetensors makes files private
         path.replace(folder / path.name)
     (folder / "new").rmdir()

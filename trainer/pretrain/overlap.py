@@ -1,9 +1,9 @@
-"""Does a text of an evaluation set stand in what an encoder was trained on?
+"""Check that no text of an evaluation set occurs in the text that an encoder was trained on.
 
 python -m trainer.pretrain.overlap --checkpoint models/starter.checkpoint --against cold.tsv swsr.tsv
 
-It reads the very tokens that training read and puts them back together: another way than the one by which
-`exclusion` leaves texts out, so that a mistake there shows here. Exit status 1 if it finds any.
+Reads the training tokens and decodes them, independently of `exclusion`, so that its mistakes show here. Exit
+status 1 if any text occurs.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from trainer.texts.duplicates import normalise
 
 
 def find_overlaps(lines: Iterable[str], texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each line with the first text that stands in it whole; both come normalised."""
+    """Each line with the first text that it contains; both are normalised."""
     whole: set[str] = set()
     by_beginning: defaultdict[str, list[str]] = defaultdict(list)
     for text in texts:
@@ -39,17 +39,17 @@ def find_overlaps(lines: Iterable[str], texts: Iterable[str]) -> Iterator[tuple[
             continue
         for at in range(len(line) - WHOLE + 1):
             beginnings = by_beginning.get(line[at : at + WHOLE])
-            found = next((text for text in beginnings or () if line.startswith(text, at)), None)
-            if found is not None:
-                yield line, found
+            contained = next((text for text in beginnings or () if line.startswith(text, at)), None)
+            if contained is not None:
+                yield line, contained
                 break
 
 
 def read_lines(corpus: Corpus, tokenizer: Tokenizer) -> Iterator[str]:
-    """The characters of every line, without spaces; an unknown character comes as U+FFFD.
+    """The characters of every line, without spaces; an unknown character is U+FFFD.
 
-    Long lines were cut in segments. One as long as any goes on in the next of its file: their ends must not
-    be taken for lines.
+    Long lines are stored as several segments. A segment of maximal length continues in the next one of its
+    file.
     """
     tokens = [tokenizer.id_to_token(number) for number in range(corpus.size)]
     tokens[UNK] = "\ufffd"
@@ -62,16 +62,15 @@ def read_lines(corpus: Corpus, tokenizer: Tokenizer) -> Iterator[str]:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Print each overlap and their number; TrainerError if there is any."""
     path = arguments.checkpoint / "corpus.safetensors"
     if not path.is_file():
         raise DatasetError(f"{path}: no such file; name the checkpoint folder of a pre-training")
     text = read_text(*load_tensors(path))
     tested = read_excluded(arguments.against)
     count = 0
-    for line, found in find_overlaps(read_lines(text.corpus, text.tokenizer), tested):
+    for line, contained in find_overlaps(read_lines(text.corpus, text.tokenizer), tested):
         count += 1
-        print(f"{found} | in: {line}")
+        print(f"{contained} | in: {line}")
     if count:
         raise TrainerError(f"{count:,} lines hold one of {len(tested):,} texts whole")
     print(f"none of {len(tested):,} texts stands in {len(text.corpus.starts):,} segments of training text")

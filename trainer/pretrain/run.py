@@ -1,7 +1,7 @@
-"""A run: prepare the text once, train until the budget is spent, survive being killed.
+"""A resumable run: prepare the text once, then train until the budget is spent.
 
-Two files in the checkpoint folder hold all of it: `corpus.safetensors`, written once, and
-`state.safetensors`, with weights, moments and tally together, because they must never disagree.
+Two files in the checkpoint folder hold its state: `corpus.safetensors`, written once, and `state.safetensors`
+with weights, optimiser moments and tally in one file, so that they always agree.
 """
 
 import json
@@ -35,14 +35,14 @@ SECONDS_BETWEEN_LINES = 15
 
 @dataclass
 class Tally:
-    """How far a run is. Seconds are of training alone, over all its restarts; tokens of all processes."""
+    """Progress of a run. Seconds of training over all restarts; tokens of all processes."""
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
 
     def spent(self, config: PretrainConfig) -> float:
-        """The share of the budget, 0 to 1."""
+        """Share of the budget, 0 to 1."""
         if config.steps is not None:
             return self.step / config.steps
         return self.seconds / (60 * config.minutes)
@@ -56,7 +56,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Text:
-    """The corpus as ids, and the tokenizer that made them."""
+    """The corpus as ids, and its tokenizer."""
 
     corpus: Corpus
     tokenizer: Tokenizer
@@ -64,7 +64,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that training changes, and what it reads."""
+    """The state of training and its inputs."""
 
     config: PretrainConfig
     text: Text
@@ -77,7 +77,7 @@ class Run:
 
 
 def prepare_text(config: PretrainConfig, report: Report) -> Text:
-    """Read the corpus twice: once to choose the tokens, once to cut it into them."""
+    """Reads the corpus twice: to choose the tokens, then to encode it."""
     exclusion = Exclusion(read_excluded(map(Path, config.exclude)))
     report("choosing the words")
     shares = count_words(
@@ -98,14 +98,13 @@ def save_text(text: Text, config: PretrainConfig, folder: Path) -> None:
 
 
 def load_text(config: PretrainConfig, folder: Path) -> Text:
-    """What `save_text` wrote; TrainerError where another configuration made it."""
+    """Raises TrainerError if another configuration wrote it."""
     tensors, facts = load_tensors(folder / "corpus.safetensors")
     check_same(config, facts["config"], folder)
     return read_text(tensors, facts)
 
 
 def read_text(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Text:
-    """The text that lies in a file of `save_text`."""
     tokenizer = Tokenizer.from_str(facts["tokenizer"])
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     ids = arrays.pop("ids").view(np.uint16)
@@ -116,7 +115,7 @@ def read_text(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Text:
 
 
 def check_same(config: PretrainConfig, saved: str, folder: Path) -> None:
-    """Only the budget of a run may change when it goes on."""
+    """Only the budget may change when a run is resumed. Raises TrainerError."""
     then, now = json.loads(saved), json.loads(json.dumps(asdict(config)))
     changed = [name for name in now if then.get(name) != now[name] and name not in ("steps", "minutes")]
     if changed:
@@ -127,7 +126,6 @@ def check_same(config: PretrainConfig, saved: str, folder: Path) -> None:
 
 
 def save_state(run: Run, folder: Path) -> None:
-    """Weights, moments and tally."""
     tensors = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
     for number, state in run.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
@@ -136,7 +134,6 @@ def save_state(run: Run, folder: Path) -> None:
 
 
 def load_state(run: Run, folder: Path) -> Run:
-    """Put back what `save_state` took."""
     saved, facts = load_tensors(folder / "state.safetensors")
     check_same(run.config, facts["config"], folder)
     state: dict[int, dict[str, Tensor]] = {}
@@ -161,7 +158,7 @@ def make_optimizer(model: Pretraining, config: PretrainConfig) -> torch.optim.Ad
 
 
 def prepare(config: PretrainConfig, folder: Path, accelerator: Accelerator, report: Report) -> None:
-    """Text and the state before the first step, made by one process, once."""
+    """Text and the state before the first step, made once by the main process."""
     if not accelerator.is_main_process:
         return
     if not (folder / "corpus.safetensors").exists():
@@ -178,7 +175,7 @@ def prepare(config: PretrainConfig, folder: Path, accelerator: Accelerator, repo
 
 
 def begin(config: PretrainConfig, folder: Path, accelerator: Accelerator, report: Report) -> Run:
-    """The run in `folder`, from where it was left, or from the start."""
+    """The run in `folder`, resumed or new."""
     prepare(config, folder, accelerator, report)
     accelerator.wait_for_everyone()
     text = load_text(config, folder)
@@ -192,12 +189,12 @@ def begin(config: PretrainConfig, folder: Path, accelerator: Accelerator, report
 
 
 def scale_rate(spent: float, warm_up: float) -> float:
-    """The factor of the peak learning rate: linear up, then linear down to nothing."""
+    """Factor of the peak learning rate: linear warm-up, then linear decay to zero."""
     return max(0.0, min(spent / max(warm_up, 1e-9), (1 - spent) / (1 - warm_up)))
 
 
 def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) -> str:
-    """Loss (nats) and accuracy over the asked places of held-out batches, in words."""
+    """Loss (nats) and accuracy at the masked places of held-out batches, as a sentence."""
     if not batches:
         return "no held-out text"
     loss = right = 0.0
@@ -214,7 +211,7 @@ def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) 
 def train(
     run: Run, out: Path, checkpoint: Path, save_every: float, accelerator: Accelerator, report: Report
 ) -> None:
-    """Spend the rest of the budget; every `save_every` seconds leave a checkpoint and a usable encoder."""
+    """Spend the rest of the budget; save a checkpoint and a usable encoder every `save_every` seconds."""
     config, tally, corpus = run.config, run.tally, run.text.corpus
     model = accelerator.prepare_model(run.model)
     held_out = held_out_batches(corpus, config)
@@ -230,7 +227,7 @@ def train(
         accelerator.wait_for_everyone()
 
     processes, mine = accelerator.num_processes, accelerator.process_index
-    last = told = saved = time.monotonic()
+    last = reported = saved = time.monotonic()
     for batch in walk_batches(corpus, config, tally.step * processes + mine, processes):
         if tally.spent(config) >= 1:
             break
@@ -239,8 +236,8 @@ def train(
         tally.tokens += int(accelerator.reduce(tokens).item())
         now = time.monotonic()
         tally.seconds = share_clock(tally.seconds + now - last, accelerator)
-        if accelerator.is_main_process and now - told >= SECONDS_BETWEEN_LINES:
-            told = now
+        if accelerator.is_main_process and now - reported >= SECONDS_BETWEEN_LINES:
+            reported = now
             report(tally.describe(config, loss.item()))
         if share_clock(now - saved, accelerator) >= save_every:
             save()
@@ -250,24 +247,24 @@ def train(
 
 
 def take_step(run: Run, model: torch.nn.Module, batch: Batch, accelerator: Accelerator) -> Tensor:
-    """One step of AdamW; the loss of the asked places before it."""
+    """One step of AdamW; returns the masked-token loss before it."""
     config = run.config
     for group in run.optimizer.param_groups:
         group["lr"] = config.learning_rate * scale_rate(run.tally.spent(config), config.warm_up)
     torch.manual_seed(config.seed + run.tally.step * accelerator.num_processes + accelerator.process_index)
     with accelerator.autocast(), attention_for_any_shape():
-        loss, told, _ = model(batch.ids, batch.places, batch.masked)
+        loss, masked_loss, _ = model(batch.ids, batch.places, batch.masked)
     run.optimizer.zero_grad()
     accelerator.backward(loss)
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
     run.optimizer.step()
     run.tally.step += 1
-    detached: Tensor = told.detach()
+    detached: Tensor = masked_loss.detach()
     return detached
 
 
 def share_clock(seconds: float, accelerator: Accelerator) -> float:
-    """The first process's clock, so that all of them stop at the same step."""
+    """The first process's clock, so that all processes stop at one step."""
     if accelerator.num_processes == 1:
         return seconds
     clock = torch.tensor([seconds], dtype=torch.float64, device=accelerator.device)

@@ -1,9 +1,9 @@
-"""Which tokens there are, and the tokenizer that cuts a text into them.
+"""The vocabulary and its tokenizer.
 
-A Unigram model (Kudo, 2018) over single characters, pieces of Latin letters and digits, and the commonest
-Chinese words of two to four characters as jieba finds them: words make sequences a third shorter and small
-models better (Su, 2020, "WoBERT"). The scores are the logarithms of the words' shares, counted and not
-estimated by EM: that takes minutes, and finds set phrases such as 你怎么 where a word would do.
+A Unigram model (Kudo, 2018) over single characters, pieces of Latin letters and digits, and the most common
+Chinese words of two to four characters as segmented by jieba: words make sequences a third shorter and small
+models better (Su, 2020, "WoBERT"). Scores are log frequencies, counted and not estimated by EM, which takes
+minutes and prefers set phrases such as 你怎么 to words.
 """
 
 import math
@@ -24,9 +24,10 @@ Shares = Mapping[str, float]
 
 
 def count_words(files: Iterable[tuple[float, Iterable[str]]]) -> dict[str, float]:
-    """Share of each word (a Chinese word, a run of Latin letters or digits, a symbol) in the mixture.
+    """Frequency of each word (a Chinese word, a run of Latin letters or digits, a symbol) in the mixture,
+    without spaces.
 
-    `files` are weights with lines: a file counts by its weight, however long it is. Spaces are left out.
+    `files` are weights with lines; a file counts by its weight and not by its length.
     """
     shares: defaultdict[str, float] = defaultdict(float)
     for weight, lines in files:
@@ -42,9 +43,9 @@ def count_words(files: Iterable[tuple[float, Iterable[str]]]) -> dict[str, float
 
 
 def learn_pieces(shares: Shares, count: int) -> list[str]:
-    """At most `count` pieces of Latin letters and digits, every single one first, then by merging pairs."""
+    """At most `count` pieces of Latin letters and digits by byte-pair encoding, single characters first."""
     learner = Tokenizer(models.BPE())
-    # A word that is one in a thousand needs no more say than one in ten thousand: the cap keeps this short.
+    # Capped: beyond one in ten thousand, frequency need not weigh more, and the corpus stays short.
     runs = [(word, min(round(share * 1e7), 1000)) for word, share in shares.items() if RUN.fullmatch(word)]
     learner.train_from_iterator(
         (word for word, times in runs for _ in range(times)),
@@ -55,7 +56,7 @@ def learn_pieces(shares: Shares, count: int) -> list[str]:
 
 
 def choose_tokens(shares: Shares, config: PretrainConfig) -> list[str]:
-    """The vocabulary in order: special tokens, Latin pieces, characters, words, each from the commonest down."""
+    """In order: special tokens, Latin pieces, characters, words, each by descending frequency."""
     by_share = sorted(shares, key=lambda word: (-shares[word], word))
     characters: defaultdict[str, float] = defaultdict(float)
     for word in by_share:
@@ -71,9 +72,11 @@ def choose_tokens(shares: Shares, config: PretrainConfig) -> list[str]:
 
 
 def build_tokenizer(tokens: Sequence[str], shares: Shares) -> Tokenizer:
-    """Cuts each run of Chinese, Latin letters or digits into its likeliest tokens; all else stands alone."""
-    known = [shares[token] for token in tokens if shares.get(token)]
-    floor = min(known, default=1.0) / 10
+    """Splits each run of Chinese, Latin letters or digits into its most likely tokens; other characters are
+    separate.
+    """
+    positive = [shares[token] for token in tokens if shares.get(token)]
+    floor = min(positive, default=1.0) / 10
     scored = [(token, math.log(max(shares.get(token, 0.0), floor))) for token in tokens]
     tokenizer = Tokenizer(models.Unigram(scored, unk_id=UNK, byte_fallback=False))
     bert = normalizers.BertNormalizer(
