@@ -1,4 +1,4 @@
-"""What every `python -m trainer.…` command does around its work."""
+"""The frame of every `python -m trainer.NAME` command: options, exit status, errors."""
 
 import argparse
 import os
@@ -18,13 +18,13 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def add_child_arguments(command: argparse.ArgumentParser) -> None:
-    """Arguments for a parent process that watches this one."""
+    """Options for a parent process that supervises this one."""
     command.add_argument("--progress", type=Path, metavar="FILE", help="append progress as JSON lines")
     command.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
 
 
 def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
-    """Do the work; return the exit status: 0 done, 1 failed with one line on standard error."""
+    """Returns the exit status: 0 done, 1 failed with one line on standard error, 130 interrupted."""
     if getattr(arguments, "watch_stdin", False):
         threading.Thread(target=_end_with_stdin, name="watch-stdin", daemon=True).start()
     try:
@@ -32,7 +32,7 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output went away; standard output must not be flushed again at exit.
+        # The reader of standard output has closed it, so it must not be flushed again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (TrainerError, OSError) as error:
@@ -50,7 +50,7 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
 
 
 def _end_with_stdin() -> None:
-    """Die with the parent: a pipe closes however the parent ended, even by SIGKILL."""
+    """End with the parent process: the pipe closes even if the parent is killed by SIGKILL."""
     # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
     while os.read(0, 4096):
         pass

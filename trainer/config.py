@@ -1,4 +1,4 @@
-"""The labels, and everything about a training that a person may choose."""
+"""The labels and the settings of a training."""
 
 import math
 from collections.abc import Mapping
@@ -8,56 +8,56 @@ from typing import Any, Self
 from trainer.errors import TrainerError
 
 LABELS: tuple[str, ...] = ("normal", "suspicious", "violation")
-"""In order of severity. The name is the truth; the number is only a position in this tuple."""
+"""In order of severity. Files store names; a number is only a position in this tuple."""
 
 STEADY_VALIDATION_ROWS = 150
-"""Fewer validation rows than this make the choice of the epoch and the calibration rough."""
+"""With fewer validation rows, the choice of the epoch and the calibration are imprecise."""
 ALL_LINEAR = "all-linear"
 REFERENCE_WIDTH = 768
 MOST_SCALING = 4.0
 MOST_RANK = 1024
-"""Above it LoRA saves nothing, and a mistyped number takes all memory."""
+"""Beyond this rank LoRA saves nothing, and a mistyped number would exhaust the memory."""
 FEWEST_FOLDS, MOST_FOLDS = 3, 10
-"""Half the rows teach too little: calibrated on two folds, confidences were off by more than on none (measured)."""
+"""Two folds train on too few rows: confidences calibrated on them were worse than uncalibrated ones (measured)."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train one adapter. Together with the data it is enough to make the adapter again."""
+    """Settings of one adapter. Together with the data they reproduce it."""
 
     base: str = "starter"
     learning_rate: float = 3e-4
-    """For an encoder 768 wide; see `rate_for`."""
+    """For an encoder of width 768; see `rate_for`."""
     scale_rate: bool = True
-    """Whether narrower encoders learn at a higher rate; see `rate_for`."""
+    """Whether narrower encoders get a higher rate; see `rate_for`."""
     warmup: float = 0.06
-    """Share of the steps over which the learning rate climbs; it falls linearly to zero afterwards."""
+    """Share of the steps with a rising learning rate; afterwards it falls linearly to zero."""
     weight_decay: float = 0.01
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.1
-    """In front of the adapter; the base brings its own."""
+    """Before the adapter; the base has dropout of its own."""
     target_modules: str = ALL_LINEAR
-    """Layers that get an adapter: "all-linear", or names with commas between, such as "query,value"."""
+    """Layers with an adapter: "all-linear", or comma-separated names such as `query,value`."""
     train_pooler: bool = True
-    """Whether the pooler below the classifier is trained too, where the base has one."""
+    """Whether to train the pooler below the classifier, if the base has one."""
     focal_gamma: float = 0.0
-    """Above zero, posts that are already told apart count less (Lin et al. 2017); 0 is cross-entropy."""
+    """Above zero, posts that are classified well count less (Lin et al. 2017); 0 is cross-entropy."""
     eight_bit: bool = False
-    """Hold the frozen base in 8 bits while training: bitsandbytes, on a CUDA GPU only."""
+    """Keep the frozen base in 8 bits during training: bitsandbytes, only on a CUDA GPU."""
     batch_size: int = 16
     max_length: int = 128
-    """Tokens; longer posts are cut."""
+    """Tokens; longer posts are truncated."""
     max_epochs: int = 5
     min_steps: int = 100
-    """Small sets run more epochs than `max_epochs` until they have made this many steps."""
+    """Small training sets run more than `max_epochs` epochs, until this many steps."""
     max_steps: int = 20_000
     patience: int = 5
     """Epochs without a better validation macro-F1 before training stops."""
     max_label_weight: float = 5.0
-    """Cap on the weight of a rare label relative to the commonest one; 1 turns weighting off."""
+    """Largest weight of a rare label relative to the most common one; 1 disables weighting."""
     calibration_folds: int = 3
-    """Trainings more, each without a part of the rows, while validation rows are too few to calibrate on; 0 is none."""
+    """Additional trainings, each without one fold, if there are too few validation rows to calibrate on; 0 for none."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -91,17 +91,16 @@ class TrainConfig:
             )
 
     def rate_for(self, hidden_size: int) -> float:
-        """The peak learning rate for an encoder of this width: narrower ones need more.
+        """The peak learning rate for an encoder of this width: narrower encoders need a higher one.
 
-        Under Adam the best rate falls with the width (Yang et al. 2022, Tensor Programs V). What was measured
-        here is in docs/benchmarks.md.
+        Under Adam the best rate falls with the width (Yang et al. 2022, Tensor Programs V).
+        docs/benchmarks.md has the measurements.
         """
         if not self.scale_rate:
             return self.learning_rate
         return self.learning_rate * min(MOST_SCALING, max(1.0, REFERENCE_WIDTH / hidden_size))
 
     def modules(self) -> list[str]:
-        """The names in `target_modules`."""
         return [name.strip() for name in self.target_modules.split(",")]
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,7 +108,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read back `to_dict`; settings left out keep their defaults, unknown ones are refused."""
+        """Inverse of `to_dict`. Missing settings get their defaults; raises TrainerError for unknown ones."""
         types: dict[str, type] = {field.name: type(field.default) for field in fields(cls)}
         read: dict[str, Any] = {}
         for name, value in values.items():
@@ -139,18 +138,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "calibration_folds": 0,
     },
 }
-"""Settings by name. "note" is the recipe this project began with, what it left open as the Trainer of
-transformers has it; `docs/training.md` holds it against the default."""
+"""Settings by name. "note" is the original recipe of this project, with the defaults of transformers' Trainer
+where it was silent; `docs/training.md` compares it with the default.
+"""
 
 
 def quick(config: TrainConfig) -> TrainConfig:
-    """The same training cut down to a trial: about a minute on two cores with the starter encoder, up to three
-    where folds are trained for the calibration."""
+    """A shortened trial: about a minute on two cores with the starter encoder, up to three with calibration folds."""
     return replace(config, max_epochs=4, min_steps=80, max_steps=200, patience=4)
 
 
 def planned_steps(rows: int, config: TrainConfig) -> int:
-    """Optimiser steps of a training that is not stopped early."""
+    """Optimiser steps without early stopping."""
     an_epoch = math.ceil(rows / config.batch_size)
     epochs = max(config.max_epochs, math.ceil(config.min_steps / an_epoch))
     return min(epochs * an_epoch, config.max_steps)

@@ -1,4 +1,4 @@
-"""What to compute on."""
+"""The device to compute on, and its precision."""
 
 import os
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ def device_name(device: torch.device) -> str:
 
 
 def gpu_memory(device: torch.device) -> dict[str, float]:
-    """GiB in use on a GPU, by whatever program, and in all; nothing on a CPU."""
+    """GiB in use by all programs, and in total; empty on a CPU."""
     if device.type != "cuda":
         return {}
     free, total = torch.cuda.mem_get_info(device)
@@ -26,28 +26,28 @@ def gpu_memory(device: torch.device) -> dict[str, float]:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether half precision pays: on a GPU that computes in bf16. On a CPU it is slower than fp32."""
+    """Whether bf16 is faster than fp32: on a GPU with native support, not on a CPU."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
-    """The half precision to train in: bf16 where a GPU computes in it, fp16 on an older one, none on a CPU."""
+    """For training: bf16 on a GPU with native support, fp16 on an older one, None on a CPU."""
     if device.type != "cuda":
         return None
     return torch.bfloat16 if has_bf16(device) else torch.float16
 
 
 def attention_for_any_shape() -> AbstractContextManager[None]:
-    """Attention without cuDNN, which plans anew for every shape of a batch: ours come in a hundred lengths."""
+    """Attention without cuDNN, which builds a plan per batch shape; batches have a hundred lengths."""
     kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
     return sdpa_kernel(kernels)
 
 
 def leave_a_core() -> None:
-    """Keep one CPU core free of this process, unless OMP_NUM_THREADS says otherwise.
+    """Leave one CPU core to other processes, unless OMP_NUM_THREADS is set.
 
-    The web app answers from it while a round runs. And it pays: threads meet after every operation, so one
-    that shares its core makes all wait (two threads on two busy cores: 5 to 16 times slower than one).
+    The web app needs it while a round runs. It is also faster: threads synchronise after every operation, so
+    one thread on a shared core delays all (two threads on two busy cores: 5 to 16 times slower than one).
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))

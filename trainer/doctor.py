@@ -1,9 +1,9 @@
-"""What this machine can do: processor, GPU, precision, and how fast a base encoder trains and scores on it.
+"""Report on this machine: processor, GPU, precision, and the speed of training and scoring with a base encoder.
 
     python -m trainer.doctor --posts FILE [--base NAME_OR_PATH] [--labels N --validation N --pool N]
 
-Prints one JSON object. The speeds are measured: some steps of the real training loop, and posts scored with the
-adapter merged, as in a round. A base that cannot be had or used is a finding, not a failure.
+Prints one JSON object. Speeds are measured with steps of the real training loop and with posts scored as in a
+round. A base that is missing or unusable is reported as a problem and is not a failure.
 """
 
 import argparse
@@ -41,28 +41,28 @@ from trainer.texts.tokens import tokenise
 T = TypeVar("T")
 
 MEASURED_SECONDS = 3.0
-"""A measurement takes at least this long, at most a few times as long (the first try of a slow base)."""
+"""Least duration of a measurement; a slow base may take a few times as long."""
 WARM_UP_POSTS = 16
 FIRST_POSTS = 32
 MOST_GROWTH = 10
 PRECISIONS = {None: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 Report = Callable[[str], Progress]
-"""Called with what begins; returns where that reports to."""
+"""Called with the name of the next stage; returns its progress."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is to compute on. Memory is in bytes."""
+    """Memory is in bytes."""
 
     cores: int
     threads: int
-    """What a round computes with on the CPU: a core is left to the pages."""
+    """CPU threads of a round: one core is left to the web app."""
     memory: int
     gpu: str | None
     gpu_memory: int | None
     has_unused_gpu: bool
-    """Whether there is an NVIDIA driver, but torch sees no GPU."""
+    """Whether there is an NVIDIA driver but torch sees no GPU."""
     training_precision: str
     scoring_precision: str
 
@@ -77,7 +77,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Workload:
-    """Posts of a round: labelled ones to train on, validation posts scored each epoch, posts scored at the end."""
+    """Posts of a round: to train on, to validate each epoch, and to score at the end."""
 
     labels: int = 5_000
     validation: int = 300
@@ -90,7 +90,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Time of a round whose training is not stopped early."""
+    """Duration of a round without early stopping."""
 
     epochs: int
     training_seconds: float
@@ -99,7 +99,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Findings:
-    """`problem` says why there is no speed, and what to do."""
+    """Without a speed, `problem` has the reason and what to do."""
 
     machine: Machine
     is_base_here: bool
@@ -111,7 +111,7 @@ class Findings:
 def examine(
     base: str, texts: Sequence[str], work: Workload, *, report: Report, seconds: float = MEASURED_SECONDS
 ) -> Findings:
-    """Look at the machine, find the base, measure it. A base from the hub is fetched, as a round would."""
+    """A base from the hub is downloaded, as in a round."""
     machine = look_at_machine()
     try:
         resolve_base(base)
@@ -143,9 +143,9 @@ def look_at_machine() -> Machine:
 def measure(
     config: TrainConfig, texts: Sequence[str], *, report: Report, seconds: float = MEASURED_SECONDS
 ) -> Speed:
-    """Train and score with the base of `config` on these texts; which label a text gets changes no speed.
+    """Speed of the base of `config` on these texts, with arbitrary labels.
 
-    Raises EncoderError or TrainerError where a training would.
+    Raises EncoderError or TrainerError as a training would.
     """
     order = np.random.default_rng(config.seed).permutation(len(texts))
     posts = [_example(texts[row], place) for place, row in enumerate(order)]
@@ -167,14 +167,14 @@ def measure(
 
 
 def rate(work: Callable[[int], float], count: int, seconds: float) -> float:
-    """How many a second, where `work(count)` returns the seconds it took: ever more until that is long enough."""
+    """Units per second. `work(count)` returns its duration; the count grows until that reaches `seconds`."""
     while (took := work(count)) < seconds:
         count = math.ceil(count * min(MOST_GROWTH, 1.5 * seconds / max(took, 1e-9)))
     return count / took
 
 
 def estimate(speed: Speed, work: Workload, config: TrainConfig) -> Estimate:
-    """The most time a round takes: all its epochs, and the folds of a calibration without enough validation posts."""
+    """An upper bound: all epochs, and the calibration folds if there are too few validation posts."""
     seconds = _training_seconds(speed, work.labels, work, config)
     if has_folds(work.validation, config):
         rows = work.labels - work.labels // config.calibration_folds
@@ -187,7 +187,7 @@ def estimate(speed: Speed, work: Workload, config: TrainConfig) -> Estimate:
 
 
 def _training_seconds(speed: Speed, rows: int, work: Workload, config: TrainConfig) -> float:
-    """Of all epochs of so many rows, each ending with the validation posts."""
+    """All epochs on `rows` rows, with a validation after each."""
     epochs = _epochs(rows, config)
     return epochs * rows / speed.training + math.ceil(epochs) * work.validation / speed.scoring
 
@@ -197,7 +197,6 @@ def _epochs(rows: int, config: TrainConfig) -> float:
 
 
 def _score(encoder: Encoder, texts: Sequence[str], max_length: int, progress: Progress, count: int) -> float:
-    """Seconds to tokenise and score so many texts."""
     begin = time.monotonic()
     tokens = tokenise(encoder.tokenizer, _take(texts, count), max_length)
     logits(encoder.model, encoder, tokens, on_progress=progress.step)
@@ -205,19 +204,19 @@ def _score(encoder: Encoder, texts: Sequence[str], max_length: int, progress: Pr
 
 
 def _merged(encoder: Encoder) -> Encoder:
-    """As a Scorer holds it: one plain model, in bf16 where the GPU computes in it."""
+    """As in Scorer: one plain model, in bf16 where the GPU supports it."""
     assert isinstance(encoder.model, PeftModel)
     model = encoder.model.merge_and_unload().eval()
     return replace(encoder, model=model.to(torch.bfloat16) if has_bf16(default_device()) else model)
 
 
 def _steps(config: TrainConfig, count: int) -> TrainConfig:
-    """One pass over so many posts."""
+    """Limited to one pass over `count` posts."""
     return replace(config, max_steps=math.ceil(count / config.batch_size))
 
 
 def _take(posts: Sequence[T], count: int) -> list[T]:
-    """So many, from the beginning again when they run out."""
+    """`count` posts, repeated from the start if there are fewer."""
     return list(islice(cycle(posts), count))
 
 

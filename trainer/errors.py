@@ -1,14 +1,14 @@
-"""What can go wrong in the trainer.
+"""The exceptions of the trainer.
 
-TrainerError              a message for the person at the keyboard: what is wrong, where, what to do
+TrainerError              message for the user: what is wrong, where, what to do
 ├── DatasetError          a file of posts cannot be read; names file and line
-├── EncoderError          a base encoder cannot be found or loaded
+├── EncoderError          a base encoder is missing or cannot be loaded
 └── AdapterError          an adapter folder is refused; its weights were not used
 """
 
 
 class TrainerError(Exception):
-    """Base of every error the trainer raises on purpose."""
+    """Base of every error that the trainer raises deliberately."""
 
 
 class DatasetError(TrainerError):
@@ -16,7 +16,7 @@ class DatasetError(TrainerError):
 
 
 class EncoderError(TrainerError):
-    """A base encoder cannot be found or loaded."""
+    """A base encoder is missing or cannot be loaded."""
 
 
 class AdapterError(TrainerError):

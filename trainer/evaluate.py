@@ -1,8 +1,8 @@
-"""An adapter on test rows: report.json, test_probabilities.parquet, and a README.md with plots.
+"""Evaluate an adapter on test rows: report.json, test_probabilities.parquet, and a README.md with plots.
 
     python -m trainer.evaluate --model DIR --test FILE --out DIR [--train FILE] [--champion DIR]
 
-The measures themselves are in `metrics`, `comparison`, `calibration` and `baseline`, all reachable from here.
+The measures are in `trainer.statistics` and `trainer.linear.baseline`, and are exported here too.
 """
 
 import argparse
@@ -49,10 +49,10 @@ def evaluate(
     champion: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[dict[str, Any], pa.Table]:
-    """The report and the probabilities of the test rows.
+    """The report, and a table with the probabilities of the test rows.
 
-    `train` adds the linear baseline trained on the same rows, `champion` the comparison with that adapter. An
-    empty test file is reported with nothing measured and a warning.
+    `train` adds the linear baseline trained on those rows, `champion` the comparison with that adapter.
+    Without test rows the report has a warning and no metrics.
     """
     examples = read_jsonl(test)
     learned = [] if train is None else read_jsonl(train)
@@ -86,7 +86,7 @@ def evaluate(
 
 def _score(model: Path, examples: Sequence[Example], progress: Progress) -> NDArray[np.float32]:
     """(n, 3) probabilities before calibration."""
-    # These bring torch, which the measures above do without.
+    # These import torch, which the measures do not need.
     from trainer.device import leave_a_core  # noqa: PLC0415
     from trainer.scoring.scorer import Scorer  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writing: files and folders that are complete or absent."""
 
 import hashlib
 import json
@@ -19,9 +19,10 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill beside `out`; when the block succeeds it is synced and takes the name `out`.
+    """Yield a temporary folder beside `out`; after the block it is synced and renamed to `out`.
 
-    What an interrupted run left behind under the temporary name is swept away first.
+    The temporary folder of an interrupted run is deleted first. Raises TrainerError if `out` exists or cannot
+    be written.
     """
     refuse_existing(out)
     partial = out.parent / f".{out.name}.partial"
@@ -44,14 +45,14 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 
 def publish(part: Path, final: Path) -> None:
-    """Give a file that is written its name: a power cut leaves the whole file, or what was there before."""
+    """Rename a written file: after a power cut the new or the old file is complete."""
     _sync(part)
     part.replace(final)
     _sync(final.parent)
 
 
 def refuse_existing(out: Path) -> None:
-    """Ask before the work, not after it: a result never replaces another."""
+    """For use before the work; a result never replaces another."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise TrainerError(f"{out} already exists; name a folder that does not")
 

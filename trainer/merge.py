@@ -1,9 +1,9 @@
-"""An adapter added into its base for a serving backend: a plain `transformers` folder, and ONNX where wanted.
+"""Merge an adapter into its base for a serving backend: a plain `transformers` folder, optionally with ONNX.
 
     python -m trainer.merge --model DIR --out DIR [--onnx]
 
-What is served must say what was measured: the calibration goes into the classifier's last layer, so that the
-softmax of its logits are the adapter's own probabilities, and that is looked at before the folder takes its name.
+The calibration becomes part of the classifier's last layer, so that the softmax of the logits equals the
+adapter's calibrated probabilities; this is verified before the folder is renamed.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from trainer.scoring.scorer import Scorer
 SCHEMA = "merged/1"
 TOLERANCE = 1e-4
 TEXTS = ("今天天气真好", "加我微信领红包，名额有限！", "你再说一遍试试", "ABC abc 123", "好" * 600)
-"""What both are asked before the folder takes its name; the last is cut."""
+"""Texts on which the merged model is verified; the last one is truncated."""
 
 
 def merge(model: Path, out: Path, *, is_onnx: bool = False) -> float:
-    """Write the adapter in `model`, merged, into a new folder `out`; returns the largest difference that was seen.
+    """Returns the largest difference of a probability on TEXTS.
 
-    Raises AdapterError for an adapter that cannot be merged, TrainerError when what was written does not say the same.
+    Raises AdapterError if the adapter cannot be merged, TrainerError if the merged model differs from it.
     """
     refuse_existing(out)
     adapter = load_adapter(model)
@@ -66,7 +66,7 @@ def merge(model: Path, out: Path, *, is_onnx: bool = False) -> float:
 
 
 def served_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
-    """(n, 3) in LABELS order: as a backend that knows transformers alone would have them."""
+    """(n, 3) in LABELS order, computed with transformers only, as a backend would."""
     with quiet():
         network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -81,7 +81,7 @@ def served_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float
 
 
 def onnx_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
-    """The same through ONNX Runtime."""
+    """(n, 3) in LABELS order, through ONNX Runtime."""
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
@@ -98,7 +98,7 @@ def onnx_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float32
 
 
 def _calibrate(network: nn.Module, card: Card, folder: Path) -> None:
-    """Put temperature and bias into the last layer. Raises AdapterError where it has no room for them."""
+    """Fold temperature and bias into the last layer. Raises AdapterError if it has no bias for them."""
     last = [
         module
         for name, module in network.named_modules()
@@ -117,7 +117,6 @@ def _calibrate(network: nn.Module, card: Card, folder: Path) -> None:
 
 
 def _write_onnx(folder: Path) -> None:
-    """model.onnx beside the weights."""
     with quiet():
         network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -1,8 +1,8 @@
-"""The label of one text, of every text in a file, or of what is typed at a prompt.
+"""The label of one text, of every text in a file, or of texts typed at a prompt.
 
     python -m trainer.predict --model DIR [--text TEXT | --batch FILE]
 
-One JSON object a line: the id or line number, label, confidence, probabilities by label name.
+One JSON object per line: id or line number, label, confidence, probabilities by label name.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def predictions(scorer: Scorer, posts: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """What is said about each (id, text)."""
+    """`posts` are (id, text) pairs."""
     names, texts = zip(*posts, strict=True)
     for name, row in zip(names, scorer.probabilities(texts), strict=True):
         best = int(row.argmax())

@@ -1,4 +1,4 @@
-"""How far along: JSON lines for a parent process, or a bar for a person."""
+"""Progress of long work: JSON lines for a parent process, or a bar for a person."""
 
 import json
 import time
@@ -13,22 +13,22 @@ EVERY_SECONDS = 0.25
 
 
 class Progress(Protocol):
-    """Where a long work reports to."""
+    """Receiver of progress."""
 
     def step(self, done: int, total: int, **facts: Any) -> None:
         """Called often; shown a few times a second at most."""
 
     def resume(self, done: int, total: int) -> None:
-        """So much was done by an earlier run: it tells nothing of how fast this one is."""
+        """`done` steps come from an earlier run and are excluded from the speed."""
 
     def note(self, **facts: Any) -> None:
-        """Called seldom (an epoch is over); always shown."""
+        """Called rarely (after an epoch); always shown."""
 
     def close(self) -> None: ...
 
 
 class Silent:
-    """Reports to nobody."""
+    """Discards all progress."""
 
     def step(self, done: int, total: int, **facts: Any) -> None: ...
 
@@ -41,19 +41,19 @@ class Silent:
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a longer work, as steps of the whole."""
+    """A stretch of longer work, reported as steps of the whole."""
 
     whole: Progress
     before: int
-    """Steps done before this stretch."""
+    """Steps before this stretch."""
     after: int
-    """Steps to come after it."""
+    """Steps after this stretch."""
     is_quiet: bool = False
-    """Whether only its steps are told, neither losses nor epochs."""
+    """Whether to report only steps, without losses and epochs."""
 
     def step(self, done: int, total: int, **facts: Any) -> None:
-        told = {} if self.is_quiet else facts
-        self.whole.step(self.before + done, self.before + total + self.after, **told)
+        reported = {} if self.is_quiet else facts
+        self.whole.step(self.before + done, self.before + total + self.after, **reported)
 
     def resume(self, done: int, total: int) -> None:
         self.whole.resume(self.before + done, self.before + total + self.after)
@@ -63,12 +63,10 @@ class Part:
             self.whole.note(**facts)
 
     def close(self) -> None:
-        """Nothing: the whole is the caller's to close."""
+        """The whole is closed by the caller."""
 
 
 class Bar:
-    """A bar on standard error."""
-
     def __init__(self, description: str) -> None:
         self._bar = tqdm(desc=description, leave=False, dynamic_ncols=True)
 
@@ -89,7 +87,7 @@ class Bar:
 
 
 class Lines:
-    """JSON lines appended to a file: `{"step", "steps", "seconds_left", ...}` and whatever is noted."""
+    """JSON lines appended to a file: `{"step", "steps", "seconds_left", ...}` and all notes."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +101,7 @@ class Lines:
         if now - self._written < EVERY_SECONDS and done < total:
             return
         self._written = now
-        # From the first step told of: what came before was loading.
+        # From the first reported step: loading came before it.
         begun, started = self._first = self._first or (done, now)
         left = (now - started) * (total - done) / (done - begun) if done > begun else None
         self.note(step=done, steps=total, **facts, seconds_left=None if left is None else round(left, 1))
@@ -121,5 +119,5 @@ class Lines:
 
 
 def reporting(path: Path | None, description: str) -> Progress:
-    """Lines in `path` when one is given, else a bar."""
+    """Lines in `path` if given, else a bar."""
     return Bar(description) if path is None else Lines(path)

@@ -1,4 +1,4 @@
-"""A report in words and pictures: the README.md of an evaluated adapter."""
+"""The README.md of an evaluated adapter: its figures in tables and plots."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +26,6 @@ INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#d1d5db"
 
 
 def write_report(folder: Path, report: Mapping[str, Any], table: pa.Table, card: Card) -> None:
-    """Write README.md and its plots beside the report."""
     plots = []
     if report["metrics"] is not None:
         _plot(folder / "confusion.png", _draw_confusion, report["metrics"]["confusion"])
@@ -52,12 +51,12 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
     yield ""
     if warnings := (*card.warnings, *report["warnings"]):
         yield from (*(f"- Warning: {warning}." for warning in warnings), "")
-    found, linear = report["metrics"], report.get("linear")
-    if found is not None:
+    metrics, linear = report["metrics"], report.get("linear")
+    if metrics is not None:
         yield from ("## Figures", "", "With 95% intervals, from a bootstrap over groups of near-copies.", "")
-        yield from _figures(found, linear, report["uncalibrated"])
+        yield from _figures(metrics, linear, report["uncalibrated"])
         yield from ("", "| label | posts | precision | recall | F1 |", "|---|---|---|---|---|")
-        for label, values in found["per_label"].items():
+        for label, values in metrics["per_label"].items():
             cells = (_cell(values, name) for name in ("precision", "recall", "f1"))
             yield f"| {label} | {values['support']:,} | {' | '.join(cells)} |"
         yield ""
@@ -72,13 +71,13 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
 
 
 def _figures(
-    found: Mapping[str, Any], linear: Mapping[str, Any] | None, uncalibrated: Mapping[str, Any]
+    adapter: Mapping[str, Any], linear: Mapping[str, Any] | None, uncalibrated: Mapping[str, Any]
 ) -> Iterator[str]:
     titles = ["", "adapter", *(["linear baseline"] if linear else [])]
     yield f"| {' | '.join(titles)} |"
     yield "|---" * len(titles) + "|"
     for name, title in FIGURES.items():
-        cells = [_cell(values, name) for values in (found, linear) if values]
+        cells = [_cell(values, name) for values in (adapter, linear) if values]
         yield f"| {title} | {' | '.join(cells)} |"
     yield f"| the same before calibration | {_cell(uncalibrated, 'ece')} |{' |' if linear else ''}"
 

@@ -1,4 +1,4 @@
-"""Score a file of posts with an adapter, on every GPU there is.
+"""Score a file of posts with an adapter, on all GPUs.
 
 python -m trainer.score --model DIR --pool FILE --out DIR
 """
@@ -27,11 +27,11 @@ from trainer.texts.reading import read_texts
 from trainer.texts.tokens import write_tokens
 
 FILE_POSTS = 200_000
-"""Posts whose tokens are held in memory together."""
+"""Posts whose tokens are in memory at once."""
 
 
 def scores_table(ids: Sequence[str], probabilities: NDArray[np.float32]) -> pa.Table:
-    """Columns id, one probability by label name, label, confidence, margin."""
+    """Columns: id, one probability by label name, label, confidence, margin."""
     ordered = np.sort(probabilities, axis=1)
     columns: dict[str, Any] = {"id": pa.array(ids, pa.string())}
     columns |= {label: probabilities[:, position] for position, label in enumerate(LABELS)}
@@ -54,7 +54,7 @@ def _score(options: argparse.Namespace) -> None:
     refuse_existing(options.out)
     leave_a_core()
     scorer = Scorer.load(options.model)
-    # Beside the result: killed and called again, it goes on after what it has.
+    # Beside the result, so that a killed run can be resumed.
     scratch = options.out.parent / f".{options.out.name}.scoring"
     scratch.mkdir(parents=True, exist_ok=True)
     names, files = _tokenised(scorer, options.pool, scratch)
@@ -82,7 +82,7 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _tokenised(scorer: Scorer, pool: Path, folder: Path) -> tuple[list[str], list[Path]]:
-    """The names of the posts in a file, and files with their tokens."""
+    """The ids of the posts of a file, and the files of their tokens."""
     names: list[str] = []
     files: list[Path] = []
     posts = read_texts(pool)

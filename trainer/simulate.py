@@ -1,10 +1,10 @@
-"""Which query strategy gets there with fewer labels? A labelled set answers in the place of people.
+"""Compare query strategies on a labelled set, which answers in place of annotators.
 
     python -m trainer.simulate --pool FILE --test FILE --strategy default,random --seeds 3 --out DIR
 
-Pool and test set are TSV or JSONL with `text` and `label` (`id` where there is one). The folder takes
-`points.jsonl` (a line a model), `curves.csv`, `curves.png` and `summary.json`; the same command goes on where it was
-killed, and adds strategies and seeds to what is there.
+Pool and test set are TSV or JSONL with `text`, `label` and optionally `id`. The output folder gets
+`points.jsonl` (one model per line), `curves.csv`, `curves.png` and `summary.json`. A repeated command resumes
+after a kill and adds strategies and seeds to the folder.
 """
 
 import argparse
@@ -30,7 +30,7 @@ START = 100
 
 @dataclass(frozen=True)
 class Runs:
-    """What is to be measured, in this order: all strategies of a seed, then the next seed."""
+    """Runs in order: all strategies of a seed, then the next seed."""
 
     strategies: Sequence[str]
     seeds: Sequence[int]
@@ -38,14 +38,14 @@ class Runs:
 
 
 def simulate(
-    simulation: Simulation, runs: Runs, out: Path, made_of: Mapping[str, Any], progress: Progress
+    simulation: Simulation, runs: Runs, out: Path, inputs: Mapping[str, Any], progress: Progress
 ) -> list[Point]:
-    """Measure what the folder does not hold yet. Returns all its points of these strategies and seeds.
+    """Compute the missing points; returns all points of these strategies and seeds in the folder.
 
-    Raises TrainerError when the folder holds another simulation, or for an unknown strategy.
+    Raises TrainerError if the folder holds another simulation, or for an unknown strategy.
     """
     _refuse_unknown(runs.strategies, simulation.choosers)
-    _refuse_other(out, made_of)
+    _refuse_other(out, inputs)
     _drop_half_line(out / "points.jsonl")
     points = read_points(out)
     for seed in runs.seeds:
@@ -73,15 +73,15 @@ def simulate(
 
 def write_curves(out: Path, points: Sequence[Point]) -> dict[str, Any]:
     """Write curves.csv, curves.png and summary.json; returns the summary."""
-    found = summary(points)
+    totals = summary(points)
     write_csv(out / "curves.csv", points)
     draw(out / "curves.png", points)
-    write_json(out / "summary.json", found)
-    return found
+    write_json(out / "summary.json", totals)
+    return totals
 
 
 def read_points(out: Path) -> list[Point]:
-    """What was measured so far; a line that is being written is left out."""
+    """The points so far; an incomplete last line is ignored."""
     file = out / "points.jsonl"
     if not file.exists():
         return []
@@ -90,7 +90,7 @@ def read_points(out: Path) -> list[Point]:
 
 
 def read_posts(file: Path) -> list[Post]:
-    """Raises DatasetError naming file and line."""
+    """Raises DatasetError with file and line."""
     return [Post(name, text, label) for name, text, label in read_labelled(file)]
 
 
@@ -125,7 +125,7 @@ def _simulate(options: argparse.Namespace) -> None:
     runs = Runs(options.strategy.split(","), range(options.seeds), not options.no_full)
     may_choose = choosers(Composition(**options.composition), Band(**options.band))
     _refuse_unknown(runs.strategies, may_choose)
-    made_of = {
+    inputs = {
         "pool": sha256_of(options.pool),
         "test": sha256_of(options.test),
         "plan": asdict(plan),
@@ -138,27 +138,27 @@ def _simulate(options: argparse.Namespace) -> None:
     learner = _learner(options.learner, pool, test, options.base)
     progress = reporting(options.progress, "simulating")
     try:
-        points = simulate(Simulation(pool, learner, plan, may_choose), runs, options.out, made_of, progress)
+        points = simulate(Simulation(pool, learner, plan, may_choose), runs, options.out, inputs, progress)
     finally:
         progress.close()
-    found = write_curves(options.out, points)
-    print(json.dumps(found) if options.json else table(found))
+    totals = write_curves(options.out, points)
+    print(json.dumps(totals) if options.json else table(totals))
 
 
-def table(found: Mapping[str, Any]) -> str:
-    """The summary for people, the best first."""
+def table(totals: Mapping[str, Any]) -> str:
+    """The summary as text, highest area first."""
     lines = [
         "strategy          area under macro-F1        against random     labels to 90, 95, 99%  violations"
     ]
-    rows = sorted(found["strategies"].items(), key=lambda item: -item[1]["auc"])
+    rows = sorted(totals["strategies"].items(), key=lambda item: -item[1]["auc"])
     for name, facts in rows:
         gain = facts["against_random"]
         against = "" if gain is None else f"{100 * gain['mean']:+.2f} {_range(gain['interval'])}"
         reached = ", ".join("-" if count is None else str(count) for count in facts["labels_to"].values())
         area = f"{100 * facts['auc']:.2f} {_range(facts['auc_interval'])}"
         lines.append(f"{name:<17} {area:<26} {against:<18} {reached:<22} {facts['violations']:.0f}")
-    if found["full"] is not None:
-        lines.append(f"the whole pool: {100 * found['full']:.2f}")
+    if totals["full"] is not None:
+        lines.append(f"the whole pool: {100 * totals['full']:.2f}")
     return "\n".join(lines)
 
 
@@ -167,7 +167,7 @@ def _range(bounds: Sequence[float] | None) -> str:
 
 
 def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -> Learner:
-    # torch, for the command alone: curves are read without it.
+    # Imported here: reading curves needs no torch.
     from trainer.device import leave_a_core  # noqa: PLC0415
     from trainer.simulation.learners import FrozenLearner, LoraLearner  # noqa: PLC0415
 
@@ -177,13 +177,13 @@ def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -
     return LoraLearner(pool, test, TrainConfig(base=base))
 
 
-def _refuse_unknown(strategies: Sequence[str], known: Mapping[str, Chooser]) -> None:
-    if unknown := [name for name in strategies if name not in known]:
-        raise TrainerError(f"there is no strategy {unknown[0]!r}; known are {', '.join(sorted(known))}")
+def _refuse_unknown(strategies: Sequence[str], available: Mapping[str, Chooser]) -> None:
+    if unknown := [name for name in strategies if name not in available]:
+        raise TrainerError(f"there is no strategy {unknown[0]!r}; known are {', '.join(sorted(available))}")
 
 
-def _refuse_other(out: Path, made_of: Mapping[str, Any]) -> None:
-    file, text = out / "simulation.json", json.dumps(made_of, indent=2, sort_keys=True) + "\n"
+def _refuse_other(out: Path, inputs: Mapping[str, Any]) -> None:
+    file, text = out / "simulation.json", json.dumps(inputs, indent=2, sort_keys=True) + "\n"
     if file.exists() and file.read_text(encoding="utf-8") != text:
         raise TrainerError(f"{out} holds another simulation (see simulation.json); name another folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -196,7 +196,7 @@ def _append(out: Path, point: Point) -> None:
 
 
 def _drop_half_line(file: Path) -> None:
-    """What a killed process had begun to write would spoil the line that comes next."""
+    """An incomplete line of a killed process would corrupt the next one."""
     if file.exists():
         whole = file.read_bytes()
         with file.open("r+b") as stream:
