@@ -1,4 +1,4 @@
-"""Very many rows at once: the driver takes tuples as they are, where SQLAlchemy wants a dict a row and looks at each."""
+"""Bulk inserts as tuples, which the driver takes directly; SQLAlchemy would build and check one dict per row."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,10 @@ from db.tables import Base
 def insert_tuples(
     connection: Connection, table: type[Base], columns: Sequence[str], rows: Sequence[tuple[object, ...]]
 ) -> None:
-    """Insert rows whose values are in the order of `columns` and of the types that the driver knows."""
+    """Values are in the order of `columns`, which is that of the table, and of types that the driver supports.
+
+    Raises ValueError for another order.
+    """
     if not rows:
         return
     statement = insert(table).compile(dialect=connection.dialect, column_keys=list(columns))

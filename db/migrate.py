@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this code: from blank, or from any older version."""
+"""Upgrades a database, blank or of any older version, to the current schema."""
 
 import shutil
 from pathlib import Path
@@ -16,9 +16,9 @@ class SchemaTooNewError(Exception):
 
 
 def upgrade(database: Database) -> None:
-    """Apply what is missing; keep a copy of an SQLite file before it is changed.
+    """Apply missing migrations; an SQLite file is copied first.
 
-    Raises SchemaTooNewError when the database knows a revision that this code does not.
+    Raises SchemaTooNewError if the database has a revision that this code lacks.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -27,7 +27,7 @@ def upgrade(database: Database) -> None:
     if current == head:
         return
     if current is not None:
-        if current not in {known.revision for known in script.walk_revisions()}:
+        if current not in {step.revision for step in script.walk_revisions()}:
             raise SchemaTooNewError(current)
         _keep_copy(database, current)
     with database.engine.connect() as connection:
@@ -36,7 +36,7 @@ def upgrade(database: Database) -> None:
 
 
 def revision(database: Database) -> str | None:
-    """The schema's revision, None for a blank database."""
+    """None for a blank database."""
     with database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 

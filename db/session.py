@@ -1,7 +1,7 @@
 """The database: one engine, short write transactions, snapshot reads.
 
-SQLite comes from the `pysqlite3` wheel, because SQLite 3.7.0 to 3.51.2 can lose data when two
-connections write and checkpoint a WAL together, and many systems ship such a version.
+SQLite comes from the `pysqlite3` wheel: SQLite 3.7.0 to 3.51.2, which many systems ship, can lose data when
+two connections write and checkpoint a WAL at once.
 """
 
 import time
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
 sqlite = dbapi2
-"""The SQLite that everything here goes through."""
+"""The SQLite driver of this project."""
 
 WAL_SAFE_SINCE = (3, 51, 3)
 BUSY_TIMEOUT_MS = 30_000
@@ -29,7 +29,7 @@ BULK_CACHE_KIB = 65_536
 
 
 class _Turn:
-    """One thread of this process writes at a time; the next one is woken."""
+    """Lets one thread of this process write at a time, and wakes the next."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -37,7 +37,7 @@ class _Turn:
 
     @contextmanager
     def taken(self) -> Iterator[float]:
-        """Yields the moment until which the write lock may be waited for: both waits share one limit."""
+        """Yields the deadline for SQLite's write lock: both waits share one limit. Raises OperationalError past it."""
         if self._thread == get_ident():
             raise RuntimeError("This thread holds the write lock already: pass its session on.")
         last = time.monotonic() + BUSY_TIMEOUT_MS / 1000
@@ -53,24 +53,24 @@ class _Turn:
 
 @dataclass(frozen=True)
 class Database:
-    """One project's database; hands out sessions whose transactions start the right way."""
+    """Creates sessions with the right kind of transaction."""
 
     engine: Engine
     _turn: _Turn = field(default_factory=_Turn, repr=False, compare=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session on one consistent snapshot. It never waits for writers."""
+        """A session on one consistent snapshot, which never waits for writers."""
         with Session(self.engine.execution_options(begin_with="BEGIN"), expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session that holds the write lock from its first statement and commits on leaving.
+        """A session that holds the write lock from its first statement and commits on exit.
 
-        A deferred transaction that reads and then writes fails at once when somebody else wrote in
-        between, whatever the busy timeout; one that begins immediate waits its turn instead. Threads of one
-        process wait here, where the next one is woken: SQLite only looks again from time to time, up to 0.1 s apart.
+        A deferred transaction that reads and then writes fails at once if another connection has written in
+        between, regardless of the busy timeout; an immediate one waits. Threads of this process queue here
+        and are woken in turn, whereas SQLite polls at intervals of up to 0.1 s.
         """
         with self._turn.taken() as last:
             engine = self.engine.execution_options(begin_with=WRITE, wait_until=last)
@@ -79,13 +79,13 @@ class Database:
 
     @contextmanager
     def write_staged(self, table: Table, rows: Sequence[Sequence[object]]) -> Iterator[tuple[Session, Table]]:
-        """A write session, and a table of its own that holds the rows already, in the columns of `table`.
+        """A write session, and a temporary table with the columns of `table` that already holds the rows.
 
-        To fill a table in C, in a tenth of the time that people then wait for the lock. Foreign keys are not checked
-        in this transaction: whoever copies the rows joins them with what they refer to.
+        Copying from it runs in C and holds the write lock for a tenth of the time. Foreign keys are not
+        checked in this transaction: the caller joins the rows with the rows that they reference.
         """
         with self.engine.connect() as connection:
-            connection.detach()  # closed afterwards: neither the table nor the setting outlives this
+            connection.detach()  # closed on exit, with the temporary table and the settings
             staged = Table(f"staged_{table.name}", MetaData(schema="temp"))
             for column in table.columns:
                 staged.append_column(Column(column.name, column.type, primary_key=column.primary_key))
@@ -93,12 +93,12 @@ class Database:
             driver.isolation_level = None
             driver.execute("PRAGMA foreign_keys=OFF")
             driver.execute(str(CreateTable(staged).compile(self.engine)))
-            # Not immediate: that would lock the database, though nothing but the temporary table is written.
+            # Not immediate, which would lock the database although only the temporary table is written.
             driver.execute("BEGIN")
             driver.executemany(str(insert(staged).compile(self.engine)), rows)
             driver.execute("COMMIT")
             driver.isolation_level = "IMMEDIATE"
-            # So many rows fill the journal, and the commit would write it home before it returns.
+            # So many rows fill the WAL, and the commit would checkpoint it before returning.
             driver.execute("PRAGMA wal_autocheckpoint=0")
             with self._turn.taken() as last:
                 bind = connection.execution_options(begin_with=WRITE, wait_until=last)
@@ -108,14 +108,14 @@ class Database:
 
     @contextmanager
     def bulk(self, *, checks_references: bool = True) -> Iterator[Connection]:
-        """A connection of its own for very many new rows.
+        """A separate connection for very many new rows.
 
-        A commit waits for no disk: what it wrote survives a crash of the machine only once `write()` has
-        committed after it. Nor does it write the journal home: call `checkpoint` after it, or the next person
-        who saves an answer does so and waits.
+        Its commits do not wait for the disk: they survive a crash of the machine only after a later commit of
+        `write()`. They do not checkpoint the WAL either: call `checkpoint` afterwards, or the next person who
+        saves an answer waits for it.
 
         Args:
-            checks_references: False for whoever adds rows together with what they refer to; a tenth less work.
+            checks_references: False if rows are added together with all rows that they reference; a tenth less work.
         """
         engine = _engine(self.engine.url.database or "", poolclass=NullPool)
         event.listen(engine, "connect", _configure_bulk)
@@ -125,12 +125,11 @@ class Database:
             yield connection
 
     def dispose(self) -> None:
-        """Close every pooled connection."""
         self.engine.dispose()
 
 
 def open_database(path: Path) -> Database:
-    """Connect to an SQLite file. Does not create tables: `db.migrate` does."""
+    """An SQLite file. Creates no tables; see `db.migrate`."""
     return Database(_engine(str(path)))
 
 
@@ -144,8 +143,8 @@ def _engine(path: str, **options: Any) -> Engine:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    # With autocommit reads and BEGIN IMMEDIATE before the first write, code that does not ask for
-    # a kind of transaction (the workflow engine shares this engine) still never upgrades a read.
+    # With autocommit reads and BEGIN IMMEDIATE before the first write, code that does not choose a kind of
+    # transaction (the workflow engine shares this engine) still never upgrades a read to a write.
     connection.isolation_level = "IMMEDIATE"
     journal = "WAL" if sqlite.sqlite_version_info >= WAL_SAFE_SINCE else "DELETE"
     for pragma in (
@@ -160,7 +159,7 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def checkpoint(connection: Connection) -> None:
-    """Write home what the journal holds. Nobody waits for it: neither readers nor who wants the write lock."""
+    """Checkpoint the WAL without blocking readers or writers."""
     connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
     connection.rollback()
 
@@ -190,9 +189,9 @@ def _begin(connection: Connection) -> None:
 def take_write_lock(connection: Connection, *, until: float | None = None) -> None:
     """Begin a write transaction as soon as the lock is free.
 
-    SQLite's own waiting asks ever more seldom, in the end ten times a second, and so misses the gaps that somebody
-    who writes much leaves for others. `until`: the moment (monotonic) to give up; without it, never: what writes
-    for minutes does not end because somebody else holds the lock for one.
+    SQLite's own waiting backs off to ten attempts a second and misses the gaps between the transactions of a
+    busy writer. `until` is a monotonic deadline; without it the wait is unlimited, so that work of minutes
+    does not fail because of another writer.
     """
     driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA busy_timeout=0")
@@ -206,6 +205,6 @@ def take_write_lock(connection: Connection, *, until: float | None = None) -> No
                 time.sleep(LOCK_POLL_SECONDS)
             else:
                 return
-        connection.exec_driver_sql(WRITE)  # for the error that callers know
+        connection.exec_driver_sql(WRITE)  # raises the usual error
     finally:
         driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

@@ -1,8 +1,8 @@
-"""Tables. Annotations, promotions and audit entries are only ever appended.
+"""The tables. Annotations, resolutions, thresholds, promotions and audit entries are append-only.
 
-A post row is narrow, because there may be ten million of them; its text and the forum's other
-columns live in tables of their own. Model scores are not here at all: they are Parquet files in
-their round's folder, so that scoring never competes with people for the write lock.
+A post row is narrow, because there may be ten million; its text and the forum's other columns are in separate
+tables. Model scores are Parquet files in the folders of rounds, so that scoring does not compete with
+annotators for the write lock.
 """
 
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept as UTC."""
+    """An aware datetime, stored as UTC."""
 
     impl = DateTime
     cache_ok = True
@@ -53,7 +53,7 @@ class Base(DeclarativeBase):
 
 
 class LabelSet(Base):
-    """The labels annotations may carry. A new set is a new row; old annotations keep theirs."""
+    """The labels of a generation of annotations. A new set is a new row; old annotations keep theirs."""
 
     __tablename__ = "label_set"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -61,7 +61,7 @@ class LabelSet(Base):
 
 
 class Label(Base):
-    """One label's name; `position` orders by severity and is never used as the label itself."""
+    """`position` orders by severity and never identifies the label."""
 
     __tablename__ = "label"
     label_set_id: Mapped[int] = mapped_column(ForeignKey("label_set.id"), primary_key=True)
@@ -70,8 +70,6 @@ class Label(Base):
 
 
 class Guideline(Base):
-    """A version of the labelling guidelines."""
-
     __tablename__ = "guideline"
     version: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str]
@@ -87,14 +85,14 @@ class Person(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     turns: Mapped[int] = mapped_column(default=0, server_default="0")
-    """Posts served to this person so far: whose lane's turn it is."""
+    """Posts served to this person so far; determines the lane of the next one."""
 
 
 class Import(Base):
-    """One file brought in.
+    """One imported file.
 
-    Of the `brought` posts, numbered from `first_post` on, the last `waiting` are in files until somebody stores them. `accepted`
-    are those that are left after purges.
+    Its `brought` posts have ids from `first_post` on; the last `waiting` of them are still in files and not
+    stored yet. `accepted` counts the posts that remain after purges.
     """
 
     __tablename__ = "import"
@@ -117,7 +115,7 @@ class Import(Base):
 
 
 class RejectedRow(Base):
-    """A row that could not be read, with its line number in the file and the reason."""
+    """An unreadable row, with its line number in the file and the reason."""
 
     __tablename__ = "rejected_row"
     import_id: Mapped[int] = mapped_column(ForeignKey("import.id"), primary_key=True)
@@ -127,9 +125,9 @@ class RejectedRow(Base):
 
 
 class PostGroup(Base):
-    """A post and its near-copies: one split, one weight, both given once.
+    """A post and its near-copies: one split and one weight, both assigned once.
 
-    So is the stratum of a held-out group: how likely a violation it was when it was first scored.
+    So is the `stratum` of a held-out group, from the violation probability of its first scoring.
     """
 
     __tablename__ = "post_group"
@@ -144,7 +142,7 @@ class PostGroup(Base):
 
 
 class Post(Base):
-    """Ids, hash, group and split of one forum text. `group_id` is null until it is prepared."""
+    """`group_id` is null until the post is prepared; `is_quarantined` means set aside."""
 
     __tablename__ = "post"
     __table_args__ = (
@@ -177,9 +175,9 @@ class PostText(Base):
 
 
 class PostFacts(Base):
-    """The forum's other columns of a post (board, thread, author, time), as they came.
+    """The forum's other columns of a post (board, thread, author, time), unchanged.
 
-    `thread_key` is a hash of board and thread, so that the posts around one are found; null without a thread.
+    `thread_key` is a hash of board and thread, to select the posts around one; null without a thread.
     """
 
     __tablename__ = "post_facts"
@@ -198,7 +196,7 @@ class PostFacts(Base):
 
 
 class NearCopyKey(Base):
-    """One MinHash band of one post: posts that share a key may be near-copies."""
+    """One MinHash band of one post; posts that share a key may be near-copies."""
 
     __tablename__ = "near_copy_key"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -207,7 +205,7 @@ class NearCopyKey(Base):
 
 
 class Annotation(Base):
-    """One person's judgement of one post. A new judgement supersedes, never overwrites."""
+    """One person's judgement of one post. A new judgement supersedes the old row."""
 
     __tablename__ = "annotation"
     __table_args__ = (
@@ -267,11 +265,11 @@ class Annotation(Base):
 
 
 class Resolution(Base):
-    """A lead's decision on a post: training and exports use its label instead of what people said.
+    """A lead's decision on a post; training and exports use its label in place of the annotations.
 
-    Appended only; the newest of a post stands. Without a label the decision was taken back. The answers it decides
-    between stay as they are. Rows of one press for many posts share the `bulk_id` of its audit entry, and so do the
-    rows that take them back.
+    The newest row of a post is in force; without a label the decision is withdrawn. Annotations stay
+    unchanged. The rows of one bulk action share the `bulk_id` of its audit entry, and so do the rows that
+    withdraw them.
     """
 
     __tablename__ = "resolution"
@@ -298,10 +296,10 @@ class Resolution(Base):
 
 
 class Policy(Base):
-    """A version of the thresholds the forum lives with. Versions are only ever added.
+    """A version of the thresholds.
 
-    A post passes with a violation score below `pass_below`, is flagged from `flag_from` on, and goes to people in
-    between. `prices` are those of a missed violation, of a false alarm and of a human look.
+    A post passes with a violation score below `pass_below`, is flagged from `flag_from` on, and goes to
+    people in between. `prices` are those of a missed violation, of a false alarm and of a human review.
     """
 
     __tablename__ = "policy"
@@ -317,7 +315,7 @@ class Policy(Base):
 
 
 class Claim(Base):
-    """A lease on a post while one person has it open. Slot 1 is a second opinion's."""
+    """A lease on a post while one person has it open. Slot 1 is for second opinions."""
 
     __tablename__ = "claim"
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
@@ -330,7 +328,7 @@ class Claim(Base):
 
 
 class LapsedClaim(Base):
-    """What a person had on screen when somebody else took it over: their answer is still taken, as a second opinion."""
+    """A post that another person claimed after the lease ended; a late answer counts as a second opinion."""
 
     __tablename__ = "lapsed_claim"
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
@@ -340,7 +338,7 @@ class LapsedClaim(Base):
 
 
 class Draft(Base):
-    """A note being written, kept until the post is answered."""
+    """An unsaved note, kept until the post is answered."""
 
     __tablename__ = "draft"
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
@@ -350,9 +348,9 @@ class Draft(Base):
 
 
 class Explanation(Base):
-    """The words that carried a round's opinion of a post: [start, end, drop] each, the weightiest first.
+    """The words behind a round's label of a post: [start, end, drop] each, largest drop first.
 
-    `drop` is how much the probability of the likeliest label falls without the word.
+    `drop` is the fall of the most likely label's probability without the word.
     """
 
     __tablename__ = "explanation"
@@ -362,10 +360,10 @@ class Explanation(Base):
 
 
 class QueueEntry(Base):
-    """A post waiting to be served, with the score it had when the queue was built.
+    """A post in the queue, with its scores at the time the queue was built.
 
-    `is_answered` repeats what the annotations say, so that the next post is found without passing all that
-    were answered since; whatever adds or takes back an answer sets it in the same transaction.
+    `is_answered` duplicates the annotations, so that the next post is selected without scanning answered
+    ones; each transaction that adds or withdraws an answer updates it.
     """
 
     __tablename__ = "queue_entry"
@@ -390,10 +388,10 @@ class QueueEntry(Base):
 
 
 class QueueState(Base):
-    """What the queue was built from: how many posts lay in the band and below it at that moment.
+    """The posts in and below the band when the queue was built.
 
-    `widened` posts above the band were queued with them, as there were too few; `left_out` ones of the band did not
-    find room.
+    `widened` counts posts above the band that were added because there were too few, `left_out` posts of the
+    band beyond the queue's limit.
     """
 
     __tablename__ = "queue_state"
@@ -408,10 +406,8 @@ class QueueState(Base):
 
 
 class Round(Base):
-    """Export, train, evaluate, gate, score, promote.
-
-    `attempt` is the fence: a step's result is taken only while it still holds the attempt the step
-    began with, so a worker that was stopped and woke up late changes nothing.
+    """`attempt` is the fence: the result of a step counts only if the attempt has not changed since the step
+    began, so a worker that resumes late has no effect.
     """
 
     __tablename__ = "round"
@@ -421,7 +417,7 @@ class Round(Base):
             "'promoted', 'rejected', 'failed', 'cancelled')",
             name="state",
         ),
-        # At most one round is under way: the index refuses a second, whoever asks and whenever.
+        # At most one round is under way: the index refuses a second, also between processes.
         Index(
             "ix_round_is_running",
             "is_running",
@@ -439,7 +435,7 @@ class Round(Base):
     attempt: Mapped[int] = mapped_column(default=0)
     step_attempts: Mapped[int] = mapped_column(default=0)
     state_before: Mapped[str | None]
-    """Where a round returns to when its later promotion fails or is cancelled."""
+    """State to return to if a later promotion of the round fails or is cancelled."""
     is_rolling_back: Mapped[bool] = mapped_column(default=False)
     report: Mapped[dict[str, Any] | None]
     verdict: Mapped[dict[str, Any] | None]
@@ -454,7 +450,7 @@ class Round(Base):
 
 
 class Champion(Base):
-    """The one pointer to the adapter in use. Promotion and rollback move it, nothing else."""
+    """The pointer to the adapter in use. Only promotion and rollback move it."""
 
     __tablename__ = "champion"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -464,7 +460,7 @@ class Champion(Base):
 
 
 class Promotion(Base):
-    """Every move of the champion pointer, in order; the one before is where a rollback goes."""
+    """Moves of the champion pointer, in order; a rollback returns to `previous_number`."""
 
     __tablename__ = "promotion"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -476,7 +472,7 @@ class Promotion(Base):
 
 
 class AuditEntry(Base):
-    """Who did what, when, and who was refused."""
+    """Actions of people and refusals, with time."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (

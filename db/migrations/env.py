@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `db.migrate` hands over."""
+"""Alembic's entry point, on the connection that `db.migrate` passes."""
 
 from alembic import context
 from sqlalchemy import Connection
@@ -10,7 +10,7 @@ from db.tables import Base
 def run(connection: Connection) -> None:
     is_sqlite = connection.dialect.name == "sqlite"
     if is_sqlite:
-        # Changing a table on SQLite copies it: with foreign keys on, the copy would cascade.
+        # SQLite alters a table by copying it, which would cascade with foreign keys on.
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         connection.commit()
         connection.exec_driver_sql("BEGIN IMMEDIATE")

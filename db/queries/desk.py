@@ -1,4 +1,4 @@
-"""One post on somebody's screen, and what an answer to it takes with it."""
+"""The post on an annotator's screen, and what is saved with its answer."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,12 +9,12 @@ from sqlalchemy.orm import aliased
 from db.queries.standing import is_current, is_resolved
 from db.tables import Annotation, Claim, Draft, LapsedClaim, Post, PostFacts, PostText, QueueEntry
 
-# Made once: an alias costs a millisecond, and this is asked several times at every key press.
+# Module-level: an alias costs a millisecond, and these queries run several times per key press.
 _OTHER = aliased(Post)
 
 
 def unlabelled_copies(post_id: int | ColumnElement[int]) -> Select[int, str]:
-    """Id and text of a post's near-copies that nobody has labelled or resolved, set aside ones left out."""
+    """(id, text) of a post's near-copies without a label or a resolution, except those set aside."""
     group = select(Post.group_id).where(Post.id == post_id).scalar_subquery()
     labelled = exists().where(Annotation.post_id == Post.id, Annotation.action == "label", is_current())
     return (
@@ -32,14 +32,13 @@ def unlabelled_copies(post_id: int | ColumnElement[int]) -> Select[int, str]:
 
 
 def standing_copies(annotation_ids: Iterable[int]) -> Select[Annotation]:
-    """Labels that near-copies were given from these annotations, as far as they stand."""
+    """Current labels that were propagated from these annotations."""
     return select(Annotation).where(
         Annotation.propagated_from_id.in_(list(annotation_ids)), Annotation.action == "label", is_current()
     )
 
 
 def post_card(post_id: int) -> Select[str, str, dict[str, Any] | None, int | None]:
-    """external_id, text, facts, group_id of one post."""
     return (
         select(Post.external_id, PostText.text, PostFacts.facts, Post.group_id)
         .join(PostText, PostText.post_id == Post.id)
@@ -49,7 +48,7 @@ def post_card(post_id: int) -> Select[str, str, dict[str, Any] | None, int | Non
 
 
 def cards(person_id: int | ColumnElement[int], post_ids: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
-    """post_id, external_id, text, facts, copies (near-copies of it) and note (this person's draft) of some posts."""
+    """post_id, external_id, text, facts, number of near-copies, and this person's draft note."""
     copies = select(func.count()).where(_OTHER.group_id == Post.group_id, _OTHER.id != Post.id)
     note = select(Draft.note).where(Draft.post_id == Post.id, Draft.person_id == person_id)
     return (
@@ -70,10 +69,9 @@ def cards(person_id: int | ColumnElement[int], post_ids: ColumnElement[int]) -> 
 def on_desk(
     post_id: int | ColumnElement[int], person_id: int | ColumnElement[int]
 ) -> Select[*tuple[Any, ...]]:
-    """All that an answer to a post takes with it, one row a claim: none of it need be there but the post.
+    """All inputs of an answer to a post, one row per claim; everything but the text may be null.
 
-    Its text; slot, lane and shown_at of this person's claim and of their lapsed one; the note of their draft; its
-    place in the queue.
+    Text; slot, lane and shown_at of this person's claim and lapsed claim; their draft note; the queue entry.
     """
     return (
         select(
@@ -101,9 +99,9 @@ def on_desk(
 
 
 def thread_posts(thread_key: int | ColumnElement[int]) -> Select[str, str, dict[str, Any]]:
-    """external_id, text, facts of the posts of a thread, unfinished imports left out.
+    """(external_id, text, facts) of the posts of a thread, without unfinished imports.
 
-    Order and limit by `PostFacts.post_id`: the index holds a thread's posts in that order.
+    Order and limit by `PostFacts.post_id`, the order of the index.
     """
     return (
         select(Post.external_id, PostText.text, PostFacts.facts)
@@ -114,7 +112,7 @@ def thread_posts(thread_key: int | ColumnElement[int]) -> Select[str, str, dict[
 
 
 def undoable(person_id: int) -> Select[Annotation]:
-    """What a person did that still stands, newest first."""
+    """A person's own current answers, newest first."""
     return (
         select(Annotation)
         .where(

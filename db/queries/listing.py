@@ -1,4 +1,4 @@
-"""The Posts page: which posts, and all that was said of them."""
+"""The Posts page: the selection of posts, and their answers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from db.tables import Annotation, Person, Post, PostFacts, PostGroup, PostText, 
 
 
 def newest_posts(before: int | None = None) -> Select[int]:
-    """Numbers of the posts, newest first, those below `before`."""
+    """Ids, newest first, below `before`."""
     posts = select(Post.id).order_by(Post.id.desc())
     return posts if before is None else posts.where(Post.id < before)
 
@@ -25,10 +25,10 @@ def judged_posts(
     before: int | None,
     most: int,
 ) -> Select[int]:
-    """Numbers of `most` posts for which one standing answer has all that is asked for, newest post first.
+    """Ids of `most` posts with one current answer that meets all conditions, newest post first.
 
-    Where only a label is asked for, a lead's decision is an answer; where only a lane or a round is, so is a place
-    in the queue (a held-out one's tells nothing).
+    A resolution counts as an answer if only a label is asked for, and a queue entry if only a lane or a round
+    is, except a held-out one, which would reveal the split.
     """
     asked = {
         Annotation.label: label,
@@ -41,18 +41,18 @@ def judged_posts(
         Annotation.action != "undo",
         is_current(),
     )
-    found = [answers]
+    sources = [answers]
     if person_id is None and lane is None and round_number is None:
-        found.append(select(Resolution.post_id).where(Resolution.label == label))
+        sources.append(select(Resolution.post_id).where(Resolution.label == label))
     if person_id is None and label is None:
         waiting = select(QueueEntry.post_id).where(is_open(), QueueEntry.lane != "held_out")
         if lane is not None:
             waiting = waiting.where(QueueEntry.lane == lane)
         if round_number is not None:
             waiting = waiting.where(QueueEntry.round_number == round_number)
-        found.append(waiting)
-    # Each from its own index and no further than wanted: a union of all would be sorted first.
-    newest = (_newest_of(one, before, most) for one in found)
+        sources.append(waiting)
+    # Each source is limited by its own index: a union of all rows would be sorted first.
+    newest = (_newest_of(one, before, most) for one in sources)
     posts = union(*(select(one.c.post_id) for one in newest)).subquery()
     return select(posts.c.post_id).order_by(posts.c.post_id.desc()).limit(most)
 
@@ -64,7 +64,7 @@ def _newest_of(posts: Select[int], before: int | None, most: int) -> Subquery:
 
 
 def listed_posts(post_ids: Iterable[int]) -> Select[int, str, str, dict[str, Any] | None, str | None]:
-    """id, external_id, text, facts, split of these posts, newest first; the split of a new post is null."""
+    """(id, external_id, text, facts, split), newest first; the split of an unprepared post is null."""
     return (
         select(Post.id, Post.external_id, PostText.text, PostFacts.facts, PostGroup.split)
         .join(PostText, PostText.post_id == Post.id)
@@ -76,7 +76,6 @@ def listed_posts(post_ids: Iterable[int]) -> Select[int, str, str, dict[str, Any
 
 
 def standing_answers(post_ids: Iterable[int]) -> Select[Annotation, str]:
-    """The answers to these posts that stand, and who gave them; the oldest first."""
     return (
         select(Annotation, Person.name)
         .join(Person, Person.id == Annotation.person_id)
@@ -86,7 +85,7 @@ def standing_answers(post_ids: Iterable[int]) -> Select[Annotation, str]:
 
 
 def annotations_of(post_id: int) -> Select[Annotation, str]:
-    """Every annotation a post ever had, and whose; the oldest first."""
+    """Including superseded ones, oldest first."""
     return (
         select(Annotation, Person.name)
         .join(Person, Person.id == Annotation.person_id)

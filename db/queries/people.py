@@ -1,4 +1,4 @@
-"""What people did, and when."""
+"""The answers of people over time."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ from db.tables import Annotation, Post, PostGroup
 def answers_given(
     person_id: int | ColumnElement[int], since: datetime | ColumnElement[datetime]
 ) -> Select[Annotation]:
-    """A person's own labels and skips since a moment, those that were changed or taken back later included."""
+    """A person's own labels and skips since a moment, including those changed or withdrawn later."""
     return select(Annotation).where(
         Annotation.person_id == person_id,
         Annotation.saved_at >= since,
@@ -24,7 +24,7 @@ def answers_given(
 
 
 def acts_of(person_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
-    """Everything a person did to posts themselves since a moment, in order of time, beside what it took the place of.
+    """A person's actions since a moment, in order of time, each with the annotation that it superseded; no imports.
 
     `saved` and `shown` are seconds since 1970.
     """
@@ -52,7 +52,7 @@ def acts_of(person_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
 
 
 def skipped_unlabelled() -> Select[int]:
-    """Posts somebody has skipped, without asking a lead, and nobody has labelled; set aside ones left out."""
+    """Posts that were skipped without a question to a lead and have no label, except those set aside."""
     return (
         select(Annotation.post_id)
         .join(Post, Post.id == Annotation.post_id)
@@ -69,12 +69,11 @@ def skipped_unlabelled() -> Select[int]:
 
 
 def epoch(moment: InstrumentedAttribute[Any]) -> ColumnElement[float]:
-    """Seconds since 1970, to the millisecond: many are read in a tenth of the time that dates take."""
+    """Seconds since 1970, to the millisecond; reading them takes a tenth of the time of dates."""
     return func.unixepoch(moment, "subsec")
 
 
 def answered_by(post_ids: Iterable[int], person_id: int) -> Select[int]:
-    """Those of these posts that a person has answered here, as it stands."""
     return select(Annotation.post_id).where(
         Annotation.post_id.in_(list(post_ids)),
         Annotation.person_id == person_id,

@@ -1,4 +1,4 @@
-"""Posts and groups as the worker reads them: from an import to their splits, tokens and scores."""
+"""Posts and groups as read by the worker: from an import to splits, tokens and scores."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from db.tables import Import, NearCopyKey, Post, PostFacts, PostGroup, PostText
 
 
 def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
-    """external_id and text_hash of those of the posts that are stored; any number of ids."""
+    """(external_id, text_hash) of the stored ones among the ids, of which there may be any number."""
     return select(Post.external_id, Post.text_hash).where(Post.external_id.in_(_any_of(external_ids)))
 
 
 def unprepared_posts() -> Select[int, str]:
-    """Id and text of the posts without a group, oldest first."""
+    """(id, text) of the posts without a group, oldest first."""
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -27,7 +27,7 @@ def unprepared_posts() -> Select[int, str]:
 
 
 def near_copy_candidates(keys: Iterable[int], most: int) -> Select[int, int, str, int | None, str]:
-    """Prepared posts that share an LSH key: key, post_id, text, group_id, split; the first `most` of each key."""
+    """(key, post_id, text, group_id, split) of prepared posts with these LSH keys, at most `most` per key."""
     place = func.row_number().over(partition_by=NearCopyKey.key, order_by=NearCopyKey.post_id)
     ranked = (
         select(NearCopyKey.key, NearCopyKey.post_id, place.label("place"))
@@ -45,7 +45,7 @@ def near_copy_candidates(keys: Iterable[int], most: int) -> Select[int, int, str
 
 
 def unindexed_posts(after: int) -> Select[int, str, dict[str, Any] | None]:
-    """Id, text and facts of the prepared posts with an id above `after`, in order of id."""
+    """(id, text, facts) of prepared posts above `after`, by id."""
     return (
         select(Post.id, PostText.text, PostFacts.facts)
         .join(PostText, PostText.post_id == Post.id)
@@ -56,7 +56,6 @@ def unindexed_posts(after: int) -> Select[int, str, dict[str, Any] | None]:
 
 
 def prepared_texts(after: int = 0) -> Select[int, str]:
-    """Id and text of every prepared post with an id above `after`, in order of id."""
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -66,7 +65,6 @@ def prepared_texts(after: int = 0) -> Select[int, str]:
 
 
 def texts_to_pick_from(after: int) -> Select[int, str, str, bool]:
-    """id, text, split and whether it is labelled of every prepared post with an id above `after`, in order of id."""
     return (
         select(Post.id, PostText.text, PostGroup.split, is_labelled().label("is_labelled"))
         .join(PostText, PostText.post_id == Post.id)
@@ -77,7 +75,7 @@ def texts_to_pick_from(after: int) -> Select[int, str, str, bool]:
 
 
 def grouped_posts(after: int) -> Select[int, int | None, int]:
-    """Id, group and import of the prepared posts with an id above `after`, quarantined ones left out, by id."""
+    """Prepared posts above `after`, by id, except those set aside."""
     return (
         select(Post.id, Post.group_id, Post.import_id)
         .where(Post.id > after, Post.group_id.is_not(None), Post.is_quarantined.is_(False))
@@ -86,17 +84,16 @@ def grouped_posts(after: int) -> Select[int, int | None, int]:
 
 
 def groups_of_split(split: str) -> Select[int]:
-    """id of a split's groups: all from its index."""
+    """Answered from the index alone."""
     return select(PostGroup.id).where(PostGroup.split == split)
 
 
 def keys_of_split(split: str) -> Select[int, bytes, int | None]:
-    """id, key and stratum of a split's groups."""
     return select(PostGroup.id, PostGroup.key, PostGroup.stratum).where(PostGroup.split == split)
 
 
 def first_posts(groups: Iterable[int]) -> Select[int | None, int]:
-    """These groups and the oldest post of each."""
+    """(group, its oldest post)."""
     return (
         select(Post.group_id, func.min(Post.id))
         .where(Post.group_id.in_(list(groups)))
@@ -105,7 +102,7 @@ def first_posts(groups: Iterable[int]) -> Select[int | None, int]:
 
 
 def strata_sizes() -> Select[str, int | None, int]:
-    """split, stratum, number of groups of the held-out splits."""
+    """(split, stratum, number of groups) of the held-out splits."""
     return (
         select(PostGroup.split, PostGroup.stratum, func.count())
         .where(PostGroup.split != "pool")
@@ -114,7 +111,7 @@ def strata_sizes() -> Select[str, int | None, int]:
 
 
 def posts_of_import(import_id: int, after: int) -> Select[int, str, str | None]:
-    """Id, external_id and split of an import's posts above `after`, in order of id, which the index has."""
+    """Ordered by id, which is the order of the index."""
     return (
         select(Post.id, Post.external_id, PostGroup.split)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
@@ -124,7 +121,7 @@ def posts_of_import(import_id: int, after: int) -> Select[int, str, str | None]:
 
 
 def import_spans() -> Select[int, str, datetime, int, int]:
-    """id, file, time, first and last post of each finished import that has some still: its posts have numbers in a row."""
+    """(id, file, time, first post, last post) of prepared imports with posts; an import's ids are contiguous."""
     posts = [
         select(edge(Post.id)).where(Post.import_id == Import.id).scalar_subquery()
         for edge in (func.min, func.max)
@@ -137,7 +134,7 @@ def import_spans() -> Select[int, str, datetime, int, int]:
 
 
 def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
-    """Id and text of those of the posts that are in the pool."""
+    """(id, text) of the pool posts among these."""
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -147,5 +144,5 @@ def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
 
 
 def _any_of(values: Iterable[str | int]) -> Select[Any]:
-    """As a subquery: thousands of parameters take longer to write down than their rows to find."""
+    """As a subquery: thousands of parameters take longer to bind than their rows to read."""
     return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)

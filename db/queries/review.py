@@ -1,4 +1,4 @@
-"""What waits for a lead, what people do not agree on, and what leads decided."""
+"""Flagged posts, disagreements, and resolutions."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,9 +11,9 @@ from db.tables import Annotation, AuditEntry, Person, Post, PostText, Resolution
 
 
 def flagged_answers() -> Select[Annotation, Person, str, str]:
-    """What was put on the lead's list and waits there: annotation, person, external_id, text; newest first.
+    """Answers that wait for a lead: annotation, person, external_id, text; newest first.
 
-    A lead's decision takes a post off it, until somebody asks anew.
+    A resolution removes a post from the list until a new question.
     """
     before = aliased(Annotation)
     asked_before = (
@@ -40,12 +40,11 @@ def flagged_answers() -> Select[Annotation, Person, str, str]:
 
 
 def asked_of_lead() -> Select[int]:
-    """Posts that wait for a lead because somebody asked."""
     return flagged_answers().with_only_columns(Annotation.post_id).order_by(None)
 
 
 def disagreements() -> Select[int, str, str]:
-    """post_id, external_id, text of posts to which people gave different labels and no lead one; newest judgement first."""
+    """(post_id, external_id, text) of unresolved posts with different labels, newest judgement first."""
     return (
         select(Post.id, Post.external_id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -64,7 +63,7 @@ def disagreements() -> Select[int, str, str]:
 
 
 def judged_by_several() -> Select[int, str | None]:
-    """post_id, label of what people say here of posts that two or more of them have judged, a post's rows together."""
+    """(post_id, label) of posts with judgements by two or more people, ordered by post; no imports."""
     theirs = (Annotation.action == "label", Annotation.origin == "person", is_current())
     several = (
         select(Annotation.post_id)
@@ -80,7 +79,7 @@ def judged_by_several() -> Select[int, str | None]:
 
 
 def first_thoughts_on_suggestions() -> Select[Annotation]:
-    """Labels that corrected nothing, of posts for which there was a suggestion, seen or not."""
+    """Labels that are not corrections, on posts with a suggestion, visible or not."""
     return select(Annotation).where(
         Annotation.action == "label",
         Annotation.origin == "person",
@@ -90,7 +89,7 @@ def first_thoughts_on_suggestions() -> Select[Annotation]:
 
 
 def decisions(post_ids: Iterable[int]) -> Select[Resolution, str]:
-    """All that leads decided on these posts, and who; the oldest first, so the last of a post stands."""
+    """Oldest first: the last one of a post is in force."""
     return (
         select(Resolution, Person.name)
         .join(Person, Person.id == Resolution.person_id)
@@ -100,7 +99,7 @@ def decisions(post_ids: Iterable[int]) -> Select[Resolution, str]:
 
 
 def bulk_decisions(most: int) -> Select[int, str, str, datetime, int, int]:
-    """id, who, label, when, of how many posts, how many of them still stand; the newest first."""
+    """(id, person, label, time, number of posts, number still in force), newest first."""
     later = aliased(Resolution)
     stands = ~exists().where(later.post_id == Resolution.post_id, later.id > Resolution.id)
     return (
@@ -122,7 +121,7 @@ def bulk_decisions(most: int) -> Select[int, str, str, datetime, int, int]:
 
 
 def standing_of_bulk(bulk_id: int) -> Select[Resolution]:
-    """Decisions made in one go that still stand: nobody has decided on the post since."""
+    """Resolutions of a bulk action that no later one supersedes."""
     later = aliased(Resolution)
     return select(Resolution).where(
         Resolution.bulk_id == bulk_id,

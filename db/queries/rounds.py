@@ -1,4 +1,4 @@
-"""Rounds, promotions and thresholds."""
+"""Rounds, promotions and thresholds, newest first."""
 
 from sqlalchemy import Select, select
 
@@ -6,15 +6,12 @@ from db.tables import Policy, Promotion, Round
 
 
 def rounds_by_number() -> Select[Round]:
-    """All rounds, newest first."""
     return select(Round).order_by(Round.number.desc())
 
 
 def policies() -> Select[Policy]:
-    """Versions of the thresholds, newest first."""
     return select(Policy).order_by(Policy.version.desc())
 
 
 def promotions() -> Select[Promotion]:
-    """Moves of the champion pointer, newest first."""
     return select(Promotion).order_by(Promotion.id.desc())

@@ -1,4 +1,4 @@
-"""What waits in the queue, who holds it, and what goes to whom next."""
+"""The queue: entries, claims, and which post goes to whom next."""
 
 from datetime import datetime
 
@@ -8,37 +8,37 @@ from sqlalchemy.orm import aliased
 from db.queries.standing import is_current, is_resolved
 from db.tables import Annotation, Claim, Explanation, Person, Post, PostGroup, PostText, QueueEntry
 
-# Made once: an alias costs a millisecond, and this is asked several times at every key press.
+# Module-level: an alias costs a millisecond, and these queries run several times per key press.
 _LATER = aliased(Annotation)
 
 
 def has_answer() -> ColumnElement[bool]:
-    """The same for a queue entry, whose lane tells whether its post is held out: what `is_answered` repeats."""
-    said = exists().where(
+    """What `QueueEntry.is_answered` duplicates. The entry's lane tells whether its post is held out."""
+    labelled = exists().where(
         Annotation.post_id == QueueEntry.post_id,
         Annotation.action == "label",
         is_current(),
         or_(QueueEntry.lane != "held_out", Annotation.source.is_(None)),
     )
-    return or_(said, is_resolved(QueueEntry.post_id))
+    return or_(labelled, is_resolved(QueueEntry.post_id))
 
 
 def is_open() -> ColumnElement[bool]:
-    """A queue entry nobody has answered, in the words of its partial index."""
+    """Not answered, in exactly the words of the partial index."""
     return ~QueueEntry.is_answered
 
 
 RECENT = 5_000
-"""Annotations looked at for a second opinion: the time to find one must not grow with the years."""
+"""Newest annotations that are searched for a second opinion, so that the time does not grow with the project."""
 
 
 def second_opinions_wanted(
     person_id: int | ColumnElement[int], now: datetime | ColumnElement[datetime]
 ) -> Select[int]:
-    """Pool posts that exactly one person has labelled of late, somebody else, newest first.
+    """Pool posts recently labelled by exactly one person, other than this one, newest first.
 
-    Those somebody holds, and those a lead has resolved, are left out. The split is looked up for each and not
-    joined: SQLite would begin with every group of the pool.
+    Excludes posts with a live claim and resolved ones. The split is a subquery and not a join, because SQLite
+    would start from all groups of the pool.
     """
     other = aliased(Annotation)
     another = (
@@ -81,7 +81,7 @@ def free_queue_entries(
     person_id: int | ColumnElement[int],
     now: datetime | ColumnElement[datetime],
 ) -> Select[QueueEntry]:
-    """Entries of a lane in order, without those somebody holds or this person has skipped."""
+    """Open entries of a lane in order, without live claims and without this person's skips."""
     held = exists().where(Claim.post_id == QueueEntry.post_id, Claim.slot == 0, Claim.expires_at > now)
     skipped = exists().where(
         Annotation.post_id == QueueEntry.post_id,
@@ -97,22 +97,21 @@ def free_queue_entries(
 
 
 def queue_left() -> Select[str, int]:
-    """lane, number of entries nobody has answered."""
+    """(lane, number of open entries)."""
     return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
 
 
 def live_claims(now: datetime) -> Select[int]:
-    """Posts that somebody has open."""
     return select(Claim.post_id).where(Claim.expires_at > now)
 
 
 def claims_of(person_id: int | ColumnElement[int]) -> Select[Claim]:
-    """What a person holds, the one on screen first; a lease that ran out is theirs until somebody takes it over."""
+    """Oldest first: the post on screen comes first. Includes ended leases that no other person has claimed."""
     return select(Claim).where(Claim.person_id == person_id).order_by(Claim.claimed_at, Claim.post_id)
 
 
 def holders(now: datetime) -> Select[int, str, int, datetime]:
-    """Who has waiting posts open: person, name, number of posts, when the last lease ends."""
+    """(person, name, number of open posts, end of the last lease) of people with claims."""
     return (
         select(Person.id, Person.name, func.count(), func.max(Claim.expires_at))
         .join(Claim, Claim.person_id == Person.id)
@@ -124,7 +123,7 @@ def holders(now: datetime) -> Select[int, str, int, datetime]:
 
 
 def skipped_entries(person_id: int) -> Select[Annotation]:
-    """A person's standing skips of posts that still wait in the queue, questions to the lead among them."""
+    """A person's current skips of posts still in the queue, including questions to the lead."""
     return (
         select(Annotation)
         .join(QueueEntry, QueueEntry.post_id == Annotation.post_id)
@@ -133,10 +132,10 @@ def skipped_entries(person_id: int) -> Select[Annotation]:
 
 
 def unexplained_posts(round_number: int, now: datetime) -> Select[int, str]:
-    """Id and text of the posts people hold with a score of this round and no explanation yet, newest claim first.
+    """(id, text) of claimed posts with a score of this round and no explanation, newest claim first.
 
-    Never a held-out one: what the model makes of it is told to nobody. It is asked every second, and nothing is
-    joined, since SQLite would rather begin with all texts or all of the pool than with the few claims.
+    Never held-out posts, whose scores stay hidden. The query runs every second and has no joins, because
+    SQLite would start from all texts or from the whole pool and not from the few claims.
     """
     text = select(PostText.text).where(PostText.post_id == Claim.post_id).scalar_subquery()
     split = (
@@ -160,7 +159,7 @@ def unexplained_posts(round_number: int, now: datetime) -> Select[int, str]:
 
 
 def served_blind(post_id: int) -> Select[int]:
-    """The standing answers, skips among them, of people who were served this post as a held-out one."""
+    """Current answers, including skips, that were given to this post in the held-out lane."""
     return select(Annotation.id).where(
         Annotation.post_id == post_id,
         Annotation.lane == "held_out",

@@ -1,4 +1,4 @@
-"""Labels as a round takes them."""
+"""Labels for training rounds."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,8 +28,8 @@ _POST = (
 
 
 def newest_pool_labels(most: int) -> Select[str, str]:
-    """label, text of the newest labels of pool posts: a lead's decision, else what people said."""
-    said = (
+    """(label, text), by resolution, else by annotations."""
+    labelled = (
         select(Annotation.post_id, Annotation.label, Annotation.saved_at.label("at"))
         .join(Post, Post.id == Annotation.post_id)
         .join(PostGroup, PostGroup.id == Post.group_id)
@@ -52,7 +52,7 @@ def newest_pool_labels(most: int) -> Select[str, str]:
         .limit(most)
         .subquery()
     )
-    both = union_all(select(said), select(decided)).subquery()
+    both = union_all(select(labelled), select(decided)).subquery()
     return (
         select(both.c.label, PostText.text)
         .join(PostText, PostText.post_id == both.c.post_id)
@@ -62,13 +62,13 @@ def newest_pool_labels(most: int) -> Select[str, str]:
 
 
 def labels_by_split() -> Select[str, str | None, int]:
-    """split, label, number of posts of that label, each counted once, as far as it counts for its split.
+    """(split, label, number of posts), each post counted once and only if its labels count for its split.
 
-    By its resolved label, else what most say; people beat a log, a tie goes to the more severe label, as in exports. The
-    split of a new post is `unprepared`.
+    By resolution, else by majority; people outrank a log, and a tie goes to the more severe label, as in
+    exports. The split of a new post is `unprepared`.
     """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
-    # The labels' own order, a to z, is that of their severity.
+    # The alphabetical order of the labels is their order of severity.
     votes = (
         select(
             Annotation.post_id,
@@ -91,19 +91,21 @@ def labels_by_split() -> Select[str, str | None, int]:
         .group_by(Annotation.post_id, Annotation.source.is_(None), Annotation.label)
         .subquery()
     )
-    said = select(votes.c.post_id, votes.c.label).where(votes.c.place == 1)
-    told = union_all(said, select(Resolution.post_id, Resolution.label).where(is_decided())).subquery()
+    by_majority = select(votes.c.post_id, votes.c.label).where(votes.c.place == 1)
+    labels = union_all(
+        by_majority, select(Resolution.post_id, Resolution.label).where(is_decided())
+    ).subquery()
     return (
-        select(split, told.c.label, func.count())
-        .join(Post, Post.id == told.c.post_id)
+        select(split, labels.c.label, func.count())
+        .join(Post, Post.id == labels.c.post_id)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(Post.is_quarantined.is_(False))
-        .group_by(split, told.c.label)
+        .group_by(split, labels.c.label)
     )
 
 
 def training_rows() -> Select[*tuple[Any, ...]]:
-    """Every standing label with its post, group and split, ordered so that exports are the same twice."""
+    """Current labels with post, group and split, in a deterministic order."""
     return (
         select(
             *_POST,
@@ -122,9 +124,10 @@ def training_rows() -> Select[*tuple[Any, ...]]:
 
 
 def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]:
-    """id, external_id, text and one standing label a row, or none, of these posts; only those of the pool.
+    """(id, external_id, text, label) of the pool posts among these, one row per current label, or one without
+    a label.
 
-    Of a post a lead has decided on, that label.
+    A resolution takes the place of the labels.
     """
     standing, decided = current_labels().subquery(), standing_resolutions().subquery()
     label = func.coalesce(decided.c.label, standing.c.label).label("label")
@@ -140,9 +143,9 @@ def compared_posts(post_ids: Iterable[int]) -> Select[int, str, str, str | None]
 
 
 def resolved_rows() -> Select[*tuple[Any, ...]]:
-    """Every standing decision of a lead with its post, group and split: what `training_rows` gives way to.
+    """Resolutions in force with post, group and split; they take precedence over `training_rows`.
 
-    The lane is that in which the post was served last.
+    The lane is the one in which the post was last served.
     """
     served = (
         select(Annotation.lane)

@@ -1,4 +1,4 @@
-"""Strata of held-out groups; how far the queue reaches beyond the band"""
+"""Strata of held-out groups; how far the queue extends beyond the band"""
 
 from collections.abc import Sequence
 

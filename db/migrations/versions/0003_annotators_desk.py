@@ -1,4 +1,4 @@
-"""Drafts, explanations, threads; answered queue entries and flagged annotations found by index"""
+"""Drafts, explanations, threads; indexes of answered queue entries and flagged annotations"""
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -58,7 +58,7 @@ def upgrade() -> None:
     op.add_column(
         "queue_entry", sa.Column("is_answered", sa.Boolean(), nullable=False, server_default=sa.false())
     )
-    # An entry is answered where its post has a standing label that counts for its lane.
+    # An entry is answered if its post has a current label that counts for its lane.
     op.execute(
         """UPDATE queue_entry SET is_answered = true WHERE EXISTS (
                SELECT 1 FROM annotation AS a WHERE a.post_id = queue_entry.post_id AND a.action = 'label'
@@ -79,7 +79,7 @@ def upgrade() -> None:
 
 
 def _partial(name: str, table: str, columns: list[str], where: str, elsewhere: str | None = None) -> None:
-    """SQLite has no booleans, and uses a partial index only where a query says its condition to the letter."""
+    """SQLite has no booleans, and uses a partial index only if a query repeats its condition literally."""
     op.create_index(
         name,
         table,
@@ -99,16 +99,16 @@ def _fill_thread_keys() -> None:
     while rows := op.get_bind().execute(some.where(table.c.post_id > last)).all():
         last = rows[-1].post_id
         keys = [{"id": row.post_id, "key": _thread_key(row.facts)} for row in rows]
-        if known := [entry for entry in keys if entry["key"] is not None]:
-            op.get_bind().execute(fill, known)
+        if rows_with_key := [entry for entry in keys if entry["key"] is not None]:
+            op.get_bind().execute(fill, rows_with_key)
 
 
 def _thread_key(facts: Mapping[str, Any]) -> int | None:
-    """The key as it was at this revision: a migration does the same whatever the code becomes."""
+    """A copy of the function at this revision, so that the migration does not change with the code."""
     for meaning, names in (("thread_id", THREAD_IDS), ("thread", THREADS)):
         if thread := _first(facts, names):
-            told = f"{_first(facts, BOARDS)}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
-            return int.from_bytes(blake2b(told, digest_size=8).digest(), signed=True)
+            key = f"{_first(facts, BOARDS)}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
+            return int.from_bytes(blake2b(key, digest_size=8).digest(), signed=True)
     return None
 
 

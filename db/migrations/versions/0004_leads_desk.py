@@ -1,4 +1,4 @@
-"""A lead's decisions on posts, and the policy's versions"""
+"""Resolutions by leads, and versions of the thresholds"""
 
 from collections.abc import Sequence
 

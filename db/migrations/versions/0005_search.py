@@ -1,4 +1,4 @@
-"""The search index; which decisions were made in one go; labels found by index"""
+"""The search index; bulk ids of resolutions; an index of labels"""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    # In words, so that SQLite takes the reference without copying the table.
+    # As plain SQL, so that SQLite adds the reference without copying the table.
     op.execute(
         "ALTER TABLE resolution ADD COLUMN bulk_id INTEGER "
         "CONSTRAINT fk_resolution_bulk_id_audit_entry REFERENCES audit_entry (id)"
@@ -24,7 +24,7 @@ def upgrade() -> None:
         is_set = sa.text(f"{columns[0]} IS NOT NULL")
         op.create_index(name, table, columns, sqlite_where=is_set, postgresql_where=is_set)
     if op.get_bind().dialect.name == "sqlite":
-        # The worker fills it, in batches: ten million posts would keep people waiting here.
+        # The worker fills it in batches: ten million posts would delay the migration.
         op.execute(
             "CREATE VIRTUAL TABLE post_search USING fts5(terms, content='', contentless_delete=1, detail='none', "
             "tokenize=\"unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'\")"

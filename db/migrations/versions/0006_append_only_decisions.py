@@ -1,4 +1,4 @@
-"""Decisions and thresholds are append-only, as answers are"""
+"""Resolutions and thresholds are append-only, like annotations"""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def upgrade() -> None:
 
 
 def _forbid(event: str, table: str) -> None:
-    """A trigger that keeps even a mistaken program from rewriting history."""
+    """A trigger, because application code alone cannot guarantee an append-only table."""
     name = f"{table}_no_{event.lower()}"
     message = f"{table} is append-only"
     if op.get_bind().dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""A post enters the index of groups once it has one: nobody looks there for those that have none"""
+"""The index of groups leaves out posts without a group, which no query looks up"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Ended sessions have an index: every key press asks for one"""
+"""An index of ended sessions, which every key press looks up"""
 
 from collections.abc import Sequence
 

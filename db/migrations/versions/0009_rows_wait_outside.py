@@ -1,4 +1,4 @@
-"""Imports leave their rows in files, know their posts' numbers and how many wait; what is half stored goes"""
+"""Imports keep their rows in files and record their posts' ids and how many wait; half-stored imports are removed"""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.add_column("import", sa.Column("first_post", sa.Integer(), nullable=True))
     for name in ("brought", "waiting"):
         op.add_column("import", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
-    # Imports were stored row by row before, and those that were killed left their posts to the next one.
+    # Earlier versions stored imports row by row; a killed import left its posts to the next one.
     for table in ("claim", "queue_entry", "post_text", "post_facts"):
         op.execute(f"DELETE FROM {table} WHERE post_id IN ({HALF_STORED})")  # noqa: S608 - no value of anybody's
     op.execute(f"DELETE FROM post WHERE id IN ({HALF_STORED})")  # noqa: S608
