@@ -36,7 +36,6 @@ def upgrade(database: Database) -> None:
 
 
 def revision(database: Database) -> str | None:
-    """None for a blank database."""
     with database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 

@@ -35,7 +35,6 @@ def is_table_of_code(name: str | None, kind: str, _parents: object = None) -> bo
 
 
 def matching(terms: Iterable[str], before: int | None = None) -> Select[int]:
-    """Ids of the posts that contain all terms, newest first, below `before`."""
     wanted = " AND ".join('"' + term.replace('"', '""') + '"' for term in terms)
     posts = (
         select(_INDEX.c.rowid)
@@ -55,12 +54,10 @@ def frequencies(first: str, last: str) -> Select[str, int]:
 
 
 def last_indexed(session: Session) -> int:
-    """Id of the newest post with an entry; 0 without any."""
     return session.scalar(select(func.max(_ENTRIES.c.id))) or 0
 
 
 def add(session: Session, entries: Iterable[tuple[int, str]]) -> None:
-    """(post id, terms) entries."""
     rows = [{"rowid": post_id, "terms": terms} for post_id, terms in entries]
     if rows:
         session.connection().execute(insert(_INDEX), rows)

@@ -129,7 +129,6 @@ class Database:
 
 
 def open_database(path: Path) -> Database:
-    """An SQLite file. Creates no tables; see `db.migrate`."""
     return Database(_engine(str(path)))
 
 

@@ -18,7 +18,6 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def add_child_arguments(command: argparse.ArgumentParser) -> None:
-    """Options for a parent process that supervises this one."""
     command.add_argument("--progress", type=Path, metavar="FILE", help="append progress as JSON lines")
     command.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
 

@@ -149,7 +149,6 @@ def quick(config: TrainConfig) -> TrainConfig:
 
 
 def planned_steps(rows: int, config: TrainConfig) -> int:
-    """Optimiser steps without early stopping."""
     an_epoch = math.ceil(rows / config.batch_size)
     epochs = max(config.max_epochs, math.ceil(config.min_steps / an_epoch))
     return min(epochs * an_epoch, config.max_steps)

@@ -31,7 +31,6 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
-    """For training: bf16 on a GPU with native support, fp16 on an older one, None on a CPU."""
     if device.type != "cuda":
         return None
     return torch.bfloat16 if has_bf16(device) else torch.float16

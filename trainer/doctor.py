@@ -111,7 +111,6 @@ class Findings:
 def examine(
     base: str, texts: Sequence[str], work: Workload, *, report: Report, seconds: float = MEASURED_SECONDS
 ) -> Findings:
-    """A base from the hub is downloaded, as in a round."""
     machine = look_at_machine()
     try:
         resolve_base(base)
@@ -143,10 +142,6 @@ def look_at_machine() -> Machine:
 def measure(
     config: TrainConfig, texts: Sequence[str], *, report: Report, seconds: float = MEASURED_SECONDS
 ) -> Speed:
-    """Speed of the base of `config` on these texts, with arbitrary labels.
-
-    Raises EncoderError or TrainerError as a training would.
-    """
     order = np.random.default_rng(config.seed).permutation(len(texts))
     posts = [_example(texts[row], place) for place, row in enumerate(order)]
     progress = report("training")

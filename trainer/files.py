@@ -52,7 +52,6 @@ def publish(part: Path, final: Path) -> None:
 
 
 def refuse_existing(out: Path) -> None:
-    """For use before the work; a result never replaces another."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise TrainerError(f"{out} already exists; name a folder that does not")
 

@@ -81,7 +81,6 @@ def served_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float
 
 
 def onnx_probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
-    """(n, 3) in LABELS order, through ONNX Runtime."""
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])

@@ -43,7 +43,6 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def predictions(scorer: Scorer, posts: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """`posts` are (id, text) pairs."""
     names, texts = zip(*posts, strict=True)
     for name, row in zip(names, scorer.probabilities(texts), strict=True):
         best = int(row.argmax())

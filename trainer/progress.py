@@ -119,5 +119,4 @@ class Lines:
 
 
 def reporting(path: Path | None, description: str) -> Progress:
-    """Lines in `path` if given, else a bar."""
     return Bar(description) if path is None else Lines(path)

@@ -31,7 +31,6 @@ FILE_POSTS = 200_000
 
 
 def scores_table(ids: Sequence[str], probabilities: NDArray[np.float32]) -> pa.Table:
-    """Columns: id, one probability by label name, label, confidence, margin."""
     ordered = np.sort(probabilities, axis=1)
     columns: dict[str, Any] = {"id": pa.array(ids, pa.string())}
     columns |= {label: probabilities[:, position] for position, label in enumerate(LABELS)}

@@ -72,7 +72,6 @@ def simulate(
 
 
 def write_curves(out: Path, points: Sequence[Point]) -> dict[str, Any]:
-    """Write curves.csv, curves.png and summary.json; returns the summary."""
     totals = summary(points)
     write_csv(out / "curves.csv", points)
     draw(out / "curves.png", points)
@@ -81,7 +80,6 @@ def write_curves(out: Path, points: Sequence[Point]) -> dict[str, Any]:
 
 
 def read_points(out: Path) -> list[Point]:
-    """The points so far; an incomplete last line is ignored."""
     file = out / "points.jsonl"
     if not file.exists():
         return []
@@ -90,7 +88,6 @@ def read_points(out: Path) -> list[Point]:
 
 
 def read_posts(file: Path) -> list[Post]:
-    """Raises DatasetError with file and line."""
     return [Post(name, text, label) for name, text, label in read_labelled(file)]
 
 
@@ -146,7 +143,6 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def table(totals: Mapping[str, Any]) -> str:
-    """The summary as text, highest area first."""
     lines = [
         "strategy          area under macro-F1        against random     labels to 90, 95, 99%  violations"
     ]

@@ -32,7 +32,6 @@ def unlabelled_copies(post_id: int | ColumnElement[int]) -> Select[int, str]:
 
 
 def standing_copies(annotation_ids: Iterable[int]) -> Select[Annotation]:
-    """Current labels that were propagated from these annotations."""
     return select(Annotation).where(
         Annotation.propagated_from_id.in_(list(annotation_ids)), Annotation.action == "label", is_current()
     )
@@ -112,7 +111,6 @@ def thread_posts(thread_key: int | ColumnElement[int]) -> Select[str, str, dict[
 
 
 def undoable(person_id: int) -> Select[Annotation]:
-    """A person's own current answers, newest first."""
     return (
         select(Annotation)
         .where(

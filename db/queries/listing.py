@@ -11,7 +11,6 @@ from db.tables import Annotation, Person, Post, PostFacts, PostGroup, PostText, 
 
 
 def newest_posts(before: int | None = None) -> Select[int]:
-    """Ids, newest first, below `before`."""
     posts = select(Post.id).order_by(Post.id.desc())
     return posts if before is None else posts.where(Post.id < before)
 
@@ -85,7 +84,6 @@ def standing_answers(post_ids: Iterable[int]) -> Select[Annotation, str]:
 
 
 def annotations_of(post_id: int) -> Select[Annotation, str]:
-    """Including superseded ones, oldest first."""
     return (
         select(Annotation, Person.name)
         .join(Person, Person.id == Annotation.person_id)

@@ -14,7 +14,6 @@ from db.tables import Annotation, Post, PostGroup
 def answers_given(
     person_id: int | ColumnElement[int], since: datetime | ColumnElement[datetime]
 ) -> Select[Annotation]:
-    """A person's own labels and skips since a moment, including those changed or withdrawn later."""
     return select(Annotation).where(
         Annotation.person_id == person_id,
         Annotation.saved_at >= since,

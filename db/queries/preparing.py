@@ -12,12 +12,10 @@ from db.tables import Import, NearCopyKey, Post, PostFacts, PostGroup, PostText
 
 
 def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
-    """(external_id, text_hash) of the stored ones among the ids, of which there may be any number."""
     return select(Post.external_id, Post.text_hash).where(Post.external_id.in_(_any_of(external_ids)))
 
 
 def unprepared_posts() -> Select[int, str]:
-    """(id, text) of the posts without a group, oldest first."""
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -45,7 +43,6 @@ def near_copy_candidates(keys: Iterable[int], most: int) -> Select[int, int, str
 
 
 def unindexed_posts(after: int) -> Select[int, str, dict[str, Any] | None]:
-    """(id, text, facts) of prepared posts above `after`, by id."""
     return (
         select(Post.id, PostText.text, PostFacts.facts)
         .join(PostText, PostText.post_id == Post.id)
@@ -75,7 +72,6 @@ def texts_to_pick_from(after: int) -> Select[int, str, str, bool]:
 
 
 def grouped_posts(after: int) -> Select[int, int | None, int]:
-    """Prepared posts above `after`, by id, except those set aside."""
     return (
         select(Post.id, Post.group_id, Post.import_id)
         .where(Post.id > after, Post.group_id.is_not(None), Post.is_quarantined.is_(False))
@@ -84,7 +80,6 @@ def grouped_posts(after: int) -> Select[int, int | None, int]:
 
 
 def groups_of_split(split: str) -> Select[int]:
-    """Answered from the index alone."""
     return select(PostGroup.id).where(PostGroup.split == split)
 
 
@@ -93,7 +88,6 @@ def keys_of_split(split: str) -> Select[int, bytes, int | None]:
 
 
 def first_posts(groups: Iterable[int]) -> Select[int | None, int]:
-    """(group, its oldest post)."""
     return (
         select(Post.group_id, func.min(Post.id))
         .where(Post.group_id.in_(list(groups)))
@@ -111,7 +105,6 @@ def strata_sizes() -> Select[str, int | None, int]:
 
 
 def posts_of_import(import_id: int, after: int) -> Select[int, str, str | None]:
-    """Ordered by id, which is the order of the index."""
     return (
         select(Post.id, Post.external_id, PostGroup.split)
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
@@ -134,7 +127,6 @@ def import_spans() -> Select[int, str, datetime, int, int]:
 
 
 def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
-    """(id, text) of the pool posts among these."""
     return (
         select(Post.id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)

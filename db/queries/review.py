@@ -89,7 +89,6 @@ def first_thoughts_on_suggestions() -> Select[Annotation]:
 
 
 def decisions(post_ids: Iterable[int]) -> Select[Resolution, str]:
-    """Oldest first: the last one of a post is in force."""
     return (
         select(Resolution, Person.name)
         .join(Person, Person.id == Resolution.person_id)
@@ -121,7 +120,6 @@ def bulk_decisions(most: int) -> Select[int, str, str, datetime, int, int]:
 
 
 def standing_of_bulk(bulk_id: int) -> Select[Resolution]:
-    """Resolutions of a bulk action that no later one supersedes."""
     later = aliased(Resolution)
     return select(Resolution).where(
         Resolution.bulk_id == bulk_id,

@@ -81,7 +81,6 @@ def free_queue_entries(
     person_id: int | ColumnElement[int],
     now: datetime | ColumnElement[datetime],
 ) -> Select[QueueEntry]:
-    """Open entries of a lane in order, without live claims and without this person's skips."""
     held = exists().where(Claim.post_id == QueueEntry.post_id, Claim.slot == 0, Claim.expires_at > now)
     skipped = exists().where(
         Annotation.post_id == QueueEntry.post_id,
@@ -97,7 +96,6 @@ def free_queue_entries(
 
 
 def queue_left() -> Select[str, int]:
-    """(lane, number of open entries)."""
     return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
 
 
@@ -123,7 +121,6 @@ def holders(now: datetime) -> Select[int, str, int, datetime]:
 
 
 def skipped_entries(person_id: int) -> Select[Annotation]:
-    """A person's current skips of posts still in the queue, including questions to the lead."""
     return (
         select(Annotation)
         .join(QueueEntry, QueueEntry.post_id == Annotation.post_id)

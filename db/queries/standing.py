@@ -17,12 +17,10 @@ _NEWER = aliased(Resolution)
 
 
 def is_current() -> ColumnElement[bool]:
-    """The annotation is not superseded."""
     return ~exists().where(_LATER.supersedes_id == Annotation.id)
 
 
 def labels_of_post(post_id: int | ColumnElement[int]) -> Select[Annotation]:
-    """A post's current labels that count for its split."""
     return (
         select(Annotation)
         .join(Post, Post.id == Annotation.post_id)
@@ -100,13 +98,11 @@ def labelled_groups(*, since_annotation: int = 0, since_resolution: int = 0) -> 
 
 
 def labelled_posts() -> CompoundSelect[int]:
-    """Posts with a current label or a resolution."""
     labelled = select(Annotation.post_id).where(Annotation.action == "label", is_current())
     return union(labelled, select(Resolution.post_id).where(is_decided()))
 
 
 def labelled_since(moment: datetime) -> CompoundSelect[int]:
-    """Posts with a current label or a resolution from after a moment."""
     labelled = current_labels().with_only_columns(Annotation.post_id).where(Annotation.saved_at > moment)
     decided = standing_resolutions().with_only_columns(Resolution.post_id)
     return union(labelled, decided.where(Resolution.decided_at > moment))
@@ -122,14 +118,12 @@ def is_first_thought() -> ColumnElement[bool]:
 
 
 def labels_of(post_ids: Iterable[int]) -> Select[int, str | None, str | None]:
-    """(post_id, label, source) of current labels."""
     return select(Annotation.post_id, Annotation.label, Annotation.source).where(
         Annotation.post_id.in_(list(post_ids)), Annotation.action == "label", is_current()
     )
 
 
 def newest_resolutions(post_ids: Iterable[int]) -> Select[int, str | None]:
-    """(post_id, label); the label of a withdrawn resolution is null."""
     newest = (
         select(func.max(Resolution.id))
         .where(Resolution.post_id.in_(list(post_ids)))

@@ -28,7 +28,6 @@ _POST = (
 
 
 def newest_pool_labels(most: int) -> Select[str, str]:
-    """(label, text), by resolution, else by annotations."""
     labelled = (
         select(Annotation.post_id, Annotation.label, Annotation.saved_at.label("at"))
         .join(Post, Post.id == Annotation.post_id)
@@ -105,7 +104,6 @@ def labels_by_split() -> Select[str, str | None, int]:
 
 
 def training_rows() -> Select[*tuple[Any, ...]]:
-    """Current labels with post, group and split, in a deterministic order."""
     return (
         select(
             *_POST,

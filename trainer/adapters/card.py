@@ -113,7 +113,6 @@ def read_card(folder: Path) -> Card:
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Write card.json and README.md."""
     write_json(folder / FILE, card.to_dict())
     (folder / "README.md").write_text(model_card(card), encoding="utf-8")
 
@@ -123,7 +122,6 @@ def installed_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def model_card(card: Card) -> str:
-    """The text of a Hugging Face model card."""
     rows = {name: file.rows for name, file in card.data.items()}
     macro_f1 = card.validation["macro_f1"] if card.validation else None
     measured = "not measured (no validation rows)" if macro_f1 is None else f"{macro_f1:.3f}"

@@ -92,7 +92,6 @@ def merged(encoder: Encoder) -> Encoder:
 
 
 def save_adapter(folder: Path, encoder: Encoder, card: Card) -> Card:
-    """Write adapter, tokenizer and card into an empty folder; returns the card with the files' hashes."""
     if not isinstance(encoder.model, PeftModel):
         raise AdapterError("only an adapter that is not merged yet can be saved")
     with quiet():

@@ -43,12 +43,10 @@ def resolve_base(name: str) -> Path:
 
 
 def base_files(folder: Path) -> list[Path]:
-    """Configuration, weights and tokenizer, ordered by name."""
     return sorted({path for pattern in FINGERPRINTED for path in folder.glob(pattern) if path.is_file()})
 
 
 def base_fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of `base_files`."""
     listing = "".join(f"{path.name} {sha256_of(path)}\n" for path in base_files(folder))
     return hashlib.sha256(listing.encode()).hexdigest()
 

@@ -30,7 +30,6 @@ SHARES = ("cap", "learning_rate", "mask_rate", "summary_weight")
 
 
 def parse_corpus(entries: Iterable[str]) -> dict[str, float]:
-    """`FILE` or `FILE=WEIGHT` to weights by file name."""
     weights: dict[str, float] = {}
     for entry in entries:
         name, _, weight = entry.rpartition("=")

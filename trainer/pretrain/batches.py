@@ -29,7 +29,6 @@ class Batch:
 
     @property
     def answers(self) -> Tensor:
-        """(asked,) ids at the places."""
         return self.ids.flatten()[self.places]
 
     def to(self, device: torch.device) -> "Batch":
@@ -129,7 +128,6 @@ def walk_batches(corpus: Corpus, config: PretrainConfig, first: int, stride: int
 
 
 def held_out_batches(corpus: Corpus, config: PretrainConfig) -> list[Batch]:
-    """Identical batches and masks at every measurement."""
     held_out = np.flatnonzero(corpus.held_out)
     chosen = held_out[:: len(held_out) // HELD_OUT_AT_MOST + 1]
     random = np.random.default_rng([config.seed, HELD_OUT])

@@ -43,7 +43,6 @@ class Corpus:
 
 
 def read_corpus(path: Path) -> Iterator[str]:
-    """Lines of a plain, .gz or .xz UTF-8 file as a stream, without blank ones. Raises DatasetError."""
     openers: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open}
     try:
         with openers.get(path.suffix, open)(path, "rt", encoding="utf-8") as lines:
@@ -55,7 +54,6 @@ def read_corpus(path: Path) -> Iterator[str]:
 
 
 def fold(text: str) -> str:
-    """The tokenizer's normalisation: full width to half, lower case."""
     return unicodedata.normalize("NFKC", text).lower()
 
 
@@ -65,7 +63,6 @@ def is_held_out(line: str) -> bool:
 
 
 def encode_lines(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[str, Ids]]:
-    """Each line with its ids, without special tokens."""
     rest = iter(lines)
     while some := list(islice(rest, 4096)):
         encodings = tokenizer.encode_batch_fast(some, add_special_tokens=False)
@@ -73,7 +70,6 @@ def encode_lines(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[s
 
 
 def encode_corpus(tokenizer: Tokenizer, files: Sequence[Iterable[str]], room: int) -> Corpus:
-    """Lines as ids, cut into segments of at most `room` tokens. Raises DatasetError if there are none."""
     ids: list[Ids] = []
     rows: list[tuple[int, int, int, bool]] = []
     at = 0

@@ -21,7 +21,6 @@ Hashes = NDArray[np.uint64]
 
 
 def read_excluded(paths: Iterable[Path]) -> frozenset[str]:
-    """Normalised texts of labelled files."""
     return frozenset(normalise(text) for path in paths for _, text in read_texts(path)) - {""}
 
 
@@ -77,7 +76,6 @@ def hash_windows(text: str, size: int) -> Hashes:
 
 
 def is_among(hashes: Hashes, listed: Hashes) -> NDArray[np.bool_]:
-    """(n,) membership of each hash in `listed`, which is sorted."""
     if not len(listed):
         return np.zeros(len(hashes), dtype=bool)
     place = np.minimum(np.searchsorted(listed, hashes), len(listed) - 1)

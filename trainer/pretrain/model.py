@@ -65,7 +65,6 @@ class Pretraining(nn.Module):
 
 
 def shape_encoder(config: PretrainConfig, size: int) -> BertConfig:
-    """Without dropout: so short a training does not over-fit."""
     return BertConfig(
         vocab_size=size,
         hidden_size=config.width,
@@ -73,14 +72,13 @@ def shape_encoder(config: PretrainConfig, size: int) -> BertConfig:
         num_attention_heads=config.heads,
         intermediate_size=4 * config.width,
         max_position_embeddings=config.positions,
-        hidden_dropout_prob=0.0,
+        hidden_dropout_prob=0.0,  # so short a training does not over-fit
         attention_probs_dropout_prob=0.0,
         pad_token_id=PAD,
     )
 
 
 def build(config: PretrainConfig, size: int, device: torch.device) -> Pretraining:
-    """An encoder over `size` tokens with random weights."""
     torch.manual_seed(config.seed)
     # On a CPU the backward pass of fused attention is slower.
     attention = "eager" if device.type == "cpu" else "sdpa"

@@ -25,7 +25,6 @@ from trainer.texts.duplicates import normalise
 
 
 def find_overlaps(lines: Iterable[str], texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each line with the first text that it contains; both are normalised."""
     whole: set[str] = set()
     by_beginning: defaultdict[str, list[str]] = defaultdict(list)
     for text in texts:

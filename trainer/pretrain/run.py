@@ -42,7 +42,6 @@ class Tally:
     seconds: float = 0.0
 
     def spent(self, config: PretrainConfig) -> float:
-        """Share of the budget, 0 to 1."""
         if config.steps is not None:
             return self.step / config.steps
         return self.seconds / (60 * config.minutes)
@@ -77,7 +76,6 @@ class Run:
 
 
 def prepare_text(config: PretrainConfig, report: Report) -> Text:
-    """Reads the corpus twice: to choose the tokens, then to encode it."""
     exclusion = Exclusion(read_excluded(map(Path, config.exclude)))
     report("choosing the words")
     shares = count_words(
@@ -98,7 +96,6 @@ def save_text(text: Text, config: PretrainConfig, folder: Path) -> None:
 
 
 def load_text(config: PretrainConfig, folder: Path) -> Text:
-    """Raises TrainerError if another configuration wrote it."""
     tensors, facts = load_tensors(folder / "corpus.safetensors")
     check_same(config, facts["config"], folder)
     return read_text(tensors, facts)
@@ -158,7 +155,6 @@ def make_optimizer(model: Pretraining, config: PretrainConfig) -> torch.optim.Ad
 
 
 def prepare(config: PretrainConfig, folder: Path, accelerator: Accelerator, report: Report) -> None:
-    """Text and the state before the first step, made once by the main process."""
     if not accelerator.is_main_process:
         return
     if not (folder / "corpus.safetensors").exists():
@@ -175,7 +171,6 @@ def prepare(config: PretrainConfig, folder: Path, accelerator: Accelerator, repo
 
 
 def begin(config: PretrainConfig, folder: Path, accelerator: Accelerator, report: Report) -> Run:
-    """The run in `folder`, resumed or new."""
     prepare(config, folder, accelerator, report)
     accelerator.wait_for_everyone()
     text = load_text(config, folder)
@@ -189,12 +184,10 @@ def begin(config: PretrainConfig, folder: Path, accelerator: Accelerator, report
 
 
 def scale_rate(spent: float, warm_up: float) -> float:
-    """Factor of the peak learning rate: linear warm-up, then linear decay to zero."""
     return max(0.0, min(spent / max(warm_up, 1e-9), (1 - spent) / (1 - warm_up)))
 
 
 def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) -> str:
-    """Loss (nats) and accuracy at the masked places of held-out batches, as a sentence."""
     if not batches:
         return "no held-out text"
     loss = right = 0.0
@@ -211,7 +204,6 @@ def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) 
 def train(
     run: Run, out: Path, checkpoint: Path, save_every: float, accelerator: Accelerator, report: Report
 ) -> None:
-    """Spend the rest of the budget; save a checkpoint and a usable encoder every `save_every` seconds."""
     config, tally, corpus = run.config, run.tally, run.text.corpus
     model = accelerator.prepare_model(run.model)
     held_out = held_out_batches(corpus, config)
@@ -247,7 +239,6 @@ def train(
 
 
 def take_step(run: Run, model: torch.nn.Module, batch: Batch, accelerator: Accelerator) -> Tensor:
-    """One step of AdamW; returns the masked-token loss before it."""
     config = run.config
     for group in run.optimizer.param_groups:
         group["lr"] = config.learning_rate * scale_rate(run.tally.spent(config), config.warm_up)

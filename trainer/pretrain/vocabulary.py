@@ -43,7 +43,6 @@ def count_words(files: Iterable[tuple[float, Iterable[str]]]) -> dict[str, float
 
 
 def learn_pieces(shares: Shares, count: int) -> list[str]:
-    """At most `count` pieces of Latin letters and digits by byte-pair encoding, single characters first."""
     learner = Tokenizer(models.BPE())
     # Capped: beyond one in ten thousand, frequency need not weigh more, and the corpus stays short.
     runs = [(word, min(round(share * 1e7), 1000)) for word, share in shares.items() if RUN.fullmatch(word)]
@@ -56,7 +55,6 @@ def learn_pieces(shares: Shares, count: int) -> list[str]:
 
 
 def choose_tokens(shares: Shares, config: PretrainConfig) -> list[str]:
-    """In order: special tokens, Latin pieces, characters, words, each by descending frequency."""
     by_share = sorted(shares, key=lambda word: (-shares[word], word))
     characters: defaultdict[str, float] = defaultdict(float)
     for word in by_share:
@@ -72,9 +70,6 @@ def choose_tokens(shares: Shares, config: PretrainConfig) -> list[str]:
 
 
 def build_tokenizer(tokens: Sequence[str], shares: Shares) -> Tokenizer:
-    """Splits each run of Chinese, Latin letters or digits into its most likely tokens; other characters are
-    separate.
-    """
     positive = [shares[token] for token in tokens if shares.get(token)]
     floor = min(positive, default=1.0) / 10
     scored = [(token, math.log(max(shares.get(token, 0.0), floor))) for token in tokens]

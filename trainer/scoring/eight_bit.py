@@ -63,7 +63,6 @@ def quantise(encoder: Encoder, folder: Path) -> Path:
 
 
 def eight_bit_network(file: Path) -> Network:
-    """A file of `quantise` as a network, on as many threads as torch uses."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3

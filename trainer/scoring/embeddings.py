@@ -40,7 +40,6 @@ class Embedder:
 
     @torch.inference_mode()
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, width), in the order of the texts."""
         tokens = tokenise(self._tokenizer, texts, LENGTH)
         distinct, which = tokens.distinct(np.arange(len(tokens)))
         vectors = np.zeros((len(distinct), self.width), dtype=np.float32)

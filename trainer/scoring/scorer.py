@@ -50,11 +50,9 @@ class Scorer:
 
     @classmethod
     def load(cls, folder: Path, *, device: str | torch.device | None = None) -> "Scorer":
-        """Raises AdapterError or EncoderError."""
         return cls(load_adapter(folder), device=device)
 
     def tokenise(self, texts: Iterable[str]) -> Tokens:
-        """Token ids, which depend only on the base encoder and can be stored."""
         return tokenise(self.encoder.tokenizer, texts, self.card.config.max_length)
 
     @property
@@ -83,7 +81,6 @@ class Scorer:
         on_progress: Tick | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
-        """Like `probabilities`, from stored tokens."""
         distinct, which = tokens.distinct(np.arange(len(tokens)))
         scores = self.logits(tokens, distinct, on_progress=on_progress, should_stop=should_stop)
         return self.calibrated(scores, calibrated=calibrated)[which]
@@ -96,7 +93,6 @@ class Scorer:
         on_progress: Tick | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
-        """(k, 3) logits of these texts, in this order."""
         return _logits(
             self.network,
             self.device,
@@ -108,7 +104,6 @@ class Scorer:
         )
 
     def calibrated(self, scores: NDArray[np.float32], *, calibrated: bool = True) -> NDArray[np.float32]:
-        """(k, 3) probabilities of logits (k, 3)."""
         calibration = self.card.calibration if calibrated else Calibration.identity()
         return apply_calibration(scores, calibration).astype(np.float32)
 
@@ -131,8 +126,6 @@ def logits(
 
 
 def network_of(model: nn.Module) -> Network:
-    """A transformers classifier as a function of arrays."""
-
     def forward(ids: NDArray[np.int64], mask: NDArray[np.int64] | None) -> torch.Tensor:
         with attention_for_any_shape():
             scores: torch.Tensor = model(**as_tensors(ids, mask, next(model.parameters()).device)).logits
@@ -189,6 +182,6 @@ def _forward(network: Network, ids: NDArray[np.int64], mask: NDArray[np.int64] |
 def as_tensors(
     ids: NDArray[np.int64], mask: NDArray[np.int64] | None, device: torch.device
 ) -> dict[str, torch.Tensor]:
-    """Keyword arguments of a forward pass; without padding there is no mask, which is faster."""
+    # Without padding there is no mask, which is faster.
     arrays = {"input_ids": ids} if mask is None else {"input_ids": ids, "attention_mask": mask}
     return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}

@@ -104,11 +104,9 @@ class Work:
         return self.file(part).exists()
 
     def stretch(self, part: int) -> tuple[int, int]:
-        """Begin and end of a part within `order`."""
         return int(self.bounds[part]), int(self.bounds[part + 1])
 
     def score(self, part: int, scorer: Scorer, **options: Callable[..., object]) -> None:
-        """Score a part and save it atomically."""
         begin = time.monotonic()
         texts = self.order[slice(*self.stretch(part))]
         probabilities = scorer.calibrated(scorer.logits(self.tokens, texts, **options))  # type: ignore[arg-type]
@@ -171,7 +169,6 @@ def try_out(
 
 
 def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
-    """Save the choice for the whole pass, so that a resumed pass uses it too."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "precision.part"
     values = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(precision)}
@@ -180,7 +177,6 @@ def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
 
 
 def kept_precision(folder: Path, model: Path) -> Precision | None:
-    """None if no precision was saved for this adapter."""
     file = folder / "precision.json"
     if not file.exists():
         return None
@@ -222,7 +218,6 @@ def sweep(
 
 
 def processes_for(device: torch.device) -> int:
-    """One per GPU; on a CPU one per four of the cores that torch may use."""
     if device.type == "cuda":
         return torch.cuda.device_count()
     return max(1, torch.get_num_threads() // CORES_EACH)

@@ -1,6 +1,6 @@
 """Which posts are scored where the machine is too slow to score all of them.
 
-A share of the budget is drawn at random, whatever the text: only these posts represent the pool. The rest are
+A share of the budget is drawn at random, independent of the text: only these posts represent the pool. The rest are
 candidates, which a cheap model (`trainer.linear.proxy`) is least sure about or takes for violations.
 Candidates are posts to label; nothing is estimated from them.
 """
@@ -32,7 +32,6 @@ Numbers = NDArray[np.int64]
 
 
 def rate(posts: int, budget: int) -> float:
-    """The probability that a post is drawn; 1 if the budget covers all posts."""
     if budget >= posts:
         return 1.0
     return _rounded(RANDOM_SHARE * budget / posts)
@@ -95,7 +94,6 @@ class Picker:
         self._likely = Best(round(VIOLATION_SHARE * budget))
 
     def draw(self, numbers: Numbers, is_kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(n,) whether each post is taken without asking the cheap model: drawn at random, or `is_kept`."""
         drawn = is_drawn(numbers, self.rate)
         self._drawn.append(numbers[drawn])
         self._kept.append(numbers[is_kept & ~drawn])

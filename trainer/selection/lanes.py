@@ -147,7 +147,6 @@ def cold_lanes(posts: int, *, embed: Embed | None, rng: np.random.Generator) -> 
 def compose(
     lanes: Mapping[str, Positions], count: int, composition: Composition, *, first_turn: int = 0
 ) -> list[tuple[int, str]]:
-    """The next `count` (position, lane) pairs, as one annotator would be served them."""
     cycle, waiting = turns(composition), {lane: iter(positions) for lane, positions in lanes.items()}
     served: list[tuple[int, str]] = []
     for turn in counting(first_turn):

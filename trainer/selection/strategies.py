@@ -30,7 +30,6 @@ class Strategy(Protocol):
 
 
 def confidence(probabilities: Probabilities) -> NDArray[np.floating]:
-    """(n,) probability of the most likely label."""
     top: NDArray[np.floating] = probabilities.max(axis=1, initial=0.0)
     return top
 

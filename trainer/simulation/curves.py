@@ -50,7 +50,6 @@ def by_strategy(points: Sequence[Point]) -> dict[str, dict[int, Curve]]:
 
 
 def area(curve: Curve) -> float:
-    """Mean height: the trapezoidal area under macro-F1 over the range of labels, divided by that range."""
     labels = sorted(curve)
     heights = [curve[count].macro_f1 for count in labels]
     if len(labels) == 1:
@@ -59,7 +58,6 @@ def area(curve: Curve) -> float:
 
 
 def interval(values: Sequence[float]) -> list[float] | None:
-    """95% by Student's t; None with fewer than two values."""
     if len(values) < 2:
         return None
     half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
@@ -74,7 +72,6 @@ def mean_curve(runs: Mapping[int, Curve]) -> tuple[list[int], NDArray[np.float64
 
 
 def labels_to(labels: Sequence[int], heights: NDArray[np.float64], wanted: float) -> int | None:
-    """Where the curve first reaches `wanted`, by linear interpolation; None if it does not."""
     above = np.flatnonzero(heights >= wanted)
     if not len(above):
         return None
@@ -93,7 +90,6 @@ def write_csv(file: Path, points: Sequence[Point]) -> None:
 
 
 def draw(file: Path, points: Sequence[Point]) -> None:
-    """Mean macro-F1 against labels per strategy with its interval, and the macro-F1 of the whole pool."""
     top = summary(points)["full"]
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(6, 4), layout="constrained")

@@ -150,7 +150,6 @@ class Simulation:
             measured += 1
 
     def full(self, seed: int) -> Point:
-        """The result of labelling the whole pool."""
         labels = [post.label for post in self.pool]
         model = self.learner.learn(range(len(self.pool)), labels, seed)
         return _point(FULL, seed, labels, [], model.macro_f1())

@@ -153,7 +153,6 @@ def row_weights(weights: ArrayLike | None, rows: int) -> Floats:
 
 
 def confusion(truth: NDArray[Any], predicted: NDArray[Any], weights: Floats) -> Floats:
-    """(3, 3) total weight by true and predicted label."""
     matrix = np.zeros((len(LABELS), len(LABELS)))
     np.add.at(matrix, (truth, predicted), weights)
     return matrix

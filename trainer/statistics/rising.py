@@ -37,7 +37,6 @@ def rises(
 
 
 def log_odds(count: int, n: int, before: int, m: int) -> float:
-    """z-score of `count` of `n` words now against `before` of `m` words earlier."""
     worth = min(PRIOR, (n + m) / 10)
     prior = worth * (count + before) / (n + m)
     here, there = count + prior, before + prior

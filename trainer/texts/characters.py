@@ -67,7 +67,6 @@ def fold(character: str) -> str:
 
 
 def letter(character: str) -> str:
-    """The character itself if it is a letter, mark or number, else ""."""
     return character if unicodedata.category(character)[0] in "LNM" else ""
 
 

@@ -106,7 +106,6 @@ def encodable(text: str, max_length: int) -> str:
 def training_batches(
     lengths: Sequence[int], batch_size: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Positions of one epoch in random batches of similar length, by sorting within shuffled mega-batches."""
     order = rng.permutation(len(lengths))
     stretch = batch_size * MEGA_BATCH
     batches: list[NDArray[np.int64]] = []

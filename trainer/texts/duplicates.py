@@ -56,12 +56,10 @@ def normalise(text: str) -> str:
 
 
 def group_key(text: str) -> bytes:
-    """16 bytes, equal for texts that are equal after normalising."""
     return _group_key(normalise(text))
 
 
 def split_of(key: bytes) -> str:
-    """The split of the group that the text with this key starts, drawn by hash."""
     # Hashed again with a prefix, so that the split is independent of any other use of the key.
     position = int.from_bytes(hashlib.sha256(b"split" + key).digest()[:8]) / 2**64
     for name, share in SPLITS:
@@ -86,7 +84,6 @@ def band_keys(texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
-    """`group_key`, `shingles` and `band_keys` of each text, normalised once."""
     normal = list(map(normalise, texts))
     sets = list(map(_shingles, normal))
     keys = map(tuple, _band_keys(sets).tolist())
@@ -94,7 +91,6 @@ def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard similarity, 0 to 1."""
     return len(one & other) / len(one | other)
 
 

@@ -51,7 +51,6 @@ class Tokens:
 
     @classmethod
     def joined(cls, parts: Sequence["Tokens"]) -> "Tokens":
-        """Concatenates without copying ids."""
         if not parts:
             return cls.of([])
         first = np.cumsum([0, *(len(part.values) for part in parts[:-1])])
@@ -98,7 +97,6 @@ class Tokens:
         return positions[order[is_new]].astype(np.int64), which
 
     def batches(self, longest_first: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-        """Batches of at most `budget` tokens with padding, but at least one text."""
         at = 0
         while at < len(longest_first):
             count = max(1, budget // max(1, int(self.lengths[longest_first[at]])))
@@ -107,7 +105,6 @@ class Tokens:
 
 
 def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], max_length: int) -> Tokens:
-    """Token ids with special tokens, truncated to `max_length`."""
     dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
     parts, left = [], iter(texts)
     while some := list(islice(left, AT_ONCE)):
@@ -129,7 +126,6 @@ def fingerprint(tokenizer: "PreTrainedTokenizerBase", max_length: int) -> str:
 
 
 def write_tokens(file: Path, ids: NDArray[np.int64], tokens: Tokens) -> None:
-    """Write the tokens (n,) of posts numbered `ids` (n,)."""
     whole = _flat([tokens])
     offsets = pa.array(np.concatenate([whole.starts, [len(whole.values[0])]]), pa.int64())
     digests = np.ascontiguousarray(whole.digests)
@@ -147,7 +143,6 @@ def write_tokens(file: Path, ids: NDArray[np.int64], tokens: Tokens) -> None:
 
 
 def read_tokens(file: Path) -> tuple[NDArray[np.int64], Tokens]:
-    """The numbers of the posts (n,) and their tokens, memory-mapped."""
     with pa.memory_map(str(file)) as source:
         table = pa.ipc.open_file(source).read_all().combine_chunks()
     if not len(table):
@@ -164,7 +159,6 @@ def read_tokens(file: Path) -> tuple[NDArray[np.int64], Tokens]:
 
 
 def select(tokens: Tokens, positions: NDArray[np.integer[Any]]) -> Tokens:
-    """A copy of these texts in one flat array."""
     return _flat(
         [
             Tokens(

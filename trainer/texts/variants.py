@@ -85,7 +85,6 @@ class Variants:
 
 @lru_cache(maxsize=50_000)
 def readings(character: str) -> tuple[str, ...]:
-    """Readings without tones, most common first; the character itself if it has none."""
     syllables = pinyin(character, style=Style.NORMAL, heteronym=True, errors="default")
     return tuple(dict.fromkeys(syllables[0])) if syllables else (character,)
 

@@ -20,7 +20,7 @@ def upgrade() -> None:
         op.add_column("import", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
     # Earlier versions stored imports row by row; a killed import left its posts to the next one.
     for table in ("claim", "queue_entry", "post_text", "post_facts"):
-        op.execute(f"DELETE FROM {table} WHERE post_id IN ({HALF_STORED})")  # noqa: S608 - no value of anybody's
+        op.execute(f"DELETE FROM {table} WHERE post_id IN ({HALF_STORED})")  # noqa: S608 - constants
     op.execute(f"DELETE FROM post WHERE id IN ({HALF_STORED})")  # noqa: S608
     op.execute("DELETE FROM rejected_row WHERE import_id IN (SELECT id FROM import WHERE state = 'storing')")
     op.execute("UPDATE import SET state = 'failed' WHERE state = 'storing'")
