@@ -1,4 +1,4 @@
-"""Migrations lead from blank to the tables of the code, and refuse a database from the future."""
+"""Migrations lead from a blank database to the current tables, and refuse a newer schema."""
 
 from datetime import UTC, datetime
 from importlib import import_module
@@ -92,7 +92,7 @@ def test_what_leads_decided_cannot_be_rewritten(database: Database, table: str, 
 
 
 def upgrade_to(database: Database, wanted: str) -> None:
-    """Make the tables as they were at an older revision."""
+    """Create the tables of an older revision."""
     config = Config()
     config.set_main_option("script_location", str(Path(db.migrate.__file__).parent / "migrations"))
     with database.engine.connect() as connection:

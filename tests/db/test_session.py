@@ -1,4 +1,4 @@
-"""The database is opened safely, and transactions begin the right way."""
+"""The database is opened safely, and transactions start with the right kind of lock."""
 
 import threading
 import time

@@ -47,7 +47,7 @@ def test_an_interrupt_is_130(arguments):
 
 
 def test_a_child_dies_with_its_parent():
-    """A parent that was killed cannot say so, but its end of the pipe closes."""
+    """A killed parent cannot send a message, but its end of the pipe closes."""
     code = (
         "import time; from trainer import command\n"
         "parser = command.parser('x', 'x'); command.add_child_arguments(parser)\n"

@@ -1,4 +1,4 @@
-"""What is served says what was measured."""
+"""The merged model returns the adapter's probabilities."""
 
 import json
 from dataclasses import replace
@@ -47,7 +47,7 @@ def test_a_pipeline_names_the_labels(calibrated, tmp_path):
 
 
 def test_labels_in_another_order_are_served_by_name(edit_card, trained, tmp_path):
-    """The head's outputs are what the card says they are."""
+    """The order of the head's outputs comes from the card."""
     order = [LABELS[2], LABELS[0], LABELS[1]]
     folder = edit_card(lambda card: card.update(labels=order))
     merge(folder, tmp_path / "out")

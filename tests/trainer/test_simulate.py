@@ -1,4 +1,4 @@
-"""The command: files in, curves out, going on where it was killed."""
+"""The command: files in, curves out, resumable after a kill."""
 
 import json
 from collections.abc import Sequence

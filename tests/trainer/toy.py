@@ -1,4 +1,4 @@
-"""A task a tiny encoder learns in seconds, and files of it."""
+"""A task that a tiny encoder learns in seconds, and its files."""
 
 import json
 import random
@@ -13,7 +13,7 @@ FILLER = "你我他这的一在有是不了abcdefgh"
 
 
 def toy_examples(count: int, seed: int, labels: Sequence[str] = LABELS) -> list[Example]:
-    """Posts whose label follows from one character among others that mean nothing."""
+    """Posts whose label follows from one character among meaningless ones."""
     draw = random.Random(seed)
     return [toy_example(f"{seed}-{number}", labels[number % len(labels)], draw) for number in range(count)]
 

@@ -35,11 +35,11 @@ class Variant:
 
 
 class Variants:
-    def __init__(self, known: Iterable[str]) -> None:
-        self._known = {word for word in map(normalise, known) if 2 <= len(word) <= LONGEST}
+    def __init__(self, vocabulary: Iterable[str]) -> None:
+        self._vocabulary = {word for word in map(normalise, vocabulary) if 2 <= len(word) <= LONGEST}
         self._by_sound: dict[tuple[str, ...], str] = {}
         self._by_letters: dict[str, str] = {}
-        for word in sorted(self._known):
+        for word in sorted(self._vocabulary):
             if _CHINESE.fullmatch(word):
                 self._add(word)
         self._lengths = sorted({len(sounds) for sounds in self._by_sound})
@@ -52,7 +52,7 @@ class Variants:
             self._by_sound.setdefault(sounds, word)
             initials = "".join(sound[0] for sound in sounds)
             for written in (initials, initials.replace("w", "v"), "".join(sounds)):
-                if written not in self._known:
+                if written not in self._vocabulary:
                     self._by_letters.setdefault(written, word)
 
     def _sounding(self, text: str) -> Iterator[Variant]:
@@ -62,7 +62,7 @@ class Variants:
                 for start in range(len(run) - length + 1):
                     written = run[start : start + length]
                     word = self._by_sound.get(tuple(readings(one)[0] for one in written))
-                    if word is not None and written not in self._known:
+                    if word is not None and written not in self._vocabulary:
                         yield Variant(written, word, "sound")
 
     def _latin(self, text: str) -> Iterator[Variant]:
@@ -73,7 +73,7 @@ class Variants:
     def _apart(self, text: str) -> Iterator[Variant]:
         """Matches of the normalised text that are spelled differently in the text itself."""
         normal, places = _letters(text)
-        for word in self._known:
+        for word in self._vocabulary:
             at = normal.find(word)
             while at >= 0:
                 begin, end = places[at], places[at + len(word) - 1] + 1

@@ -53,7 +53,7 @@ def test_half_precision_weights_are_trained_in_full(tiny_base, tmp_path):
 # peft 0.21 asks transformers 5.23 by a deprecated name.
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 def test_what_was_trained_is_what_is_loaded(trained, adapter, toy_config):
-    """LoRA, pooler and classifier come back as they were in memory; merging changes next to nothing."""
+    """LoRA, pooler and classifier are restored unchanged; merging changes almost nothing."""
     base = AutoModelForSequenceClassification.from_pretrained(toy_config.base, num_labels=3)
     unmerged = PeftModel.from_pretrained(base, trained).eval()
     untrained = build(toy_config).model
@@ -224,7 +224,7 @@ def test_an_adapter_config_names_the_base_as_given(trained, toy_config):
 
 
 def vouch(folder):
-    """Bring the card's hashes up to date, as a careful forger would."""
+    """Update the card's hashes, as a careful forger would."""
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     card["files"] = {name: sha256_of(folder / name) for name in card["files"]}
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What only a CUDA GPU can show: `make test-gpu`."""
+"""Tests that need a CUDA GPU: `make test-gpu`."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def gpu() -> Iterator[None]:
 
 @contextmanager
 def memory_limited_to(nbytes: int) -> Iterator[None]:
-    """The GPU as small as that for this process."""
+    """Limits the GPU memory of this process."""
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(nbytes / torch.cuda.get_device_properties(GPU).total_memory)
     try:
@@ -52,7 +52,7 @@ def memory_limited_to(nbytes: int) -> Iterator[None]:
 
 @contextmanager
 def memory_watched() -> Iterator[list[int]]:
-    """Adds the most bytes that were held meanwhile."""
+    """Appends the peak of allocated bytes."""
     found: list[int] = []
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()

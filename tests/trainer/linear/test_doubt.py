@@ -1,4 +1,4 @@
-"""Each row is judged by a model that has not seen it; wrong labels come out on top."""
+"""Each row is judged by a model that has not seen it; wrong labels rank first."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def test_flipped_labels_are_doubted_most():
 
 
 def test_a_row_is_judged_without_itself_and_its_near_copies():
-    """Copies that all say another label than the rest cannot speak for each other."""
+    """Wrongly labelled copies of one post cannot confirm each other."""
     rule = [post for post in POSTS if post.label == "violation"]
     copies = [replace(rule[0], id=f"c{number}", group="one", label="normal") for number in range(20)]
     rows = [post for post in POSTS if post is not rule[0]] + copies

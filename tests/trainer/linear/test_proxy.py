@@ -1,4 +1,4 @@
-"""The cheap model learns from labels or from an adapter, and gives three probabilities a post."""
+"""The proxy learns from labels or from an adapter, and returns three probabilities per post."""
 
 import numpy as np
 import pytest

@@ -59,7 +59,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_run(corpus: Path, tmp_path: Path, accelerator: Accelerator) -> MakeRun:
-    """A run that has read the corpus but taken no step; each in a checkpoint folder of its own, or the one given."""
+    """A run that has read the corpus but taken no step, in a new checkpoint folder or the given one."""
     made = 0
 
     def make(checkpoint: Path | None = None, **changes: object) -> Run:

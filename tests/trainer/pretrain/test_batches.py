@@ -1,4 +1,4 @@
-"""Which segments are read when, and which tokens are asked for."""
+"""The order of segments, and the tokens to predict."""
 
 from itertools import islice
 

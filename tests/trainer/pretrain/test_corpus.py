@@ -1,4 +1,4 @@
-"""Reading text, and keeping it as ids."""
+"""Reading text and storing it as ids."""
 
 import gzip
 import lzma

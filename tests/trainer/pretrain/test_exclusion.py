@@ -1,4 +1,4 @@
-"""No line that training reads is, holds or quotes a text of an evaluation set."""
+"""No training line equals, contains or quotes a text of an evaluation set."""
 
 import pytest
 from hypothesis import given

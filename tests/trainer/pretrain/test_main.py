@@ -1,4 +1,4 @@
-"""The command, and what it refuses in one sentence."""
+"""The command line, and its errors in one sentence."""
 
 import pytest
 from transformers import AutoModel, AutoTokenizer

@@ -1,4 +1,4 @@
-"""Where an encoder starts, before it has read anything."""
+"""The initial weights of an encoder."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Evaluation texts planted in a corpus are found by reading back what training reads."""
+"""Evaluation texts planted in a corpus are detected in the stored tokens."""
 
 from dataclasses import replace
 

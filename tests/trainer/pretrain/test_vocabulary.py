@@ -1,4 +1,4 @@
-"""Which tokens there are, and how a text is cut."""
+"""The vocabulary, and how a text is split."""
 
 import pytest
 from tokenizers import Tokenizer

@@ -1,4 +1,4 @@
-"""Frozen vectors: the mean over a text's own tokens, whatever stands beside it in a batch."""
+"""A vector is the mean over a text's own tokens, independent of the rest of its batch."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Leaving words out: whoever scores, what is found is bounded, ordered and inside the text."""
+"""Occlusion with any scorer: the pieces are bounded, ordered and inside the text."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -34,7 +34,7 @@ texts = st.lists(st.sampled_from(FILLERS), max_size=150).map("".join)
 
 
 class Whim:
-    """Scores by hash: any text may get any probabilities, and the same ones again."""
+    """Arbitrary but reproducible probabilities, by hash of the text."""
 
     def __init__(self) -> None:
         self.calls: list[Sequence[str]] = []
@@ -46,7 +46,7 @@ class Whim:
 
 
 def keyed(asked: Sequence[str]) -> np.ndarray:
-    """Sees nothing but the planted word."""
+    """Depends only on the planted word."""
     return np.array([[0.1, 0.1, 0.8] if PLANTED in text else [0.6, 0.2, 0.2] for text in asked])
 
 
@@ -96,7 +96,7 @@ def test_in_a_long_text_it_is_found_within_a_phrase(place, seed):
 
 
 def test_a_piece_stays_whole_where_none_of_its_words_does_it_alone():
-    """The same word twice in one piece: without one of them the other still speaks."""
+    """One word twice in a piece: without either of them the other remains."""
     filler = "今天，" * 98
     text = f"{PLANTED}，{PLANTED}，{filler}"
     ((piece,),) = carried([text], keyed)

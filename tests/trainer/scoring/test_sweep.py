@@ -119,7 +119,7 @@ class TestTryingOut:
 
     @pytest.fixture
     def slow(self, scorer, monkeypatch):
-        """An fp32 network that ONNX Runtime beats whatever else this machine does."""
+        """An fp32 network that is slower than ONNX Runtime under any load."""
         network = scorer.network
         monkeypatch.setattr(
             scorer, "network", lambda ids, mask: max((network(ids, mask) for _ in range(30)), key=len)

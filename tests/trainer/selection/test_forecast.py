@@ -55,7 +55,7 @@ def test_a_flat_curve_gains_nothing_for_sure():
 
 
 def test_a_curve_that_gathers_speed_is_not_called_flat():
-    """As an S-shaped one does at its foot."""
+    """The beginning of an S-shaped curve."""
     labels = [50, 150, 250, 350]
     gain = expected_gain(labels, [0.30, 0.32, 0.37, 0.45], [0.01] * 4)
     assert gain.interval[1] > 0.08
@@ -123,7 +123,7 @@ def test_a_point_that_is_none_is_refused(points):
 
 
 def test_the_interval_holds_the_gain_about_as_often_as_it_says(rng):
-    """Four shapes of curve, three noisy rounds each; `tests.benchmarks.quality.forecast` does this at length."""
+    """Four shapes of curve, three noisy rounds each; `tests.benchmarks.quality.forecast` is the full check."""
     labels = np.array([100, 200, 300])
     shapes = [
         power_law,

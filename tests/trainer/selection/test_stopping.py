@@ -8,7 +8,7 @@ SAME = np.tile([0, 0, 1, 2], 500)
 
 
 def changed(rows):
-    """The same labels, but for so many posts."""
+    """Copy of the labels with some posts changed."""
     labels = SAME.copy()
     labels[:rows] = (labels[:rows] + 1) % 3
     return labels

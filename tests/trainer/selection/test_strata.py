@@ -1,4 +1,4 @@
-"""Held-out posts by strata: any of them is a random sample of its stratum, and stands for the rest of it."""
+"""Strata of held-out posts: the labelled ones are a random sample of their stratum and represent the rest."""
 
 from collections import Counter
 
@@ -49,7 +49,7 @@ def test_the_chance_is_labelled_over_all_and_poor_strata_lean_on_their_neighbour
 
 
 def test_weighted_by_their_chances_an_uneven_sample_estimates_the_share_of_violations() -> None:
-    """Ten thousand posts, one in a hundred a violation: the sample holds many, the estimate is right."""
+    """Ten thousand posts with 1% violations: the sample holds many, and the weighted estimate is correct."""
     rng = np.random.default_rng(0)
     violation = np.clip(rng.beta(0.3, 8, 10_000), 0, 1)
     is_violation = rng.random(10_000) < violation
@@ -86,9 +86,9 @@ def test_drawn_strata_stand_for_what_was_not_drawn_too() -> None:
 
 @pytest.mark.parametrize("undrawn", [0, 60], ids=["drawn only", "some labelled before the draw"])
 def test_a_budgeted_pass_estimates_the_share_of_violations_without_bias(undrawn: int) -> None:
-    """A hundred draws of a tenth of 6,000 held-out posts, 300 labelled by strata: right on average.
+    """A hundred draws of a tenth of 6,000 held-out posts, 300 labelled by strata: correct on average.
 
-    Taken for strata like any other, the drawn ones would stand for themselves alone: far from right.
+    Treated like any other stratum, the drawn posts would represent only themselves and bias the estimate.
     """
     rng = np.random.default_rng(0)
     violation = rng.beta(0.3, 8, 6_000)

@@ -1,4 +1,4 @@
-"""Every strategy keeps one contract; what each prefers is shown on a handful of posts."""
+"""The contract of every strategy, and the preference of each on a handful of posts."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_spreading_loses_no_post_and_adds_none(raw: np.ndarray, count: int, bloc
 
 
 def test_a_block_holds_one_post_of_each_kind_and_the_likest_wait() -> None:
-    """Ten posts of each of five kinds, the first kind the most uncertain throughout."""
+    """Ten posts of each of five kinds; the first kind is the most uncertain."""
     kinds = np.repeat(np.arange(5), 10)
     vectors = np.eye(5)[kinds] + np.random.default_rng(0).normal(scale=0.01, size=(50, 5))
     order = np.arange(50)

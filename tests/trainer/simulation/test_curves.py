@@ -1,4 +1,4 @@
-"""What the points of a simulation add up to."""
+"""Summary figures of the points of a simulation."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A simulation asks the oracle, hides what it did not ask, and goes on where it stopped."""
+"""A simulation reveals only requested labels, and resumes where it stopped."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ def some_posts(count: int, seed: int = 0) -> list[Post]:
 
 
 class CountingLearner:
-    """A model that is the surer of a post's place modulo three the more of its labels it has seen."""
+    """Predicts a post's position modulo three, more confidently with each such label it has seen."""
 
     def __init__(self, posts: Sequence[Post]) -> None:
         self.trained: list[int] = []

@@ -11,7 +11,7 @@ TRUTH = np.tile([0, 1, 2], 100)
 
 
 def guess(rng, right):
-    """Probabilities that are right with the given chance."""
+    """Probabilities that are right at the given rate."""
     return guess_of(TRUTH, rng, right)
 
 
@@ -100,7 +100,7 @@ def sure(one_hot, confidence):
 
 
 def better_but_boastful(rng, copies):
-    """Right more often by far, and as sure of its errors as of the rest."""
+    """Far more often right, but as confident in its errors as elsewhere."""
     truth = np.tile(TRUTH, copies)
     champion, challenger = (guess_of(truth, rng, right) for right in (0.6, 0.7))
     return compare(sure(champion, 0.6), sure(challenger, 0.99), truth, rng=rng)
@@ -122,7 +122,7 @@ def test_on_few_rows_confidences_decide_nothing(rng):
 
 
 def true_to_its_confidences(confidence, truth, draw):
-    """Probabilities that are right exactly as often as they say."""
+    """Perfectly calibrated probabilities."""
     is_right = draw.random(len(truth)) < confidence
     chosen = np.where(is_right, truth, (truth + 1) % 3)
     rest = np.repeat((1 - confidence)[:, None] / 2, 3, axis=1)
@@ -131,7 +131,7 @@ def true_to_its_confidences(confidence, truth, draw):
 
 
 def test_confidences_that_are_true_are_not_held_against_a_bolder_challenger():
-    """Spread confidences show a larger error by chance alone; it must not stop what is better."""
+    """Spread confidences have a larger error by chance, which must not block a better challenger."""
     truth = np.tile(TRUTH, 4)
     stopped = 0
     for seed in range(30):
@@ -181,7 +181,7 @@ def test_nothing_cannot_be_compared(rng):
 
 
 def test_a_loss_of_violations_weighs_what_its_rows_stand_for() -> None:
-    """Two violations found by one alone each; the lost one stands for nine posts, the gained one for one."""
+    """Each model alone predicts one violation; the lost one represents nine posts, the gained one a single post."""
     champion = np.eye(3)[[2, 0, 0, 0]]
     challenger = np.eye(3)[[0, 2, 0, 0]]
     found = compare(

@@ -1,4 +1,4 @@
-"""Shares of rows that do not all stand for as many."""
+"""Weighted shares of rows."""
 
 from math import sqrt
 

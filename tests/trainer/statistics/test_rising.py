@@ -1,4 +1,4 @@
-"""Words stand out by how sure it is that they are said more often, not by how rare they were."""
+"""Words stand out by the certainty of their rise and not by their rarity before."""
 
 from collections import Counter
 from math import log, sqrt

@@ -1,4 +1,4 @@
-"""Thresholds by cost: the cheapest pair there is, and what it brings on rows that did not choose it."""
+"""The cheapest pair of thresholds, and its cost on rows that did not choose it."""
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_where_a_missed_violation_is_beyond_price_none_passes() -> None:
 
 
 def test_with_many_calibrated_rows_the_thresholds_are_those_of_the_prices_alone() -> None:
-    """Pass while missing costs less than looking, flag once a false alarm does: p * 20 < 1, (1 - p) * 5 < 1."""
+    """Pass while missing costs less than a review, flag once a false alarm does: p * 20 < 1, (1 - p) * 5 < 1."""
     found = best(drawn(30_000), PRICES)
     assert found.pass_below == pytest.approx(1 / 20, abs=0.03)
     assert found.flag_from == pytest.approx(1 - 1 / 5, abs=0.08)
@@ -176,7 +176,7 @@ def test_few_labels_count_little_and_many_decide() -> None:
 
 
 def test_a_few_hundred_rows_choose_nearly_as_well_as_all_there_are() -> None:
-    """By their labels alone a tenth is lost (1.104 of the best over 100 draws), mixed with calibrated scores 1.014."""
+    """Labels alone cost a tenth more than the best (1.104 over 100 draws), mixed with scores 1.014."""
     whole, prices = drawn(100_000, seed=99), Prices(50, 5, 1)
     ideal = cost_of(Thresholds(1 / 50, 0.8), whole, prices)
     found = [cost_of(best(drawn(300, seed=seed), prices), whole, prices) for seed in range(20)]

@@ -40,7 +40,7 @@ def test_overconfidence_and_shifted_priors_are_undone(rng):
 
 
 def test_a_bias_that_would_silence_a_label_is_left_out(rng):
-    """A model weighted to find a rare label keeps finding it; only its confidence is corrected."""
+    """A model weighted towards a rare label keeps predicting it; only its confidence is corrected."""
     truth = rng.choice(3, size=600, p=[0.8, 0.1, 0.1])
     scores = 0.6 * one_hot(truth) + rng.normal(scale=0.5, size=(600, 3))
     calibration = fit_calibration(scores, one_hot(truth))
@@ -53,7 +53,7 @@ def test_a_bias_that_would_silence_a_label_is_left_out(rng):
 
 
 def test_the_temperature_may_be_fitted_alone(rng):
-    """Rows chosen for a label would teach a bias that other posts do not have."""
+    """Rows selected for a label would teach a bias that other posts lack."""
     true = rng.dirichlet([0.7, 0.2, 0.1], size=1000)
     targets, distorted = one_hot([rng.choice(3, p=row) for row in true]), 3 * np.log(true + 1e-3) + [0, 1, 3]
     assert set(fit_calibration(distorted, targets).bias.values()) != {0.0}

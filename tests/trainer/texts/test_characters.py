@@ -1,4 +1,4 @@
-"""What a character of another kind is read as."""
+"""The ASCII reading of other characters."""
 
 import pytest
 

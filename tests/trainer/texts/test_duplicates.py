@@ -1,4 +1,4 @@
-"""What counts as the same post, and that it counts so on every machine and in every version."""
+"""Near-copies are detected identically on every machine and in every version."""
 
 import hashlib
 import unicodedata
@@ -91,7 +91,7 @@ def test_chinese_and_japanese_characters_are_left_as_they_are() -> None:
 
 
 def test_the_list_of_look_alikes_is_the_one_that_was_measured() -> None:
-    """Groups are for ever: another list would give old posts new keys."""
+    """Group keys are permanent: another list would give old posts new keys."""
     european = "".join(normalise(chr(code)) for code in [*range(0x80, 0x250), *range(0x400, 0x530)])
     digest = hashlib.sha256(european.encode()).hexdigest()
     assert digest == "52d1786707450e50357cb8f52d21fad7b3db749cc75ae05eb1d0cec52eb127d8"

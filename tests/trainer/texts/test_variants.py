@@ -1,4 +1,4 @@
-"""Known words are recognised by sound, by letters and by look; the word itself and its neighbours are not."""
+"""Known words are recognised by sound, by letters and by look; the words themselves and their neighbours are not."""
 
 import pytest
 from hypothesis import given
