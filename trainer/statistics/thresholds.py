@@ -125,9 +125,8 @@ def choose(rows: Rows, prices: Prices, *, rng: np.random.Generator) -> Choice:
 def expected(thresholds: Thresholds, rows: Rows, prices: Prices) -> Expected:
     """Cost and shares on rows that were not used to choose the thresholds, at least one row.
 
-    Not by bootstrap: among a few hundred rows there are zero or one missed violations, and resamples of zero
-    stay zero. At 300 rows a bootstrap interval of the cost covered the true value 78 times in 100; this one
-    has its nominal coverage.
+    Not by bootstrap: among a few hundred rows there are zero or one missed violations, and resamples of zero stay
+    zero. docs/thresholds.md has the coverage.
     """
     verdicts = thresholds.verdicts(rows.scores)
     passed, human, flagged, missed, false_alarms = (
