@@ -22,10 +22,9 @@ from trainer.config import LABELS
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.linear.baseline import linear_baseline
 from trainer.progress import Progress, Silent, reporting
-from trainer.statistics.calibration import apply_calibration
 from trainer.statistics.comparison import Comparison, compare
 from trainer.statistics.metrics import calibration_error, macro_f1, metrics
-from trainer.statistics.vector_scaling import fit_calibration
+from trainer.statistics.vector_scaling import apply_calibration, fit_calibration
 from trainer.texts.dataset import Example, group_weights, read_jsonl
 
 __all__ = [

@@ -32,8 +32,9 @@ from trainer.fitting.out_of_fold import fold_steps, out_of_fold
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import Fit, fit
 from trainer.progress import Part, Progress, Silent, reporting
-from trainer.statistics.calibration import Calibration, apply_calibration
+from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import metrics
+from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.dataset import Example, count_labels, group_weights, read_jsonl
 
 

@@ -70,7 +70,7 @@ def test_every_error_is_a_trainer_error():
 
 def test_settings_errors_and_cards_load_without_heavy_libraries():
     code = (
-        "import sys, trainer.config, trainer.errors, trainer.card\n"
+        "import sys, trainer.config, trainer.errors, trainer.adapters.card\n"
         "print(*{'torch', 'transformers', 'peft', 'numpy', 'sklearn'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,8 +15,9 @@ from trainer.scoring.embeddings import Embedder
 from trainer.scoring.scorer import logits
 from trainer.selection.strategies import Positions, Probabilities
 from trainer.simulation.replay import Learned, Post
-from trainer.statistics.calibration import Calibration, apply_calibration
+from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import macro_f1
+from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.dataset import Example
 from trainer.texts.tokens import Tokens, select, tokenise
 

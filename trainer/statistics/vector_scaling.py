@@ -13,13 +13,22 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from trainer.config import LABELS
-from trainer.statistics.calibration import Calibration, apply_calibration
+from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import Floats, macro_f1, row_weights
 
 TEMPERATURE_SPREAD = 1.0
 """Standard deviation of the prior on log(temperature)."""
 BIAS_SPREAD = 0.5
 """Standard deviation of the prior on each bias, in logits."""
+
+
+def apply_calibration(logits: ArrayLike, calibration: Calibration) -> Floats:
+    """(n, 3) probabilities of logits (n, 3), both in LABELS order."""
+    bias = np.array([calibration.bias[label] for label in LABELS])
+    scores = np.asarray(logits, np.float64) / calibration.temperature + bias
+    powers: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
+    probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def fit_calibration(

@@ -27,9 +27,9 @@ from trainer.fitting.training import fit
 from trainer.linear.baseline import linear_baseline
 from trainer.progress import Silent
 from trainer.scoring.scorer import logits
-from trainer.statistics.calibration import Calibration, apply_calibration
+from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import reliability
-from trainer.statistics.vector_scaling import fit_calibration
+from trainer.statistics.vector_scaling import apply_calibration, fit_calibration
 from trainer.texts.folds import draw_folds
 from trainer.texts.tokens import tokenise
 

@@ -5,7 +5,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import softmax
 
 from trainer.config import LABELS
-from trainer.statistics.calibration import Calibration, apply_calibration
+from trainer.statistics.calibration import Calibration
+from trainer.statistics.vector_scaling import apply_calibration
 
 logits = arrays(np.float64, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(-50, 50))
 

@@ -6,8 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax, softmax
 
 from trainer.config import LABELS
-from trainer.statistics.calibration import apply_calibration
-from trainer.statistics.vector_scaling import fit_calibration
+from trainer.statistics.vector_scaling import apply_calibration, fit_calibration
 
 logits = arrays(np.float64, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(-50, 50))
 
