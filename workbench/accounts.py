@@ -101,7 +101,7 @@ def find_signed_in(project: Project, person_id: int, token: str) -> Account | No
 
 @contextmanager
 def acting(project: Project, account: Account, right: Right) -> Iterator[Session]:
-    """A write transaction for a person whose right has just been checked in it.
+    """A write transaction for a person whose right has just been checked in it; `reading` is for reads.
 
     The database is asked, not the page or the cookie. Raises NotAllowedError, and records it.
     """

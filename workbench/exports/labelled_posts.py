@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import strata_sizes
 from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import Census, LabelledPost, dump_line, each_labelled_post
 from workbench.exports.spreadsheet import BOM, not_a_formula
@@ -80,11 +80,9 @@ def export_labels(
     """
     if form not in FORMATS:
         raise InputError("{format} is no format of ours. Choose jsonl, csv or datasets.", format=form)
-    with acting(project, account, Right.EXPORT):
-        pass  # asked before the work
     now = project.now()
     out = out or _made_here(project) / f"{now:%Y%m%dT%H%M%S%f}-{form}"
-    with project.database.read() as session:
+    with reading(project, account, Right.EXPORT) as session:
         census = _take_census(session, has_audit)
         with new_folder(out) as part:
             counts: Counter[tuple[str, str]] = Counter()

@@ -16,7 +16,7 @@ from db.queries.serving import live_claims
 from db.session import checkpoint, take_write_lock
 from db.tables import Import, Post, PostFacts, PostText
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, WorkbenchError
 from workbench.imports.incoming import (
     FOLDER,
@@ -90,7 +90,7 @@ def store_the_rest(project: Project, account: Account, import_id: int, *, is_dry
     """
     with hold(project.data / STORE, waits=True):
         folder = folder_of(project, import_id)
-        with acting(project, account, Right.IMPORT) as session:
+        with reading(project, account, Right.IMPORT) as session:
             row = session.get(Import, import_id)
             # Killed after the last row, it has still to be told.
             if row is None or not (row.waiting or (folder / REST).exists()):

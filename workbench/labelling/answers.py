@@ -15,7 +15,7 @@ from db.queries.serving import claims_of, is_open, skipped_entries
 from db.queries.standing import is_current
 from db.tables import Annotation, Claim, Draft, LapsedClaim, Post, QueueEntry
 from trainer.config import LABELS
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, acting, reading
 from workbench.errors import LabellingError
 from workbench.labelling.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
@@ -185,7 +185,7 @@ def flag(project: Project, account: Account, annotation_id: int) -> Saved:
 
 def copies_of(project: Project, account: Account, annotation_id: int) -> list[Copy]:
     """The near-copies that `propagate` can give this label, for the person to see before it does."""
-    with acting(project, account, Right.LABEL) as session:
+    with reading(project, account, Right.LABEL) as session:
         answer = _standing(session, account, annotation_id)
         return [Copy(row.id, row.text) for row in session.execute(unlabelled_copies(answer.post_id))]
 

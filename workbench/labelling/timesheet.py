@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.people import acts_of, skipped_unlabelled
 from db.tables import Person, QueueEntry
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, reading
 from workbench.labelling.pace import IDLE_SECONDS
 from workbench.project import Project
 
@@ -59,7 +59,7 @@ def timesheet(
 
     Raises NotAllowedError for somebody who is no lead, before anything is read.
     """
-    with acting(project, account, Right.REVIEW) as session:
+    with reading(project, account, Right.REVIEW) as session:
         people = session.execute(select(Person.id, Person.name).order_by(Person.name)).all()
     begin = EPOCH if since is None else datetime(since.year, since.month, since.day, tzinfo=zone)
     return _days(project, [(person.id, person.name) for person in people], begin, zone)

@@ -21,7 +21,7 @@ from db.tables import Annotation, Champion, Person, Round
 from trainer.config import LABELS
 from trainer.selection.forecast import expected_gain
 from trainer.statistics.agreement import Agreement, agreement
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, reading
 from workbench.labelling import pace
 from workbench.overview.weeks import A_DAY
 from workbench.posts.counting import count_posts
@@ -131,10 +131,8 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
 
     Raises NotAllowedError for somebody who is no lead.
     """
-    with acting(project, account, Right.REVIEW):
-        pass
-    ahead = read_outlook(project)
-    with project.database.read() as session:
+    with reading(project, account, Right.REVIEW) as session:
+        ahead = read_outlook(project)
         champion = session.get(Champion, 1)
         row = None if champion is None else session.get(Round, champion.round_number)
         points = [] if row is None else rounds_outlook.curve(session, row)

@@ -17,7 +17,7 @@ from trainer.selection.lanes import HELD_OUT, RANDOM, Composition
 from trainer.statistics.drift import stability_index
 from trainer.statistics.proportions import Share, weighted_share
 from trainer.statistics.thresholds import CUTS, thousandths
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, reading
 from workbench.exports.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
 from workbench.scores.round_scores import fair_parts
@@ -48,9 +48,7 @@ class Week:
 
 def read_weeks(project: Project, account: Account) -> list[Week]:
     """For a lead; reads every score once, which at a million posts takes most of a second."""
-    with acting(project, account, Right.REVIEW):
-        pass
-    with project.database.read() as session:
+    with reading(project, account, Right.REVIEW) as session:
         return weeks(session, project)
 
 

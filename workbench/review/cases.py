@@ -15,7 +15,7 @@ from db.queries.review import disagreements, flagged_answers
 from db.queries.standing import is_current, standing_resolutions
 from db.tables import Annotation, Person, Post, PostGroup, PostText, Resolution
 from trainer.config import LABELS
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, reading
 from workbench.labelling.answers import Suggestion
 from workbench.project import Project
 from workbench.review.resolutions import decision_on
@@ -78,7 +78,7 @@ def open_cases(project: Project, account: Account) -> list[OpenCase]:
 
     Raises NotAllowedError for somebody who is no lead.
     """
-    with acting(project, account, Right.REVIEW) as session:
+    with reading(project, account, Right.REVIEW) as session:
         flagged = {
             annotation.post_id: (external_id, text)
             for annotation, _person, external_id, text in session.execute(flagged_answers().limit(LISTED))
@@ -101,7 +101,7 @@ def decided_case(project: Project, account: Account, post_id: int) -> Decided | 
 
     Raises NotAllowedError for somebody who is no lead.
     """
-    with acting(project, account, Right.REVIEW) as session:
+    with reading(project, account, Right.REVIEW) as session:
         decision = decision_on(session, post_id)
         if decision is None or decision.label is None or _is_asked(session, post_id):
             return None

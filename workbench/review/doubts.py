@@ -20,7 +20,7 @@ from db.queries.rounds import rounds_by_number
 from db.queries.standing import current_labels, standing_resolutions
 from db.tables import Annotation, Post, PostText, Resolution
 from trainer.config import LABELS
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, reading
 from workbench.project import Project
 
 FILE = "doubts.parquet"
@@ -63,7 +63,7 @@ def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -
     Posts a lead has decided one by one are left out, and those whose label has been changed since.
     Raises NotAllowedError for somebody who is no lead.
     """
-    with acting(project, account, Right.REVIEW) as session:
+    with reading(project, account, Right.REVIEW) as session:
         number = newest_round(session, project)
         if number is None:
             return []

@@ -29,7 +29,7 @@ from db.tables import Post
 from trainer.adapters.folders import STARTER, base_files, base_fingerprint, resolve_base
 from trainer.config import TrainConfig
 from trainer.files import new_folder, write_json
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import SPLITS, LabelledPost, labelled_posts, read_objects, write_export
 from workbench.project import Project
@@ -88,7 +88,7 @@ def bundle(
         )
     base = project.settings.base_model
     resolve_base(base)  # asked before the work: a base that is not here could not judge what comes back
-    with acting(project, account, Right.EXPORT) as session:
+    with reading(project, account, Right.EXPORT) as session:
         if number is None:
             lifecycle.refuse_too_few_labels(session)
     with _work_folder(project) as work:

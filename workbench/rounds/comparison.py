@@ -14,7 +14,7 @@ from db.tables import Round
 from trainer.config import LABELS
 from trainer.selection.lanes import Band
 from trainer.statistics.metrics import reliability
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, reading
 from workbench.errors import RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -105,12 +105,12 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
 
     Raises RoundError for a round that is not there or twice the same, NotAllowedError for somebody who is no lead.
     """
-    with acting(project, account, Right.RUN_ROUNDS) as session:
+    with reading(project, account, Right.RUN_ROUNDS) as session:
         if first == second:
             raise RoundError("Name two different rounds to compare.")
         one, other = (_look(project, session, lifecycle.find(session, number)) for number in (first, second))
         band = band_in_force(session, project)
-    # Outside of that transaction: ten million scores take a while.
+    # Outside of the snapshot: ten million scores take a while, and the journal grows as long as one is open.
     folders = [project.round_folder(number) / "scores" for number in (first, second)]
     if not all(map(count_scored, folders)):
         return RoundComparison(one, other, None, {}, band)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -17,7 +17,7 @@ def export_merged(
 
     Raises RoundError when the round has no adapter or it cannot be merged, InputError when `out` exists.
     """
-    with acting(project, account, Right.EXPORT) as session:
+    with reading(project, account, Right.EXPORT) as session:
         lifecycle.find(session, number)
     folder = project.round_folder(number)
     if not folder.exists():

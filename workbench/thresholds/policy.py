@@ -30,7 +30,7 @@ from trainer.statistics.thresholds import (
     thousandths,
 )
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.scores.round_scores import fair_parts
@@ -147,9 +147,7 @@ def material(project: Project, account: Account) -> Material:
     Raises NotAllowedError for somebody who is no lead; RoundError where no round is in use, or held-out posts with a
     label are too few.
     """
-    with acting(project, account, Right.SET_POLICY):
-        pass
-    with project.database.read() as session:
+    with reading(project, account, Right.SET_POLICY) as session:
         champion = session.get(Champion, 1)
         if champion is None:
             raise RoundError("No round is in use yet, so there are no scores to set thresholds on.")

@@ -22,7 +22,7 @@ from db.tables import AuditEntry, Champion, Import, Policy, Post
 from trainer.config import LABELS
 from trainer.statistics.proportions import Interval, weighted_share
 from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.scores.round_scores import Scores, last_scored, read_scores_of
@@ -107,9 +107,7 @@ def decide(
     scored yet, and those after them, wait for the next time. Raises RoundError where no round is in use, InputError
     where no policy is in force or there is nothing to decide on, NotAllowedError for somebody who is no lead.
     """
-    with acting(project, account, Right.EXPORT):
-        pass
-    with project.database.read() as session:
+    with reading(project, account, Right.EXPORT) as session:
         rule = _rule(session, project, version)
         ready = _ready(session, last_scored(rule.scores))
         numbers = _wanted(session, ready, since)
