@@ -13,9 +13,6 @@ from workbench.accounts import Account, Right, reading
 from workbench.project import Project
 
 BINS = 10
-SHIFTED = 0.25
-"""Population stability index from which a distribution is said to have shifted; from 0.1 on, to be shifting."""
-SHIFTING = 0.1
 
 
 @dataclass(frozen=True)

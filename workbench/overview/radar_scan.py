@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import import_spans, sampled_posts
 from db.queries.training import newest_pool_labels
 from trainer.config import LABELS
+from trainer.statistics.drift import stability_index
 from trainer.statistics.rising import Rise, rises
 from trainer.texts.variants import Variant, Variants
 from trainer.texts.word_spans import words
@@ -220,30 +221,19 @@ def _drift(
     before: NDArray[np.float32],
     sample: _Sample,
 ) -> Drift:
-    ours, theirs = shares(now), shares(before)
+    counts = [np.bincount(_bins(values), minlength=BINS) for values in (before, now)]
+    psi = stability_index(*counts)
+    assert psi is not None  # neither is empty
+    theirs, ours = (count / count.sum() for count in counts)
     grown = int(np.argmax(ours - theirs))
     examples = post_ids[_bins(now) == grown][:EXAMPLES]
     return Drift(
         score,
-        round(stability_index(now, before), 4),
+        round(psi, 4),
         [round(float(share), 4) for share in ours],
         [round(float(share), 4) for share in theirs],
         [sample.texts[int(post)][:EXAMPLE] for post in examples],
     )
-
-
-def stability_index(now: NDArray[np.floating], before: NDArray[np.floating]) -> float:
-    """The population stability index over ten equal bins; half a post is put into each, so that none is empty."""
-    ours, theirs = (
-        (np.bincount(_bins(values), minlength=BINS) + 0.5) / (len(values) + 0.5 * BINS)
-        for values in (now, before)
-    )
-    return float(((ours - theirs) * np.log(ours / theirs)).sum())
-
-
-def shares(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The part of the values in each of ten equal bins of 0 to 1."""
-    return np.bincount(_bins(values), minlength=BINS) / max(1, len(values))
 
 
 def _bins(values: NDArray[np.floating]) -> NDArray[np.int64]:

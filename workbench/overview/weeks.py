@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from db.tables import Champion, Import, Post
 from trainer.config import LABELS
 from trainer.selection.lanes import HELD_OUT, RANDOM, Composition
-from trainer.statistics.drift import stability_index
+from trainer.statistics.drift import in_tenths, stability_index
 from trainer.statistics.proportions import Share, weighted_share
 from trainer.statistics.thresholds import CUTS, thousandths
 from workbench.accounts import Account, Right, reading
@@ -61,7 +61,7 @@ def weeks(session: Session, project: Project) -> list[Week]:
     spreads = _spreads(session, project, champion.round_number)
     before, drifts = np.zeros(len(CUTS) - 1, dtype=np.int64), {}
     for monday, spread in sorted(spreads.items()):
-        drifts[monday], before = stability_index(before, spread), before + spread
+        drifts[monday], before = stability_index(*in_tenths(before, spread)), before + spread
     return [
         Week(
             monday,

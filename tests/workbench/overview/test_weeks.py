@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from db.tables import Annotation, Import, Post, PostGroup
 from tests.workbench.making import different_texts, import_texts, judge_held_out, make_champion, ready_queue
-from trainer.statistics.drift import stability_index
+from trainer.statistics.drift import in_tenths, stability_index
 from trainer.statistics.proportions import wilson
 from workbench.accounts import Account
 from workbench.imports.preparing import prepare
@@ -75,8 +75,8 @@ def test_scores_of_a_week_are_held_against_all_weeks_before(project: Project, le
     first, second, third = look(project)
     assert (first.drift, first.posts) == (None, 100)
     counts = [count_thousandths(part) for part in np.split(score, 3)]
-    assert second.drift == pytest.approx(stability_index(counts[0], counts[1]))
-    assert third.drift == pytest.approx(stability_index(counts[0] + counts[1], counts[2]))
+    assert second.drift == pytest.approx(stability_index(*in_tenths(counts[0], counts[1])))
+    assert third.drift == pytest.approx(stability_index(*in_tenths(counts[0] + counts[1], counts[2])))
     assert second.drift is not None
     assert third.drift is not None
     assert second.drift < 0.25 < third.drift

@@ -5,13 +5,12 @@ from html import escape
 
 import streamlit as st
 
-from trainer.statistics.drift import MOVED
+from trainer.statistics.drift import CHANGED, MOVED
 from trainer.statistics.proportions import wilson
 from workbench.overview.weeks import A_DAY, WATCHING, Week
 from workbench.web.elements.widgets import heading
 from workbench.web.wording.i18n import _
 
-CHANGED = 0.1
 USUAL = 0.05
 """A share of violations for the example while none is known."""
 

@@ -8,8 +8,9 @@ import altair
 import pandas
 import streamlit as st
 
+from trainer.statistics.drift import CHANGED, MOVED
 from workbench.errors import WorkbenchError
-from workbench.overview.radar import BINS, SHIFTED, SHIFTING, Disguise, Drift, Period, Rising, read_radar
+from workbench.overview.radar import BINS, Disguise, Drift, Period, Rising, read_radar
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import bar, clock, heading, note, one_line, refusal, require_account
 from workbench.web.opened import project
@@ -112,10 +113,10 @@ def _examples(texts: Sequence[str]) -> str:
 
 
 def _drift(drift: Drift) -> None:
-    if drift.psi >= SHIFTED:
+    if drift.psi >= MOVED:
         verdict = _("has shifted")
     else:
-        verdict = _("is shifting") if drift.psi >= SHIFTING else _("is as before")
+        verdict = _("is shifting") if drift.psi >= CHANGED else _("is as before")
     text = f"{_(SCORE_WORDS[drift.score])}: {verdict} (PSI {drift.psi:.2f})"
     key = _("now (filled), before (outline)")
     st.html(f'<div>{escape(text)}</div><div class="quiet">{escape(key)}</div>')
