@@ -10,7 +10,7 @@ from scipy.stats import chi2_contingency, kruskal
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
 from trainer.texts.duplicates import NEAR, band_keys, shingles, similarity
 

@@ -1,4 +1,4 @@
-"""The labels and the settings of a training."""
+"""The settings of a training."""
 
 import math
 from collections.abc import Mapping
@@ -6,9 +6,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from trainer.errors import TrainerError
-
-LABELS: tuple[str, ...] = ("normal", "suspicious", "violation")
-"""In order of severity. Files store names; a number is only a position in this tuple."""
 
 STEADY_VALIDATION_ROWS = 150
 """With fewer validation rows, the choice of the epoch and the calibration are imprecise."""

@@ -27,11 +27,12 @@ from peft import PeftModel
 from trainer import command
 from trainer.adapters.encoder import Encoder
 from trainer.adapters.folders import STARTER, resolve_base
-from trainer.config import LABELS, TrainConfig, planned_steps
+from trainer.config import TrainConfig, planned_steps
 from trainer.device import default_device, device_name, half_precision, has_bf16, leave_a_core
 from trainer.errors import EncoderError, TrainerError
 from trainer.fitting.calibration_rows import has_folds
 from trainer.fitting.training import fit
+from trainer.labels import LABELS
 from trainer.progress import Progress, reporting
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from trainer import command
 from trainer.adapters.card import read_card
-from trainer.config import LABELS
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
+from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
 from trainer.progress import Progress, Silent, reporting
 from trainer.statistics.comparison import Comparison, compare

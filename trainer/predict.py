@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer import command
-from trainer.config import LABELS
 from trainer.device import leave_a_core
+from trainer.labels import LABELS
 from trainer.scoring.scorer import Scorer
 from trainer.texts.reading import read_texts
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from trainer.adapters.card import Card, calibration_in_words
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.metrics import ECE_BINS, reliability
 
 FIGURES = {

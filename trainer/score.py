@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer import command
-from trainer.config import LABELS
 from trainer.device import leave_a_core
 from trainer.files import new_folder, refuse_existing
+from trainer.labels import LABELS
 from trainer.progress import reporting
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Progress, keep_precision, kept_precision, sweep, try_out

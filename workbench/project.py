@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from db.migrate import SchemaTooNewError, upgrade
 from db.session import Database, open_database
 from db.tables import Guideline, Label, LabelSet
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench import jobs
 from workbench.errors import InputError, WorkbenchError
 from workbench.settings import FILE_NAME, Settings, load_settings

@@ -14,7 +14,7 @@ from db.queries.standing import (
     is_resolved,
     standing_resolutions,
 )
-from db.tables import Annotation, Post, PostGroup, PostText, Resolution
+from db.tables import Annotation, Label, Post, PostGroup, PostText, Resolution
 
 _POST = (
     Post.id.label("post_id"),
@@ -67,7 +67,11 @@ def labels_by_split() -> Select[str, str | None, int]:
     exports. The split of a new post is `unprepared`.
     """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
-    # The alphabetical order of the labels is their order of severity.
+    severity = (
+        select(Label.position)
+        .where(Label.label_set_id == Annotation.label_set_id, Label.name == Annotation.label)
+        .scalar_subquery()
+    )
     votes = (
         select(
             Annotation.post_id,
@@ -75,7 +79,7 @@ def labels_by_split() -> Select[str, str | None, int]:
             func.row_number()
             .over(
                 partition_by=Annotation.post_id,
-                order_by=(Annotation.source.is_(None).desc(), func.count().desc(), Annotation.label.desc()),
+                order_by=(Annotation.source.is_(None).desc(), func.count().desc(), severity.desc()),
             )
             .label("place"),
         )

@@ -22,7 +22,7 @@ from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
 from tests.workbench.making import make_champion, write_tsv
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.texts.duplicates import split_of
 from workbench import accounts
 from workbench.imports.intake import import_rows

@@ -28,8 +28,9 @@ from sklearn.metrics import f1_score
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from trainer.adapters.folders import base_fingerprint
-from trainer.config import LABELS, TrainConfig
+from trainer.config import TrainConfig
 from trainer.fitting.training import fit
+from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
 from trainer.progress import Silent
 from trainer.scoring.scorer import as_tensors, logits

@@ -47,7 +47,7 @@ from tests.benchmarks.desk import BOTH, WATCH, make_project, state_of_round
 from tests.benchmarks.importing import write_posts
 from tests.benchmarks.scale import given_twice
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench import accounts
 from workbench.project import Project
 from workbench.rounds import lifecycle

@@ -33,7 +33,7 @@ from sqlalchemy import Engine, PoolProxiedConnection, event, func, select
 
 from db.session import WRITE
 from db.tables import Annotation, Champion, Round
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.labelling import answers

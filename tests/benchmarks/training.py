@@ -23,7 +23,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from trainer.config import LABELS, PRESETS, TrainConfig
+from trainer.config import PRESETS, TrainConfig
+from trainer.labels import LABELS, Label
 
 Post = tuple[str, str]
 """Text and label."""
@@ -100,7 +101,7 @@ def usual(config: TrainConfig, learned: Sequence[Post]) -> Run:
         return tokenizer(rows["text"], truncation=True, padding="max_length", max_length=config.max_length)
 
     def train(chosen: Sequence[Post], folder: str) -> float:
-        rows = Dataset.from_list([{"text": text, "label": LABELS.index(label)} for text, label in chosen])
+        rows = Dataset.from_list([{"text": text, "label": Label(label).position} for text, label in chosen])
         lora = LoraConfig(
             task_type=TaskType.SEQ_CLS,
             r=config.rank,

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.trainer.toy import write_examples
-from trainer.config import LABELS
 from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
+from trainer.labels import LABELS
 from trainer.progress import Silent
 from trainer.scoring.scorer import Scorer
 from trainer.texts.dataset import read_jsonl

@@ -10,9 +10,9 @@ from transformers import pipeline
 from tests.trainer.toy import copy_of, toy_examples
 from trainer import merge as merging
 from trainer.adapters.card import read_card, write_card
-from trainer.config import LABELS
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import sha256_of
+from trainer.labels import LABELS
 from trainer.merge import TOLERANCE, main, merge, onnx_probabilities, served_probabilities
 from trainer.scoring.scorer import Scorer
 from trainer.statistics.calibration import Calibration

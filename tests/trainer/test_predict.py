@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.predict import main
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from tests.trainer.toy import toy_examples
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.score import main
 from trainer.scoring.scorer import Scorer
 

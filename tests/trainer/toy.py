@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.texts.dataset import Example
 
 KEYWORDS = {"normal": "天气真好", "suspicious": "加微信", "violation": "去死滚蛋"}

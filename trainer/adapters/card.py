@@ -9,9 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
-from trainer.config import LABELS, TrainConfig
+from trainer.config import TrainConfig
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import write_json
+from trainer.labels import LABELS
 from trainer.statistics.calibration import Calibration, FittedOn
 
 SCHEMA = 1

@@ -24,9 +24,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from trainer.adapters.card import Base, Card, write_card
 from trainer.adapters.folders import base_fingerprint, resolve_base, same_base, vouched_card
-from trainer.config import ALL_LINEAR, LABELS, TrainConfig
+from trainer.config import ALL_LINEAR, TrainConfig
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
+from trainer.labels import LABELS
 
 HEADS = ("pooler", "pre_classifier", "classifier", "score")
 """Modules above the encoder, by their names in transformers; trained fully and not through LoRA."""

@@ -8,9 +8,9 @@ from typing import Any
 from huggingface_hub import snapshot_download
 
 from trainer.adapters.card import Card, read_card
-from trainer.config import LABELS
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
+from trainer.labels import LABELS
 
 STARTER = "starter"
 WEIGHTS = "adapter_model.safetensors"
@@ -128,7 +128,7 @@ def _refuse_pickles(folder: Path) -> None:
 
 
 def _refuse_other_labels(folder: Path, card: Card) -> None:
-    if sorted(card.labels) != sorted(LABELS):
+    if len(card.labels) != len(LABELS) or set(card.labels) != set(LABELS):
         raise AdapterError(
             f"{folder}: its labels are {', '.join(card.labels)}, not {', '.join(LABELS)}; train one for ours"
         )

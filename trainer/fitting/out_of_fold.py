@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import LABELS, TrainConfig, planned_steps
+from trainer.config import TrainConfig, planned_steps
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import fit
+from trainer.labels import LABELS
 from trainer.progress import Part, Progress
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example

@@ -20,11 +20,12 @@ from torch import nn
 
 from trainer.adapters.card import Epoch
 from trainer.adapters.encoder import Encoder, build
-from trainer.config import LABELS, STEADY_VALIDATION_ROWS, TrainConfig, planned_steps
+from trainer.config import STEADY_VALIDATION_ROWS, TrainConfig, planned_steps
 from trainer.device import attention_for_any_shape, gpu_memory, half_precision
 from trainer.errors import TrainerError
 from trainer.fitting.checkpoint import load_tensors, save_whole
 from trainer.fitting.processes import Processes
+from trainer.labels import LABELS
 from trainer.progress import Progress
 from trainer.scoring.scorer import as_tensors, logits
 from trainer.statistics.metrics import macro_f1

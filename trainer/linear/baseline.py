@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.metrics import Labels, label_positions
 
 

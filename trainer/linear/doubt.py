@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import SGDClassifier
 
-from trainer.config import LABELS
 from trainer.errors import TrainerError
+from trainer.labels import LABELS
 from trainer.statistics.metrics import label_positions
 from trainer.texts.dataset import Example
 from trainer.texts.folds import Folds, draw_folds

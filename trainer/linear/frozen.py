@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.metrics import Labels, label_positions
 
 STRENGTH = 0.01

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.metrics import Labels, label_positions
 
 BITS = 16

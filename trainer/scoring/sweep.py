@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from trainer import command
 from trainer.adapters.folders import WEIGHTS
-from trainer.config import LABELS
 from trainer.device import has_bf16, leave_a_core
 from trainer.errors import TrainerError
 from trainer.files import publish, sha256_of
+from trainer.labels import LABELS
 from trainer.scoring.eight_bit import eight_bit_network, quantise
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.texts.tokens import Tokens, read_tokens

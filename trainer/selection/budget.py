@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import LABELS
+from trainer.labels import Label
 from trainer.selection.strategies import margin
 
 RANDOM_SHARE = 0.2
@@ -26,7 +26,6 @@ STEPS = (5, 2, 1)
 between passes.
 """
 FINEST = 9
-VIOLATION = LABELS.index("violation")
 
 Numbers = NDArray[np.int64]
 
@@ -101,7 +100,7 @@ class Picker:
 
     def consider(self, numbers: Numbers, probabilities: NDArray[np.floating[Any]]) -> None:
         self._unsure.add(numbers, -margin(probabilities))
-        self._likely.add(numbers, probabilities[:, VIOLATION])
+        self._likely.add(numbers, probabilities[:, Label.VIOLATION.position])
 
     def picked(self) -> tuple[Numbers, float]:
         """The picked numbers, sorted, and the rate of the random draw.

@@ -12,7 +12,7 @@ from itertools import count as counting
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import LABELS
+from trainer.labels import Label
 from trainer.selection.strategies import Embed, Positions, Probabilities, band, confidence, spread, typical
 
 UNCERTAIN, RANDOM, VIOLATION = "uncertain", "random", "violation"
@@ -28,7 +28,6 @@ AHEAD = 1_000
 """Posts at the head of a lane that are diversified: enough for a team between two rounds."""
 BLOCK = 50
 """Posts that are chosen to differ from each other: what one annotator labels in some minutes."""
-VIOLATION_AT = LABELS.index("violation")
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,9 @@ def _likely_violations(probabilities: Probabilities, limits: Band, rng: np.rando
 
     Ordered by confidence they would repeat one advertisement and teach little (docs/active-learning.md).
     """
-    is_likely = (probabilities.argmax(axis=1) == VIOLATION_AT) & (confidence(probabilities) > limits.high)
+    is_likely = (probabilities.argmax(axis=1) == Label.VIOLATION.position) & (
+        confidence(probabilities) > limits.high
+    )
     return rng.permutation(np.flatnonzero(is_likely))
 
 

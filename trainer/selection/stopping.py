@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 
 Reason = Literal["too few rounds", "still changing", "still gaining", "settled"]
 

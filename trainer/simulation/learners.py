@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.adapters.encoder import Encoder, build, merged
-from trainer.config import LABELS, TrainConfig
+from trainer.config import TrainConfig
 from trainer.fitting.training import fit
+from trainer.labels import LABELS, Label
 from trainer.linear.frozen import FrozenClassifier
 from trainer.progress import Silent
 from trainer.scoring.embeddings import Embedder
@@ -119,7 +120,7 @@ class Guess:
     truth: Sequence[str]
 
     def of_pool(self, positions: Positions) -> Probabilities:
-        return np.tile(np.eye(len(LABELS))[LABELS.index(self.labels[0])], (len(positions), 1))
+        return np.tile(np.eye(len(LABELS))[Label(self.labels[0]).position], (len(positions), 1))
 
     def macro_f1(self) -> float:
         return macro_f1(self.truth, [self.labels[0]] * len(self.truth))

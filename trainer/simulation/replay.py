@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import TrainerError
+from trainer.labels import Label
 from trainer.selection.lanes import Band, Composition, at_cold_start, cold_lanes, compose, pool_lanes
 from trainer.selection.strategies import STRATEGIES, Embed, Positions, Probabilities, Strategy
 from trainer.texts.duplicates import group_key
@@ -230,4 +231,6 @@ def _point(
     strategy: str, seed: int, labels: Sequence[str], chosen: Sequence[tuple[int, str]], macro_f1: float
 ) -> Point:
     positions, lanes = tuple(at for at, _ in chosen), tuple(lane for _, lane in chosen)
-    return Point(strategy, seed, len(labels), round(macro_f1, 5), labels.count("violation"), positions, lanes)
+    return Point(
+        strategy, seed, len(labels), round(macro_f1, 5), labels.count(Label.VIOLATION), positions, lanes
+    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 
 FittedOn = Literal["nothing", "validation", "out-of-fold"]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
+from trainer.labels import Label
 from trainer.statistics.metrics import (
     INTERVAL,
     RESAMPLES,
-    SEVEREST,
     Labels,
     calibration_errors,
     confusion_by_group,
@@ -127,7 +127,7 @@ def compare(
     )
     difference = _gain(pairs.sum(axis=0))
     low, high = np.nanpercentile(_gain(resample(pairs, rng, resamples)), INTERVAL)
-    is_violation = truth == SEVEREST
+    is_violation = truth == Label.VIOLATION.position
     violations = _mcnemar(champion[is_violation], challenger[is_violation], counts[is_violation])
     both = (champion_probabilities, challenger_probabilities)
     errors = calibration_errors(both, truth, counts, groups, rng=rng)
@@ -155,8 +155,9 @@ def _gain(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mcnemar(champion: NDArray[Any], challenger: NDArray[Any], weights: NDArray[np.float64]) -> Violations:
-    is_lost = (champion == SEVEREST) & (challenger != SEVEREST)
-    is_gained = (champion != SEVEREST) & (challenger == SEVEREST)
+    violation = Label.VIOLATION.position
+    is_lost = (champion == violation) & (challenger != violation)
+    is_gained = (champion != violation) & (challenger == violation)
     lost, gained = int(is_lost.sum()), int(is_gained.sum())
     p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     change = float(weights[is_gained].sum() - weights[is_lost].sum())

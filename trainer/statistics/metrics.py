@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainer.config import LABELS
+from trainer.labels import LABELS, Label
 
 Labels = Sequence[str] | NDArray[Any]
 Floats = NDArray[np.float64]
@@ -22,7 +22,6 @@ CHUNK = 2**22
 """Numbers held in memory at once during such a resampling."""
 ECE_BINS = 15
 FIXED_PRECISION = 0.9
-SEVEREST = len(LABELS) - 1
 INTERVAL = (2.5, 97.5)
 """Percentiles of a 95% interval."""
 
@@ -141,7 +140,7 @@ def label_positions(labels: Labels) -> NDArray[np.int64]:
     if len(labels) and isinstance(labels[0], str):
         if unknown := set(labels) - set(LABELS):
             raise ValueError(f"unknown label {min(unknown)!r}; known are {', '.join(LABELS)}")
-        return np.array([LABELS.index(label) for label in labels], dtype=np.int64)
+        return np.array([Label(label).position for label in labels], dtype=np.int64)
     positions = np.asarray(labels, dtype=np.int64)
     if positions.size and not 0 <= positions.min() <= positions.max() < len(LABELS):
         raise ValueError(f"label positions run from 0 to {len(LABELS) - 1}")
@@ -235,7 +234,9 @@ def _of_rows(
         by_bin[np.arange(len(truth)), _confidence_bins(scores)] = gaps
         figures["ece"] = np.abs(weights @ by_bin).sum(axis=1) / weights.sum(axis=1)
     if "violation_pr_auc" in names:
-        precision, recall = _precision_recall(truth == SEVEREST, scores[:, SEVEREST], weights)
+        precision, recall = _precision_recall(
+            truth == Label.VIOLATION.position, scores[:, Label.VIOLATION.position], weights
+        )
         steps = np.diff(recall, axis=1, prepend=0)
         figures["violation_pr_auc"] = (precision * steps).sum(axis=1)
         reached = np.where(precision >= FIXED_PRECISION, recall, 0).max(axis=1)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import Floats, macro_f1, row_weights
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import LABELS
 from trainer.errors import DatasetError
+from trainer.labels import LABELS
 
 MEGA_BATCH = 50
 """Batches per length-sorted stretch: little padding, still a random order."""

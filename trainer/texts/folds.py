@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from trainer.config import LABELS
 from trainer.errors import TrainerError
+from trainer.labels import Label
 from trainer.texts.dataset import Example
 
 FEWEST_ROWS = 60
@@ -28,7 +28,7 @@ def draw_folds(train: Sequence[Example], count: int, seed: int) -> Folds:
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for example in train:
         groups[example.label].add(example.group)
-    for label in sorted(groups, key=LABELS.index):
+    for label in sorted(groups, key=lambda name: Label(name).position):
         if len(groups[label]) < count:
             raise TrainerError(f"too few different rows labelled {label} for {count} folds")
     labels = [example.label for example in train]

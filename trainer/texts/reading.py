@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from trainer.config import LABELS
 from trainer.errors import DatasetError
+from trainer.labels import LABELS
 from trainer.texts.dataset import read_lines, read_objects, text_of
 
 Text = tuple[str, str]

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, cell, err, out, print_json, printable
 from workbench.posts.history import Event, History, history_of

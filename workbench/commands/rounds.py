@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from db.tables import Round
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench import accounts
 from workbench.commands.terminal import (
     HomeOption,

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from db.queries.preparing import strata_sizes
 from db.queries.training import resolved_rows, training_rows
-from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
+from trainer.labels import LABELS, majority
 from trainer.selection.strata import inclusion
 from workbench.errors import RoundError
 
@@ -189,8 +189,7 @@ def _labelled_post(
     votes = Counter(opinion.label for opinion in opinions)
     moments = [opinion.saved_at for opinion in opinions]
     if resolution is None:
-        # A tie goes to the more severe label; the votes beside it let training see the doubt.
-        label = max(votes, key=lambda name: (votes[name], LABELS.index(name)))
+        label = majority(votes)  # the votes beside it let training see the doubt
     else:
         label, moments = resolution.label, [*moments, resolution.decided_at]
     line = {

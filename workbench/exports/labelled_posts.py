@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
 from db.queries.preparing import strata_sizes
-from trainer.config import LABELS
 from trainer.files import new_folder, sha256_of, write_json
+from trainer.labels import LABELS, Label
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import Census, LabelledPost, dump_line, each_labelled_post
@@ -206,7 +206,7 @@ def _write_datasets(part: Path, lines: Iterable[Line]) -> None:
 def _value(line: Line, name: str) -> Any:
     value = line.get(name)
     if name == "label":
-        return LABELS.index(line["label"])
+        return Label(line["label"]).position
     if name == "labels":
         return {label: value.get(label, 0) for label in LABELS} if value is not None else None
     return value

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.config import LABELS
 from trainer.files import sha256_of, write_json
+from trainer.labels import LABELS
 from workbench.exports.jsonl import SPLITS
 
 RECEIPT = "receipt.json"

@@ -14,7 +14,7 @@ from db.queries.desk import cards, on_desk, post_card, standing_copies, undoable
 from db.queries.serving import claims_of, is_open, skipped_entries
 from db.queries.standing import is_current
 from db.tables import Annotation, Claim, Draft, LapsedClaim, Post, QueueEntry
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account, Right, acting, reading
 from workbench.errors import LabellingError
 from workbench.labelling.guidelines import version_in_force
@@ -473,7 +473,7 @@ def _suggestion(entry: QueueEntry | Row[*tuple[Any, ...]] | None, lane: str | No
         return None
     if entry.normal is None or entry.suspicious is None or entry.violation is None:
         return None
-    probabilities = {"normal": entry.normal, "suspicious": entry.suspicious, "violation": entry.violation}
+    probabilities = dict(zip(LABELS, (entry.normal, entry.suspicious, entry.violation), strict=True))
     label = max(probabilities, key=probabilities.__getitem__)
     return Suggestion(label, probabilities[label], probabilities, entry.round_number)
 

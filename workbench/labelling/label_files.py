@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.standing import is_current
 from db.tables import Annotation, Post, PostGroup, PostText
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.texts.duplicates import group_key
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError
@@ -27,7 +27,7 @@ from workbench.imports.tsv import Columns, Reject, Row, open_tsv
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue.claims import note_answers
 
-CHINESE = {"正常": "normal", "疑似": "suspicious", "违规": "violation"}
+CHINESE = dict(zip(("正常", "疑似", "违规"), LABELS, strict=True))
 PROBLEMS_SHOWN = 3
 LEFT_OUT = "-"
 """What a label is mapped on whose lines are not wanted."""

@@ -18,7 +18,7 @@ from db.queries.review import first_thoughts_on_suggestions, judged_by_several
 from db.queries.standing import labelled_posts
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Champion, Person, Round
-from trainer.config import LABELS
+from trainer.labels import LABELS, Label
 from trainer.selection.forecast import expected_gain
 from trainer.statistics.agreement import Agreement, agreement
 from workbench.accounts import Account, Right, reading
@@ -181,7 +181,7 @@ def advise(
     if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
         return Advice("start", total - learned)
     # A team may do without a label, but not without violations.
-    wanted = [label for label in LABELS if kinds[label] or label == "violation"]
+    wanted = [label for label in LABELS if kinds[label] or label == Label.VIOLATION]
     rarest = min(wanted, key=kinds.__getitem__)
     return Advice("more of", kinds[rarest], rarest) if kinds[rarest] < FEW else Advice("go on")
 

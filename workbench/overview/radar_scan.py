@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.preparing import import_spans, sampled_posts
 from db.queries.training import newest_pool_labels
-from trainer.config import LABELS
+from trainer.labels import Label
 from trainer.statistics.drift import stability_index
 from trainer.statistics.rising import Rise, rises
 from trainer.texts.variants import Variant, Variants
@@ -186,7 +186,7 @@ def _known(session: Session) -> list[str]:
     bad: Counter[str] = Counter()
     other: Counter[str] = Counter()
     for label, text in session.execute(newest_pool_labels(LABELLED)):
-        (bad if label == "violation" else other).update(_words(text))
+        (bad if label == Label.VIOLATION else other).update(_words(text))
     return [one.word for one in rises(bad, other, most=KNOWN)]
 
 
@@ -199,7 +199,7 @@ def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample)
     now, before = (read_scores_of(folder, found[is_fair(folder, found)]) for found in ids)
     if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if coverage(folder) else 1):
         return []
-    violation = LABELS.index("violation")
+    violation = Label.VIOLATION.position
     return [
         _drift(
             "violation",

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Champion, Import, Post
-from trainer.config import LABELS
+from trainer.labels import Label
 from trainer.selection.lanes import HELD_OUT, RANDOM, Composition
 from trainer.statistics.drift import in_tenths, stability_index
 from trainer.statistics.proportions import Share, weighted_share
@@ -28,7 +28,6 @@ WATCHING = Composition(uncertain=1, random=60, violation=9, second_opinion=10, h
 """What the queue should be made of then: mostly drawn at random."""
 A_DAY = 30
 """Blind labels a day: two weeks of them see a share of 5% double four times in five."""
-VIOLATION = LABELS.index("violation")
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def _shares(posts: Sequence[LabelledPost]) -> Mapping[date, Share]:
         for monday, found in by_week.items()
         if (
             share := weighted_share(
-                [post.line["label"] == "violation" for post in found],
+                [post.line["label"] == Label.VIOLATION for post in found],
                 _weights(found),
                 [post.group_id for post in found],
             )
@@ -126,7 +125,7 @@ def _spreads(session: Session, project: Project, round_number: int) -> dict[date
     ranges = [(monday_of(begun), first, last) for begun, first, last in imports if first is not None]
     spreads: dict[date, NDArray[np.float64]] = {}
     for part, weights in fair_parts(project.round_folder(round_number) / "scores"):
-        ids, places = part.post_ids, thousandths(part.probabilities[:, VIOLATION])
+        ids, places = part.post_ids, thousandths(part.probabilities[:, Label.VIOLATION.position])
         for monday, first, last in ranges:
             if first > ids[-1] or last < ids[0]:
                 continue

@@ -13,7 +13,7 @@ from db.queries.listing import annotations_of
 from db.queries.review import decisions
 from db.queries.rounds import promotions, rounds_by_number
 from db.tables import Annotation, Post, PostFacts, PostGroup, PostText, Resolution, Round
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account, Right, reading
 from workbench.errors import InputError
 from workbench.imports.facts import meaning_of

@@ -20,7 +20,7 @@ from db.queries.review import decisions
 from db.queries.rounds import rounds_by_number
 from db.search import frequencies, last_indexed, matching
 from db.tables import Import, Person, Round
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account, Right, reading
 from workbench.errors import InputError
 from workbench.imports import search_index

@@ -23,8 +23,8 @@ from db.queries.preparing import first_posts, groups_of_split
 from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
-from trainer.config import LABELS
 from trainer.files import publish
+from trainer.labels import LABELS, Label
 from trainer.selection.budget import is_drawn
 from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
 from trainer.selection.strata import DRAWN, serving_order, strata
@@ -263,7 +263,7 @@ def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> N
             group_of |= {post: group for group, post in rows}
     firsts = np.array(sorted(group_of), np.int64)
     known = read_scores_of(folder, firsts[is_fair(folder, firsts)])
-    found = strata(known.probabilities[:, LABELS.index("violation")])
+    found = strata(known.probabilities[:, Label.VIOLATION.position])
     found += np.where(was_left_out(folder, known.post_ids), DRAWN, 0)
     values = (
         {"group": group_of[post], "stratum": stratum}
@@ -365,7 +365,7 @@ def _held_out_entries(
     project: Project, servable: Servable, counts: Mapping[str, Mapping[str | None, int]]
 ) -> list[Entry]:
     """Of the splits that still lack labels, strata in turn until test has the violations it wants."""
-    is_even = counts.get("test", {}).get("violation", 0) < VIOLATIONS_WANTED
+    is_even = counts.get("test", {}).get(Label.VIOLATION, 0) < VIOLATIONS_WANTED
     served: list[tuple[float, int]] = []
     for split, wanted in _held_out_wanted(project, counts).items():
         waiting = read_held_out(project, split, servable)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.preparing import grouped_posts, groups_of_split, keys_of_split
 from db.tables import PostGroup
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.project import Project
 from workbench.scores.round_scores import Scores
 

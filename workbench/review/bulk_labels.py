@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from db.queries.review import asked_of_lead, bulk_decisions, standing_of_bulk
 from db.queries.standing import is_labelled, is_of_pool
 from db.tables import AuditEntry, Post, PostGroup, Resolution
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError
 from workbench.posts.search import LOOKED_THROUGH, Filter, find

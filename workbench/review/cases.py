@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from db.queries.review import disagreements, flagged_answers
 from db.queries.standing import is_current, standing_resolutions
 from db.tables import Annotation, Person, Post, PostGroup, PostText, Resolution
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account, Right, reading
 from workbench.labelling.answers import Suggestion
 from workbench.project import Project

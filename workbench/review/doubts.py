@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from db.queries.rounds import rounds_by_number
 from db.queries.standing import current_labels, standing_resolutions
 from db.tables import Annotation, Post, PostText, Resolution
-from trainer.config import LABELS
+from trainer.labels import LABELS, Label
 from workbench.accounts import Account, Right, reading
 from workbench.project import Project
 
@@ -114,7 +114,7 @@ def _ranked(file: Path) -> Iterator[Row]:
     probabilities = np.stack([table[name].to_numpy() for name in LABELS], axis=1).astype(np.float64)
     ids, labels = table["id"].to_pylist(), table["label"].to_pylist()
     rows = np.arange(len(ids))
-    given = np.array([LABELS.index(label) for label in labels], dtype=np.int64)
+    given = np.array([Label(label).position for label in labels], dtype=np.int64)
     others = probabilities.copy()
     others[rows, given] = -1
     doubt = others.max(axis=1, initial=-1) - probabilities[rows, given]

@@ -20,9 +20,9 @@ from db.queries.rounds import rounds_by_number
 from db.tables import Post, Round
 from trainer.adapters.card import Card, write_card
 from trainer.adapters.folders import ADAPTER_CONFIG, TOKENIZER_FILES, WEIGHTS, same_base, vouched_card
-from trainer.config import LABELS
 from trainer.errors import AdapterError
 from trainer.files import new_folder
+from trainer.labels import LABELS
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError

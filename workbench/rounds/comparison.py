@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.training import compared_posts
 from db.tables import Round
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.selection.lanes import Band
 from trainer.statistics.metrics import reliability
 from workbench.accounts import Account, Right, reading

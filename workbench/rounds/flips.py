@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import LABELS
+from trainer.labels import LABELS, Label
 from trainer.selection.strategies import in_band
 from workbench.scores.round_scores import Scores
 
@@ -76,7 +76,7 @@ def find_flips(
         found.left += int((was & ~is_now).sum())
         kinds = {ENTERED: is_now & ~was, LEFT: was & ~is_now}
         for kind, (one, other) in FLIP_KINDS.items():
-            kinds[kind] = (verdicts[0] == LABELS.index(one)) & (verdicts[1] == LABELS.index(other))
+            kinds[kind] = (verdicts[0] == Label(one).position) & (verdicts[1] == Label(other).position)
         size = np.abs(after - before).sum(axis=1)
         for kind, is_of_kind in kinds.items():
             places = np.flatnonzero(is_of_kind)

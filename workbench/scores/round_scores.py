@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trainer.config import LABELS
 from trainer.files import publish
+from trainer.labels import LABELS
 from trainer.selection.budget import is_drawn
 
 MANIFEST = "manifest.json"

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.tables import Post
-from trainer.config import LABELS
+from trainer.labels import Label
 from trainer.statistics.thresholds import Rows
 from workbench.exports.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
@@ -13,7 +13,6 @@ from workbench.scores.round_scores import read_scores_of
 
 CHUNK = 2_000
 SPLITS = ("validation", "test")
-VIOLATION = LABELS.index("violation")
 
 
 def held_out_rows(session: Session, project: Project, round_number: int) -> dict[str, Rows]:
@@ -26,7 +25,9 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
     scores = read_scores_of(
         project.round_folder(round_number) / "scores", np.array(sorted(numbers.values()), dtype=np.int64)
     )
-    known = dict(zip(scores.post_ids.tolist(), scores.probabilities[:, VIOLATION].tolist(), strict=True))
+    known = dict(
+        zip(scores.post_ids.tolist(), scores.probabilities[:, Label.VIOLATION.position].tolist(), strict=True)
+    )
     return {
         split: _rows(
             [
@@ -52,7 +53,7 @@ def _numbers(session: Session, external_ids: list[str]) -> dict[str, int]:
 def _rows(scored: list[tuple[LabelledPost, float]]) -> Rows:
     return Rows(
         np.array([score for _, score in scored], dtype=np.float64),
-        np.array([post.line["label"] == "violation" for post, _ in scored], dtype=bool),
+        np.array([post.line["label"] == Label.VIOLATION for post, _ in scored], dtype=bool),
         np.array(
             [post.line["weight"] / post.line["inclusion_probability"] for post, _ in scored], dtype=np.float64
         ),

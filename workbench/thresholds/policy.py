@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.rounds import policies
 from db.tables import Champion, Import, Person, Policy
-from trainer.config import LABELS
+from trainer.labels import Label
 from trainer.selection.lanes import Band
 from trainer.statistics.thresholds import (
     CUTS,
@@ -38,7 +38,6 @@ from workbench.thresholds.held_out import held_out_rows
 
 FEWEST = 30
 """Labelled validation posts, and as many test posts, before thresholds are chosen."""
-VIOLATION = LABELS.index("violation")
 RECENT = timedelta(days=7)
 SEED = 20_260_102
 
@@ -157,7 +156,9 @@ def material(project: Project, account: Account) -> Material:
         _refuse_few(rows[name], name)
     spread = np.zeros(len(CUTS) - 1)
     for part, weights in fair_parts(project.round_folder(champion.round_number) / "scores"):
-        spread += np.bincount(thousandths(part.probabilities[:, VIOLATION]), weights, minlength=len(spread))
+        spread += np.bincount(
+            thousandths(part.probabilities[:, Label.VIOLATION.position]), weights, minlength=len(spread)
+        )
     whole = spread.round().astype(np.int64)
     return Material(champion.round_number, rows["validation"], rows["test"], whole, posts_a_day)
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import posts_of_import
 from db.queries.standing import labels_of, newest_resolutions
 from db.tables import AuditEntry, Champion, Import, Policy, Post
-from trainer.config import LABELS
+from trainer.labels import LABELS, Label, majority
 from trainer.statistics.proportions import Interval, weighted_share
 from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
 from workbench.accounts import Account, Right, acting, reading, record
@@ -30,14 +30,13 @@ from workbench.thresholds import policy as thresholds_policy
 from workbench.thresholds.held_out import held_out_rows
 
 COLUMNS = ("id", "verdict", "label", "certainty", "round", "policy")
-SAID: Mapping[str, Verdict] = {"normal": "pass", "suspicious": "human", "violation": "flag"}
+SAID: Mapping[str, Verdict] = {Label.NORMAL: "pass", Label.SUSPICIOUS: "human", Label.VIOLATION: "flag"}
 """What a person's label means; a borderline post is one that somebody should look at."""
 UNTOLD = ("", "", "")
 """Nobody is told what the model thinks of a held-out post that somebody is still to label blind."""
 UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", UNTOLD)
 """A post that has no score: the machine was too slow for all (docs/big-pools.md). Nobody has looked at it, so that it
 neither passes nor is flagged."""
-VIOLATION = LABELS.index("violation")
 CHUNK = 5_000
 DECIDED = "decide"
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -252,28 +251,21 @@ def _rows(
 
 
 def _by_model(scores: Scores, rule: _Rule) -> Iterator[tuple[Verdict, tuple[str, str, str]]]:
-    verdicts = rule.thresholds.verdicts(scores.probabilities[:, VIOLATION])
+    verdicts = rule.thresholds.verdicts(scores.probabilities[:, Label.VIOLATION.position])
     tops, labels = scores.probabilities.max(axis=1), scores.probabilities.argmax(axis=1)
     for verdict, top, label in zip(verdicts, tops, labels, strict=True):
         yield VERDICTS[verdict], (LABELS[label], f"{top:.4f}", str(rule.round_number))
 
 
 def _said(session: Session, post_ids: list[int]) -> dict[int, str]:
-    """What people said of these posts: a lead's decision, else most of those who judged here, else a log's label.
-
-    A tie goes to the more severe label, as in training.
-    """
+    """What people said of these posts: a lead's decision, else most of those who judged here, else a log's label."""
     careful: defaultdict[int, Counter[str]] = defaultdict(Counter)
     logged: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for post, label, source in session.execute(labels_of(post_ids)):
         (careful if source is None else logged)[post][str(label)] += 1
-    said = {post: _most(votes) for post, votes in (logged | careful).items()}
+    said = {post: majority(votes) for post, votes in (logged | careful).items()}
     decided = {post: label for post, label in session.execute(newest_resolutions(post_ids)) if label}
     return said | decided
-
-
-def _most(votes: Counter[str]) -> str:
-    return max(votes, key=lambda name: (votes[name], LABELS.index(name)))
 
 
 def _counted(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from tests.benchmarks.encoder import rows
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.linear.proxy import Proxy
 from trainer.selection.budget import Picker
 from trainer.texts.dataset import read_jsonl

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.benchmarks.encoder import Cell, Post, Split, as_example, cold, draw, swsr
-from trainer.config import LABELS, TrainConfig
+from trainer.config import TrainConfig
 from trainer.fitting.out_of_fold import out_of_fold
 from trainer.fitting.training import fit
+from trainer.labels import LABELS, Label
 from trainer.linear.baseline import linear_baseline
 from trainer.progress import Silent
 from trainer.scoring.scorer import logits
@@ -82,7 +83,7 @@ def measure(training: Training, options: argparse.Namespace) -> None:
         tokens = tokenise(encoder.tokenizer, [text for text, _ in rows], config.max_length)
         found[name] = logits(encoder.model, encoder, tokens)
     for name, rows in (("train", learned), ("validation", validation), ("test", split.test)):
-        found[f"{name}_labels"] = np.array([LABELS.index(label) for _, label in rows])
+        found[f"{name}_labels"] = np.array([Label(label).position for _, label in rows])
     np.savez_compressed(training.file(options.logits), **found)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.encoder import Post, Split, cold, rows, swsr
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
 from trainer.statistics.metrics import confusion, f1_macro, label_positions
 

@@ -33,8 +33,9 @@ from tests.benchmarks.encoder import (
 )
 from trainer.adapters.encoder import Encoder
 from trainer.adapters.folders import base_fingerprint
-from trainer.config import LABELS, PRESETS, TrainConfig
+from trainer.config import PRESETS, TrainConfig
 from trainer.fitting.training import Fit, fit
+from trainer.labels import LABELS
 from trainer.progress import Silent
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example

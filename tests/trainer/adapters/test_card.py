@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from trainer.adapters.card import SCHEMA, Card, installed_versions, model_card, read_card
-from trainer.config import LABELS
 from trainer.errors import AdapterError
+from trainer.labels import LABELS
 from trainer.statistics.calibration import Calibration
 
 

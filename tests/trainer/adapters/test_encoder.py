@@ -15,9 +15,10 @@ from tests.trainer.toy import copy_of
 from trainer.adapters import folders
 from trainer.adapters.encoder import NOT_IN_8_BITS, build, load_adapter, save_adapter
 from trainer.adapters.folders import base_fingerprint, resolve_base
-from trainer.config import LABELS, TrainConfig
+from trainer.config import TrainConfig
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
+from trainer.labels import LABELS, Label
 from trainer.scoring.scorer import Scorer
 
 TEXTS = ["天气真好", "加微信 abc", "去死"]
@@ -191,7 +192,7 @@ def test_labels_in_another_order_are_read_by_name(trained, edit_card):
     order = ["violation", "normal", "suspicious"]
     folder = edit_card(lambda card: card.update(labels=order))
     weights = load_file(folder / "adapter_model.safetensors")
-    rows = [LABELS.index(label) for label in order]
+    rows = [Label(label).position for label in order]
     permuted = {
         name: value[rows].clone() if "classifier" in name else value for name, value in weights.items()
     }

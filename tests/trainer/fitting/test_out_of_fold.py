@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.trainer.toy import toy_examples
-from trainer.config import LABELS
 from trainer.fitting.out_of_fold import fold_steps, out_of_fold
 from trainer.fitting.training import fit
+from trainer.labels import Label
 from trainer.progress import Silent
 from trainer.texts.folds import draw_folds
 
@@ -57,7 +57,7 @@ def test_each_fold_learns_all_rows_but_its_own_with_a_seed_of_its_own(short, mon
 def test_what_can_be_learned_is_known_of_rows_never_seen(toy_config):
     rows = toy_examples(150, 0)
     scores = out_of_fold(rows, [], toy_config, draw_folds(rows, 3, 0), progress=Silent())
-    assert (scores.argmax(axis=1) == [LABELS.index(row.label) for row in rows]).mean() > 0.6
+    assert (scores.argmax(axis=1) == [Label(row.label).position for row in rows]).mean() > 0.6
 
 
 def test_killed_it_goes_on_without_repeating_finished_folds(short, tmp_path):

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trainer.toy import toy_examples
-from trainer.config import LABELS
 from trainer.errors import TrainerError
+from trainer.labels import LABELS
 from trainer.scoring import scorer as score_module
 from trainer.scoring.scorer import Scorer, StoppedError
 

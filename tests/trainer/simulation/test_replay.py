@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trainer.config import LABELS
 from trainer.errors import TrainerError
+from trainer.labels import LABELS
 from trainer.selection.lanes import Band, Composition
 from trainer.selection.strategies import STRATEGIES
 from trainer.simulation.replay import (

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import softmax
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.vector_scaling import apply_calibration
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.metrics import (
     calibration_error,
     confusion_by_group,

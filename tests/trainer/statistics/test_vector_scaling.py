@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax, softmax
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.vector_scaling import apply_calibration, fit_calibration
 
 logits = arrays(np.float64, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(-50, 50))

@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.trainer.toy import toy_examples
-from trainer.config import LABELS
 from trainer.errors import TrainerError
+from trainer.labels import LABELS
 from trainer.texts.folds import draw_folds
 
 POSTS = toy_examples(90, 0)

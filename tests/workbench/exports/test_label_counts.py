@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from db.queries.training import labels_by_split
-from db.tables import Annotation, Post, PostGroup
+from db.tables import Annotation, Label, Post, PostGroup
 from tests.workbench.making import ready_queue
 from workbench.accounts import Account
 from workbench.errors import RoundError
@@ -75,3 +75,16 @@ def test_a_post_counts_by_the_label_it_is_exported_with(
         exported = Counter(post.line["label"] for post in each_labelled_post(session))
     assert exported == {"normal": 2, "suspicious": 2, "violation": 1}
     assert counted(project) == {("pool", label): count for label, count in exported.items()}
+
+
+def test_a_tie_is_counted_by_severity_not_by_the_alphabet(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    ready_queue(project, lead, 60)
+    post = pool(project)[0]
+    say(project, ann, post, "normal")
+    say(project, ben, post, "violation")
+    assert counted(project) == {("pool", "violation"): 1}
+    with project.database.write() as session:
+        session.execute(update(Label).where(Label.name == "normal").values(position=9))
+    assert counted(project) == {("pool", "normal"): 1}

@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from db.tables import Annotation, AuditEntry, Post, PostGroup
 from tests.workbench.exports.test_jsonl import annotate
 from tests.workbench.making import different_texts, import_texts
-from trainer.config import LABELS
 from trainer.errors import TrainerError
+from trainer.labels import LABELS
 from trainer.texts.dataset import read_jsonl
 from workbench.accounts import Account
 from workbench.commands.exports import export_command

@@ -18,7 +18,7 @@ from db.tables import Annotation, Post, PostGroup, QueueEntry, Resolution
 from tests.conftest import Clock
 from tests.workbench.making import COPIES, different_texts, import_texts, make_champion, ready_queue
 from tests.workbench.plans import plans_of
-from trainer.config import LABELS
+from trainer.labels import LABELS, Label
 from workbench.accounts import Account
 from workbench.errors import LabellingError, NotAllowedError
 from workbench.exports.jsonl import labelled_posts
@@ -436,7 +436,7 @@ def test_plain_python_comes_to_the_same(
             continue
         labelled.add(post)
         most = Counter(used)
-        by_votes = max(most, key=lambda name: (most[name], LABELS.index(name)), default="")
+        by_votes = max(most, key=lambda name: (most[name], Label(name).position), default="")
         label = decisions.get(post, by_votes)
         counted[split, label] += 1
         if split != "audit":

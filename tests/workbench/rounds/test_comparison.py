@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from db.tables import Policy, Post, PostGroup, Round
 from tests.workbench.making import different_texts, import_texts, make_champion
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.commands.rounds import round_compare
 from workbench.errors import NotAllowedError, RoundError

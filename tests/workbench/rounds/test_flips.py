@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.rounds.flips import ENTERED, FLIP_KINDS, LEFT, find_flips, flip_kind
 from workbench.scores.round_scores import Scores, append_segment, stream_scores
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from db.queries.standing import current_labels, is_labelled
 from db.tables import Annotation, Post, PostGroup, QueueEntry
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project

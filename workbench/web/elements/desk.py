@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.imports.facts import link_of, pictures_of
 from workbench.labelling.answers import Card, Suggestion
 from workbench.posts import thread

@@ -7,7 +7,7 @@ from typing import Protocol
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.selection.lanes import SECOND_OPINION
 from workbench.labelling import explanations
 from workbench.labelling.answers import Copy, Saved, Suggestion

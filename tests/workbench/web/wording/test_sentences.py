@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from db.tables import Round
 from tests.workbench.making import write_tsv
 from trainer import errors
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from trainer.statistics.comparison import compare
 from workbench import accounts
 from workbench.accounts import Account

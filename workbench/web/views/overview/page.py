@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.errors import WorkbenchError
 from workbench.overview.figures import Advice, Hand, Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks

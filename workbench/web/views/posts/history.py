@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.posts.history import Event, History, RoundScore, history_of, post_number

@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
 from workbench.posts.search import UNLABELLED, Choices, Filter, Found, ListedPost

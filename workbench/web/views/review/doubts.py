@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling.answers import Suggestion
 from workbench.review import resolutions

@@ -8,7 +8,7 @@ import altair
 import pandas
 import streamlit as st
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.rounds.comparison import Example, RoundComparison, Side, compare_rounds, made_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.rounds import lifecycle
 from workbench.web.elements.widgets import clock, decimal, heading, note, one_line, percent, seconds
 from workbench.web.opened import project

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from db.tables import Champion, Promotion, QueueState, Round
 from tests.workbench.making import ready_queue
 from tests.workbench.web.conftest import VisitAs
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project

@@ -9,7 +9,7 @@ from tests.workbench.making import ready_queue
 from tests.workbench.rounds.test_durations import report
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import add_round, html_of, open_screen, press, shown
-from trainer.config import LABELS
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.exports import jsonl
 from workbench.labelling import answers
