@@ -2,7 +2,7 @@
 
     python -m trainer.evaluate --model DIR --test FILE --out DIR [--train FILE] [--champion DIR]
 
-The measures are in `trainer.statistics` and `trainer.linear.baseline`, and are exported here too.
+The measures are in `trainer.statistics` and `trainer.linear.baseline`.
 """
 
 import argparse
@@ -22,21 +22,10 @@ from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
 from trainer.progress import Progress, Silent, reporting
-from trainer.statistics.comparison import Comparison, compare
-from trainer.statistics.metrics import calibration_error, macro_f1, metrics
-from trainer.statistics.vector_scaling import apply_calibration, fit_calibration
+from trainer.statistics.comparison import compare
+from trainer.statistics.metrics import calibration_error, metrics
+from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.dataset import Example, group_weights, read_jsonl
-
-__all__ = [
-    "Comparison",
-    "apply_calibration",
-    "compare",
-    "evaluate",
-    "fit_calibration",
-    "linear_baseline",
-    "macro_f1",
-    "metrics",
-]
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from db.queries.standing import is_current
 from db.tables import Annotation, Person, Post, PostFacts, PostGroup, PostText, QueueEntry, Resolution
 
 
-def newest_posts(before: int | None = None) -> Select[int]:
+def newest_posts(before: int | None) -> Select[int]:
     posts = select(Post.id).order_by(Post.id.desc())
     return posts if before is None else posts.where(Post.id < before)
 

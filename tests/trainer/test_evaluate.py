@@ -134,8 +134,3 @@ def test_the_measures_load_without_torch():
     code = "import sys, trainer.evaluate; print('torch' in sys.modules or 'transformers' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-@pytest.mark.parametrize("name", ["evaluate", "compare", "metrics", "linear_baseline", "fit_calibration"])
-def test_every_measure_is_reachable_from_here(name):
-    assert name in __import__("trainer.evaluate", fromlist=["__all__"]).__all__

@@ -3,7 +3,6 @@
 import json
 import math
 import platform
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -118,8 +117,8 @@ def write_card(folder: Path, card: Card) -> None:
     (folder / "README.md").write_text(model_card(card), encoding="utf-8")
 
 
-def installed_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+def installed_versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
 
 
 def model_card(card: Card) -> str:

@@ -18,7 +18,6 @@ from trainer.selection.strategies import Embed, Positions, Probabilities, band, 
 UNCERTAIN, RANDOM, VIOLATION = "uncertain", "random", "violation"
 SECOND_OPINION, HELD_OUT, TYPICAL = "second_opinion", "held_out", "typical"
 
-LANES = (UNCERTAIN, RANDOM, VIOLATION, SECOND_OPINION, HELD_OUT, TYPICAL)
 FALLBACK = (UNCERTAIN, TYPICAL, VIOLATION, RANDOM, HELD_OUT)
 """Lanes that take over the turn of an empty lane, in this order."""
 

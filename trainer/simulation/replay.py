@@ -22,8 +22,6 @@ from trainer.texts.duplicates import group_key
 DEFAULT, UNCERTAIN = "default", "uncertain"
 """Not single strategies but the queue as it is served: all its lanes, or only the uncertain one."""
 FULL = "full"
-COLD = at_cold_start(Composition(second_opinion=0, held_out=0))
-"""The start of a simulation: one oracle gives no second opinions, and the test set is separate."""
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,10 @@ class Violations:
     recall_difference: float
     """Challenger minus champion, weighted."""
 
-    def is_proven_loss(self, margin: float) -> bool:
-        return self.lost > self.gained and self.p_value < SIGNIFICANCE and -self.recall_difference > margin
+    @property
+    def is_proven_loss(self) -> bool:
+        is_large = -self.recall_difference > RECALL_MARGIN
+        return self.lost > self.gained and self.p_value < SIGNIFICANCE and is_large
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,6 @@ def compare(
     *,
     rng: np.random.Generator,
     weights: ArrayLike | None = None,
-    recall_margin: float = RECALL_MARGIN,
     resamples: int = RESAMPLES,
 ) -> Comparison:
     """Compare two sets of probabilities (n, 3) over the same rows; raises ValueError without rows.
@@ -132,7 +133,7 @@ def compare(
     both = (champion_probabilities, challenger_probabilities)
     errors = calibration_errors(both, truth, counts, groups, rng=rng)
     calibration = _calibrations(*errors, len(truth) if groups is None else len(set(groups)))
-    outcome = _outcome(low, high, violations, recall_margin)
+    outcome = _outcome(low, high, violations)
     if outcome == "better" and calibration.is_proven_worse:
         outcome = "undecided"
     comparison = Comparison(
@@ -145,7 +146,7 @@ def compare(
         reasons=(),
         n=len(truth),
     )
-    return replace(comparison, reasons=tuple(_reasons(comparison, recall_margin)))
+    return replace(comparison, reasons=tuple(_reasons(comparison)))
 
 
 def _gain(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -175,18 +176,18 @@ def _calibrations(
     return CalibrationErrors(float(errors[0]), float(errors[1]), (float(low), float(high)), groups)
 
 
-def _outcome(low: float, high: float, violations: Violations, margin: float) -> Outcome:
-    if high < 0 or violations.is_proven_loss(margin):
+def _outcome(low: float, high: float, violations: Violations) -> Outcome:
+    if high < 0 or violations.is_proven_loss:
         return "worse"
     return "better" if low > 0 else "undecided"
 
 
-def _reasons(result: Comparison, margin: float) -> list[str]:
+def _reasons(result: Comparison) -> list[str]:
     low, high = (100 * bound for bound in result.interval)
     change = 100 * result.difference
     reasons = [f"macro-F1 changes by {change:+.1f} points (95% interval {low:+.1f} to {high:+.1f})"]
     violations = result.violations
-    if violations.is_proven_loss(margin):
+    if violations.is_proven_loss:
         reasons.append(
             f"of {violations.n} violations it misses {violations.lost} that the champion finds, and finds "
             f"{violations.gained} that the champion misses (p = {violations.p_value:.3f})"

@@ -85,8 +85,8 @@ def calibration_error(
 def calibration_errors(
     pair: Sequence[ArrayLike],
     labels: Labels,
-    weights: ArrayLike | None = None,
-    groups: Sequence[Any] | None = None,
+    weights: ArrayLike | None,
+    groups: Sequence[Any] | None,
     *,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats, Floats]:

@@ -10,6 +10,8 @@ from math import log, sqrt
 
 PRIOR = 500.0
 """Largest weight of the prior, in words; with few words it is a tenth of them."""
+LEAST_POSTS = 3
+LEAST_Z = 2.0
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,14 @@ class Rise:
     z: float
 
 
-def rises(
-    now: Mapping[str, int], before: Mapping[str, int], *, least: int = 3, z: float = 2.0, most: int = 20
-) -> Sequence[Rise]:
+def rises(now: Mapping[str, int], before: Mapping[str, int], *, most: int) -> Sequence[Rise]:
     n, m = sum(now.values()), sum(before.values())
     words = [
         Rise(word, count, before.get(word, 0), log_odds(count, n, before.get(word, 0), m))
         for word, count in now.items()
-        if count >= least
+        if count >= LEAST_POSTS
     ]
-    return sorted((rise for rise in words if rise.z >= z), key=lambda rise: (-rise.z, rise.word))[:most]
+    return sorted((rise for rise in words if rise.z >= LEAST_Z), key=lambda rise: (-rise.z, rise.word))[:most]
 
 
 def log_odds(count: int, n: int, before: int, m: int) -> float:

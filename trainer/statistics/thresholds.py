@@ -152,16 +152,6 @@ def likely(rows: Rows) -> Floats:
     return mixed
 
 
-def cost_of(thresholds: Thresholds, rows: Rows, prices: Prices, truth: Floats | None = None) -> float:
-    """Mean cost per post, by the labels, or by the violation probabilities `truth` (n,)."""
-    verdicts = thresholds.verdicts(rows.scores)
-    share = rows.is_violation.astype(np.float64) if truth is None else truth
-    missed = prices.missed * (verdicts == 0) * share
-    false = prices.false_alarm * (verdicts == 2) * (1 - share)
-    each: Floats = missed + false + prices.look * (verdicts == 1)
-    return float(each @ rows.weights / rows.weights.sum())
-
-
 def thousandths(scores: ArrayLike) -> NDArray[np.intp]:
     """(n,) index of the highest cut not above each score: `score < CUTS[k]` exactly if the index is below k."""
     places: NDArray[np.intp] = np.searchsorted(CUTS, np.asarray(scores, np.float64), side="right") - 1

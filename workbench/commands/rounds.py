@@ -25,7 +25,7 @@ from workbench.commands.terminal import (
     printable,
     say_worker,
 )
-from workbench.errors import InputError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, comparison, lifecycle, merged_export
 from workbench.rounds.comparison import RoundComparison, Side
@@ -234,18 +234,11 @@ def round_export(
     number: NumberArgument,
     folder: Annotated[Path, typer.Option("--out", help="A new folder.")],
     home: HomeOption = Path(),
-    merged: Annotated[
-        bool, typer.Option("--merged", help="The adapter added into its base: a plain transformers folder.")
-    ] = False,
+    _merged: Annotated[bool, typer.Option("--merged", hidden=True, help="The default.")] = True,
     onnx: Annotated[bool, typer.Option("--onnx", help="Add model.onnx.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a round's model for a serving backend."""
-    if not merged:
-        raise InputError(
-            "Say --merged: an adapter alone is served from its own folder, models/round-{number:04d}.",
-            number=number,
-        )
+    """Write a round's model for a serving backend: the adapter merged into its base, a transformers folder."""
     project = open_project(home)
     said = merged_export.export_merged(project, accounts.command_line(project), number, folder, is_onnx=onnx)
     if as_json:

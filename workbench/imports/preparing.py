@@ -6,7 +6,7 @@ on two sides of a split it is set aside: trained on or tested on, it would leak 
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -52,7 +52,7 @@ class _Placed:
     keys: list[tuple[int, int]] = field(default_factory=list)
 
 
-def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _done: None) -> int:
+def prepare(project: Project) -> int:
     """Store what imports have left, group all unprepared posts and index them; killed half-way, it goes on where it was.
 
     Returns how many posts were prepared. Raises WorkbenchError, once all others are prepared, for an import that lacks rows.
@@ -65,7 +65,6 @@ def prepare(project: Project, *, on_progress: Callable[[int], None] = lambda _do
     with project.database.bulk() as connection:
         while count := _prepare_chunk(project, connection):
             done += count
-            on_progress(done)
     with project.database.write() as session:
         # One that came after the last look, at its posts, has its own turn.
         is_waiting = unprepared_posts().where(Post.import_id == Import.id).correlate(Import).exists()

@@ -6,7 +6,7 @@ need not stand side by side, so what the index finds is compared with the text i
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -29,7 +29,7 @@ BOARD = "\ue000"
 AFTER_BOARD = "\ue001"
 
 
-def index_missing(project: Project, *, on_progress: Callable[[int], None] = lambda _done: None) -> int:
+def index_missing(project: Project) -> int:
     """Enter the prepared posts that come after the last one entered; killed half-way, it goes on there.
 
     Returns how many.
@@ -45,7 +45,6 @@ def index_missing(project: Project, *, on_progress: Callable[[int], None] = lamb
         with project.database.write() as session:
             add(session, entries)
         done += len(posts)
-        on_progress(done)
         # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
         time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - began))
 

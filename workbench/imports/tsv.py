@@ -126,7 +126,7 @@ def open_tsv(
     return source
 
 
-def read_header(path: Path, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
+def read_header(path: Path, encoding: str | None) -> tuple[str, tuple[str, ...]]:
     """The encoding and the column names, before anybody has said which column is the text.
 
     Raises InputError as `open_tsv` does.

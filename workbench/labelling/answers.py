@@ -132,11 +132,9 @@ def submit(project: Project, account: Account, post_id: int, label: str, *, note
     return _answer(project, account, post_id, note, action="label", label=label)
 
 
-def skip(
-    project: Project, account: Account, post_id: int, reason: str | None = None, *, note: str | None = None
-) -> Saved:
+def skip(project: Project, account: Account, post_id: int, *, note: str | None = None) -> Saved:
     """Pass a post on to somebody else."""
-    return _answer(project, account, post_id, note, action="skip", reason=reason)
+    return _answer(project, account, post_id, note, action="skip")
 
 
 def ask_lead(project: Project, account: Account, post_id: int, *, note: str | None = None) -> Saved:
@@ -260,7 +258,6 @@ def _answer(
     *,
     action: str,
     label: str | None = None,
-    reason: str | None = None,
     is_flagged: bool = False,
 ) -> Saved:
     with acting(project, account, Right.LABEL) as session:
@@ -286,7 +283,6 @@ def _answer(
             "lane": lane,
             "inclusion_probability": desk.inclusion_probability if desk.queue_lane == lane else None,
             "note": written,
-            "reason": reason,
             "is_flagged": is_flagged,
             "guideline_version": version_in_force(session),
             "suggestion": suggestion.label if suggestion else None,
@@ -314,7 +310,6 @@ def _answer(
             is_second,
             is_late=is_late,
             is_flagged=is_flagged,
-            reason=reason,
             note=written,
             copies=connection.scalar(_UNLABELLED_COPIES, mine) or 0 if label else 0,
             # Nothing comes from an answer that is new; undo has taken back what came from one before it.

@@ -32,6 +32,7 @@ from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import read_scores_of
 
 LISTED = 25
+IMPORTS_LISTED = 50
 LOOKED_THROUGH = 20_000
 """Candidates a page: reading and comparing so many texts takes about a second."""
 STEPS = (100, 1_000)
@@ -203,9 +204,9 @@ def choices(project: Project, account: Account) -> Choices:
         return Choices(boards, {row.id: row.name for row in people}, session.scalars(used).all())
 
 
-def imports_by_date(session: Session, *, most: int = 50) -> list[ListedImport]:
+def imports_by_date(session: Session) -> list[ListedImport]:
     """The imports, newest first."""
-    rows = session.execute(_imports().order_by(Import.id.desc()).limit(most))
+    rows = session.execute(_imports().order_by(Import.id.desc()).limit(IMPORTS_LISTED))
     return [_listed_import(row, name) for row, name in rows]
 
 

@@ -157,10 +157,10 @@ def take_back(project: Project, account: Account, bulk_id: int) -> int:
         return len(standing)
 
 
-def newest(project: Project, account: Account, *, most: int = LISTED) -> list[Bulk]:
+def newest(project: Project, account: Account) -> list[Bulk]:
     """What leads labelled in one go, newest first. Raises NotAllowedError for somebody who is no lead."""
     with reading(project, account, Right.REVIEW) as session:
-        return [Bulk(*row) for row in session.execute(bulk_decisions(most))]
+        return [Bulk(*row) for row in session.execute(bulk_decisions(LISTED))]
 
 
 def _without_text(wanted: Filter) -> dict[str, Any]:

@@ -28,6 +28,8 @@ STEPS = ("exporting", "training", "evaluating", "gating", "scoring", "promoted")
 ENDED = frozenset({"promoted", "rejected", "failed", "cancelled"})
 SETTLED = ENDED | {"awaiting"}
 FEWEST_LABELS = 20
+LOG_LINES = 200
+"""Shown of the output of a round's processes, counted from the end."""
 
 
 @dataclass(frozen=True)
@@ -240,12 +242,12 @@ def log_folder(project: Project, number: int) -> Path:
     return project.data / "logs" / f"round-{number:04d}"
 
 
-def read_log(project: Project, number: int, *, last_lines: int = 200) -> str:
+def read_log(project: Project, number: int) -> str:
     """The end of what the round's processes printed."""
     lines: list[str] = []
     for file in sorted(log_folder(project, number).glob("*.log"), key=lambda path: path.stat().st_mtime):
         lines += file.read_text(encoding="utf-8", errors="replace").split("\n")
-    return "\n".join(lines[-last_lines:]).strip()
+    return "\n".join(lines[-LOG_LINES:]).strip()
 
 
 def read_progress(project: Project, row: Round) -> Progress:

@@ -22,7 +22,6 @@ from trainer.labels import LABELS
 from trainer.selection.budget import is_drawn
 
 MANIFEST = "manifest.json"
-ROWS_AT_ONCE = 100_000
 SEGMENT = 100_000
 """Posts in a file: what is read to look at the score of one."""
 SEGMENTS_KEPT = 16
@@ -171,14 +170,6 @@ def append_segment(folder: Path, scores: Scores) -> None:
 def read_scores(folder: Path) -> Scores:
     """All scores of a round."""
     return _read(folder, _segments(folder))
-
-
-def stream_scores(folder: Path, *, rows: int = ROWS_AT_ONCE) -> Iterator[Scores]:
-    """All scores of a round in the order of the posts, `rows` at most at a time."""
-    for segment in _segments(folder):
-        with pq.ParquetFile(folder / segment["file"]) as file:
-            for batch in file.iter_batches(batch_size=rows, columns=["post_id", *LABELS]):
-                yield _scores(pa.Table.from_batches([batch]))
 
 
 def read_scores_of(folder: Path, wanted: NDArray[np.int64]) -> Scores:

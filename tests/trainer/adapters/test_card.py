@@ -69,7 +69,7 @@ def test_the_readme_is_the_card_in_words(trained):
 
 
 def test_versions_name_the_libraries_at_work():
-    assert installed_versions(["numpy"]).keys() == {"python", "numpy"}
+    assert {"python", "torch", "transformers", "peft"} <= installed_versions().keys()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from trainer.statistics.thresholds import (
     CUTS,
@@ -12,7 +13,6 @@ from trainer.statistics.thresholds import (
     Rows,
     Thresholds,
     choose,
-    cost_of,
     expected,
     likely,
     thousandths,
@@ -38,6 +38,18 @@ def drawn(n: int, seed: int = 0) -> Rows:
     rng = np.random.default_rng(seed)
     scores = rng.beta(0.3, 1.5, n)
     return Rows(scores, rng.random(n) < scores, np.ones(n), range(n))
+
+
+def cost_of(
+    thresholds: Thresholds, rows: Rows, prices: Prices, truth: NDArray[np.float64] | None = None
+) -> float:
+    """For one post, by the labels; or by how likely a violation each is, `truth` (n,)."""
+    verdicts = thresholds.verdicts(rows.scores)
+    share = rows.is_violation.astype(np.float64) if truth is None else truth
+    missed = prices.missed * (verdicts == 0) * share
+    false = prices.false_alarm * (verdicts == 2) * (1 - share)
+    each = missed + false + prices.look * (verdicts == 1)
+    return float(each @ rows.weights / rows.weights.sum())
 
 
 def best(rows: Rows, prices: Prices) -> Thresholds:

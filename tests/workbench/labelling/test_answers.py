@@ -125,7 +125,7 @@ def test_a_skipped_post_goes_to_somebody_else(
     ready_queue(project, lead, 3)
     seen = set()
     while cards := answers.hold_posts(project, ann):
-        answers.skip(project, ann, cards[0].post_id, "unclear")
+        answers.skip(project, ann, cards[0].post_id)
         seen.add(cards[0].post_id)
     assert {card.post_id for card in answers.hold_posts(project, ben)} <= seen
     assert standing(project) == []

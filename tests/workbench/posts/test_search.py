@@ -32,7 +32,8 @@ def scored(project: Project, lead: Account, ann: Account, ben: Account) -> Proje
     for person, labels in ((ann, ["normal", "violation", "violation"]), (ben, ["suspicious", "violation"])):
         for label in labels:
             answers.submit(project, person, answers.hold_posts(project, person)[0].post_id, label)
-    answers.skip(project, ben, answers.hold_posts(project, ben)[0].post_id, "看不懂")
+    skipped = answers.skip(project, ben, answers.hold_posts(project, ben)[0].post_id)
+    answers.give_reason(project, ben, skipped.annotation_id, "看不懂")
     return project
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from db.tables import AuditEntry, Round
 from tests.encoders import make_tiny_encoder
@@ -17,6 +18,7 @@ from trainer.progress import Silent
 from trainer.scoring.scorer import Scorer
 from trainer.train import train
 from workbench.accounts import Account
+from workbench.cli import app
 from workbench.commands.rounds import round_export
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project
@@ -52,13 +54,32 @@ def add_round(project: Project, lead: Account, number: int) -> None:
 def test_the_merged_folder_says_what_the_adapter_says(
     trained_round: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    round_export(1, tmp_path / "served", trained_round.home, merged=True, as_json=True)
+    round_export(1, tmp_path / "served", trained_round.home, as_json=True)
     assert json.loads(capsys.readouterr().out)["folder"] == str(tmp_path / "served")
     expected = Scorer.load(trained_round.round_folder(1), device="cpu").probabilities(TEXTS)
     assert np.abs(served_probabilities(tmp_path / "served", TEXTS) - expected).max() < 1e-4
     with trained_round.database.read() as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "export adapter")).one()
     assert (entry.subject, entry.detail) == ("round 1", {"onnx": False})
+
+
+@pytest.mark.parametrize("more", [(), ("--merged",)])
+def test_a_round_is_exported_merged_whether_or_not_it_is_said(
+    project: Project, tmp_path: Path, more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merged_export, "export_merged", lambda *_args, is_onnx: f"done, onnx {is_onnx}")
+    arguments = [
+        "round",
+        "export",
+        "1",
+        "--home",
+        str(project.home),
+        "--out",
+        str(tmp_path / "served"),
+        *more,
+    ]
+    done = CliRunner().invoke(app, arguments)
+    assert (done.exit_code, done.output) == (0, "done, onnx False\n")
 
 
 def test_a_damaged_adapter_is_told_in_one_sentence(
@@ -87,5 +108,3 @@ def test_what_cannot_be_exported_is_refused_before_any_work(
         export_merged(trained_round, lead, 2, out)
     with pytest.raises(InputError, match="already exists"):
         export_merged(trained_round, lead, 1, tmp_path)
-    with pytest.raises(InputError, match="Say --merged"):
-        round_export(1, out, trained_round.home)

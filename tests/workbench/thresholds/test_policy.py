@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from db.tables import Annotation, AuditEntry, Import, Policy, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
 from tests.workbench.making import judge_held_out, make_champion, ready_queue
-from trainer.statistics.thresholds import CUTS, Prices, Thresholds, cost_of
+from trainer.statistics.thresholds import CUTS, Prices, Thresholds, expected
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError
@@ -111,7 +111,7 @@ def test_rows_drawn_with_half_the_chance_count_double(project: Project, lead: Ac
     assert len(rows) < len(whole)
     assert rows.weights.sum() == pytest.approx(len(whole), abs=0.01)
     assert max(rows.weights) == pytest.approx(len(low) / len(low[::4]), abs=0.001)
-    assert cost_of(Thresholds(0, 1), rows, PRICES) == pytest.approx(1)
+    assert expected(Thresholds(0, 1), rows, PRICES).cost.mean == pytest.approx(1)
 
 
 def _stratum(project: Project, post: int) -> int | None:

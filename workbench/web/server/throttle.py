@@ -1,7 +1,6 @@
 """Slows down whoever guesses: a few tries at once, then one every few seconds; no lasting lock-out."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 TRIES_AT_ONCE = 5
@@ -18,8 +17,7 @@ class _Bucket:
 class Throttle:
     """A bucket of wrong tries for each address; it fills again by itself."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._buckets: dict[str, _Bucket] = {}
 
     def seconds_to_wait(self, address: str) -> float:
@@ -31,7 +29,7 @@ class Throttle:
         self._fill(address).tries -= 1
 
     def _fill(self, address: str) -> _Bucket:
-        now = self._clock()
+        now = time.monotonic()
         if len(self._buckets) >= MOST_REMEMBERED and address not in self._buckets:
             self._buckets.clear()
         bucket = self._buckets.setdefault(address, _Bucket(TRIES_AT_ONCE, now))
