@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from trainer.adapters.folders import WEIGHTS
 from trainer.config import LABELS
 from trainer.device import has_bf16, leave_a_core
 from trainer.errors import TrainerError
-from trainer.files import publish, sha256_of
+from trainer.files import new_file, sha256_of, write_text
 from trainer.scoring.eight_bit import eight_bit_network, quantise
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.texts.tokens import Tokens, read_tokens
@@ -111,10 +110,9 @@ class Work:
         texts = self.order[slice(*self.stretch(part))]
         probabilities = scorer.calibrated(scorer.logits(self.tokens, texts, **options))  # type: ignore[arg-type]
         table = pa.table(dict(zip(LABELS, probabilities.T, strict=True)))
-        partial = self.file(part).with_suffix(f".{os.getpid()}")
         seconds = f"{time.monotonic() - begin:.3f}"
-        pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), partial)
-        publish(partial, self.file(part))
+        with new_file(self.file(part)) as partial:
+            pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), partial)
 
     def read(self) -> tuple[NDArray[np.float32], float]:
         """Probabilities (u, 3), and the total seconds of all parts."""
@@ -170,10 +168,8 @@ def try_out(
 
 def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "precision.part"
     values = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(precision)}
-    part.write_text(json.dumps(values), encoding="utf-8")
-    publish(part, folder / "precision.json")
+    write_text(folder / "precision.json", json.dumps(values))
 
 
 def kept_precision(folder: Path, model: Path) -> Precision | None:
@@ -265,9 +261,7 @@ def _begin(work: Work, model: Path, device: torch.device, precision: Precision) 
         return
     shutil.rmtree(work.folder, ignore_errors=True)
     work.folder.mkdir(parents=True)
-    partial = file.with_suffix(".part")
-    partial.write_text(mark, encoding="ascii")
-    publish(partial, file)
+    write_text(file, mark)
 
 
 def _labels(

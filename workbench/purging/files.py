@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from db.queries.rounds import rounds_by_number
 from db.tables import Post
+from trainer.files import new_file
 from workbench.exports import redaction
 from workbench.imports.incoming import text_hash
 from workbench.overview.radar import radar_file
@@ -151,13 +152,13 @@ def without_verdicts(file: Path, ids: Collection[str]) -> int:
     """Take the verdicts on these posts out of a morning's file; returns how many went."""
     gone = verdicts_on(file, ids)
     if gone:
-        written, part = _as_written(ids), file.with_name(f".{file.name}.part")
+        written = _as_written(ids)
         with (
+            new_file(file) as part,
             file.open(encoding="utf-8", newline="\n") as lines,
             part.open("w", encoding="utf-8", newline="\n") as kept,
         ):
             kept.writelines(line for line in lines if line.rstrip("\n").partition("\t")[0] not in written)
-        part.replace(file)
     return gone
 
 
@@ -178,9 +179,9 @@ def _without_checked(folder: Path, ids: Collection[str]) -> int:
     if gone:
         file = folder / CHECKED
         table = pq.read_table(file)
-        part = file.with_name(f".{file.name}.part")
-        pq.write_table(table.filter(pa.array([name not in ids for name in table["id"].to_pylist()])), part)
-        part.replace(file)
+        kept = table.filter(pa.array([name not in ids for name in table["id"].to_pylist()]))
+        with new_file(file) as part:
+            pq.write_table(kept, part)
     return gone
 
 
@@ -208,3 +209,5 @@ def remove_leftovers(project: Project) -> None:
                 shutil.rmtree(left)
             else:
                 left.unlink()
+    for left in project.data.glob(f".{radar_file(project).name}.*.part"):
+        left.unlink()

@@ -24,7 +24,7 @@ from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
 from trainer.config import LABELS
-from trainer.files import publish
+from trainer.files import write_text
 from trainer.selection.budget import is_drawn
 from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
 from trainer.selection.strata import DRAWN, serving_order, strata
@@ -234,9 +234,7 @@ def waiting(project: Project) -> NDArray[np.int64]:
 
 def keep_waiting(project: Project, counts: Sequence[int]) -> None:
     """Replace what `waiting` tells."""
-    part = _waiting_file(project).with_suffix(".part")
-    part.write_text(json.dumps(list(counts)), encoding="utf-8")
-    publish(part, _waiting_file(project))
+    write_text(_waiting_file(project), json.dumps(list(counts)))
 
 
 def give_strata(project: Project, round_number: int) -> None:

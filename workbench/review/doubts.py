@@ -20,6 +20,7 @@ from db.queries.rounds import rounds_by_number
 from db.queries.standing import current_labels, standing_resolutions
 from db.tables import Annotation, Post, PostText, Resolution
 from trainer.config import LABELS
+from trainer.files import new_file
 from workbench.accounts import Account, Right, acting
 from workbench.project import Project
 
@@ -100,9 +101,8 @@ def _read(folder: Path) -> Any | None:
 
 
 def _write(folder: Path, table: Any) -> None:
-    part = folder / f".{FILE}.part"
-    pq.write_table(table, part)
-    part.replace(folder / FILE)
+    with new_file(folder / FILE) as part:
+        pq.write_table(table, part)
 
 
 Row = tuple[str, str, NDArray[np.float64]]

@@ -22,7 +22,7 @@ from trainer.adapters.card import Card, write_card
 from trainer.adapters.folders import ADAPTER_CONFIG, TOKENIZER_FILES, WEIGHTS, same_base, vouched_card
 from trainer.config import LABELS
 from trainer.errors import AdapterError
-from trainer.files import new_folder
+from trainer.files import new_folder, put_in_place
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
@@ -80,8 +80,9 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             record(session, project, account.id, "adopt round", f"round {number}", rows=rows.name)
             job_id = f"round-{number}"
             jobs.enqueue(project.database.engine, session, jobs.Job.ADOPT, number, job_id=job_id)
-            _move(model, project.round_folder(number))
-            _move(annotations, project.export_folder(number))
+            # A folder that has no round is left from an adoption that died before its commit.
+            put_in_place(model, project.round_folder(number))
+            put_in_place(annotations, project.export_folder(number))
     return number
 
 
@@ -170,9 +171,3 @@ def _parse_scores(project: Project, file: Path) -> Scores:
         )
     order = np.argsort(post_ids)
     return Scores(post_ids[order], probabilities[order])
-
-
-def _move(part: Path, final: Path) -> None:
-    """A folder without a round in the database is what an adoption left that died before its commit."""
-    shutil.rmtree(final, ignore_errors=True)
-    part.rename(final)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer.config import LABELS
-from trainer.files import publish
+from trainer.files import new_file, write_text
 from trainer.selection.budget import is_drawn
 
 MANIFEST = "manifest.json"
@@ -286,9 +286,8 @@ def _may_hold(segment: Segment, post_ids: NDArray[np.int64]) -> bool:
 
 def _write(folder: Path, name: str, scores: Scores) -> None:
     columns = {name: scores.probabilities[:, position] for position, name in enumerate(LABELS)}
-    part = folder / f"{name}.part"
-    pq.write_table(pa.table({"post_id": scores.post_ids, **columns}), part)
-    publish(part, folder / name)
+    with new_file(folder / name) as part:
+        pq.write_table(pa.table({"post_id": scores.post_ids, **columns}), part)
 
 
 def _stands_for(passes: Sequence[Coverage], post_ids: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -321,9 +320,7 @@ def _write_manifest(folder: Path, segments: Sequence[Segment], passes: Sequence[
     values: dict[str, Any] = {"labels": LABELS, "segments": segments}
     if passes:
         values["coverage"] = [asdict(one) for one in passes]
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    publish(part, folder / MANIFEST)
+    write_text(folder / MANIFEST, json.dumps(values, indent=1))
 
 
 def _kept(file: Path) -> Scores:

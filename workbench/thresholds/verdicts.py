@@ -4,13 +4,12 @@ What people said beats the model. Imports are taken in order and each once; wher
 are told again, so that the same command gives the same file.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from sqlalchemy import exists, func, select
@@ -20,6 +19,7 @@ from db.queries.preparing import posts_of_import
 from db.queries.standing import labels_of, newest_resolutions
 from db.tables import AuditEntry, Champion, Import, Policy, Post
 from trainer.config import LABELS
+from trainer.files import new_file
 from trainer.statistics.proportions import Interval, weighted_share
 from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
 from workbench.accounts import Account, Right, acting, record
@@ -291,22 +291,6 @@ def _write(file: Path, rows: Iterable[tuple[str, ...]]) -> None:
     if file.is_dir():
         raise InputError("{file} is a folder. Name a file.", file=file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as lines:
-            lines.write("\t".join(COLUMNS) + "\n")
-            lines.writelines("\t".join(cells) + "\n" for cells in rows)
-            _sync(lines)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _sync(lines: IO[str]) -> None:
-    lines.flush()
-    os.fsync(lines.fileno())
+    with new_file(file) as part, part.open("w", encoding="utf-8", newline="\n") as lines:
+        lines.write("\t".join(COLUMNS) + "\n")
+        lines.writelines("\t".join(cells) + "\n" for cells in rows)

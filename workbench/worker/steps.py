@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from db.tables import Champion, Person, PostText, Promotion, Round
 from trainer.adapters.card import read_card
 from trainer.device import default_device, gpu_memory
+from trainer.files import put_in_place, write_text
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Progress
 from workbench.errors import WorkbenchError
@@ -26,7 +27,7 @@ from workbench.queue import plan
 from workbench.rounds import gate, lifecycle
 from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import count_scored, read_scores
-from workbench.worker.attempts import SupersededError, begin, put_in_place, sweep_attempts
+from workbench.worker.attempts import SupersededError, begin, sweep_attempts
 from workbench.worker.child import FENCE_SECONDS, open_log, run_child
 from workbench.worker.scoring import (
     Scored,
@@ -299,9 +300,7 @@ class _Telling:
             "posts_per_second": round((progress.posts - first.posts) / passed, 1) if passed else None,
             **gpu_memory(default_device()),
         }
-        part = self.file.with_suffix(".part")
-        part.write_text(json.dumps(told) + "\n", encoding="utf-8")
-        part.replace(self.file)
+        write_text(self.file, json.dumps(told) + "\n")
 
 
 def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:

@@ -340,6 +340,7 @@ def test_what_killed_work_left_behind_goes_too(full: Project, lead: Account) -> 
         full.annotations / ".train.jsonl.part",
         full.annotations / "round-0001" / ".train.jsonl.part",
         full.data / "verdicts" / ".imports-0002-0002.tsv.77.part",
+        full.data / ".radar.json.77.part",
     ]
     for file in left:
         file.parent.mkdir(parents=True, exist_ok=True)
