@@ -11,7 +11,6 @@ import json
 import logging
 import math
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from trainer import command
 from trainer.adapters.folders import WEIGHTS
+from trainer.children import Child, failure_reason, kill, module_command, start
 from trainer.config import LABELS
 from trainer.device import has_bf16, leave_a_core
 from trainer.errors import TrainerError
@@ -337,36 +337,25 @@ def _sweep_in_children(
         tracker([(0, len(work.order))])
     finally:
         for child in children:
-            if child.poll() is None:
-                child.kill()
-            child.communicate()
+            kill(child)
 
 
-def _child(
-    work: Work, model: Path, device: torch.device, share: int, count: int
-) -> "subprocess.Popen[bytes]":
-    """-P keeps the working directory, with its data/ and models/, off the child's import path."""
+def _child(work: Work, model: Path, device: torch.device, share: int, count: int) -> Child:
     where = f"cuda:{share % torch.cuda.device_count()}" if device.type == "cuda" else "cpu"
     arguments = ["--model", model, "--work", work.folder, "--share", f"{share}/{count}", "--device", where]
     with _log_of(work, share).open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "trainer.scoring.sweep", *map(str, arguments), "--watch-stdin"],
-            stdin=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
+        return start(module_command("trainer.scoring.sweep", *arguments), stderr=log, has_own_group=True)
 
 
 def _log_of(work: Work, share: int) -> Path:
     return work.folder / f"share-{share}.log"
 
 
-def _refuse_failed(work: Work, children: Sequence["subprocess.Popen[bytes]"]) -> None:
+def _refuse_failed(work: Work, children: Sequence[Child]) -> None:
     """Raises TrainerError with the last line of a failed child's log."""
     for share, child in enumerate(children):
         if child.poll():
-            last_line = _log_of(work, share).read_text("utf-8", "replace").strip().rpartition("\n")[2]
-            reason = last_line.removeprefix("error: ") or f"a process ended with status {child.returncode}"
+            reason = failure_reason(_log_of(work, share).read_text("utf-8", "replace"), child.returncode)
             raise TrainerError(f"scoring failed: {reason}")
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.tables import Import, Post, Round
+from trainer.children import WATCH_STDIN, watch_stdin
 from trainer.device import leave_a_core
 from trainer.errors import TrainerError
 from trainer.scoring.scorer import StoppedError
@@ -83,7 +84,7 @@ def serve(project: Project, stop: threading.Event) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m workbench.worker", description="Run a project's worker.")
     parser.add_argument("--home", type=Path, default=Path())
-    parser.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
+    parser.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     leave_a_core()
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if options.watch_stdin:
-        threading.Thread(target=_stop_with_stdin, args=(stop,), daemon=True).start()
+        watch_stdin(stop.set)
     try:
         project = open_project(options.home)
         serve(project, stop)
@@ -250,13 +251,6 @@ def _is_locked(lock: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _stop_with_stdin(stop: threading.Event) -> None:
-    # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
-    while os.read(0, 4096):
-        pass
-    stop.set()
 
 
 if __name__ == "__main__":
