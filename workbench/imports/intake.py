@@ -7,7 +7,7 @@ before. Storing, grouping and scoring follow in the worker; `incoming` says why.
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -125,11 +125,8 @@ def take_in(
 @contextmanager
 def alone(project: Project) -> Iterator[None]:
     """While nobody imports. Raises InputError where somebody does."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(hold(project.data / IMPORT, waits=False))
-        except BlockingIOError:
-            raise InputError("Another import is running. Wait until it has finished.") from None
+    another = InputError("Another import is running. Wait until it has finished.")
+    with hold(project.data / IMPORT, seconds=0, refusal=another):
         # Nobody else is importing now, so whatever is half taken in belongs to a process that died.
         sweep(project)
         yield

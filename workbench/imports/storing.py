@@ -51,7 +51,7 @@ def store_waiting(project: Project) -> int:
     Raises WorkbenchError, after all others are stored, for an import that lacks rows.
     """
     stored, problem = 0, None
-    with hold(project.data / STORE, waits=True):
+    with hold(project.data / STORE):
         with project.database.bulk(checks_references=False) as connection:
             query = select(Import.id, Import.first_post, Import.brought, Import.waiting)
             found = connection.execute(query.where(Import.waiting > 0).order_by(Import.id)).all()
@@ -88,7 +88,7 @@ def store_the_rest(project: Project, account: Account, import_id: int, *, is_dry
 
     Raises NotAllowedError for somebody who may not import, InputError where none of the import's rows wait.
     """
-    with hold(project.data / STORE, waits=True):
+    with hold(project.data / STORE):
         folder = folder_of(project, import_id)
         with acting(project, account, Right.IMPORT) as session:
             row = session.get(Import, import_id)

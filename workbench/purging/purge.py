@@ -5,7 +5,7 @@ stays is an audit entry with counts and the hash of the criterion, and adapters 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -106,12 +106,8 @@ def _nobody_at_work(project: Project) -> Iterator[None]:
 
     Raises RoundError or InputError where one is.
     """
-    with ExitStack() as held:
-        try:
-            held.enter_context(hold(project.data / WORK, waits=False))
-        except BlockingIOError:
-            raise RoundError("Posts are being prepared. Wait until they are, then purge.") from None
-        held.enter_context(alone(project))
+    preparing = RoundError("Posts are being prepared. Wait until they are, then purge.")
+    with hold(project.data / WORK, seconds=0, refusal=preparing), alone(project):
         yield
 
 

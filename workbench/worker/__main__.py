@@ -8,7 +8,6 @@ while the round still carries that number, so a worker that wakes up late change
 """
 
 import argparse
-import fcntl
 import logging
 import os
 import signal
@@ -16,11 +15,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import IO
 
 from dbos import DBOS
 from sqlalchemy import func, select, update
@@ -35,7 +33,7 @@ from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.imports import search_index
 from workbench.jobs import Job
-from workbench.locks import WORK, hold
+from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
 from workbench.rounds.champion import champion_number
@@ -59,6 +57,7 @@ from workbench.worker.steps import (
 )
 
 LOCK_SECONDS = 1.0
+"""A page that asks whether a worker runs has the lock for a moment, so one refusal says little."""
 COLD_LOOK_SECONDS = 20.0
 
 
@@ -68,7 +67,8 @@ def serve(project: Project, stop: threading.Event) -> None:
     Raises WorkbenchError when this project has a worker already.
     """
     at_work = threading.Event()
-    with _only_worker(project):
+    another = WorkbenchError("A worker is already running in {home}.", home=project.home)
+    with hold(project.data / WORKER, seconds=LOCK_SECONDS, refusal=another):
         _register(project, at_work)
         DBOS(config=jobs.config(project.database.engine))
         DBOS.launch()
@@ -138,7 +138,7 @@ def _marking(project: Project, at_work: threading.Event, job: Callable[[int], st
 
     @wraps(job)
     def marked(number: int) -> str:
-        with hold(project.data / WORK, waits=True):
+        with hold(project.data / WORK):
             at_work.set()
             try:
                 return job(number)
@@ -231,26 +231,6 @@ def _guarded(project: Project, number: int, step: Step) -> str:
         with suppress(OSError), open_log(project, number, "errors") as log:
             log.write(f"{sentence}\n" if expected else traceback.format_exc())
         return "failed"
-
-
-@contextmanager
-def _only_worker(project: Project) -> Iterator[None]:
-    with (project.data / "worker.lock").open("w") as lock:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while not _is_locked(lock):
-            if time.monotonic() > deadline:
-                raise WorkbenchError("A worker is already running in {home}.", home=project.home)
-            time.sleep(LOCK_SECONDS / 20)
-        yield
-
-
-def _is_locked(lock: IO[str]) -> bool:
-    """Whoever looks if a worker is running holds the lock for a moment, so one refusal says little."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

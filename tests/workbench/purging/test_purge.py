@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from filelock import Timeout
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
@@ -600,7 +601,7 @@ def test_while_the_worker_or_an_import_is_at_work_nothing_goes(
     full: Project, lead: Account, lock: str, said: str
 ) -> None:
     before = state(full)
-    with hold(full.data / lock, waits=False), pytest.raises(WorkbenchError, match=said):
+    with hold(full.data / lock, seconds=0), pytest.raises(WorkbenchError, match=said):
         do(full, lead, author=AUTHOR)
     assert state(full) == before
     assert do(full, lead, author=AUTHOR).counts["posts"] == len(OURS)
@@ -613,9 +614,9 @@ def test_posts_are_found_when_nobody_else_can_free_their_numbers(
     found, seen = purging.posts_of, []
 
     def listed(*given: object) -> list[int]:
-        with pytest.raises(BlockingIOError), hold(full.data / WORK, waits=False):
+        with pytest.raises(Timeout), hold(full.data / WORK, seconds=0):
             pass
-        with pytest.raises(BlockingIOError), hold(full.data / IMPORT, waits=False):
+        with pytest.raises(Timeout), hold(full.data / IMPORT, seconds=0):
             pass
         seen.extend(found(*given))  # type: ignore[arg-type]
         return seen

@@ -24,14 +24,14 @@ from tests.workbench.working import (
     wait_until,
     worker_of,
 )
-from workbench import accounts
+from workbench import accounts, locks
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
 from workbench.imports import search_index
 from workbench.imports.incoming import files_in, folder_of
 from workbench.imports.intake import import_rows
 from workbench.imports.tsv import open_tsv
-from workbench.locks import WORK, hold
+from workbench.locks import WORK
 from workbench.overview import radar_scan
 from workbench.project import Project
 from workbench.review import doubts
@@ -346,11 +346,7 @@ def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
 
 
 def is_held(project: Project) -> bool:
-    try:
-        with hold(project.data / WORK, waits=False):
-            return False
-    except BlockingIOError:
-        return True
+    return locks.is_held(project.data / WORK)
 
 
 def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends(project: Project) -> None:
