@@ -16,6 +16,7 @@ from typing import Protocol
 from sqlalchemy import delete, func, insert, select, update
 
 from db.queries.preparing import known_posts
+from db.session import leave_room
 from db.tables import Import, Post, RejectedRow
 from trainer.errors import TrainerError
 from trainer.files import new_folder
@@ -221,8 +222,7 @@ class _Intake:
                         for line, reason, content in rejects[start : start + REJECTS_AT_ONCE]
                     ],
                 )
-            # The lock is not fair: people who label need a gap.
-            time.sleep(time.monotonic() - began)
+            leave_room(began)
 
     def _sort_out(self, entries: Sequence[Row | Reject]) -> tuple[Block, list[Reject]]:
         receipt, block = self._receipt, Block()

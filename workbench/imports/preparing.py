@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from db.bulk import insert_tuples
 from db.queries.preparing import near_copy_candidates, unprepared_posts
 from db.queries.serving import live_claims
-from db.session import checkpoint, take_write_lock
+from db.session import checkpoint, leave_room, take_write_lock
 from db.tables import Import, NearCopyKey, Post, PostGroup
 from trainer.texts.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench.errors import WorkbenchError
@@ -27,7 +27,6 @@ CHUNK = 1_000
 """Posts hashed, looked up and compared at once."""
 STEP = 100
 """Posts written in one transaction while somebody has a post open: they wait for the write lock meanwhile."""
-LONGEST_PAUSE_SECONDS = 0.02
 MOST_CANDIDATES = 200
 """Candidates compared per post; a text copied more often than that matches within the first ones."""
 
@@ -98,10 +97,9 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
         began = time.monotonic()
         _save(connection, placed[start : start + step])
         connection.commit()
-        pause_until = time.monotonic() + min(LONGEST_PAUSE_SECONDS, time.monotonic() - began)
+        ended = time.monotonic()
         checkpoint(connection)
-        # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
-        time.sleep(max(0.0, pause_until - time.monotonic()))
+        leave_room(began, ended)
     return len(posts)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from db.bulk import insert_tuples
 from db.queries.preparing import known_posts
 from db.queries.serving import live_claims
-from db.session import checkpoint, take_write_lock
+from db.session import checkpoint, leave_room, take_write_lock
 from db.tables import Import, Post, PostFacts, PostText
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
@@ -226,12 +226,11 @@ class _Store:
         insert_tuples(self._connection, PostFacts, ("post_id", "facts", "thread_key"), facts)
         self._connection.execute(update(Import).where(Import.id == import_id).values(waiting=waiting - step))
         self._connection.commit()
-        held = time.monotonic() - began
+        ended = time.monotonic()
         checkpoint(self._connection)
         if is_shared:
-            self._rows_a_hold = max(FEWEST, min(CHUNK, int(step * WANTED_HOLD_SECONDS / held)))
-            # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
-            time.sleep(max(0.0, began + 2 * held - time.monotonic()))
+            self._rows_a_hold = max(FEWEST, min(CHUNK, int(step * WANTED_HOLD_SECONDS / (ended - began))))
+            leave_room(began, ended)
         return step
 
     def _is_anybody_at_work(self) -> bool:

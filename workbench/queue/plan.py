@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import first_posts, groups_of_split
 from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
+from db.session import leave_room
 from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
 from trainer.config import LABELS
 from trainer.files import write_text
@@ -56,7 +57,6 @@ DAILY = 3
 """Different days with an import, of the newest ones, from which posts are said to arrive daily."""
 SEED = 20_260_101
 CHUNK = 2_000
-LONGEST_PAUSE_SECONDS = 0.02
 SCORES_AT_ONCE = 100_000
 
 VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
@@ -269,11 +269,10 @@ def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> N
     )
     change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
     while some := list(islice(values, CHUNK)):
-        begin = time.monotonic()
+        began = time.monotonic()
         with project.database.write() as session:
             session.connection().execute(change, some)
-        # The lock is not fair: people who label need a gap.
-        time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - begin))
+        leave_room(began)
 
 
 def band_counts(session: Session, project: Project) -> BandCounts:
