@@ -18,6 +18,7 @@ from sqlalchemy import delete, func, insert, select, update
 from db.queries.preparing import known_posts
 from db.session import leave_room
 from db.tables import Import, Post, RejectedRow
+from trainer.chunks import in_chunks
 from trainer.errors import TrainerError
 from trainer.files import new_folder
 from workbench import jobs
@@ -207,7 +208,7 @@ class _Intake:
             block.write(file)
             self._waiting.add(file, block.external_ids)
             self._blocks += 1
-        for start in range(0, len(rejects), REJECTS_AT_ONCE):
+        for some in in_chunks(rejects, REJECTS_AT_ONCE):
             began = time.monotonic()
             with self._project.database.write() as session:
                 session.execute(
@@ -219,7 +220,7 @@ class _Intake:
                             "reason": reason,
                             "content": content[:LONGEST_REJECT_SHOWN],
                         }
-                        for line, reason, content in rejects[start : start + REJECTS_AT_ONCE]
+                        for line, reason, content in some
                     ],
                 )
             leave_room(began)

@@ -17,6 +17,7 @@ from db.queries.preparing import near_copy_candidates, unprepared_posts
 from db.queries.serving import live_claims
 from db.session import checkpoint, leave_room, take_write_lock
 from db.tables import Import, NearCopyKey, Post, PostGroup
+from trainer.chunks import in_chunks
 from trainer.texts.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench.errors import WorkbenchError
 from workbench.imports import search_index
@@ -91,11 +92,11 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
         is_shared = session.scalar(select(live_claims(project.now()).exists()))
     # Every key lies on a page of its own, so that the fewer the steps, the less is written.
     step = STEP if is_shared else CHUNK
-    for start in range(0, len(placed), step):
+    for some in in_chunks(placed, step):
         # A post depends on earlier ones alone, so whoever is killed between two steps has lost nothing.
         take_write_lock(connection)
         began = time.monotonic()
-        _save(connection, placed[start : start + step])
+        _save(connection, some)
         connection.commit()
         ended = time.monotonic()
         checkpoint(connection)

@@ -14,8 +14,10 @@ import rjieba
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.preparing import import_spans, sampled_posts
 from db.queries.training import newest_pool_labels
+from trainer.chunks import in_chunks
 from trainer.config import LABELS
 from trainer.statistics.rising import Rise, rises
 from trainer.texts.variants import Variant, Variants
@@ -38,7 +40,6 @@ EXAMPLE = 200
 LONGEST = 12
 """Characters of a word."""
 SEED = 5
-CHUNK = 500
 
 
 @dataclass
@@ -155,8 +156,8 @@ def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.
         firsts = np.array([first for *_, first, _last in spans])
         drawn = (firsts[which] + places - starts[which]).tolist()
         taken: dict[int, str] = {}
-        for start in range(0, len(drawn), CHUNK):
-            rows = session.execute(sampled_posts(drawn[start : start + CHUNK]))
+        for some in in_chunks(drawn, IDS_AT_ONCE):
+            rows = session.execute(sampled_posts(some))
             taken |= {row.id: row.text for row in rows}
             if len(taken) >= SAMPLE:
                 break

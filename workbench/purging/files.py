@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import select
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.rounds import rounds_by_number
 from db.tables import Post
+from trainer.chunks import in_chunks
 from trainer.files import new_file
 from workbench.exports import redaction
 from workbench.imports.incoming import text_hash
@@ -21,7 +23,6 @@ from workbench.overview.radar import radar_file
 from workbench.posts.counting import set_aside_file
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
-from workbench.purging.rows import in_chunks
 from workbench.review import doubts
 from workbench.rounds.adoption import ADOPTING
 from workbench.rounds.bundles import PACKING
@@ -99,14 +100,14 @@ class Gone:
     def _known(self) -> "_Known":
         ids, texts = set(), set()
         with self.project.database.read() as session:
-            for some in in_chunks(self.posts):
+            for some in in_chunks(self.posts, IDS_AT_ONCE):
                 rows = session.execute(
                     select(Post.external_id, Post.text_hash).where(Post.id.in_(some))
                 ).all()
                 ids |= {row.external_id for row in rows}
                 texts |= {row.text_hash for row in rows}
             kept = set(self.posts)
-            for some in in_chunks(list(texts)):
+            for some in in_chunks(list(texts), IDS_AT_ONCE):
                 same = session.execute(select(Post.id, Post.text_hash).where(Post.text_hash.in_(some)))
                 texts -= {row.text_hash for row in same if row.id not in kept}
         return _Known(ids, texts)

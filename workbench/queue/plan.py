@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
 from db.session import leave_room
 from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
+from trainer.chunks import in_chunks
 from trainer.config import LABELS
 from trainer.files import write_text
 from trainer.selection.budget import is_drawn
@@ -255,9 +255,9 @@ def give_strata(project: Project, round_number: int) -> None:
 
 def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> None:
     group_of: dict[int, int | None] = {}
-    for start in range(0, len(groups), CHUNK):
+    for some in in_chunks(groups.tolist(), CHUNK):
         with project.database.read() as session:
-            rows = session.execute(first_posts(groups[start : start + CHUNK].tolist()))
+            rows = session.execute(first_posts(some))
             group_of |= {post: group for group, post in rows}
     firsts = np.array(sorted(group_of), np.int64)
     known = read_scores_of(folder, firsts[is_fair(folder, firsts)])
@@ -268,10 +268,10 @@ def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> N
         for post, stratum in zip(known.post_ids.tolist(), found.tolist(), strict=True)
     )
     change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
-    while some := list(islice(values, CHUNK)):
+    for changes in in_chunks(values, CHUNK):
         began = time.monotonic()
         with project.database.write() as session:
-            session.connection().execute(change, some)
+            session.connection().execute(change, changes)
         leave_room(began)
 
 

@@ -5,7 +5,6 @@ The worker writes `doubts.parquet` into a round's folder; nothing is ever change
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.rounds import rounds_by_number
 from db.queries.standing import current_labels, standing_resolutions
 from db.tables import Annotation, Post, PostText, Resolution
+from trainer.chunks import in_chunks
 from trainer.config import LABELS
 from trainer.files import new_file
 from workbench.accounts import Account, Right, acting
@@ -26,7 +27,6 @@ from workbench.project import Project
 
 FILE = "doubts.parquet"
 LISTED = 200
-AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -
             return []
         found: list[DoubtfulLabel] = []
         ranked = _ranked(project.round_folder(number) / FILE)
-        while len(found) < most and (some := list(islice(ranked, AT_ONCE))):
+        for some in in_chunks(ranked, IDS_AT_ONCE):
             found += _still_there(session, some, number)
+            if len(found) >= most:
+                break
         return found[:most]
 
 

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.standing import current_labels, is_of_pool, labelled_since, standing_resolutions
 from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
 from trainer.adapters.encoder import load_tokenizer
 from trainer.adapters.folders import resolve_base
+from trainer.chunks import in_chunks
 from trainer.config import TrainConfig
 from trainer.errors import EncoderError, TrainerError
 from trainer.linear.doubt import out_of_fold_probabilities
@@ -35,9 +37,6 @@ from workbench.scores.tokens import bring_up_to_date
 from workbench.worker.budget import pick as pick_posts
 from workbench.worker.budget import posts_in_time
 from workbench.worker.explaining import Explain
-
-CHUNK = 500
-
 
 COLD_LABELS = 20
 """Labels of the pool from which a simple model orders what is left, until the first round does it better."""
@@ -73,10 +72,9 @@ class PostVectors:
     def _texts(self, post_ids: list[int]) -> list[str]:
         texts: dict[int, str] = {}
         with self._project.database.read() as session:
-            for start in range(0, len(post_ids), CHUNK):
-                query = select(PostText.post_id, PostText.text)
-                chunk = query.where(PostText.post_id.in_(post_ids[start : start + CHUNK]))
-                texts |= dict(session.execute(chunk).all())
+            for some in in_chunks(post_ids, IDS_AT_ONCE):
+                query = select(PostText.post_id, PostText.text).where(PostText.post_id.in_(some))
+                texts |= dict(session.execute(query).all())
         return [texts[post_id] for post_id in post_ids]
 
 
@@ -108,8 +106,8 @@ def _some_of_pool(session: Session) -> NDArray[np.int64]:
     drawn = rng.choice(last, min(DRAWN_FOR_ONE * COLD_SAMPLE, last), replace=False) + 1
     found: list[int] = []
     pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(is_of_pool())
-    for start in range(0, len(drawn), CHUNK):
-        found += session.scalars(pool.where(Post.id.in_(drawn[start : start + CHUNK].tolist())))
+    for some in in_chunks(drawn.tolist(), IDS_AT_ONCE):
+        found += session.scalars(pool.where(Post.id.in_(some)))
     return np.sort(rng.permutation(np.array(found, dtype=np.int64))[:COLD_SAMPLE])
 
 

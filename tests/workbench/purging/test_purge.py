@@ -458,7 +458,8 @@ def test_interrupted_anywhere_it_can_be_run_again(
     full: Project, lead: Account, moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before the nth change to a file or table."""
-    monkeypatch.setattr(rows, "CHUNK", 2)
+    for module in (files, purging, rows):
+        monkeypatch.setattr(module, "IDS_AT_ONCE", 2)
     ours_in = {
         file.parent: sum(lines.read_text("utf-8").count(SECRET) for lines in file.parent.glob("*.jsonl"))
         for file in full.data.rglob("receipt.json")
