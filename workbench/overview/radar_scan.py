@@ -25,7 +25,7 @@ from trainer.texts.word_spans import words
 from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, keep_radar
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import coverage, is_fair, read_scores_of
+from workbench.scores.round_scores import RoundScores
 
 FEWEST_DRAWN = 100
 """Sampled posts with a score of which drift is told, where not all were scored."""
@@ -193,11 +193,11 @@ def _known(session: Session) -> list[str]:
 def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample) -> list[Drift]:
     if number is None or not there.texts:
         return []
-    folder = project.round_folder(number) / "scores"
+    scores = RoundScores.of(project, number)
     ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (here, there))
     # Where not all were scored, those that nobody chose: the others were chosen for what they look like.
-    now, before = (read_scores_of(folder, found[is_fair(folder, found)]) for found in ids)
-    if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if coverage(folder) else 1):
+    now, before = (scores.read_of(post_ids[scores.is_fair(post_ids)]) for post_ids in ids)
+    if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if scores.coverage() else 1):
         return []
     violation = LABELS.index("violation")
     return [

@@ -26,7 +26,8 @@ from workbench.purging.criterion import Criterion
 from workbench.review import doubts
 from workbench.rounds.adoption import ADOPTING
 from workbench.rounds.bundles import PACKING
-from workbench.scores import round_scores, tokens
+from workbench.scores import tokens
+from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.verdicts import ESCAPES
 
 CHECKED = Path("evaluation") / "test_probabilities.parquet"
@@ -48,7 +49,7 @@ class Gone:
         ids = np.array(self.posts, dtype=np.int64)
         return {
             "exported lines": lines,
-            "scores": sum(round_scores.count_of(folder / "scores", ids) for folder in found),
+            "scores": sum(scores.count_of(ids) for scores in self._scores()),
             "token ids": tokens.count_of(self.project, ids),
             "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
             "checked posts": sum(_checked(folder, known.ids) for folder in found),
@@ -76,8 +77,10 @@ class Gone:
 
     def remove_scores(self) -> int:
         ids = np.array(self.posts, dtype=np.int64)
-        folders = [self.project.round_folder(number) / "scores" for number in self._rounds()]
-        return sum(round_scores.forget(folder, ids) for folder in folders)
+        return sum(scores.forget(ids) for scores in self._scores())
+
+    def _scores(self) -> list[RoundScores]:
+        return [RoundScores.of(self.project, number) for number in self._rounds()]
 
     def rounds_with_lines(self) -> list[int]:
         """Rounds that learned from one of the posts or were chosen by it."""

@@ -36,16 +36,7 @@ from workbench.project import Project
 from workbench.queue.claims import note_answers_since
 from workbench.queue.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import (
-    Scores,
-    coverage,
-    is_fair,
-    last_scored,
-    lowest_rate,
-    read_in_parts,
-    read_scores_of,
-    was_left_out,
-)
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds.policy import band_in_force
 
 HELD_OUT_AT_MOST = 5_000
@@ -185,7 +176,7 @@ def plan(
     if round_number is None:
         parts: Iterable[Scores] = [cold] if cold is not None else []
     else:
-        parts = read_in_parts(project.round_folder(round_number) / "scores")
+        parts = RoundScores.of(project, round_number).parts()
     draw = _Draw.of_round(project, round_number)
     posts, is_new, probabilities = _scored(servable, parts, rng)
     stood_for = draw.among(servable.pool, posts)
@@ -243,26 +234,26 @@ def give_strata(project: Project, round_number: int) -> None:
     Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
     be no random part of its stratum.
     """
-    folder = project.round_folder(round_number) / "scores"
+    scores = RoundScores.of(project, round_number)
     for split in HELD_OUT_SPLITS:
         with project.database.read() as session:
             wanted = groups_of_split(split).where(PostGroup.stratum.is_(None)).order_by(PostGroup.id)
             found = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
             groups = np.fromiter(found, np.int64)
         for start in range(0, len(groups), SCORES_AT_ONCE):
-            _give_strata(project, folder, groups[start : start + SCORES_AT_ONCE])
+            _give_strata(project, scores, groups[start : start + SCORES_AT_ONCE])
 
 
-def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> None:
+def _give_strata(project: Project, scores: RoundScores, groups: NDArray[np.int64]) -> None:
     group_of: dict[int, int | None] = {}
     for some in in_chunks(groups.tolist(), CHUNK):
         with project.database.read() as session:
             rows = session.execute(first_posts(some))
             group_of |= {post: group for group, post in rows}
     firsts = np.array(sorted(group_of), np.int64)
-    known = read_scores_of(folder, firsts[is_fair(folder, firsts)])
+    known = scores.read_of(firsts[scores.is_fair(firsts)])
     found = strata(known.probabilities[:, LABELS.index("violation")])
-    found += np.where(was_left_out(folder, known.post_ids), DRAWN, 0)
+    found += np.where(scores.was_left_out(known.post_ids), DRAWN, 0)
     values = (
         {"group": group_of[post], "stratum": stratum}
         for post, stratum in zip(known.post_ids.tolist(), found.tolist(), strict=True)
@@ -335,8 +326,8 @@ class _Draw:
     def of_round(cls, project: Project, round_number: int | None) -> "_Draw":
         if round_number is None:
             return cls()
-        folder = project.round_folder(round_number) / "scores"
-        return cls(lowest_rate(folder), last_scored(folder)) if coverage(folder) else cls()
+        scores = RoundScores.of(project, round_number)
+        return cls(scores.lowest_rate(), scores.last_scored()) if scores.coverage() else cls()
 
     def of(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
         """(n,), None where all were scored."""

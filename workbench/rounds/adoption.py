@@ -29,7 +29,7 @@ from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
 from workbench.rounds.bundles import SENT_ROWS, kept_rows
-from workbench.scores.round_scores import Scores, append_segment
+from workbench.scores.round_scores import FOLDER, RoundScores, Scores
 
 SCORES = Path("scores") / "scores.parquet"
 MOST_BYTES = 2 * 10**9
@@ -58,7 +58,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
             write_card(part, named)
         if found is not None:
-            append_segment(model / "scores", found)
+            RoundScores(model / FOLDER).append(found)
         with new_folder(annotations) as part:
             shutil.copytree(rows, part, dirs_exist_ok=True)
         with acting(project, account, Right.RUN_ROUNDS) as session:

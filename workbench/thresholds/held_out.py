@@ -11,7 +11,7 @@ from trainer.config import LABELS
 from trainer.statistics.thresholds import Rows
 from workbench.exports.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
-from workbench.scores.round_scores import read_scores_of
+from workbench.scores.round_scores import RoundScores
 
 SPLITS = ("validation", "test")
 VIOLATION = LABELS.index("violation")
@@ -24,9 +24,8 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
     """
     posts = [post for post in labelled_posts(session, round_number) if post.split in SPLITS]
     numbers = _numbers(session, [str(post.line["id"]) for post in posts])
-    scores = read_scores_of(
-        project.round_folder(round_number) / "scores", np.array(sorted(numbers.values()), dtype=np.int64)
-    )
+    wanted = np.array(sorted(numbers.values()), dtype=np.int64)
+    scores = RoundScores.of(project, round_number).read_of(wanted)
     known = dict(zip(scores.post_ids.tolist(), scores.probabilities[:, VIOLATION].tolist(), strict=True))
     return {
         split: _rows(

@@ -25,7 +25,7 @@ from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
-from workbench.scores.round_scores import Scores, last_scored, read_scores_of
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import policy as thresholds_policy
 from workbench.thresholds.held_out import held_out_rows
 
@@ -90,7 +90,7 @@ class _Rule:
     policy: int
     chosen_for: int | None
     thresholds: Thresholds
-    scores: Path
+    scores: RoundScores
 
 
 def decide(
@@ -111,7 +111,7 @@ def decide(
         pass
     with project.database.read() as session:
         rule = _rule(session, project, version)
-        ready = _ready(session, last_scored(rule.scores))
+        ready = _ready(session, rule.scores.last_scored())
         numbers = _wanted(session, ready, since)
         if not numbers:
             raise InputError(
@@ -179,7 +179,7 @@ def _rule(session: Session, project: Project, version: int | None) -> _Rule:
         found.version,
         found.round_number,
         Thresholds(found.pass_below, found.flag_from),
-        project.round_folder(number) / "scores",
+        RoundScores.of(project, number),
     )
 
 
@@ -238,7 +238,7 @@ def _rows(
             after = posts[-1].id
             ids = [post.id for post in posts]
             said = _said(session, ids)
-            scores = read_scores_of(rule.scores, np.array(ids, dtype=np.int64))
+            scores = rule.scores.read_of(np.array(ids, dtype=np.int64))
             by_model = dict(zip(scores.post_ids.tolist(), _by_model(scores, rule), strict=True))
             for post in posts:
                 label = said.get(post.id)

@@ -37,7 +37,7 @@ from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import last_scored
+from workbench.scores.round_scores import RoundScores
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError
 from workbench.worker.child import open_log
 from workbench.worker.explaining import Explainer
@@ -181,7 +181,7 @@ def _is_work_left(session: Session, project: Project) -> bool:
     newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None)))
     if champion is None or newest is None:
         return False
-    return last_scored(project.round_folder(champion) / "scores") < newest
+    return RoundScores.of(project, champion).last_scored() < newest
 
 
 def _forgive_stop(project: Project) -> None:

@@ -32,7 +32,7 @@ from trainer.texts.tokens import fingerprint, tokenise
 from workbench.project import Project
 from workbench.review.doubts import write_doubts
 from workbench.scores.picks import Pick, keep_pick, kept_pick
-from workbench.scores.round_scores import Scores, append_pass, last_scored
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
 from workbench.worker.budget import pick as pick_posts
 from workbench.worker.budget import posts_in_time
@@ -199,11 +199,12 @@ def _one_pass(
 ) -> Scored | None:
     """None where nothing is missing."""
     folder = project.round_folder(number)
-    scores, under_way = folder / "scores", folder / "scores" / "pass"
+    scores = RoundScores.of(project, number)
+    under_way = scores.folder / "pass"
     store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
-    files, post_ids, places = store.after(last_scored(scores))
+    files, post_ids, places = store.after(scores.last_scored())
     pick, precision = kept_pick(under_way), kept_precision(under_way, folder)
-    if pick is not None and len(pick.numbers) and pick.numbers[0] <= last_scored(scores):
+    if pick is not None and len(pick.numbers) and pick.numbers[0] <= scores.last_scored():
         pick = None  # its scores are in: who put them there was killed before it could tidy up
     if pick is None or precision is None:
         if not len(post_ids):
@@ -224,14 +225,14 @@ def _one_pass(
         on_progress=on_progress,
         should_stop=should_stop,
     )
-    append_pass(scores, Scores(post_ids, swept.probabilities), pick.coverage)
+    scores.append(Scores(post_ids, swept.probabilities), pick.coverage)
     shutil.rmtree(under_way)
     return Scored(len(post_ids), swept.seconds, swept.distinct, precision.name, precision.agreement)
 
 
 def _picked(
     project: Project,
-    scores: Path,
+    scores: RoundScores,
     scorer: Scorer,
     missing: NDArray[np.int64],
     precision: Precision,
@@ -247,7 +248,7 @@ def _picked(
     def teach(texts: Sequence[str]) -> NDArray[np.float32]:
         return scorer.probabilities(texts, should_stop=should_stop)
 
-    found = pick_posts(project, last_scored(scores), budget, teach=teach, should_stop=should_stop)
+    found = pick_posts(project, scores.last_scored(), budget, teach=teach, should_stop=should_stop)
     if found is None:
         raise StoppedError("scoring stopped before its posts were picked")
     return found

@@ -50,7 +50,7 @@ from workbench.purging.purge import Purge, purge
 from workbench.queue import plan
 from workbench.review import resolutions
 from workbench.review.doubts import write_doubts
-from workbench.scores.round_scores import Scores, append_segment, count_scored, last_scored, read_scores
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
 from workbench.thresholds.verdicts import ESCAPES
 
@@ -96,7 +96,7 @@ def full(project: Project, lead: Account, ann: Account) -> Project:
     make_champion(project, lead, np.tile([0.3, 0.3, 0.4], (POSTS - 10, 1)))
     more = np.arange(POSTS - 9, POSTS + 1, dtype=np.int64)
     scores = Scores(more, np.tile(np.float32([0.3, 0.3, 0.4]), (10, 1)))
-    append_segment(project.round_folder(1) / "scores", scores)
+    RoundScores.of(project, 1).append(scores)
     for post in range(1, POSTS + 1):
         say(project, ann, post, ("normal", "violation")[post % 2])
     folder = export(project, 1)
@@ -174,7 +174,7 @@ def state(project: Project) -> dict[str, object]:
         for file in sorted(project.data.rglob("receipt.json"))
         if "purged" in json.loads(file.read_text())
     }
-    scored = read_scores(project.round_folder(1) / "scores").post_ids.tolist()
+    scored = RoundScores.of(project, 1).read().post_ids.tolist()
     return {"rows": counts, "lines": lines, "receipts": receipts, "scored": scored}
 
 
@@ -496,11 +496,10 @@ def test_interrupted_anywhere_it_can_be_run_again(
         for name, facts in receipt["files"].items():
             assert facts["sha256"] == sha256_of(file.parent / name)
         assert sum(entry["lines"] for entry in receipt["purged"]) == ours_in[file.parent]
-    assert count_scored(full.round_folder(1) / "scores") == POSTS - len(OURS)
+    assert RoundScores.of(full, 1).count() == POSTS - len(OURS)
 
 
 def test_a_post_that_gets_a_freed_number_is_scored_like_any_other(full: Project, lead: Account) -> None:
-    folder = full.round_folder(1) / "scores"
     do(full, lead, author=AUTHOR)
     with full.database.write() as session:  # as imports were before they kept their numbers
         session.execute(update(Import).values(first_post=None))
@@ -508,8 +507,9 @@ def test_a_post_that_gets_a_freed_number_is_scored_like_any_other(full: Project,
     with full.database.read() as session:
         number = session.scalar(select(Post.id).where(Post.external_id == "new"))
     assert number == POSTS  # the last post went, and its number was free
-    assert last_scored(folder) == POSTS - 1
-    assert len(read_scores(folder).of(np.array([number])).post_ids) == 0
+    scores = RoundScores.of(full, 1)
+    assert scores.last_scored() == POSTS - 1
+    assert len(scores.read().of(np.array([number])).post_ids) == 0
 
 
 def test_copies_keep_what_they_were_given_and_still_find_each_other(

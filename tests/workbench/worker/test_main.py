@@ -36,7 +36,7 @@ from workbench.overview import radar_scan
 from workbench.project import Project
 from workbench.review import doubts
 from workbench.rounds import lifecycle
-from workbench.scores.round_scores import count_scored
+from workbench.scores.round_scores import RoundScores
 from workbench.worker import __main__ as worker
 from workbench.worker import steps
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
@@ -56,7 +56,7 @@ def assert_whole(project: Project) -> None:
         assert session.scalar(select(func.count()).select_from(Annotation)) == 150
         assert session.scalar(select(func.count()).select_from(Champion)) == 1
         assert session.scalar(select(func.count()).select_from(Promotion)) == 1
-    assert count_scored(project.round_folder(1) / "scores") == POSTS
+    assert RoundScores.of(project, 1).count() == POSTS
     assert [path.name for path in project.models.iterdir()] == ["round-0001"]
 
 
