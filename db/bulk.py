@@ -6,6 +6,9 @@ from sqlalchemy import Connection, insert
 
 from db.tables import Base
 
+IDS_AT_ONCE = 500
+"""Of a list in an IN: each is a variable of the statement."""
+
 
 def insert_tuples(
     connection: Connection, table: type[Base], columns: Sequence[str], rows: Sequence[tuple[object, ...]]

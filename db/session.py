@@ -24,6 +24,8 @@ sqlite = dbapi2
 WAL_SAFE_SINCE = (3, 51, 3)
 BUSY_TIMEOUT_MS = 30_000
 LOCK_POLL_SECONDS = 0.001
+LONGEST_PAUSE_SECONDS = 0.02
+"""Twenty times LOCK_POLL_SECONDS: a waiting writer looks for the lock in the meantime."""
 WRITE = "BEGIN IMMEDIATE"
 BULK_CACHE_KIB = 65_536
 
@@ -183,6 +185,17 @@ def _begin(connection: Connection) -> None:
         take_write_lock(connection, until=options.get("wait_until"))
     elif begin_with is not None:
         connection.exec_driver_sql(begin_with)
+
+
+def leave_room(began: float, ended: float | None = None) -> None:
+    """After one write of many, pause for as long as it took, LONGEST_PAUSE_SECONDS at most.
+
+    SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators. `began`, `ended`: monotonic;
+    what was done without the lock since `ended`, by default nothing, counts as part of the pause.
+    """
+    now = time.monotonic()
+    ended = now if ended is None else ended
+    time.sleep(max(0.0, min(LONGEST_PAUSE_SECONDS, ended - began) - (now - ended)))
 
 
 def take_write_lock(connection: Connection, *, until: float | None = None) -> None:

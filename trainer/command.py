@@ -2,12 +2,11 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from trainer.children import WATCH_STDIN, end_with_parent
 from trainer.errors import TrainerError
 
 
@@ -19,13 +18,13 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
 
 def add_child_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--progress", type=Path, metavar="FILE", help="append progress as JSON lines")
-    command.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
+    command.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
 
 
 def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
     """Returns the exit status: 0 done, 1 failed with one line on standard error, 130 interrupted."""
     if getattr(arguments, "watch_stdin", False):
-        threading.Thread(target=_end_with_stdin, name="watch-stdin", daemon=True).start()
+        end_with_parent()
     try:
         work(arguments)
     except KeyboardInterrupt:
@@ -46,11 +45,3 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         print(f"error: {type(error).__name__}: {reason} (--debug shows where)", file=sys.stderr)
         return 1
     return 0
-
-
-def _end_with_stdin() -> None:
-    """End with the parent process: the pipe closes even if the parent is killed by SIGKILL."""
-    # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

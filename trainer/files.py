@@ -33,9 +33,7 @@ def new_folder(out: Path) -> Iterator[Path]:
         yield partial
         for path in sorted(partial.rglob("*")):
             _sync(path)
-        _sync(partial)
-        partial.rename(out)
-        _sync(out.parent)
+        publish(partial, out)
         if not has_parent:
             _sync(out.parent.parent)
     except OSError as error:
@@ -44,11 +42,43 @@ def new_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def new_file(final: Path) -> Iterator[Path]:
+    """Yield a path beside `final` to write to; when the block succeeds the file takes the name `final`.
+
+    A failure, a kill or a power cut leaves the file that had the name before.
+    """
+    part = part_of(final)
+    try:
+        yield part
+        publish(part, final)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(final: Path, text: str) -> None:
+    """In UTF-8, by `new_file`."""
+    with new_file(final) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def part_of(final: Path) -> Path:
+    """The temporary name of a file that is being written, unique to this process."""
+    return final.with_name(f".{final.name}.{os.getpid()}.part")
+
+
 def publish(part: Path, final: Path) -> None:
-    """Rename a written file: after a power cut the new or the old file is complete."""
+    """Rename a written file or folder: after a power cut the new or the old one is complete."""
     _sync(part)
     part.replace(final)
     _sync(final.parent)
+
+
+def put_in_place(folder: Path, final: Path) -> None:
+    """Give a complete folder its name, in place of a folder that has it."""
+    shutil.rmtree(final, ignore_errors=True)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    publish(folder, final)
 
 
 def refuse_existing(out: Path) -> None:

@@ -9,11 +9,11 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trainer import command
+from trainer.chunks import in_chunks
 from trainer.device import leave_a_core
 from trainer.labels import LABELS
 from trainer.scoring.scorer import Scorer
@@ -37,7 +37,7 @@ def _predict(options: argparse.Namespace) -> None:
     scorer = Scorer.load(options.model)
     # At a prompt each line is answered before the next is read.
     at_once = TEXTS_AT_ONCE if options.batch else 1
-    while part := list(islice(posts, at_once)):
+    for part in in_chunks(posts, at_once):
         for line in predictions(scorer, part):
             print(json.dumps(line, ensure_ascii=False), flush=at_once == 1)
 

@@ -7,7 +7,6 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer import command
+from trainer.chunks import in_chunks
 from trainer.device import leave_a_core
 from trainer.files import new_folder, refuse_existing
 from trainer.labels import LABELS
@@ -84,8 +84,7 @@ def _tokenised(scorer: Scorer, pool: Path, folder: Path) -> tuple[list[str], lis
     """The ids of the posts of a file, and the files of their tokens."""
     names: list[str] = []
     files: list[Path] = []
-    posts = read_texts(pool)
-    while some := list(islice(posts, FILE_POSTS)):
+    for some in in_chunks(read_texts(pool), FILE_POSTS):
         files.append(folder / f"tokens-{len(files):04d}.arrow")
         numbers = np.arange(len(names), len(names) + len(some), dtype=np.int64)
         write_tokens(files[-1], numbers, scorer.tokenise(text for _, text in some))

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
+from trainer.children import Child, start
 from workbench import accounts, services
 from workbench.errors import WorkbenchError
 from workbench.imports.intake import import_rows
@@ -65,14 +66,12 @@ def sample_folder() -> Path:
 
 
 @contextmanager
-def _worker(project: Project) -> Iterator[subprocess.Popen[bytes]]:
-    command = [*services.worker_command(project.home), "--watch-stdin"]
+def _worker(project: Project) -> Iterator[Child]:
     # Nobody labels yet, so torch may have every core. Threads that wait for each other sleep instead of
     # spinning: on a busy machine spinning makes two threads many times slower than one.
     every_core = {"OMP_NUM_THREADS": str(os.cpu_count() or 1), "OMP_WAIT_POLICY": "PASSIVE"}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | every_core
-    ) as worker:
+    command = services.worker_command(project.home)
+    with start(command, stdout=subprocess.DEVNULL, variables=every_core) as worker:
         try:
             yield worker
         finally:
@@ -109,9 +108,7 @@ def _is_prepared(project: Project) -> bool:
         return session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is None
 
 
-def _watch(
-    project: Project, number: int, worker: subprocess.Popen[bytes], say: Callable[[str], None]
-) -> None:
+def _watch(project: Project, number: int, worker: Child, say: Callable[[str], None]) -> None:
     said = "queued"
 
     def is_settled() -> bool:
@@ -132,7 +129,7 @@ def _watch(
         )
 
 
-def _wait(worker: subprocess.Popen[bytes], is_done: Callable[[], bool]) -> None:
+def _wait(worker: Child, is_done: Callable[[], bool]) -> None:
     while not is_done():
         if worker.poll() is not None:
             raise WorkbenchError("The worker ended by itself; the lines above say why.")

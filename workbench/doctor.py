@@ -5,12 +5,12 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.children import module_command, start
 from workbench import demo, services
 from workbench.errors import WorkbenchError
 from workbench.project import is_project, open_project
@@ -95,11 +95,9 @@ def look(base: str, work: Workload, *extra: str) -> dict[str, Any]:
     """
     posts = demo.sample_folder() / "posts.tsv"
     counts = ("--labels", work.labels, "--validation", work.validation, "--pool", work.posts)
-    arguments = map(str, ("--posts", posts, "--base", base, *counts, *extra))
-    # -P keeps data/ and models/ of the working directory off the import path.
-    module = [sys.executable, "-P", "-m", "trainer.doctor", *arguments, "--watch-stdin"]
-    low_priority = ["nice", "-n", str(services.NICENESS)]
-    with subprocess.Popen([*low_priority, *module], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    arguments = ("--posts", posts, "--base", base, *counts, *extra)
+    command = module_command("trainer.doctor", *arguments, niceness=services.NICENESS)
+    with start(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         findings = child.stdout.read()
     if child.returncode < 0:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from db.migrate import SchemaTooNewError, upgrade
 from db.session import Database, open_database
 from db.tables import Guideline, Label, LabelSet
+from trainer.files import new_file
 from trainer.labels import LABELS
 from workbench import jobs
 from workbench.errors import InputError, WorkbenchError
@@ -113,10 +114,9 @@ def cookie_secret(project: Project) -> str:
     """The key that signs cookies: made once, readable by its owner alone."""
     file = project.data / "cookie.key"
     if not file.exists():
-        part = file.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(secrets.token_urlsafe(32), encoding="ascii")
-        part.replace(file)
+        with new_file(file) as part:
+            part.touch(mode=0o600)
+            part.write_text(secrets.token_urlsafe(32), encoding="ascii")
     return file.read_text(encoding="ascii")
 
 

@@ -1,15 +1,13 @@
 """Start the web app and the worker as processes of their own, and end them together."""
 
 import ipaddress
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from trainer.children import Child, module_command, start
 from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project
 
@@ -20,16 +18,13 @@ it would make keeps what its threads once needed: some 40 MiB more after an hour
 
 
 def worker_command(home: Path) -> list[str]:
-    """How the worker is started: at low priority from its first instruction, so that pages answer first.
-
-    -P keeps data/ and models/ of the working directory off its import path.
-    """
-    return ["nice", "-n", str(NICENESS), sys.executable, "-P", "-m", "workbench.worker", "--home", str(home)]
+    """How the worker is started: at low priority, so that pages answer first."""
+    return module_command("workbench.worker", "--home", home, niceness=NICENESS)
 
 
 def web_command() -> list[str]:
     """How the pages are served; the memory's setting must be there before the first instruction."""
-    return ["env", f"MALLOC_ARENA_MAX={ARENAS}", sys.executable, "-P", "-m", "workbench.web.server.serve"]
+    return ["env", f"MALLOC_ARENA_MAX={ARENAS}", *module_command("workbench.web.server.serve")]
 
 
 def up(
@@ -49,19 +44,19 @@ def up(
             "Something listens on port {port} already, perhaps this app. Name another one with --port.",
             port=port,
         )
-    environment = os.environ | {
+    variables = {
         "WORKBENCH_HOME": str(project.home),
         "WORKBENCH_HOST": host,
         "WORKBENCH_PORT": str(port),
     }
     commands = {"The web app": web_command()}
     if has_worker:
-        commands["The worker"] = [*worker_command(project.home), "--watch-stdin"]
+        commands["The worker"] = worker_command(project.home)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    children: dict[str, subprocess.Popen[bytes]] = {}
+    children: dict[str, Child] = {}
     try:
         for name, command in commands.items():
-            children[name] = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+            children[name] = start(command, variables=variables)
         is_told = False
         while (ended := _ended(children)) is None:
             if not is_told and _listens(address):
@@ -76,11 +71,11 @@ def up(
     raise WorkbenchError("{name} ended by itself; the lines above say why.", name=ended)
 
 
-def _ended(children: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
+def _ended(children: Mapping[str, Child]) -> str | None:
     return next((name for name, child in children.items() if child.poll() is not None), None)
 
 
-def _end(children: Iterable[subprocess.Popen[bytes]]) -> None:
+def _end(children: Iterable[Child]) -> None:
     for child in children:
         child.terminate()
     for child in children:

@@ -40,7 +40,7 @@ from workbench.labelling import answers
 from workbench.project import LABEL_SET_ID, Project, init_project, open_project
 from workbench.queue import plan
 from workbench.queue.status import read_status
-from workbench.scores.round_scores import Scores, append_segment
+from workbench.scores.round_scores import RoundScores, Scores
 
 SPAWN = multiprocessing.get_context("spawn")
 SIZES = (100_000, 1_000_000, 10_000_000)
@@ -157,7 +157,7 @@ def append_scores(project: Project, number: int, posts: int) -> None:
     for first in range(1, posts + 1, SEGMENT):
         ids = np.arange(first, min(first + SEGMENT, posts + 1), dtype=np.int64)
         found = rng.dirichlet([0.4, 0.05, 0.03], len(ids)).astype(np.float32)
-        append_segment(project.round_folder(number) / "scores", Scores(ids, found))
+        RoundScores.of(project, number).append(Scores(ids, found))
 
 
 def in_a_process(work: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:

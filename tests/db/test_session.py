@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -168,6 +169,25 @@ def test_a_thread_that_asks_for_the_write_lock_it_holds_is_told_at_once(database
         pass
     with database.write() as session:
         session.execute(text("UPDATE counter SET n = 1"))
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "pause"),
+    [
+        (99.99, None, 0.01),
+        (90.0, None, 0.02),
+        (99.97, 99.98, 0.0),
+        (99.98, 99.995, 0.01),
+        (90.0, 99.995, 0.015),
+    ],
+)
+def test_a_write_is_followed_by_a_pause_as_long_as_it_but_not_longer_than_is_needed(
+    monkeypatch: pytest.MonkeyPatch, began: float, ended: float | None, pause: float
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(db.session, "time", SimpleNamespace(monotonic=lambda: 100.0, sleep=slept.append))
+    db.session.leave_room(began, ended)
+    assert slept == [pytest.approx(pause)]
 
 
 def test_who_writes_very_much_waits_for_the_lock_as_long_as_it_takes(

@@ -14,7 +14,7 @@ from workbench.imports.storing import store_waiting
 from workbench.imports.tsv import open_tsv
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import plan
-from workbench.scores.round_scores import Scores, append_segment
+from workbench.scores.round_scores import RoundScores, Scores
 
 POSTS = 240
 """In the project `labelled`, 150 of them labelled."""
@@ -58,7 +58,7 @@ def ready_queue(project: Project, lead: Account, count: int = 40) -> None:
 def make_champion(project: Project, lead: Account, probabilities: np.ndarray, number: int = 1) -> None:
     """A promoted round whose scores are `probabilities`, one row a post in the order of their numbers."""
     ids = np.arange(1, len(probabilities) + 1, dtype=np.int64)
-    append_segment(project.round_folder(number) / "scores", Scores(ids, probabilities.astype(np.float32)))
+    RoundScores.of(project, number).append(Scores(ids, probabilities.astype(np.float32)))
     with project.database.write() as session:
         session.add(
             Round(

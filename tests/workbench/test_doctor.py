@@ -1,4 +1,3 @@
-import fcntl
 import json
 from collections import namedtuple
 from dataclasses import replace
@@ -14,6 +13,7 @@ from workbench.doctor import EXAMPLE, Workload, examine
 from workbench.errors import WorkbenchError
 from workbench.imports.preparing import prepare
 from workbench.labelling.label_files import import_labels, parse_map
+from workbench.locks import WORKER, hold
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -137,8 +137,7 @@ def test_a_round_under_way_makes_the_speeds_doubtful(project, lead):
                 started_by_id=lead.id,
             )
         )
-    with (project.data / "worker.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with hold(project.data / WORKER):
         checkup = examine(project.home, look=Looks())
     assert checkup.worker is True
     assert any("under way" in problem for problem in checkup.problems)

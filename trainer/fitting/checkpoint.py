@@ -7,13 +7,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from trainer.files import new_file
+
 
 def save_whole(tensors: Mapping[str, Tensor], path: Path, facts: dict[str, str]) -> None:
-    """Written beside, then renamed: a kill leaves the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata=facts)
-    beside.replace(path)
+    with new_file(path) as part:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=facts)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

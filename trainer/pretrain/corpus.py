@@ -6,7 +6,6 @@ import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from trainer.chunks import in_chunks
 from trainer.errors import DatasetError
 
 Ids = NDArray[np.uint16]
@@ -63,8 +63,7 @@ def is_held_out(line: str) -> bool:
 
 
 def encode_lines(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[str, Ids]]:
-    rest = iter(lines)
-    while some := list(islice(rest, 4096)):
+    for some in in_chunks(lines, 4096):
         encodings = tokenizer.encode_batch_fast(some, add_special_tokens=False)
         yield from ((line, np.array(e.ids, dtype=np.uint16)) for line, e in zip(some, encodings, strict=True))
 

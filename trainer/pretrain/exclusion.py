@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.chunks import in_chunks
 from trainer.texts.duplicates import normalise
 from trainer.texts.reading import read_texts
 
@@ -43,8 +43,7 @@ class Exclusion:
         self._stretches = np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *longer]))
 
     def keep(self, lines: Iterable[str]) -> Iterator[str]:
-        rest = iter(lines)
-        while some := list(islice(rest, LINES_AT_ONCE)):
+        for some in in_chunks(lines, LINES_AT_ONCE):
             dropped = self._find([normalise(line) for line in some]) if self._texts else frozenset()
             yield from (line for number, line in enumerate(some) if number not in dropped)
 

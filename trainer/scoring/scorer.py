@@ -5,7 +5,6 @@ nothing is padding. The adapter is merged into its base, and on a GPU the model 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import nn
 
 from trainer.adapters.card import Card
 from trainer.adapters.encoder import Adapter, Encoder, load_adapter
+from trainer.chunks import in_chunks
 from trainer.device import attention_for_any_shape, default_device, has_bf16
 from trainer.errors import TrainerError
 from trainer.labels import LABELS
@@ -154,7 +154,7 @@ def _logits(
     scores = np.empty((len(longest_first), len(LABELS)), dtype=np.float32)
     done = 0
     batches = tokens.batches(longest_first, token_budget(device))
-    while flight := list(islice(batches, GPU_FLIGHT if device.type == "cuda" else 1)):
+    for flight in in_chunks(batches, GPU_FLIGHT if device.type == "cuda" else 1):
         if should_stop is not None and should_stop():
             raise StoppedError(f"scoring stopped after {done} of {len(longest_first)} texts")
         results = [_forward(network, *tokens.padded(batch, pad_id)) for batch in flight]

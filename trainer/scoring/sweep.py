@@ -10,9 +10,7 @@ import argparse
 import json
 import logging
 import math
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,9 +26,10 @@ from numpy.typing import NDArray
 
 from trainer import command
 from trainer.adapters.folders import WEIGHTS
+from trainer.children import Child, failure_reason, kill, module_command, start
 from trainer.device import has_bf16, leave_a_core
 from trainer.errors import TrainerError
-from trainer.files import publish, sha256_of
+from trainer.files import new_file, sha256_of, write_text
 from trainer.labels import LABELS
 from trainer.scoring.eight_bit import eight_bit_network, quantise
 from trainer.scoring.scorer import Scorer, StoppedError
@@ -111,10 +110,9 @@ class Work:
         texts = self.order[slice(*self.stretch(part))]
         probabilities = scorer.calibrated(scorer.logits(self.tokens, texts, **options))  # type: ignore[arg-type]
         table = pa.table(dict(zip(LABELS, probabilities.T, strict=True)))
-        partial = self.file(part).with_suffix(f".{os.getpid()}")
         seconds = f"{time.monotonic() - begin:.3f}"
-        pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), partial)
-        publish(partial, self.file(part))
+        with new_file(self.file(part)) as partial:
+            pq.write_table(table.replace_schema_metadata({SECONDS: seconds.encode()}), partial)
 
     def read(self) -> tuple[NDArray[np.float32], float]:
         """Probabilities (u, 3), and the total seconds of all parts."""
@@ -170,10 +168,8 @@ def try_out(
 
 def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "precision.part"
     values = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(precision)}
-    part.write_text(json.dumps(values), encoding="utf-8")
-    publish(part, folder / "precision.json")
+    write_text(folder / "precision.json", json.dumps(values))
 
 
 def kept_precision(folder: Path, model: Path) -> Precision | None:
@@ -265,9 +261,7 @@ def _begin(work: Work, model: Path, device: torch.device, precision: Precision) 
         return
     shutil.rmtree(work.folder, ignore_errors=True)
     work.folder.mkdir(parents=True)
-    partial = file.with_suffix(".part")
-    partial.write_text(mark, encoding="ascii")
-    publish(partial, file)
+    write_text(file, mark)
 
 
 def _labels(
@@ -343,36 +337,25 @@ def _sweep_in_children(
         tracker([(0, len(work.order))])
     finally:
         for child in children:
-            if child.poll() is None:
-                child.kill()
-            child.communicate()
+            kill(child)
 
 
-def _child(
-    work: Work, model: Path, device: torch.device, share: int, count: int
-) -> "subprocess.Popen[bytes]":
-    """-P keeps the working directory, with its data/ and models/, off the child's import path."""
+def _child(work: Work, model: Path, device: torch.device, share: int, count: int) -> Child:
     where = f"cuda:{share % torch.cuda.device_count()}" if device.type == "cuda" else "cpu"
     arguments = ["--model", model, "--work", work.folder, "--share", f"{share}/{count}", "--device", where]
     with _log_of(work, share).open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "trainer.scoring.sweep", *map(str, arguments), "--watch-stdin"],
-            stdin=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
+        return start(module_command("trainer.scoring.sweep", *arguments), stderr=log, has_own_group=True)
 
 
 def _log_of(work: Work, share: int) -> Path:
     return work.folder / f"share-{share}.log"
 
 
-def _refuse_failed(work: Work, children: Sequence["subprocess.Popen[bytes]"]) -> None:
+def _refuse_failed(work: Work, children: Sequence[Child]) -> None:
     """Raises TrainerError with the last line of a failed child's log."""
     for share, child in enumerate(children):
         if child.poll():
-            last_line = _log_of(work, share).read_text("utf-8", "replace").strip().rpartition("\n")[2]
-            reason = last_line.removeprefix("error: ") or f"a process ended with status {child.returncode}"
+            reason = failure_reason(_log_of(work, share).read_text("utf-8", "replace"), child.returncode)
             raise TrainerError(f"scoring failed: {reason}")
 
 

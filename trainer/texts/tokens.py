@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from trainer.chunks import in_chunks
 from trainer.texts.dataset import encodable
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class Tokens:
 
 def tokenise(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], max_length: int) -> Tokens:
     dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
-    parts, left = [], iter(texts)
-    while some := list(islice(left, AT_ONCE)):
+    parts = []
+    for some in in_chunks(texts, AT_ONCE):
         chunk = [encodable(text, max_length) for text in some]
         ids = tokenizer(chunk, truncation=True, max_length=max_length, return_attention_mask=False)
         parts.append(Tokens.of(ids["input_ids"], dtype))

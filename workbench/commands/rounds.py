@@ -30,7 +30,7 @@ from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, comparison, lifecycle, merged_export
 from workbench.rounds.comparison import RoundComparison, Side
 from workbench.rounds.flips import Flips
-from workbench.scores.round_scores import partly_scored
+from workbench.scores.round_scores import RoundScores
 
 POLL_SECONDS = 0.5
 WORKER_PATIENCE_SECONDS = 120
@@ -310,7 +310,7 @@ def _show_step(shown: Progress, task: Any, project: Project, row: Round) -> None
 def _print_round(project: Project, number: int, as_json: bool) -> None:
     with project.database.read() as session:
         facts = lifecycle.describe(session, lifecycle.find(session, number))
-    partly = partly_scored(project.round_folder(number) / "scores")
+    partly = RoundScores.of(project, number).partly_scored()
     if as_json:
         print_json(**facts, partly_scored=None if partly is None else asdict(partly))
         return

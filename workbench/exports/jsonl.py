@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.preparing import strata_sizes
 from db.queries.training import resolved_rows, training_rows
-from trainer.files import new_folder, sha256_of, write_json
+from trainer.files import new_file, new_folder, sha256_of, write_json
 from trainer.labels import LABELS, majority
 from trainer.selection.strata import inclusion
 from workbench.errors import RoundError
@@ -166,11 +165,8 @@ def write_export(
 def publish_newest(folder: Path, annotations: Path) -> None:
     """Put copies of a round's files where the newest ones are looked for."""
     for name in (*(f"{split}.jsonl" for split in SPLITS), "receipt.json"):
-        part = annotations / f".{name}.part"
-        shutil.copyfile(folder / name, part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(annotations / name)
+        with new_file(annotations / name) as part:
+            shutil.copyfile(folder / name, part)
 
 
 def _labelled_post(

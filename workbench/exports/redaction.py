@@ -6,14 +6,13 @@ names it is explained.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.files import sha256_of, write_json
+from trainer.files import new_file, part_of, publish, sha256_of, write_json
 from trainer.labels import LABELS
 from workbench.exports.jsonl import SPLITS
 
@@ -59,7 +58,7 @@ def redact(folder: Path, is_gone: IsGone, *, criterion: str, at: str) -> int:
     ]
     _write_receipt(folder, receipt)
     for part in made:
-        _part_of(folder / part.name).replace(folder / part.name)
+        publish(part_of(folder / part.name), folder / part.name)
     _settle(folder, receipt)
     return sum(part.lines for part in made)
 
@@ -84,7 +83,7 @@ def _settle(folder: Path, receipt: dict[str, Any]) -> None:
 
 def _write_part(file: Path, is_gone: IsGone) -> Redacted | None:
     """The file without the lines, beside it; None where it keeps all."""
-    part, gone, counts = _part_of(file), 0, Counter[str]()
+    part, gone, counts = part_of(file), 0, Counter[str]()
     with part.open("w", encoding="utf-8") as stream:
         for line in _lines(file):
             record = json.loads(line)
@@ -93,8 +92,6 @@ def _write_part(file: Path, is_gone: IsGone) -> Redacted | None:
                 continue
             counts[record["label"]] += 1
             stream.write(line + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
     if not gone:
         part.unlink()
         return None
@@ -114,10 +111,6 @@ def _files(folder: Path) -> list[Path]:
     return [file for split in SPLITS if (file := folder / f"{split}.jsonl").is_file()]
 
 
-def _part_of(file: Path) -> Path:
-    return file.with_name(f".{file.name}.part")
-
-
 def _read_receipt(folder: Path) -> dict[str, Any]:
     file = folder / RECEIPT
     receipt: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -125,6 +118,5 @@ def _read_receipt(folder: Path) -> dict[str, Any]:
 
 
 def _write_receipt(folder: Path, receipt: Mapping[str, Any]) -> None:
-    part = _part_of(folder / RECEIPT)
-    write_json(part, receipt)
-    part.replace(folder / RECEIPT)
+    with new_file(folder / RECEIPT) as part:
+        write_json(part, receipt)

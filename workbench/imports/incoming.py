@@ -6,7 +6,6 @@ stores them before it prepares them, in steps, and goes on where it was killed.
 """
 
 import hashlib
-import secrets
 import shutil
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pandas.util import hash_array
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -78,9 +76,7 @@ class WaitingPosts:
     """The posts that are in no table yet, found by their ids: 16 bytes of memory each, whatever they say."""
 
     def __init__(self) -> None:
-        # Forum posts are hostile: without a secret, ids could be made to collide.
-        self._key = secrets.token_hex(8)
-        self._runs: list[tuple[NDArray[np.uint64], NDArray[np.int64]]] = []
+        self._runs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._files: list[Path] = []
         self._starts: list[int] = []
         self._count = 0
@@ -107,7 +103,7 @@ class WaitingPosts:
             return
         self._files.append(file)
         self._starts.append(self._count)
-        hashes = self._hashes(external_ids)
+        hashes = _hashes(external_ids)
         rows = np.arange(self._count, self._count + len(hashes), dtype=np.int64)
         self._count += len(hashes)
         order = np.argsort(hashes, kind="stable")
@@ -123,7 +119,7 @@ class WaitingPosts:
         """Texts by id, of those of the ids that wait. One that is stored meanwhile may be missing: ask the tables afterwards."""
         if not self._runs or not external_ids:
             return {}
-        wanted = np.sort(self._hashes(external_ids))
+        wanted = np.sort(_hashes(external_ids))
         hits: list[int] = []
         for hashes, rows in self._runs:
             left = np.searchsorted(hashes, wanted)
@@ -149,9 +145,10 @@ class WaitingPosts:
             at = row - self._starts[which]
             yield table["external_id"][at].as_py(), table["text"][at].as_py()
 
-    def _hashes(self, external_ids: Sequence[str]) -> NDArray[np.uint64]:
-        names = np.array(external_ids, dtype=object)
-        return hash_array(names, hash_key=self._key, categorize=False)
+
+def _hashes(external_ids: Sequence[str]) -> NDArray[np.int64]:
+    """Valid in this process only: Python keys `hash` by a secret of each process, so hostile ids cannot be chosen to collide."""
+    return np.fromiter(map(hash, external_ids), np.int64, len(external_ids))
 
 
 def is_anything_waiting(session: Session) -> bool:

@@ -7,7 +7,7 @@ before. Storing, grouping and scoring follow in the worker; `incoming` says why.
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,9 @@ from typing import Protocol
 from sqlalchemy import delete, func, insert, select, update
 
 from db.queries.preparing import known_posts
+from db.session import leave_room
 from db.tables import Import, Post, RejectedRow
+from trainer.chunks import in_chunks
 from trainer.errors import TrainerError
 from trainer.files import new_folder
 from workbench import jobs
@@ -125,11 +127,8 @@ def take_in(
 @contextmanager
 def alone(project: Project) -> Iterator[None]:
     """While nobody imports. Raises InputError where somebody does."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(hold(project.data / IMPORT, waits=False))
-        except BlockingIOError:
-            raise InputError("Another import is running. Wait until it has finished.") from None
+    another = InputError("Another import is running. Wait until it has finished.")
+    with hold(project.data / IMPORT, seconds=0, refusal=another):
         # Nobody else is importing now, so whatever is half taken in belongs to a process that died.
         sweep(project)
         yield
@@ -209,7 +208,7 @@ class _Intake:
             block.write(file)
             self._waiting.add(file, block.external_ids)
             self._blocks += 1
-        for start in range(0, len(rejects), REJECTS_AT_ONCE):
+        for some in in_chunks(rejects, REJECTS_AT_ONCE):
             began = time.monotonic()
             with self._project.database.write() as session:
                 session.execute(
@@ -221,11 +220,10 @@ class _Intake:
                             "reason": reason,
                             "content": content[:LONGEST_REJECT_SHOWN],
                         }
-                        for line, reason, content in rejects[start : start + REJECTS_AT_ONCE]
+                        for line, reason, content in some
                     ],
                 )
-            # The lock is not fair: people who label need a gap.
-            time.sleep(time.monotonic() - began)
+            leave_room(began)
 
     def _sort_out(self, entries: Sequence[Row | Reject]) -> tuple[Block, list[Reject]]:
         receipt, block = self._receipt, Block()

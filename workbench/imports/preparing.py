@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from db.bulk import insert_tuples
 from db.queries.preparing import near_copy_candidates, unprepared_posts
 from db.queries.serving import live_claims
-from db.session import checkpoint, take_write_lock
+from db.session import checkpoint, leave_room, take_write_lock
 from db.tables import Import, NearCopyKey, Post, PostGroup
+from trainer.chunks import in_chunks
 from trainer.texts.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench.errors import WorkbenchError
 from workbench.imports import search_index
@@ -27,7 +28,6 @@ CHUNK = 1_000
 """Posts hashed, looked up and compared at once."""
 STEP = 100
 """Posts written in one transaction while somebody has a post open: they wait for the write lock meanwhile."""
-LONGEST_PAUSE_SECONDS = 0.02
 MOST_CANDIDATES = 200
 """Candidates compared per post; a text copied more often than that matches within the first ones."""
 
@@ -91,16 +91,15 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
         is_shared = session.scalar(select(live_claims(project.now()).exists()))
     # Every key lies on a page of its own, so that the fewer the steps, the less is written.
     step = STEP if is_shared else CHUNK
-    for start in range(0, len(placed), step):
+    for some in in_chunks(placed, step):
         # A post depends on earlier ones alone, so whoever is killed between two steps has lost nothing.
         take_write_lock(connection)
         began = time.monotonic()
-        _save(connection, placed[start : start + step])
+        _save(connection, some)
         connection.commit()
-        pause_until = time.monotonic() + min(LONGEST_PAUSE_SECONDS, time.monotonic() - began)
+        ended = time.monotonic()
         checkpoint(connection)
-        # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
-        time.sleep(max(0.0, pause_until - time.monotonic()))
+        leave_room(began, ended)
     return len(posts)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.preparing import unindexed_posts
 from db.search import add, last_indexed
+from db.session import leave_room
 from db.tables import Post
 from trainer.texts.duplicates import normalise
 from workbench.imports.facts import fact_of
@@ -22,7 +23,6 @@ from workbench.project import Project
 
 BATCH = 1_000
 """Posts a transaction: people who label wait for the write lock no longer than that takes."""
-LONGEST_PAUSE_SECONDS = 0.02
 LONGEST_QUERY = 200
 BOARD = "\ue000"
 """A private character that begins the term of a board; no pair of a text is that long."""
@@ -36,17 +36,16 @@ def index_missing(project: Project) -> int:
     """
     done = 0
     while True:
-        began = time.monotonic()
         with project.database.read() as session:
             posts = session.execute(unindexed_posts(last_indexed(session)).limit(BATCH)).all()
         if not posts:
             return done
         entries = [(post.id, " ".join(terms_of(post.text, post.facts or {}))) for post in posts]
+        began = time.monotonic()
         with project.database.write() as session:
             add(session, entries)
+        leave_room(began)
         done += len(posts)
-        # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
-        time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - began))
 
 
 def is_behind(session: Session) -> bool:

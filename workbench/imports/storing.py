@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from db.bulk import insert_tuples
 from db.queries.preparing import known_posts
 from db.queries.serving import live_claims
-from db.session import checkpoint, take_write_lock
+from db.session import checkpoint, leave_room, take_write_lock
 from db.tables import Import, Post, PostFacts, PostText
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, reading, record
@@ -51,7 +51,7 @@ def store_waiting(project: Project) -> int:
     Raises WorkbenchError, after all others are stored, for an import that lacks rows.
     """
     stored, problem = 0, None
-    with hold(project.data / STORE, waits=True):
+    with hold(project.data / STORE):
         with project.database.bulk(checks_references=False) as connection:
             query = select(Import.id, Import.first_post, Import.brought, Import.waiting)
             found = connection.execute(query.where(Import.waiting > 0).order_by(Import.id)).all()
@@ -88,7 +88,7 @@ def store_the_rest(project: Project, account: Account, import_id: int, *, is_dry
 
     Raises NotAllowedError for somebody who may not import, InputError where none of the import's rows wait.
     """
-    with hold(project.data / STORE, waits=True):
+    with hold(project.data / STORE):
         folder = folder_of(project, import_id)
         with reading(project, account, Right.IMPORT) as session:
             row = session.get(Import, import_id)
@@ -226,12 +226,11 @@ class _Store:
         insert_tuples(self._connection, PostFacts, ("post_id", "facts", "thread_key"), facts)
         self._connection.execute(update(Import).where(Import.id == import_id).values(waiting=waiting - step))
         self._connection.commit()
-        held = time.monotonic() - began
+        ended = time.monotonic()
         checkpoint(self._connection)
         if is_shared:
-            self._rows_a_hold = max(FEWEST, min(CHUNK, int(step * WANTED_HOLD_SECONDS / held)))
-            # SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators.
-            time.sleep(max(0.0, began + 2 * held - time.monotonic()))
+            self._rows_a_hold = max(FEWEST, min(CHUNK, int(step * WANTED_HOLD_SECONDS / (ended - began))))
+            leave_room(began, ended)
         return step
 
     def _is_anybody_at_work(self) -> bool:

@@ -7,7 +7,6 @@ the project does not know becomes a post.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import func, insert, select
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.standing import is_current
 from db.tables import Annotation, Post, PostGroup, PostText
+from trainer.chunks import in_chunks
 from trainer.labels import LABELS
 from trainer.texts.duplicates import group_key
 from workbench.accounts import Account, Right, acting, reading, record
@@ -103,8 +103,7 @@ def import_labels(
         left_out = _refuse_problems(project, file)
         new_posts = _import_unknown(project, account, file)
         labelled = unchanged = 0
-        entries = iter(file.rows())
-        while chunk := list(islice(entries, CHUNK)):
+        for chunk in in_chunks(file.rows(), CHUNK):
             changed = _annotate(project, account, chunk, source)
             labelled, unchanged = labelled + changed, unchanged + len(chunk) - changed
     with acting(project, account, Right.IMPORT) as session:
@@ -201,8 +200,7 @@ class _Unknown:
     bytes_read: int = 0
 
     def __iter__(self) -> Iterator[Row | Reject]:
-        entries = iter(self.rows)
-        while chunk := list(islice(entries, CHUNK)):
+        for chunk in in_chunks(self.rows, CHUNK):
             with self.project.database.read() as session:
                 posts = _posts_of(session, [entry.row for entry in chunk])
             yield from (entry.row for entry, post in zip(chunk, posts, strict=True) if post is None)
@@ -213,8 +211,7 @@ def _refuse_problems(project: Project, file: _LabelFile) -> int:
     problems: list[tuple[int, str]] = []
     count = left_out = 0
     said: dict[object, tuple[int, str]] = {}
-    entries = file.entries()
-    while chunk := list(islice(entries, CHUNK)):
+    for chunk in in_chunks(file.entries(), CHUNK):
         rows = [entry for _, entry in chunk if isinstance(entry, LabelledRow)]
         left_out += sum(entry is None for _, entry in chunk)
         found = [

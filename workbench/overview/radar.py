@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from trainer.files import write_text
 from workbench.accounts import Account, Right, reading
 from workbench.project import Project
 
@@ -94,9 +95,7 @@ def read_radar(project: Project, account: Account) -> Radar | None:
 
 def keep_radar(project: Project, radar: Radar) -> None:
     """Put a look in the place of the one before, whole or not at all."""
-    part = radar_file(project).with_suffix(".part")
-    part.write_text(json.dumps(radar.to_dict(), ensure_ascii=False), encoding="utf-8")
-    part.replace(radar_file(project))
+    write_text(radar_file(project), json.dumps(radar.to_dict(), ensure_ascii=False))
 
 
 def radar_file(project: Project) -> Path:

@@ -14,8 +14,10 @@ import rjieba
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.preparing import import_spans, sampled_posts
 from db.queries.training import newest_pool_labels
+from trainer.chunks import in_chunks
 from trainer.labels import Label
 from trainer.statistics.drift import stability_index
 from trainer.statistics.rising import Rise, rises
@@ -24,7 +26,7 @@ from trainer.texts.word_spans import words
 from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, keep_radar
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import coverage, is_fair, read_scores_of
+from workbench.scores.round_scores import RoundScores
 
 FEWEST_DRAWN = 100
 """Sampled posts with a score of which drift is told, where not all were scored."""
@@ -39,7 +41,6 @@ EXAMPLE = 200
 LONGEST = 12
 """Characters of a word."""
 SEED = 5
-CHUNK = 500
 
 
 @dataclass
@@ -156,8 +157,8 @@ def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.
         firsts = np.array([first for *_, first, _last in spans])
         drawn = (firsts[which] + places - starts[which]).tolist()
         taken: dict[int, str] = {}
-        for start in range(0, len(drawn), CHUNK):
-            rows = session.execute(sampled_posts(drawn[start : start + CHUNK]))
+        for some in in_chunks(drawn, IDS_AT_ONCE):
+            rows = session.execute(sampled_posts(some))
             taken |= {row.id: row.text for row in rows}
             if len(taken) >= SAMPLE:
                 break
@@ -193,11 +194,11 @@ def _known(session: Session) -> list[str]:
 def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample) -> list[Drift]:
     if number is None or not there.texts:
         return []
-    folder = project.round_folder(number) / "scores"
+    scores = RoundScores.of(project, number)
     ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (here, there))
     # Where not all were scored, those that nobody chose: the others were chosen for what they look like.
-    now, before = (read_scores_of(folder, found[is_fair(folder, found)]) for found in ids)
-    if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if coverage(folder) else 1):
+    now, before = (scores.read_of(post_ids[scores.is_fair(post_ids)]) for post_ids in ids)
+    if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if scores.coverage() else 1):
         return []
     violation = Label.VIOLATION.position
     return [

@@ -20,7 +20,7 @@ from trainer.statistics.thresholds import CUTS, thousandths
 from workbench.accounts import Account, Right, reading
 from workbench.exports.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
-from workbench.scores.round_scores import fair_parts
+from workbench.scores.round_scores import RoundScores
 
 NEWEST = 8
 """Weeks told."""
@@ -124,7 +124,7 @@ def _spreads(session: Session, project: Project, round_number: int) -> dict[date
     ).all()
     ranges = [(monday_of(begun), first, last) for begun, first, last in imports if first is not None]
     spreads: dict[date, NDArray[np.float64]] = {}
-    for part, weights in fair_parts(project.round_folder(round_number) / "scores"):
+    for part, weights in RoundScores.of(project, round_number).fair_parts():
         ids, places = part.post_ids, thousandths(part.probabilities[:, Label.VIOLATION.position])
         for monday, first, last in ranges:
             if first > ids[-1] or last < ids[0]:

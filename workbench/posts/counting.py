@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Import, Post
-from trainer.files import publish
+from trainer.files import write_text
 from workbench.project import Project
 
 
@@ -54,9 +54,7 @@ def look_for_set_aside(session: Session) -> SetAside:
 
 def keep_set_aside(project: Project, found: SetAside) -> None:
     """Remember it, in a file: pages ask for it at every look."""
-    part = set_aside_file(project).with_suffix(".part")
-    part.write_text(json.dumps(asdict(found)), encoding="utf-8")
-    publish(part, set_aside_file(project))
+    write_text(set_aside_file(project), json.dumps(asdict(found)))
 
 
 def set_aside_file(project: Project) -> Path:

@@ -22,7 +22,7 @@ from workbench.posts.search import ListedImport, import_of
 from workbench.posts.thread import Around, around
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import read_scores_of
+from workbench.scores.round_scores import RoundScores
 
 COPIES_LISTED = 20
 DIGITS = 18
@@ -239,7 +239,7 @@ def _scores(session: Session, project: Project, post_id: int) -> list[RoundScore
     }  # newest first: the first time stays
     found = []
     for number in session.scalars(rounds_by_number().with_only_columns(Round.number)):
-        scores = read_scores_of(project.round_folder(number) / "scores", np.array([post_id], dtype=np.int64))
+        scores = RoundScores.of(project, number).read_of(np.array([post_id], dtype=np.int64))
         if len(scores.post_ids):
             probabilities = [float(value) for value in scores.probabilities[0]]
             found.append(RoundScore(number, probabilities, number == champion, first_used.get(number)))

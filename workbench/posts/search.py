@@ -29,7 +29,7 @@ from workbench.imports.incoming import is_anything_waiting
 from workbench.posts.blindness import still_blind
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import read_scores_of
+from workbench.scores.round_scores import RoundScores
 
 LISTED = 25
 IMPORTS_LISTED = 50
@@ -243,7 +243,7 @@ class _Look:
         self._normal = search_index.wanted(wanted.text)
         self._board = search_index.board_term(wanted.board) if wanted.board else None
         champion = champion_number(session) if is_lead else None
-        self._scores = None if champion is None else project.round_folder(champion) / "scores"
+        self._scores = None if champion is None else RoundScores.of(project, champion)
 
     def page(
         self, found: Sequence[ListedPost], after: int | None, looked_at: int, *, is_cut: bool = False
@@ -332,9 +332,7 @@ class _Look:
     def _probabilities(self, posts: Sequence[ListedPost]) -> Mapping[int, Sequence[float]]:
         if self._scores is None or not posts:
             return {}
-        scores = read_scores_of(
-            self._scores, np.array(sorted(post.post_id for post in posts), dtype=np.int64)
-        )
+        scores = self._scores.read_of(np.array(sorted(post.post_id for post in posts), dtype=np.int64))
         return dict(zip(scores.post_ids.tolist(), scores.probabilities.tolist(), strict=True))
 
 

@@ -12,19 +12,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import select
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.rounds import rounds_by_number
 from db.tables import Post
+from trainer.chunks import in_chunks
+from trainer.files import new_file
 from workbench.exports import redaction
 from workbench.imports.incoming import text_hash
 from workbench.overview.radar import radar_file
 from workbench.posts.counting import set_aside_file
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
-from workbench.purging.rows import in_chunks
 from workbench.review import doubts
 from workbench.rounds.adoption import ADOPTING
 from workbench.rounds.bundles import PACKING
-from workbench.scores import round_scores, tokens
+from workbench.scores import tokens
+from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.verdicts import ESCAPES
 
 CHECKED = Path("evaluation") / "test_probabilities.parquet"
@@ -46,7 +49,7 @@ class Gone:
         ids = np.array(self.posts, dtype=np.int64)
         return {
             "exported lines": lines,
-            "scores": sum(round_scores.count_of(folder / "scores", ids) for folder in found),
+            "scores": sum(scores.count_of(ids) for scores in self._scores()),
             "token ids": tokens.count_of(self.project, ids),
             "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
             "checked posts": sum(_checked(folder, known.ids) for folder in found),
@@ -74,8 +77,10 @@ class Gone:
 
     def remove_scores(self) -> int:
         ids = np.array(self.posts, dtype=np.int64)
-        folders = [self.project.round_folder(number) / "scores" for number in self._rounds()]
-        return sum(round_scores.forget(folder, ids) for folder in folders)
+        return sum(scores.forget(ids) for scores in self._scores())
+
+    def _scores(self) -> list[RoundScores]:
+        return [RoundScores.of(self.project, number) for number in self._rounds()]
 
     def rounds_with_lines(self) -> list[int]:
         """Rounds that learned from one of the posts or were chosen by it."""
@@ -98,14 +103,14 @@ class Gone:
     def _known(self) -> "_Known":
         ids, texts = set(), set()
         with self.project.database.read() as session:
-            for some in in_chunks(self.posts):
+            for some in in_chunks(self.posts, IDS_AT_ONCE):
                 rows = session.execute(
                     select(Post.external_id, Post.text_hash).where(Post.id.in_(some))
                 ).all()
                 ids |= {row.external_id for row in rows}
                 texts |= {row.text_hash for row in rows}
             kept = set(self.posts)
-            for some in in_chunks(list(texts)):
+            for some in in_chunks(list(texts), IDS_AT_ONCE):
                 same = session.execute(select(Post.id, Post.text_hash).where(Post.text_hash.in_(some)))
                 texts -= {row.text_hash for row in same if row.id not in kept}
         return _Known(ids, texts)
@@ -151,13 +156,13 @@ def without_verdicts(file: Path, ids: Collection[str]) -> int:
     """Take the verdicts on these posts out of a morning's file; returns how many went."""
     gone = verdicts_on(file, ids)
     if gone:
-        written, part = _as_written(ids), file.with_name(f".{file.name}.part")
+        written = _as_written(ids)
         with (
+            new_file(file) as part,
             file.open(encoding="utf-8", newline="\n") as lines,
             part.open("w", encoding="utf-8", newline="\n") as kept,
         ):
             kept.writelines(line for line in lines if line.rstrip("\n").partition("\t")[0] not in written)
-        part.replace(file)
     return gone
 
 
@@ -178,9 +183,9 @@ def _without_checked(folder: Path, ids: Collection[str]) -> int:
     if gone:
         file = folder / CHECKED
         table = pq.read_table(file)
-        part = file.with_name(f".{file.name}.part")
-        pq.write_table(table.filter(pa.array([name not in ids for name in table["id"].to_pylist()])), part)
-        part.replace(file)
+        kept = table.filter(pa.array([name not in ids for name in table["id"].to_pylist()]))
+        with new_file(file) as part:
+            pq.write_table(kept, part)
     return gone
 
 
@@ -208,3 +213,5 @@ def remove_leftovers(project: Project) -> None:
                 shutil.rmtree(left)
             else:
                 left.unlink()
+    for left in project.data.glob(f".{radar_file(project).name}.*.part"):
+        left.unlink()

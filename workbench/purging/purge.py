@@ -5,7 +5,7 @@ stays is an audit entry with counts and the hash of the criterion, and adapters 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db import search
+from db.bulk import IDS_AT_ONCE
 from db.tables import Import
+from trainer.chunks import in_chunks
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import RoundError, WorkbenchError
@@ -24,7 +26,7 @@ from workbench.locks import WORK, hold
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, posts_of
 from workbench.purging.files import Gone, remove_leftovers, remove_what_is_made_again
-from workbench.purging.rows import count, delete_posts, delete_rejected, in_chunks
+from workbench.purging.rows import count, delete_posts, delete_rejected
 from workbench.rounds import lifecycle
 
 
@@ -82,7 +84,7 @@ def _remove(
         record(session, project, account.id, "begin purge", mark, posts=len(posts))
     remove_leftovers(project)
     counts = gone.remove_from_files()
-    for some in in_chunks(posts):
+    for some in in_chunks(posts, IDS_AT_ONCE):
         with project.database.write() as session:
             lifecycle.refuse_second(session)
             counts.update(delete_posts(session, some))
@@ -106,12 +108,8 @@ def _nobody_at_work(project: Project) -> Iterator[None]:
 
     Raises RoundError or InputError where one is.
     """
-    with ExitStack() as held:
-        try:
-            held.enter_context(hold(project.data / WORK, waits=False))
-        except BlockingIOError:
-            raise RoundError("Posts are being prepared. Wait until they are, then purge.") from None
-        held.enter_context(alone(project))
+    preparing = RoundError("Posts are being prepared. Wait until they are, then purge.")
+    with hold(project.data / WORK, seconds=0, refusal=preparing), alone(project):
         yield
 
 

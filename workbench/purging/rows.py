@@ -1,14 +1,13 @@
 """Posts out of the database, with all that hangs on them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from db import search
+from db.bulk import IDS_AT_ONCE
 from db.tables import (
     Annotation,
     Base,
@@ -26,12 +25,12 @@ from db.tables import (
     RejectedRow,
     Resolution,
 )
+from trainer.chunks import in_chunks
 from trainer.texts.duplicates import band_keys, group_key
 from workbench.imports.intake import known_otherwise
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, rejected_rows
 
-CHUNK = 500
 OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
     ("claims", Claim, Claim.post_id),
     ("lapsed claims", LapsedClaim, LapsedClaim.post_id),
@@ -51,7 +50,7 @@ def count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict[
     """What would go from the database."""
     counts: Counter[str] = Counter()
     with project.database.read() as session:
-        for some in in_chunks(posts):
+        for some in in_chunks(posts, IDS_AT_ONCE):
             for name, table, column in OF_POST:
                 query = select(func.count()).select_from(table).where(column.in_(some))
                 counts[name] += session.scalar(query) or 0
@@ -60,7 +59,7 @@ def count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict[
                 or 0
             )
         found = set(rejected_rows(session, criterion))
-        for some in in_chunks(posts):
+        for some in in_chunks(posts, IDS_AT_ONCE):
             rows = select(RejectedRow.import_id, RejectedRow.line).where(_says_another_text(session, some))
             found |= {(row.import_id, row.line) for row in session.execute(rows)}
     return {**counts, "unreadable rows": len(found)}
@@ -170,13 +169,7 @@ def _says_another_text(session: Session, posts: Sequence[int]) -> ColumnElement[
 def delete_rejected(project: Project, criterion: Criterion) -> Counter[str]:
     with project.database.read() as session:
         rows = rejected_rows(session, criterion)
-    for some in in_chunks(rows):
+    for some in in_chunks(rows, IDS_AT_ONCE):
         with project.database.write() as session:
             _run_delete(session, RejectedRow, tuple_(RejectedRow.import_id, RejectedRow.line).in_(some))
     return Counter({"unreadable rows": len(rows)})
-
-
-def in_chunks(values: Sequence[Any]) -> Iterator[list[Any]]:
-    entries = iter(values)
-    while some := list(islice(entries, CHUNK)):
-        yield some

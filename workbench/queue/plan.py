@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +21,10 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import first_posts, groups_of_split
 from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
+from db.session import leave_room
 from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
-from trainer.files import publish
+from trainer.chunks import in_chunks
+from trainer.files import write_text
 from trainer.labels import LABELS, Label
 from trainer.selection.budget import is_drawn
 from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
@@ -35,16 +36,7 @@ from workbench.project import Project
 from workbench.queue.claims import note_answers_since
 from workbench.queue.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import (
-    Scores,
-    coverage,
-    is_fair,
-    last_scored,
-    lowest_rate,
-    read_in_parts,
-    read_scores_of,
-    was_left_out,
-)
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds.policy import band_in_force
 
 HELD_OUT_AT_MOST = 5_000
@@ -56,7 +48,6 @@ DAILY = 3
 """Different days with an import, of the newest ones, from which posts are said to arrive daily."""
 SEED = 20_260_101
 CHUNK = 2_000
-LONGEST_PAUSE_SECONDS = 0.02
 SCORES_AT_ONCE = 100_000
 
 VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
@@ -185,7 +176,7 @@ def plan(
     if round_number is None:
         parts: Iterable[Scores] = [cold] if cold is not None else []
     else:
-        parts = read_in_parts(project.round_folder(round_number) / "scores")
+        parts = RoundScores.of(project, round_number).parts()
     draw = _Draw.of_round(project, round_number)
     posts, is_new, probabilities = _scored(servable, parts, rng)
     stood_for = draw.among(servable.pool, posts)
@@ -234,9 +225,7 @@ def waiting(project: Project) -> NDArray[np.int64]:
 
 def keep_waiting(project: Project, counts: Sequence[int]) -> None:
     """Replace what `waiting` tells."""
-    part = _waiting_file(project).with_suffix(".part")
-    part.write_text(json.dumps(list(counts)), encoding="utf-8")
-    publish(part, _waiting_file(project))
+    write_text(_waiting_file(project), json.dumps(list(counts)))
 
 
 def give_strata(project: Project, round_number: int) -> None:
@@ -245,37 +234,36 @@ def give_strata(project: Project, round_number: int) -> None:
     Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
     be no random part of its stratum.
     """
-    folder = project.round_folder(round_number) / "scores"
+    scores = RoundScores.of(project, round_number)
     for split in HELD_OUT_SPLITS:
         with project.database.read() as session:
             wanted = groups_of_split(split).where(PostGroup.stratum.is_(None)).order_by(PostGroup.id)
             found = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
             groups = np.fromiter(found, np.int64)
         for start in range(0, len(groups), SCORES_AT_ONCE):
-            _give_strata(project, folder, groups[start : start + SCORES_AT_ONCE])
+            _give_strata(project, scores, groups[start : start + SCORES_AT_ONCE])
 
 
-def _give_strata(project: Project, folder: Path, groups: NDArray[np.int64]) -> None:
+def _give_strata(project: Project, scores: RoundScores, groups: NDArray[np.int64]) -> None:
     group_of: dict[int, int | None] = {}
-    for start in range(0, len(groups), CHUNK):
+    for some in in_chunks(groups.tolist(), CHUNK):
         with project.database.read() as session:
-            rows = session.execute(first_posts(groups[start : start + CHUNK].tolist()))
+            rows = session.execute(first_posts(some))
             group_of |= {post: group for group, post in rows}
     firsts = np.array(sorted(group_of), np.int64)
-    known = read_scores_of(folder, firsts[is_fair(folder, firsts)])
+    known = scores.read_of(firsts[scores.is_fair(firsts)])
     found = strata(known.probabilities[:, Label.VIOLATION.position])
-    found += np.where(was_left_out(folder, known.post_ids), DRAWN, 0)
+    found += np.where(scores.was_left_out(known.post_ids), DRAWN, 0)
     values = (
         {"group": group_of[post], "stratum": stratum}
         for post, stratum in zip(known.post_ids.tolist(), found.tolist(), strict=True)
     )
     change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
-    while some := list(islice(values, CHUNK)):
-        begin = time.monotonic()
+    for changes in in_chunks(values, CHUNK):
+        began = time.monotonic()
         with project.database.write() as session:
-            session.connection().execute(change, some)
-        # The lock is not fair: people who label need a gap.
-        time.sleep(min(LONGEST_PAUSE_SECONDS, time.monotonic() - begin))
+            session.connection().execute(change, changes)
+        leave_room(began)
 
 
 def band_counts(session: Session, project: Project) -> BandCounts:
@@ -338,8 +326,8 @@ class _Draw:
     def of_round(cls, project: Project, round_number: int | None) -> "_Draw":
         if round_number is None:
             return cls()
-        folder = project.round_folder(round_number) / "scores"
-        return cls(lowest_rate(folder), last_scored(folder)) if coverage(folder) else cls()
+        scores = RoundScores.of(project, round_number)
+        return cls(scores.lowest_rate(), scores.last_scored()) if scores.coverage() else cls()
 
     def of(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
         """(n,), None where all were scored."""

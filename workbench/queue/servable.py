@@ -8,7 +8,7 @@ gives posts their groups; labels given meanwhile are looked up when the queue ta
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.preparing import grouped_posts, groups_of_split, keys_of_split
 from db.tables import PostGroup
+from trainer.chunks import in_chunks
 from trainer.labels import LABELS
 from workbench.project import Project
 from workbench.scores.round_scores import Scores
@@ -82,7 +83,7 @@ def read_held_out(project: Project, split: str, servable: Servable) -> HeldOut:
     parts = []
     with project.database.read() as session:
         rows = _cursor(session, keys_of_split(split))
-        while some := list(islice(rows, ROWS_AT_ONCE)):
+        for some in in_chunks(rows, ROWS_AT_ONCE):
             groups = np.array([group for group, _, _ in some], np.int64)
             strata = np.array([-1 if stratum is None else stratum for _, _, stratum in some], np.int64)
             waits = np.isin(groups, servable.held_out_groups)

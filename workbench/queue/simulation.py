@@ -1,12 +1,11 @@
 """Simulations with the settings of a project, in a process of their own: they need torch, the command does not."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from trainer.children import module_command, start
 from trainer.selection.lanes import Band
 from workbench.project import is_project, open_project
 from workbench.settings import Settings, load_settings
@@ -27,6 +26,7 @@ def simulate(settings: Settings, in_force: Band, arguments: Sequence[str]) -> in
     """Run `trainer.simulate` where people see it; `default` is the queue as it is filled. Returns its exit status."""
     band = {"low": in_force.low, "high": in_force.high}
     queue = ["--composition", json.dumps(asdict(settings.composition)), "--band", json.dumps(band)]
-    # -P keeps data/ and models/ of the working directory off the child's import path.
-    command = [sys.executable, "-P", "-m", "trainer.simulate", "--base", settings.base_model]
-    return subprocess.run([*command, *queue, *arguments], check=False).returncode
+    with start(
+        module_command("trainer.simulate", "--base", settings.base_model, *queue, *arguments)
+    ) as child:
+        return child.wait()

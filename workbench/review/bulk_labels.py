@@ -4,7 +4,7 @@ Only posts that nobody has labelled or asked a lead about are covered, and none 
 is not blind. The label is the lead's decision (`Resolution`); no answer is touched.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.review import asked_of_lead, bulk_decisions, standing_of_bulk
 from db.queries.standing import is_labelled, is_of_pool
 from db.tables import AuditEntry, Post, PostGroup, Resolution
+from trainer.chunks import in_chunks
 from trainer.labels import LABELS
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError
@@ -25,7 +27,6 @@ from workbench.queue.claims import note_answers
 
 AT_MOST = 1_000
 EXAMPLES = 5
-CHUNK = 500
 LISTED = 10
 LABELLED, TAKEN_BACK = "label many", "take back many"
 
@@ -123,7 +124,7 @@ def label_all(project: Project, account: Account, seen: Preview, label: str) -> 
             )
             for post_id in free
         )
-        for chunk in _chunks(free):
+        for chunk in in_chunks(free, IDS_AT_ONCE):
             note_answers(session, chunk)
         return Bulk(entry.id, account.name, label, now, len(free), len(free))
 
@@ -152,7 +153,7 @@ def take_back(project: Project, account: Account, bulk_id: int) -> int:
             for one in standing
         )
         record(session, project, account.id, TAKEN_BACK, str(bulk_id), posts=len(standing))
-        for chunk in _chunks([one.post_id for one in standing]):
+        for chunk in in_chunks([one.post_id for one in standing], IDS_AT_ONCE):
             note_answers(session, chunk)
         return len(standing)
 
@@ -175,7 +176,7 @@ def _free(session: Session, post_ids: Sequence[int]) -> list[int]:
     """Those of the pool that may be trained on, have no label yet, and that nobody has asked a lead about."""
     return [
         post_id
-        for chunk in _chunks(post_ids)
+        for chunk in in_chunks(post_ids, IDS_AT_ONCE)
         for post_id in session.scalars(
             select(Post.id)
             .join(PostGroup, PostGroup.id == Post.group_id)
@@ -184,7 +185,3 @@ def _free(session: Session, post_ids: Sequence[int]) -> list[int]:
             .order_by(Post.id)
         )
     ]
-
-
-def _chunks(post_ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (post_ids[start : start + CHUNK] for start in range(0, len(post_ids), CHUNK))

@@ -20,7 +20,7 @@ from workbench.labelling.answers import Suggestion
 from workbench.project import Project
 from workbench.review.resolutions import decision_on
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import score_of
+from workbench.scores.round_scores import RoundScores
 
 LISTED = 200
 
@@ -153,7 +153,7 @@ def _opinions(session: Session, posts: Collection[int], *, has_names: bool) -> d
 
 def _suggestion(project: Project, session: Session, post_id: int) -> Suggestion | None:
     number = champion_number(session)
-    found = None if number is None else score_of(project.round_folder(number) / "scores", post_id)
+    found = None if number is None else RoundScores.of(project, number).score_of(post_id)
     if found is None:
         return None
     by_label = {name: float(share) for name, share in zip(LABELS, found, strict=True)}

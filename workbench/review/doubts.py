@@ -5,7 +5,6 @@ The worker writes `doubts.parquet` into a round's folder; nothing is ever change
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,18 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.rounds import rounds_by_number
 from db.queries.standing import current_labels, standing_resolutions
 from db.tables import Annotation, Post, PostText, Resolution
+from trainer.chunks import in_chunks
+from trainer.files import new_file
 from trainer.labels import LABELS, Label
 from workbench.accounts import Account, Right, reading
 from workbench.project import Project
 
 FILE = "doubts.parquet"
 LISTED = 200
-AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,10 @@ def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -
             return []
         found: list[DoubtfulLabel] = []
         ranked = _ranked(project.round_folder(number) / FILE)
-        while len(found) < most and (some := list(islice(ranked, AT_ONCE))):
+        for some in in_chunks(ranked, IDS_AT_ONCE):
             found += _still_there(session, some, number)
+            if len(found) >= most:
+                break
         return found[:most]
 
 
@@ -100,9 +103,8 @@ def _read(folder: Path) -> Any | None:
 
 
 def _write(folder: Path, table: Any) -> None:
-    part = folder / f".{FILE}.part"
-    pq.write_table(table, part)
-    part.replace(folder / FILE)
+    with new_file(folder / FILE) as part:
+        pq.write_table(table, part)
 
 
 Row = tuple[str, str, NDArray[np.float64]]

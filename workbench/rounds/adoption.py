@@ -21,7 +21,7 @@ from db.tables import Post, Round
 from trainer.adapters.card import Card, write_card
 from trainer.adapters.folders import ADAPTER_CONFIG, TOKENIZER_FILES, WEIGHTS, same_base, vouched_card
 from trainer.errors import AdapterError
-from trainer.files import new_folder
+from trainer.files import new_folder, put_in_place
 from trainer.labels import LABELS
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
@@ -29,7 +29,7 @@ from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
 from workbench.rounds.bundles import SENT_ROWS, kept_rows
-from workbench.scores.round_scores import Scores, append_segment
+from workbench.scores.round_scores import FOLDER, RoundScores, Scores
 
 SCORES = Path("scores") / "scores.parquet"
 MOST_BYTES = 2 * 10**9
@@ -58,7 +58,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
             write_card(part, named)
         if found is not None:
-            append_segment(model / "scores", found)
+            RoundScores(model / FOLDER).append(found)
         with new_folder(annotations) as part:
             shutil.copytree(rows, part, dirs_exist_ok=True)
         with acting(project, account, Right.RUN_ROUNDS) as session:
@@ -80,8 +80,9 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             record(session, project, account.id, "adopt round", f"round {number}", rows=rows.name)
             job_id = f"round-{number}"
             jobs.enqueue(project.database.engine, session, jobs.Job.ADOPT, number, job_id=job_id)
-            _move(model, project.round_folder(number))
-            _move(annotations, project.export_folder(number))
+            # A folder that has no round is left from an adoption that died before its commit.
+            put_in_place(model, project.round_folder(number))
+            put_in_place(annotations, project.export_folder(number))
     return number
 
 
@@ -170,9 +171,3 @@ def _parse_scores(project: Project, file: Path) -> Scores:
         )
     order = np.argsort(post_ids)
     return Scores(post_ids[order], probabilities[order])
-
-
-def _move(part: Path, final: Path) -> None:
-    """A folder without a round in the database is what an adoption left that died before its commit."""
-    shutil.rmtree(final, ignore_errors=True)
-    part.rename(final)

@@ -28,7 +28,7 @@ from db.queries.preparing import prepared_texts
 from db.tables import Post
 from trainer.adapters.folders import STARTER, base_files, base_fingerprint, resolve_base
 from trainer.config import TrainConfig
-from trainer.files import new_folder, write_json
+from trainer.files import new_file, new_folder, write_json
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import SPLITS, LabelledPost, labelled_posts, read_objects, write_export
@@ -226,13 +226,8 @@ def _write_readmes(part: Path, receipt: Mapping[str, Any], pool: int, base: str)
 
 
 def _pack(folder: Path, out: Path, name: str) -> None:
-    part = out.with_name(f".{out.name}.part")
-    try:
-        with tarfile.open(part, "w:gz", compresslevel=6) as archive:
-            archive.add(folder, arcname=name, filter=_nobodys)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(out) as part, tarfile.open(part, "w:gz", compresslevel=6) as archive:
+        archive.add(folder, arcname=name, filter=_nobodys)
 
 
 def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from db.tables import Champion
 from workbench.project import Project
-from workbench.scores.round_scores import PartlyScored, partly_scored
+from workbench.scores.round_scores import PartlyScored, RoundScores
 
 
 def champion_number(session: Session) -> int | None:
@@ -16,4 +16,4 @@ def champion_number(session: Session) -> int | None:
 def partly_scored_in_use(session: Session, project: Project) -> PartlyScored | None:
     """What the round in use has left out, if anything."""
     number = champion_number(session)
-    return None if number is None else partly_scored(project.round_folder(number) / "scores")
+    return None if number is None else RoundScores.of(project, number).partly_scored()

@@ -19,7 +19,7 @@ from workbench.errors import RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
 from workbench.rounds.flips import Change, Flips, find_flips
-from workbench.scores.round_scores import count_scored, coverage, stream_fair
+from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.policy import band_in_force, in_force
 
 EXAMPLES = 20
@@ -110,22 +110,22 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
             raise RoundError("Name two different rounds to compare.")
         one, other = (_look(project, session, lifecycle.find(session, number)) for number in (first, second))
         band = band_in_force(session, project)
-    # Outside of the snapshot: ten million scores take a while, and the journal grows as long as one is open.
-    folders = [project.round_folder(number) / "scores" for number in (first, second)]
-    if not all(map(count_scored, folders)):
+    # Outside of that the snapshot: ten million scores take a while.
+    scores = [RoundScores.of(project, number) for number in (first, second)]
+    if not all(each.count() for each in scores):
         return RoundComparison(one, other, None, {}, band)
-    flips = find_flips(*map(stream_fair, folders), low=band.low, high=band.high, most=LOOKED_AT)
+    flips = find_flips(*(each.fair() for each in scores), low=band.low, high=band.high, most=LOOKED_AT)
     with project.database.read() as session:
         examples = {kind: _examples(session, changes) for kind, changes in flips.largest.items()}
     shown = {kind: kept for kind, kept in examples.items() if kept}
-    return RoundComparison(one, other, flips, shown, band, any(map(coverage, folders)))
+    return RoundComparison(one, other, flips, shown, band, any(each.coverage() for each in scores))
 
 
 def made_of(project: Project, first: int, second: int) -> tuple[int, ...]:
     """What a comparison rests on: the version of the thresholds, and how many posts each of the two has scored."""
     with project.database.read() as session:
         policy = in_force(session)
-    scored = (count_scored(project.round_folder(number) / "scores") for number in (first, second))
+    scored = (RoundScores.of(project, number).count() for number in (first, second))
     return (policy.version if policy else 0, *scored)
 
 

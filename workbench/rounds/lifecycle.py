@@ -3,7 +3,6 @@
 Light: the work itself is in `worker/steps.py`. What a lead decides is a row and a job in one transaction.
 """
 
-import fcntl
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from db.tables import Champion, Person, Promotion, Round
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import RoundError
+from workbench.locks import WORKER, is_held
 from workbench.project import Project
 
 STEPS = ("exporting", "training", "evaluating", "gating", "scoring", "promoted")
@@ -272,16 +272,7 @@ def progress_file(project: Project, number: int, step: str) -> Path:
 
 
 def is_worker_running(project: Project) -> bool:
-    """Whether some process holds the worker's lock."""
-    file = project.data / "worker.lock"
-    if not file.exists():
-        return False
-    with file.open("r") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_held(project.data / WORKER)
 
 
 def refuse_second(session: Session) -> None:

@@ -1,9 +1,9 @@
 """A round's adapter for a serving backend: merged by the trainer in a process of its own, as this one has no torch."""
 
 import subprocess
-import sys
 from pathlib import Path
 
+from trainer.children import failure_reason, module_command, start
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
@@ -24,31 +24,14 @@ def export_merged(
         raise RoundError("Round {number} has no adapter to export.", number=number)
     if out.exists():
         raise InputError("{file} already exists. Name another with --out.", file=out)
-    # -P keeps data/ and models/ of the working directory off the child's import path.
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "trainer.merge",
-        "--model",
-        str(folder),
-        "--out",
-        str(out.resolve()),
-    ]
-    with subprocess.Popen(
-        [*command, *(["--onnx"] if is_onnx else []), "--watch-stdin"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as child:
+    onnx = ["--onnx"] if is_onnx else []
+    command = module_command("trainer.merge", "--model", folder, "--out", out.resolve(), *onnx)
+    with start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
         assert child.stdout is not None
-        last = child.stdout.read().strip().rsplit("\n", 1)[-1]
+        output = child.stdout.read().decode("utf-8", "replace")
     if child.returncode:
-        reason = last.removeprefix("error: ") or f"it ended with status {child.returncode}"
+        reason = failure_reason(output, child.returncode)
         raise RoundError("Round {number} was not exported: {reason}", number=number, reason=reason)
     with acting(project, account, Right.EXPORT) as session:
         record(session, project, account.id, "export adapter", f"round {number}", onnx=is_onnx)
-    return last
+    return output.strip().rpartition("\n")[2]

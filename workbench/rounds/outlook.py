@@ -24,7 +24,7 @@ from trainer.selection.forecast import Gain, expected_gain
 from trainer.selection.lanes import HELD_OUT, turns
 from trainer.selection.stopping import ROUNDS, StoppingHint, stopping_hint
 from workbench.project import Project
-from workbench.scores.round_scores import count_scored, read_first_scores
+from workbench.scores.round_scores import RoundScores
 
 MORE = 100
 IDLE = timedelta(minutes=2)
@@ -131,9 +131,9 @@ def seconds_each(gaps: Sequence[float]) -> float:
 
 def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
     """Advice from the newest rounds of the curve that have scored posts: only those put in use have."""
-    folders = {point: project.round_folder(point.number) / "scores" for point in points}
-    newest = [point for point in points if count_scored(folders[point])][-ROUNDS - 1 :]
-    scores = [read_first_scores(folders[point], AMONG_FIRST) for point in newest]
+    of_round = {point: RoundScores.of(project, point.number) for point in points}
+    newest = [point for point in points if of_round[point].count()][-ROUNDS - 1 :]
+    scores = [of_round[point].read_first(AMONG_FIRST) for point in newest]
     posts = fixed_posts([found.post_ids for found in scores])
     predicted = [found.of(posts).probabilities.argmax(axis=1) for found in scores]
     return stopping_hint(predicted, [point.score for point in newest])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trainer.files import publish
+from trainer.files import new_file
 from workbench.scores.round_scores import Coverage
 
 FILE = "picked.parquet"
@@ -29,9 +29,8 @@ def keep_pick(folder: Path, pick: Pick) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     told = json.dumps(None if pick.coverage is None else asdict(pick.coverage))
     table = pa.table({"post_id": pick.numbers}).replace_schema_metadata({COVERAGE: told.encode()})
-    part = folder / f"{FILE}.part"
-    pq.write_table(table, part)
-    publish(part, folder / FILE)
+    with new_file(folder / FILE) as part:
+        pq.write_table(table, part)
 
 
 def kept_pick(folder: Path) -> Pick | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.queries.preparing import prepared_texts
-from trainer.files import publish
+from trainer.files import new_file
 from trainer.texts.tokens import Tokens, read_tokens, select, write_tokens
 from workbench.project import Project
 
@@ -81,10 +81,8 @@ class TokenStore:
 
     def _write(self, post_ids: NDArray[np.int64], tokens: Tokens) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = _name(post_ids)
-        part = self.folder / f".{name}.part"
-        write_tokens(part, post_ids, tokens)
-        publish(part, self.folder / name)
+        with new_file(self.folder / _name(post_ids)) as part:
+            write_tokens(part, post_ids, tokens)
 
 
 def bring_up_to_date(

@@ -4,14 +4,15 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.tables import Post
+from trainer.chunks import in_chunks
 from trainer.labels import Label
 from trainer.statistics.thresholds import Rows
 from workbench.exports.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
-from workbench.scores.round_scores import read_scores_of
+from workbench.scores.round_scores import RoundScores
 
-CHUNK = 2_000
 SPLITS = ("validation", "test")
 
 
@@ -22,9 +23,8 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
     """
     posts = [post for post in labelled_posts(session, round_number) if post.split in SPLITS]
     numbers = _numbers(session, [str(post.line["id"]) for post in posts])
-    scores = read_scores_of(
-        project.round_folder(round_number) / "scores", np.array(sorted(numbers.values()), dtype=np.int64)
-    )
+    wanted = np.array(sorted(numbers.values()), dtype=np.int64)
+    scores = RoundScores.of(project, round_number).read_of(wanted)
     known = dict(
         zip(scores.post_ids.tolist(), scores.probabilities[:, Label.VIOLATION.position].tolist(), strict=True)
     )
@@ -42,10 +42,8 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
 
 def _numbers(session: Session, external_ids: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for start in range(0, len(external_ids), CHUNK):
-        query = select(Post.external_id, Post.id).where(
-            Post.external_id.in_(external_ids[start : start + CHUNK])
-        )
+    for some in in_chunks(external_ids, IDS_AT_ONCE):
+        query = select(Post.external_id, Post.id).where(Post.external_id.in_(some))
         found |= dict(session.execute(query).all())
     return found
 

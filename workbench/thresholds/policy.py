@@ -33,7 +33,7 @@ from workbench import jobs
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
-from workbench.scores.round_scores import fair_parts
+from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.held_out import held_out_rows
 
 FEWEST = 30
@@ -155,7 +155,7 @@ def material(project: Project, account: Account) -> Material:
     for name in ("validation", "test"):
         _refuse_few(rows[name], name)
     spread = np.zeros(len(CUTS) - 1)
-    for part, weights in fair_parts(project.round_folder(champion.round_number) / "scores"):
+    for part, weights in RoundScores.of(project, champion.round_number).fair_parts():
         spread += np.bincount(
             thousandths(part.probabilities[:, Label.VIOLATION.position]), weights, minlength=len(spread)
         )

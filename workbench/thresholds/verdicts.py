@@ -4,13 +4,12 @@ What people said beats the model. Imports are taken in order and each once; wher
 are told again, so that the same command gives the same file.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from sqlalchemy import exists, func, select
@@ -19,13 +18,14 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import posts_of_import
 from db.queries.standing import labels_of, newest_resolutions
 from db.tables import AuditEntry, Champion, Import, Policy, Post
+from trainer.files import new_file
 from trainer.labels import LABELS, Label, majority
 from trainer.statistics.proportions import Interval, weighted_share
 from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
-from workbench.scores.round_scores import Scores, last_scored, read_scores_of
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import policy as thresholds_policy
 from workbench.thresholds.held_out import held_out_rows
 
@@ -89,7 +89,7 @@ class _Rule:
     policy: int
     chosen_for: int | None
     thresholds: Thresholds
-    scores: Path
+    scores: RoundScores
 
 
 def decide(
@@ -108,7 +108,7 @@ def decide(
     """
     with reading(project, account, Right.EXPORT) as session:
         rule = _rule(session, project, version)
-        ready = _ready(session, last_scored(rule.scores))
+        ready = _ready(session, rule.scores.last_scored())
         numbers = _wanted(session, ready, since)
         if not numbers:
             raise InputError(
@@ -176,7 +176,7 @@ def _rule(session: Session, project: Project, version: int | None) -> _Rule:
         found.version,
         found.round_number,
         Thresholds(found.pass_below, found.flag_from),
-        project.round_folder(number) / "scores",
+        RoundScores.of(project, number),
     )
 
 
@@ -235,7 +235,7 @@ def _rows(
             after = posts[-1].id
             ids = [post.id for post in posts]
             said = _said(session, ids)
-            scores = read_scores_of(rule.scores, np.array(ids, dtype=np.int64))
+            scores = rule.scores.read_of(np.array(ids, dtype=np.int64))
             by_model = dict(zip(scores.post_ids.tolist(), _by_model(scores, rule), strict=True))
             for post in posts:
                 label = said.get(post.id)
@@ -281,22 +281,6 @@ def _write(file: Path, rows: Iterable[tuple[str, ...]]) -> None:
     if file.is_dir():
         raise InputError("{file} is a folder. Name a file.", file=file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as lines:
-            lines.write("\t".join(COLUMNS) + "\n")
-            lines.writelines("\t".join(cells) + "\n" for cells in rows)
-            _sync(lines)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _sync(lines: IO[str]) -> None:
-    lines.flush()
-    os.fsync(lines.fileno())
+    with new_file(file) as part, part.open("w", encoding="utf-8", newline="\n") as lines:
+        lines.write("\t".join(COLUMNS) + "\n")
+        lines.writelines("\t".join(cells) + "\n" for cells in rows)

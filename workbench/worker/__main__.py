@@ -8,7 +8,6 @@ while the round still carries that number, so a worker that wakes up late change
 """
 
 import argparse
-import fcntl
 import logging
 import os
 import signal
@@ -16,17 +15,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import IO
 
 from dbos import DBOS
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.tables import Import, Post, Round
+from trainer.children import WATCH_STDIN, watch_stdin
 from trainer.device import leave_a_core
 from trainer.errors import TrainerError
 from trainer.scoring.scorer import StoppedError
@@ -34,11 +33,11 @@ from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.imports import search_index
 from workbench.jobs import Job
-from workbench.locks import WORK, hold
+from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import last_scored
+from workbench.scores.round_scores import RoundScores
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError
 from workbench.worker.child import open_log
 from workbench.worker.explaining import Explainer
@@ -58,6 +57,7 @@ from workbench.worker.steps import (
 )
 
 LOCK_SECONDS = 1.0
+"""A page that asks whether a worker runs has the lock for a moment, so one refusal says little."""
 COLD_LOOK_SECONDS = 20.0
 
 
@@ -67,7 +67,8 @@ def serve(project: Project, stop: threading.Event) -> None:
     Raises WorkbenchError when this project has a worker already.
     """
     at_work = threading.Event()
-    with _only_worker(project):
+    another = WorkbenchError("A worker is already running in {home}.", home=project.home)
+    with hold(project.data / WORKER, seconds=LOCK_SECONDS, refusal=another):
         _register(project, at_work)
         DBOS(config=jobs.config(project.database.engine))
         DBOS.launch()
@@ -83,7 +84,7 @@ def serve(project: Project, stop: threading.Event) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m workbench.worker", description="Run a project's worker.")
     parser.add_argument("--home", type=Path, default=Path())
-    parser.add_argument("--watch-stdin", action="store_true", help="end when standard input closes")
+    parser.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     leave_a_core()
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if options.watch_stdin:
-        threading.Thread(target=_stop_with_stdin, args=(stop,), daemon=True).start()
+        watch_stdin(stop.set)
     try:
         project = open_project(options.home)
         serve(project, stop)
@@ -137,7 +138,7 @@ def _marking(project: Project, at_work: threading.Event, job: Callable[[int], st
 
     @wraps(job)
     def marked(number: int) -> str:
-        with hold(project.data / WORK, waits=True):
+        with hold(project.data / WORK):
             at_work.set()
             try:
                 return job(number)
@@ -180,7 +181,7 @@ def _is_work_left(session: Session, project: Project) -> bool:
     newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None)))
     if champion is None or newest is None:
         return False
-    return last_scored(project.round_folder(champion) / "scores") < newest
+    return RoundScores.of(project, champion).last_scored() < newest
 
 
 def _forgive_stop(project: Project) -> None:
@@ -230,33 +231,6 @@ def _guarded(project: Project, number: int, step: Step) -> str:
         with suppress(OSError), open_log(project, number, "errors") as log:
             log.write(f"{sentence}\n" if expected else traceback.format_exc())
         return "failed"
-
-
-@contextmanager
-def _only_worker(project: Project) -> Iterator[None]:
-    with (project.data / "worker.lock").open("w") as lock:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while not _is_locked(lock):
-            if time.monotonic() > deadline:
-                raise WorkbenchError("A worker is already running in {home}.", home=project.home)
-            time.sleep(LOCK_SECONDS / 20)
-        yield
-
-
-def _is_locked(lock: IO[str]) -> bool:
-    """Whoever looks if a worker is running holds the lock for a moment, so one refusal says little."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _stop_with_stdin(stop: threading.Event) -> None:
-    # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
-    while os.read(0, 4096):
-        pass
-    stop.set()
 
 
 if __name__ == "__main__":

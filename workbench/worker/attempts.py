@@ -81,13 +81,6 @@ def begin(project: Project, number: int, state: str) -> Attempt:
     raise SupersededError
 
 
-def put_in_place(part: Path, final: Path) -> None:
-    """Move a finished folder to its place; what an attempt that died before its commit left there goes."""
-    shutil.rmtree(final, ignore_errors=True)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part.rename(final)
-
-
 def sweep_attempts(project: Project, number: int) -> None:
     for folder in project.models.glob(f".round-{number:04d}-attempt-*"):
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.preparing import prepared_texts, texts_to_pick_from
 from db.tables import Post
+from trainer.chunks import in_chunks
 from trainer.linear.proxy import Proxy
 from trainer.selection.budget import Picker
 from workbench.project import Project
@@ -23,7 +25,6 @@ TAUGHT = 2_000
 FEWEST = 1_000
 """Posts a budget holds at least, however slow the machine."""
 PART = 20_000
-CHUNK = 2_000
 SEED = 20_260_104
 JUDGING = ("validation", "test")
 
@@ -98,7 +99,7 @@ def _some_texts(project: Project, after: int, last: int) -> list[str]:
     drawn = rng.choice(last - after, min(4 * TAUGHT, last - after), replace=False) + after + 1
     texts: list[str] = []
     with project.database.read() as session:
-        for start in range(0, len(drawn), CHUNK):
-            wanted = prepared_texts(after).where(Post.id.in_(drawn[start : start + CHUNK].tolist()))
+        for some in in_chunks(drawn.tolist(), IDS_AT_ONCE):
+            wanted = prepared_texts(after).where(Post.id.in_(some))
             texts += [row.text for row in session.execute(wanted)]
     return texts[:TAUGHT]

@@ -1,14 +1,12 @@
 """A step's work in a process of its own, which dies with the worker and with the attempt."""
 
-import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trainer.children import Child, failure_reason, kill, module_command, start
 from workbench.errors import RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -23,40 +21,26 @@ def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
 
     Raises RoundError with the child's last line when it fails, SupersededError when the round is cancelled.
     """
-    module, *arguments = map(str, command)
+    module, *arguments = command
     progress = lifecycle.progress_file(attempt.project, attempt.number, step)
     with open_log(attempt.project, attempt.number, step) as log:
         begin_of_log = log.tell()
         progress.unlink(missing_ok=True)
-        # -P keeps the working directory, with its data/ and models/, off the child's import path.
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments, "--progress", str(progress), "--watch-stdin"],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        own = module_command(str(module), *arguments, "--progress", progress)
+        child = start(own, stdout=log, stderr=log, has_own_group=True)
         try:
             _wait(child, attempt)
         finally:
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
-            child.communicate()
+            kill(child)
     if child.returncode != 0:
-        reason = last_words(Path(log.name), begin_of_log, child.returncode)
+        with Path(log.name).open("rb") as written:
+            written.seek(begin_of_log)
+            output = written.read().decode("utf-8", "replace")
+        reason = failure_reason(output, child.returncode)
         raise RoundError("{step} failed: {reason}", step=step.capitalize(), reason=reason)
 
 
-def last_words(log: Path, begin: int, status: int) -> str:
-    if status < 0:
-        return f"the system ended it with signal {-status} (out of memory?)"
-    with log.open("rb") as file:
-        file.seek(begin)
-        lines = file.read().decode("utf-8", "replace").strip().rsplit("\n", 1)
-    return lines[-1].removeprefix("error: ") or f"it ended with status {status}"
-
-
-def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:
+def _wait(child: Child, attempt: Attempt) -> None:
     while True:
         try:
             child.wait(FENCE_SECONDS)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.standing import current_labels, is_of_pool, labelled_since, standing_resolutions
 from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
 from trainer.adapters.encoder import load_tokenizer
 from trainer.adapters.folders import resolve_base
+from trainer.chunks import in_chunks
 from trainer.config import TrainConfig
 from trainer.errors import EncoderError, TrainerError
 from trainer.linear.doubt import out_of_fold_probabilities
@@ -30,14 +32,11 @@ from trainer.texts.tokens import fingerprint, tokenise
 from workbench.project import Project
 from workbench.review.doubts import write_doubts
 from workbench.scores.picks import Pick, keep_pick, kept_pick
-from workbench.scores.round_scores import Scores, append_pass, last_scored
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
 from workbench.worker.budget import pick as pick_posts
 from workbench.worker.budget import posts_in_time
 from workbench.worker.explaining import Explain
-
-CHUNK = 500
-
 
 COLD_LABELS = 20
 """Labels of the pool from which a simple model orders what is left, until the first round does it better."""
@@ -73,10 +72,9 @@ class PostVectors:
     def _texts(self, post_ids: list[int]) -> list[str]:
         texts: dict[int, str] = {}
         with self._project.database.read() as session:
-            for start in range(0, len(post_ids), CHUNK):
-                query = select(PostText.post_id, PostText.text)
-                chunk = query.where(PostText.post_id.in_(post_ids[start : start + CHUNK]))
-                texts |= dict(session.execute(chunk).all())
+            for some in in_chunks(post_ids, IDS_AT_ONCE):
+                query = select(PostText.post_id, PostText.text).where(PostText.post_id.in_(some))
+                texts |= dict(session.execute(query).all())
         return [texts[post_id] for post_id in post_ids]
 
 
@@ -108,8 +106,8 @@ def _some_of_pool(session: Session) -> NDArray[np.int64]:
     drawn = rng.choice(last, min(DRAWN_FOR_ONE * COLD_SAMPLE, last), replace=False) + 1
     found: list[int] = []
     pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(is_of_pool())
-    for start in range(0, len(drawn), CHUNK):
-        found += session.scalars(pool.where(Post.id.in_(drawn[start : start + CHUNK].tolist())))
+    for some in in_chunks(drawn.tolist(), IDS_AT_ONCE):
+        found += session.scalars(pool.where(Post.id.in_(some)))
     return np.sort(rng.permutation(np.array(found, dtype=np.int64))[:COLD_SAMPLE])
 
 
@@ -201,11 +199,12 @@ def _one_pass(
 ) -> Scored | None:
     """None where nothing is missing."""
     folder = project.round_folder(number)
-    scores, under_way = folder / "scores", folder / "scores" / "pass"
+    scores = RoundScores.of(project, number)
+    under_way = scores.folder / "pass"
     store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
-    files, post_ids, places = store.after(last_scored(scores))
+    files, post_ids, places = store.after(scores.last_scored())
     pick, precision = kept_pick(under_way), kept_precision(under_way, folder)
-    if pick is not None and len(pick.numbers) and pick.numbers[0] <= last_scored(scores):
+    if pick is not None and len(pick.numbers) and pick.numbers[0] <= scores.last_scored():
         pick = None  # its scores are in: who put them there was killed before it could tidy up
     if pick is None or precision is None:
         if not len(post_ids):
@@ -226,14 +225,14 @@ def _one_pass(
         on_progress=on_progress,
         should_stop=should_stop,
     )
-    append_pass(scores, Scores(post_ids, swept.probabilities), pick.coverage)
+    scores.append(Scores(post_ids, swept.probabilities), pick.coverage)
     shutil.rmtree(under_way)
     return Scored(len(post_ids), swept.seconds, swept.distinct, precision.name, precision.agreement)
 
 
 def _picked(
     project: Project,
-    scores: Path,
+    scores: RoundScores,
     scorer: Scorer,
     missing: NDArray[np.int64],
     precision: Precision,
@@ -249,7 +248,7 @@ def _picked(
     def teach(texts: Sequence[str]) -> NDArray[np.float32]:
         return scorer.probabilities(texts, should_stop=should_stop)
 
-    found = pick_posts(project, last_scored(scores), budget, teach=teach, should_stop=should_stop)
+    found = pick_posts(project, scores.last_scored(), budget, teach=teach, should_stop=should_stop)
     if found is None:
         raise StoppedError("scoring stopped before its posts were picked")
     return found

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from db.tables import Champion, Person, PostText, Promotion, Round
 from trainer.adapters.card import read_card
 from trainer.device import default_device, gpu_memory
+from trainer.files import put_in_place, write_text
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Progress
 from workbench.errors import WorkbenchError
@@ -25,8 +26,8 @@ from workbench.project import Project
 from workbench.queue import plan
 from workbench.rounds import gate, lifecycle
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import count_scored, read_scores
-from workbench.worker.attempts import SupersededError, begin, put_in_place, sweep_attempts
+from workbench.scores.round_scores import RoundScores
+from workbench.worker.attempts import SupersededError, begin, sweep_attempts
 from workbench.worker.child import FENCE_SECONDS, open_log, run_child
 from workbench.worker.scoring import (
     Scored,
@@ -84,7 +85,8 @@ def admit(project: Project, number: int) -> str:
     attempt = begin(project, number, "evaluating")
     folder = project.round_folder(number)
     scorer = Scorer.load(folder)
-    scores = read_scores(folder / "scores")
+    own = RoundScores.of(project, number)
+    scores = own.read()
     brought = len(scores.post_ids)
     places = np.random.default_rng().choice(brought, min(LOOKED_AT, brought), replace=False)
     with project.database.read() as session:
@@ -92,7 +94,7 @@ def admit(project: Project, number: int) -> str:
     gap = np.abs(scorer.probabilities(texts) - scores.probabilities[places]).max(initial=0)
     if gap > SCORE_TOLERANCE:
         attempt.folder.mkdir(parents=True, exist_ok=True)
-        (folder / "scores").rename(attempt.folder / "scores")  # whole or not at all
+        own.folder.rename(attempt.folder / own.folder.name)  # whole or not at all
         with open_log(project, number, "adopting") as log:
             log.write(
                 f"the scores that came along differ by {gap:.2f} from the adapter's own: made again here\n"
@@ -170,7 +172,7 @@ def score(project: Project, number: int) -> str:
         raise SupersededError
     with attempt.finish(step_attempts=0) as session:
         row = session.get_one(Round, number)
-        row.scored = _summary(row.scored, scored, count_scored(project.round_folder(number) / "scores"))
+        row.scored = _summary(row.scored, scored, RoundScores.of(project, number).count())
     return GO
 
 
@@ -299,9 +301,7 @@ class _Telling:
             "posts_per_second": round((progress.posts - first.posts) / passed, 1) if passed else None,
             **gpu_memory(default_device()),
         }
-        part = self.file.with_suffix(".part")
-        part.write_text(json.dumps(told) + "\n", encoding="utf-8")
-        part.replace(self.file)
+        write_text(self.file, json.dumps(told) + "\n")
 
 
 def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from filelock import Timeout
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
@@ -49,7 +50,7 @@ from workbench.purging.purge import Purge, purge
 from workbench.queue import plan
 from workbench.review import resolutions
 from workbench.review.doubts import write_doubts
-from workbench.scores.round_scores import Scores, append_segment, count_scored, last_scored, read_scores
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
 from workbench.thresholds.verdicts import ESCAPES
 
@@ -95,7 +96,7 @@ def full(project: Project, lead: Account, ann: Account) -> Project:
     make_champion(project, lead, np.tile([0.3, 0.3, 0.4], (POSTS - 10, 1)))
     more = np.arange(POSTS - 9, POSTS + 1, dtype=np.int64)
     scores = Scores(more, np.tile(np.float32([0.3, 0.3, 0.4]), (10, 1)))
-    append_segment(project.round_folder(1) / "scores", scores)
+    RoundScores.of(project, 1).append(scores)
     for post in range(1, POSTS + 1):
         say(project, ann, post, ("normal", "violation")[post % 2])
     folder = export(project, 1)
@@ -173,7 +174,7 @@ def state(project: Project) -> dict[str, object]:
         for file in sorted(project.data.rglob("receipt.json"))
         if "purged" in json.loads(file.read_text())
     }
-    scored = read_scores(project.round_folder(1) / "scores").post_ids.tolist()
+    scored = RoundScores.of(project, 1).read().post_ids.tolist()
     return {"rows": counts, "lines": lines, "receipts": receipts, "scored": scored}
 
 
@@ -340,6 +341,7 @@ def test_what_killed_work_left_behind_goes_too(full: Project, lead: Account) -> 
         full.annotations / ".train.jsonl.part",
         full.annotations / "round-0001" / ".train.jsonl.part",
         full.data / "verdicts" / ".imports-0002-0002.tsv.77.part",
+        full.data / ".radar.json.77.part",
     ]
     for file in left:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -456,7 +458,8 @@ def test_interrupted_anywhere_it_can_be_run_again(
     full: Project, lead: Account, moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before the nth change to a file or table."""
-    monkeypatch.setattr(rows, "CHUNK", 2)
+    for module in (files, purging, rows):
+        monkeypatch.setattr(module, "IDS_AT_ONCE", 2)
     ours_in = {
         file.parent: sum(lines.read_text("utf-8").count(SECRET) for lines in file.parent.glob("*.jsonl"))
         for file in full.data.rglob("receipt.json")
@@ -493,11 +496,10 @@ def test_interrupted_anywhere_it_can_be_run_again(
         for name, facts in receipt["files"].items():
             assert facts["sha256"] == sha256_of(file.parent / name)
         assert sum(entry["lines"] for entry in receipt["purged"]) == ours_in[file.parent]
-    assert count_scored(full.round_folder(1) / "scores") == POSTS - len(OURS)
+    assert RoundScores.of(full, 1).count() == POSTS - len(OURS)
 
 
 def test_a_post_that_gets_a_freed_number_is_scored_like_any_other(full: Project, lead: Account) -> None:
-    folder = full.round_folder(1) / "scores"
     do(full, lead, author=AUTHOR)
     with full.database.write() as session:  # as imports were before they kept their numbers
         session.execute(update(Import).values(first_post=None))
@@ -505,8 +507,9 @@ def test_a_post_that_gets_a_freed_number_is_scored_like_any_other(full: Project,
     with full.database.read() as session:
         number = session.scalar(select(Post.id).where(Post.external_id == "new"))
     assert number == POSTS  # the last post went, and its number was free
-    assert last_scored(folder) == POSTS - 1
-    assert len(read_scores(folder).of(np.array([number])).post_ids) == 0
+    scores = RoundScores.of(full, 1)
+    assert scores.last_scored() == POSTS - 1
+    assert len(scores.read().of(np.array([number])).post_ids) == 0
 
 
 def test_copies_keep_what_they_were_given_and_still_find_each_other(
@@ -599,7 +602,7 @@ def test_while_the_worker_or_an_import_is_at_work_nothing_goes(
     full: Project, lead: Account, lock: str, said: str
 ) -> None:
     before = state(full)
-    with hold(full.data / lock, waits=False), pytest.raises(WorkbenchError, match=said):
+    with hold(full.data / lock, seconds=0), pytest.raises(WorkbenchError, match=said):
         do(full, lead, author=AUTHOR)
     assert state(full) == before
     assert do(full, lead, author=AUTHOR).counts["posts"] == len(OURS)
@@ -612,9 +615,9 @@ def test_posts_are_found_when_nobody_else_can_free_their_numbers(
     found, seen = purging.posts_of, []
 
     def listed(*given: object) -> list[int]:
-        with pytest.raises(BlockingIOError), hold(full.data / WORK, waits=False):
+        with pytest.raises(Timeout), hold(full.data / WORK, seconds=0):
             pass
-        with pytest.raises(BlockingIOError), hold(full.data / IMPORT, waits=False):
+        with pytest.raises(Timeout), hold(full.data / IMPORT, seconds=0):
             pass
         seen.extend(found(*given))  # type: ignore[arg-type]
         return seen

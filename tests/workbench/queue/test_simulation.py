@@ -10,6 +10,8 @@ import pytest
 from db.tables import Policy
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples
+from trainer import children
+from trainer.children import Child
 from trainer.selection.lanes import Band
 from workbench.accounts import Account
 from workbench.project import Project
@@ -60,11 +62,11 @@ def test_a_projects_band_in_force_is_simulated(
         session.add(Policy(version=1, person_id=lead.id, created_at=project.now(), **values))
     ran: list[list[str]] = []
 
-    def run(command: list[str], *, check: bool) -> subprocess.CompletedProcess[str]:
+    def start(command: list[str]) -> Child:
         ran.append(command)
-        return subprocess.CompletedProcess(command, 0)
+        return children.start([sys.executable, "-c", ""])
 
-    monkeypatch.setattr(simulation.subprocess, "run", run)
+    monkeypatch.setattr(simulation, "start", start)
     assert simulation.simulate(*simulation.queue_of(project.home), []) == 0
     (command,) = ran
     assert json.loads(command[command.index("--band") + 1]) == {"low": 0.35, "high": 0.92}

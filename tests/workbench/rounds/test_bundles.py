@@ -30,7 +30,7 @@ from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, lifecycle
-from workbench.scores.round_scores import read_scores
+from workbench.scores.round_scores import RoundScores
 from workbench.settings import FILE_NAME
 
 ROW_FIELDS = {"text", "label", "group", "weight", "labels", "inclusion_probability"}
@@ -104,7 +104,7 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     (away / "adapter" / "notes.txt").write_text("not vouched for", encoding="utf-8")
     number = adoption.adopt(project, boss, away)
     assert not (project.round_folder(number) / "notes.txt").exists()
-    brought = read_scores(project.round_folder(number) / "scores")
+    brought = RoundScores.of(project, number).read()
     with running(worker_of(project)):
         row = wait_for_state(project, number, *lifecycle.SETTLED)
     assert (row.state, row.failure) == ("promoted", None)
@@ -112,7 +112,7 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     assert row.report["metrics"]["n"] > 0
     # Nothing was scored again: what was brought stands, and took no time here.
     assert row.scored == {"n": POSTS, "seconds": 0.0, "posts_per_second": None}
-    scores = read_scores(project.round_folder(number) / "scores")
+    scores = RoundScores.of(project, number).read()
     np.testing.assert_array_equal(scores.probabilities, brought.probabilities)
     sent = sha256_of(project.annotations / f"round-{number:04d}" / "train.jsonl")
     assert read_card(project.round_folder(number)).data["train"].sha256 == sent
@@ -137,7 +137,7 @@ def test_scores_that_are_not_the_adapters_own_are_made_again(
     assert "differ by" in lifecycle.read_log(project, number)
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(
-            read_scores(project.round_folder(number) / "scores").probabilities[:, 0],
+            RoundScores.of(project, number).read().probabilities[:, 0],
             turned["normal"],
             atol=0.05,
         )

@@ -1,16 +1,12 @@
 """What changed between two rounds' scores, counted again the slow way."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.labels import LABELS
 from workbench.rounds.flips import ENTERED, FLIP_KINDS, LEFT, find_flips, flip_kind
-from workbench.scores import round_scores
-from workbench.scores.round_scores import Scores, append_segment, stream_fair
+from workbench.scores.round_scores import Scores
 
 LOW, HIGH = 0.4, 0.6
 
@@ -91,19 +87,3 @@ def test_against_itself_nothing_changes(posts: dict[int, np.ndarray], sizes: lis
 def test_the_six_kinds_of_flips_have_names_of_their_own() -> None:
     assert len(FLIP_KINDS) == 6
     assert ENTERED not in FLIP_KINDS
-
-
-@pytest.mark.parametrize("size", [1, 3, 100])
-def test_a_round_streams_as_it_was_written(
-    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(round_scores, "SEGMENT", size)
-    rng = np.random.default_rng(0)
-    ids = np.arange(1, 12, dtype=np.int64)
-    table = rng.dirichlet([1, 1, 1], 11).astype(np.float32)
-    for part in (slice(0, 4), slice(4, 11)):
-        append_segment(tmp_path, Scores(ids[part], table[part]))
-    parts = list(stream_fair(tmp_path))
-    assert max(len(part.post_ids) for part in parts) <= size
-    assert np.concatenate([part.post_ids for part in parts]).tolist() == ids.tolist()
-    assert np.array_equal(np.concatenate([part.probabilities for part in parts]), table)

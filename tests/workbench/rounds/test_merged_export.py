@@ -95,9 +95,7 @@ def test_a_damaged_adapter_is_told_in_one_sentence(
 def test_what_cannot_be_exported_is_refused_before_any_work(
     trained_round: Project, lead: Account, ann: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        merged_export.subprocess, "Popen", lambda *_args, **_more: pytest.fail("no child is wanted")
-    )
+    monkeypatch.setattr(merged_export, "start", lambda *_args, **_more: pytest.fail("no child is wanted"))
     add_round(trained_round, lead, 2)
     out = tmp_path / "served"
     with pytest.raises(NotAllowedError):

@@ -19,7 +19,7 @@ from workbench.labelling import answers
 from workbench.project import Project
 from workbench.review import resolutions
 from workbench.rounds.outlook import SECONDS_EACH, curve, fixed_posts, read_outlook, seconds_each
-from workbench.scores.round_scores import Scores, append_segment
+from workbench.scores.round_scores import RoundScores, Scores
 
 SURE = np.tile(np.eye(3), (20, 1))
 """Scores of sixty posts."""
@@ -76,7 +76,7 @@ def label_posts(project: Project, account: Account, clock: Clock, count: int, se
 
 def score_round(project: Project, number: int, probabilities: np.ndarray) -> None:
     ids = np.arange(1, len(probabilities) + 1, dtype=np.int64)
-    append_segment(project.round_folder(number) / "scores", Scores(ids, probabilities.astype(np.float32)))
+    RoundScores.of(project, number).append(Scores(ids, probabilities.astype(np.float32)))
 
 
 def test_before_a_round_is_in_use_nothing_is_foretold(project: Project, lead: Account) -> None:

@@ -20,7 +20,7 @@ from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.imports.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
-from workbench.scores.round_scores import Scores, append_segment
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import verdicts
 from workbench.thresholds.verdicts import decide, missed
 
@@ -79,7 +79,7 @@ def more_posts(project: Project, lead: Account, start: int, count: int, violatio
     scores = np.tile([1 - violation, 0, violation], (count, 1)).astype(np.float32)
     with project.database.read() as session:
         ids = np.array(session.scalars(select(Post.id).order_by(Post.id.desc()).limit(count)).all()[::-1])
-    append_segment(project.round_folder(1) / "scores", Scores(ids, scores))
+    RoundScores.of(project, 1).append(Scores(ids, scores))
 
 
 def lines(file: Path) -> dict[str, dict[str, str]]:
@@ -185,7 +185,7 @@ def test_posts_without_a_score_wait_and_are_not_lost(
     assert decide(project, lead).waiting == 4  # prepared, not scored
     with project.database.read() as session:
         ids = np.array(session.scalars(select(Post.id).where(Post.id > 60)).all())
-    append_segment(project.round_folder(1) / "scores", Scores(ids, np.full((4, 3), 1 / 3, np.float32)))
+    RoundScores.of(project, 1).append(Scores(ids, np.full((4, 3), 1 / 3, np.float32)))
     found = decide(project, lead)
     assert (found.rows, found.waiting) == (4, 0)
 

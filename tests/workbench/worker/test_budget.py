@@ -22,14 +22,7 @@ from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import plan
 from workbench.rounds import comparison
 from workbench.scores.picks import Pick, keep_pick, kept_pick
-from workbench.scores.round_scores import (
-    Scores,
-    append_pass,
-    coverage,
-    last_scored,
-    partly_scored,
-    read_scores,
-)
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import verdicts as thresholds_verdicts
 from workbench.worker import budget
 
@@ -84,15 +77,15 @@ def splits(project: Project) -> dict[int, str]:
 
 def score(project: Project, most: int) -> Pick:
     """What a worker does."""
-    folder = project.round_folder(1) / "scores"
-    after = last_scored(folder)
+    scores = RoundScores.of(project, 1)
+    after = scores.last_scored()
     missing = np.array([number for number in sorted(splits(project)) if number > after])
     found = Pick(missing, None)
     if most < len(missing):
         picked = budget.pick(project, after, most, teach=adapter)
         assert picked is not None
         found = picked
-    append_pass(folder, Scores(found.numbers, adapter(texts_of(project, found.numbers))), found.coverage)
+    scores.append(Scores(found.numbers, adapter(texts_of(project, found.numbers))), found.coverage)
     return found
 
 
@@ -104,15 +97,15 @@ def test_from_a_pool_too_big_to_the_lanes_that_are_served(
     assert len(found.numbers) == 450
     assert found.coverage is not None
     assert found.coverage.rate == 0.05
-    by_post, folder = splits(pool), pool.round_folder(1) / "scores"
+    by_post, scores = splits(pool), RoundScores.of(pool, 1)
     drawn = np.array([number for number in by_post if is_drawn(np.array([number]), 0.05)[0]])
     assert np.isin(drawn, found.numbers).all()
     chosen = np.setdiff1d(found.numbers, drawn)
     assert {by_post[int(number)] for number in chosen} == {"pool"}
-    told = partly_scored(folder)
+    told = scores.partly_scored()
     assert told is not None
     assert (told.posts, told.scored, told.rate) == (POSTS, 450, 0.05)
-    assert last_scored(folder) == POSTS
+    assert scores.last_scored() == POSTS
 
     plan.give_strata(pool, 1)
     plan.rebuild(pool)
@@ -144,8 +137,8 @@ def test_all_are_scored_where_they_fit(pool: Project) -> None:
     found = score(pool, POSTS)
     assert found.coverage is None
     assert found.numbers.tolist() == sorted(splits(pool))
-    assert coverage(pool.round_folder(1) / "scores") == []
-    assert partly_scored(pool.round_folder(1) / "scores") is None
+    assert RoundScores.of(pool, 1).coverage() == []
+    assert RoundScores.of(pool, 1).partly_scored() is None
 
 
 def test_what_was_picked_is_kept_for_whoever_goes_on_with_it(pool: Project, tmp_path: Path) -> None:
@@ -166,7 +159,7 @@ def test_later_posts_that_fit_are_scored_one_and_all(pool: Project, lead: Accoun
     prepare(pool)
     found = score(pool, 300)
     assert found.numbers.tolist() == list(range(POSTS + 1, POSTS + 41))
-    told = partly_scored(pool.round_folder(1) / "scores")
+    told = RoundScores.of(pool, 1).partly_scored()
     assert told is not None
     assert (told.posts, told.scored) == (POSTS + 40, 340)
 
@@ -221,7 +214,7 @@ def test_a_post_without_a_score_is_for_people_and_is_counted(pool: Project, lead
         )
     found = thresholds_verdicts.decide(pool, lead)
     rows = [line.split("\t") for line in found.file.read_text(encoding="utf-8").splitlines()[1:]]
-    scores = read_scores(pool.round_folder(1) / "scores")
+    scores = RoundScores.of(pool, 1).read()
     verdicts = dict(zip(scores.post_ids.tolist(), scores.probabilities[:, 2].tolist(), strict=True))
     assert (found.rows, found.unscored) == (POSTS, POSTS - 450)
     for row in rows:
@@ -242,7 +235,7 @@ def test_figures_about_all_posts_are_made_from_those_nobody_chose(pool: Project)
     with pool.database.read() as session:
         (spread,) = weeks._spreads(session, pool, 1).values()
     assert spread.sum() == 20 * drawn
-    chosen = read_scores(pool.round_folder(1) / "scores").probabilities[:, 2]
+    chosen = RoundScores.of(pool, 1).read().probabilities[:, 2]
     assert spread[900:].sum() / spread.sum() < 0.5 * (chosen >= 0.9).mean()
 
 
@@ -253,7 +246,7 @@ def test_two_rounds_are_compared_on_posts_that_both_drew(pool: Project, lead: Ac
         first = session.get_one(Round, 1)
         names = {column.name: getattr(first, column.name) for column in Round.__table__.columns}
         session.add(Round(**{**names, "number": 2}))
-    append_pass(pool.round_folder(2) / "scores", Scores(ids, adapter([""] * POSTS)))
+    RoundScores.of(pool, 2).append(Scores(ids, adapter([""] * POSTS)))
     found = comparison.compare_rounds(pool, lead, 1, 2)
     assert found.is_sample
     assert found.flips is not None

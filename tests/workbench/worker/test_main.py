@@ -24,19 +24,19 @@ from tests.workbench.working import (
     wait_until,
     worker_of,
 )
-from workbench import accounts
+from workbench import accounts, locks
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
 from workbench.imports import search_index
 from workbench.imports.incoming import files_in, folder_of
 from workbench.imports.intake import import_rows
 from workbench.imports.tsv import open_tsv
-from workbench.locks import WORK, hold
+from workbench.locks import WORK
 from workbench.overview import radar_scan
 from workbench.project import Project
 from workbench.review import doubts
 from workbench.rounds import lifecycle
-from workbench.scores.round_scores import count_scored
+from workbench.scores.round_scores import RoundScores
 from workbench.worker import __main__ as worker
 from workbench.worker import steps
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
@@ -56,7 +56,7 @@ def assert_whole(project: Project) -> None:
         assert session.scalar(select(func.count()).select_from(Annotation)) == 150
         assert session.scalar(select(func.count()).select_from(Champion)) == 1
         assert session.scalar(select(func.count()).select_from(Promotion)) == 1
-    assert count_scored(project.round_folder(1) / "scores") == POSTS
+    assert RoundScores.of(project, 1).count() == POSTS
     assert [path.name for path in project.models.iterdir()] == ["round-0001"]
 
 
@@ -346,11 +346,7 @@ def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
 
 
 def is_held(project: Project) -> bool:
-    try:
-        with hold(project.data / WORK, waits=False):
-            return False
-    except BlockingIOError:
-        return True
+    return locks.is_held(project.data / WORK)
 
 
 def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends(project: Project) -> None:

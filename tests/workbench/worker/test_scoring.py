@@ -24,7 +24,7 @@ from workbench.project import Project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
 from workbench.scores import round_scores as scores_module
-from workbench.scores.round_scores import coverage, read_scores
+from workbench.scores.round_scores import RoundScores
 from workbench.worker import scoring
 from workbench.worker.scoring import Scored, score_missing, tokenise_posts
 
@@ -53,7 +53,7 @@ def scored(project: Project, lead: Account, adapter: Path) -> Project:
 
 
 def scores_of(project: Project) -> dict[int, list[float]]:
-    found = read_scores(project.round_folder(1) / "scores")
+    found = RoundScores.of(project, 1).read()
     return dict(zip(found.post_ids.tolist(), found.probabilities.tolist(), strict=True))
 
 
@@ -129,7 +129,7 @@ def test_where_there_is_no_time_for_all_some_are_scored_and_the_rest_is_left_out
     import_texts(scored, lead, later[100:], start=121)
     prepare(scored)
     made = score_missing(scored, 1)
-    (covered,) = coverage(scored.round_folder(1) / "scores")
+    (covered,) = RoundScores.of(scored, 1).coverage()
     assert (covered.first, covered.last, covered.posts) == (1, 120, 120)
     assert covered.scored <= 60
     assert covered.hours == scored.settings.scoring_hours
@@ -173,12 +173,12 @@ def test_a_pass_killed_before_it_tidied_up_is_not_told_of_twice(
         patched.setattr(scoring, "shutil", SimpleNamespace(rmtree=die))
         with pytest.raises(KeyboardInterrupt):
             score_missing(scored, 1)
-    before = coverage(scored.round_folder(1) / "scores")
+    before = RoundScores.of(scored, 1).coverage()
     assert len(before) == 1
     import_texts(scored, lead, different_texts(240)[200:], start=121)
     prepare(scored)
     assert score_missing(scored, 1).n == 40
-    assert coverage(scored.round_folder(1) / "scores") == before
+    assert RoundScores.of(scored, 1).coverage() == before
 
 
 def test_a_pass_killed_when_all_is_scored_does_nothing_again(
@@ -187,7 +187,7 @@ def test_a_pass_killed_when_all_is_scored_does_nothing_again(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scoring, "append_pass", die)
+    monkeypatch.setattr(RoundScores, "append", die)
     with pytest.raises(KeyboardInterrupt):
         score_missing(scored, 1)
     monkeypatch.undo()

@@ -15,6 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import workbench.web.pages  # noqa: F401 - the views are imported before the freeze
+from trainer.children import WATCH_STDIN, end_with_parent
 from workbench import services
 from workbench.errors import WorkbenchError
 from workbench.web.opened import project
@@ -71,6 +72,8 @@ def main() -> int:
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if WATCH_STDIN in sys.argv:
+        end_with_parent()
     app = make_app()
     sys.setswitchinterval(SWITCH_SECONDS)
     # What is loaded now stays for ever: kept out of the collector's sight, its runs cost next to nothing.

@@ -11,7 +11,7 @@ from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.labelling.empty_queue import look
 from workbench.project import Project
-from workbench.scores.round_scores import Coverage, Scores, append_pass
+from workbench.scores.round_scores import Coverage, RoundScores, Scores
 from workbench.web.views.label.nothing_to_label import reasons
 
 
@@ -33,7 +33,7 @@ def partly(project: Project, lead: Account) -> Project:
     ready_queue(project, lead, 20)
     make_champion(project, lead, np.full((20, 3), 1 / 3))
     nothing = Scores(np.empty(0, np.int64), np.empty((0, 3), np.float32))
-    append_pass(project.round_folder(1) / "scores", nothing, Coverage(21, 1_020, 1_000, 0, 0.005, 12))
+    RoundScores.of(project, 1).append(nothing, Coverage(21, 1_020, 1_000, 0, 0.005, 12))
     return project
 
 

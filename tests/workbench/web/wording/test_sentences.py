@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from db.tables import Round
 from tests.workbench.making import write_tsv
 from trainer import errors
+from trainer.children import failure_reason
 from trainer.labels import LABELS
 from trainer.statistics.comparison import compare
 from workbench import accounts
@@ -28,7 +29,6 @@ from workbench.web.wording.i18n import catalogue
 from workbench.web.wording.refusals import refusal_in
 from workbench.worker import steps
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
-from workbench.worker.child import last_words
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +119,15 @@ def test_an_unknown_sentence_is_shown_as_it_is() -> None:
     assert sentences.retold("CUDA out of memory {x}") == "CUDA out of memory {x}"
 
 
-ROUND_ROOMS = ("folders", "files", "fit", "scorer", "sweep", "encoder", "card")
+ROUND_ROOMS = (
+    "adapters/card",
+    "adapters/encoder",
+    "adapters/folders",
+    "files",
+    "fitting/training",
+    "scoring/scorer",
+    "scoring/sweep",
+)
 OURS = {name for name in vars(errors) if name.endswith("Error")} | {"StoppedError"}
 ONLY_BY_COMMAND = ("eight_bit", "only an adapter that is not merged")
 """What no round of a project asks for."""
@@ -127,7 +135,7 @@ ONLY_BY_COMMAND = ("eight_bit", "only an adapter that is not merged")
 
 def raised_in(module: str) -> Iterator[str]:
     """Every sentence this room of the trainer refuses with, its blanks filled with a word."""
-    path = Path(errors.__file__).with_name(f"{module}.py")
+    path = Path(errors.__file__).parent / f"{module}.py"
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
             match node.exc.func, node.exc.args[0]:
@@ -148,13 +156,9 @@ def test_whatever_the_trainer_refuses_a_round_with_is_told_in_chinese(module: st
         assert is_chinese(told.partition("：")[2]), told
 
 
-def test_what_the_worker_says_of_a_failed_round_is_told_in_chinese(
-    project: Project, lead: Account, tmp_path: Path
-) -> None:
-    log = tmp_path / "log"
-    log.write_text("", encoding="utf-8")
+def test_what_the_worker_says_of_a_failed_round_is_told_in_chinese(project: Project, lead: Account) -> None:
     for status in (-9, 3):
-        told = sentences.retold(f"Evaluating failed: {last_words(log, 0, status)}")
+        told = sentences.retold(f"Evaluating failed: {failure_reason('', status)}")
         assert told.startswith("评估失败：")
         assert is_chinese(told.partition("：")[2])
         assert str(abs(status)) in told

@@ -1,0 +1,81 @@
+"""Processes that do part of this one's work and end with it.
+
+The parent holds a pipe to the child's standard input. The pipe closes however the parent ends, even by SIGKILL, and
+the child, which watches it, ends too.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO
+
+WATCH_STDIN = "--watch-stdin"
+
+Child = subprocess.Popen[bytes]
+
+
+def module_command(module: str, *arguments: object, niceness: int = 0) -> list[str]:
+    """The command that runs a module in a process of its own, at low priority from its first instruction.
+
+    -P keeps the working directory, with its data/ and models/, off the import path.
+    """
+    priority = ["nice", "-n", str(niceness)] if niceness else []
+    return [*priority, sys.executable, "-P", "-m", module, *map(str, arguments)]
+
+
+def start(
+    command: Sequence[str],
+    *,
+    stdout: IO[str] | IO[bytes] | int | None = None,
+    stderr: IO[str] | IO[bytes] | int | None = None,
+    variables: Mapping[str, str] | None = None,
+    has_own_group: bool = False,
+) -> Child:
+    """Start a command that takes `--watch-stdin`.
+
+    Args:
+        variables: added to the environment.
+        has_own_group: Ctrl-C in the terminal does not reach the child; needed for `kill`.
+    """
+    return subprocess.Popen(
+        [*command, WATCH_STDIN],
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        env=os.environ | (variables or {}),
+        start_new_session=has_own_group,
+    )
+
+
+def kill(child: Child) -> None:
+    """End a child that has its own group, with its own children, and collect it."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.communicate()
+
+
+def failure_reason(output: str, status: int) -> str:
+    """The last line of a failed child's output, where `trainer.command` writes the reason, or how the child ended."""
+    if status < 0:
+        return f"the system ended it with signal {-status} (out of memory?)"
+    return output.strip().rpartition("\n")[2].removeprefix("error: ") or f"it ended with status {status}"
+
+
+def watch_stdin(then: Callable[[], object]) -> None:
+    """In the child: call `then`, from another thread, when the parent has ended."""
+
+    def wait() -> None:
+        # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
+        while os.read(0, 4096):
+            pass
+        then()
+
+    threading.Thread(target=wait, name="watch-stdin", daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """In the child: end by SIGTERM when the parent has ended."""
+    watch_stdin(lambda: os.kill(os.getpid(), signal.SIGTERM))
