@@ -32,6 +32,7 @@ from trainer.config import LABELS
 from trainer.device import has_bf16, leave_a_core
 from trainer.errors import TrainerError
 from trainer.files import publish, sha256_of
+from trainer.progress import reason_of
 from trainer.scoring.eight_bit import eight_bit_network, quantise
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.texts.tokens import Tokens, read_tokens
@@ -353,10 +354,13 @@ def _child(
 ) -> "subprocess.Popen[bytes]":
     """-P keeps the working directory, with its data/ and models/, off the child's import path."""
     where = f"cuda:{share % torch.cuda.device_count()}" if device.type == "cuda" else "cpu"
+    module = [sys.executable, "-P", "-m", "trainer.scoring.sweep"]
     arguments = ["--model", model, "--work", work.folder, "--share", f"{share}/{count}", "--device", where]
+    progress = _progress_of(work, share)
+    progress.unlink(missing_ok=True)
     with _log_of(work, share).open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "trainer.scoring.sweep", *map(str, arguments), "--watch-stdin"],
+            [*module, *map(str, arguments), "--progress", str(progress), "--watch-stdin"],
             stdin=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
@@ -367,13 +371,17 @@ def _log_of(work: Work, share: int) -> Path:
     return work.folder / f"share-{share}.log"
 
 
+def _progress_of(work: Work, share: int) -> Path:
+    return work.folder / f"share-{share}.jsonl"
+
+
 def _refuse_failed(work: Work, children: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Raises TrainerError with the last line of a failed child's log."""
+    """Raises TrainerError with the reason of a child that failed."""
     for share, child in enumerate(children):
-        if child.poll():
-            last_line = _log_of(work, share).read_text("utf-8", "replace").strip().rpartition("\n")[2]
-            reason = last_line.removeprefix("error: ") or f"a process ended with status {child.returncode}"
-            raise TrainerError(f"scoring failed: {reason}")
+        if status := child.poll():
+            output = _log_of(work, share).read_text("utf-8", "replace")
+            reason = reason_of(_progress_of(work, share), output, status)
+            raise TrainerError("scoring failed: {reason}", reason=reason)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

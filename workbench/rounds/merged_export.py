@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from trainer.progress import reason_of
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
@@ -35,20 +37,22 @@ def export_merged(
         "--out",
         str(out.resolve()),
     ]
-    with subprocess.Popen(
-        [*command, *(["--onnx"] if is_onnx else []), "--watch-stdin"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as child:
-        assert child.stdout is not None
-        last = child.stdout.read().strip().rsplit("\n", 1)[-1]
-    if child.returncode:
-        reason = last.removeprefix("error: ") or f"it ended with status {child.returncode}"
-        raise RoundError("Round {number} was not exported: {reason}", number=number, reason=reason)
+    with TemporaryDirectory() as scratch:
+        progress = Path(scratch) / "progress.jsonl"
+        with subprocess.Popen(
+            [*command, *(["--onnx"] if is_onnx else []), "--progress", str(progress), "--watch-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as child:
+            assert child.stdout is not None
+            output = child.stdout.read()
+        if child.returncode:
+            reason = reason_of(progress, output, child.returncode)
+            raise RoundError("Round {number} was not exported: {reason}", number=number, reason=reason)
     with acting(project, account, Right.EXPORT) as session:
         record(session, project, account.id, "export adapter", f"round {number}", onnx=is_onnx)
-    return last
+    return output.strip().rpartition("\n")[2]

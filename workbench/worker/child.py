@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trainer.progress import reason_of
 from workbench.errors import RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -21,7 +22,7 @@ FENCE_SECONDS = 0.5
 def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
     """Run a trainer module as a child that dies with this process and with the attempt.
 
-    Raises RoundError with the child's last line when it fails, SupersededError when the round is cancelled.
+    Raises RoundError with the child's reason when it fails, SupersededError when the round is cancelled.
     """
     module, *arguments = map(str, command)
     progress = lifecycle.progress_file(attempt.project, attempt.number, step)
@@ -43,17 +44,14 @@ def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
                 os.killpg(child.pid, signal.SIGKILL)
             child.communicate()
     if child.returncode != 0:
-        reason = last_words(Path(log.name), begin_of_log, child.returncode)
+        reason = reason_of(progress, _read_from(Path(log.name), begin_of_log), child.returncode)
         raise RoundError("{step} failed: {reason}", step=step.capitalize(), reason=reason)
 
 
-def last_words(log: Path, begin: int, status: int) -> str:
-    if status < 0:
-        return f"the system ended it with signal {-status} (out of memory?)"
+def _read_from(log: Path, begin: int) -> str:
     with log.open("rb") as file:
         file.seek(begin)
-        lines = file.read().decode("utf-8", "replace").strip().rsplit("\n", 1)
-    return lines[-1].removeprefix("error: ") or f"it ended with status {status}"
+        return file.read().decode("utf-8", "replace")
 
 
 def _wait(child: subprocess.Popen[bytes], attempt: Attempt) -> None:

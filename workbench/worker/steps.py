@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from db.tables import Champion, Person, PostText, Promotion, Round
 from trainer.adapters.card import read_card
 from trainer.device import default_device, gpu_memory
+from trainer.messages import Message
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Progress
 from workbench.errors import WorkbenchError
@@ -157,7 +158,7 @@ def judge(project: Project, number: int) -> str:
         state=state,
         is_running=False,
         finished_at=project.now(),
-        decision_reason=None if state == "awaiting" else "; ".join(verdict.reasons),
+        decision_reason=None if state == "awaiting" else Message.joined(verdict.reasons).to_dict(),
     ):
         return state
 
