@@ -320,7 +320,7 @@ def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
     monkeypatch.setattr(steps, "vectors_of_posts", lambda _project: None)
     monkeypatch.setattr(steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
     with monkeypatch.context() as patched:
-        patched.setattr(steps.queue, "rebuild", fail)
+        patched.setattr(steps.plan, "rebuild", fail)
         assert worker._prepare_guarded(project, 1) == "failed"
     with project.database.read() as session:
         assert worker._is_work_left(session, project)
