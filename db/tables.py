@@ -52,6 +52,10 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy reads it
 
 
+MESSAGE = JSON(none_as_null=True)
+"""`{"template": ..., "values": {...}}`: a gettext message and what fills its braces."""
+
+
 class LabelSet(Base):
     """The labels of a generation of annotations. A new set is a new row; old annotations keep theirs."""
 
@@ -110,17 +114,30 @@ class Import(Base):
     waiting: Mapped[int] = mapped_column(server_default="0")
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    failure: Mapped[str | None]
+    failure: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
 
 class RejectedRow(Base):
-    """An unreadable row, with its line number in the file and the reason."""
+    """A row that did not become a post: its line number in the file, and the reason as a code with its values.
+
+    `external_id` is the forum's id of the row; null if it cannot be read.
+    """
 
     __tablename__ = "rejected_row"
+    __table_args__ = (
+        Index(
+            "ix_rejected_row_external_id",
+            "external_id",
+            sqlite_where=text("external_id IS NOT NULL"),
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
+    )
     import_id: Mapped[int] = mapped_column(ForeignKey("import.id"), primary_key=True)
     line: Mapped[int] = mapped_column(primary_key=True)
-    reason: Mapped[str]
+    code: Mapped[str]
+    details: Mapped[dict[str, Any]]
+    external_id: Mapped[str | None]
     content: Mapped[str]
 
 
@@ -431,7 +448,7 @@ class Round(Base):
     is_running: Mapped[bool]
     is_quick: Mapped[bool]
     base: Mapped[str]
-    notes: Mapped[str | None]
+    notes: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
     attempt: Mapped[int] = mapped_column(default=0)
     step_attempts: Mapped[int] = mapped_column(default=0)
     state_before: Mapped[str | None]
@@ -440,13 +457,13 @@ class Round(Base):
     report: Mapped[dict[str, Any] | None]
     verdict: Mapped[dict[str, Any] | None]
     scored: Mapped[dict[str, Any] | None]
-    failure: Mapped[str | None]
+    failure: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     started_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
-    decision_reason: Mapped[str | None]
+    decision_reason: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
 
 
 class Champion(Base):

@@ -57,13 +57,6 @@ def kill(child: Child) -> None:
     child.communicate()
 
 
-def failure_reason(output: str, status: int) -> str:
-    """The last line of a failed child's output, where `trainer.command` writes the reason, or how the child ended."""
-    if status < 0:
-        return f"the system ended it with signal {-status} (out of memory?)"
-    return output.strip().rpartition("\n")[2].removeprefix("error: ") or f"it ended with status {status}"
-
-
 def watch_stdin(then: Callable[[], object]) -> None:
     """In the child: call `then`, from another thread, when the parent has ended."""
 

@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from trainer.children import WATCH_STDIN, end_with_parent
-from trainer.errors import TrainerError
+from trainer.messages import Message, MessageError, message_of
+from trainer.progress import hand_over
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -17,7 +19,12 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def add_child_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--progress", type=Path, metavar="FILE", help="append progress as JSON lines")
+    command.add_argument(
+        "--progress",
+        type=Path,
+        metavar="FILE",
+        help="append progress as JSON lines; the last one says why the work failed",
+    )
     command.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
 
 
@@ -33,15 +40,24 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         # The reader of standard output has closed it, so it must not be flushed again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (TrainerError, OSError) as error:
+    except (MessageError, OSError) as error:
         if arguments.debug:
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+        return _refuse(arguments, message_of(error))
     except Exception as error:
         if arguments.debug:
             raise
-        reason = " ".join(str(error).split())
-        print(f"error: {type(error).__name__}: {reason} (--debug shows where)", file=sys.stderr)
-        return 1
+        kind = type(error).__name__
+        return _refuse(arguments, Message("{kind}: {reason} (--debug shows where)", kind=kind, reason=error))
     return 0
+
+
+def _refuse(arguments: argparse.Namespace, message: Message) -> int:
+    """One line for a person on standard error; for a parent process the message as data beside the progress."""
+    message = message.on_one_line()
+    print(f"error: {message}", file=sys.stderr)
+    progress: Path | None = getattr(arguments, "progress", None)
+    if progress is not None:
+        with suppress(OSError):  # the disk may be what is full: the line above says it too
+            hand_over(progress, message)
+    return 1

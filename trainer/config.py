@@ -60,19 +60,27 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("learning_rate", "rank", "alpha", "batch_size", "max_epochs", "max_steps", "patience"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise TrainerError(f"{name} must be a number above zero, not {getattr(self, name)}")
+                raise TrainerError(
+                    "{name} must be a number above zero, not {value}", name=name, value=getattr(self, name)
+                )
         if self.rank > MOST_RANK:
-            raise TrainerError(f"rank must be {MOST_RANK} at most, not {self.rank}")
+            raise TrainerError("rank must be {most} at most, not {value}", most=MOST_RANK, value=self.rank)
         if self.calibration_folds not in (0, *range(FEWEST_FOLDS, MOST_FOLDS + 1)):
             raise TrainerError(
-                f"calibration_folds must be 0 or from {FEWEST_FOLDS} to {MOST_FOLDS}, "
-                f"not {self.calibration_folds}"
+                "calibration_folds must be 0 or from {fewest} to {most}, not {value}",
+                fewest=FEWEST_FOLDS,
+                most=MOST_FOLDS,
+                value=self.calibration_folds,
             )
         for name in ("warmup", "dropout"):
             if not 0 <= getattr(self, name) < 1:
-                raise TrainerError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
+                raise TrainerError(
+                    "{name} must be from 0 to below 1, not {value}", name=name, value=getattr(self, name)
+                )
         if self.max_length < 3:
-            raise TrainerError(f"max_length must leave room for text, at least 3, not {self.max_length}")
+            raise TrainerError(
+                "max_length must leave room for text, at least 3, not {value}", value=self.max_length
+            )
         for name, least in (
             ("max_label_weight", 1),
             ("weight_decay", 0),
@@ -80,11 +88,17 @@ class TrainConfig:
             ("focal_gamma", 0),
         ):
             if not least <= getattr(self, name) < float("inf"):
-                raise TrainerError(f"{name} must be a number, {least} or more, not {getattr(self, name)}")
+                raise TrainerError(
+                    "{name} must be a number, {least} or more, not {value}",
+                    name=name,
+                    least=least,
+                    value=getattr(self, name),
+                )
         if not all(self.modules()):
             raise TrainerError(
-                f"target_modules must be {ALL_LINEAR!r} or names of layers with commas between, "
-                f"not {self.target_modules!r}"
+                "target_modules must be {all} or names of layers with commas between, not {value}",
+                all=repr(ALL_LINEAR),
+                value=repr(self.target_modules),
             )
 
     def rate_for(self, hidden_size: int) -> float:
@@ -110,11 +124,17 @@ class TrainConfig:
         read: dict[str, Any] = {}
         for name, value in values.items():
             if name not in types:
-                raise TrainerError(f"unknown training setting {name!r}; known are {', '.join(types)}")
+                raise TrainerError(
+                    "unknown training setting {name}; known are {known}",
+                    name=repr(name),
+                    known=", ".join(types),
+                )
             wanted = types[name]
             fits = isinstance(value, (int, float) if wanted is float else wanted)
             if not fits or isinstance(value, bool) != (wanted is bool):
-                raise TrainerError(f"{name} must be {wanted.__name__}, not {value!r}")
+                raise TrainerError(
+                    "{name} must be {kind}, not {value}", name=name, kind=wanted.__name__, value=repr(value)
+                )
             read[name] = wanted(value)
         return cls(**read)
 

@@ -241,7 +241,7 @@ def _examine(options: argparse.Namespace) -> None:
     leave_a_core()
     texts = [text for _, text in read_texts(options.posts)]
     if not texts:
-        raise TrainerError(f"{options.posts}: holds no posts to measure with")
+        raise TrainerError("{file}: holds no posts to measure with", file=options.posts)
     work = Workload(options.labels, options.validation, options.pool)
     report = partial(reporting, options.progress)
     findings = examine(options.base, texts, work, report=report, seconds=options.seconds)

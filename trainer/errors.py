@@ -1,13 +1,16 @@
 """The exceptions of the trainer.
 
-TrainerError              message for the user: what is wrong, where, what to do
-├── DatasetError          a file of posts cannot be read; names file and line
-├── EncoderError          a base encoder is missing or cannot be loaded
-└── AdapterError          an adapter folder is refused; its weights were not used
+MessageError                  template and values of a message: what is wrong, where, what to do
+└── TrainerError              raised deliberately, for the user
+    ├── DatasetError          a file of posts cannot be read; names file and line
+    ├── EncoderError          a base encoder is missing or cannot be loaded
+    └── AdapterError          an adapter folder is refused; its weights were not used
 """
 
+from trainer.messages import MessageError
 
-class TrainerError(Exception):
+
+class TrainerError(MessageError):
     """Base of every error that the trainer raises deliberately."""
 
 

@@ -21,6 +21,7 @@ from trainer.adapters.card import read_card
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
+from trainer.messages import Message
 from trainer.progress import Progress, Silent, reporting
 from trainer.statistics.comparison import compare
 from trainer.statistics.metrics import calibration_error, metrics
@@ -49,7 +50,7 @@ def evaluate(
     raw = _score(model, examples, progress or Silent())
     probabilities = _calibrate(model, raw)
     if not examples:
-        report["warnings"].append("no test rows: nothing could be measured")
+        report["warnings"].append(Message("no test rows: nothing could be measured").to_dict())
         return report, _table(examples, probabilities)
     labels, groups = [example.label for example in examples], [example.group for example in examples]
     weights = group_weights(examples)

@@ -37,7 +37,9 @@ def new_folder(out: Path) -> Iterator[Path]:
         if not has_parent:
             _sync(out.parent.parent)
     except OSError as error:
-        raise TrainerError(f"cannot write {out}: {error.strerror or error}") from error
+        raise TrainerError(
+            "cannot write {out}: {problem}", out=out, problem=error.strerror or error
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -83,7 +85,7 @@ def put_in_place(folder: Path, final: Path) -> None:
 
 def refuse_existing(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise TrainerError(f"{out} already exists; name a folder that does not")
+        raise TrainerError("{out} already exists; name a folder that does not", out=out)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -56,7 +56,9 @@ def merge(model: Path, out: Path, *, is_onnx: bool = False) -> float:
             gaps.append(float(np.abs(onnx_probabilities(part, TEXTS) - expected).max()))
         if max(gaps) > TOLERANCE:
             raise TrainerError(
-                f"{model}: merged, it differs from the adapter by {max(gaps):.1e}; nothing was written"
+                "{model}: merged, it differs from the adapter by {gap}; nothing was written",
+                model=model,
+                gap=f"{max(gaps):.1e}",
             )
         files = {path.name: sha256_of(path) for path in sorted(part.iterdir())}
         card = {"schema": SCHEMA, "adapter": adapter.card.to_dict(), "files": files, "difference": max(gaps)}
@@ -108,7 +110,9 @@ def _calibrate(network: nn.Module, card: Card, folder: Path) -> None:
     calibration = card.calibration
     bias = torch.tensor([calibration.bias[label] for label in card.labels])
     if len(last) != 1 or (last[0].bias is None and bias.any()):
-        raise AdapterError(f"{folder}: its last layer cannot carry the calibration, so it cannot be merged")
+        raise AdapterError(
+            "{folder}: its last layer cannot carry the calibration, so it cannot be merged", folder=folder
+        )
     with torch.no_grad():
         last[0].weight /= calibration.temperature
         if last[0].bias is not None:

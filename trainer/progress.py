@@ -9,6 +9,8 @@ from typing import Any, Protocol, TextIO
 
 from tqdm import tqdm
 
+from trainer.messages import Message
+
 EVERY_SECONDS = 0.25
 
 
@@ -120,3 +122,30 @@ class Lines:
 
 def reporting(path: Path | None, description: str) -> Progress:
     return Bar(description) if path is None else Lines(path)
+
+
+def hand_over(path: Path, failure: Message) -> None:
+    """Append why this process fails, as the last line of its progress."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"failure": failure.to_dict()}, ensure_ascii=False) + "\n")
+
+
+def reason_of(progress: Path, output: str, status: int) -> Message:
+    """Why a child process failed: its own message, else how the system ended it, else the last line it printed."""
+    if status < 0:
+        return Message("the system ended it with signal {signal} (out of memory?)", signal=-status)
+    if failure := _handed_over(progress):
+        return failure
+    last = output.strip().rpartition("\n")[2].removeprefix("error: ")
+    return Message.verbatim(last) if last else Message("it ended with status {status}", status=status)
+
+
+def _handed_over(progress: Path) -> Message | None:
+    if not progress.exists():
+        return None
+    last = progress.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+    try:
+        return Message.from_dict(json.loads(last)["failure"])
+    except (ValueError, KeyError, TypeError):  # a line of progress, or one that a full disk cut off
+        return None

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from trainer.adapters.card import Card, calibration_in_words
 from trainer.labels import LABELS
+from trainer.messages import Message
 from trainer.statistics.metrics import ECE_BINS, reliability
 
 FIGURES = {
@@ -49,7 +50,7 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
         f"{calibration_in_words(card.calibration)}"
     )
     yield ""
-    if warnings := (*card.warnings, *report["warnings"]):
+    if warnings := (*card.warnings, *map(Message.from_dict, report["warnings"])):
         yield from (*(f"- Warning: {warning}." for warning in warnings), "")
     metrics, linear = report["metrics"], report.get("linear")
     if metrics is not None:
@@ -63,7 +64,7 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
     if "comparison" in report:
         compared = report["comparison"]
         yield from ("## Against the champion", "", f"**{compared['outcome'].capitalize()}.**", "")
-        yield from (f"- {reason}" for reason in compared["reasons"])
+        yield from (f"- {Message.from_dict(reason)}" for reason in compared["reasons"])
         yield ""
     yield from (f"![{plot}]({plot}.png)" for plot in plots)
     yield from ("", "Meant to order posts for people to look at, not to decide about people by itself.")

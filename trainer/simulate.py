@@ -175,13 +175,19 @@ def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -
 
 def _refuse_unknown(strategies: Sequence[str], available: Mapping[str, Chooser]) -> None:
     if unknown := [name for name in strategies if name not in available]:
-        raise TrainerError(f"there is no strategy {unknown[0]!r}; known are {', '.join(sorted(available))}")
+        raise TrainerError(
+            "there is no strategy {name}; known are {known}",
+            name=repr(unknown[0]),
+            known=", ".join(sorted(available)),
+        )
 
 
 def _refuse_other(out: Path, inputs: Mapping[str, Any]) -> None:
     file, text = out / "simulation.json", json.dumps(inputs, indent=2, sort_keys=True) + "\n"
     if file.exists() and file.read_text(encoding="utf-8") != text:
-        raise TrainerError(f"{out} holds another simulation (see simulation.json); name another folder")
+        raise TrainerError(
+            "{out} holds another simulation (see simulation.json); name another folder", out=out
+        )
     out.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
 

@@ -131,12 +131,17 @@ def _config_of(options: argparse.Namespace) -> TrainConfig:
         told = card.data.get(name)
         if told is None or sha256_of(path) != told.sha256:
             raise TrainerError(
-                f"{path}: not the {name} rows of {options.again} (SHA-256 differs); give those of that round"
+                "{path}: not the {name} rows of {adapter} (SHA-256 differs); give those of that round",
+                path=path,
+                name=name,
+                adapter=options.again,
             )
     base = options.base or card.config.base
     if base_fingerprint(resolve_base(base)) != card.base.fingerprint:
         raise TrainerError(
-            f"{base}: not the encoder under {options.again}; give the one it names with --base"
+            "{base}: not the encoder under {adapter}; give the one it names with --base",
+            base=base,
+            adapter=options.again,
         )
     return replace(card.config, base=base)
 
@@ -158,9 +163,9 @@ def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise TrainerError(f"{path}: cannot be read as JSON ({error})") from error
+        raise TrainerError("{path}: cannot be read as JSON ({error})", path=path, error=error) from error
     if not isinstance(settings, dict):
-        raise TrainerError(f"{path}: expected an object of settings")
+        raise TrainerError("{path}: expected an object of settings", path=path)
     return settings
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.adapters.folders import STARTER
-from trainer.errors import TrainerError
+from trainer.messages import MessageError
 from workbench import accounts, demo, doctor, jobs, services
 from workbench.commands.deciding import commands as deciding_commands
 from workbench.commands.exports import commands as export_commands
@@ -36,7 +36,6 @@ from workbench.commands.terminal import (
     say_worker,
     shown,
 )
-from workbench.errors import WorkbenchError
 from workbench.imports import intake, storing, tsv
 from workbench.labelling import label_files
 from workbench.project import init_project, open_project
@@ -65,7 +64,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(arguments)
-    except (WorkbenchError, TrainerError, OSError) as error:
+    except (MessageError, OSError) as error:
         if is_debug:
             raise
         _die(str(error))

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
 from trainer.children import Child, start
+from trainer.messages import Message
 from workbench import accounts, services
 from workbench.errors import WorkbenchError
 from workbench.imports.intake import import_rows
@@ -125,7 +126,9 @@ def _watch(project: Project, number: int, worker: Child, say: Callable[[str], No
         row = lifecycle.find(session, number)
     if row.state != "promoted":
         raise WorkbenchError(
-            "The sample round ended as {state}: {reason}", state=row.state, reason=row.failure
+            "The sample round ended as {state}: {reason}",
+            state=row.state,
+            reason=Message.from_dict(row.failure) if row.failure else None,
         )
 
 

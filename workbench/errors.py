@@ -1,23 +1,18 @@
 """Everything this product refuses, in one tree.
 
-    WorkbenchError            says what was wrong, where, and what to do
+MessageError                  of the trainer: an English template and its values, so that pages can translate it
+└── WorkbenchError            says what was wrong, where, and what to do
     ├── NotAllowedError       this person may not do this
     ├── InputError            a file or value from outside cannot be used
     ├── RoundError            a round cannot be started, decided or finished like this
     └── LabellingError        a label cannot be saved like this
-
-A message is an English template with its values apart, so that pages can show it in Chinese:
-`_(error.template).format(**error.values)`.
 """
 
+from trainer.messages import MessageError
 
-class WorkbenchError(Exception):
-    """A refusal in one sentence. `template` is a gettext message, `values` fill its braces."""
 
-    def __init__(self, template: str, **values: object) -> None:
-        self.template = template
-        self.values = values
-        super().__init__(template.format(**values) if values else template)
+class WorkbenchError(MessageError):
+    """Base of every refusal."""
 
 
 class NotAllowedError(WorkbenchError):

@@ -100,12 +100,15 @@ def open_project(home: Path) -> Project:
         ) from error
     except DatabaseError as error:
         is_damaged = any(sign in str(error.orig) for sign in ("not a database", "malformed"))
+        file, problem = _database_file(home), error.orig
+        if is_damaged:
+            raise WorkbenchError(
+                "{file} is damaged: {problem}. Put back a backup.", file=file, problem=problem
+            ) from error
         raise WorkbenchError(
-            "{file} is damaged: {problem}. Put back a backup."
-            if is_damaged
-            else "{file} cannot be used now: {problem}. Check that its folder is writable and has space.",
-            file=_database_file(home),
-            problem=error.orig,
+            "{file} cannot be used now: {problem}. Check that its folder is writable and has space.",
+            file=file,
+            problem=problem,
         ) from error
     return project
 

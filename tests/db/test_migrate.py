@@ -1,8 +1,10 @@
 """Migrations lead from a blank database to the current tables, and refuse a newer schema."""
 
+import json
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -13,13 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 import db.migrate
 from db.migrate import SchemaTooNewError, revision, upgrade
 from db.search import is_table_of_code
 from db.session import Database, open_database
-from db.tables import Base, Import, Post, PostFacts, PostGroup, PostText, RejectedRow
+from db.tables import Base, Import, Person, Post, PostFacts, PostGroup, PostText, RejectedRow, Round
+from trainer.messages import Message
 from workbench.imports.facts import COLUMNS, thread_key
+from workbench.imports.rejects import Reject, RejectCode
 
 desk = import_module("db.migrations.versions.0003_annotators_desk")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -200,7 +205,9 @@ def test_what_an_import_had_half_stored_goes_and_numbers_are_known(database: Dat
             [{"id": n, "external_id": str(n), "text_hash": b"", "import_id": of} for n, of in posts],
         )
         old.execute(insert(PostText), [{"post_id": n, "text": "t"} for n, _of in posts])
-        old.execute(insert(RejectedRow).values(import_id=2, line=3, reason="", content=""))
+        old.exec_driver_sql(
+            "INSERT INTO rejected_row (import_id, line, reason, content) VALUES (2, 3, '', '')"
+        )
     upgrade(database)
     with database.read() as session:
         assert session.scalars(select(Post.id).order_by(Post.id)).all() == [1, 4, 7]
@@ -212,3 +219,125 @@ def test_what_an_import_had_half_stored_goes_and_numbers_are_known(database: Dat
             ("failed", None, 0, 0),
             ("stored", 7, 1, 0),
         ]
+
+
+def described(session: Session) -> dict[int, dict[str, Any]]:
+    names = ("failure", "notes", "decision_reason", "verdict", "report")
+    return {
+        row.number: {name: getattr(row, name) for name in names} for row in session.scalars(select(Round))
+    }
+
+
+def plain(sentence: str) -> dict[str, Any]:
+    return {"template": sentence, "values": {}}
+
+
+def written(text: str) -> dict[str, Any]:
+    return {"template": "{text}", "values": {"text": text}}
+
+
+@pytest.fixture
+def told_in_sentences(database: Database) -> Database:
+    """A database of before messages were kept as template and values."""
+    upgrade_to(database, "0009")
+    verdict = {"decision": "reject", "outcome": "worse", "reasons": ["a", "b"], "warnings": ["c"]}
+    report = {"metrics": None, "warnings": ["c"], "comparison": {"n": 3, "reasons": ["a", "b"]}}
+    rounds = [
+        {"number": 1, "failure": "Training failed: {x}", "notes": "trained elsewhere"},
+        {"number": 2, "decision_reason": "a; b", "verdict": verdict, "report": report, "notes": "Tuesday"},
+        {"number": 3, "decision_reason": "rolled back", "report": {"metrics": None}},
+        {"number": 4, "decision_reason": "misses adverts; too many", "verdict": verdict},
+    ]
+    with database.write() as session:
+        old = session.connection()
+        old.execute(insert(Person).values(id=1, name="A", role="lead", is_active=True, created_at=NOW))
+        for number, failure in ((1, "OSError: no space"), (2, None)):
+            old.exec_driver_sql(
+                "INSERT INTO import (id, file_name, state, encoding, columns, accepted, duplicates, rejected, "
+                "started_at, failure) VALUES (?, '', 'stored', '', '{}', 0, 0, 0, '2026-01-05', ?)",
+                (number, failure),
+            )
+        for row in rounds:
+            values = [row.get(name) for name in ("notes", "failure", "decision_reason")]
+            values += [json.dumps(row.get(name)) for name in ("verdict", "report")]
+            old.exec_driver_sql(
+                "INSERT INTO round (number, state, is_running, is_quick, base, attempt, step_attempts, "
+                "is_rolling_back, created_at, started_by_id, notes, failure, decision_reason, verdict, report) "
+                "VALUES (?, 'rejected', 0, 0, '', 0, 0, 0, '2026-01-05', 1, ?, ?, ?, ?, ?)",
+                (row["number"], *values),
+            )
+    return database
+
+
+def test_sentences_about_rounds_and_imports_become_templates_without_values(
+    told_in_sentences: Database,
+) -> None:
+    upgrade(told_in_sentences)
+    with told_in_sentences.read() as session:
+        rounds = described(session)
+        assert session.scalars(select(Import.failure).order_by(Import.id)).all() == [
+            plain("OSError: no space"),
+            None,
+        ]
+    assert (rounds[1]["failure"], rounds[1]["notes"]) == (
+        plain("Training failed: {x}"),
+        plain("trained elsewhere"),
+    )
+    assert rounds[2]["notes"] == written("Tuesday")
+    reasons = [plain("a"), plain("b")]
+    assert rounds[2]["verdict"]["reasons"] == rounds[2]["report"]["comparison"]["reasons"] == reasons
+    assert rounds[2]["verdict"]["warnings"] == rounds[2]["report"]["warnings"] == [plain("c")]
+    assert rounds[2]["report"]["comparison"]["n"] == 3
+    assert rounds[2]["decision_reason"] == {"template": "{parts}", "values": {"parts": reasons}}
+    assert (rounds[3]["decision_reason"], rounds[3]["report"]) == (plain("rolled back"), {"metrics": None})
+    assert rounds[4]["decision_reason"] == written("misses adverts; too many")
+    assert rounds[4]["failure"] is rounds[4]["notes"] is rounds[4]["report"] is None
+    texts = {
+        number: str(Message.from_dict(row["decision_reason"])) for number, row in rounds.items() if number > 1
+    }
+    assert texts == {2: "a; b", 3: "rolled back", 4: "misses adverts; too many"}
+
+
+def test_unreadable_rows_of_before_have_their_code_and_the_posts_id(told_in_sentences: Database) -> None:
+    sentences = [
+        "expected 3 columns, found 1",
+        "no text",
+        "no id",
+        "text of 100001 characters; at most 100000",
+        "id p 1\nis already known with another text is already known with another text",
+        "the moon was full",
+    ]
+    with told_in_sentences.write() as session:
+        for line, sentence in enumerate(sentences, start=2):
+            session.connection().exec_driver_sql(
+                "INSERT INTO rejected_row (import_id, line, reason, content) VALUES (?, ?, ?, 'c')",
+                (1 + line % 2, line, sentence),
+            )
+    upgrade(told_in_sentences)
+    with told_in_sentences.read() as session:
+        rows = session.scalars(select(RejectedRow).order_by(RejectedRow.line)).all()
+        rejects = [
+            Reject(row.line, RejectCode(row.code), row.content, row.external_id, row.details) for row in rows
+        ]
+        with pytest.raises(IntegrityError, match="UNIQUE"):
+            session.execute(insert(RejectedRow).values(import_id=1, line=2, code="", details={}, content=""))
+    assert [str(reject.reason) for reject in rejects] == sentences
+    assert [reject.code for reject in rejects] == list(RejectCode)
+    assert [reject.external_id for reject in rejects] == [
+        *[None] * 4,
+        "p 1\nis already known with another text",
+        None,
+    ]
+
+
+def test_more_unreadable_rows_than_are_converted_at_once(told_in_sentences: Database) -> None:
+    messages = import_module("db.migrations.versions.0010_messages")
+    rows = [(of, line) for of in (1, 2) for line in range(2, messages.BATCH // 2 + 5)]
+    with told_in_sentences.write() as session:
+        session.connection().exec_driver_sql(
+            "INSERT INTO rejected_row (import_id, line, reason, content) VALUES (?, ?, 'no text', '')", rows
+        )
+    upgrade(told_in_sentences)
+    with told_in_sentences.read() as session:
+        codes = session.scalars(select(RejectedRow.code)).all()
+    assert (len(codes), set(codes)) == (len(rows), {"no_text"})

@@ -16,6 +16,7 @@ from tests.trainer.toy import toy_examples, write_examples
 from tests.workbench.making import make_champion
 from tests.workbench.web.views.rounds.test_page import METRICS
 from trainer.config import TrainConfig
+from trainer.messages import Message
 from trainer.progress import Silent
 from trainer.train import train
 from workbench import accounts
@@ -29,7 +30,7 @@ POSTS = 150
 VERDICT = {
     "decision": "ask",
     "outcome": "undecided",
-    "reasons": ["no test rows: nothing could be measured"],
+    "reasons": [Message("no test rows: nothing could be measured").to_dict()],
     "warnings": [],
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.children import failure_reason, kill, module_command, start
+from trainer.children import kill, module_command, start
 
 UP = "print('up', flush=True); time.sleep(60)"
 WATCHING = f"import time; from trainer.children import end_with_parent; end_with_parent(); {UP}"
@@ -63,15 +63,3 @@ def test_a_child_has_the_environment_and_what_is_added(monkeypatch: pytest.Monke
     with start([sys.executable, "-c", code], stdout=subprocess.PIPE, variables={"ADDED": "2"}) as child:
         assert child.stdout is not None
         assert child.stdout.read() == b"1 2\n"
-
-
-@pytest.mark.parametrize(
-    ("output", "status", "reason"),
-    [
-        ("begun\nerror: no such file\n", 1, "no such file"),
-        ("", 3, "it ended with status 3"),
-        ("half", -9, "the system ended it with signal 9 (out of memory?)"),
-    ],
-)
-def test_the_last_line_says_why_a_child_failed(output: str, status: int, reason: str) -> None:
-    assert failure_reason(output, status) == reason

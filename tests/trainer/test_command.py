@@ -4,7 +4,9 @@ import sys
 import pytest
 
 from trainer import command
-from trainer.errors import TrainerError
+from trainer.errors import AdapterError, TrainerError
+from trainer.messages import Message
+from trainer.progress import Lines, reason_of
 
 
 @pytest.fixture
@@ -40,6 +42,45 @@ def test_debug_shows_where(error):
     arguments = command.parser("trainer.x", "x").parse_args(["--debug"])
     with pytest.raises(type(error)):
         command.run(failing(error), arguments)
+
+
+@pytest.fixture
+def child_arguments(tmp_path):
+    parser = command.parser("trainer.x", "x")
+    command.add_child_arguments(parser)
+    return parser.parse_args(["--progress", str(tmp_path / "logs" / "progress.jsonl")])
+
+
+REFUSAL = AdapterError("{folder}: does not fit its base ({error})", folder="a", error="size\n  3 {x}")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (REFUSAL, Message("{folder}: does not fit its base ({error})", folder="a", error="size 3 {x}")),
+        (OSError("disk\n{full}"), Message.verbatim("disk {full}")),
+        (KeyError("x"), Message("{kind}: {reason} (--debug shows where)", kind="KeyError", reason="'x'")),
+    ],
+)
+def test_a_parent_gets_the_message_as_data_and_a_person_the_same_line(
+    child_arguments, capsys, error, message
+):
+    progress = Lines(child_arguments.progress)
+    progress.step(1, 3)
+    assert command.run(failing(error), child_arguments) == 1
+    line = capsys.readouterr().err
+    assert line == f"error: {message}\n"
+    assert reason_of(child_arguments.progress, line, 1) == message
+
+
+def test_a_disk_that_is_full_leaves_the_line_to_the_parent(child_arguments, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "hand_over", full)
+    assert command.run(failing(REFUSAL), child_arguments) == 1
+    reason = reason_of(child_arguments.progress, f"loading\n{capsys.readouterr().err}", 1)
+    assert reason == Message.verbatim("a: does not fit its base (size 3 {x})")
 
 
 def test_an_interrupt_is_130(arguments):

@@ -12,6 +12,7 @@ from tests.trainer.toy import write_examples
 from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
 from trainer.labels import LABELS
+from trainer.messages import Message
 from trainer.progress import Silent
 from trainer.scoring.scorer import Scorer
 from trainer.texts.dataset import read_jsonl
@@ -119,7 +120,7 @@ def test_an_empty_test_file_is_reported_as_such(trained, toy_files, tmp_path):
     assert main([f"--model={trained}", f"--out={tmp_path / 'out'}", *files]) == 0
     report = report_of(tmp_path / "out")
     assert report["metrics"] is None
-    assert report["warnings"] == ["no test rows: nothing could be measured"]
+    assert report["warnings"] == [Message("no test rows: nothing could be measured").to_dict()]
     assert pq.read_table(tmp_path / "out" / "test_probabilities.parquet").num_rows == 0
 
 

@@ -1,6 +1,9 @@
 import json
 
-from trainer.progress import Bar, Lines, Part, Silent, reporting
+import pytest
+
+from trainer.messages import Message
+from trainer.progress import Bar, Lines, Part, Silent, reason_of, reporting
 
 
 def read(path):
@@ -80,3 +83,17 @@ def test_silence_is_silent(capsys):
     silent.note(epoch=1)
     silent.close()
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("last", ['{"step": 3, "steps": 4}', '{"failure": {"templ', "[]", "3"])
+def test_a_child_that_handed_nothing_over_is_known_by_its_last_line(tmp_path, last):
+    progress = tmp_path / "progress.jsonl"
+    progress.write_text(last, encoding="utf-8")
+    assert reason_of(progress, "loading\nerror: gone {x}\n", 1) == Message.verbatim("gone {x}")
+
+
+def test_a_child_that_says_nothing_is_known_by_how_it_ended(tmp_path):
+    progress = tmp_path / "progress.jsonl"
+    assert str(reason_of(progress, "", 3)) == "it ended with status 3"
+    said = reason_of(progress, "the last words", -9)
+    assert str(said) == "the system ended it with signal 9 (out of memory?)"

@@ -96,20 +96,33 @@ def read_card(folder: Path) -> Card:
     """Raises AdapterError if the card is missing or unreadable."""
     path = folder / FILE
     if not folder.is_dir():
-        raise AdapterError(f"{folder}: no such adapter folder")
+        raise AdapterError("{folder}: no such adapter folder", folder=folder)
     if not path.is_file():
-        raise AdapterError(f"{folder}: {FILE} is missing, so this is not an adapter of ours; train one")
+        raise AdapterError(
+            "{folder}: {name} is missing, so this is not an adapter of ours; train one",
+            folder=folder,
+            name=FILE,
+        )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         schema = values["schema"]
     except (ValueError, KeyError, TypeError) as error:
-        raise AdapterError(f"{path}: not a readable card ({error}); restore it or train again") from error
+        raise AdapterError(
+            "{path}: not a readable card ({error}); restore it or train again", path=path, error=error
+        ) from error
     if schema != SCHEMA:
-        raise AdapterError(f"{path}: schema {schema!r}, this version reads {SCHEMA}; update or train again")
+        raise AdapterError(
+            "{path}: schema {schema}, this version reads {ours}; update or train again",
+            path=path,
+            schema=repr(schema),
+            ours=SCHEMA,
+        )
     try:
         return Card.from_dict(values)
     except (KeyError, TypeError, ValueError, AttributeError, TrainerError) as error:
-        raise AdapterError(f"{path}: not a readable card ({error}); restore it or train again") from error
+        raise AdapterError(
+            "{path}: not a readable card ({error}); restore it or train again", path=path, error=error
+        ) from error
 
 
 def write_card(folder: Path, card: Card) -> None:

@@ -120,7 +120,9 @@ def load_adapter(folder: Path) -> Adapter:
             model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise AdapterError(f"{folder}: does not fit its base ({error}); restore it or train again") from error
+        raise AdapterError(
+            "{folder}: does not fit its base ({error}); restore it or train again", folder=folder, error=error
+        ) from error
     return Adapter(Encoder(model.eval(), tokenizer, card.base, card.labels), card)
 
 
@@ -152,7 +154,9 @@ def _load_base(folder: Path, labels: tuple[str, ...], **settings: Any) -> nn.Mod
                 **settings,
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise EncoderError(f"{folder}: cannot be loaded as an encoder ({error})") from error
+        raise EncoderError(
+            "{folder}: cannot be loaded as an encoder ({error})", folder=folder, error=error
+        ) from error
     return model
 
 
@@ -161,7 +165,11 @@ def _target_modules(model: nn.Module, config: TrainConfig) -> list[str]:
     if config.target_modules == ALL_LINEAR:
         return layers
     if unknown := set(config.modules()) - {name.rpartition(".")[2] for name in layers}:
-        raise EncoderError(f"{config.base}: has no layer named {min(unknown)!r}; see target_modules")
+        raise EncoderError(
+            "{base}: has no layer named {layer}; see target_modules",
+            base=config.base,
+            layer=repr(min(unknown)),
+        )
     return config.modules()
 
 

@@ -38,7 +38,11 @@ def resolve_base(name: str) -> Path:
     if folder.is_dir():
         return _with_weights(folder, name)
     if folder.is_absolute() or name.startswith((".", "~")) or name.partition("@")[0].count("/") > 1:
-        raise EncoderError(f"{name}: no such folder; name an encoder's folder, a hub model, or {STARTER!r}")
+        raise EncoderError(
+            "{name}: no such folder; name an encoder's folder, a hub model, or {starter}",
+            name=name,
+            starter=repr(STARTER),
+        )
     return _with_weights(_from_hub(name), name)
 
 
@@ -73,7 +77,9 @@ def same_base(folder: Path, card: Card, name: str) -> Path:
     base = resolve_base(name)
     if base_fingerprint(base) != card.base.fingerprint:
         raise AdapterError(
-            f"{folder}: trained on another {name} than the one here; restore that encoder or train again"
+            "{folder}: trained on another {name} than the one here; restore that encoder or train again",
+            folder=folder,
+            name=name,
         )
     return base
 
@@ -84,18 +90,18 @@ def _starter() -> Path:
         if (folder / "config.json").is_file():
             return folder
     raise EncoderError(
-        f"the starter encoder is not installed (looked in {package.parent / 'models' / STARTER}); "
-        "reinstall the package, or name another base"
+        "the starter encoder is not installed (looked in {folder}); reinstall the package, or name another base",
+        folder=package.parent / "models" / STARTER,
     )
 
 
 def _with_weights(folder: Path, name: str) -> Path:
     if not (folder / "config.json").is_file():
-        raise EncoderError(f"{name}: holds no config.json, so it is not an encoder")
+        raise EncoderError("{name}: holds no config.json, so it is not an encoder", name=name)
     if not any(folder.glob("*.safetensors")):
         raise EncoderError(
-            f"{name}: holds no safetensors weights (other formats can run code and are not opened); "
-            "save it as safetensors, or name a hub revision that has them, such as NAME@refs/pr/1"
+            "{name}: holds no safetensors weights (other formats can run code and are not opened); save it as safetensors, or name a hub revision that has them, such as NAME@refs/pr/1",
+            name=name,
         )
     return folder
 
@@ -113,8 +119,9 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(repository, **wanted))
     except Exception as error:  # the hub client raises many types, all of which mean: not available
         raise EncoderError(
-            f"{name}: neither a folder, nor in the local cache, nor to be had from the hub; "
-            f"run `hf download {repository}` where there is a network, or name a folder"
+            "{name}: neither a folder, nor in the local cache, nor to be had from the hub; run `hf download {repository}` where there is a network, or name a folder",
+            name=name,
+            repository=repository,
         ) from error
 
 
@@ -122,28 +129,40 @@ def _refuse_pickles(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLES:
             raise AdapterError(
-                f"{folder}: holds {path.name}, a format that can run code; it was not opened. "
-                "An adapter of ours has safetensors only: delete the file if you know where it comes from"
+                "{folder}: holds {name}, a format that can run code; it was not opened. An adapter of ours has safetensors only: delete the file if you know where it comes from",
+                folder=folder,
+                name=path.name,
             )
 
 
 def _refuse_other_labels(folder: Path, card: Card) -> None:
     if len(card.labels) != len(LABELS) or set(card.labels) != set(LABELS):
         raise AdapterError(
-            f"{folder}: its labels are {', '.join(card.labels)}, not {', '.join(LABELS)}; train one for ours"
+            "{folder}: its labels are {labels}, not {ours}; train one for ours",
+            folder=folder,
+            labels=", ".join(card.labels),
+            ours=", ".join(LABELS),
         )
 
 
 def _refuse_changed_files(folder: Path, card: Card) -> None:
     for name in (WEIGHTS, ADAPTER_CONFIG):
         if name not in card.files:
-            raise AdapterError(f"{folder}: its card does not vouch for {name}; restore it or train again")
+            raise AdapterError(
+                "{folder}: its card does not vouch for {name}; restore it or train again",
+                folder=folder,
+                name=name,
+            )
     for name, sha256 in card.files.items():
         path = folder / Path(name).name
         if not path.is_file():
-            raise AdapterError(f"{folder}: {name} is missing; restore it or train again")
+            raise AdapterError(
+                "{folder}: {name} is missing; restore it or train again", folder=folder, name=name
+            )
         if sha256_of(path) != sha256:
-            raise AdapterError(f"{path}: truncated or changed since written; restore it or train again")
+            raise AdapterError(
+                "{path}: truncated or changed since written; restore it or train again", path=path
+            )
 
 
 def _refuse_other_shape(folder: Path, card: Card) -> None:
@@ -153,6 +172,10 @@ def _refuse_other_shape(folder: Path, card: Card) -> None:
         values = json.loads(path.read_text(encoding="utf-8"))
         shape = values["peft_type"], values["r"], values["lora_alpha"]
     except (ValueError, KeyError, TypeError) as error:
-        raise AdapterError(f"{path}: not readable ({error}); restore it or train again") from error
+        raise AdapterError(
+            "{path}: not readable ({error}); restore it or train again", path=path, error=error
+        ) from error
     if shape != ("LORA", card.config.rank, card.config.alpha):
-        raise AdapterError(f"{path}: not the LoRA that its card tells of; restore it or train again")
+        raise AdapterError(
+            "{path}: not the LoRA that its card tells of; restore it or train again", path=path
+        )

@@ -381,8 +381,9 @@ def _split(encoder: Encoder, examples: Sequence[Example], config: TrainConfig) -
 def _finite(loss: float, epoch: int, step: int) -> float:
     if not math.isfinite(loss):
         raise TrainerError(
-            f"the loss is not a number any more (epoch {epoch}, step {step}); "
-            "lower learning_rate and train again"
+            "the loss is not a number any more (epoch {epoch}, step {step}); lower learning_rate and train again",
+            epoch=epoch,
+            step=step,
         )
     return loss
 

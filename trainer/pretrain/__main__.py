@@ -36,9 +36,11 @@ def parse_corpus(entries: Iterable[str]) -> dict[str, float]:
         if Path(entry).is_file() or not name:
             name, weight = entry, "1"
         if not re.fullmatch(r"\d+\.?\d*|\.\d+", weight):
-            raise TrainerError(f"{entry}: what follows the = must be a number, the weight of the file")
+            raise TrainerError(
+                "{entry}: what follows the = must be a number, the weight of the file", entry=entry
+            )
         if not Path(name).is_file():
-            raise DatasetError(f"{name}: no such corpus file")
+            raise DatasetError("{name}: no such corpus file", name=name)
         weights[name] = float(weight)
     return weights
 

@@ -42,11 +42,21 @@ class PretrainConfig:
         if self.minutes <= 0 or (self.steps is not None and self.steps <= 0):
             raise TrainerError("nothing to do: --minutes and --steps must be above zero")
         if not 3 <= self.length <= self.positions:
-            raise TrainerError(f"--length is {self.length}; it must lie between 3 and {self.positions}")
+            raise TrainerError(
+                "--length is {length}; it must lie between 3 and {positions}",
+                length=self.length,
+                positions=self.positions,
+            )
         if self.width % (2 * self.heads):
-            raise TrainerError(f"--width ({self.width}) must be a multiple of twice --heads ({self.heads})")
+            raise TrainerError(
+                "--width ({width}) must be a multiple of twice --heads ({heads})",
+                width=self.width,
+                heads=self.heads,
+            )
         if not len(SPECIAL) + self.characters + self.pieces <= self.vocabulary <= 60_000:
             raise TrainerError(
-                f"--vocabulary is {self.vocabulary:,}; it must hold {self.characters:,} characters and "
-                f"{self.pieces:,} pieces, and 60,000 at most"
+                "--vocabulary is {vocabulary}; it must hold {characters} characters and {pieces} pieces, and 60,000 at most",
+                vocabulary=f"{self.vocabulary:,}",
+                characters=f"{self.characters:,}",
+                pieces=f"{self.pieces:,}",
             )

@@ -48,9 +48,11 @@ def read_corpus(path: Path) -> Iterator[str]:
         with openers.get(path.suffix, open)(path, "rt", encoding="utf-8") as lines:
             yield from (line.strip() for line in lines if line.strip())
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        raise DatasetError(
+            "{path}: not UTF-8 ({problem}); save the file as UTF-8", path=path, problem=error.reason
+        ) from error
     except (OSError, EOFError, lzma.LZMAError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error})") from error
+        raise DatasetError("{path}: cannot be read ({error})", path=path, error=error) from error
 
 
 def fold(text: str) -> str:

@@ -63,7 +63,7 @@ def read_lines(corpus: Corpus, tokenizer: Tokenizer) -> Iterator[str]:
 def check(arguments: argparse.Namespace) -> None:
     path = arguments.checkpoint / "corpus.safetensors"
     if not path.is_file():
-        raise DatasetError(f"{path}: no such file; name the checkpoint folder of a pre-training")
+        raise DatasetError("{path}: no such file; name the checkpoint folder of a pre-training", path=path)
     text = read_text(*load_tensors(path))
     tested = read_excluded(arguments.against)
     count = 0
@@ -71,7 +71,9 @@ def check(arguments: argparse.Namespace) -> None:
         count += 1
         print(f"{contained} | in: {line}")
     if count:
-        raise TrainerError(f"{count:,} lines hold one of {len(tested):,} texts whole")
+        raise TrainerError(
+            "{count} lines hold one of {tested} texts whole", count=f"{count:,}", tested=f"{len(tested):,}"
+        )
     print(f"none of {len(tested):,} texts stands in {len(text.corpus.starts):,} segments of training text")
 
 

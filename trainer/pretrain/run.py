@@ -117,8 +117,9 @@ def check_same(config: PretrainConfig, saved: str, folder: Path) -> None:
     changed = [name for name in now if then.get(name) != now[name] and name not in ("steps", "minutes")]
     if changed:
         raise TrainerError(
-            f"the checkpoint in {folder} was made with another {', '.join(changed)}: "
-            "give the same to go on, or another --checkpoint folder to start again"
+            "the checkpoint in {folder} was made with another {changed}: give the same to go on, or another --checkpoint folder to start again",
+            folder=folder,
+            changed=", ".join(changed),
         )
 
 

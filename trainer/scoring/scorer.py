@@ -156,7 +156,9 @@ def _logits(
     batches = tokens.batches(longest_first, token_budget(device))
     for flight in in_chunks(batches, GPU_FLIGHT if device.type == "cuda" else 1):
         if should_stop is not None and should_stop():
-            raise StoppedError(f"scoring stopped after {done} of {len(longest_first)} texts")
+            raise StoppedError(
+                "scoring stopped after {done} of {total} texts", done=done, total=len(longest_first)
+            )
         results = [_forward(network, *tokens.padded(batch, pad_id)) for batch in flight]
         count = sum(map(len, flight))
         scores[done : done + count] = torch.cat(results).float().cpu().numpy()[:, columns]

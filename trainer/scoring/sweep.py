@@ -26,11 +26,12 @@ from numpy.typing import NDArray
 
 from trainer import command
 from trainer.adapters.folders import WEIGHTS
-from trainer.children import Child, failure_reason, kill, module_command, start
+from trainer.children import Child, kill, module_command, start
 from trainer.device import has_bf16, leave_a_core
 from trainer.errors import TrainerError
 from trainer.files import new_file, sha256_of, write_text
 from trainer.labels import LABELS
+from trainer.progress import reason_of
 from trainer.scoring.eight_bit import eight_bit_network, quantise
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.texts.tokens import Tokens, read_tokens
@@ -343,20 +344,28 @@ def _sweep_in_children(
 def _child(work: Work, model: Path, device: torch.device, share: int, count: int) -> Child:
     where = f"cuda:{share % torch.cuda.device_count()}" if device.type == "cuda" else "cpu"
     arguments = ["--model", model, "--work", work.folder, "--share", f"{share}/{count}", "--device", where]
+    progress = _progress_of(work, share)
+    progress.unlink(missing_ok=True)
     with _log_of(work, share).open("wb") as log:
-        return start(module_command("trainer.scoring.sweep", *arguments), stderr=log, has_own_group=True)
+        command_line = module_command("trainer.scoring.sweep", *arguments, "--progress", progress)
+        return start(command_line, stderr=log, has_own_group=True)
 
 
 def _log_of(work: Work, share: int) -> Path:
     return work.folder / f"share-{share}.log"
 
 
+def _progress_of(work: Work, share: int) -> Path:
+    return work.folder / f"share-{share}.jsonl"
+
+
 def _refuse_failed(work: Work, children: Sequence[Child]) -> None:
-    """Raises TrainerError with the last line of a failed child's log."""
+    """Raises TrainerError with the reason of a child that failed."""
     for share, child in enumerate(children):
-        if child.poll():
-            reason = failure_reason(_log_of(work, share).read_text("utf-8", "replace"), child.returncode)
-            raise TrainerError(f"scoring failed: {reason}")
+        if status := child.poll():
+            output = _log_of(work, share).read_text("utf-8", "replace")
+            reason = reason_of(_progress_of(work, share), output, status)
+            raise TrainerError("scoring failed: {reason}", reason=reason)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
 from trainer.labels import Label
+from trainer.messages import Message
 from trainer.statistics.metrics import (
     INTERVAL,
     RESAMPLES,
@@ -89,14 +90,14 @@ class Comparison:
     """Half the width of the interval: a smaller true difference cannot show on these rows."""
     violations: Violations
     calibration: CalibrationErrors
-    reasons: tuple[str, ...]
+    reasons: tuple[Message, ...]
     n: int
 
     def to_dict(self) -> dict[str, Any]:
         return {
             **asdict(self),
             "interval": list(self.interval),
-            "reasons": list(self.reasons),
+            "reasons": [reason.to_dict() for reason in self.reasons],
             "calibration": {**asdict(self.calibration), "interval": list(self.calibration.interval)},
         }
 
@@ -182,36 +183,60 @@ def _outcome(low: float, high: float, violations: Violations) -> Outcome:
     return "better" if low > 0 else "undecided"
 
 
-def _reasons(result: Comparison) -> list[str]:
+def _reasons(result: Comparison) -> list[Message]:
     low, high = (100 * bound for bound in result.interval)
     change = 100 * result.difference
-    reasons = [f"macro-F1 changes by {change:+.1f} points (95% interval {low:+.1f} to {high:+.1f})"]
+    reasons = [
+        Message(
+            "macro-F1 changes by {change} points (95% interval {low} to {high})",
+            change=f"{change:+.1f}",
+            low=f"{low:+.1f}",
+            high=f"{high:+.1f}",
+        )
+    ]
     violations = result.violations
     if violations.is_proven_loss:
         reasons.append(
-            f"of {violations.n} violations it misses {violations.lost} that the champion finds, and finds "
-            f"{violations.gained} that the champion misses (p = {violations.p_value:.3f})"
+            Message(
+                "of {n} violations it misses {lost} that the champion finds, "
+                "and finds {gained} that the champion misses (p = {p})",
+                n=violations.n,
+                lost=violations.lost,
+                gained=violations.gained,
+                p=f"{violations.p_value:.3f}",
+            )
         )
     elif violations.n == 0:
-        reasons.append("no violations among the test rows: nothing is known about them")
+        reasons.append(Message("no violations among the test rows: nothing is known about them"))
     calibration = result.calibration
     if calibration.is_proven_worse:
         reasons.append(
-            f"its confidences are further from the truth: calibration error {calibration.challenger:.3f}, "
-            f"the champion's {calibration.champion:.3f}"
+            Message(
+                "its confidences are further from the truth: calibration error {own}, the champion's {other}",
+                own=f"{calibration.challenger:.3f}",
+                other=f"{calibration.champion:.3f}",
+            )
         )
     if result.outcome == "undecided" and result.interval[0] <= 0:
         reasons.extend(_reasons_to_wait(result))
     return reasons
 
 
-def _reasons_to_wait(result: Comparison) -> list[str]:
+def _reasons_to_wait(result: Comparison) -> list[Message]:
     smallest = 100 * result.smallest_difference
     if smallest == 0:
-        return ["both are right and wrong about the same test rows"]
-    reasons = [f"{result.n} test rows cannot show a difference below {smallest:.1f} points"]
+        return [Message("both are right and wrong about the same test rows")]
+    reasons = [
+        Message(
+            "{n} test rows cannot show a difference below {smallest} points",
+            n=result.n,
+            smallest=f"{smallest:.1f}",
+        )
+    ]
     if needed := _rows_to_settle(result):
-        reasons.append(f"about {needed:,} test rows would settle a difference of this size")
+        reasons.append(
+            Message("about {needed} test rows would settle a difference of this size", needed=f"{needed:,}")
+        )
     return reasons
 
 

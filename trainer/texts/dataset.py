@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import DatasetError
 from trainer.labels import LABELS
+from trainer.messages import Message
 
 MEGA_BATCH = 50
 """Batches per length-sorted stretch: little padding, still a random order."""
@@ -43,18 +44,20 @@ def read_jsonl(path: Path) -> list[Example]:
     return [_example(record, where, f"{number}") for number, where, record in read_objects(path)]
 
 
-def read_objects(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def read_objects(path: Path) -> Iterator[tuple[int, Message, dict[str, Any]]]:
     """(line number, "file, line n", object) of each line that is not blank."""
     for number, line in read_lines(path):
         if not line.strip():
             continue
-        where = f"{path}, line {number}"
+        where = Message("{path}, line {number}", path=path, number=number)
         try:
             record = json.loads(line)
         except ValueError as error:
-            raise DatasetError(f"{where}: not JSON ({error})") from error
+            raise DatasetError("{where}: not JSON ({error})", where=where, error=error) from error
         if not isinstance(record, dict):
-            raise DatasetError(f"{where}: expected an object, found {type(record).__name__}")
+            raise DatasetError(
+                "{where}: expected an object, found {kind}", where=where, kind=type(record).__name__
+            )
         yield number, where, record
 
 
@@ -65,15 +68,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(stream, start=1):
                 yield number, line.rstrip("\n")
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        raise DatasetError(
+            "{path}: not UTF-8 ({problem}); save the file as UTF-8", path=path, problem=error.reason
+        ) from error
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DatasetError("{path}: cannot be read ({problem})", path=path, problem=error.strerror) from error
 
 
-def text_of(record: Mapping[str, Any], where: str) -> str:
+def text_of(record: Mapping[str, Any], where: Message) -> str:
     text = record.get("text")
     if not isinstance(text, str) or not text.strip():
-        raise DatasetError(f"{where}: `text` is missing or empty")
+        raise DatasetError("{where}: `text` is missing or empty", where=where)
     return text
 
 
@@ -115,13 +120,18 @@ def training_batches(
     return [batches[position] for position in rng.permutation(len(batches))]
 
 
-def _example(record: Mapping[str, Any], where: str, number: str) -> Example:
+def _example(record: Mapping[str, Any], where: Message, number: str) -> Example:
     text = text_of(record, where)
     label = record.get("label")
     if label is None:
-        raise DatasetError(f"{where}: `label` is missing")
+        raise DatasetError("{where}: `label` is missing", where=where)
     if label not in LABELS:
-        raise DatasetError(f"{where}: unknown label {label!r}; known are {', '.join(LABELS)}")
+        raise DatasetError(
+            "{where}: unknown label {label}; known are {known}",
+            where=where,
+            label=repr(label),
+            known=", ".join(LABELS),
+        )
     target = _target(label, record.get("labels"), where)
     if record.get("resolved_by") is not None:
         target = _target(label, None, where)
@@ -137,32 +147,45 @@ def _example(record: Mapping[str, Any], where: str, number: str) -> Example:
     )
 
 
-def _target(label: str, votes: object, where: str) -> tuple[float, ...]:
+def _target(label: str, votes: object, where: Message) -> tuple[float, ...]:
     if votes is None:
         votes = {}
     if not isinstance(votes, dict) or not all(_is_count(count) for count in votes.values()):
-        raise DatasetError(f'{where}: `labels` must be counts by label name, such as {{"violation": 2}}')
+        raise DatasetError(
+            '{where}: `labels` must be counts by label name, such as {{"violation": 2}}', where=where
+        )
     if unknown := set(votes) - set(LABELS):
-        raise DatasetError(f"{where}: unknown label {min(unknown)!r}; known are {', '.join(LABELS)}")
+        raise DatasetError(
+            "{where}: unknown label {label}; known are {known}",
+            where=where,
+            label=repr(min(unknown)),
+            known=", ".join(LABELS),
+        )
     total = sum(votes.values())
     if total < 2:
         return tuple(float(name == label) for name in LABELS)
     return tuple(votes.get(name, 0) / total for name in LABELS)
 
 
-def _weight(weight: object, where: str) -> float:
+def _weight(weight: object, where: Message) -> float:
     if weight is None:
         return 1.0
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-        raise DatasetError(f"{where}: `weight` must be a number above zero, not {weight!r}")
+        raise DatasetError(
+            "{where}: `weight` must be a number above zero, not {weight}", where=where, weight=repr(weight)
+        )
     return float(weight)
 
 
-def _inclusion(chance: object, where: str) -> float:
+def _inclusion(chance: object, where: Message) -> float:
     if chance is None:
         return 1.0
     if isinstance(chance, bool) or not isinstance(chance, int | float) or not 0 < chance <= 1:
-        raise DatasetError(f"{where}: `inclusion_probability` must be above 0 and 1 at most, not {chance!r}")
+        raise DatasetError(
+            "{where}: `inclusion_probability` must be above 0 and 1 at most, not {chance}",
+            where=where,
+            chance=repr(chance),
+        )
     return float(chance)
 
 

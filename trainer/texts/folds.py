@@ -24,18 +24,26 @@ def draw_folds(train: Sequence[Example], count: int, seed: int) -> Folds:
     Raises TrainerError, with the reason, if a fold would lack a label that the whole set has.
     """
     if len(train) < FEWEST_ROWS:
-        raise TrainerError(f"{len(train)} training rows are too few to fold, {FEWEST_ROWS} are needed")
+        raise TrainerError(
+            "{rows} training rows are too few to fold, {fewest} are needed",
+            rows=len(train),
+            fewest=FEWEST_ROWS,
+        )
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for example in train:
         groups[example.label].add(example.group)
     for label in sorted(groups, key=lambda name: Label(name).position):
         if len(groups[label]) < count:
-            raise TrainerError(f"too few different rows labelled {label} for {count} folds")
+            raise TrainerError(
+                "too few different rows labelled {label} for {count} folds", label=label, count=count
+            )
     labels = [example.label for example in train]
     draw = StratifiedGroupKFold(count, shuffle=True, random_state=fold_seed(seed, 0))
     folds = [held for _, held in draw.split(labels, labels, [example.group for example in train])]
     if any(set(labels) != {labels[row] for row in others(len(train), held)} for held in folds):
-        raise TrainerError(f"the near-copies of a label stay together, so {count} folds cannot share it")
+        raise TrainerError(
+            "the near-copies of a label stay together, so {count} folds cannot share it", count=count
+        )
     return folds
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trainer.errors import DatasetError
 from trainer.labels import LABELS
+from trainer.messages import Message
 from trainer.texts.dataset import read_lines, read_objects, text_of
 
 Text = tuple[str, str]
@@ -45,13 +46,24 @@ def _tsv_rows(
     columns = [column.strip() for column in header.split("\t")]
     for name in wanted:
         if columns.count(name) != 1:
-            raise DatasetError(f"{path}: expected one `{name}` column, found {', '.join(columns)}")
+            raise DatasetError(
+                "{path}: expected one `{name}` column, found {found}",
+                path=path,
+                name=name,
+                found=", ".join(columns),
+            )
     for number, line in rows:
         if not line.strip():
             continue
         cells = line.split("\t")
         if len(cells) != len(columns):
-            raise DatasetError(f"{path}, line {number}: expected {len(columns)} columns, found {len(cells)}")
+            raise DatasetError(
+                "{path}, line {number}: expected {expected} columns, found {found}",
+                path=path,
+                number=number,
+                expected=len(columns),
+                found=len(cells),
+            )
         yield number, dict(zip(columns, cells, strict=True))
 
 
@@ -67,11 +79,16 @@ def read_labelled(path: Path) -> Iterator[tuple[str, str, str]]:
     numbered = read_lines(path)
     header = next((line for _, line in numbered if line.strip()), "")
     for number, row in _tsv_rows(path, header, numbered, ("text", "label")):
-        where = f"{path}, line {number}"
+        where = Message("{path}, line {number}", path=path, number=number)
         yield row.get("id") or str(number), text_of(row, where), _label_of(row["label"], where)
 
 
-def _label_of(label: object, where: str) -> str:
+def _label_of(label: object, where: Message) -> str:
     if not isinstance(label, str) or label not in LABELS:
-        raise DatasetError(f"{where}: unknown label {label!r}; known are {', '.join(LABELS)}")
+        raise DatasetError(
+            "{where}: unknown label {label}; known are {known}",
+            where=where,
+            label=repr(label),
+            known=", ".join(LABELS),
+        )
     return label

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from db.tables import Round
 from trainer.labels import LABELS
+from trainer.messages import Message
 from workbench import accounts
 from workbench.commands.terminal import (
     HomeOption,
@@ -75,7 +76,7 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """All rounds, newest first."""
     project = open_project(home)
     with project.database.read() as session:
-        rows = lifecycle.history(session)
+        rows = list(map(_in_english, lifecycle.history(session)))
     if as_json:
         out.print_json(json.dumps(rows, ensure_ascii=False))
         return
@@ -297,9 +298,8 @@ def _refuse_failure(project: Project, number: int) -> None:
     with project.database.read() as session:
         row = lifecycle.find(session, number)
     if row.failure or row.state == "cancelled":
-        raise WorkbenchError(
-            "Round {number}: {failure}", number=number, failure=row.failure or "it was cancelled."
-        )
+        failure = Message.from_dict(row.failure) if row.failure else Message("it was cancelled.")
+        raise WorkbenchError("Round {number}: {failure}", number=number, failure=failure)
 
 
 def _show_step(shown: Progress, task: Any, project: Project, row: Round) -> None:
@@ -309,7 +309,7 @@ def _show_step(shown: Progress, task: Any, project: Project, row: Round) -> None
 
 def _print_round(project: Project, number: int, as_json: bool) -> None:
     with project.database.read() as session:
-        facts = lifecycle.describe(session, lifecycle.find(session, number))
+        facts = _in_english(lifecycle.describe(session, lifecycle.find(session, number)))
     partly = RoundScores.of(project, number).partly_scored()
     if as_json:
         print_json(**facts, partly_scored=None if partly is None else asdict(partly))
@@ -325,3 +325,15 @@ def _print_round(project: Project, number: int, as_json: bool) -> None:
         out.print(f"  {partly_scored_line(partly)}", soft_wrap=True)
     if facts["failure"]:
         out.print(f"  {facts['failure']}", markup=False, soft_wrap=True)
+
+
+def _in_english(facts: Any) -> Any:
+    """JSON whose messages are sentences."""
+    match facts:
+        case {"template": _, "values": _}:
+            return str(Message.from_dict(facts))
+        case dict():
+            return {name: _in_english(value) for name, value in facts.items()}
+        case list():
+            return [_in_english(value) for value in facts]
+    return facts

@@ -27,7 +27,8 @@ from workbench.errors import InputError
 from workbench.imports import incoming
 from workbench.imports.facts import thread_key
 from workbench.imports.incoming import Block, WaitingPosts, text_hash
-from workbench.imports.tsv import Columns, Reject, Row
+from workbench.imports.rejects import Reject, RejectCode
+from workbench.imports.tsv import Columns, Row
 from workbench.locks import IMPORT, hold
 from workbench.project import Project
 
@@ -140,17 +141,14 @@ def rejects_of(project: Project, import_id: int) -> list[Reject]:
         rows = session.scalars(
             select(RejectedRow).where(RejectedRow.import_id == import_id).order_by(RejectedRow.line)
         )
-        return [Reject(row.line, row.reason, row.content) for row in rows]
+        return [
+            Reject(row.line, RejectCode(row.code), row.content, row.external_id, row.details) for row in rows
+        ]
 
 
 def identity(row: Row) -> str:
     """The forum's id of a row, or one made from its text."""
     return row.id if row.id is not None else f"text-{text_hash(row.text).hex()}"
-
-
-def known_otherwise(name: str) -> str:
-    """Why a row with this id is refused where a post has it that reads differently."""
-    return f"id {name} is already known with another text"
 
 
 def _next_block(entries: Iterator[Row | Reject], path: Path) -> list[Row | Reject]:
@@ -216,11 +214,13 @@ class _Intake:
                     [
                         {
                             "import_id": self._receipt.import_id,
-                            "line": line,
-                            "reason": reason,
-                            "content": content[:LONGEST_REJECT_SHOWN],
+                            "line": reject.line,
+                            "code": reject.code,
+                            "details": dict(reject.values),
+                            "external_id": reject.external_id,
+                            "content": reject.content[:LONGEST_REJECT_SHOWN],
                         }
-                        for line, reason, content in some
+                        for reject in some
                     ],
                 )
             leave_room(began)
@@ -245,7 +245,7 @@ class _Intake:
             elif before == (row.text if isinstance(before, str) else text_hash(row.text)):
                 receipt.duplicates += 1
             else:
-                rejects.append(Reject(row.line, known_otherwise(name), row.text))
+                rejects.append(Reject(row.line, RejectCode.OTHER_TEXT, row.text, name))
         receipt.accepted += len(block)
         receipt.rejected += len(rejects)
         receipt.rejects.extend(rejects[: REJECTS_KEPT - len(receipt.rejects)])

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, NamedTuple
 
+from trainer.messages import Message
 from workbench.errors import InputError
+from workbench.imports.rejects import Reject, RejectCode
 
 LONGEST_TEXT = 100_000
 """Characters. A longer cell is taken for a broken file, not for a post."""
@@ -37,14 +39,6 @@ class Row(NamedTuple):
 
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 """One for all rows of a file without other columns: a dict each costs more than to read them."""
-
-
-class Reject(NamedTuple):
-    """A row that cannot become a post."""
-
-    line: int
-    reason: str
-    content: str
 
 
 @dataclass(frozen=True)
@@ -209,7 +203,7 @@ def _columns(
         text = ""
     for name in filter(None, (text, id_column, must_have)):
         if name not in names:
-            hint = "It has no tab: is it tab-separated? " if len(names) == 1 else ""
+            hint = Message("It has no tab: is it tab-separated? ") if len(names) == 1 else ""
             raise InputError(
                 "{file} has no column {name}; its columns are: {found}. {hint}Name yours with --text-column, --id-column or --label-column.",
                 file=path,
@@ -246,15 +240,17 @@ def _reader(columns: Columns) -> Callable[[int, str], Row | Reject]:
             content = content.replace("\0", "\u2400").replace("\r", "\u240d")
         cells = content.split("\t")
         if len(cells) != width:
-            return Reject(line, f"expected {width} columns, found {len(cells)}", content)
+            values = {"expected": width, "found": len(cells)}
+            return Reject(line, RejectCode.COLUMNS, content, values=values)
+        identity = None if id_at is None else cells[id_at].strip()
         text = "" if text_at is None else cells[text_at]
         if text_at is not None and (not text or text.isspace()):
-            return Reject(line, "no text", content)
+            return Reject(line, RejectCode.NO_TEXT, content, identity or None)
         if len(text) > LONGEST_TEXT:
-            return Reject(line, f"text of {len(text)} characters; at most {LONGEST_TEXT}", content)
-        identity = None if id_at is None else cells[id_at].strip()
+            values = {"length": len(text), "most": LONGEST_TEXT}
+            return Reject(line, RejectCode.TOO_LONG, content, identity or None, values)
         if identity == "":
-            return Reject(line, "no id", content)
+            return Reject(line, RejectCode.NO_ID, content)
         facts = {name: cells[at] for at, name in facts_at if cells[at]} if facts_at else NO_FACTS
         return Row(line, identity, text, facts)
 

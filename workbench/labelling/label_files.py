@@ -16,14 +16,16 @@ from db.queries.standing import is_current
 from db.tables import Annotation, Post, PostGroup, PostText
 from trainer.chunks import in_chunks
 from trainer.labels import LABELS
+from trainer.messages import Message
 from trainer.texts.duplicates import group_key
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError
 from workbench.exports.jsonl import read_objects
 from workbench.imports.incoming import text_hash
 from workbench.imports.intake import alone, take_in
+from workbench.imports.rejects import Reject
 from workbench.imports.storing import store_waiting
-from workbench.imports.tsv import Columns, Reject, Row, open_tsv
+from workbench.imports.tsv import Columns, Row, open_tsv
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue.claims import note_answers
 
@@ -129,7 +131,7 @@ class _LabelFile:
     encoding: str | None
     mapping: Mapping[str, str]
 
-    def entries(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+    def entries(self) -> Iterator[tuple[int, LabelledRow | Message | None]]:
         """Line number, and the row, or what is wrong with it, or None where it is not wanted."""
         is_jsonl = self.path.suffix in {".jsonl", ".ndjson", ".json"}
         return self._from_jsonl() if is_jsonl else self._from_tsv()
@@ -137,7 +139,7 @@ class _LabelFile:
     def rows(self) -> Iterator[LabelledRow]:
         return (entry for _, entry in self.entries() if isinstance(entry, LabelledRow))
 
-    def _from_tsv(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+    def _from_tsv(self) -> Iterator[tuple[int, LabelledRow | Message | None]]:
         with open_tsv(
             self.path,
             text_column=self.text_column,
@@ -154,7 +156,7 @@ class _LabelFile:
                 label = facts.pop(self.label_column, None)
                 yield entry.line, self._labelled(Row(entry.line, entry.id, entry.text, facts), label)
 
-    def _from_jsonl(self) -> Iterator[tuple[int, LabelledRow | str | None]]:
+    def _from_jsonl(self) -> Iterator[tuple[int, LabelledRow | Message | None]]:
         if self.path.is_dir():
             raise InputError("{file} is a folder. Name a file in it.", file=self.path)
         if not self.path.is_file():
@@ -165,27 +167,29 @@ class _LabelFile:
         except UnicodeDecodeError as error:
             raise InputError("{file} is not UTF-8. Save it as UTF-8.", file=self.path) from error
 
-    def _from_object(self, line: int, value: object) -> LabelledRow | str | None:
+    def _from_object(self, line: int, value: object) -> LabelledRow | Message | None:
         if not isinstance(value, dict):
-            return "not a JSON object"
+            return Message("not a JSON object")
         text, identity = value.get(self.text_column or "text"), value.get(self.id_column or "id")
         if not isinstance(text, str) or not text.strip():
-            return "no text"
+            return Message("no text")
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            return "half of a surrogate pair in the text"
+            return Message("half of a surrogate pair in the text")
         if identity is not None and not isinstance(identity, str | int):
-            return "the id is neither text nor a number"
+            return Message("the id is neither text nor a number")
         label = value.get(self.label_column)
         row = Row(line, None if identity is None else str(identity), text, {})
         return self._labelled(row, label if isinstance(label, str) else None)
 
-    def _labelled(self, row: Row, label: str | None) -> LabelledRow | str | None:
+    def _labelled(self, row: Row, label: str | None) -> LabelledRow | Message | None:
         if label is None or not label.strip():
-            return "no label"
+            return Message("no label")
         ours = self.mapping.get(label.strip())
         if ours == LEFT_OUT:
             return None
-        return LabelledRow(row, ours) if ours else f"unknown label {label.strip()[:40]!r}"
+        if ours:
+            return LabelledRow(row, ours)
+        return Message("unknown label {label}", label=repr(label.strip()[:40]))
 
 
 @dataclass
@@ -208,7 +212,7 @@ class _Unknown:
 
 def _refuse_problems(project: Project, file: _LabelFile) -> int:
     """Raises InputError for lines that cannot be used; returns how many are not wanted."""
-    problems: list[tuple[int, str]] = []
+    problems: list[tuple[int, Message]] = []
     count = left_out = 0
     said: dict[object, tuple[int, str]] = {}
     for chunk in in_chunks(file.entries(), CHUNK):
@@ -220,34 +224,44 @@ def _refuse_problems(project: Project, file: _LabelFile) -> int:
             *_nowhere(project, [entry.row for entry in rows]),
         ]
         count += len(found)
-        problems = sorted([*problems, *found])[:PROBLEMS_SHOWN]
+        problems = sorted([*problems, *found], key=lambda found: (found[0], str(found[1])))[:PROBLEMS_SHOWN]
     if count:
         raise InputError(
             "{file}: {count} of its lines cannot be used: {examples}. "
             "Nothing was imported; correct them, or name their labels with --map (theirs=ours, theirs=- leaves them out).",
             file=file.path,
             count=count,
-            examples="; ".join(f"line {line}: {problem}" for line, problem in problems),
+            examples=[
+                Message("line {line}: {problem}", line=line, problem=problem) for line, problem in problems
+            ],
         )
     return left_out
 
 
-def _unusable(chunk: Sequence[tuple[int, LabelledRow | str | None]]) -> list[tuple[int, str]]:
-    return [(line, entry) for line, entry in chunk if isinstance(entry, str)]
+def _unusable(chunk: Sequence[tuple[int, LabelledRow | Message | None]]) -> list[tuple[int, Message]]:
+    return [(line, entry) for line, entry in chunk if isinstance(entry, Message)]
 
 
-def _contradicting(rows: Sequence[LabelledRow], said: dict[object, tuple[int, str]]) -> list[tuple[int, str]]:
+def _contradicting(
+    rows: Sequence[LabelledRow], said: dict[object, tuple[int, str]]
+) -> list[tuple[int, Message]]:
     """Lines that give a post another label than an earlier line did; `said` is kept over the chunks."""
     found = []
     for entry in rows:
         key = entry.row.id if entry.row.id is not None else group_key(entry.row.text)
         line, label = said.setdefault(key, (entry.row.line, entry.label))
         if label != entry.label:
-            found.append((entry.row.line, f"{entry.label}, but line {line} says {label} of the same post"))
+            problem = Message(
+                "{label}, but line {line} says {other} of the same post",
+                label=entry.label,
+                line=line,
+                other=label,
+            )
+            found.append((entry.row.line, problem))
     return found
 
 
-def _nowhere(project: Project, rows: Sequence[Row]) -> list[tuple[int, str]]:
+def _nowhere(project: Project, rows: Sequence[Row]) -> list[tuple[int, Message]]:
     """Lines whose id the project does not know, or knows with another text."""
     with project.database.read() as session:
         texts = select(Post.external_id, PostText.text).join(PostText, PostText.post_id == Post.id)
@@ -257,9 +271,9 @@ def _nowhere(project: Project, rows: Sequence[Row]) -> list[tuple[int, str]]:
     found = []
     for row in rows:
         if not row.text and row.id not in known:
-            found.append((row.line, f"no text, and no post has the id {row.id}"))
+            found.append((row.line, Message("no text, and no post has the id {id}", id=row.id)))
         elif row.text and row.id in known and group_key(row.text) != group_key(known[row.id]):
-            found.append((row.line, f"id {row.id} is already known with another text"))
+            found.append((row.line, Message("id {id} is already known with another text", id=row.id)))
     return found
 
 

@@ -21,6 +21,7 @@ from db.queries.rounds import rounds_by_number
 from db.search import frequencies, last_indexed, matching
 from db.tables import Import, Person, Round
 from trainer.labels import LABELS
+from trainer.messages import Message
 from workbench.accounts import Account, Right, reading
 from workbench.errors import InputError
 from workbench.imports import search_index
@@ -163,7 +164,7 @@ class ListedImport:
     rejected: int
     started_at: datetime
     by: str | None
-    failure: str | None
+    failure: Message | None
 
 
 def find(
@@ -230,7 +231,7 @@ def _listed_import(row: Import, name: str | None) -> ListedImport:
         row.rejected,
         row.started_at,
         name,
-        row.failure,
+        Message.from_dict(row.failure) if row.failure else None,
     )
 
 

@@ -65,16 +65,21 @@ def posts_of(session: Session, criterion: Criterion) -> Iterator[int]:
 
 
 def rejected_rows(session: Session, criterion: Criterion) -> list[tuple[int, int]]:
-    """Unreadable rows that hold the author or the id in a cell, or came before the day."""
-    rows = select(RejectedRow.import_id, RejectedRow.line, RejectedRow.content)
+    """Unreadable rows of the post, or that hold the author or the id in a cell, or came before the day."""
+    rows = select(
+        RejectedRow.import_id, RejectedRow.line, RejectedRow.external_id, RejectedRow.content
+    ).order_by(RejectedRow.import_id, RejectedRow.line)
     if criterion.before:
         early = select(Import.id, Import.started_at)
         imports = {row.id for row in session.execute(early) if row.started_at.date() < criterion.before}
         return [(row.import_id, row.line) for row in session.execute(rows) if row.import_id in imports]
     wanted = (criterion.author or criterion.post or "").strip()
-    likely = session.execute(rows.where(func.instr(RejectedRow.content, wanted) > 0))
+    is_likely = func.instr(RejectedRow.content, wanted) > 0
+    if criterion.post:
+        is_likely |= RejectedRow.external_id == criterion.post
     return [
         (row.import_id, row.line)
-        for row in likely
-        if wanted in {cell.strip() for cell in row.content.split("\t")}
+        for row in session.execute(rows.where(is_likely))
+        if (criterion.post and row.external_id == criterion.post)
+        or wanted in {cell.strip() for cell in row.content.split("\t")}
     ]

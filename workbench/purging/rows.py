@@ -27,7 +27,7 @@ from db.tables import (
 )
 from trainer.chunks import in_chunks
 from trainer.texts.duplicates import band_keys, group_key
-from workbench.imports.intake import known_otherwise
+from workbench.imports.rejects import RejectCode
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, rejected_rows
 
@@ -163,7 +163,7 @@ def _heirs(session: Session, posts: Collection[int]) -> dict[int, int]:
 def _says_another_text(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
     """Rows that were refused because one of these posts has their id."""
     names = session.scalars(select(Post.external_id).where(Post.id.in_(posts)))
-    return RejectedRow.reason.in_([known_otherwise(name) for name in names])
+    return (RejectedRow.code == RejectCode.OTHER_TEXT) & RejectedRow.external_id.in_(names.all())
 
 
 def delete_rejected(project: Project, criterion: Criterion) -> Counter[str]:

@@ -23,6 +23,7 @@ from trainer.adapters.folders import ADAPTER_CONFIG, TOKENIZER_FILES, WEIGHTS, s
 from trainer.errors import AdapterError
 from trainer.files import new_folder, put_in_place
 from trainer.labels import LABELS
+from trainer.messages import Message
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
@@ -71,7 +72,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
                 is_running=True,
                 is_quick=False,
                 base=base,
-                notes=notes or "trained elsewhere",
+                notes=(Message.verbatim(notes) if notes else Message("trained elsewhere")).to_dict(),
                 created_at=project.now(),
                 started_by_id=account.id,
             )
@@ -106,9 +107,17 @@ def _own_files(adapter: Path, card: Card) -> list[str]:
     names = sorted(Path(name).name for name in card.files)
     for name in names:
         if name not in {WEIGHTS, ADAPTER_CONFIG} and not any(map(Path(name).match, TOKENIZER_FILES)):
-            raise AdapterError(f"{adapter}: {name} is no file of an adapter; take it out and train again")
+            raise AdapterError(
+                "{adapter}: {name} is no file of an adapter; take it out and train again",
+                adapter=adapter,
+                name=name,
+            )
     if (size := sum((adapter / name).stat().st_size for name in names)) > MOST_BYTES:
-        raise AdapterError(f"{adapter}: {size / 1e6:,.0f} MB are too many for an adapter; train it again")
+        raise AdapterError(
+            "{adapter}: {size} MB are too many for an adapter; train it again",
+            adapter=adapter,
+            size=f"{size / 1e6:,.0f}",
+        )
     return names
 
 

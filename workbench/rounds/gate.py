@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from trainer.messages import Message
+
 Decision = Literal["promote", "reject", "ask"]
 
 
@@ -13,15 +15,15 @@ class Verdict:
 
     decision: Decision
     outcome: str
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
+    reasons: tuple[Message, ...]
+    warnings: tuple[Message, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "decision": self.decision,
             "outcome": self.outcome,
-            "reasons": list(self.reasons),
-            "warnings": list(self.warnings),
+            "reasons": [reason.to_dict() for reason in self.reasons],
+            "warnings": [warning.to_dict() for warning in self.warnings],
         }
 
 
@@ -34,21 +36,27 @@ def judge(report: Mapping[str, Any], *, is_first: bool) -> Verdict:
     """
     warnings = _warnings(report)
     if is_first:
-        return Verdict("promote", "first", ("there is no adapter in use to compare with",), warnings)
+        reason = Message("there is no adapter in use to compare with")
+        return Verdict("promote", "first", (reason,), warnings)
     comparison = report.get("comparison")
     if comparison is None:
-        reason = "no test post has a label yet, so candidate and adapter in use cannot be compared"
+        reason = Message("no test post has a label yet, so candidate and adapter in use cannot be compared")
         return Verdict("ask", "undecided", (reason,), warnings)
     decisions: dict[str, Decision] = {"better": "promote", "worse": "reject"}
     outcome = comparison["outcome"]
-    return Verdict(decisions.get(outcome, "ask"), outcome, tuple(comparison["reasons"]), warnings)
+    reasons = tuple(map(Message.from_dict, comparison["reasons"]))
+    return Verdict(decisions.get(outcome, "ask"), outcome, reasons, warnings)
 
 
-def _warnings(report: Mapping[str, Any]) -> tuple[str, ...]:
-    warnings = list(report.get("warnings", ()))
+def _warnings(report: Mapping[str, Any]) -> tuple[Message, ...]:
+    warnings = list(map(Message.from_dict, report.get("warnings", ())))
     metrics, linear = report.get("metrics"), report.get("linear")
     if metrics and linear and metrics["macro_f1"] <= linear["macro_f1"]:
         warnings.append(
-            f"it does not beat the linear baseline (macro-F1 {metrics['macro_f1']:.3f} against {linear['macro_f1']:.3f})"
+            Message(
+                "it does not beat the linear baseline (macro-F1 {own} against {linear})",
+                own=f"{metrics['macro_f1']:.3f}",
+                linear=f"{linear['macro_f1']:.3f}",
+            )
         )
     return tuple(warnings)

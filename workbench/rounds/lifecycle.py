@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from db.queries.rounds import promotions, rounds_by_number
 from db.queries.training import labels_by_split
 from db.tables import Champion, Person, Promotion, Round
+from trainer.messages import Message
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import RoundError
@@ -78,7 +79,7 @@ def start(
                 is_running=True,
                 is_quick=is_quick,
                 base=base or project.settings.base_model,
-                notes=notes,
+                notes=None if notes is None else Message.verbatim(notes).to_dict(),
                 created_at=project.now(),
                 started_by_id=account.id,
             )
@@ -123,7 +124,8 @@ def promote(
     adapter, is in use already, or another round is under way.
     """
     with acting(project, account, Right.RUN_ROUNDS) as session:
-        _promote(project, session, account, number, reason, expected_state=expected_state)
+        written = None if reason is None else Message.verbatim(reason)
+        _promote(project, session, account, number, written, expected_state=expected_state)
 
 
 def reject(project: Project, account: Account, number: int, reason: str | None = None) -> None:
@@ -134,7 +136,8 @@ def reject(project: Project, account: Account, number: int, reason: str | None =
             raise RoundError(
                 "Round {number} awaits no decision: it is {state}.", number=number, state=row.state
             )
-        row.state, row.decided_by_id, row.decision_reason = "rejected", account.id, reason
+        row.state, row.decided_by_id = "rejected", account.id
+        row.decision_reason = None if reason is None else Message.verbatim(reason).to_dict()
         row.finished_at = project.now()
         record(session, project, account.id, "reject round", f"round {number}", reason=reason)
 
@@ -155,7 +158,7 @@ def rollback(project: Project, account: Account, expected: int | None = None) ->
                 number=number,
                 expected=expected,
             )
-        _promote(project, session, account, number, "rolled back", is_rollback=True)
+        _promote(project, session, account, number, Message("rolled back"), is_rollback=True)
     return number
 
 
@@ -200,7 +203,10 @@ def history(session: Session) -> list[dict[str, Any]]:
 
 
 def describe(session: Session, row: Round) -> dict[str, Any]:
-    """A round for `round show` and `round list`; the keys are part of the command's contract."""
+    """A round for `round show` and `round list`; the keys are part of the command's contract.
+
+    What is said of it (notes, failure, the reasons and warnings) are messages as they are stored.
+    """
     report = row.report or {}
     card = report.get("card", {})
     metrics = report.get("metrics") or {}
@@ -303,8 +309,8 @@ def refuse_too_few_labels(session: Session) -> None:
         )
 
 
-def fail(session: Session, project: Project, number: int, attempt: int, failure: str) -> bool:
-    """End a round with one sentence, unless its attempt has passed.
+def fail(session: Session, project: Project, number: int, attempt: int, failure: Message) -> bool:
+    """End a round with one message, unless its attempt has passed.
 
     A round that was only to be put in use goes back to the state it had.
     """
@@ -315,7 +321,7 @@ def fail(session: Session, project: Project, number: int, attempt: int, failure:
             state=func.coalesce(Round.state_before, "failed"),
             state_before=None,
             is_running=False,
-            failure=failure,
+            failure=failure.to_dict(),
             finished_at=project.now(),
         )
         .returning(Round.number)
@@ -328,7 +334,7 @@ def _promote(
     session: Session,
     account: Account,
     number: int,
-    reason: str | None,
+    reason: Message | None,
     *,
     expected_state: str | None = None,
     is_rollback: bool = False,
@@ -349,8 +355,9 @@ def _promote(
     row.attempt, row.step_attempts = row.attempt + 1, 0
     row.decided_by_id = account.id
     if reason is not None:
-        row.decision_reason = reason
-    record(session, project, account.id, "promote round", f"round {number}", reason=reason)
+        row.decision_reason = reason.to_dict()
+    written = None if reason is None else str(reason)
+    record(session, project, account.id, "promote round", f"round {number}", reason=written)
     jobs.enqueue(
         project.database.engine,
         session,

@@ -2,8 +2,10 @@
 
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from trainer.children import failure_reason, module_command, start
+from trainer.children import module_command, start
+from trainer.progress import reason_of
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
@@ -25,13 +27,17 @@ def export_merged(
     if out.exists():
         raise InputError("{file} already exists. Name another with --out.", file=out)
     onnx = ["--onnx"] if is_onnx else []
-    command = module_command("trainer.merge", "--model", folder, "--out", out.resolve(), *onnx)
-    with start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
-        assert child.stdout is not None
-        output = child.stdout.read().decode("utf-8", "replace")
-    if child.returncode:
-        reason = failure_reason(output, child.returncode)
-        raise RoundError("Round {number} was not exported: {reason}", number=number, reason=reason)
+    with TemporaryDirectory() as scratch:
+        progress = Path(scratch) / "progress.jsonl"
+        command = module_command(
+            "trainer.merge", "--model", folder, "--out", out.resolve(), *onnx, "--progress", progress
+        )
+        with start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+            assert child.stdout is not None
+            output = child.stdout.read().decode("utf-8", "replace")
+        if child.returncode:
+            reason = reason_of(progress, output, child.returncode)
+            raise RoundError("Round {number} was not exported: {reason}", number=number, reason=reason)
     with acting(project, account, Right.EXPORT) as session:
         record(session, project, account.id, "export adapter", f"round {number}", onnx=is_onnx)
     return output.strip().rpartition("\n")[2]

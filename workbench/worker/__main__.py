@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from db.tables import Import, Post, Round
 from trainer.children import WATCH_STDIN, watch_stdin
 from trainer.device import leave_a_core
-from trainer.errors import TrainerError
+from trainer.messages import Message, MessageError
 from trainer.scoring.scorer import StoppedError
 from workbench import jobs
 from workbench.errors import WorkbenchError
@@ -166,9 +166,8 @@ def _take_up(project: Project) -> None:
             jobs.enqueue(project.database.engine, session, Job.PREPARE, 0, job_id=again)
         row = lifecycle.running(session)
         if row is not None and not jobs.is_waiting(project.database.engine, row.number):
-            lifecycle.fail(
-                session, project, row.number, row.attempt, "The worker gave up on this round. See the log."
-            )
+            gave_up = Message("The worker gave up on this round. See the log.")
+            lifecycle.fail(session, project, row.number, row.attempt, gave_up)
 
 
 def _is_work_left(session: Session, project: Project) -> bool:
@@ -202,8 +201,7 @@ def _prepare_guarded(project: Project, number: int) -> str:
         logging.exception("preparing failed")
         with project.database.write() as session:
             waiting = update(Import).where(Import.state == "stored")
-            told = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
-            session.execute(waiting.values(failure=told))
+            session.execute(waiting.values(failure=_failure(error).to_dict()))
         return "failed"
 
 
@@ -216,21 +214,29 @@ def _run_steps(project: Project, number: int, steps: Sequence[Step]) -> str:
 
 
 def _guarded(project: Project, number: int, step: Step) -> str:
-    """Run a step; whatever goes wrong in it ends the round with one sentence, and the log has the rest."""
+    """Run a step; whatever goes wrong in it ends the round with one message, and the log has the rest."""
     try:
         return step(project, number)
     except (SupersededError, StoppedError):
         return "superseded"
     except Exception as error:
-        expected = isinstance(error, WorkbenchError | TrainerError)
-        sentence = str(error) if expected else f"{step.__name__} failed: {type(error).__name__}: {error}"
+        is_expected = isinstance(error, MessageError)
+        failure = _failure(error)
+        if not is_expected:
+            failure = Message("{step} failed: {reason}", step=step.__name__, reason=failure)
         with project.database.write() as session:
             row = session.get_one(Round, number)
-            lifecycle.fail(session, project, number, row.attempt, sentence)
+            lifecycle.fail(session, project, number, row.attempt, failure)
         # Last, and allowed to fail: the disk may be what is full.
         with suppress(OSError), open_log(project, number, "errors") as log:
-            log.write(f"{sentence}\n" if expected else traceback.format_exc())
+            log.write(f"{failure}\n" if is_expected else traceback.format_exc())
         return "failed"
+
+
+def _failure(error: Exception) -> Message:
+    if isinstance(error, MessageError):
+        return error.message
+    return Message.verbatim(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from db.tables import Round
+from trainer.messages import Message
 from workbench.project import Project
 from workbench.rounds import lifecycle
 
@@ -76,7 +77,11 @@ def begin(project: Project, number: int, state: str) -> Attempt:
             project,
             number,
             row.attempt,
-            f"The worker stopped {MOST_STEP_ATTEMPTS} times while {state}. See the log.",
+            Message(
+                "The worker stopped {count} times while {state}. See the log.",
+                count=MOST_STEP_ATTEMPTS,
+                state=state,
+            ),
         )
     raise SupersededError
 

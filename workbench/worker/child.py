@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainer.children import Child, failure_reason, kill, module_command, start
+from trainer.children import Child, kill, module_command, start
+from trainer.progress import reason_of
 from workbench.errors import RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -19,7 +20,7 @@ FENCE_SECONDS = 0.5
 def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
     """Run a trainer module as a child that dies with this process and with the attempt.
 
-    Raises RoundError with the child's last line when it fails, SupersededError when the round is cancelled.
+    Raises RoundError with the child's reason when it fails, SupersededError when the round is cancelled.
     """
     module, *arguments = command
     progress = lifecycle.progress_file(attempt.project, attempt.number, step)
@@ -33,11 +34,14 @@ def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
         finally:
             kill(child)
     if child.returncode != 0:
-        with Path(log.name).open("rb") as written:
-            written.seek(begin_of_log)
-            output = written.read().decode("utf-8", "replace")
-        reason = failure_reason(output, child.returncode)
+        reason = reason_of(progress, _read_from(Path(log.name), begin_of_log), child.returncode)
         raise RoundError("{step} failed: {reason}", step=step.capitalize(), reason=reason)
+
+
+def _read_from(log: Path, begin: int) -> str:
+    with log.open("rb") as file:
+        file.seek(begin)
+        return file.read().decode("utf-8", "replace")
 
 
 def _wait(child: Child, attempt: Attempt) -> None:

@@ -16,6 +16,7 @@ from db.tables import Champion, Person, PostText, Promotion, Round
 from trainer.adapters.card import read_card
 from trainer.device import default_device, gpu_memory
 from trainer.files import put_in_place, write_text
+from trainer.messages import Message
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Progress
 from workbench.errors import WorkbenchError
@@ -159,7 +160,7 @@ def judge(project: Project, number: int) -> str:
         state=state,
         is_running=False,
         finished_at=project.now(),
-        decision_reason=None if state == "awaiting" else "; ".join(verdict.reasons),
+        decision_reason=None if state == "awaiting" else Message.joined(verdict.reasons).to_dict(),
     ):
         return state
 

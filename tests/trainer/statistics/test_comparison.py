@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainer.messages import Message
 from trainer.statistics import comparison
 from trainer.statistics.comparison import compare
 
@@ -30,7 +31,7 @@ def test_much_better_is_better(rng):
     result = compare(guess(rng, 0.6), guess(rng, 0.9), TRUTH, rng=rng)
     assert result.outcome == "better"
     assert 0 < result.interval[0] < result.difference < result.interval[1]
-    assert "macro-F1 changes by +" in result.reasons[0]
+    assert "macro-F1 changes by +" in str(result.reasons[0])
 
 
 def test_much_worse_is_worse(rng):
@@ -43,15 +44,15 @@ def test_next_to_equal_is_undecided_and_says_what_would_settle_it(rng):
     result = compare(wrong_about(range(60)), wrong_about(range(55, 112)), TRUTH, rng=rng)
     assert result.outcome == "undecided"
     assert result.smallest_difference == pytest.approx((result.interval[1] - result.interval[0]) / 2)
-    assert "300 test rows cannot show a difference below" in result.reasons[1]
-    assert "test rows would settle" in result.reasons[-1]
+    assert "300 test rows cannot show a difference below" in str(result.reasons[1])
+    assert "test rows would settle" in str(result.reasons[-1])
 
 
 def test_twins_are_undecided(rng):
     champion = guess(rng, 0.8)
     result = compare(champion, champion, TRUTH, rng=rng)
     assert (result.outcome, result.difference, result.violations.p_value) == ("undecided", 0, 1)
-    assert "both are right and wrong about the same test rows" in result.reasons
+    assert Message("both are right and wrong about the same test rows") in result.reasons
 
 
 def test_a_proven_loss_of_violations_outweighs_a_better_macro_f1(rng):
@@ -63,7 +64,7 @@ def test_a_proven_loss_of_violations_outweighs_a_better_macro_f1(rng):
     assert result.interval[0] > 0
     assert result.outcome == "worse"
     assert (result.violations.lost, result.violations.gained) == (15, 0)
-    assert any("violations it misses 15" in reason for reason in result.reasons)
+    assert any("violations it misses 15" in str(reason) for reason in result.reasons)
 
 
 def test_a_proven_loss_within_the_margin_is_let_pass(rng, monkeypatch):
@@ -79,7 +80,7 @@ def test_a_proven_loss_within_the_margin_is_let_pass(rng, monkeypatch):
 def test_without_violations_nothing_is_said_about_them(rng):
     result = compare(np.eye(3)[[0, 1]], np.eye(3)[[0, 1]], ["normal", "suspicious"], rng=rng)
     assert result.violations.n == 0
-    assert any("no violations" in reason for reason in result.reasons)
+    assert any("no violations" in str(reason) for reason in result.reasons)
 
 
 def test_copies_of_one_post_prove_nothing(rng):
@@ -115,7 +116,7 @@ def test_a_better_one_whose_confidences_are_further_from_the_truth_waits_for_the
     assert result.calibration.is_proven_worse
     assert result.calibration.challenger - result.calibration.champion > 0.2
     assert result.outcome == "undecided"
-    assert "its confidences are further from the truth: calibration error 0." in result.reasons[-1]
+    assert "its confidences are further from the truth: calibration error 0." in str(result.reasons[-1])
 
 
 def test_on_few_rows_confidences_decide_nothing(rng):

@@ -7,6 +7,7 @@ import pytest
 
 from db.tables import Person, Round
 from tests.workbench.making import different_texts, import_texts
+from trainer.messages import Message
 from workbench import cli
 from workbench.accounts import Account
 from workbench.commands import terminal
@@ -114,7 +115,7 @@ def test_what_people_wrote_neither_steers_the_terminal_nor_is_markup(
                 base="starter",
                 created_at=project.now(),
                 started_by_id=ann.id,
-                decision_reason=hostile,
+                decision_reason=Message.verbatim(hostile).to_dict(),
             )
         )
     import_texts(project, lead, [f"看{hostile}这里{text}" for text in different_texts(6)], start=900)

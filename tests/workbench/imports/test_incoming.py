@@ -19,6 +19,7 @@ from workbench.errors import InputError, NotAllowedError, WorkbenchError
 from workbench.imports import intake, storing
 from workbench.imports.incoming import Block, WaitingPosts, files_in, folder_of
 from workbench.imports.preparing import prepare
+from workbench.imports.rejects import RejectCode
 from workbench.imports.storing import Rest, store_the_rest, store_waiting
 from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers, label_files
@@ -91,7 +92,7 @@ def test_what_waits_is_known_to_the_next_import(project: Project, lead: Account)
     take_in(project, lead, ["one", "two"])
     again = take_in(project, lead, ["one", "other", "three"])
     assert (again.accepted, again.duplicates, again.rejected) == (1, 1, 1)
-    assert [reject.reason for reject in again.rejects] == ["id p2 is already known with another text"]
+    assert [(reject.code, reject.external_id) for reject in again.rejects] == [(RejectCode.OTHER_TEXT, "p2")]
     store_waiting(project)
     assert [text for _number, _name, text in stored(project)] == ["one", "two", "three"]
 

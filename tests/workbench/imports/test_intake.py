@@ -18,8 +18,9 @@ from workbench.errors import InputError, NotAllowedError
 from workbench.imports import intake
 from workbench.imports.facts import thread_key
 from workbench.imports.incoming import Block, files_in, folder_of
+from workbench.imports.rejects import Reject, RejectCode
 from workbench.imports.storing import store_waiting
-from workbench.imports.tsv import NO_FACTS, Reject, Row, Source, open_tsv
+from workbench.imports.tsv import NO_FACTS, Row, Source, open_tsv
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
@@ -45,11 +46,13 @@ def test_every_row_is_accepted_duplicate_or_rejected(project: Project, lead: Acc
     file.write_text("id\ttext\tboard\n1\ta\tx\n1\ta\tx\n2\ta\tx\n1\tb\tx\n3\t\tx\n4\n", encoding="utf-8")
     receipt = import_file(project, lead, file)
     assert (receipt.accepted, receipt.duplicates, receipt.rejected) == (2, 1, 3)
-    assert [(reject.line, reject.reason) for reject in intake.rejects_of(project, receipt.import_id)] == [
-        (5, "id 1 is already known with another text"),
-        (6, "no text"),
-        (7, "expected 3 columns, found 1"),
+    rejects = intake.rejects_of(project, receipt.import_id)
+    assert [(reject.line, reject.code, reject.external_id, str(reject.reason)) for reject in rejects] == [
+        (5, RejectCode.OTHER_TEXT, "1", "id 1 is already known with another text"),
+        (6, RejectCode.NO_TEXT, "3", "no text"),
+        (7, RejectCode.COLUMNS, None, "expected 3 columns, found 1"),
     ]
+    assert sorted(receipt.rejects) == rejects
     assert store_waiting(project) == 2
     assert count(project, Post) == count(project, PostText) == count(project, PostFacts) == 2
 

@@ -37,7 +37,8 @@ from workbench.errors import InputError, NotAllowedError, RoundError, WorkbenchE
 from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
 from workbench.imports import intake, search_index
 from workbench.imports.preparing import prepare
-from workbench.imports.tsv import open_tsv
+from workbench.imports.rejects import RejectCode
+from workbench.imports.tsv import LONGEST_TEXT, open_tsv
 from workbench.labelling import answers
 from workbench.locks import IMPORT, WORK, hold
 from workbench.overview.figures import read_overview
@@ -374,7 +375,7 @@ def test_a_row_that_was_refused_for_a_purged_posts_id_goes_with_it(full: Project
     assert purge(full, lead, Criterion(author=AUTHOR)).counts["unreadable rows"] == 1
     assert do(full, lead, author=AUTHOR).counts["unreadable rows"] == 1
     left = intake.rejects_of(full, receipt.import_id)
-    assert [row.reason for row in left] == ["id p1 is already known with another text"]
+    assert [(row.code, row.external_id) for row in left] == [(RejectCode.OTHER_TEXT, "p1")]
 
 
 def test_imports_count_what_they_still_have_and_one_without_posts_is_passed_over(
@@ -569,6 +570,17 @@ def test_unreadable_rows_of_the_author_go_too(project: Project, lead: Account) -
     assert purge(project, lead, Criterion(author=AUTHOR)).counts["unreadable rows"] == 1
     assert do(project, lead, author=AUTHOR).counts["unreadable rows"] == 1
     assert [row.line for row in intake.rejects_of(project, receipt.import_id)] == [4]
+
+
+def test_an_unreadable_row_of_the_post_goes_too_where_what_is_kept_of_it_was_cut_before_its_id(
+    project: Project, lead: Account
+) -> None:
+    rows = [{"text": "长" * (LONGEST_TEXT + 1), "id": name} for name in ("p1", "p2")]
+    with open_tsv(write_tsv(project.home / "x.tsv", rows)) as source:
+        receipt = intake.import_rows(project, lead, source)
+    assert purge(project, lead, Criterion(post="p1")).counts["unreadable rows"] == 1
+    assert do(project, lead, post="p1").counts["unreadable rows"] == 1
+    assert [row.external_id for row in intake.rejects_of(project, receipt.import_id)] == ["p2"]
 
 
 def test_what_was_done_is_written_down_without_saying_to_whom(full: Project, lead: Account) -> None:

@@ -5,6 +5,7 @@ import pytest
 from db.tables import Policy, Round
 from tests.workbench.making import judge_held_out, make_champion
 from tests.workbench.web.views.rounds.test_page import add_round, put_in_use, state_of
+from trainer.messages import Message
 from trainer.statistics.thresholds import Prices
 from workbench.accounts import Account
 from workbench.errors import InputError, RoundError
@@ -47,7 +48,7 @@ def test_a_rejected_round_can_still_be_put_in_use_on_purpose(four_rounds: Projec
     lifecycle.promote(four_rounds, lead, 4)
     with four_rounds.database.read() as session:
         row = session.get_one(Round, 4)
-        assert (row.state, row.decision_reason) == ("scoring", "misses adverts")
+        assert (row.state, row.decision_reason) == ("scoring", Message.verbatim("misses adverts").to_dict())
 
 
 def test_thresholds_saved_meanwhile_are_not_passed_over(project: Project, lead: Account) -> None:

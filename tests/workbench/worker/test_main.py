@@ -24,6 +24,7 @@ from tests.workbench.working import (
     wait_until,
     worker_of,
 )
+from trainer.messages import Message
 from workbench import accounts, locks
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
@@ -143,7 +144,11 @@ def test_a_failing_training_says_why_in_one_sentence(labelled: Project, boss: Ac
         row = wait_for_state(labelled, number, *lifecycle.SETTLED)
     assert row.state == "failed"
     assert row.failure is not None
-    assert row.failure.startswith("Training failed: no/such-encoder")
+    failure = Message.from_dict(row.failure)
+    assert str(failure).startswith("Training failed: no/such-encoder")
+    reason = failure.values["reason"]
+    assert isinstance(reason, Message)
+    assert reason.values["name"] == "no/such-encoder"
     assert champion(labelled) is None
 
 
@@ -201,7 +206,7 @@ def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Proje
         begin(labelled, number, "training")
     row = round_of(labelled, number)
     assert (row.state, row.is_running) == ("failed", False)
-    assert "stopped 3 times while training" in str(row.failure)
+    assert "stopped 3 times while training" in str(Message.from_dict(row.failure or {}))
 
 
 def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:
@@ -275,10 +280,11 @@ def test_an_adapter_that_could_not_be_measured_is_measured_beside_the_next_one(
     ready_queue(project, lead, 40)
     make_champion(project, lead, np.full((40, 3), 1 / 3))
     report = {"rows": 60, "test_sha256": "f0", "metrics": {"macro_f1": 0.5}}
+    no_rows, below = (Message(text).to_dict() for text in ("no test rows", "below the baseline"))
     with project.database.write() as session:
         row = session.get_one(Round, 1)
-        row.report = {"metrics": before, "warnings": ["no test rows"], "rows": 0}
-        row.verdict = {"decision": "promote", "warnings": ["no test rows", "below the baseline"]}
+        row.report = {"metrics": before, "warnings": [no_rows], "rows": 0}
+        row.verdict = {"decision": "promote", "warnings": [no_rows, below]}
         steps.fill_in(session, 1, report)  # with no test rows at all
         steps.fill_in(session, 1, report | {"champion": {"macro_f1": 0.6}})
     with project.database.read() as session:
@@ -286,10 +292,10 @@ def test_an_adapter_that_could_not_be_measured_is_measured_beside_the_next_one(
         known, verdict = row.report, row.verdict
         assert known is not None
         assert verdict is not None
-        assert ("no test rows" in verdict["warnings"]) is (before is not None)
-        assert "below the baseline" in verdict["warnings"]
+        assert (no_rows in verdict["warnings"]) is (before is not None)
+        assert below in verdict["warnings"]
         assert known["metrics"] == (before or {"macro_f1": 0.6})
-        assert (known["rows"], known["warnings"]) == ((0, ["no test rows"]) if before else (60, []))
+        assert (known["rows"], known["warnings"]) == ((0, [no_rows]) if before else (60, []))
 
 
 def test_a_failing_radar_stops_nothing(
@@ -314,7 +320,7 @@ def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
     monkeypatch.setattr(steps, "vectors_of_posts", lambda _project: None)
     monkeypatch.setattr(steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
     with monkeypatch.context() as patched:
-        patched.setattr(steps.queue, "rebuild", fail)
+        patched.setattr(steps.plan, "rebuild", fail)
         assert worker._prepare_guarded(project, 1) == "failed"
     with project.database.read() as session:
         assert worker._is_work_left(session, project)
@@ -336,7 +342,7 @@ def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
     assert worker._prepare_guarded(project, 1) == "failed"
     with project.database.read() as session:
         told = dict(session.execute(select(Import.file_name, Import.failure)).all())
-        assert "holds 0 of the 10 rows" in told["lost.tsv"]
+        assert "holds 0 of the 10 rows" in str(Message.from_dict(told["lost.tsv"]))
         assert told["whole.tsv"] is None
         assert session.scalar(select(func.count()).select_from(QueueEntry))
     file.write_bytes(kept)

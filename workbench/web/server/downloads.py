@@ -18,7 +18,7 @@ from workbench.exports.jsonl import FILES
 from workbench.exports.labelled_posts import RECEIPT, Export, made_exports
 from workbench.exports.spreadsheet import csv_lines
 from workbench.imports import intake
-from workbench.imports.tsv import Reject
+from workbench.imports.rejects import Reject
 from workbench.labelling import timesheet
 from workbench.web.identity import signed_in
 from workbench.web.opened import project
@@ -155,4 +155,4 @@ async def _refusal(request: Request, right: Right) -> Response | None:
 def _rejected_rows(rows: list[Reject]) -> Iterator[Sequence[object]]:
     yield "line", "reason", "content"
     for row in rows:
-        yield row.line, row.reason, row.content
+        yield row.line, str(row.reason), row.content

@@ -1,36 +1,72 @@
 """Whatever a person reads has a Chinese sentence, with the same blanks to fill."""
 
 import ast
-import inspect
 import string
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from workbench import errors
+import trainer
+import workbench
+from trainer.messages import Message, MessageError
 from workbench.errors import NotAllowedError, RoundError
+from workbench.imports.rejects import REASONS, RejectCode
 from workbench.web.wording.i18n import FOLDER, catalogue, choose_language
+from workbench.web.wording.messages import ON_PAGES
 from workbench.web.wording.refusals import refusal_in
 
-WORKBENCH = Path(errors.__file__).parent
-REFUSALS = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
+WORKBENCH, TRAINER = (Path(str(package.__file__)).parent for package in (workbench, trainer))
+TEMPLATES_FROM_ELSEWHERE = {"messages.py", "rejects.py", "import_file.py"}
+"""Where a message is made of a template that stands in a table, or in another message."""
+
+
+@cache
+def syntax_of(root: Path) -> dict[Path, list[ast.AST]]:
+    return {path: list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in root.rglob("*.py")}
+
+
+def first_arguments(functions: set[str], root: Path) -> Iterator[tuple[Path, ast.expr]]:
+    """The first argument of every call of these functions, inside f-strings too."""
+    for path, nodes in syntax_of(root).items():
+        for node in nodes:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
+                yield from ((path, argument) for argument in node.args[:1])
 
 
 def first_texts(functions: set[str], root: Path) -> Iterator[str]:
-    """The literal first argument of every call of these functions, inside f-strings too."""
-    for path in root.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
-                match node.args:
-                    case [ast.Constant(value=str(text)), *_]:
-                        yield text
+    for _path, argument in first_arguments(functions, root):
+        match argument:
+            case ast.Constant(value=str(text)):
+                yield text
+
+
+def message_classes() -> set[str]:
+    """`Message`, and by name every error that carries one."""
+    names = {Message.__name__, MessageError.__name__}
+    classes = [
+        (node.name, {base.id for base in node.bases if isinstance(base, ast.Name)})
+        for root in (WORKBENCH, TRAINER)
+        for nodes in syntax_of(root).values()
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+    ]
+    while more := {name for name, bases in classes if bases & names} - names:
+        names |= more
+    return names
+
+
+def templates() -> set[str]:
+    """Of every message that workbench and trainer raise or store, as pages say them."""
+    written = {text for root in (WORKBENCH, TRAINER) for text in first_texts(message_classes(), root)}
+    return {ON_PAGES.get(template, template) for template in {*written, *REASONS.values()}}
 
 
 def wanted() -> set[str]:
-    return {*first_texts({"_", "N_"}, WORKBENCH / "web"), *first_texts(REFUSALS, WORKBENCH)}
+    return {*first_texts({"_", "N_"}, WORKBENCH / "web"), *templates()}
 
 
 def chinese() -> Catalog:
@@ -45,6 +81,27 @@ def blanks(text: str) -> set[str]:
 def test_every_text_and_refusal_has_a_chinese_sentence() -> None:
     translated = {str(message.id) for message in chinese() if message.id and message.string}
     assert wanted() - translated == set()
+
+
+def test_a_message_is_a_literal_template_with_its_values() -> None:
+    """Else no catalogue can hold it."""
+    assert {"StoppedError", "RoundError", "DatasetError"} <= message_classes()
+    unknown = {
+        f"{path.name}, line {argument.lineno}"
+        for root in (WORKBENCH, TRAINER)
+        for path, argument in first_arguments(message_classes(), root)
+        if not isinstance(argument, ast.Constant) and path.name not in TEMPLATES_FROM_ELSEWHERE
+    }
+    assert unknown == set()
+
+
+def test_every_stored_code_has_a_template() -> None:
+    assert set(RejectCode) - set(REASONS) == {RejectCode.AS_WRITTEN}
+
+
+def test_what_pages_say_in_other_words_is_still_raised() -> None:
+    written = {text for root in (WORKBENCH, TRAINER) for text in first_texts(message_classes(), root)}
+    assert set(ON_PAGES) <= written
 
 
 def test_the_catalogue_holds_nothing_that_is_not_used() -> None:

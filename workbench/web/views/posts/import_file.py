@@ -14,12 +14,13 @@ from workbench.accounts import Account
 from workbench.errors import InputError
 from workbench.imports import intake, tsv
 from workbench.imports.intake import Receipt
-from workbench.imports.tsv import Reject, Row, Source
+from workbench.imports.rejects import Reject
+from workbench.imports.tsv import Row, Source
 from workbench.web.elements.upload import KeptUpload, keep
 from workbench.web.elements.widgets import attempt, note, refusal, shortened
 from workbench.web.opened import project
 from workbench.web.wording.i18n import _
-from workbench.web.wording.sentences import retold
+from workbench.web.wording.messages import shown
 
 ROWS_SHOWN = 5
 REJECTS_SHOWN = 50
@@ -92,7 +93,7 @@ def _first_rows(source: Source) -> None:
 
 def _as_read(entry: Row | Reject) -> tuple[int, str, str, str]:
     if isinstance(entry, Reject):
-        return entry.line, "", _("unreadable: {reason}").format(reason=retold(entry.reason)), ""
+        return entry.line, "", _("unreadable: {reason}").format(reason=shown(entry.reason)), ""
     return (
         entry.line,
         entry.id or "",
@@ -120,8 +121,9 @@ def _import(account: Account, upload: KeptUpload, reading: Reading) -> None:
 
 def _named(error: InputError, upload: KeptUpload) -> InputError:
     """The refusal with the name people gave the file, not the one it has on our disk."""
-    known = {"file": upload.name} if "file" in error.values else {}
-    return InputError(error.template, **(error.values | known))
+    values = error.message.values
+    known = {"file": upload.name} if "file" in values else {}
+    return InputError(error.message.template, **{**values, **known})
 
 
 def _show_receipt() -> None:
@@ -133,8 +135,8 @@ def _show_receipt() -> None:
     note(text.format(**counts), is_done=True)
     if not receipt.rejects:
         return
-    shown = receipt.rejects[:REJECTS_SHOWN]
-    rows = [(row.line, retold(row.reason), shortened(row.content, 200)) for row in shown]
+    rejects = receipt.rejects[:REJECTS_SHOWN]
+    rows = [(row.line, shown(row.reason), shortened(row.content, 200)) for row in rejects]
     _table(rows, [_("line"), _("reason"), _("content")])
     link = f"/download/imports/{receipt.import_id}/unreadable.tsv"
     st.html(f'<a href="{link}" download>{escape(_("Download all unreadable rows"))}</a>')

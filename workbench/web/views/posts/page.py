@@ -26,7 +26,7 @@ from workbench.web.views.posts.history import post_history
 from workbench.web.views.posts.import_file import import_file
 from workbench.web.views.posts.search import keep_filter, post_search
 from workbench.web.wording.i18n import N_, _
-from workbench.web.wording.sentences import retold
+from workbench.web.wording.messages import shown
 from workbench.web.wording.words import person_word
 
 IMPORT_STATES = {
@@ -115,9 +115,9 @@ def _import_row(entry: ListedImport, is_lead: bool) -> str:
 
 
 def _state(entry: ListedImport) -> str:
-    """What failed is told too, whatever the worker's words for it."""
+    """With the reason, where preparing failed."""
     state = escape(_(IMPORT_STATES[entry.state]))
-    return f"{state}<br><small>{one_line(retold(entry.failure))}</small>" if entry.failure else state
+    return f"{state}<br><small>{one_line(shown(entry.failure))}</small>" if entry.failure else state
 
 
 def _exports(numbers: Sequence[int]) -> None:

@@ -10,7 +10,7 @@ from workbench.rounds import lifecycle
 from workbench.web.elements.widgets import attempt, heading, note
 from workbench.web.opened import project
 from workbench.web.wording.i18n import _
-from workbench.web.wording.sentences import retold
+from workbench.web.wording.messages import shown_as_stored
 from workbench.web.wording.words import OUTCOME_WORDS
 
 
@@ -29,7 +29,7 @@ def verdict_lines(entry: dict[str, Any]) -> list[str]:
     verdict = entry["verdict"]
     if verdict is None:
         return []
-    lines = [retold(reason) for reason in (*verdict["reasons"], *verdict["warnings"])]
+    lines = list(map(shown_as_stored, (*verdict["reasons"], *verdict["warnings"])))
     if verdict["outcome"] not in OUTCOME_WORDS:
         return lines
     outcome = _(OUTCOME_WORDS[verdict["outcome"]])

@@ -13,7 +13,7 @@ from workbench.web.elements.widgets import clock, decimal, heading, note, one_li
 from workbench.web.opened import project
 from workbench.web.views.rounds.decision import verdict_lines
 from workbench.web.wording.i18n import _
-from workbench.web.wording.sentences import retold
+from workbench.web.wording.messages import shown_as_stored
 from workbench.web.wording.words import STATE_WORDS, label_html, person_word
 
 MOST_OPENED = 20
@@ -37,7 +37,7 @@ def failure_line(history: Sequence[dict[str, Any]]) -> None:
     last = max(ended, key=lambda entry: str(entry["finished_at"]), default=None)
     if last is not None and last["failure"]:
         said = _("Round {number}: {failure}")
-        note(said.format(number=last["number"], failure=retold(last["failure"])))
+        note(said.format(number=last["number"], failure=shown_as_stored(last["failure"])))
 
 
 def _table(history: Sequence[dict[str, Any]]) -> str:
@@ -100,11 +100,11 @@ def _took(entry: dict[str, Any]) -> str:
 
 def _why(entry: dict[str, Any]) -> str:
     if entry["failure"]:
-        return retold(entry["failure"])
+        return shown_as_stored(entry["failure"])
     if entry["decision_reason"]:
-        return "; ".join(retold(reason) for reason in entry["decision_reason"].split("; "))
+        return shown_as_stored(entry["decision_reason"])
     reasons = (entry["verdict"] or {}).get("reasons", [])
-    return retold(reasons[0]) if reasons else ""
+    return shown_as_stored(reasons[0]) if reasons else ""
 
 
 def _details(entry: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ def _details(entry: dict[str, Any]) -> None:
             f"{clock(datetime.fromisoformat(entry['created_at']))} · {person_word(entry['started_by'])}",
         ),
         (_("base encoder"), entry["base"]),
-        (_("notes"), entry["notes"]),
+        (_("notes"), shown_as_stored(entry["notes"]) if entry["notes"] else None),
         (_("learned from"), _speed(entry["train"])),
         (_("scored"), _speed(entry["scored"] or {})),
         (_("computed in"), _precision(entry["scored"] or {})),

@@ -11,6 +11,7 @@ from db.tables import Champion, Promotion, QueueState, Round
 from tests.workbench.making import ready_queue
 from tests.workbench.web.conftest import VisitAs
 from trainer.labels import LABELS
+from trainer.messages import Message
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
@@ -62,7 +63,7 @@ def add_round(project: Project, lead: Account, number: int, state: str, **values
         "is_running": False,
         "is_quick": False,
         "base": "starter",
-        "notes": HOSTILE,
+        "notes": Message.verbatim(HOSTILE).to_dict(),
         "created_at": project.now(),
         "finished_at": project.now(),
         "started_by_id": lead.id,
@@ -101,7 +102,12 @@ def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> Pr
     monkeypatch.setattr("workbench.web.views.rounds.page.read_status", status_of)
     add_round(project, lead, 1, "promoted")
     add_round(project, lead, 2, "promoted")
-    verdict = {"decision": "ask", "outcome": "undecided", "reasons": ["no text"], "warnings": [HOSTILE]}
+    verdict = {
+        "decision": "ask",
+        "outcome": "undecided",
+        "reasons": [Message("no text").to_dict()],
+        "warnings": [Message(HOSTILE).to_dict()],
+    }
     add_round(project, lead, 3, "awaiting", verdict=verdict)
     put_in_use(project, lead, 1, None)
     put_in_use(project, lead, 2, 1)

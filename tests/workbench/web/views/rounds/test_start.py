@@ -10,6 +10,7 @@ from tests.workbench.rounds.test_durations import report
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import add_round, html_of, open_screen, press, shown
 from trainer.labels import LABELS
+from trainer.messages import Message
 from workbench.accounts import Account
 from workbench.exports import jsonl
 from workbench.labelling import answers
@@ -72,7 +73,8 @@ def test_another_base_is_the_rounds_own(
     press(app, "FormSubmitter:start-Start a round")
     with project.database.read() as session:
         row = lifecycle.find(session, 1)
-    assert (row.base, row.notes, row.state) == ("owner/encoder", "with another base", "queued")
+    notes = Message.verbatim("with another base").to_dict()
+    assert (row.base, row.notes, row.state) == ("owner/encoder", notes, "queued")
 
 
 def test_the_running_step_tells_time_left_and_the_memory_of_a_gpu(
@@ -93,22 +95,30 @@ def test_the_running_step_tells_time_left_and_the_memory_of_a_gpu(
 def test_a_failed_round_says_why_in_the_readers_language_with_its_log(
     project: Project, lead: Account, visit_as: VisitAs
 ) -> None:
-    failure = "Training failed: the system ended it with signal 9 (out of memory?)"
-    add_round(project, lead, 1, "failed", report=None, failure=failure)
+    reason = Message("the system ended it with signal {signal} (out of memory?)", signal=9)
+    failure = Message("{step} failed: {reason}", step="Training", reason=reason)
+    add_round(project, lead, 1, "failed", report=None, failure=failure.to_dict())
     folder = lifecycle.log_folder(project, 1)
     folder.mkdir(parents=True)
     (folder / "training.log").write_text("the last words <b>", encoding="utf-8")
     visit_as(lead, language="zh")
     app = open_screen()
     assert "第 1 轮：训练失败：系统以信号 9 结束了它（内存不足？）" in shown(app)
-    assert failure not in unescape(html_of(app))
+    assert str(failure) not in unescape(html_of(app))
     assert [code.value for code in app.code] == ["the last words <b>"]
 
 
 def test_a_failure_of_long_ago_is_not_on_top_any_more(
     project: Project, lead: Account, visit_as: VisitAs
 ) -> None:
-    add_round(project, lead, 1, "failed", report=None, failure="Training failed: it ended with status 3")
+    add_round(
+        project,
+        lead,
+        1,
+        "failed",
+        report=None,
+        failure=Message("Training failed: it ended with status 3").to_dict(),
+    )
     project.now.move(minutes=5)  # type: ignore[attr-defined]
     add_round(project, lead, 2, "rejected")
     visit_as(lead)

@@ -1,0 +1,75 @@
+"""Rounds at the terminal: messages are English sentences there, in JSON too."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from db.tables import Round
+from trainer.messages import Message
+from workbench.accounts import Account
+from workbench.cli import app
+from workbench.commands import terminal
+from workbench.project import Project
+
+CHANGE = Message(
+    "macro-F1 changes by {change} points (95% interval {low} to {high})", change=-3, low=-5, high=-1
+)
+WARNING = Message("no test rows: nothing could be measured")
+SENTENCE = "macro-F1 changes by -3 points (95% interval -5 to -1)"
+FAILURE = Message("{step} failed: {reason}", step="Training", reason=Message("{name}: gone", name="x"))
+
+
+@pytest.fixture
+def rejected(project: Project, lead: Account) -> Project:
+    verdict = {"decision": "reject", "outcome": "worse"}
+    verdict |= {"reasons": [CHANGE.to_dict(), CHANGE.to_dict()], "warnings": [WARNING.to_dict()]}
+    with project.database.write() as session:
+        session.add(
+            Round(
+                number=1,
+                state="rejected",
+                is_running=False,
+                is_quick=False,
+                base="starter",
+                notes=Message.verbatim("{on} Tuesday").to_dict(),
+                created_at=project.now(),
+                started_by_id=lead.id,
+                report={"comparison": {"n": 9, "reasons": [CHANGE.to_dict()]}},
+                verdict=verdict,
+                decision_reason=Message.joined([CHANGE, CHANGE]).to_dict(),
+                failure=FAILURE.to_dict(),
+            )
+        )
+    return project
+
+
+def run(project: Project, *arguments: str) -> str:
+    done = CliRunner().invoke(app, ["round", *arguments, "--home", str(project.home)])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def told(facts: dict[str, Any]) -> None:
+    assert facts["failure"] == "Training failed: x: gone"
+    assert facts["notes"] == "{on} Tuesday"
+    assert facts["decision_reason"] == f"{SENTENCE}; {SENTENCE}"
+    assert facts["comparison"] == {"n": 9, "reasons": [SENTENCE]}
+    assert facts["verdict"]["reasons"] == [SENTENCE] * 2
+    assert facts["verdict"]["warnings"] == [str(WARNING)]
+
+
+def test_json_holds_sentences(rejected: Project) -> None:
+    told(json.loads(run(rejected, "show", "1", "--json")))
+    (listed,) = json.loads(run(rejected, "list", "--json"))
+    told(listed)
+
+
+def test_a_round_is_shown_with_reasons_warnings_and_failure(
+    rejected: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "width", 400)
+    lines = [line.strip() for line in run(rejected, "show", "1").splitlines()]
+    assert lines[-4:] == [SENTENCE, SENTENCE, str(WARNING), "Training failed: x: gone"]
+    assert "Training failed: x: gone" in run(rejected, "list")
