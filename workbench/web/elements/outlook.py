@@ -1,10 +1,7 @@
 """Below the figures of the round in use: what the next labels should bring, and whether to go on at all."""
 
-from html import escape
-
-import streamlit as st
-
 from workbench.rounds.outlook import Outlook, read_outlook
+from workbench.web.elements.widgets import quiet
 from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 
@@ -17,7 +14,7 @@ def show_outlook() -> None:
     lines = [next_line(outlook)]
     if outlook.hint.is_reached:
         lines.append(_hint_line(outlook.hint.gained or 0.0))
-    st.html("".join(f'<div class="quiet">{escape(line)}</div>' for line in lines))
+    quiet(*lines)
 
 
 def next_line(outlook: Outlook) -> str:

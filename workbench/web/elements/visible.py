@@ -4,11 +4,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from html import escape
 from itertools import chain, groupby
 from typing import Literal
 
+from markupsafe import Markup, escape
+
 from trainer.texts.characters import Table, reads_as
+from workbench.web.elements.markup import NOTHING
 
 JOINER = "\u200d"
 VARIATION = "\ufe0f"
@@ -66,20 +68,18 @@ def segments(text: str, *, has_lookalikes: bool = False) -> list[Segment]:
     return list(_cut(found, _lookalikes) if has_lookalikes else found)
 
 
-def post_html(text: str) -> str:
+def post_html(text: str) -> Markup:
     """Escaped text in which control, formatting and blank characters carry their number as a small mark.
 
     Bidirectional controls lose their effect that way: a mark is shown where each one was.
     """
-    return "".join(map(segment_html, segments(text)))
+    return NOTHING.join(map(_segment_html, segments(text)))
 
 
-def segment_html(segment: Segment) -> str:
-    """The segment's text escaped, a mark in an element of its own."""
+def _segment_html(segment: Segment) -> Markup:
     if segment.kind == "mark":
-        return f'<span class="mark" title="{escape(segment.title)}">{segment.text}</span>'
-    # On one line: Streamlit strips indentation from HTML, and a post may begin its lines with spaces.
-    return escape(segment.text).replace("\n", "&#10;").replace("\t", "&#9;")
+        return Markup('<span class="mark" title="{}">{}</span>').format(segment.title, segment.text)
+    return escape(segment.text)
 
 
 def _cut(parts: Iterable[Segment], cut: Callable[[str], Iterable[Segment]]) -> Iterator[Segment]:

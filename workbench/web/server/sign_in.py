@@ -3,11 +3,11 @@
 import hmac
 import math
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
+from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -123,21 +123,18 @@ def _page(
         "refusal": refusal,
         "other": other,
         "other_name": LANGUAGES[other],
+        "roles": _role_options(_, role or ROLES[0]),
+        "needs_passphrase": "" if project().settings.passphrase else "hidden disabled",
+        "has_refusal": "" if refusal else "hidden",
     }
-    page = PAGE.substitute(
-        {name: escape(value) for name, value in values.items()},
-        roles=_role_options(_, role or ROLES[0]),
-        needs_passphrase="" if project().settings.passphrase else "hidden disabled",
-        has_refusal="" if refusal else "hidden",
-    )
+    page = PAGE.substitute({name: escape(value) for name, value in values.items()})
     return HTMLResponse(page, 403 if refusal else 200, headers={"Cache-Control": "no-store"})
 
 
-def _role_options(_: Callable[[str], str], chosen: str) -> str:
-    return "".join(
-        f'<label><input type="radio" name="role" value="{role}"{" checked" if role == chosen else ""}>'
-        f"{escape(_(ROLE_WORDS[role]))}</label>"
-        for role in ROLES
+def _role_options(_: Callable[[str], str], chosen: str) -> Markup:
+    option = Markup('<label><input type="radio" name="role" value="{}"{}>{}</label>')
+    return Markup("").join(
+        option.format(role, " checked" if role == chosen else "", _(ROLE_WORDS[role])) for role in ROLES
     )
 
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 
 import streamlit as st
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from workbench.errors import LabellingError, WorkbenchError
 from workbench.labelling import answers, pace
 from workbench.labelling.answers import Card, Copy, Saved
 from workbench.web.elements import desk, last_answer
+from workbench.web.elements.markup import NOTHING
 from workbench.web.elements.widgets import bar, local, note, refusal, require_account
 from workbench.web.identity import current_account
 from workbench.web.opened import project
@@ -151,7 +152,7 @@ def _label_button(key: str, label: str) -> str:
     return f"{key}  {word}" if word == label else f"{key}  {word} :gray[{label}]"
 
 
-def _counts(session: Session, account: Account) -> str:
+def _counts(session: Session, account: Account) -> Markup:
     left = answers.count_left(session)
     day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
@@ -169,7 +170,7 @@ def _counts(session: Session, account: Account) -> str:
                 _("{minutes} minutes in a row: time for a short break?").format(minutes=day.minutes_in_a_row),
             )
         )
-    return "".join(f'<span data-count="{name}">{escape(text)}</span>' for name, text in shown)
+    return NOTHING.join(Markup('<span data-count="{}">{}</span>').format(name, text) for name, text in shown)
 
 
 def _midnight() -> datetime:

@@ -1,7 +1,7 @@
 """Overview, for leads: six figures, one sentence, the curve, the certainties, today's people, the newest weeks."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from html import escape
 
 import streamlit as st
 
@@ -13,16 +13,19 @@ from workbench.queue import plan
 from workbench.thresholds import policy
 from workbench.web.elements.charts import histogram, learning_curve
 from workbench.web.elements.kept import kept
+from workbench.web.elements.markup import html
 from workbench.web.elements.outlook import next_line
 from workbench.web.elements.partly_scored import partly_scored_line
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     bar,
     decimal,
     figures,
     heading,
     local,
-    one_line,
+    note,
     percent,
+    quiet,
     refusal,
     require_account,
 )
@@ -71,8 +74,8 @@ def show() -> None:
             return
         _figures(found)
         if found.partly_scored is not None:
-            _quiet(partly_scored_line(found.partly_scored))
-        st.html(f'<div class="refusal done" role="status">{escape(advice_line(found))}</div>')
+            quiet(partly_scored_line(found.partly_scored))
+        note(advice_line(found), is_done=True)
         is_watching = found.advice.step == "watch"
         if is_watching:
             show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=True)
@@ -80,7 +83,7 @@ def show() -> None:
             heading(_("What labels have brought"))
             learning_curve(found.curve, found.ahead, _("labels to learn from"), _("macro-F1"))
             if found.outlook is not None:
-                _quiet(next_line(found.outlook))
+                quiet(next_line(found.outlook))
         _certainties(found)
         _labels(found)
         _people(found)
@@ -146,7 +149,7 @@ def _figures(found: Overview) -> None:
             )
         )
     if lines:
-        _quiet(" ".join(lines))
+        quiet(" ".join(lines))
 
 
 def sparkline(found: Overview) -> str:
@@ -174,36 +177,24 @@ def _labels(found: Overview) -> None:
     if not splits:
         return
     heading(_("Labels"))
-    head = "".join(f'<th class="number">{escape(_(SPLITS[split]))}</th>' for split in splits)
-    body = "".join(
-        f"<tr><th>{label_html(label)}</th>"
-        + "".join(f'<td class="number">{found.labels[label].get(split, 0):,}</td>' for split in splits)
-        + f'<td class="number">{sum(found.labels[label].values()):,}</td></tr>'
-        for label in LABELS
-    )
-    st.html(
-        f'<table class="rows"><thead><tr><th></th>{head}<th class="number">{escape(_("in all"))}</th></tr></thead>'
-        f"<tbody>{body}</tbody></table>"
-    )
+    rows = (_label_row(label, found.labels[label], splits) for label in LABELS)
+    headings = ("", *(_(SPLITS[split]) for split in splits), _("in all"))
+    html(table(rows, headings, has_titles=True, has_numbers=True))
+
+
+def _label_row(label: str, counts: Mapping[str, int], splits: Sequence[str]) -> Sequence[Cell]:
+    return (label_html(label), *(counts.get(split, 0) for split in splits), sum(counts.values()))
 
 
 def _people(found: Overview) -> None:
     heading(_("Today"))
     if not found.hands:
-        _quiet(_("Nobody has labelled yet today."))
+        quiet(_("Nobody has labelled yet today."))
         return
-    names = (_("who"), _("labelled"), _("seconds each"), _("minutes at work"))
-    head = "".join(f"<th{' class=number' if at else ''}>{escape(name)}</th>" for at, name in enumerate(names))
-    rows = "".join(map(_hand_row, found.hands))
-    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+    headings = (_("who"), _("labelled"), _("seconds each"), _("minutes at work"))
+    html(table(map(_hand_row, found.hands), headings, has_numbers=True))
 
 
-def _hand_row(hand: Hand) -> str:
+def _hand_row(hand: Hand) -> Sequence[Cell]:
     each = "–" if hand.seconds_each is None else f"{hand.seconds_each:.0f}"
-    cells = (f"{hand.labelled:,}", each, f"{hand.minutes:.0f}")
-    numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
-    return f"<tr><td>{one_line(person_word(hand.name))}</td>{numbers}</tr>"
-
-
-def _quiet(text: str) -> None:
-    st.html(f'<div class="quiet">{escape(text)}</div>')
+    return person_word(hand.name), hand.labelled, each, f"{hand.minutes:.0f}"

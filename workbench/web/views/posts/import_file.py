@@ -1,22 +1,22 @@
 """Bring a file in: upload it, see how it will be read, import it, read the receipt."""
 
-import json
 from collections.abc import Sequence
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import TypedDict
 
 import pandas
 import streamlit as st
+from markupsafe import Markup
 
 from workbench.accounts import Account
 from workbench.errors import InputError
 from workbench.imports import intake, tsv
 from workbench.imports.intake import Receipt
 from workbench.imports.tsv import Reject, Row, Source
+from workbench.web.elements.markup import html
 from workbench.web.elements.upload import KeptUpload, keep
-from workbench.web.elements.widgets import attempt, note, refusal, shortened
+from workbench.web.elements.widgets import attempt, note, quiet, refusal, shortened
 from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.sentences import retold
@@ -37,9 +37,7 @@ class Reading(TypedDict):
 def import_file() -> None:
     """The whole dialogue."""
     # Streamlit's own word on the button is English; style.css shows this one in its place.
-    st.html(
-        f"<style>.stFileUploader {{ --upload: {json.dumps(_('Choose a file'), ensure_ascii=False)}; }}</style>"
-    )
+    html(Markup('<style>.stFileUploader {{ --upload: "{}"; }}</style>').format(_("Choose a file")))
     uploader = f"upload-{st.session_state.get('imported', 0)}"  # a new key empties the field after an import
     upload = st.file_uploader(_("A tab-separated file with a header row"), type=["tsv", "txt"], key=uploader)
     if upload is None:
@@ -56,9 +54,7 @@ def _preview(upload: KeptUpload) -> None:
     reading = _ask_how(upload)
     with tsv.open_tsv(upload.path, **reading) as source:
         _first_rows(source)
-    st.html(
-        f'<div class="quiet">{escape(_("Read as {encoding}.").format(encoding=reading["encoding"]))}</div>'
-    )
+    quiet(_("Read as {encoding}.").format(encoding=reading["encoding"]))
     if st.button(_("Import"), type="primary", key="import"):
         attempt(lambda account: _import(account, upload, reading))
         st.rerun()
@@ -137,7 +133,7 @@ def _show_receipt() -> None:
     rows = [(row.line, retold(row.reason), shortened(row.content, 200)) for row in shown]
     _table(rows, [_("line"), _("reason"), _("content")])
     link = f"/download/imports/{receipt.import_id}/unreadable.tsv"
-    st.html(f'<a href="{link}" download>{escape(_("Download all unreadable rows"))}</a>')
+    html(Markup('<a href="{}" download>{}</a>').format(link, _("Download all unreadable rows")))
 
 
 def _table(rows: Sequence[tuple[object, ...]], columns: list[str]) -> None:

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from html import escape
+from operator import itemgetter
 from typing import Literal
 
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.config import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
 from workbench.posts.search import UNLABELLED, Choices, Filter, Found, ListedPost
 from workbench.web.elements.kept import kept
+from workbench.web.elements.markup import NOTHING, each, html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import note, one_line
+from workbench.web.elements.widgets import note
 from workbench.web.opened import project
 from workbench.web.views.posts.bulk_label import bulk_label
 from workbench.web.wording.i18n import _
@@ -25,6 +27,7 @@ FIELDS = ("search", "label", "board", "lane", "person", "round", "certainty")
 LEAST_CERTAIN = 33
 TEXT_SHOWN = 240
 """Characters of a post: two lines hold fewer."""
+ROW, CELL = Markup('<div class="hit">{}{}</div>'), Markup("<span>{}</span>")
 
 
 def post_search(account: Account) -> None:
@@ -149,58 +152,57 @@ def _table(found: Sequence[ListedPost], is_lead: bool) -> None:
         names = (
             [_("text"), _("model"), _("label"), _("why"), _("who")] if is_lead else [_("text"), _("label")]
         )
-        cells = "".join(f"<span>{escape(name)}</span>" for name in names)
         with st.columns(COLUMNS)[0] if is_lead else nullcontext():
-            st.html(f'<div class="hit head">{cells}</div>')
+            html(Markup('<div class="hit head">{}</div>').format(each(CELL, names)))
         for post in found:
             _row(post, is_lead)
 
 
 def _row(post: ListedPost, is_lead: bool) -> None:
     if not is_lead:
-        st.html(f'<div class="hit">{_text(post)}<span>{_labels(post)}</span></div>')
+        html(ROW.format(_text(post), CELL.format(_labels(post))))
         return
     cells = (
-        _text(post),
-        f"<span>{scores_html(post.probabilities)}</span>" if post.probabilities else "<span></span>",
-        f"<span>{_labels(post)}</span>",
-        f"<span>{escape(lane_word(post.lane)) if post.lane else ''}</span>",
-        f"<span>{', '.join(one_line(person_word(name)) for name in post.people)}</span>",
+        scores_html(post.probabilities) if post.probabilities else "",
+        _labels(post),
+        lane_word(post.lane) if post.lane else "",
+        ", ".join(map(person_word, post.people)),
     )
     row, beside = st.columns(COLUMNS, vertical_alignment="center")
-    row.html(f'<div class="hit">{"".join(cells)}</div>')
+    with row:
+        html(ROW.format(_text(post), each(CELL, cells)))
     with beside:
         if st.button(_("History"), key=f"history-{post.post_id}", type="tertiary", width="content"):
             st.query_params["post"] = str(post.post_id)
             st.rerun()
 
 
-def _text(post: ListedPost) -> str:
+def _text(post: ListedPost) -> Markup:
     text = post.text if len(post.text) <= TEXT_SHOWN else f"{post.text[:TEXT_SHOWN]}…"
-    beside = " · ".join(one_line(part) for part in (post.external_id, post.board) if part)
-    return (
-        f'<div><p dir="auto" lang="zh">{post_html(" ".join(text.split()))}</p><small>{beside}</small></div>'
+    return Markup('<div><p dir="auto" lang="zh">{}</p><small>{}</small></div>').format(
+        post_html(" ".join(text.split())), " · ".join(filter(None, (post.external_id, post.board)))
     )
 
 
-def _labels(post: ListedPost) -> str:
-    labels = " / ".join(map(label_html, post.standing))
-    return f"{labels}<small>{escape(_('settled by a lead'))}</small>" if post.decided else labels
+def _labels(post: ListedPost) -> Markup:
+    labels = Markup(" / ").join(map(label_html, post.standing))
+    return labels + Markup("<small>{}</small>").format(_("settled by a lead")) if post.decided else labels
 
 
-def scores_html(probabilities: Sequence[float]) -> str:
-    """Three probabilities as one thin bar, the likeliest in words below; all of them for whoever points at it."""
-    told = " · ".join(
-        f"{label_word(name)} {value:.2f}" for name, value in zip(LABELS, probabilities, strict=True)
-    )
-    parts = "".join(
-        f'<i class="{name}" style="flex: {value:.4f} 0 0"></i>'
-        for name, value in zip(LABELS, probabilities, strict=True)
-    )
-    top = max(range(len(LABELS)), key=probabilities.__getitem__)
-    return (
-        f'<div class="thin" title="{escape(told)}" role="img" aria-label="{escape(told)}">{parts}</div>'
-        f"<small>{escape(label_word(LABELS[top]))} {probabilities[top]:.2f}</small>"
+def scores_html(probabilities: Sequence[float]) -> Markup:
+    """Three probabilities as one thin bar, the likeliest in words below; all of them in its tooltip."""
+    of_labels = [*zip(LABELS, probabilities, strict=True)]
+    words = " · ".join(f"{label_word(name)} {value:.2f}" for name, value in of_labels)
+    part = Markup('<i class="{}" style="flex: {:.4f} 0 0"></i>')
+    top, share = max(of_labels, key=itemgetter(1))
+    return Markup(
+        '<div class="thin" title="{words}" role="img" aria-label="{words}">{parts}</div>'
+        "<small>{top} {share:.2f}</small>"
+    ).format(
+        words=words,
+        parts=NOTHING.join(part.format(*one) for one in of_labels),
+        top=label_word(top),
+        share=share,
     )
 
 
@@ -216,4 +218,4 @@ def _pager(found: Found, cursors: list[int | None]) -> None:
             cursors.append(found.after)
             st.rerun()
         page = _("Page {number}").format(number=len(cursors))
-        st.html(f'<span class="quiet">{escape(page)}</span>')
+        html(Markup('<span class="quiet">{}</span>').format(page))

@@ -1,20 +1,22 @@
 """Two rounds of the history, ticked: figures and confusions side by side, reliability, changed verdicts."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import altair
 import pandas
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.config import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.rounds.comparison import Example, RoundComparison, Side, compare_rounds, made_of
 from workbench.rounds.flips import ENTERED, FLIP_KINDS, LEFT, Flips
+from workbench.web.elements.markup import NOTHING, QUIET, html
+from workbench.web.elements.tables import table
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import decimal, heading, note, percent, refusal
+from workbench.web.elements.widgets import decimal, heading, note, percent, quiet, refusal
 from workbench.web.opened import project
 from workbench.web.views.rounds.history import confusion_html
 from workbench.web.wording.i18n import _
@@ -60,12 +62,12 @@ def _compared(account: Account, first: int, second: int) -> RoundComparison:
 
 
 def _show(found: RoundComparison) -> None:
-    st.html(_figures(found))
+    _figures(found)
     if not found.is_same_test:
         note(_("They were not measured on the same test posts: their figures differ for that reason too."))
     for column, side in zip(st.columns(2), (found.first, found.second), strict=True):
         with column:
-            st.html(f'<div class="quiet">{escape(_title(side))}</div>{confusion_html(side.facts["metrics"])}')
+            html(QUIET.format(_title(side)) + confusion_html(side.facts["metrics"]))
     _reliability(found)
     if found.flips is None:
         note(_("One of them has scored no posts yet, so changed verdicts cannot be told."))
@@ -80,26 +82,18 @@ def _title(side: Side) -> str:
     return _("Round {number}").format(number=side.number)
 
 
-def _figures(found: RoundComparison) -> str:
+def _figures(found: RoundComparison) -> None:
     sides = [side.facts["metrics"] for side in (found.first, found.second)]
     rows = [
-        (_("violations caught"), [_of_label(metrics, "recall") for metrics in sides]),
-        (_("flags that were right"), [_of_label(metrics, "precision") for metrics in sides]),
-        (_("macro-F1"), [_with(metrics, "macro_f1", decimal) for metrics in sides]),
-        (_("calibration error"), [_with(metrics, "ece", decimal) for metrics in sides]),
-        (_("linear baseline"), [decimal(metrics.get("linear_macro_f1")) for metrics in sides]),
-        (_("test posts"), [f"{metrics['n']:,}" for metrics in sides]),
+        (_("violations caught"), *(_of_label(metrics, "recall") for metrics in sides)),
+        (_("flags that were right"), *(_of_label(metrics, "precision") for metrics in sides)),
+        (_("macro-F1"), *(_with(metrics, "macro_f1", decimal) for metrics in sides)),
+        (_("calibration error"), *(_with(metrics, "ece", decimal) for metrics in sides)),
+        (_("linear baseline"), *(decimal(metrics.get("linear_macro_f1")) for metrics in sides)),
+        (_("test posts"), *(f"{metrics['n']:,}" for metrics in sides)),
     ]
-    titles = "".join(f"<th>{escape(_title(side))}</th>" for side in (found.first, found.second))
-    body = "".join(
-        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-        for name, cells in rows
-    )
-    interval = escape(_("in brackets: 95% interval"))
-    return (
-        f'<table class="rows"><thead><tr><th></th>{titles}</tr></thead><tbody>{body}</tbody></table>'
-        f'<div class="quiet">{interval}</div>'
-    )
+    figures = table(rows, ("", _title(found.first), _title(found.second)), has_titles=True)
+    html(figures + QUIET.format(_("in brackets: 95% interval")))
 
 
 def _of_label(metrics: dict[str, Any], name: str) -> str:
@@ -132,9 +126,7 @@ def _reliability(found: RoundComparison) -> None:
         shape=altair.Shape(f"{title}:N", legend=None),
         tooltip=[title, altair.Tooltip(sure, format=".0%"), altair.Tooltip(right, format=".0%"), posts],
     )
-    st.html(
-        f'<div class="quiet">{escape(_("How often it was right, by how certain it was; on the thin line certainty is exact."))}</div>'
-    )
+    quiet(_("How often it was right, by how certain it was; on the thin line certainty is exact."))
     exact = line.mark_line(strokeWidth=1, opacity=0.4).encode(x=f"{sure}:Q", y=f"{right}:Q")
     drawn = measured.mark_line(strokeWidth=2) + measured.mark_point(filled=True, size=50)
     st.altair_chart((exact + drawn).properties(height=CHART_HEIGHT), width=CHART_WIDTH)
@@ -153,27 +145,20 @@ def _flips(flips: Flips, found: RoundComparison) -> None:
         left=f"{flips.left:,}",
         after=f"{flips.band_after:,}",
     )
-    told = changed.format(changed=f"{flips.changed:,}", posts=f"{flips.posts:,}")
+    line = QUIET.format(f"{changed.format(changed=f'{flips.changed:,}', posts=f'{flips.posts:,}')} {band}")
     corner = _("round {first} ↓  round {second} →").format(
         first=found.first.number, second=found.second.number
     )
-    head = "".join(f'<th class="number">{label_html(label)}</th>' for label in LABELS)
-    body = "".join(
-        f"<tr><th>{label_html(label)}</th>{''.join(f'<td class=number>{count:,}</td>' for count in row)}</tr>"
-        for label, row in zip(LABELS, flips.matrix, strict=True)
-    )
-    st.html(
-        f'<div class="quiet">{escape(told)} {escape(band)}</div><table class="rows"><thead><tr>'
-        f"<th>{escape(corner)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    rows = ((label_html(label), *row) for label, row in zip(LABELS, flips.matrix, strict=True))
+    html(line + table(rows, (corner, *map(label_html, LABELS)), has_titles=True, has_numbers=True))
 
 
 def _examples(found: RoundComparison) -> None:
     if not found.examples:
         return
     kind = st.selectbox(_("Largest changes"), list(found.examples), format_func=_kind_word, key="flip-kind")
-    quiet = escape(_("At most 20 of a kind; posts kept for checking the model are not shown."))
-    st.html(f'<div class="quiet">{quiet}</div>{"".join(map(_example, found.examples[kind]))}')
+    line = QUIET.format(_("At most 20 of a kind; posts kept for checking the model are not shown."))
+    html(line + NOTHING.join(map(_example, found.examples[kind])))
 
 
 def _kind_word(kind: str) -> str:
@@ -185,16 +170,16 @@ def _kind_word(kind: str) -> str:
     return f"{label_word(before)} → {label_word(after)}"
 
 
-def _example(one: Example) -> str:
-    said = ""
+def _example(one: Example) -> Markup:
+    labels = NOTHING
     if one.labels:
-        said = f" · {escape(_('people say'))} {' / '.join(map(label_html, one.labels))}"
-    return (
-        f'<div class="case"><div class="post small" dir="auto" lang="zh">{post_html(one.text)}</div>'
-        f'<div class="facts">{_verdict(one.before)} → {_verdict(one.after)}{said}</div></div>'
-    )
+        labels = Markup(" · {} {}").format(_("people say"), Markup(" / ").join(map(label_html, one.labels)))
+    return Markup(
+        '<div class="case"><div class="post small" dir="auto" lang="zh">{}</div>'
+        '<div class="facts">{} → {}{}</div></div>'
+    ).format(post_html(one.text), _verdict(one.before), _verdict(one.after), labels)
 
 
-def _verdict(probabilities: Sequence[float]) -> str:
+def _verdict(probabilities: Sequence[float]) -> Markup:
     top = max(probabilities)
-    return f"{label_html(LABELS[probabilities.index(top)])} {percent(top)}"
+    return Markup("{} {}").format(label_html(LABELS[probabilities.index(top)]), percent(top))

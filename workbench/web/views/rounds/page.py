@@ -1,9 +1,9 @@
 """Rounds: what is in use, start one, watch it, decide, look back."""
 
-from html import escape
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from db.tables import Round
 from workbench.accounts import Right
@@ -71,11 +71,16 @@ def show() -> None:
             show_exports()
 
 
-def _in_use_line(in_use: InUse | None) -> str:
+def _in_use_line(in_use: InUse | None) -> Markup:
     if in_use is None:
-        return f"<span>{escape(_('No round is in use yet: typical and random posts are served, then those a simple model is unsure about.'))}</span>"
-    text = _("In use: round {number}, since {since}, by {name}")
-    return f"<span>{escape(text.format(number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or '')))}</span>"
+        line = _(
+            "No round is in use yet: typical and random posts are served, then those a simple model is unsure about."
+        )
+    else:
+        line = _("In use: round {number}, since {since}, by {name}").format(
+            number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or "")
+        )
+    return Markup("<span>{}</span>").format(line)
 
 
 def _figures(entry: dict[str, Any]) -> None:

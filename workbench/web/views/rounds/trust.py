@@ -1,12 +1,12 @@
 """How far the certainty of the round in use can be trusted: one line."""
 
 import math
-from html import escape
 from typing import Any
 
-import streamlit as st
+from markupsafe import Markup
 
 from trainer.config import STEADY_VALIDATION_ROWS
+from workbench.web.elements.markup import html
 from workbench.web.wording.i18n import _
 
 SAYS = 70
@@ -23,7 +23,7 @@ def show_trust(entry: dict[str, Any]) -> None:
     if metrics is None or metrics.get("ece") is None:
         return
     sentences = (_measured(metrics), _rests_on(entry["calibration"]), _caution(metrics["n"]))
-    st.html(f'<div class="quiet trust">{escape(" ".join(filter(None, sentences)))}</div>')
+    html(Markup('<div class="quiet trust">{}</div>').format(" ".join(filter(None, sentences))))
 
 
 def _measured(metrics: dict[str, Any]) -> str:

@@ -1,11 +1,11 @@
 """Thresholds: what mistakes cost in; which posts pass, are flagged or are looked at out; and the band people label."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from html import escape
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.statistics.thresholds import NEVER, Figure, Prices, Thresholds
 from workbench.accounts import Account
@@ -13,9 +13,11 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.queue import plan
 from workbench.rounds import lifecycle
 from workbench.thresholds import policy
-from workbench.thresholds.policy import Material, Proposal
+from workbench.thresholds.policy import Material, Proposal, Volumes
 from workbench.web.elements.charts import histogram
 from workbench.web.elements.kept import kept
+from workbench.web.elements.markup import html
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     attempt,
     bar,
@@ -23,7 +25,7 @@ from workbench.web.elements.widgets import (
     figures,
     heading,
     note,
-    one_line,
+    quiet,
     refusal,
     require_account,
     show_notice,
@@ -104,20 +106,21 @@ def _entered() -> list[object]:
     return [st.session_state.get(key) for key in (*(f"price-{name}" for name in PRICES), "band")]
 
 
-def _in_force_line(versions: list[dict[str, Any]]) -> str:
-    if not versions:
-        return f"<span>{escape(_('No thresholds are in force yet.'))}</span>"
-    newest = versions[0]
-    text = _("In force: version {version}, since {since}, by {name}")
-    since = clock(datetime.fromisoformat(newest["created_at"]))
-    return f"<span>{escape(text.format(version=newest['version'], since=since, name=person_word(newest['by'])))}</span>"
+def _in_force_line(versions: list[dict[str, Any]]) -> Markup:
+    line = _("No thresholds are in force yet.")
+    if versions:
+        newest = versions[0]
+        line = _("In force: version {version}, since {since}, by {name}").format(
+            version=newest["version"],
+            since=clock(datetime.fromisoformat(newest["created_at"])),
+            name=person_word(newest["by"]),
+        )
+    return Markup("<span>{}</span>").format(line)
 
 
 def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
     first = versions[0]["prices"] if versions else FIRST_PRICES.to_dict()
-    st.html(
-        f'<div class="quiet">{escape(_("What each costs, in any one unit: the thresholds that cost least follow."))}</div>'
-    )
+    quiet(_("What each costs, in any one unit: the thresholds that cost least follow."))
     words = {name: _(word) for name, word in PRICES.items()}
     with st.container(horizontal=True):
         asked = {
@@ -142,16 +145,17 @@ def _outcome(known: Material, proposal: Proposal) -> None:
         "Of 1,000 posts, {missed} violations pass and {false} flags are wrong. "
         "Other validation posts would have led to other thresholds (95%): passing below {passes}, flagging from {flags}."
     )
-    said = rests.format(
-        validation=f"{proposal.validation_posts:,}",
-        test=f"{found.rows:,}",
-        violations=f"{found.violations:,}",
-        missed=_per_thousand(found.missed, 1),
-        false=_per_thousand(found.false_alarms, 1),
-        passes=_range(*proposal.choice.pass_below_interval),
-        flags=_range(*proposal.choice.flag_from_interval),
+    quiet(
+        rests.format(
+            validation=f"{proposal.validation_posts:,}",
+            test=f"{found.rows:,}",
+            violations=f"{found.violations:,}",
+            missed=_per_thousand(found.missed, 1),
+            false=_per_thousand(found.false_alarms, 1),
+            passes=_range(*proposal.choice.pass_below_interval),
+            flags=_range(*proposal.choice.flag_from_interval),
+        )
     )
-    st.html(f'<div class="quiet">{escape(said)}</div>')
     _volumes(proposal)
     histogram(
         known.spread,
@@ -167,17 +171,16 @@ def _cuts(chosen: Thresholds) -> list[tuple[float, str]]:
 
 
 def _volumes(proposal: Proposal) -> None:
-    names = (_("pass by themselves"), _("people look"), _("flagged by themselves"))
-    rows = [(_("of all {count} posts"), proposal.whole)]
+    rows = [_volume_row(_("of all {count} posts"), proposal.whole)]
     if proposal.day is not None:
-        rows.insert(0, (_("of {count} posts a day"), proposal.day))
-    head = "".join(f'<th class="number">{escape(name)}</th>' for name in ("", *names))
-    body = ""
-    for title, found in rows:
-        counts = (found.passed, found.human, found.flagged)
-        cells = "".join(f'<td class="number">{count:,}</td>' for count in counts)
-        body += f"<tr><th>{escape(title.format(count=f'{sum(counts):,}'))}</th>{cells}</tr>"
-    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+        rows.insert(0, _volume_row(_("of {count} posts a day"), proposal.day))
+    headings = ("", _("pass by themselves"), _("people look"), _("flagged by themselves"))
+    html(table(rows, headings, has_titles=True, has_numbers=True))
+
+
+def _volume_row(title: str, volume: Volumes) -> Sequence[Cell]:
+    counts = (volume.passed, volume.human, volume.flagged)
+    return (title.format(count=f"{sum(counts):,}"), *counts)
 
 
 def _asked_band(low: float, high: float) -> tuple[float, float]:
@@ -196,17 +199,13 @@ def _asked_band(low: float, high: float) -> tuple[float, float]:
     size = _(
         "The model is unsure about {unsure} of the {posts} posts that waited when the queue was filled: {inside} in this band, {below} below it."
     )
-    st.html(
-        '<div class="quiet">'
-        + escape(
-            size.format(
-                unsure=f"{counts[:last].sum():,}",
-                posts=f"{counts.sum():,}",
-                inside=f"{counts[first:last].sum():,}",
-                below=f"{counts[:first].sum():,}",
-            )
+    quiet(
+        size.format(
+            unsure=f"{counts[:last].sum():,}",
+            posts=f"{counts.sum():,}",
+            inside=f"{counts[first:last].sum():,}",
+            below=f"{counts[:first].sum():,}",
         )
-        + "</div>"
     )
     return float(start), float(end)
 
@@ -215,7 +214,7 @@ def _history(versions: list[dict[str, Any]]) -> None:
     if not versions:
         return
     heading(_("All versions"))
-    names = (
+    headings = (
         _("version"),
         _("passes below"),
         _("is flagged from"),
@@ -225,13 +224,11 @@ def _history(versions: list[dict[str, Any]]) -> None:
         _("who"),
         _("when"),
     )
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = "".join(map(_version_row, versions))
-    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+    html(table(map(_version_row, versions), headings))
 
 
-def _version_row(row: dict[str, Any]) -> str:
-    cells = (
+def _version_row(row: dict[str, Any]) -> Sequence[Cell]:
+    return (
         str(row["version"]),
         _threshold(row["pass_below"]),
         _threshold(row["flag_from"]),
@@ -241,7 +238,6 @@ def _version_row(row: dict[str, Any]) -> str:
         person_word(row["by"]),
         clock(datetime.fromisoformat(row["created_at"])),
     )
-    return f"<tr>{''.join(f'<td>{one_line(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _threshold(value: float) -> str:
