@@ -1,17 +1,14 @@
 """Files people take away, streamed. Names are made here, so there is no path to traverse."""
 
-import io
 from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
-from typing import Any
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from zipstream import ZipStream
 
 from workbench.accounts import Account, Right
 from workbench.exports.jsonl import FILES
@@ -22,9 +19,6 @@ from workbench.imports.tsv import Reject
 from workbench.labelling import timesheet
 from workbench.web.identity import signed_in
 from workbench.web.opened import project
-
-PIECE = 2**20
-"""Bytes of a file held at once."""
 
 
 async def download_export(request: Request) -> Response:
@@ -70,39 +64,9 @@ async def download_folder(request: Request) -> Response:
     export = await _named(request)
     if export is None:
         return PlainTextResponse("There is no such file.", 404)
+    archive = await run_in_threadpool(ZipStream.from_path, export.folder)
     headers = {"Content-Disposition": f'attachment; filename="{export.folder.name}.zip"'}
-    return StreamingResponse(zipped(export.folder), media_type="application/zip", headers=headers)
-
-
-def zipped(folder: Path) -> Iterator[bytes]:
-    """The files of a folder as an archive, a piece at a time."""
-    sent = _Sent()
-    with ZipFile(sent, "w", ZIP_STORED) as archive:
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = f"{folder.name}/{file.relative_to(folder)}"
-            with archive.open(ZipInfo(name), "w", force_zip64=True) as entry, file.open("rb") as stream:
-                while piece := stream.read(PIECE):
-                    entry.write(piece)
-                    yield sent.taken()
-    yield sent.taken()
-
-
-class _Sent(io.RawIOBase):
-    """What was written since somebody looked; it cannot be gone back in."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, piece: Any) -> int:
-        self._pieces.append(bytes(piece))
-        return len(piece)
-
-    def taken(self) -> bytes:
-        taken, self._pieces = b"".join(self._pieces), []
-        return taken
+    return StreamingResponse(archive, media_type="application/zip", headers=headers)
 
 
 async def _named(request: Request) -> Export | None:
