@@ -17,7 +17,7 @@ from workbench.services import web_command
 ROOT = Path(__file__).parents[4]
 IMPORTS = """
 import sys
-import workbench.web.serve
+import workbench.web.server.serve
 print(*sorted({"torch", "transformers", "peft", "datasets"} & sys.modules.keys()))
 """
 SHADOWS = """
