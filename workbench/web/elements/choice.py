@@ -97,5 +97,5 @@ def answered(action: str) -> tuple[str, int | None]:
 
 def chooser(name: str) -> Chooser:
     """This tab's state of the list of that name."""
-    found: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))
-    return found
+    state: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))
+    return state

@@ -11,11 +11,11 @@ from trainer.config import LABELS
 from trainer.selection.lanes import SECOND_OPINION
 from workbench.labelling import explanations
 from workbench.labelling.answers import Copy, Saved, Suggestion
+from workbench.web.current_project import project
 from workbench.web.elements.desk import FIRST_REASON_KEY, suggestion_bar
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import shortened
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, reason_word
 
@@ -91,8 +91,8 @@ def words_that_carried(session: Session, saved: Saved | None) -> Sequence[str]:
     """The words behind the suggestion, as far as the worker has found them."""
     if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
         return ()
-    found = explanations.words_that_carried(session, saved.post_id, saved.suggestion.round_number) or ()
-    return [saved.text[start:end] for start, end, _drop in found]
+    spans = explanations.words_that_carried(session, saved.post_id, saved.suggestion.round_number) or ()
+    return [saved.text[start:end] for start, end, _drop in spans]
 
 
 def thought_html(suggestion: Suggestion, carried: Sequence[str]) -> Markup:

@@ -64,8 +64,8 @@ def segments(text: str, *, has_lookalikes: bool = False) -> list[Segment]:
         has_lookalikes: also cut out what reads as other letters or digits than it is.
     """
     # What hides a character is no picture: the marks come first.
-    found = _cut(_marks(text), _pictures)
-    return list(_cut(found, _lookalikes) if has_lookalikes else found)
+    parts = _cut(_marks(text), _pictures)
+    return list(_cut(parts, _lookalikes) if has_lookalikes else parts)
 
 
 def post_html(text: str) -> Markup:
@@ -98,10 +98,10 @@ def _marks(text: str) -> Iterator[Segment]:
 
 def _pictures(text: str) -> Iterator[Segment]:
     start = 0
-    for found in _PICTURE.finditer(text):
-        yield from _text(text[start : found.start()])
-        yield Segment("picture", found[0])
-        start = found.end()
+    for picture in _PICTURE.finditer(text):
+        yield from _text(text[start : picture.start()])
+        yield Segment("picture", picture[0])
+        start = picture.end()
     yield from _text(text[start:])
 
 

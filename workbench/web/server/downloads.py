@@ -17,8 +17,8 @@ from workbench.exports.spreadsheet import csv_lines
 from workbench.imports import intake
 from workbench.imports.tsv import Reject
 from workbench.labelling import timesheet
+from workbench.web.current_project import project
 from workbench.web.identity import signed_in
-from workbench.web.opened import project
 
 
 async def download_export(request: Request) -> Response:
@@ -70,9 +70,9 @@ async def download_folder(request: Request) -> Response:
 
 
 async def _named(request: Request) -> Export | None:
-    made = await run_in_threadpool(made_exports, project())
+    exports = await run_in_threadpool(made_exports, project())
     name = request.path_params["name"]
-    return next((export for export in made if export.folder.name == name), None)
+    return next((export for export in exports if export.folder.name == name), None)
 
 
 async def download_timesheet(request: Request) -> Response:
@@ -85,10 +85,10 @@ async def download_timesheet(request: Request) -> Response:
         zone = ZoneInfo(wanted.get("zone", "UTC"))
     except (ValueError, ZoneInfoNotFoundError, OSError):
         return PlainTextResponse("Write since=2026-01-31 and zone=Asia/Shanghai.", 400)
-    found = await run_in_threadpool(signed_in, project(), request.cookies)
-    if found is None:
+    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+    if visitor is None:
         return PlainTextResponse("Sign in first.", 401)
-    days = await run_in_threadpool(_days, found.account, since, zone)
+    days = await run_in_threadpool(_days, visitor.account, since, zone)
     return StreamingResponse(
         csv_lines(timesheet.cells(days)),
         media_type="text/csv; charset=utf-8",
@@ -110,8 +110,8 @@ ROUTES = [
 
 
 async def _refusal(request: Request, right: Right) -> Response | None:
-    found = await run_in_threadpool(signed_in, project(), request.cookies)
-    if found is None or not found.account.may(right):
+    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+    if visitor is None or not visitor.account.may(right):
         return PlainTextResponse("You may not take this file. Ask a lead.", 403)
     return None
 

@@ -17,8 +17,8 @@ from workbench import accounts
 from workbench.accounts import ROLES
 from workbench.errors import NotAllowedError, WorkbenchError
 from workbench.labelling import answers
+from workbench.web.current_project import project
 from workbench.web.identity import COOKIE, SECONDS_KNOWN, make_cookie, signed_in
-from workbench.web.opened import project
 from workbench.web.pages import PATHS
 from workbench.web.server.guard import SIGN_IN
 from workbench.web.server.throttle import Throttle
@@ -60,10 +60,10 @@ async def sign_out(request: Request) -> Response:
     """Give back what the person holds and make their cookie worthless."""
     if not _is_own_form(request):
         return PlainTextResponse("That form came from another site.", 403)
-    found = await run_in_threadpool(signed_in, project(), request.cookies)
-    if found is not None:
-        await run_in_threadpool(accounts.sign_out, project(), found.account, found.token)
-        await run_in_threadpool(answers.release, project(), found.account)
+    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+    if visitor is not None:
+        await run_in_threadpool(accounts.sign_out, project(), visitor.account, visitor.token)
+        await run_in_threadpool(answers.release, project(), visitor.account)
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(COOKIE)
     return response

@@ -23,14 +23,14 @@ from workbench.labelling import answers
 from workbench.project import Project
 from workbench.web import identity
 from workbench.web.server import downloads
-from workbench.web.server.serve import DOORS, ROUTES
+from workbench.web.server.serve import MIDDLEWARE, ROUTES
 
 As = Callable[[Account], TestClient]
 
 
 @pytest.fixture
 def client_of(project: Project) -> Iterator[As]:
-    with TestClient(Starlette(routes=ROUTES, middleware=DOORS), follow_redirects=False) as client:
+    with TestClient(Starlette(routes=ROUTES, middleware=MIDDLEWARE), follow_redirects=False) as client:
 
         def use(account: Account) -> TestClient:
             client.cookies[identity.COOKIE] = identity.make_cookie(project, account)

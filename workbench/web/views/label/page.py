@@ -15,11 +15,11 @@ from workbench.accounts import Account
 from workbench.errors import LabellingError, WorkbenchError
 from workbench.labelling import answers, pace
 from workbench.labelling.answers import Card, Copy, Saved
+from workbench.web.current_project import project
 from workbench.web.elements import desk, last_answer
 from workbench.web.elements.markup import NOTHING
 from workbench.web.elements.widgets import bar, local, note, refusal, require_account
 from workbench.web.identity import current_account
-from workbench.web.opened import project
 from workbench.web.views.label.nothing_to_label import explain
 from workbench.web.wording.i18n import _
 from workbench.web.wording.refusals import said
@@ -73,7 +73,7 @@ def show_desk() -> None:
     except WorkbenchError as error:
         refusal(error)
         return
-    _tell(state, cards)
+    _set_notice(state, cards)
     state.shown = cards[0].post_id if cards else None
     if state.drawn != (state.shown, state.turn):
         state.drawn, state.place = (state.shown, state.turn), (state.place + 1) % KEYS_IN_CIRCLE
@@ -99,7 +99,7 @@ def show_desk() -> None:
             last_answer.show(state.last, carried, state.preview, _presses(state))
 
 
-def _tell(state: Desk, cards: Sequence[Card]) -> None:
+def _set_notice(state: Desk, cards: Sequence[Card]) -> None:
     """What the person should know about the post that comes, where it is not simply the next."""
     first = cards[0] if cards else None
     if first is not None and first.is_late:

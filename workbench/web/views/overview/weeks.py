@@ -54,8 +54,8 @@ def _drift(drift: float | None) -> str:
 
 
 def _watching_line(weeks: Sequence[Week]) -> str:
-    known = [week.violations.mean for week in weeks if week.violations is not None]
-    share = known[-1] if known else USUAL
+    shares = [week.violations.mean for week in weeks if week.violations is not None]
+    share = shares[-1] if shares else USUAL
     low, high = wilson(share, 7 * A_DAY)
     line = _(
         "To watch, set in workbench.toml: uncertain_share = {uncertain}, random_share = {random}, violation_share = {violation}, second_opinion_share = {second}, held_out_share = {held_out}. {count} posts a day, labelled without a suggestion in sight, tell a week's share of {share} as {low} to {high}."

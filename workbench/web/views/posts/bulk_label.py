@@ -8,10 +8,10 @@ from workbench.accounts import Account
 from workbench.posts.search import Filter
 from workbench.review import bulk_labels
 from workbench.review.bulk_labels import AT_MOST, Bulk, Preview
+from workbench.web.current_project import project
 from workbench.web.elements.markup import each, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import attempt, clock, heading, note, quiet
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, person_word
 
@@ -69,20 +69,20 @@ def _confirm(seen: Preview, label: str) -> None:
 
 def _label(account: Account, seen: Preview, label: str) -> None:
     st.session_state.pop("bulk-seen", None)
-    made = bulk_labels.label_all(project(), account, seen, label)
+    bulk = bulk_labels.label_all(project(), account, seen, label)
     st.session_state["bulk-done"] = _(
         "{count} posts were labelled {label}. It can be taken back below."
-    ).format(count=f"{made.posts:,}", label=label_word(label))
+    ).format(count=f"{bulk.posts:,}", label=label_word(label))
 
 
 def bulks(account: Account) -> None:
     """What was labelled in one go, each with its way back."""
     if done := st.session_state.pop("bulk-done", None):
         note(done, is_done=True)
-    made = bulk_labels.newest(project(), account)
-    if made:
+    newest = bulk_labels.newest(project(), account)
+    if newest:
         heading(_("Labelled in one go"))
-    for one in made:
+    for one in newest:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             html(_line(one))
             if one.standing and st.button(_("Take back"), key=f"take-back-{one.id}", width="content"):

@@ -10,11 +10,11 @@ from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.posts.history import Event, History, RoundScore, history_of, post_number
 from workbench.posts.thread import Neighbour
+from workbench.web.current_project import project
 from workbench.web.elements.markup import NOTHING, each, html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import clock, heading, note, refusal
-from workbench.web.opened import project
 from workbench.web.views.posts.search import scores_html
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import (

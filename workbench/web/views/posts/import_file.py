@@ -14,10 +14,10 @@ from workbench.errors import InputError
 from workbench.imports import intake, tsv
 from workbench.imports.intake import Receipt
 from workbench.imports.tsv import Reject, Row, Source
+from workbench.web.current_project import project
 from workbench.web.elements.markup import html
-from workbench.web.elements.upload import KeptUpload, keep
+from workbench.web.elements.upload import StoredUpload, store
 from workbench.web.elements.widgets import attempt, note, quiet, refusal, shortened
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.sentences import retold
 
@@ -43,14 +43,14 @@ def import_file() -> None:
     if upload is None:
         _show_receipt()
         return
-    kept = keep(upload)
+    stored = store(upload)
     try:
-        _preview(kept)
+        _preview(stored)
     except InputError as error:
-        refusal(_named(error, kept))
+        refusal(_named(error, stored))
 
 
-def _preview(upload: KeptUpload) -> None:
+def _preview(upload: StoredUpload) -> None:
     reading = _ask_how(upload)
     with tsv.open_tsv(upload.path, **reading) as source:
         _first_rows(source)
@@ -60,7 +60,7 @@ def _preview(upload: KeptUpload) -> None:
         st.rerun()
 
 
-def _ask_how(upload: KeptUpload) -> Reading:
+def _ask_how(upload: StoredUpload) -> Reading:
     """The encoding, the text's column, the id's: as found, until somebody says otherwise."""
     with st.container(horizontal=True):
         choice = st.selectbox(
@@ -97,7 +97,7 @@ def _as_read(entry: Row | Reject) -> tuple[int, str, str, str]:
     )
 
 
-def _import(account: Account, upload: KeptUpload, reading: Reading) -> None:
+def _import(account: Account, upload: StoredUpload, reading: Reading) -> None:
     bar = st.progress(0.0)
     with tsv.open_tsv(upload.path, **reading) as source:
         source.path = Path(upload.name)  # what people called it, in the list of imports
@@ -114,10 +114,10 @@ def _import(account: Account, upload: KeptUpload, reading: Reading) -> None:
     st.session_state["imported"] = st.session_state.get("imported", 0) + 1
 
 
-def _named(error: InputError, upload: KeptUpload) -> InputError:
+def _named(error: InputError, upload: StoredUpload) -> InputError:
     """The refusal with the name people gave the file, not the one it has on our disk."""
-    known = {"file": upload.name} if "file" in error.values else {}
-    return InputError(error.template, **(error.values | known))
+    file_name = {"file": upload.name} if "file" in error.values else {}
+    return InputError(error.template, **(error.values | file_name))
 
 
 def _show_receipt() -> None:

@@ -11,6 +11,7 @@ from workbench.posts import search
 from workbench.posts.search import ListedImport
 from workbench.queue.status import Status, read_status
 from workbench.rounds import lifecycle
+from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
@@ -21,7 +22,6 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
-from workbench.web.opened import project
 from workbench.web.views.posts.bulk_label import bulks
 from workbench.web.views.posts.history import post_history
 from workbench.web.views.posts.import_file import import_file

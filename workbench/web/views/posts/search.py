@@ -12,11 +12,11 @@ from trainer.config import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
 from workbench.posts.search import UNLABELLED, Choices, Filter, Found, ListedPost
-from workbench.web.elements.kept import kept
+from workbench.web.current_project import project
+from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import NOTHING, each, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import note
-from workbench.web.opened import project
 from workbench.web.views.posts.bulk_label import bulk_label
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import LANE_WORDS, label_html, label_word, lane_word, person_word
@@ -35,16 +35,16 @@ def post_search(account: Account) -> None:
     is_lead = account.may(Right.REVIEW)
     wanted = _filter(_choices(account), is_lead)
     cursors = _cursors(wanted)
-    found = search.find(project(), account, wanted, before=cursors[-1])
-    _say(found)
-    if found.posts:
-        _table(found.posts, is_lead)
-    _pager(found, cursors)
+    page = search.find(project(), account, wanted, before=cursors[-1])
+    _say(page)
+    if page.posts:
+        _table(page.posts, is_lead)
+    _pager(page, cursors)
     if is_lead and wanted != Filter():
         bulk_label(account, wanted)
 
 
-@kept(60)
+@cached(60)
 def _choices_of(_account: Account, person: int, role: str, home: str) -> Choices:  # noqa: ARG001 - the cache's key
     return search.choices(project(), _account)
 
@@ -129,32 +129,32 @@ def keep_filter() -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def _say(found: Found) -> None:
-    if found.is_partial:
+def _say(page: Found) -> None:
+    if page.is_partial:
         note(_("The worker is still storing posts or making them searchable; the newest come last."))
-    if found.is_short:
+    if page.is_short:
         note(
             _(
                 "One character alone is looked for among the newest posts, step by step. Two are found at once."
             )
         )
-    if found.is_cut:
+    if page.is_cut:
         text = _(
             "{count} posts were looked through for this page. Older ones may fit too: go on with “Older”."
         )
-        note(text.format(count=f"{found.looked_at:,}"))
-    elif not found.posts and not found.is_partial:
+        note(text.format(count=f"{page.looked_at:,}"))
+    elif not page.posts and not page.is_partial:
         note(_("No post fits."), is_done=True)
 
 
-def _table(found: Sequence[ListedPost], is_lead: bool) -> None:
+def _table(posts: Sequence[ListedPost], is_lead: bool) -> None:
     with st.container(key="found-lead" if is_lead else "found", gap=None):
         names = (
             [_("text"), _("model"), _("label"), _("why"), _("who")] if is_lead else [_("text"), _("label")]
         )
         with st.columns(COLUMNS)[0] if is_lead else nullcontext():
             html(Markup('<div class="hit head">{}</div>').format(each(CELL, names)))
-        for post in found:
+        for post in posts:
             _row(post, is_lead)
 
 
@@ -206,16 +206,16 @@ def scores_html(probabilities: Sequence[float]) -> Markup:
     )
 
 
-def _pager(found: Found, cursors: list[int | None]) -> None:
-    if len(cursors) == 1 and found.after is None:
+def _pager(posts: Found, cursors: list[int | None]) -> None:
+    if len(cursors) == 1 and posts.after is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         # The place is part of the key: a press that comes late turns no other page.
         if st.button(_("Newer"), key=f"newer-{len(cursors)}", disabled=len(cursors) == 1):
             cursors.pop()
             st.rerun()
-        if st.button(_("Older"), key=f"older-{len(cursors)}", disabled=found.after is None):
-            cursors.append(found.after)
+        if st.button(_("Older"), key=f"older-{len(cursors)}", disabled=posts.after is None):
+            cursors.append(posts.after)
             st.rerun()
         page = _("Page {number}").format(number=len(cursors))
         html(Markup('<span class="quiet">{}</span>').format(page))

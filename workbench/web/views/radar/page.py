@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from workbench.errors import WorkbenchError
 from workbench.overview.radar import BINS, SHIFTED, SHIFTING, Disguise, Drift, Period, Rising, read_radar
+from workbench.web.current_project import project
 from workbench.web.elements.markup import QUIET, each, html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import bar, clock, heading, note, quiet, refusal, require_account
-from workbench.web.opened import project
 from workbench.web.wording.i18n import N_, _
 
 HOW_WORDS = {"sound": N_("sounds alike"), "letters": N_("in letters"), "look": N_("looks alike or cut apart")}
@@ -50,7 +50,7 @@ def _name(period: Period) -> str:
     return _("Week {week}").format(week=period.name)
 
 
-def _period(period: Period, known: Sequence[str]) -> None:
+def _period(period: Period, known_words: Sequence[str]) -> None:
     text = _("{now} posts looked at, beside {before} of the weeks before: {name}")
     quiet(text.format(now=f"{period.posts:,}", before=f"{period.posts_before:,}", name=period.name))
     heading(_("Rising words"))
@@ -59,8 +59,8 @@ def _period(period: Period, known: Sequence[str]) -> None:
     else:
         _table((_("word"), _("now"), _("before"), _("for example")), [*map(_rising, period.rising)])
     heading(_("Words of violations in disguise"))
-    if known:
-        quiet(post_html(_("looked for: {words}").format(words="  ".join(known))))
+    if known_words:
+        quiet(post_html(_("looked for: {words}").format(words="  ".join(known_words))))
     else:
         note(_("With a few dozen labelled violations their words become known, and are looked for here."))
     names = (_("written"), _("stands for"), _("how"), _("now"), _("before"), _("for example"))

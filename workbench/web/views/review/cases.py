@@ -7,12 +7,12 @@ from trainer.config import LABELS
 from workbench.accounts import Account
 from workbench.review import resolutions
 from workbench.review.cases import Decided, OpenCase, Opinion, decided_case, open_cases
+from workbench.web.current_project import project
 from workbench.web.elements.choice import answered, answering, chooser
 from workbench.web.elements.last_answer import thought_html
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import note, require_account, shortened
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, person_word, reason_word
 

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from workbench.labelling import timesheet
 from workbench.labelling.timesheet import PersonDay
+from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.widgets import local, note, quiet, require_account
-from workbench.web.opened import project
 from workbench.web.wording.i18n import N_, _
 
 DAYS = 7

@@ -8,10 +8,10 @@ from markupsafe import Markup
 
 from workbench.accounts import Account
 from workbench.exports.labelled_posts import FORMATS, RECEIPT, Export, export_labels, made_exports
+from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import attempt, clock, heading, quiet
-from workbench.web.opened import project
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import person_word
 
@@ -44,8 +44,8 @@ def show_exports() -> None:
         with st.spinner(_("Writing …")):
             attempt(lambda account: _export(account, form, has_audit))
         st.rerun()
-    if made := made_exports(project()):
-        html(table(map(_row, made), (_("format"), _("posts"), _("when"), _("who"), _("files"))))
+    if exports := made_exports(project()):
+        html(table(map(_row, exports), (_("format"), _("posts"), _("when"), _("who"), _("files"))))
         quiet(_("The newest five are kept."))
 
 

@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from trainer.config import LABELS
 from workbench.rounds import lifecycle
+from workbench.web.current_project import project
 from workbench.web.elements.markup import each, html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import clock, decimal, heading, note, percent, quiet, seconds
-from workbench.web.opened import project
 from workbench.web.views.rounds.decision import verdict_lines
 from workbench.web.wording.i18n import _
 from workbench.web.wording.sentences import retold
@@ -38,8 +38,8 @@ def failure_line(history: Sequence[dict[str, Any]]) -> None:
     ended = [entry for entry in history if entry["finished_at"]]
     last = max(ended, key=lambda entry: str(entry["finished_at"]), default=None)
     if last is not None and last["failure"]:
-        said = _("Round {number}: {failure}")
-        note(said.format(number=last["number"], failure=retold(last["failure"])))
+        line = _("Round {number}: {failure}")
+        note(line.format(number=last["number"], failure=retold(last["failure"])))
 
 
 def _table(history: Sequence[dict[str, Any]]) -> None:

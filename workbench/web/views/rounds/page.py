@@ -10,6 +10,7 @@ from workbench.accounts import Right
 from workbench.queue.status import Status, read_status
 from workbench.rounds import lifecycle
 from workbench.rounds.lifecycle import InUse
+from workbench.web.current_project import project
 from workbench.web.elements.outlook import show_outlook
 from workbench.web.elements.partly_scored import partly_scored_line
 from workbench.web.elements.widgets import (
@@ -23,7 +24,6 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
-from workbench.web.opened import project
 from workbench.web.views.rounds.comparison import show_comparison
 from workbench.web.views.rounds.decision import decide
 from workbench.web.views.rounds.exports import show_exports

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from db.tables import Round
 from workbench.rounds import lifecycle
 from workbench.rounds.lifecycle import STEPS, Progress
+from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.widgets import attempt, heading, quiet, require_account, seconds
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import STEP_WORDS
 

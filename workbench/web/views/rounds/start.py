@@ -10,10 +10,10 @@ from workbench.accounts import Account
 from workbench.queue.status import Status
 from workbench.rounds import lifecycle
 from workbench.rounds.durations import Expected, expected_times
+from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import attempt, quiet
-from workbench.web.opened import project
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import label_html
 
@@ -97,11 +97,11 @@ def _time(word: str, expected: Sequence[Expected]) -> str:
             kind=word
         )
     each = _("about {minutes} min on {device} (as round {number} took)")
-    told = [
+    times = [
         each.format(minutes=_minutes(one.seconds), device=_device(one.device), number=one.like)
         for one in expected
     ]
-    return _("{kind}: {times}").format(kind=word, times=_(", ").join(told))
+    return _("{kind}: {times}").format(kind=word, times=_(", ").join(times))
 
 
 def _minutes(seconds: float) -> str:

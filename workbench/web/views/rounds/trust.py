@@ -29,13 +29,13 @@ def show_trust(entry: dict[str, Any]) -> None:
 def _measured(metrics: dict[str, Any]) -> str:
     error, posts = 100 * metrics["ece"], f"{metrics['n']:,}"
     says = _("Certainty: when the model says {says}%, it is typically right {least} to {most} times in 100.")
-    said = says.format(says=SAYS, least=max(0, round(SAYS - error)), most=min(100, round(SAYS + error)))
+    line = says.format(says=SAYS, least=max(0, round(SAYS - error)), most=min(100, round(SAYS + error)))
     low, high = metrics.get("intervals", {}).get("ece", (None, None))
     if low is None:
-        return said
+        return line
     off = _("Off by {error} points on average (95% interval {low} to {high}), on {posts} test posts.")
     shown = {"error": f"{error:.1f}", "low": f"{100 * low:.1f}", "high": f"{100 * high:.1f}"}
-    return f"{said} {off.format(**shown, posts=posts)}"
+    return f"{line} {off.format(**shown, posts=posts)}"
 
 
 def _rests_on(calibration: dict[str, Any] | None) -> str:

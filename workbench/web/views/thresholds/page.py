@@ -14,8 +14,9 @@ from workbench.queue import plan
 from workbench.rounds import lifecycle
 from workbench.thresholds import policy
 from workbench.thresholds.policy import Material, Proposal, Volumes
+from workbench.web.current_project import project
+from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import histogram
-from workbench.web.elements.kept import kept
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
@@ -30,13 +31,12 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
-from workbench.web.opened import project
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import person_word
 
 FIRST_PRICES = Prices(missed=20, false_alarm=5, look=1)
 """What the fields say before there is a version: a look is the unit."""
-KEPT_SECONDS = 60
+CACHE_SECONDS = 60
 LOWEST = 0.34
 """Confidence is never below a third."""
 
@@ -58,19 +58,19 @@ def show() -> None:
         bar(account, "/thresholds", _in_force_line(versions))
         show_notice()
         try:
-            known = _material(
+            evidence = _material(
                 str(project().home), account.id, account.role, in_use.number if in_use else None
             )
-            proposal = policy.propose(known, _asked_prices(versions))
+            proposal = policy.propose(evidence, _asked_prices(versions))
         except WorkbenchError as error:
             refusal(error)
             return
-        if versions and versions[0]["round"] != known.round_number:
+        if versions and versions[0]["round"] != evidence.round_number:
             text = _(
                 "The thresholds in force were not chosen for round {number}, which is in use. Look at them again."
             )
-            note(text.format(number=known.round_number))
-        _outcome(known, proposal)
+            note(text.format(number=evidence.round_number))
+        _outcome(evidence, proposal)
         low, high = _asked_band(band.low, band.high)
         version = versions[0]["version"] + 1 if versions else 1
         st.button(
@@ -83,7 +83,7 @@ def show() -> None:
         _history(versions)
 
 
-@kept(KEPT_SECONDS)
+@cached(CACHE_SECONDS)
 def _material(home: str, account_id: int, role: str, in_use: int | None) -> Material:  # noqa: ARG001 - what it is kept by
     """Kept for a minute for the same person in the same role, and the round in use: no price changes it."""
     return policy.material(project(), require_account())
@@ -130,13 +130,13 @@ def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
     return Prices(**asked)
 
 
-def _outcome(known: Material, proposal: Proposal) -> None:
-    chosen, found = proposal.choice.thresholds, proposal.expected
+def _outcome(evidence: Material, proposal: Proposal) -> None:
+    chosen, costs = proposal.choice.thresholds, proposal.expected
     figures(
         [
             (_("passes below"), _threshold(chosen.pass_below)),
             (_("is flagged from"), _threshold(chosen.flag_from)),
-            (_("cost of 1,000 posts, 95% interval"), _per_thousand(found.cost)),
+            (_("cost of 1,000 posts, 95% interval"), _per_thousand(costs.cost)),
             (_("if people looked at every one"), f"{1000 * proposal.all_looked_at:,.0f}"),
         ]
     )
@@ -148,17 +148,17 @@ def _outcome(known: Material, proposal: Proposal) -> None:
     quiet(
         rests.format(
             validation=f"{proposal.validation_posts:,}",
-            test=f"{found.rows:,}",
-            violations=f"{found.violations:,}",
-            missed=_per_thousand(found.missed, 1),
-            false=_per_thousand(found.false_alarms, 1),
+            test=f"{costs.rows:,}",
+            violations=f"{costs.violations:,}",
+            missed=_per_thousand(costs.missed, 1),
+            false=_per_thousand(costs.false_alarms, 1),
             passes=_range(*proposal.choice.pass_below_interval),
             flags=_range(*proposal.choice.flag_from_interval),
         )
     )
     _volumes(proposal)
     histogram(
-        known.spread,
+        evidence.spread,
         _("violation score"),
         marks=[(cut, word) for cut, word in _cuts(chosen)],
         is_rooted=True,
