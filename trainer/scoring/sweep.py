@@ -168,7 +168,7 @@ def try_out(
     return Precision(plain.name, agreement, measured.posts_per_second)
 
 
-def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
+def save_precision(folder: Path, model: Path, precision: Precision) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "precision.part"
     values = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(precision)}
@@ -176,7 +176,7 @@ def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
     publish(part, folder / "precision.json")
 
 
-def kept_precision(folder: Path, model: Path) -> Precision | None:
+def load_precision(folder: Path, model: Path) -> Precision | None:
     file = folder / "precision.json"
     if not file.exists():
         return None

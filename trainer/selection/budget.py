@@ -42,10 +42,10 @@ def is_drawn(numbers: Numbers, chance: float) -> NDArray[np.bool_]:
 
     A post that is drawn at some rate is drawn at every higher rate.
     """
-    return luck(numbers) < chance
+    return uniform(numbers) < chance
 
 
-def luck(numbers: Numbers) -> NDArray[np.float64]:
+def uniform(numbers: Numbers) -> NDArray[np.float64]:
     """(n,) uniform over 0 to 1 (splitmix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
         mixed = (numbers.astype(np.uint64) + np.uint64(SEED)) * np.uint64(0x9E3779B97F4A7C15)

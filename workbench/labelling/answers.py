@@ -19,7 +19,7 @@ from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
 from workbench.labelling.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue.claims import BLIND_LANES, Held, give_up, hold, is_labelled, note_answers, put_first
+from workbench.queue.claims import BLIND_LANES, HeldPost, give_up, hold, is_labelled, note_answers, put_first
 
 LONGEST_NOTE = 2_000
 LONGEST_REASON = 40
@@ -110,7 +110,7 @@ def hold_posts(project: Project, account: Account, *, on_screen: int | None = No
     is `on_screen` when somebody takes it over stays first, as late, until it is answered.
     """
     with acting(project, account, Right.LABEL) as session:
-        held: list[Held | LapsedClaim] = [*hold(session, project, account)]
+        held: list[HeldPost | LapsedClaim] = [*hold(session, project, account)]
         lapsed = session.get(LapsedClaim, (on_screen, account.id)) if on_screen is not None else None
         if lapsed is None or any(one.post_id == on_screen for one in held):
             return _cards(session, project, account, held)
@@ -428,7 +428,7 @@ def _standing(session: Session, account: Account, annotation_id: int) -> Annotat
 
 
 def _cards(
-    session: Session, project: Project, account: Account, held: Sequence[Held | LapsedClaim]
+    session: Session, project: Project, account: Account, held: Sequence[HeldPost | LapsedClaim]
 ) -> list[Card]:
     if not held:
         return []

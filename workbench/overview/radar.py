@@ -95,7 +95,7 @@ def read_radar(project: Project, account: Account) -> Radar | None:
     return Radar(**{**values, "periods": [_period(one) for one in values["periods"]]})
 
 
-def keep_radar(project: Project, radar: Radar) -> None:
+def save_radar(project: Project, radar: Radar) -> None:
     """Put a look in the place of the one before, whole or not at all."""
     part = radar_file(project).with_suffix(".part")
     part.write_text(json.dumps(radar.to_dict(), ensure_ascii=False), encoding="utf-8")

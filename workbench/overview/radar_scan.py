@@ -20,7 +20,7 @@ from trainer.config import LABELS
 from trainer.statistics.rising import Rise, rises
 from trainer.texts.variants import Variant, Variants
 from trainer.texts.word_spans import words
-from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, keep_radar
+from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, save_radar
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import coverage, is_fair, read_scores_of
@@ -67,7 +67,7 @@ def watch(project: Project) -> Radar:
             for kind, name, now, before in _periods(spans)
         ]
     radar = Radar(project.now().isoformat(), number, known, periods)
-    keep_radar(project, radar)
+    save_radar(project, radar)
     return radar
 
 

@@ -152,20 +152,20 @@ def post_number(text: str) -> int | None:
 
 
 def _post(session: Session, wanted: str | int) -> Post:
-    found = None
+    row = None
     if isinstance(wanted, str):
-        found = session.scalar(select(Post).where(Post.external_id == wanted))
+        row = session.scalar(select(Post).where(Post.external_id == wanted))
     number = post_number(wanted) if isinstance(wanted, str) else wanted
-    if found is None and number is not None and number.bit_length() < LARGEST_BITS:
-        found = session.get(Post, number)
-    if found is None:
+    if row is None and number is not None and number.bit_length() < LARGEST_BITS:
+        row = session.get(Post, number)
+    if row is None:
         raise InputError("There is no post {post}.", post=wanted)
-    return found
+    return row
 
 
 def _answers(session: Session, answers: Sequence[tuple[Annotation, str]]) -> list[Event]:
-    known = {answer.id: answer for answer, _who in answers}
-    return [_answer(session, answer, who, known.get(answer.supersedes_id or 0)) for answer, who in answers]
+    by_id = {answer.id: answer for answer, _who in answers}
+    return [_answer(session, answer, who, by_id.get(answer.supersedes_id or 0)) for answer, who in answers]
 
 
 def _answer(session: Session, answer: Annotation, who: str, before: Annotation | None) -> Event:

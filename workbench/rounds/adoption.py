@@ -28,7 +28,7 @@ from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
-from workbench.rounds.bundles import SENT_ROWS, kept_rows
+from workbench.rounds.bundles import SENT_ROWS, sent_rows
 from workbench.scores.round_scores import Scores, append_segment
 
 SCORES = Path("scores") / "scores.parquet"
@@ -88,7 +88,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
 def _rows_of(project: Project, adapter: Path, card: Card) -> Path:
     """The rows that were sent away and that this adapter was trained on."""
     trained_on = {name: file.sha256 for name, file in card.data.items()}
-    for folder in kept_rows(project):
+    for folder in sent_rows(project):
         receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
         sent = {split: receipt["files"][f"{split}.jsonl"]["sha256"] for split in SENT_ROWS}
         if trained_on == sent and receipt["fingerprint"] == card.base.fingerprint:

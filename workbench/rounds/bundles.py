@@ -103,7 +103,7 @@ def bundle(
     return Bundle(out, sizes["train"], sizes["validation"], count, base, out.stat().st_size)
 
 
-def kept_rows(project: Project) -> Iterator[Path]:
+def sent_rows(project: Project) -> Iterator[Path]:
     """The folders of rows that were sent away, each with its receipt, newest first."""
     found = sorted(project.data.glob("bundles/[0-9]*/receipt.json"), reverse=True)
     return (file.parent for file in found)

@@ -24,12 +24,12 @@ from trainer.linear.frozen import FrozenClassifier
 from trainer.scoring.embeddings import Embedder
 from trainer.scoring.occlusion import carried
 from trainer.scoring.scorer import Scorer, StoppedError
-from trainer.scoring.sweep import Precision, Progress, keep_precision, kept_precision, sweep, try_out
+from trainer.scoring.sweep import Precision, Progress, save_precision, load_precision, sweep, try_out
 from trainer.texts.dataset import read_jsonl, read_objects
 from trainer.texts.tokens import fingerprint, tokenise
 from workbench.project import Project
 from workbench.review.doubts import write_doubts
-from workbench.scores.picks import Pick, keep_pick, kept_pick
+from workbench.scores.picks import Pick, save_pick, load_pick
 from workbench.scores.round_scores import Scores, append_pass, last_scored
 from workbench.scores.tokens import bring_up_to_date
 from workbench.worker.budget import pick as pick_posts
@@ -204,7 +204,7 @@ def _one_pass(
     scores, under_way = folder / "scores", folder / "scores" / "pass"
     store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
     files, post_ids, places = store.after(last_scored(scores))
-    pick, precision = kept_pick(under_way), kept_precision(under_way, folder)
+    pick, precision = load_pick(under_way), load_precision(under_way, folder)
     if pick is not None and len(pick.numbers) and pick.numbers[0] <= last_scored(scores):
         pick = None  # its scores are in: who put them there was killed before it could tidy up
     if pick is None or precision is None:
@@ -212,8 +212,8 @@ def _one_pass(
             return None
         precision = try_out(scorer, files, places, under_way, should_stop=should_stop)
         pick = _picked(project, scores, scorer, post_ids, precision, should_stop)
-        keep_precision(under_way, folder, precision)
-        keep_pick(under_way, pick)
+        save_precision(under_way, folder, precision)
+        save_pick(under_way, pick)
     is_picked = np.isin(post_ids, pick.numbers)
     post_ids, places = post_ids[is_picked], places[is_picked]
     swept = sweep(

@@ -22,7 +22,7 @@ from workbench.labelling import answers, empty_queue
 from workbench.labelling.label_files import import_labels, parse_map
 from workbench.project import Project, open_project
 from workbench.queue import plan
-from workbench.queue.claims import HELD
+from workbench.queue.claims import POSTS_HELD
 from workbench.review import cases
 
 
@@ -93,7 +93,7 @@ def test_undo_goes_back_any_number_of_steps_and_brings_the_post_back(
     assert standing(project) == []
     with pytest.raises(LabellingError, match="nothing to undo"):
         answers.undo(project, ann)
-    assert len(answers.hold_posts(project, ann)) == HELD
+    assert len(answers.hold_posts(project, ann)) == POSTS_HELD
     answers.submit(project, ann, answered[0], "suspicious")
     assert standing(project) == [(answered[0], "suspicious")]
     with project.database.read() as session:

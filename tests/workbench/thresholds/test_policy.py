@@ -156,7 +156,7 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
         return int(((pool >= low) & (pool <= high)).sum()), int((pool < low).sum())
 
     assert counted() == expected(0.4, 0.6)
-    assert plan.waiting(project)[400:600].sum() == expected(0.4, 0.6)[0]
+    assert plan.confidence_histogram(project)[400:600].sum() == expected(0.4, 0.6)[0]
     clock.move(minutes=1)
     with project.database.write() as session:
         session.add(

@@ -166,7 +166,7 @@ def sparkline(overview: Overview) -> str:
 
 
 def _certainties(overview: Overview) -> None:
-    counts = plan.waiting(project())
+    counts = plan.confidence_histogram(project())
     if overview.champion is None or not counts.sum():
         return
     heading(_("How certain the model is of the posts that wait"))

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from trainer.config import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
-from workbench.posts.search import UNLABELLED, Choices, Filter, Found, ListedPost
+from workbench.posts.search import UNLABELLED, Choices, Filter, SearchPage, ListedPost
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import NOTHING, each, html
@@ -129,7 +129,7 @@ def keep_filter() -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def _say(page: Found) -> None:
+def _say(page: SearchPage) -> None:
     if page.is_partial:
         note(_("The worker is still storing posts or making them searchable; the newest come last."))
     if page.is_short:
@@ -206,16 +206,16 @@ def scores_html(probabilities: Sequence[float]) -> Markup:
     )
 
 
-def _pager(posts: Found, cursors: list[int | None]) -> None:
-    if len(cursors) == 1 and posts.after is None:
+def _pager(current: SearchPage, cursors: list[int | None]) -> None:
+    if len(cursors) == 1 and current.after is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         # The place is part of the key: a press that comes late turns no other page.
         if st.button(_("Newer"), key=f"newer-{len(cursors)}", disabled=len(cursors) == 1):
             cursors.pop()
             st.rerun()
-        if st.button(_("Older"), key=f"older-{len(cursors)}", disabled=posts.after is None):
-            cursors.append(posts.after)
+        if st.button(_("Older"), key=f"older-{len(cursors)}", disabled=current.after is None):
+            cursors.append(current.after)
             st.rerun()
         page = _("Page {number}").format(number=len(cursors))
         html(Markup('<span class="quiet">{}</span>').format(page))

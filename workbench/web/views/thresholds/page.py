@@ -185,7 +185,7 @@ def _volume_row(title: str, volume: Volumes) -> Sequence[Cell]:
 
 def _asked_band(low: float, high: float) -> tuple[float, float]:
     heading(_("What people are asked about"))
-    counts = plan.waiting(project())
+    counts = plan.confidence_histogram(project())
     start, end = st.slider(
         _("The certainties people label, and all below"),
         LOWEST,

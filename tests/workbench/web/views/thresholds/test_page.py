@@ -60,7 +60,7 @@ def test_the_band_tells_how_many_posts_it_would_ask_about(
     app.run()
     app.slider(key="band").set_value((0.5, 0.8))
     page = shown(app.run())
-    counts = plan.waiting(project)
+    counts = plan.confidence_histogram(project)
     assert counts.sum() > 0
     assert f"{counts[500:800].sum()} in this band, {counts[:500].sum()} below it" in page
 
