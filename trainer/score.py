@@ -22,7 +22,7 @@ from trainer.device import leave_a_core
 from trainer.files import new_folder, refuse_existing
 from trainer.progress import reporting
 from trainer.scoring.scorer import Scorer
-from trainer.scoring.sweep import Progress, save_precision, load_precision, sweep, try_out
+from trainer.scoring.sweep import Progress, load_precision, save_precision, sweep, try_out
 from trainer.texts.reading import read_texts
 from trainer.texts.tokens import write_tokens
 

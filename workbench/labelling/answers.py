@@ -300,8 +300,8 @@ def _answer(
         number = connection.execute(_SAVE, values).scalar_one()
         if not is_late:
             give_up(session, post_id, desk.slot)
-        for kept, statement in zip((desk.lapsed_lane, desk.note), _LET_GO, strict=True):
-            if kept is not None:
+        for value, statement in zip((desk.lapsed_lane, desk.note), _LET_GO, strict=True):
+            if value is not None:
                 connection.execute(statement, mine)
         note_answers(session, [post_id])
         return Saved(
@@ -414,7 +414,7 @@ def _propagated(session: Session, answer: Annotation) -> Sequence[Annotation]:
 
 
 def _standing(session: Session, account: Account, annotation_id: int) -> Annotation:
-    found = session.scalar(
+    annotation = session.scalar(
         select(Annotation).where(
             Annotation.id == annotation_id,
             Annotation.person_id == account.id,
@@ -422,9 +422,9 @@ def _standing(session: Session, account: Account, annotation_id: int) -> Annotat
             is_current(),
         )
     )
-    if found is None:
+    if annotation is None:
         raise LabellingError("That answer has been changed already.")
-    return found
+    return annotation
 
 
 def _cards(

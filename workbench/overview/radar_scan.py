@@ -50,23 +50,23 @@ class _Sample:
     variants: Counter[Variant] = field(default_factory=Counter)
 
     def examples(self, holds: Mapping[int, Iterable[object]], what: object) -> list[str]:
-        found = (self.texts[post] for post, held in holds.items() if what in held)
-        return [text[:EXAMPLE] for text, _ in zip(found, range(EXAMPLES), strict=False)]
+        texts = (self.texts[post] for post, held in holds.items() if what in held)
+        return [text[:EXAMPLE] for text, _ in zip(texts, range(EXAMPLES), strict=False)]
 
 
 def watch(project: Project) -> Radar:
     """Look, and leave what was seen for pages and commands."""
     with project.database.read() as session:
         spans = [(*row,) for row in session.execute(import_spans())]
-        known = _known(session)
+        known_words = _known(session)
         number = champion_number(session)
         rng = np.random.default_rng(SEED)
-        finder = Variants(known)
+        finder = Variants(known_words)
         periods = [
             _period(session, project, number, finder, kind, name, now, before, rng)
             for kind, name, now, before in _periods(spans)
         ]
-    radar = Radar(project.now().isoformat(), number, known, periods)
+    radar = Radar(project.now().isoformat(), number, known_words, periods)
     save_radar(project, radar)
     return radar
 
@@ -107,10 +107,10 @@ def _period(
     rng: np.random.Generator,
 ) -> Period:
     here, there = _sample(session, now, rng), _sample(session, before, rng)
-    said = {post: _words(text) for post, text in here.texts.items()}
-    found = {post: finder.of(text) for post, text in here.texts.items()}
-    here.words.update(word for held in said.values() for word in held)
-    here.variants.update(one for held in found.values() for one in held)
+    words_of = {post: _words(text) for post, text in here.texts.items()}
+    variants_of = {post: finder.of(text) for post, text in here.texts.items()}
+    here.words.update(word for held in words_of.values() for word in held)
+    here.variants.update(one for held in variants_of.values() for one in held)
     for text in there.texts.values():
         there.words.update(_words(text))
         there.variants.update(finder.of(text))
@@ -126,7 +126,7 @@ def _period(
         len(here.texts),
         len(there.texts),
         [
-            Rising(one.word, one.count, one.before, round(one.z, 2), here.examples(said, one.word))
+            Rising(one.word, one.count, one.before, round(one.z, 2), here.examples(words_of, one.word))
             for one in risen
         ],
         [
@@ -136,7 +136,7 @@ def _period(
                 one.how,
                 here.variants[one],
                 there.variants[one],
-                here.examples(found, one),
+                here.examples(variants_of, one),
             )
             for one in disguises
         ],
@@ -169,15 +169,15 @@ def _words(text: str) -> set[str]:
 
     Of a word that the dictionary does not know but guesses (加微信) the known ones inside count too.
     """
-    found = {text[start:end].casefold() for start, end in words(text)}
-    guessed = (word for word in found if 3 <= len(word) <= LONGEST and not rjieba.has_word(word))
+    whole = {text[start:end].casefold() for start, end in words(text)}
+    guessed = (word for word in whole if 3 <= len(word) <= LONGEST and not rjieba.has_word(word))
     inside = {
         piece
         for word in guessed
         for piece in (word[at : at + length] for length in (2, 3) for at in range(len(word) - length + 1))
         if rjieba.has_word(piece)
     }
-    return {word for word in found | inside if 2 <= len(word) <= LONGEST and not word.isdecimal()}
+    return {word for word in whole | inside if 2 <= len(word) <= LONGEST and not word.isdecimal()}
 
 
 def _known(session: Session) -> list[str]:
@@ -195,7 +195,7 @@ def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample)
     folder = project.round_folder(number) / "scores"
     ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (here, there))
     # Where not all were scored, those that nobody chose: the others were chosen for what they look like.
-    now, before = (read_scores_of(folder, found[is_fair(folder, found)]) for found in ids)
+    now, before = (read_scores_of(folder, posts[is_fair(folder, posts)]) for posts in ids)
     if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if coverage(folder) else 1):
         return []
     violation = LABELS.index("violation")

@@ -151,9 +151,9 @@ def note_answers(session: Session, post_ids: Collection[int]) -> None:
 def note_answers_since(session: Session, annotation: int, resolution: int) -> None:
     """The same of all that was said after these numbers; near-copies of what has a label by now leave the queue."""
     session.flush()
-    said = select(Annotation.post_id).where(Annotation.id > annotation)
+    labelled = select(Annotation.post_id).where(Annotation.id > annotation)
     decided = select(Resolution.post_id).where(Resolution.id > resolution)
-    answered = union(said, decided)
+    answered = union(labelled, decided)
     connection = session.connection()
     connection.execute(
         update(QueueEntry).where(QueueEntry.post_id.in_(answered)).values(is_answered=has_answer())

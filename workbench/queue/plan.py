@@ -30,7 +30,7 @@ from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lane
 from trainer.selection.strata import DRAWN, serving_order, strata
 from trainer.selection.strategies import Embed, Positions, below_band, confidence, in_band
 from trainer.statistics.thresholds import CUTS, thousandths
-from workbench.posts.counting import NONE_SET_ASIDE, SetAside, save_set_aside, count_set_aside
+from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside, save_set_aside
 from workbench.project import Project
 from workbench.queue.claims import note_answers_since
 from workbench.queue.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of

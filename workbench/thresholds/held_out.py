@@ -26,13 +26,15 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
     scores = read_scores_of(
         project.round_folder(round_number) / "scores", np.array(sorted(numbers.values()), dtype=np.int64)
     )
-    known = dict(zip(scores.post_ids.tolist(), scores.probabilities[:, VIOLATION].tolist(), strict=True))
+    violation_scores = dict(
+        zip(scores.post_ids.tolist(), scores.probabilities[:, VIOLATION].tolist(), strict=True)
+    )
     return {
         split: _rows(
             [
-                (post, known[numbers[post.line["id"]]])
+                (post, violation_scores[numbers[post.line["id"]]])
                 for post in posts
-                if post.split == split and numbers[post.line["id"]] in known
+                if post.split == split and numbers[post.line["id"]] in violation_scores
             ]
         )
         for split in SPLITS
@@ -40,13 +42,13 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
 
 
 def _numbers(session: Session, external_ids: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for start in range(0, len(external_ids), CHUNK):
         query = select(Post.external_id, Post.id).where(
             Post.external_id.in_(external_ids[start : start + CHUNK])
         )
-        found |= dict(session.execute(query).all())
-    return found
+        numbers |= dict(session.execute(query).all())
+    return numbers
 
 
 def _rows(scored: list[tuple[LabelledPost, float]]) -> Rows:

@@ -201,8 +201,8 @@ def _prepare_guarded(project: Project, number: int) -> str:
         logging.exception("preparing failed")
         with project.database.write() as session:
             waiting = update(Import).where(Import.state == "stored")
-            told = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
-            session.execute(waiting.values(failure=told))
+            message = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
+            session.execute(waiting.values(failure=message))
         return "failed"
 
 

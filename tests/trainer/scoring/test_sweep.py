@@ -5,7 +5,7 @@ from tests.trainer.toy import toy_examples
 from trainer.errors import TrainerError
 from trainer.scoring import sweep as sweep_module
 from trainer.scoring.scorer import Scorer, StoppedError
-from trainer.scoring.sweep import Precision, save_precision, load_precision, try_out
+from trainer.scoring.sweep import Precision, load_precision, save_precision, try_out
 from trainer.texts.tokens import write_tokens
 
 TEXTS = [example.text for example in toy_examples(60, 3)] * 2

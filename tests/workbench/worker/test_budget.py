@@ -21,7 +21,7 @@ from workbench.overview import weeks
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import plan
 from workbench.rounds import comparison
-from workbench.scores.picks import Pick, save_pick, load_pick
+from workbench.scores.picks import Pick, load_pick, save_pick
 from workbench.scores.round_scores import (
     Scores,
     append_pass,

@@ -29,9 +29,9 @@ class Press(Protocol):
     def __call__(self, text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None: ...
 
 
-def show(saved: Saved, carried: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
-    """The acknowledgement, and the buttons for second thoughts; `carried` are the words behind the suggestion."""
-    thought = thought_html(saved.suggestion, carried) if saved.suggestion else NOTHING
+def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
+    """The acknowledgement, and the buttons for second thoughts; `influential` are the words behind the suggestion."""
+    thought = thought_html(saved.suggestion, influential) if saved.suggestion else NOTHING
     html(Markup('<div class="last" role="status">{}</div>{}').format(_saved_html(saved), thought))
     if preview:
         _show_copies(saved, preview, press)
@@ -87,15 +87,15 @@ def _saved_html(saved: Saved) -> Markup:
     return Markup(" · ").join(parts)
 
 
-def words_that_carried(session: Session, saved: Saved | None) -> Sequence[str]:
+def influential_words(session: Session, saved: Saved | None) -> Sequence[str]:
     """The words behind the suggestion, as far as the worker has found them."""
     if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
         return ()
-    spans = explanations.words_that_carried(session, saved.post_id, saved.suggestion.round_number) or ()
+    spans = explanations.influential_words(session, saved.post_id, saved.suggestion.round_number) or ()
     return [saved.text[start:end] for start, end, _drop in spans]
 
 
-def thought_html(suggestion: Suggestion, carried: Sequence[str]) -> Markup:
+def thought_html(suggestion: Suggestion, influential: Sequence[str]) -> Markup:
     """The model's three probabilities as one bar, each with its word."""
     part = Markup('<span class="label {}" style="flex-grow:{:.3f}">{} {:.2f}</span>')
     parts = NOTHING.join(
@@ -104,9 +104,9 @@ def thought_html(suggestion: Suggestion, carried: Sequence[str]) -> Markup:
     bar = Markup('<div class="thought"><span class="who">{}</span>{}</div>').format(
         _("the model had thought"), parts
     )
-    if not carried:
+    if not influential:
         return bar
-    words = Markup(" ").join(Markup("“{}”").format(post_html(shortened(word))) for word in carried)
+    words = Markup(" ").join(Markup("“{}”").format(post_html(shortened(word))) for word in influential)
     because = escape(_("because of {words}")).format(words=words)
     return bar + QUIET.format(because)
 

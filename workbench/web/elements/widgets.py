@@ -12,7 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.identity import current_account
 from workbench.web.wording.i18n import LANGUAGES, _, current_language
-from workbench.web.wording.refusals import said
+from workbench.web.wording.refusals import refusal_text
 from workbench.web.wording.words import ROLE_WORDS
 
 
@@ -51,7 +51,7 @@ def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
 
 def refusal(error: WorkbenchError) -> None:
     """One quiet line that says why something was not done."""
-    note(said(error))
+    note(refusal_text(error))
 
 
 def note(text: str, *, is_done: bool = False) -> None:
@@ -123,7 +123,7 @@ def attempt(action: Callable[[Account], object]) -> None:
     try:
         action(account)
     except WorkbenchError as error:
-        st.session_state["notice"] = said(error)
+        st.session_state["notice"] = refusal_text(error)
 
 
 def show_notice() -> None:

@@ -12,7 +12,7 @@ from zipstream import ZipStream
 
 from workbench.accounts import Account, Right
 from workbench.exports.jsonl import FILES
-from workbench.exports.labelled_posts import RECEIPT, Export, made_exports
+from workbench.exports.labelled_posts import RECEIPT, Export, list_exports
 from workbench.exports.spreadsheet import csv_lines
 from workbench.imports import intake
 from workbench.imports.tsv import Reject
@@ -70,7 +70,7 @@ async def download_folder(request: Request) -> Response:
 
 
 async def _named(request: Request) -> Export | None:
-    exports = await run_in_threadpool(made_exports, project())
+    exports = await run_in_threadpool(list_exports, project())
     name = request.path_params["name"]
     return next((export for export in exports if export.folder.name == name), None)
 

@@ -10,7 +10,7 @@ WORDS = {"state": STATE_WORDS, "right": RIGHT_WORDS, "split": SPLIT_WORDS, "name
 """Values that are words of the code; all others are names and numbers, which stay as they are."""
 
 
-def said(error: WorkbenchError) -> str:
+def refusal_text(error: WorkbenchError) -> str:
     """The refusal for whoever this script runs for."""
     return refusal_in(error, current_language())
 

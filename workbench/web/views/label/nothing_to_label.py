@@ -4,7 +4,7 @@ import streamlit as st
 
 from workbench.accounts import Account, Right
 from workbench.labelling import answers
-from workbench.labelling.empty_queue import EmptyQueue, look
+from workbench.labelling.empty_queue import EmptyQueue, read_empty_queue
 from workbench.web.current_project import project
 from workbench.web.elements.partly_scored import unscored_line
 from workbench.web.elements.widgets import attempt, local, note, require_account
@@ -16,7 +16,7 @@ LOOK_AGAIN_SECONDS = 5
 
 def explain(account: Account) -> None:
     """Say why, offer what can be done, and bring the post as soon as there is one."""
-    queue = look(project(), account)
+    queue = read_empty_queue(project(), account)
     for line in reasons(queue, account):
         note(line)
     if queue.skipped:

@@ -22,7 +22,7 @@ from workbench.web.elements.widgets import bar, local, note, refusal, require_ac
 from workbench.web.identity import current_account
 from workbench.web.views.label.nothing_to_label import explain
 from workbench.web.wording.i18n import _
-from workbench.web.wording.refusals import said
+from workbench.web.wording.refusals import refusal_text
 from workbench.web.wording.words import label_word
 
 KEYS_IN_CIRCLE = 16
@@ -79,7 +79,7 @@ def show_desk() -> None:
         state.drawn, state.place = (state.shown, state.turn), (state.place + 1) % KEYS_IN_CIRCLE
     with project().database.read() as session:
         bar(account, "/", _counts(session, account))
-        carried = last_answer.words_that_carried(session, state.last)
+        influential = last_answer.influential_words(session, state.last)
         desk.draw(
             session,
             cards,
@@ -96,7 +96,7 @@ def show_desk() -> None:
         if state.notice:
             note(state.notice)
         if state.last is not None:
-            last_answer.show(state.last, carried, state.preview, _presses(state))
+            last_answer.show(state.last, influential, state.preview, _presses(state))
 
 
 def _set_notice(state: Desk, cards: Sequence[Card]) -> None:
@@ -192,7 +192,7 @@ def _on_draft() -> None:
     try:
         answers.keep_draft(project(), account, *drafted)
     except WorkbenchError as error:
-        _state().notice = said(error)
+        _state().notice = refusal_text(error)
 
 
 def _act(post_id: int | None, turn: int, action: str, written: str | None = None) -> None:
@@ -206,7 +206,7 @@ def _act(post_id: int | None, turn: int, action: str, written: str | None = None
     try:
         _do(state, account, action, written, preview)
     except WorkbenchError as error:
-        state.notice = said(error)
+        state.notice = refusal_text(error)
     except SQLAlchemyError:
         logging.exception("an answer could not be saved")
         state.notice = _("Not saved: the database did not answer. Press again.")

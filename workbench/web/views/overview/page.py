@@ -7,7 +7,7 @@ import streamlit as st
 
 from trainer.config import LABELS
 from workbench.errors import WorkbenchError
-from workbench.overview.figures import Advice, Hand, Overview, read_overview
+from workbench.overview.figures import Advice, AnnotatorDay, Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks
 from workbench.queue import plan
 from workbench.thresholds import policy
@@ -195,9 +195,9 @@ def _people(overview: Overview) -> None:
         quiet(_("Nobody has labelled yet today."))
         return
     headings = (_("who"), _("labelled"), _("seconds each"), _("minutes at work"))
-    html(table(map(_hand_row, overview.hands), headings, has_numbers=True))
+    html(table(map(_annotator_row, overview.hands), headings, has_numbers=True))
 
 
-def _hand_row(hand: Hand) -> Sequence[Cell]:
-    each = "–" if hand.seconds_each is None else f"{hand.seconds_each:.0f}"
-    return person_word(hand.name), hand.labelled, each, f"{hand.minutes:.0f}"
+def _annotator_row(day: AnnotatorDay) -> Sequence[Cell]:
+    each = "–" if day.seconds_each is None else f"{day.seconds_each:.0f}"
+    return person_word(day.name), day.labelled, each, f"{day.minutes:.0f}"

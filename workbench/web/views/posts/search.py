@@ -11,7 +11,7 @@ from markupsafe import Markup
 from trainer.config import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
-from workbench.posts.search import UNLABELLED, Choices, Filter, SearchPage, ListedPost
+from workbench.posts.search import UNLABELLED, Choices, Filter, ListedPost, SearchPage
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import NOTHING, each, html

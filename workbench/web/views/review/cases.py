@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 from trainer.config import LABELS
 from workbench.accounts import Account
 from workbench.review import resolutions
-from workbench.review.cases import Decided, OpenCase, Opinion, decided_case, open_cases
+from workbench.review.cases import OpenCase, Opinion, ResolvedCase, open_cases, resolved_case
 from workbench.web.current_project import project
 from workbench.web.elements.choice import answered, answering, chooser
 from workbench.web.elements.last_answer import thought_html
@@ -41,8 +41,8 @@ def show() -> None:
         state.button(_("U undo"), "undo", _act, is_quiet=True)
     if state.notice:
         note(state.notice)
-    elif state.last is not None and (decided := decided_case(project(), account, state.last)):
-        html(_decided(decided))
+    elif state.last is not None and (resolved := resolved_case(project(), account, state.last)):
+        html(_resolved(resolved))
 
 
 def _keys(case: OpenCase | None) -> dict[str, str]:
@@ -95,7 +95,7 @@ def _opinion(opinion: Opinion) -> Markup:
     return Markup("<div>{}</div>").format(Markup(" ").join(parts))
 
 
-def _decided(case: Decided) -> Markup:
+def _resolved(case: ResolvedCase) -> Markup:
     line = escape(_("last: decided {label} on “{text}” saved ✓")).format(
         label=label_html(case.label), text=post_html(shortened(case.text))
     )

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from trainer.config import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
-from workbench.rounds.comparison import Example, RoundComparison, Side, compare_rounds, made_of
+from workbench.rounds.comparison import Example, RoundComparison, Side, compare_rounds, comparison_inputs
 from workbench.rounds.flips import ENTERED, FLIP_KINDS, LEFT, Flips
 from workbench.web.current_project import project
 from workbench.web.elements.markup import NOTHING, QUIET, html
@@ -51,7 +51,7 @@ def show_comparison(account: Account, history: Sequence[dict[str, Any]]) -> None
 
 def _compared(account: Account, first: int, second: int) -> RoundComparison:
     """Kept while the two, their scores and the band stay the same: ten million scores are read in some ten seconds."""
-    inputs = (first, second, *made_of(project(), first, second))
+    inputs = (first, second, *comparison_inputs(project(), first, second))
     inputs_before, comparison = st.session_state.get("comparison", (None, None))
     if comparison is None or inputs_before != inputs:
         with st.spinner(_("Reading their scores …")):

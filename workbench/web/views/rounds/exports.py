@@ -7,7 +7,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from workbench.accounts import Account
-from workbench.exports.labelled_posts import FORMATS, RECEIPT, Export, export_labels, made_exports
+from workbench.exports.labelled_posts import FORMATS, RECEIPT, Export, export_labels, list_exports
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
@@ -44,7 +44,7 @@ def show_exports() -> None:
         with st.spinner(_("Writing …")):
             attempt(lambda account: _export(account, form, has_audit))
         st.rerun()
-    if exports := made_exports(project()):
+    if exports := list_exports(project()):
         html(table(map(_row, exports), (_("format"), _("posts"), _("when"), _("who"), _("files"))))
         quiet(_("The newest five are kept."))
 

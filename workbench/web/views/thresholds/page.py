@@ -13,7 +13,7 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.queue import plan
 from workbench.rounds import lifecycle
 from workbench.thresholds import policy
-from workbench.thresholds.policy import Material, Proposal, Volumes
+from workbench.thresholds.policy import Evidence, Proposal, Volumes
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import histogram
@@ -58,7 +58,7 @@ def show() -> None:
         bar(account, "/thresholds", _in_force_line(versions))
         show_notice()
         try:
-            evidence = _material(
+            evidence = _evidence(
                 str(project().home), account.id, account.role, in_use.number if in_use else None
             )
             proposal = policy.propose(evidence, _asked_prices(versions))
@@ -84,9 +84,9 @@ def show() -> None:
 
 
 @cached(CACHE_SECONDS)
-def _material(home: str, account_id: int, role: str, in_use: int | None) -> Material:  # noqa: ARG001 - what it is kept by
+def _evidence(home: str, account_id: int, role: str, in_use: int | None) -> Evidence:  # noqa: ARG001 - what it is kept by
     """Kept for a minute for the same person in the same role, and the round in use: no price changes it."""
-    return policy.material(project(), require_account())
+    return policy.read_evidence(project(), require_account())
 
 
 def _saving(proposal: Proposal, low: float, high: float, version: int) -> Callable[[Account], object]:
@@ -130,7 +130,7 @@ def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
     return Prices(**asked)
 
 
-def _outcome(evidence: Material, proposal: Proposal) -> None:
+def _outcome(evidence: Evidence, proposal: Proposal) -> None:
     chosen, costs = proposal.choice.thresholds, proposal.expected
     figures(
         [
@@ -158,7 +158,7 @@ def _outcome(evidence: Material, proposal: Proposal) -> None:
     )
     _volumes(proposal)
     histogram(
-        evidence.spread,
+        evidence.score_histogram,
         _("violation score"),
         marks=[(cut, word) for cut, word in _cuts(chosen)],
         is_rooted=True,

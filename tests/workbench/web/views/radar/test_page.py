@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
-from workbench.overview.radar import Disguise, Drift, Period, Radar, Rising, save_radar, read_radar
+from workbench.overview.radar import Disguise, Drift, Period, Radar, Rising, read_radar, save_radar
 from workbench.project import Project
 
 HOSTILE = "![x](http://evil.example/a.png)<b>红包</b>"
