@@ -22,7 +22,7 @@ from trainer.files import new_folder, refuse_existing
 from trainer.labels import LABELS
 from trainer.progress import reporting
 from trainer.scoring.scorer import Scorer
-from trainer.scoring.sweep import Progress, keep_precision, kept_precision, sweep, try_out
+from trainer.scoring.sweep import Progress, load_precision, save_precision, sweep, try_out
 from trainer.texts.reading import read_texts
 from trainer.texts.tokens import write_tokens
 
@@ -63,8 +63,8 @@ def _score(options: argparse.Namespace) -> None:
         shown.step(progress.posts, progress.total)
 
     positions = np.arange(len(names), dtype=np.int64)
-    precision = kept_precision(scratch, options.model) or try_out(scorer, files, positions, scratch)
-    keep_precision(scratch, options.model, precision)
+    precision = load_precision(scratch, options.model) or try_out(scorer, files, positions, scratch)
+    save_precision(scratch, options.model, precision)
     swept = sweep(
         options.model,
         scorer,

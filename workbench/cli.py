@@ -292,8 +292,8 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         low, mean, high = (
             100 * value for value in (ahead.gain.interval[0], ahead.gain.mean, ahead.gain.interval[1])
         )
-        told = f"{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {ahead.minutes:.0f} min"
-        table.add_row("next 100 labels", told)
+        gain = f"{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {ahead.minutes:.0f} min"
+        table.add_row("next 100 labels", gain)
     out.print(table)
     if figures.partly_scored is not None:
         out.print(partly_scored_line(figures.partly_scored), soft_wrap=True)

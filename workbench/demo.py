@@ -110,15 +110,15 @@ def _is_prepared(project: Project) -> bool:
 
 
 def _watch(project: Project, number: int, worker: Child, say: Callable[[str], None]) -> None:
-    said = "queued"
+    last_state = "queued"
 
     def is_settled() -> bool:
-        nonlocal said
+        nonlocal last_state
         with project.database.read() as session:
             state = lifecycle.find(session, number).state
-        if state not in {said, *lifecycle.SETTLED}:
-            said = state
-            say(f"  {said} ...")
+        if state not in {last_state, *lifecycle.SETTLED}:
+            last_state = state
+            say(f"  {last_state} ...")
         return state in lifecycle.SETTLED
 
     _wait(worker, is_settled)

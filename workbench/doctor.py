@@ -107,8 +107,8 @@ def look(base: str, work: Workload, *extra: str) -> dict[str, Any]:
         )
     if child.returncode:
         raise WorkbenchError("The measurement failed; the line above on standard error says why.")
-    found: dict[str, Any] = json.loads(findings)
-    return found
+    measured: dict[str, Any] = json.loads(findings)
+    return measured
 
 
 def examine(home: Path, *, base: str | None = None, price: float | None = None, look: Look = look) -> Checkup:
@@ -118,24 +118,24 @@ def examine(home: Path, *, base: str | None = None, price: float | None = None, 
     """
     base = base or load_settings(home).base_model
     project = _look_at_project(home) if is_project(home) else _Project()
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     problems: list[str] = []
     load, _, _ = os.getloadavg()  # before the measurement adds its own
     try:
-        found = look(base, project.workload)
+        measured = look(base, project.workload)
     except WorkbenchError as error:
         problems.append(str(error))
     free = shutil.disk_usage(_nearest_folder(home)).free
-    problems += [*_machine_problems(found), *_load_problems(found, load)]
+    problems += [*_machine_problems(measured), *_load_problems(measured, load)]
     problems += [*_disk_problems(home, free), *project.problems]
     return Checkup(
         home=str(home.resolve()),
         base=base,
-        is_base_here=found.get("is_base_here"),
-        machine=found.get("machine"),
-        posts_per_second=found.get("speed"),
+        is_base_here=measured.get("is_base_here"),
+        machine=measured.get("machine"),
+        posts_per_second=measured.get("speed"),
         workload=project.workload,
-        round=_duration(found.get("estimate"), price),
+        round=_duration(measured.get("estimate"), price),
         free_disk=free,
         worker=project.worker,
         problems=tuple(problems),
@@ -177,24 +177,24 @@ def _look_at_project(home: Path) -> _Project:
     return _Project(EXAMPLE, status.worker, tuple(problems))
 
 
-def _machine_problems(found: dict[str, Any]) -> list[str]:
+def _machine_problems(measured: dict[str, Any]) -> list[str]:
     problems = []
-    if found and not found["is_base_here"]:
+    if measured and not measured["is_base_here"]:
         problems.append(
-            f"{found['problem']} (HF_ENDPOINT names a mirror of the hub, --base-model an encoder's folder)."
+            f"{measured['problem']} (HF_ENDPOINT names a mirror of the hub, --base-model an encoder's folder)."
         )
-    elif found and found["problem"]:
-        problems.append(f"{found['problem']}.")
-    if found and found["machine"]["has_unused_gpu"]:
+    elif measured and measured["problem"]:
+        problems.append(f"{measured['problem']}.")
+    if measured and measured["machine"]["has_unused_gpu"]:
         problems.append(
             "There is an NVIDIA driver, but torch sees no GPU: install the torch built for its CUDA version."
         )
     return problems
 
 
-def _load_problems(found: dict[str, Any], load: float) -> list[str]:
-    is_measured_on_cpu = found.get("speed") is not None and found["machine"]["gpu"] is None
-    if not is_measured_on_cpu or load <= found["machine"]["cores"] / 2:
+def _load_problems(measured: dict[str, Any], load: float) -> list[str]:
+    is_measured_on_cpu = measured.get("speed") is not None and measured["machine"]["gpu"] is None
+    if not is_measured_on_cpu or load <= measured["machine"]["cores"] / 2:
         return []
     return [
         f"Other programs keep the processor busy (load {load:.1f}), so these speeds are too low: look again when "

@@ -85,12 +85,12 @@ def _end(children: Iterable[Child]) -> None:
 def _address(host: str, port: int) -> tuple[str, int]:
     """Where somebody on this machine reaches what listens on a host: a wildcard is reached on its own loopback."""
     try:
-        found = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host, port
-    if not found.is_unspecified:
-        return str(found), port
-    return ("127.0.0.1" if found.version == 4 else "::1"), port
+    if not address.is_unspecified:
+        return str(address), port
+    return ("127.0.0.1" if address.version == 4 else "::1"), port
 
 
 def _listens(address: tuple[str, int]) -> bool:

@@ -50,7 +50,7 @@ def home(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lead = accounts.command_line(project)
     violation, _ = judge_held_out(project, lead, POSTS)
     make_champion(project, lead, np.stack([1 - violation, np.zeros(POSTS), violation], axis=1), number=2)
-    policy.save(project, lead, policy.propose(policy.material(project, lead), Prices(20, 2, 1)))
+    policy.save(project, lead, policy.propose(policy.read_evidence(project, lead), Prices(20, 2, 1)))
     with project.database.read() as session:
         pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
         decided = session.scalar(pool.limit(1))
@@ -108,7 +108,7 @@ READS: dict[str, Callable[[Project, Account], object]] = {
     "choices of the search": search.choices,
     "post": lambda project, lead: history_of(project, lead, 1),
     "comparison": lambda project, lead: compare_rounds(project, lead, 1, 2),
-    "thresholds": policy.material,
+    "thresholds": policy.read_evidence,
     "trial of a purge": lambda project, lead: purge(project, lead, Criterion(post="p1")),
 }
 

@@ -23,7 +23,7 @@ Score = Callable[[Sequence[str]], NDArray[np.floating]]
 """Texts to one row of calibrated probabilities each."""
 
 
-class Carried(NamedTuple):
+class Influence(NamedTuple):
     """Characters [start, end) of the text, and the drop of the most likely label's probability without them."""
 
     start: int
@@ -31,7 +31,7 @@ class Carried(NamedTuple):
     drop: float
 
 
-def carried(texts: Sequence[str], score: Score) -> list[list[Carried]]:
+def influential_spans(texts: Sequence[str], score: Score) -> list[list[Influence]]:
     """For each text at most SHOWN pieces, largest drop first.
 
     All texts are scored in one call; a second call refines the pieces of the longer ones.
@@ -45,7 +45,7 @@ def carried(texts: Sequence[str], score: Score) -> list[list[Carried]]:
     return [near or far for near, far in zip(_heaviest(texts, closer, score), heaviest, strict=True)]
 
 
-def _heaviest(texts: Sequence[str], pieces: Sequence[Sequence[Span]], score: Score) -> list[list[Carried]]:
+def _heaviest(texts: Sequence[str], pieces: Sequence[Sequence[Span]], score: Score) -> list[list[Influence]]:
     """Texts without pieces are not scored."""
     asked = [
         variant
@@ -57,16 +57,16 @@ def _heaviest(texts: Sequence[str], pieces: Sequence[Sequence[Span]], score: Sco
     return [_ranked(spans, rows) if spans else [] for spans in pieces]
 
 
-def _ranked(spans: Sequence[Span], rows: Iterator[NDArray[np.floating]]) -> list[Carried]:
+def _ranked(spans: Sequence[Span], rows: Iterator[NDArray[np.floating]]) -> list[Influence]:
     """Consumes the row of the whole text and one row per span."""
     whole = next(rows)
     label = int(whole.argmax())
-    weighed = [Carried(start, end, float(whole[label] - next(rows)[label])) for start, end in spans]
+    weighed = [Influence(start, end, float(whole[label] - next(rows)[label])) for start, end in spans]
     weighty = [piece for piece in weighed if piece.drop >= LEAST_DROP]
     return sorted(weighty, key=lambda piece: -piece.drop)[:SHOWN]
 
 
-def _inside(pieces: Sequence[Carried], cut: Sequence[Span]) -> list[Span]:
+def _inside(pieces: Sequence[Influence], cut: Sequence[Span]) -> list[Span]:
     """The words of these pieces, merged to at most PIECES in total."""
     parts = [[span for span in cut if piece.start <= span[0] < piece.end] for piece in pieces]
     return [smaller for part in parts for smaller in _merged(part, PIECES // len(pieces))]

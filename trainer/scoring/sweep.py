@@ -167,13 +167,13 @@ def try_out(
     return Precision(plain.name, agreement, measured.posts_per_second)
 
 
-def keep_precision(folder: Path, model: Path, precision: Precision) -> None:
+def save_precision(folder: Path, model: Path, precision: Precision) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     values = {"weights": sha256_of(model / WEIGHTS), "precision": asdict(precision)}
     write_text(folder / "precision.json", json.dumps(values))
 
 
-def kept_precision(folder: Path, model: Path) -> Precision | None:
+def load_precision(folder: Path, model: Path) -> Precision | None:
     file = folder / "precision.json"
     if not file.exists():
         return None

@@ -41,10 +41,10 @@ def is_drawn(numbers: Numbers, chance: float) -> NDArray[np.bool_]:
 
     A post that is drawn at some rate is drawn at every higher rate.
     """
-    return luck(numbers) < chance
+    return uniform(numbers) < chance
 
 
-def luck(numbers: Numbers) -> NDArray[np.float64]:
+def uniform(numbers: Numbers) -> NDArray[np.float64]:
     """(n,) uniform over 0 to 1 (splitmix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
         mixed = (numbers.astype(np.uint64) + np.uint64(SEED)) * np.uint64(0x9E3779B97F4A7C15)
@@ -55,7 +55,7 @@ def luck(numbers: Numbers) -> NDArray[np.float64]:
 
 
 @dataclass
-class Best:
+class HighestRanked:
     """The `most` posts of highest rank seen so far, ties by number. Holds at most twice as many in memory."""
 
     most: int
@@ -77,8 +77,8 @@ class Best:
     def _cut(self) -> None:
         numbers = np.concatenate([np.empty(0, np.int64), *self._numbers])
         ranks = np.concatenate([np.empty(0, np.float32), *self._ranks])
-        kept = np.lexsort((numbers, -ranks))[: self.most]
-        self._numbers, self._ranks, self._held = [numbers[kept]], [ranks[kept]], len(kept)
+        top = np.lexsort((numbers, -ranks))[: self.most]
+        self._numbers, self._ranks, self._held = [numbers[top]], [ranks[top]], len(top)
 
 
 class Picker:
@@ -89,8 +89,8 @@ class Picker:
         self.budget, self.rate = budget, rate(posts, budget)
         self._drawn: list[Numbers] = []
         self._kept: list[Numbers] = []
-        self._unsure = Best(budget)
-        self._likely = Best(round(VIOLATION_SHARE * budget))
+        self._unsure = HighestRanked(budget)
+        self._likely = HighestRanked(round(VIOLATION_SHARE * budget))
 
     def draw(self, numbers: Numbers, is_kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
         drawn = is_drawn(numbers, self.rate)

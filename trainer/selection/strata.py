@@ -35,18 +35,18 @@ def strata(violation: NDArray[np.floating]) -> NDArray[np.int64]:
     return numbers
 
 
-def serving_order(of: NDArray[np.int64], luck: NDArray[np.floating], *, is_even: bool) -> NDArray[np.intp]:
+def serving_order(of: NDArray[np.int64], draws: NDArray[np.floating], *, is_even: bool) -> NDArray[np.intp]:
     """Positions of the unlabelled posts of one split, in the order to serve them.
 
-    `luck` (n,) orders posts within a stratum. If `is_even` the strata take turns, else all posts are one
+    `draws` (n,) orders posts within a stratum. If `is_even` the strata take turns, else all posts are one
     stratum. Posts without a stratum (-1) come last: it is unknown which of them are rare.
     """
     kinds = of if is_even else np.zeros_like(of)
-    by_luck = np.lexsort((luck, kinds))
-    _, starts, places = np.unique(kinds[by_luck], return_index=True, return_inverse=True)
+    by_draw = np.lexsort((draws, kinds))
+    _, starts, places = np.unique(kinds[by_draw], return_index=True, return_inverse=True)
     rank = np.empty(len(of), dtype=np.int64)
-    rank[by_luck] = np.arange(len(of)) - starts[places]
-    order: NDArray[np.intp] = np.lexsort((luck, rank, of < 0))
+    rank[by_draw] = np.arange(len(of)) - starts[places]
+    order: NDArray[np.intp] = np.lexsort((draws, rank, of < 0))
     return order
 
 

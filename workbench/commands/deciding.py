@@ -45,20 +45,20 @@ def decide_command(
         markup=False,
         soft_wrap=True,
     )
-    found = decided.missed
+    missed = decided.missed
     if decided.unscored:
         out.print(
             f"{decided.unscored:,} of them have no score, as this machine is too slow to score all: they are for people, "
             "without a label. How many violations passed cannot be told from the others, which were chosen.",
             soft_wrap=True,
         )
-    elif found.estimate is None or found.interval is None:
+    elif missed.estimate is None or missed.interval is None:
         out.print("How many violations passed cannot be told: no blind test post passes.")
     else:
-        low, high = found.interval
+        low, high = missed.interval
         out.print(
-            f"Of the posts the model let pass about {found.estimate:,.0f} ({low:,.0f} to {high:,.0f}, 95%) are "
-            f"violations, by {found.test_posts:,} blind test posts.",
+            f"Of the posts the model let pass about {missed.estimate:,.0f} ({low:,.0f} to {high:,.0f}, 95%) are "
+            f"violations, by {missed.test_posts:,} blind test posts.",
             soft_wrap=True,
         )
     if decided.chosen_for != decided.round_number:

@@ -30,15 +30,15 @@ def export_command(
 ) -> None:
     """Write all labels with where they come from."""
     project = open_project(home)
-    made = export_labels(project, accounts.command_line(project), folder, form=form, has_audit=with_audit)
+    export = export_labels(project, accounts.command_line(project), folder, form=form, has_audit=with_audit)
     if as_json:
-        print_json(folder=str(made.folder), **made.receipt)
+        print_json(folder=str(export.folder), **export.receipt)
         return
     splits = ", ".join(
-        f"{sum(counts.values()):,} {split}" for split, counts in made.receipt["splits"].items()
+        f"{sum(counts.values()):,} {split}" for split, counts in export.receipt["splits"].items()
     )
     out.print(
-        f"{made.folder}: {made.receipt['posts']:,} labelled posts ({splits}), with a receipt.",
+        f"{export.folder}: {export.receipt['posts']:,} labelled posts ({splits}), with a receipt.",
         markup=False,
         soft_wrap=True,
     )

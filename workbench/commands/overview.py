@@ -32,41 +32,41 @@ def overview_command(home: HomeOption = Path(), as_json: JsonOption = False) -> 
     project = open_project(home)
     midnight = project.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     account = accounts.command_line(project)
-    found, weeks = read_overview(project, account, midnight), read_weeks(project, account)
+    overview, weeks = read_overview(project, account, midnight), read_weeks(project, account)
     if as_json:
-        print_json(**found.to_dict(), weeks=[week.to_dict() for week in weeks])
+        print_json(**overview.to_dict(), weeks=[week.to_dict() for week in weeks])
         return
     table = Table(show_header=False, box=None)
-    for name, value in (*_rows(found), *map(_week_row, weeks)):
+    for name, value in (*_rows(overview), *map(_week_row, weeks)):
         table.add_row(name, Text(value))
     out.print(table)
-    if found.partly_scored is not None:
-        out.print(partly_scored_line(found.partly_scored), soft_wrap=True)
-    out.print(f"Next: {_advice(found.advice)}.", markup=False, soft_wrap=True)
+    if overview.partly_scored is not None:
+        out.print(partly_scored_line(overview.partly_scored), soft_wrap=True)
+    out.print(f"Next: {_advice(overview.advice)}.", markup=False, soft_wrap=True)
 
 
-def _rows(found: Overview) -> list[tuple[str, str]]:
-    judged = found.agreement
+def _rows(overview: Overview) -> list[tuple[str, str]]:
+    judged = overview.agreement
     alpha = "" if judged is None or judged.alpha is None else f", alpha {judged.alpha:.2f}"
     rows = [
-        ("posts", f"{found.posts:,}"),
-        ("labelled", f"{found.labelled:,}"),
-        ("in the band", f"{found.in_band:,}"),
-        ("below it", f"{found.below_band:,}"),
+        ("posts", f"{overview.posts:,}"),
+        ("labelled", f"{overview.labelled:,}"),
+        ("in the band", f"{overview.in_band:,}"),
+        ("below it", f"{overview.below_band:,}"),
         ("agreement", "none" if judged is None else f"{judged.share:.0%}{alpha} on {judged.posts:,} posts"),
-        ("macro-F1", "none" if found.macro_f1 is None else f"{found.macro_f1:.3f}"),
+        ("macro-F1", "none" if overview.macro_f1 is None else f"{overview.macro_f1:.3f}"),
     ]
-    rows += [(label, f"{sum(counts.values()):,}") for label, counts in found.labels.items()]
+    rows += [(label, f"{sum(counts.values()):,}") for label, counts in overview.labels.items()]
     return rows
 
 
 def _week_row(week: Week) -> tuple[str, str]:
     share = week.violations
-    told = "none drawn"
+    violations = "none drawn"
     if share is not None:
-        told = f"{share.mean:.1%} ({share.interval[0]:.1%} to {share.interval[1]:.1%})"
+        violations = f"{share.mean:.1%} ({share.interval[0]:.1%} to {share.interval[1]:.1%})"
     drift = "" if week.drift is None else f"; drift {week.drift:.2f}"
-    return f"week of {week.monday}", f"violations {told}{drift}"
+    return f"week of {week.monday}", f"violations {violations}{drift}"
 
 
 def _advice(advice: Advice) -> str:

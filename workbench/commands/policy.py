@@ -56,21 +56,21 @@ def policy_set(
     """Put the cheapest thresholds in force, and fill the queue again by the band."""
     project = open_project(home)
     account = accounts.command_line(project)
-    found = policy.propose(policy.material(project, account), Prices(missed, false_alarm, look))
-    version = policy.save(project, account, found, low=low, high=high)
+    proposal = policy.propose(policy.read_evidence(project, account), Prices(missed, false_alarm, look))
+    version = policy.save(project, account, proposal, low=low, high=high)
     if as_json:
-        print_json(version=version, **found.to_dict())
+        print_json(version=version, **proposal.to_dict())
         return
-    chosen, cost = found.choice.thresholds, found.expected.cost
+    chosen, cost = proposal.choice.thresholds, proposal.expected.cost
     out.print(
         f"Version {version}: a post passes below {chosen.pass_below:g}, is flagged from "
-        f"{_flag_from(chosen.flag_from)}; of {sum((found.whole.passed, found.whole.human, found.whole.flagged)):,} "
-        f"posts {found.whole.passed:,} pass, people look at {found.whole.human:,}, {found.whole.flagged:,} are flagged."
+        f"{_flag_from(chosen.flag_from)}; of {sum((proposal.whole.passed, proposal.whole.human, proposal.whole.flagged)):,} "
+        f"posts {proposal.whole.passed:,} pass, people look at {proposal.whole.human:,}, {proposal.whole.flagged:,} are flagged."
     )
     out.print(
         f"A thousand posts cost {1000 * cost.mean:,.0f} ({1000 * cost.interval[0]:,.0f} to "
-        f"{1000 * cost.interval[1]:,.0f}, 95%) by {found.expected.rows:,} test posts; "
-        f"looking at every one would cost {1000 * found.all_looked_at:,.0f}."
+        f"{1000 * cost.interval[1]:,.0f}, 95%) by {proposal.expected.rows:,} test posts; "
+        f"looking at every one would cost {1000 * proposal.all_looked_at:,.0f}."
     )
     say_worker(project)
 

@@ -30,18 +30,18 @@ def posts_command(
     """Find posts, newest first."""
     project = open_project(home)
     wanted = Filter(text=query, label=label, board=board)
-    found = find(project, accounts.command_line(project), wanted, most=limit)
-    if found.is_partial:
+    page = find(project, accounts.command_line(project), wanted, most=limit)
+    if page.is_partial:
         err.print(
             "The worker is still storing posts or making them searchable; the newest come last.", markup=False
         )
-    if found.is_cut:
-        err.print(f"Only the newest {found.looked_at:,} candidates were looked through.", markup=False)
+    if page.is_cut:
+        err.print(f"Only the newest {page.looked_at:,} candidates were looked through.", markup=False)
     if as_json:
-        print_json(posts=[post.to_dict() for post in found.posts], has_more=found.after is not None)
+        print_json(posts=[post.to_dict() for post in page.posts], has_more=page.after is not None)
         return
     table = Table("id", "text", "label", "model", "who", box=None)
-    for post in found.posts:
+    for post in page.posts:
         table.add_row(*map(cell, _cells(post)))
     out.print(table)
 
@@ -80,13 +80,13 @@ def _print_history(history: History) -> None:
     out.print(cell(f"came with {came.file_name}, {came.started_at:%Y-%m-%d %H:%M} UTC"))
     table = Table("when (UTC)", "who", "what", "about it", box=None)
     for event in history.events:
-        about = (f"{event.at:%Y-%m-%d %H:%M}", event.who or "", _what(event), _about(event))
+        about = (f"{event.at:%Y-%m-%d %H:%M}", event.who or "", _event_text(event), _event_details(event))
         table.add_row(*map(cell, about))
     for score in history.scores:
-        told = ", ".join(
+        probabilities = ", ".join(
             f"{name} {value:.2f}" for name, value in zip(LABELS, score.probabilities, strict=True)
         )
-        table.add_row("", f"round {score.number}", told, "in use" if score.is_in_use else "")
+        table.add_row("", f"round {score.number}", probabilities, "in use" if score.is_in_use else "")
     out.print(table)
     if history.is_blind:
         out.print("Kept for checking the model: scores and names are told once it is answered and decided.")
@@ -96,14 +96,14 @@ def _print_history(history: History) -> None:
         out.print(cell(f"{copy.external_id}: {' '.join(copy.text.split())[:80]}"))
 
 
-def _what(event: Event) -> str:
+def _event_text(event: Event) -> str:
     if event.was and event.label:
         return f"{event.kind}: {event.was} -> {event.label}"
     label = event.label or event.was
     return f"{event.kind}: {label}" if label else event.kind
 
 
-def _about(event: Event) -> str:
+def _event_details(event: Event) -> str:
     parts = (
         "asks the lead" if event.is_flagged else None,
         event.lane,

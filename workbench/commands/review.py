@@ -42,9 +42,11 @@ def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         return
     table = Table("post", "why", "text", "what people said")
     for case in cases:
-        said = [f"{one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
+        opinions = [f"{one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
         why = "asked" if case.is_flagged else "judged differently"
-        table.add_row(*map(cell, (case.external_id, why, " ".join(case.text.split())[:60], "; ".join(said))))
+        table.add_row(
+            *map(cell, (case.external_id, why, " ".join(case.text.split())[:60], "; ".join(opinions)))
+        )
     out.print(table)
 
 
@@ -96,12 +98,12 @@ def doubts_command(
 ) -> None:
     """Labels that everything else speaks against, the worst first. Change or confirm one with `resolve`."""
     project = open_project(home)
-    found = doubts.doubtful_labels(project, accounts.command_line(project), most=most)
+    labels = doubts.doubtful_labels(project, accounts.command_line(project), most=most)
     if as_json:
-        print_json(doubts=[one.to_dict() for one in found])
+        print_json(doubts=[one.to_dict() for one in labels])
         return
     table = Table("post", "label", "others say", "text")
-    for one in found:
+    for one in labels:
         other = f"{one.other} {one.probabilities[one.other]:.2f}"
         table.add_row(*map(cell, (one.external_id, one.label, other, " ".join(one.text.split())[:60])))
     out.print(table)
@@ -122,8 +124,8 @@ def timesheet_command(
     with project.database.read() as session:
         skipped = timesheet.skipped_posts(session)
     if as_json:
-        told = {"waiting": skipped.waiting, "queued": skipped.queued}
-        print_json(days=[day.to_dict() for day in days], skipped_posts=told)
+        skipped_posts = {"waiting": skipped.waiting, "queued": skipped.queued}
+        print_json(days=[day.to_dict() for day in days], skipped_posts=skipped_posts)
         return
     lines = csv_lines(timesheet.cells(days))
     if file is None:

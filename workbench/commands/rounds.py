@@ -115,29 +115,29 @@ def round_compare(
 ) -> None:
     """Two rounds side by side: figures, and which posts changed their verdict."""
     project = open_project(home)
-    found = comparison.compare_rounds(project, accounts.command_line(project), first, second)
+    compared = comparison.compare_rounds(project, accounts.command_line(project), first, second)
     if as_json:
-        print_json(**found.to_dict())
+        print_json(**compared.to_dict())
         return
-    _print_figures(found)
-    if found.flips is None:
+    _print_figures(compared)
+    if compared.flips is None:
         out.print("One of them has scored no posts, so changes of verdicts cannot be told.")
         return
-    _print_flips(found.flips, found)
-    for kind, kept in found.examples.items():
+    _print_flips(compared.flips, compared)
+    for kind, examples in compared.examples.items():
         out.print(f"\n{kind}", markup=False)
-        for one in kept[:SHOWN_EXAMPLES]:
-            said = f" (people: {', '.join(one.labels)})" if one.labels else ""
-            line = f"  {one.external_id}{said}: {' '.join(one.text.split())[:80]}"
+        for one in examples[:SHOWN_EXAMPLES]:
+            people = f" (people: {', '.join(one.labels)})" if one.labels else ""
+            line = f"  {one.external_id}{people}: {' '.join(one.text.split())[:80]}"
             out.print(printable(line), markup=False, soft_wrap=True)
 
 
-def _print_figures(found: RoundComparison) -> None:
-    table = Table("", *(f"round {side.number}" for side in (found.first, found.second)), box=None)
+def _print_figures(compared: RoundComparison) -> None:
+    table = Table("", *(f"round {side.number}" for side in (compared.first, compared.second)), box=None)
     for name in ("macro_f1", "accuracy", "ece"):
-        table.add_row(name, *(_figure(side, name) for side in (found.first, found.second)))
+        table.add_row(name, *(_figure(side, name) for side in (compared.first, compared.second)))
     out.print(table)
-    if not found.is_same_test:
+    if not compared.is_same_test:
         out.print("They were not measured on the same test posts: their figures differ for that reason too.")
 
 
@@ -149,15 +149,17 @@ def _figure(side: Side, name: str) -> str:
     return f"{metrics[name]:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
 
 
-def _print_flips(flips: Flips, found: RoundComparison) -> None:
-    sample = ", of a random sample," if found.is_sample else ""
+def _print_flips(flips: Flips, compared: RoundComparison) -> None:
+    sample = ", of a random sample," if compared.is_sample else ""
     out.print(f"{flips.changed:,} of {flips.posts:,} posts{sample} changed their verdict.")
-    table = Table(f"round {found.first.number} down, round {found.second.number} across", *LABELS, box=None)
+    table = Table(
+        f"round {compared.first.number} down, round {compared.second.number} across", *LABELS, box=None
+    )
     for label, row in zip(LABELS, flips.matrix, strict=True):
         table.add_row(label, *(f"{count:,}" for count in row))
     out.print(table)
     out.print(
-        f"In the band ({found.band.low:g} to {found.band.high:g}): {flips.band_before:,} before, {flips.entered:,} came in, {flips.left:,} went out, "
+        f"In the band ({compared.band.low:g} to {compared.band.high:g}): {flips.band_before:,} before, {flips.entered:,} came in, {flips.left:,} went out, "
         f"{flips.band_after:,} now."
     )
 
@@ -211,7 +213,7 @@ def round_bundle(
     project = open_project(home)
     with bar() as progress:
         task = progress.add_task("posts", total=None, visible=with_pool)
-        made = bundles.bundle(
+        packed = bundles.bundle(
             project,
             accounts.command_line(project),
             file,
@@ -220,11 +222,11 @@ def round_bundle(
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
-        print_json(**{**asdict(made), "file": str(made.file)})
+        print_json(**{**asdict(packed), "file": str(packed.file)})
         return
     out.print(
-        f"{made.file}: {made.train:,} rows to train on, {made.validation:,} for validation, {made.pool:,} posts to "
-        f"score, base {made.base}; {made.size / 1e6:.1f} MB. Its README has the commands.",
+        f"{packed.file}: {packed.train:,} rows to train on, {packed.validation:,} for validation, {packed.pool:,} posts to "
+        f"score, base {packed.base}; {packed.size / 1e6:.1f} MB. Its README has the commands.",
         markup=False,
         soft_wrap=True,
     )
@@ -241,11 +243,13 @@ def round_export(
 ) -> None:
     """Write a round's model for a serving backend: the adapter merged into its base, a transformers folder."""
     project = open_project(home)
-    said = merged_export.export_merged(project, accounts.command_line(project), number, folder, is_onnx=onnx)
+    receipt = merged_export.export_merged(
+        project, accounts.command_line(project), number, folder, is_onnx=onnx
+    )
     if as_json:
         print_json(folder=str(folder), round=number, onnx=onnx)
         return
-    out.print(said, markup=False, soft_wrap=True)
+    out.print(receipt, markup=False, soft_wrap=True)
 
 
 @round_app.command("adopt")

@@ -70,10 +70,10 @@ def parse_day(text: str | None) -> date | None:
         raise InputError("{text} is no day. Write it as 2026-01-31.", text=text) from error
 
 
-def partly_scored_line(found: PartlyScored) -> str:
+def partly_scored_line(partly_scored: PartlyScored) -> str:
     """What was scored, and what was not, by a round that left posts out."""
     return (
-        f"{found.scored:,} of {found.posts:,} posts were scored: this machine is too slow for all in {found.hours:g} hours. "
-        f"A simpler model chose most of them and left the others out; {100 * found.rate:.3g}% of all were drawn at random and "
+        f"{partly_scored.scored:,} of {partly_scored.posts:,} posts were scored: this machine is too slow for all in {partly_scored.hours:g} hours. "
+        f"A simpler model chose most of them and left the others out; {100 * partly_scored.rate:.3g}% of all were drawn at random and "
         "scored whatever it says. See docs/big-pools.md."
     )

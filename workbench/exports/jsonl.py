@@ -44,11 +44,11 @@ def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
     Labels that came with a source (a moderation log: chosen, not drawn) train, but do not judge. What a lead has
     resolved stands instead of the votes, and judges too.
     """
-    kept = list(_read(session, round_number, _FILE_OF))
+    posts = list(_read(session, round_number, _FILE_OF))
     census = Census(session.execute(strata_sizes()))
-    for post in kept:
+    for post in posts:
         census.add(post)
-    return [census.weighed(post) for post in kept]
+    return [census.weighed(post) for post in posts]
 
 
 def each_labelled_post(session: Session, *, has_audit: bool = False) -> Iterator[LabelledPost]:
@@ -66,10 +66,10 @@ def _read(session: Session, round_number: int | None, files: Mapping[str, str]) 
     by_post = merge(
         ((row.post_id, 0, row) for row in votes),
         ((row.post_id, 1, row) for row in resolutions),
-        key=lambda said: said[:2],
+        key=lambda opinion: opinion[:2],
     )
-    for _, said in groupby(by_post, key=lambda said: said[0]):
-        rows = [(kind, row) for _, kind, row in said]
+    for _, opinion in groupby(by_post, key=lambda opinion: opinion[0]):
+        rows = [(kind, row) for _, kind, row in opinion]
         opinions = [row for kind, row in rows if kind == 0]
         resolution = next((row for kind, row in rows if kind == 1), None)
         post = _labelled_post(opinions, resolution, round_number, files)
@@ -199,10 +199,17 @@ def _labelled_post(
         "annotators": sorted({opinion.person_id for opinion in opinions}),
         **({} if resolution is None else {"resolved_by": resolution.person_id}),
         "round": round_number,
-        "lane": next((said.lane for said in (*opinions, resolution) if said is not None and said.lane), None),
+        "lane": next(
+            (
+                judgement.lane
+                for judgement in (*opinions, resolution)
+                if judgement is not None and judgement.lane
+            ),
+            None,
+        ),
         "source": None
         if resolution is not None
-        else next((said.source for said in opinions if said.source), None),
+        else next((judgement.source for judgement in opinions if judgement.source), None),
         "labelled_at": max(moments).isoformat(),
     }
     return LabelledPost(files[first.split], first.group_id, line, first.stratum)

@@ -28,7 +28,7 @@ from workbench.project import Project
 FORMATS = ("jsonl", "csv", "datasets")
 SCHEMA = 1
 RECEIPT = "receipt.json"
-KEPT = 5
+EXPORTS_KEPT = 5
 """Exports made on a page that are kept; older ones go."""
 ROWS_AT_ONCE = 5_000
 SPLITS = ("train", "validation", "test", "audit")
@@ -81,7 +81,7 @@ def export_labels(
     if form not in FORMATS:
         raise InputError("{format} is no format of ours. Choose jsonl, csv or datasets.", format=form)
     now = project.now()
-    out = out or _made_here(project) / f"{now:%Y%m%dT%H%M%S%f}-{form}"
+    out = out or _exports_folder(project) / f"{now:%Y%m%dT%H%M%S%f}-{form}"
     with reading(project, account, Right.EXPORT) as session:
         census = _take_census(session, has_audit)
         with new_folder(out) as part:
@@ -107,24 +107,26 @@ def export_labels(
     return Export(out, receipt)
 
 
-def made_exports(project: Project) -> list[Export]:
+def list_exports(project: Project) -> list[Export]:
     """The exports in the project's data, newest first; those too many are deleted."""
-    folders = sorted(_made_here(project).glob(f"[0-9]*/{RECEIPT}"), reverse=True)
-    for file in folders[KEPT:]:
+    folders = sorted(_exports_folder(project).glob(f"[0-9]*/{RECEIPT}"), reverse=True)
+    for file in folders[EXPORTS_KEPT:]:
         shutil.rmtree(file.parent, ignore_errors=True)
-    return [Export(file.parent, json.loads(file.read_text(encoding="utf-8"))) for file in folders[:KEPT]]
+    return [
+        Export(file.parent, json.loads(file.read_text(encoding="utf-8"))) for file in folders[:EXPORTS_KEPT]
+    ]
 
 
-def _made_here(project: Project) -> Path:
+def _exports_folder(project: Project) -> Path:
     return project.data / "exports"
 
 
 def _take_census(session: Session, has_audit: bool) -> Census:
-    census, found = Census(session.execute(strata_sizes())), False
+    census, has_posts = Census(session.execute(strata_sizes())), False
     for post in each_labelled_post(session, has_audit=has_audit):
         census.add(post)
-        found = True
-    if not found:
+        has_posts = True
+    if not has_posts:
         raise RoundError("There are no labels yet. Label some posts first.")
     return census
 

@@ -41,8 +41,8 @@ def redact(folder: Path, is_gone: IsGone, *, criterion: str, at: str) -> int:
     """Take the lines out of an export's files and note it in its receipt. Returns how many went."""
     receipt = _read_receipt(folder)
     _settle(folder, receipt)
-    made = [part for file in _files(folder) if (part := _write_part(file, is_gone)) is not None]
-    if not made:
+    parts = [part for file in _files(folder) if (part := _write_part(file, is_gone)) is not None]
+    if not parts:
         return 0
     files = receipt.setdefault("files", {})
     receipt["purging"] = [
@@ -54,13 +54,13 @@ def redact(folder: Path, is_gone: IsGone, *, criterion: str, at: str) -> int:
             "at": at,
             "facts": dict(part.facts),
         }
-        for part in made
+        for part in parts
     ]
     _write_receipt(folder, receipt)
-    for part in made:
+    for part in parts:
         publish(part_of(folder / part.name), folder / part.name)
     _settle(folder, receipt)
-    return sum(part.lines for part in made)
+    return sum(part.lines for part in parts)
 
 
 def has_lost_lines(folder: Path, criterion: str) -> bool:

@@ -71,23 +71,23 @@ def thread_key(facts: Mapping[str, Any]) -> int | None:
     A thread's number tells more than its title, which two threads of a board may share. Keys are stored: what
     was imported before a change of this function is no longer found beside what comes after it.
     """
-    told = tuple(
+    values = tuple(
         (meaning, str(value))
         for column, value in facts.items()
         if (meaning := meaning_of(column)) in ("thread_id", "thread", "board")
     )
-    return _thread_key(told) if told else None
+    return _thread_key(values) if values else None
 
 
 @lru_cache(maxsize=4_096)  # posts of one thread come together
-def _thread_key(told: tuple[tuple[Meaning | None, str], ...]) -> int | None:
-    said: dict[Meaning | None, str] = {}
-    for meaning, value in told:
+def _thread_key(values: tuple[tuple[Meaning | None, str], ...]) -> int | None:
+    by_meaning: dict[Meaning | None, str] = {}
+    for meaning, value in values:
         if value.strip():
-            said.setdefault(meaning, value.strip())
+            by_meaning.setdefault(meaning, value.strip())
     for meaning in ("thread_id", "thread"):
-        if thread := said.get(meaning):
-            hashed = f"{said.get('board', '')}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
+        if thread := by_meaning.get(meaning):
+            hashed = f"{by_meaning.get('board', '')}\0{meaning}\0{thread}".encode("utf-8", "surrogatepass")
             return int.from_bytes(blake2b(hashed, digest_size=8).digest(), signed=True)
     return None
 
@@ -99,8 +99,8 @@ def _values(facts: Mapping[str, Any], meaning: Meaning) -> Iterator[str]:
 
 def _day(value: str) -> date | None:
     try:
-        if found := _DATE.match(value):
-            return date(*map(int, found.groups()))
+        if date_match := _DATE.match(value):
+            return date(*map(int, date_match.groups()))
         if _SECONDS.fullmatch(value):
             return datetime.fromtimestamp(int(value[:10]), UTC).date()
     except ValueError:

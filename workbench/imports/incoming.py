@@ -84,18 +84,18 @@ class WaitingPosts:
     @classmethod
     def of(cls, project: Project) -> "WaitingPosts":
         """Those of earlier imports that nobody has stored yet."""
-        found = cls()
+        posts = cls()
         with project.database.read() as session:
             imports = session.scalars(select(Import.id).where(Import.waiting > 0).order_by(Import.id)).all()
         for number in imports:
             for file in files_in(folder_of(project, number)):
                 try:
-                    found.add(file, read_rows(file)["external_id"].to_pylist())
+                    posts.add(file, read_rows(file)["external_id"].to_pylist())
                 except FileNotFoundError:  # stored meanwhile
                     break
                 except pa.ArrowInvalid:  # whoever stores it tells what to do
                     continue
-        return found
+        return posts
 
     def add(self, file: Path, external_ids: Sequence[str]) -> None:
         """Rows that are in this file, in its order."""
@@ -127,11 +127,11 @@ class WaitingPosts:
             right = np.searchsorted(hashes, wanted[is_hit], "right")
             for start, end in zip(left[is_hit].tolist(), right.tolist(), strict=True):
                 hits.extend(rows[start:end].tolist())
-        names, found = set(external_ids), {}
+        names, texts = set(external_ids), {}
         for external_id, text in self._at(sorted(set(hits))):
             if external_id in names:
-                found[external_id] = text
-        return found
+                texts[external_id] = text
+        return texts
 
     def _at(self, rows: Sequence[int]) -> Iterator[tuple[str, str]]:
         """External id and text of these rows."""
@@ -159,9 +159,9 @@ def is_anything_waiting(session: Session) -> bool:
 def remove_strays(project: Project) -> None:
     """Remove what imports have left that never finished. Only under the import lock."""
     with project.database.read() as session:
-        kept = {folder_of(project, number) for number in session.scalars(finished_imports())}
+        finished = {folder_of(project, number) for number in session.scalars(finished_imports())}
     for folder in (project.data / FOLDER).glob("*"):
-        if folder not in kept:
+        if folder not in finished:
             shutil.rmtree(folder)
 
 

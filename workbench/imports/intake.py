@@ -231,13 +231,13 @@ class _Intake:
         rejects = [entry for entry in entries if isinstance(entry, Reject)]
         names = list(map(identity, rows))
         # By text, or by the text's hash. What waits is asked for first: what is stored meanwhile is found in the tables.
-        known: dict[str, str | bytes] = {**self._waiting.texts_of(names)}
+        texts: dict[str, str | bytes] = {**self._waiting.texts_of(names)}
         with self._project.database.read() as session:
-            known |= session.execute(known_posts(names)).all()
+            texts |= session.execute(known_posts(names)).all()
         for name, row in zip(names, rows, strict=True):
-            before = known.get(name)
+            before = texts.get(name)
             if before is None:
-                known[name] = row.text
+                texts[name] = row.text
                 block.external_ids.append(name)
                 block.texts.append(row.text)
                 block.facts.append(json.dumps(row.facts) if row.facts else None)

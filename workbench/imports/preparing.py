@@ -33,7 +33,7 @@ MOST_CANDIDATES = 200
 
 
 @dataclass(frozen=True)
-class _Known:
+class _GroupedPost:
     """A post that has its group already."""
 
     group_id: int
@@ -42,7 +42,7 @@ class _Known:
 
 
 @dataclass
-class _Placed:
+class _Placement:
     """What is to be written of a post."""
 
     post_id: int
@@ -103,7 +103,7 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
     return len(posts)
 
 
-def _save(connection: Connection, placed: Sequence[_Placed]) -> None:
+def _save(connection: Connection, placed: Sequence[_Placement]) -> None:
     founded = [post.founded for post in placed if post.founded]
     insert_tuples(connection, PostGroup, ("id", "key", "split"), founded)
     connection.execute(
@@ -122,19 +122,23 @@ class _Index:
     def __init__(self, session: Session, texts: Sequence[str]) -> None:
         self._prints = fingerprints(texts)
         self._candidates: dict[int, list[int]] = defaultdict(list)
-        self._known: dict[int, _Known] = {}
+        self._grouped: dict[int, _GroupedPost] = {}
         wanted = {key for one in self._prints for key in one.band_keys}
-        for found in session.execute(near_copy_candidates(wanted, MOST_CANDIDATES)):
-            self._candidates[found.key].append(found.post_id)
-            if found.post_id not in self._known:
-                self._known[found.post_id] = _Known(found.group_id, found.split, shingles(found.text))
+        for candidate in session.execute(near_copy_candidates(wanted, MOST_CANDIDATES)):
+            self._candidates[candidate.key].append(candidate.post_id)
+            if candidate.post_id not in self._grouped:
+                self._grouped[candidate.post_id] = _GroupedPost(
+                    candidate.group_id, candidate.split, shingles(candidate.text)
+                )
         founders = select(PostGroup.key, PostGroup.id, PostGroup.split).where(
             PostGroup.key.in_({one.group_key for one in self._prints})
         )
-        self._founded = {row.key: _Known(row.id, row.split, frozenset()) for row in session.execute(founders)}
+        self._founded = {
+            row.key: _GroupedPost(row.id, row.split, frozenset()) for row in session.execute(founders)
+        }
         self._next_group = (session.scalar(select(func.max(PostGroup.id))) or 0) + 1
 
-    def place(self, row: int, post_id: int) -> _Placed:
+    def place(self, row: int, post_id: int) -> _Placement:
         """Find the post's group, or found one."""
         own = self._prints[row]
         copy_of = self._founded.get(own.group_key)
@@ -143,21 +147,21 @@ class _Index:
         if not matches:
             founded = (self._next_group, own.group_key, split_of(own.group_key))
             self._next_group += 1
-            matches = [_Known(founded[0], founded[2], frozenset())]
+            matches = [_GroupedPost(founded[0], founded[2], frozenset())]
         group = matches[0]
         is_bridge = len({match.split for match in matches}) > 1
-        placed = _Placed(post_id, group.group_id, is_bridge, founded)
+        placed = _Placement(post_id, group.group_id, is_bridge, founded)
         if copy_of is None:
             self._founded[own.group_key] = group
             if not is_bridge:
-                self._known[post_id] = _Known(group.group_id, group.split, own.shingles)
+                self._grouped[post_id] = _GroupedPost(group.group_id, group.split, own.shingles)
                 for key in set(own.band_keys):
                     self._candidates[key].append(post_id)
                     placed.keys.append((key, post_id))
         return placed
 
-    def _near(self, own: Fingerprint) -> list[_Known]:
+    def _near(self, own: Fingerprint) -> list[_GroupedPost]:
         of_key = (self._candidates.get(key, ()) for key in own.band_keys)
-        candidates = {other for found in of_key for other in found[:MOST_CANDIDATES]}
-        known = (self._known[other] for other in sorted(candidates))
-        return [other for other in known if similarity(own.shingles, other.shingles) >= NEAR]
+        candidates = {other for posts in of_key for other in posts[:MOST_CANDIDATES]}
+        grouped = (self._grouped[other] for other in sorted(candidates))
+        return [other for other in grouped if similarity(own.shingles, other.shingles) >= NEAR]

@@ -67,8 +67,8 @@ def pairs(normal: str) -> set[str]:
 
 def board_term(board: str) -> str:
     """Stands for a board, however it is spelled in width and case."""
-    told = normalise(board).encode("utf-8", "surrogatepass")
-    return BOARD + blake2b(told, digest_size=8).hexdigest()
+    name = normalise(board).encode("utf-8", "surrogatepass")
+    return BOARD + blake2b(name, digest_size=8).hexdigest()
 
 
 def wanted(query: str) -> str:

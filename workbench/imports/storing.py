@@ -54,10 +54,10 @@ def store_waiting(project: Project) -> int:
     with hold(project.data / STORE):
         with project.database.bulk(checks_references=False) as connection:
             query = select(Import.id, Import.first_post, Import.brought, Import.waiting)
-            found = connection.execute(query.where(Import.waiting > 0).order_by(Import.id)).all()
+            imports = connection.execute(query.where(Import.waiting > 0).order_by(Import.id)).all()
             connection.rollback()
             store = _Store(project, connection)
-            for number, first_post, brought, waiting in found:
+            for number, first_post, brought, waiting in imports:
                 assert first_post is not None  # whoever let posts wait gave them numbers
                 try:
                     stored += store.all_of(number, first_post, brought, waiting)
@@ -193,19 +193,19 @@ class _Store:
 
     def left_of(self, import_id: int) -> Iterator[pa.Table]:
         """Of each file that can be read the rows whose ids are in no table."""
-        known: set[str] = set()  # and those that came before: a spoilt file may hold an id twice
+        stored: set[str] = set()  # and those that came before: a spoilt file may hold an id twice
         for file in files_in(folder_of(self._project, import_id)):
             try:
                 table = read_rows(file)
             except pa.ArrowInvalid:
                 continue
             names = table["external_id"].to_pylist()
-            known.update(row.external_id for row in self._connection.execute(known_posts(names)))
+            stored.update(row.external_id for row in self._connection.execute(known_posts(names)))
             self._connection.rollback()
             is_new = []
             for name in names:
-                is_new.append(name not in known)
-                known.add(name)
+                is_new.append(name not in stored)
+                stored.add(name)
             yield table.filter(pa.array(is_new, pa.bool_()))
 
     def _step(self, import_id: int, rows: "_Rows", start: int, waiting: int) -> int:
@@ -213,7 +213,7 @@ class _Store:
         is_shared = self._is_anybody_at_work()
         step = min(len(rows.posts) - start, self._rows_a_hold if is_shared else MOST_AT_ONCE)
         some = slice(start, start + step)
-        facts = [told for told in rows.facts[some] if told is not None]
+        facts = [row for row in rows.facts[some] if row is not None]
         take_write_lock(self._connection)
         began = time.monotonic()
         insert_tuples(
@@ -268,8 +268,8 @@ def _tuples(table: pa.Table, import_id: int, first: int) -> _Rows:
         ],
         list(zip(numbers, texts, strict=True)),
         [
-            None if told is None else (number, told, key)
-            for number, told, key in zip(numbers, facts, keys, strict=True)
+            None if values is None else (number, values, key)
+            for number, values, key in zip(numbers, facts, keys, strict=True)
         ],
     )
 

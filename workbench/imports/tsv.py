@@ -177,7 +177,7 @@ def _misfit(path: Path, encoding: str) -> int | None:
 
 def _known_encoding(encoding: str) -> str:
     try:
-        found = codecs.lookup(encoding)
+        codec = codecs.lookup(encoding)
         "".encode(encoding)  # refuses codecs that are not for text, such as base64
     except LookupError as error:
         raise InputError(
@@ -185,7 +185,7 @@ def _known_encoding(encoding: str) -> str:
             encoding=encoding,
             known=", ".join(ENCODINGS),
         ) from error
-    return "utf-8-sig" if found.name == "utf-8" else encoding
+    return "utf-8-sig" if codec.name == "utf-8" else encoding
 
 
 def _columns(

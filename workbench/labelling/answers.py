@@ -19,7 +19,7 @@ from workbench.accounts import Account, Right, acting, reading
 from workbench.errors import LabellingError
 from workbench.labelling.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue.claims import BLIND_LANES, Held, give_up, hold, is_labelled, note_answers, put_first
+from workbench.queue.claims import BLIND_LANES, HeldPost, give_up, hold, is_labelled, note_answers, put_first
 
 LONGEST_NOTE = 2_000
 LONGEST_REASON = 40
@@ -110,7 +110,7 @@ def hold_posts(project: Project, account: Account, *, on_screen: int | None = No
     is `on_screen` when somebody takes it over stays first, as late, until it is answered.
     """
     with acting(project, account, Right.LABEL) as session:
-        held: list[Held | LapsedClaim] = [*hold(session, project, account)]
+        held: list[HeldPost | LapsedClaim] = [*hold(session, project, account)]
         lapsed = session.get(LapsedClaim, (on_screen, account.id)) if on_screen is not None else None
         if lapsed is None or any(one.post_id == on_screen for one in held):
             return _cards(session, project, account, held)
@@ -296,8 +296,8 @@ def _answer(
         number = connection.execute(_SAVE, values).scalar_one()
         if not is_late:
             give_up(session, post_id, desk.slot)
-        for kept, statement in zip((desk.lapsed_lane, desk.note), _LET_GO, strict=True):
-            if kept is not None:
+        for value, statement in zip((desk.lapsed_lane, desk.note), _LET_GO, strict=True):
+            if value is not None:
                 connection.execute(statement, mine)
         note_answers(session, [post_id])
         return Saved(
@@ -409,7 +409,7 @@ def _propagated(session: Session, answer: Annotation) -> Sequence[Annotation]:
 
 
 def _standing(session: Session, account: Account, annotation_id: int) -> Annotation:
-    found = session.scalar(
+    annotation = session.scalar(
         select(Annotation).where(
             Annotation.id == annotation_id,
             Annotation.person_id == account.id,
@@ -417,13 +417,13 @@ def _standing(session: Session, account: Account, annotation_id: int) -> Annotat
             is_current(),
         )
     )
-    if found is None:
+    if annotation is None:
         raise LabellingError("That answer has been changed already.")
-    return found
+    return annotation
 
 
 def _cards(
-    session: Session, project: Project, account: Account, held: Sequence[Held | LapsedClaim]
+    session: Session, project: Project, account: Account, held: Sequence[HeldPost | LapsedClaim]
 ) -> list[Card]:
     if not held:
         return []

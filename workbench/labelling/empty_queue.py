@@ -41,7 +41,7 @@ class EmptyQueue:
     """Of the round in use, where it has left posts out."""
 
 
-def look(project: Project, account: Account) -> EmptyQueue:
+def read_empty_queue(project: Project, account: Account) -> EmptyQueue:
     """Look why, on one snapshot."""
     with project.database.read() as session:
         band = band_counts(session, project)

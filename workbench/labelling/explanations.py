@@ -14,7 +14,7 @@ Word = tuple[int, int, float]
 """Characters [start, end) of the post's text, and how far the likeliest label's probability falls without them."""
 
 
-def words_that_carried(session: Session, post_id: int, round_number: int) -> list[Word] | None:
+def influential_words(session: Session, post_id: int, round_number: int) -> list[Word] | None:
     """The weightiest first; empty where no word did it alone, None where the worker has not come to the post."""
     asked = {"post_id": post_id, "round_number": round_number}
     words = session.connection().scalar(_WORDS, asked)

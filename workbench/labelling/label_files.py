@@ -193,7 +193,7 @@ class _LabelFile:
 
 
 @dataclass
-class _Unknown:
+class _UnknownPosts:
     """The rows of posts the project does not have yet, in the shape of an import's source."""
 
     path: Path
@@ -214,17 +214,19 @@ def _refuse_problems(project: Project, file: _LabelFile) -> int:
     """Raises InputError for lines that cannot be used; returns how many are not wanted."""
     problems: list[tuple[int, Message]] = []
     count = left_out = 0
-    said: dict[object, tuple[int, str]] = {}
+    first_labels: dict[object, tuple[int, str]] = {}
     for chunk in in_chunks(file.entries(), CHUNK):
         rows = [entry for _, entry in chunk if isinstance(entry, LabelledRow)]
         left_out += sum(entry is None for _, entry in chunk)
-        found = [
+        unusable = [
             *_unusable(chunk),
-            *_contradicting(rows, said),
-            *_nowhere(project, [entry.row for entry in rows]),
+            *_contradicting(rows, first_labels),
+            *_without_post(project, [entry.row for entry in rows]),
         ]
-        count += len(found)
-        problems = sorted([*problems, *found], key=lambda found: (found[0], str(found[1])))[:PROBLEMS_SHOWN]
+        count += len(unusable)
+        problems = sorted([*problems, *unusable], key=lambda problem: (problem[0], str(problem[1])))[
+            :PROBLEMS_SHOWN
+        ]
     if count:
         raise InputError(
             "{file}: {count} of its lines cannot be used: {examples}. "
@@ -243,13 +245,13 @@ def _unusable(chunk: Sequence[tuple[int, LabelledRow | Message | None]]) -> list
 
 
 def _contradicting(
-    rows: Sequence[LabelledRow], said: dict[object, tuple[int, str]]
+    rows: Sequence[LabelledRow], first_labels: dict[object, tuple[int, str]]
 ) -> list[tuple[int, Message]]:
     """Lines that give a post another label than an earlier line did; `said` is kept over the chunks."""
-    found = []
+    problems = []
     for entry in rows:
         key = entry.row.id if entry.row.id is not None else group_key(entry.row.text)
-        line, label = said.setdefault(key, (entry.row.line, entry.label))
+        line, label = first_labels.setdefault(key, (entry.row.line, entry.label))
         if label != entry.label:
             problem = Message(
                 "{label}, but line {line} says {other} of the same post",
@@ -257,36 +259,36 @@ def _contradicting(
                 line=line,
                 other=label,
             )
-            found.append((entry.row.line, problem))
-    return found
+            problems.append((entry.row.line, problem))
+    return problems
 
 
-def _nowhere(project: Project, rows: Sequence[Row]) -> list[tuple[int, Message]]:
+def _without_post(project: Project, rows: Sequence[Row]) -> list[tuple[int, Message]]:
     """Lines whose id the project does not know, or knows with another text."""
     with project.database.read() as session:
         texts = select(Post.external_id, PostText.text).join(PostText, PostText.post_id == Post.id)
-        known = dict(
+        text_of = dict(
             session.execute(texts.where(Post.external_id.in_({row.id for row in rows if row.id}))).all()
         )
-    found = []
+    problems = []
     for row in rows:
-        if not row.text and row.id not in known:
-            found.append((row.line, Message("no text, and no post has the id {id}", id=row.id)))
-        elif row.text and row.id in known and group_key(row.text) != group_key(known[row.id]):
-            found.append((row.line, Message("id {id} is already known with another text", id=row.id)))
-    return found
+        if not row.text and row.id not in text_of:
+            problems.append((row.line, Message("no text, and no post has the id {id}", id=row.id)))
+        elif row.text and row.id in text_of and group_key(row.text) != group_key(text_of[row.id]):
+            problems.append((row.line, Message("id {id} is already known with another text", id=row.id)))
+    return problems
 
 
 def _import_unknown(project: Project, account: Account, file: _LabelFile) -> int:
-    def unknown() -> _Unknown:
+    def unknown() -> _UnknownPosts:
         columns = Columns(("id", "text"), "text", None)
-        return _Unknown(file.path, file.encoding or "utf-8", columns, file.rows(), project)
+        return _UnknownPosts(file.path, file.encoding or "utf-8", columns, file.rows(), project)
 
     if next(iter(unknown()), None) is None:
         return 0
-    found = take_in(project, account, unknown())
+    receipt = take_in(project, account, unknown())
     store_waiting(project)
-    return found.accepted
+    return receipt.accepted
 
 
 def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], source: str | None) -> int:

@@ -75,7 +75,7 @@ class Anchoring:
 
 
 @dataclass(frozen=True)
-class Hand:
+class AnnotatorDay:
     """Somebody's day so far, in honest time."""
 
     name: str
@@ -111,7 +111,7 @@ class Overview:
     curve: Sequence[Measured]
     ahead: Sequence[Ahead]
     outlook: Outlook | None
-    hands: Sequence[Hand]
+    hands: Sequence[AnnotatorDay]
     advice: Advice
     partly_scored: PartlyScored | None = None
 
@@ -149,7 +149,7 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
             curve=[_measured(session, point) for point in points],
             ahead=_ahead(points),
             outlook=ahead,
-            hands=_hands(session, project.now(), midnight),
+            hands=_annotator_days(session, project.now(), midnight),
             advice=advise(session, labels, row, ahead),
             partly_scored=partly_scored_in_use(session, project),
         )
@@ -187,10 +187,10 @@ def advise(
 
 
 def _labels(session: Session) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {label: {} for label in LABELS}
+    counts: dict[str, dict[str, int]] = {label: {} for label in LABELS}
     for split, label, count in session.execute(labels_by_split()):
-        found[str(label)][split] = count
-    return found
+        counts[str(label)][split] = count
+    return counts
 
 
 def _agreement(session: Session) -> Agreement | None:
@@ -224,20 +224,20 @@ def _ahead(points: Sequence[Point]) -> list[Ahead]:
         return []
     newest = max(points, key=lambda point: (point.labels, point.number))
     labels, scores, errors = zip(*((point.labels, point.score, point.error) for point in points), strict=True)
-    found = [Ahead(newest.labels, newest.score, newest.score, newest.score)]
+    points_ahead = [Ahead(newest.labels, newest.score, newest.score, newest.score)]
     for more in AHEAD:
         gain = expected_gain(labels, scores, errors, more=more)
         bounds = (newest.score + bound for bound in (gain.mean, *gain.interval))
-        found.append(Ahead(newest.labels + more, *bounds))
-    return found
+        points_ahead.append(Ahead(newest.labels + more, *bounds))
+    return points_ahead
 
 
-def _hands(session: Session, now: datetime, midnight: datetime) -> list[Hand]:
+def _annotator_days(session: Session, now: datetime, midnight: datetime) -> list[AnnotatorDay]:
     """Whoever has answered today, by name: nobody is ranked."""
     answered = answers_given(Person.id.expression, midnight).with_only_columns(Annotation.id).exists()
     people = session.execute(select(Person.id, Person.name).where(answered).order_by(Person.name))
     hands = []
     for person_id, name in people:
         day = pace.today(session, person_id, now, midnight)
-        hands.append(Hand(name, day.labelled, day.seconds_each, day.label_seconds / 60))
+        hands.append(AnnotatorDay(name, day.labelled, day.seconds_each, day.label_seconds / 60))
     return hands

@@ -93,7 +93,7 @@ def read_radar(project: Project, account: Account) -> Radar | None:
     return Radar(**{**values, "periods": [_period(one) for one in values["periods"]]})
 
 
-def keep_radar(project: Project, radar: Radar) -> None:
+def save_radar(project: Project, radar: Radar) -> None:
     """Put a look in the place of the one before, whole or not at all."""
     write_text(radar_file(project), json.dumps(radar.to_dict(), ensure_ascii=False))
 

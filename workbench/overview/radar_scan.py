@@ -23,7 +23,7 @@ from trainer.statistics.drift import stability_index
 from trainer.statistics.rising import Rise, rises
 from trainer.texts.variants import Variant, Variants
 from trainer.texts.word_spans import words
-from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, keep_radar
+from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, save_radar
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import RoundScores
@@ -52,24 +52,24 @@ class _Sample:
     variants: Counter[Variant] = field(default_factory=Counter)
 
     def examples(self, holds: Mapping[int, Iterable[object]], what: object) -> list[str]:
-        found = (self.texts[post] for post, held in holds.items() if what in held)
-        return [text[:EXAMPLE] for text, _ in zip(found, range(EXAMPLES), strict=False)]
+        texts = (self.texts[post] for post, held in holds.items() if what in held)
+        return [text[:EXAMPLE] for text, _ in zip(texts, range(EXAMPLES), strict=False)]
 
 
 def watch(project: Project) -> Radar:
     """Look, and leave what was seen for pages and commands."""
     with project.database.read() as session:
         spans = [(*row,) for row in session.execute(import_spans())]
-        known = _known(session)
+        known_words = _known(session)
         number = champion_number(session)
         rng = np.random.default_rng(SEED)
-        finder = Variants(known)
+        finder = Variants(known_words)
         periods = [
             _period(session, project, number, finder, kind, name, now, before, rng)
             for kind, name, now, before in _periods(spans)
         ]
-    radar = Radar(project.now().isoformat(), number, known, periods)
-    keep_radar(project, radar)
+    radar = Radar(project.now().isoformat(), number, known_words, periods)
+    save_radar(project, radar)
     return radar
 
 
@@ -109,10 +109,10 @@ def _period(
     rng: np.random.Generator,
 ) -> Period:
     here, there = _sample(session, now, rng), _sample(session, before, rng)
-    said = {post: _words(text) for post, text in here.texts.items()}
-    found = {post: finder.of(text) for post, text in here.texts.items()}
-    here.words.update(word for held in said.values() for word in held)
-    here.variants.update(one for held in found.values() for one in held)
+    words_of = {post: _words(text) for post, text in here.texts.items()}
+    variants_of = {post: finder.of(text) for post, text in here.texts.items()}
+    here.words.update(word for held in words_of.values() for word in held)
+    here.variants.update(one for held in variants_of.values() for one in held)
     for text in there.texts.values():
         there.words.update(_words(text))
         there.variants.update(finder.of(text))
@@ -128,7 +128,7 @@ def _period(
         len(here.texts),
         len(there.texts),
         [
-            Rising(one.word, one.count, one.before, round(one.z, 2), here.examples(said, one.word))
+            Rising(one.word, one.count, one.before, round(one.z, 2), here.examples(words_of, one.word))
             for one in risen
         ],
         [
@@ -138,7 +138,7 @@ def _period(
                 one.how,
                 here.variants[one],
                 there.variants[one],
-                here.examples(found, one),
+                here.examples(variants_of, one),
             )
             for one in disguises
         ],
@@ -171,15 +171,15 @@ def _words(text: str) -> set[str]:
 
     Of a word that the dictionary does not know but guesses (加微信) the known ones inside count too.
     """
-    found = {text[start:end].casefold() for start, end in words(text)}
-    guessed = (word for word in found if 3 <= len(word) <= LONGEST and not rjieba.has_word(word))
+    whole = {text[start:end].casefold() for start, end in words(text)}
+    guessed = (word for word in whole if 3 <= len(word) <= LONGEST and not rjieba.has_word(word))
     inside = {
         piece
         for word in guessed
         for piece in (word[at : at + length] for length in (2, 3) for at in range(len(word) - length + 1))
         if rjieba.has_word(piece)
     }
-    return {word for word in found | inside if 2 <= len(word) <= LONGEST and not word.isdecimal()}
+    return {word for word in whole | inside if 2 <= len(word) <= LONGEST and not word.isdecimal()}
 
 
 def _known(session: Session) -> list[str]:
@@ -197,7 +197,7 @@ def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample)
     scores = RoundScores.of(project, number)
     ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (here, there))
     # Where not all were scored, those that nobody chose: the others were chosen for what they look like.
-    now, before = (scores.read_of(post_ids[scores.is_fair(post_ids)]) for post_ids in ids)
+    now, before = (scores.read_of(posts[scores.is_fair(posts)]) for posts in ids)
     if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if scores.coverage() else 1):
         return []
     violation = Label.VIOLATION.position

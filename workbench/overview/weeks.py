@@ -88,12 +88,12 @@ def _shares(posts: Sequence[LabelledPost]) -> Mapping[date, Share]:
         by_week[monday_of(datetime.fromisoformat(post.line["labelled_at"]))].append(post)
     return {
         monday: share
-        for monday, found in by_week.items()
+        for monday, posts_of_week in by_week.items()
         if (
             share := weighted_share(
-                [post.line["label"] == Label.VIOLATION for post in found],
-                _weights(found),
-                [post.group_id for post in found],
+                [post.line["label"] == Label.VIOLATION for post in posts_of_week],
+                _weights(posts_of_week),
+                [post.group_id for post in posts_of_week],
             )
         )
     }
@@ -130,6 +130,6 @@ def _spreads(session: Session, project: Project, round_number: int) -> dict[date
             if first > ids[-1] or last < ids[0]:
                 continue
             begin, end = np.searchsorted(ids, [first, last + 1])
-            found = np.bincount(places[begin:end], weights[begin:end], minlength=len(CUTS) - 1)
-            spreads[monday] = spreads.get(monday, np.zeros_like(found)) + found
-    return {monday: found.round().astype(np.int64) for monday, found in spreads.items()}
+            counts = np.bincount(places[begin:end], weights[begin:end], minlength=len(CUTS) - 1)
+            spreads[monday] = spreads.get(monday, np.zeros_like(counts)) + counts
+    return {monday: counts.round().astype(np.int64) for monday, counts in spreads.items()}

@@ -20,7 +20,7 @@ class SetAside:
     up_to: int
 
 
-NOTHING_KNOWN = SetAside(0, 0)
+NONE_SET_ASIDE = SetAside(0, 0)
 
 
 def count_posts(session: Session) -> int:
@@ -38,23 +38,23 @@ def count_preparing(session: Session) -> int:
 
 def count_quarantined(session: Session, project: Project) -> int:
     """Those known when the queue was filled, and those since."""
-    known = _known(project)
-    since = select(func.count()).select_from(Post).where(Post.is_quarantined, Post.id > known.up_to)
-    return known.posts + (session.scalar(since) or 0)
+    counted = _saved_set_aside(project)
+    since = select(func.count()).select_from(Post).where(Post.is_quarantined, Post.id > counted.up_to)
+    return counted.posts + (session.scalar(since) or 0)
 
 
-def look_for_set_aside(session: Session) -> SetAside:
+def count_set_aside(session: Session) -> SetAside:
     """Count those that are final by now: every post below the first that waits for its group."""
     first_waiting = session.scalar(select(func.min(Post.id)).where(Post.group_id.is_(None)))
     last = session.scalar(select(func.max(Post.id))) or 0
     up_to = last if first_waiting is None else first_waiting - 1
-    found = select(func.count()).select_from(Post).where(Post.is_quarantined, Post.id <= up_to)
-    return SetAside(session.scalar(found) or 0, up_to)
+    set_aside = select(func.count()).select_from(Post).where(Post.is_quarantined, Post.id <= up_to)
+    return SetAside(session.scalar(set_aside) or 0, up_to)
 
 
-def keep_set_aside(project: Project, found: SetAside) -> None:
+def save_set_aside(project: Project, set_aside: SetAside) -> None:
     """Remember it, in a file: pages ask for it at every look."""
-    write_text(set_aside_file(project), json.dumps(asdict(found)))
+    write_text(set_aside_file(project), json.dumps(asdict(set_aside)))
 
 
 def set_aside_file(project: Project) -> Path:
@@ -62,8 +62,8 @@ def set_aside_file(project: Project) -> Path:
     return project.data / "set-aside.json"
 
 
-def _known(project: Project) -> SetAside:
+def _saved_set_aside(project: Project) -> SetAside:
     try:
         return SetAside(**json.loads(set_aside_file(project).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # none yet
-        return NOTHING_KNOWN
+        return NONE_SET_ASIDE

@@ -113,32 +113,32 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
     Raises InputError where there is no such post, NotAllowedError for somebody who is no lead.
     """
     with reading(project, account, Right.REVIEW) as session:
-        found = _post(session, post)
-        text = session.get_one(PostText, found.id).text
-        facts = session.get(PostFacts, found.id)
-        group = session.get(PostGroup, found.group_id) if found.group_id is not None else None
-        answers = [(row[0], row[1]) for row in session.execute(annotations_of(found.id))]
+        stored = _post(session, post)
+        text = session.get_one(PostText, stored.id).text
+        facts = session.get(PostFacts, stored.id)
+        group = session.get(PostGroup, stored.group_id) if stored.group_id is not None else None
+        answers = [(row[0], row[1]) for row in session.execute(annotations_of(stored.id))]
         is_held_out = group is not None and group.split != "pool"
-        is_blind = is_held_out and bool(still_blind(session, [found.id], account.id))
+        is_blind = is_held_out and bool(still_blind(session, [stored.id], account.id))
         events = sorted(
-            [*_answers(session, answers), *_decisions(session, found.id)], key=lambda event: event.at
+            [*_answers(session, answers), *_decisions(session, stored.id)], key=lambda event: event.at
         )
-        copies, in_all = _copies(session, found)
+        copies, in_all = _copies(session, stored)
         return History(
-            found.id,
-            found.external_id,
+            stored.id,
+            stored.external_id,
             text,
             # A column whose meaning is not known could hold somebody's verdict: it is shown to nobody.
             {name: str(value) for name, value in (facts.facts if facts else {}).items() if meaning_of(name)},
             group.split if group else None,
-            found.is_quarantined,
+            stored.is_quarantined,
             is_blind,
-            import_of(session, found.import_id),
+            import_of(session, stored.import_id),
             [replace(event, who=None, suggestion=None) for event in events] if is_blind else events,
-            [] if is_blind else _scores(session, project, found.id),
+            [] if is_blind else _scores(session, project, stored.id),
             copies,
             in_all,
-            around(session, found.id),
+            around(session, stored.id),
         )
 
 
@@ -152,20 +152,20 @@ def post_number(text: str) -> int | None:
 
 
 def _post(session: Session, wanted: str | int) -> Post:
-    found = None
+    row = None
     if isinstance(wanted, str):
-        found = session.scalar(select(Post).where(Post.external_id == wanted))
+        row = session.scalar(select(Post).where(Post.external_id == wanted))
     number = post_number(wanted) if isinstance(wanted, str) else wanted
-    if found is None and number is not None and number.bit_length() < LARGEST_BITS:
-        found = session.get(Post, number)
-    if found is None:
+    if row is None and number is not None and number.bit_length() < LARGEST_BITS:
+        row = session.get(Post, number)
+    if row is None:
         raise InputError("There is no post {post}.", post=wanted)
-    return found
+    return row
 
 
 def _answers(session: Session, answers: Sequence[tuple[Annotation, str]]) -> list[Event]:
-    known = {answer.id: answer for answer, _who in answers}
-    return [_answer(session, answer, who, known.get(answer.supersedes_id or 0)) for answer, who in answers]
+    by_id = {answer.id: answer for answer, _who in answers}
+    return [_answer(session, answer, who, by_id.get(answer.supersedes_id or 0)) for answer, who in answers]
 
 
 def _answer(session: Session, answer: Annotation, who: str, before: Annotation | None) -> Event:
@@ -237,13 +237,13 @@ def _scores(session: Session, project: Project, post_id: int) -> list[RoundScore
     first_used = {
         move.round_number: move.promoted_at for move in session.scalars(promotions())
     }  # newest first: the first time stays
-    found = []
+    listed = []
     for number in session.scalars(rounds_by_number().with_only_columns(Round.number)):
         scores = RoundScores.of(project, number).read_of(np.array([post_id], dtype=np.int64))
         if len(scores.post_ids):
             probabilities = [float(value) for value in scores.probabilities[0]]
-            found.append(RoundScore(number, probabilities, number == champion, first_used.get(number)))
-    return found
+            listed.append(RoundScore(number, probabilities, number == champion, first_used.get(number)))
+    return listed
 
 
 def _copies(session: Session, post: Post) -> tuple[list[Copy], int]:

@@ -119,7 +119,7 @@ class ListedPost:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchPage:
     """Posts that fit, newest first.
 
     `after` is where the next page begins, None at the end. `is_cut`: it ends before it is full, as enough was
@@ -175,23 +175,23 @@ def find(
     before: int | None = None,
     most: int = LISTED,
     look_through: int = LOOKED_THROUGH,
-) -> Found:
+) -> SearchPage:
     """The next `most` posts that fit, of those with a number below `before`.
 
     Raises NotAllowedError where somebody who is no lead asks for what leads alone see.
     """
     with reading(project, account, Right.REVIEW if wanted.is_for_leads else Right.LABEL) as session:
-        look = _Look(session, project, account, wanted)
-        found: list[ListedPost] = []
+        scan = _Scan(session, project, account, wanted)
+        posts: list[ListedPost] = []
         looked_at, last = 0, before
         for chunk in _chunks(session, _candidates(wanted, before, look_through)):
-            for post in look.fitting(chunk):
-                if len(found) == most:
-                    return look.page(found, found[-1].post_id, looked_at)
-                found.append(post)
+            for post in scan.fitting(chunk):
+                if len(posts) == most:
+                    return scan.page(posts, posts[-1].post_id, looked_at)
+                posts.append(post)
             looked_at, last = looked_at + len(chunk), chunk[-1]
         is_cut = looked_at == look_through
-        return look.page(found, last if is_cut else None, looked_at, is_cut=is_cut)
+        return scan.page(posts, last if is_cut else None, looked_at, is_cut=is_cut)
 
 
 def choices(project: Project, account: Account) -> Choices:
@@ -235,7 +235,7 @@ def _listed_import(row: Import, name: str | None) -> ListedImport:
     )
 
 
-class _Look:
+class _Scan:
     """Compares candidates with what is wanted, and reads what the page shows of them."""
 
     def __init__(self, session: Session, project: Project, account: Account, wanted: Filter) -> None:
@@ -247,10 +247,10 @@ class _Look:
         self._scores = None if champion is None else RoundScores.of(project, champion)
 
     def page(
-        self, found: Sequence[ListedPost], after: int | None, looked_at: int, *, is_cut: bool = False
-    ) -> Found:
-        return Found(
-            found,
+        self, posts: Sequence[ListedPost], after: int | None, looked_at: int, *, is_cut: bool = False
+    ) -> SearchPage:
+        return SearchPage(
+            posts,
             after,
             looked_at,
             is_cut,
@@ -270,9 +270,9 @@ class _Look:
             # Found by whose answer it has, a post would tell who gave it.
             if self._is_labelled_so(post) and not (post.is_blind and self._wanted.annotator is not None)
         ]
-        known = self._probabilities(posts)
+        probabilities = self._probabilities(posts)
         for post in posts:
-            shown = None if post.is_blind else known.get(post.post_id)
+            shown = None if post.is_blind else probabilities.get(post.post_id)
             if self._is_so_certain(shown):
                 yield replace(post, probabilities=shown)
 
@@ -371,7 +371,7 @@ def _boards(session: Session) -> list[Board]:
     """Named as their newest post names them."""
     if not last_indexed(session):
         return []
-    found = []
+    boards = []
     for term, count in session.execute(
         frequencies(search_index.BOARD, search_index.AFTER_BOARD).limit(BOARDS_LISTED)
     ):
@@ -379,5 +379,5 @@ def _boards(session: Session) -> list[Board]:
         row = session.execute(listed_posts([newest] if newest is not None else [])).first()
         name = fact_of(row.facts or {}, "board") if row is not None else None
         if name is not None and search_index.board_term(name) == term:
-            found.append(Board(name, count))
-    return found
+            boards.append(Board(name, count))
+    return boards

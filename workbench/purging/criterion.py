@@ -37,8 +37,8 @@ class Criterion:
 
     def mark(self, project: Project) -> str:
         """What is written down of it: equal for the same criterion, and nobody without the project's key can try names."""
-        told = f"{self.kind}:{self.author or self.post or self.before}"
-        return hmac.new(cookie_secret(project).encode(), told.encode(), "sha256").hexdigest()
+        written = f"{self.kind}:{self.author or self.post or self.before}"
+        return hmac.new(cookie_secret(project).encode(), written.encode(), "sha256").hexdigest()
 
 
 def posts_of(session: Session, criterion: Criterion) -> Iterator[int]:
@@ -56,11 +56,11 @@ def posts_of(session: Session, criterion: Criterion) -> Iterator[int]:
     else:
         facts = facts.outerjoin(PostFacts, PostFacts.post_id == Post.id)
     for row in session.execute(facts.order_by(Post.id).execution_options(yield_per=5_000)):
-        told = row.facts or {}
+        post_facts = row.facts or {}
         if criterion.author:
-            if has_fact(told, "author", criterion.author.strip()):
+            if has_fact(post_facts, "author", criterion.author.strip()):
                 yield row.id
-        elif criterion.before and (day_of(told) or row.started_at.date()) < criterion.before:
+        elif criterion.before and (day_of(post_facts) or row.started_at.date()) < criterion.before:
             yield row.id
 
 

@@ -35,7 +35,7 @@ CHECKED = Path("evaluation") / "test_probabilities.parquet"
 
 
 @dataclass(frozen=True)
-class Gone:
+class PurgedPosts:
     """The posts as files know them."""
 
     project: Project
@@ -43,32 +43,32 @@ class Gone:
     criterion: Criterion
 
     def count_in_files(self) -> dict[str, int]:
-        known = self._known()
-        lines = sum(sum(redaction.count_lines(folder, known.is_gone).values()) for folder in self._exports())
-        found = [self.project.round_folder(number) for number in self._rounds()]
+        keys = self._keys()
+        lines = sum(sum(redaction.count_lines(folder, keys.is_gone).values()) for folder in self._exports())
+        folders = [self.project.round_folder(number) for number in self._rounds()]
         ids = np.array(self.posts, dtype=np.int64)
         return {
             "exported lines": lines,
             "scores": sum(scores.count_of(ids) for scores in self._scores()),
             "token ids": tokens.count_of(self.project, ids),
-            "doubts": sum(doubts.count_of(folder, known.ids) for folder in found),
-            "checked posts": sum(_checked(folder, known.ids) for folder in found),
-            "verdicts": sum(verdicts_on(file, known.ids) for file in self._verdicts()),
+            "doubts": sum(doubts.count_of(folder, keys.ids) for folder in folders),
+            "checked posts": sum(_checked(folder, keys.ids) for folder in folders),
+            "verdicts": sum(verdicts_on(file, keys.ids) for file in self._verdicts()),
         }
 
     def remove_from_files(self) -> Counter[str]:
-        known, at = self._known(), self.project.now().isoformat()
+        keys, at = self._keys(), self.project.now().isoformat()
         counts: Counter[str] = Counter()
         for folder in self._exports():
             counts["exported lines"] += redaction.redact(
-                folder, known.is_gone, criterion=self.criterion.mark(self.project), at=at
+                folder, keys.is_gone, criterion=self.criterion.mark(self.project), at=at
             )
         for number in self._rounds():
-            counts["doubts"] += doubts.forget(self.project.round_folder(number), known.ids)
-            counts["checked posts"] += _without_checked(self.project.round_folder(number), known.ids)
+            counts["doubts"] += doubts.forget(self.project.round_folder(number), keys.ids)
+            counts["checked posts"] += _without_checked(self.project.round_folder(number), keys.ids)
         counts["scores"] += self.remove_scores()
         counts["token ids"] += tokens.forget(self.project, self.posts)
-        counts["verdicts"] += sum(without_verdicts(file, known.ids) for file in self._verdicts())
+        counts["verdicts"] += sum(without_verdicts(file, keys.ids) for file in self._verdicts())
         remove_what_is_made_again(self.project)
         return counts
 
@@ -84,12 +84,11 @@ class Gone:
 
     def rounds_with_lines(self) -> list[int]:
         """Rounds that learned from one of the posts or were chosen by it."""
-        known = self._known()
+        keys = self._keys()
         return [
             number
             for number in self._rounds()
-            if redaction.count_lines(self.project.export_folder(number), known.is_gone).keys()
-            - {"test.jsonl"}
+            if redaction.count_lines(self.project.export_folder(number), keys.is_gone).keys() - {"test.jsonl"}
         ]
 
     def rounds_that_lost_lines(self) -> list[int]:
@@ -100,7 +99,7 @@ class Gone:
             if redaction.has_lost_lines(self.project.export_folder(number), self.criterion.mark(self.project))
         ]
 
-    def _known(self) -> "_Known":
+    def _keys(self) -> "_PostKeys":
         ids, texts = set(), set()
         with self.project.database.read() as session:
             for some in in_chunks(self.posts, IDS_AT_ONCE):
@@ -109,11 +108,11 @@ class Gone:
                 ).all()
                 ids |= {row.external_id for row in rows}
                 texts |= {row.text_hash for row in rows}
-            kept = set(self.posts)
+            purged = set(self.posts)
             for some in in_chunks(list(texts), IDS_AT_ONCE):
                 same = session.execute(select(Post.id, Post.text_hash).where(Post.text_hash.in_(some)))
-                texts -= {row.text_hash for row in same if row.id not in kept}
-        return _Known(ids, texts)
+                texts -= {row.text_hash for row in same if row.id not in purged}
+        return _PostKeys(ids, texts)
 
     def _rounds(self) -> list[int]:
         with self.project.database.read() as session:
@@ -132,7 +131,7 @@ class Gone:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _PostKeys:
     """Ids of the posts that go, and hashes of texts that no other post has."""
 
     ids: Collection[str]
@@ -160,9 +159,9 @@ def without_verdicts(file: Path, ids: Collection[str]) -> int:
         with (
             new_file(file) as part,
             file.open(encoding="utf-8", newline="\n") as lines,
-            part.open("w", encoding="utf-8", newline="\n") as kept,
+            part.open("w", encoding="utf-8", newline="\n") as target,
         ):
-            kept.writelines(line for line in lines if line.rstrip("\n").partition("\t")[0] not in written)
+            target.writelines(line for line in lines if line.rstrip("\n").partition("\t")[0] not in written)
     return gone
 
 

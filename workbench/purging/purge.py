@@ -25,7 +25,7 @@ from workbench.imports.storing import store_waiting
 from workbench.locks import WORK, hold
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, posts_of
-from workbench.purging.files import Gone, remove_leftovers, remove_what_is_made_again
+from workbench.purging.files import PurgedPosts, remove_leftovers, remove_what_is_made_again
 from workbench.purging.rows import count, delete_posts, delete_rejected
 from workbench.rounds import lifecycle
 
@@ -56,34 +56,34 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
     WorkbenchError where the posts went but the database's file holds traces of them still.
     """
     if is_dry:
-        gone = _find(project, account, criterion)
-        counts = count(project, gone.posts, criterion) | gone.count_in_files()
-        mark, trained = criterion.mark(project), gone.rounds_with_lines()
+        purged = _find(project, account, criterion)
+        counts = count(project, purged.posts, criterion) | purged.count_in_files()
+        mark, trained = criterion.mark(project), purged.rounds_with_lines()
         return Purge(mark, counts, trained, _copies(project), is_done=False)
     # Found under the locks: a number that somebody else has made free may be another post's by then.
     with _nobody_at_work(project):
-        gone = _find(project, account, criterion)
-        return _remove(project, account, criterion, gone.posts, gone)
+        purged = _find(project, account, criterion)
+        return _remove(project, account, criterion, purged.posts, purged)
 
 
-def _find(project: Project, account: Account, criterion: Criterion) -> Gone:
+def _find(project: Project, account: Account, criterion: Criterion) -> PurgedPosts:
     with reading(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
     store_waiting(project)  # posts that an import has left in files are looked for as well
     # A snapshot: people go on labelling while ten million posts are read.
     with reading(project, account, Right.PURGE) as session:
-        return Gone(project, list(posts_of(session, criterion)), criterion)
+        return PurgedPosts(project, list(posts_of(session, criterion)), criterion)
 
 
 def _remove(
-    project: Project, account: Account, criterion: Criterion, posts: Sequence[int], gone: Gone
+    project: Project, account: Account, criterion: Criterion, posts: Sequence[int], purged: PurgedPosts
 ) -> Purge:
     mark = criterion.mark(project)
     with acting(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
         record(session, project, account.id, "begin purge", mark, posts=len(posts))
     remove_leftovers(project)
-    counts = gone.remove_from_files()
+    counts = purged.remove_from_files()
     for some in in_chunks(posts, IDS_AT_ONCE):
         with project.database.write() as session:
             lifecycle.refuse_second(session)
@@ -93,7 +93,7 @@ def _remove(
         search.settle(session)
     remove_what_is_made_again(project)
     counts.update(delete_rejected(project, criterion))
-    trained = gone.rounds_that_lost_lines()
+    trained = purged.rounds_that_lost_lines()
     with acting(project, account, Right.PURGE) as session:
         record(session, project, account.id, "purge", mark, counts=dict(counts), rounds=trained)
         job_id = f"purge-{project.now().isoformat()}"  # the queue and its counts are made anew

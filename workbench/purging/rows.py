@@ -58,11 +58,11 @@ def count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict[
                 session.scalar(select(func.count()).select_from(NearCopyKey).where(_is_key_of(session, some)))
                 or 0
             )
-        found = set(rejected_rows(session, criterion))
+        rejected = set(rejected_rows(session, criterion))
         for some in in_chunks(posts, IDS_AT_ONCE):
             rows = select(RejectedRow.import_id, RejectedRow.line).where(_says_another_text(session, some))
-            found |= {(row.import_id, row.line) for row in session.execute(rows)}
-    return {**counts, "unreadable rows": len(found)}
+            rejected |= {(row.import_id, row.line) for row in session.execute(rows)}
+    return {**counts, "unreadable rows": len(rejected)}
 
 
 def delete_posts(session: Session, posts: Sequence[int]) -> Counter[str]:
@@ -105,11 +105,11 @@ class _history_open:  # noqa: N801 - reads as what it is in a with statement
         self._connection = session.connection()
 
     def __enter__(self) -> None:
-        found = self._connection.exec_driver_sql(
+        triggers = self._connection.exec_driver_sql(
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('annotation', 'resolution')"
         ).all()
-        self._triggers = [row.sql for row in found]
-        for row in found:
+        self._triggers = [row.sql for row in triggers]
+        for row in triggers:
             self._connection.exec_driver_sql(f'DROP TRIGGER "{row.name}"')
 
     def __exit__(self, *_: object) -> None:

@@ -29,7 +29,7 @@ from trainer.selection.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold
 from workbench.accounts import Account
 from workbench.project import Project
 
-HELD = 2
+POSTS_HELD = 2
 """Posts a person holds: the one on screen and the one behind it."""
 BLIND_LANES = frozenset({HELD_OUT})
 """What the model thinks of their posts is never told to who labels them."""
@@ -81,7 +81,7 @@ NOBODY = 0
 
 
 @dataclass(frozen=True)
-class _Served:
+class _NextPost:
     """A post, why it is served, and whether to a second person."""
 
     post_id: int
@@ -90,7 +90,7 @@ class _Served:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldPost:
     """A post on a person's desk, and the lane it came from."""
 
     post_id: int
@@ -99,20 +99,20 @@ class Held:
     claimed_at: datetime
 
 
-def hold(session: Session, project: Project, account: Account) -> list[Held]:
+def hold(session: Session, project: Project, account: Account) -> list[HeldPost]:
     """What the person holds, the one on screen first, filled up to two and renewed."""
     now = project.now()
     claims = session.connection().execute(_CLAIMS, {"who": account.id}).all()
     held = [
-        Held(claim.post_id, claim.slot, claim.lane, claim.claimed_at)
+        HeldPost(claim.post_id, claim.slot, claim.lane, claim.claimed_at)
         for claim in claims
         if _is_kept(session, claim, now)
     ]
-    while len(held) < HELD and (found := _next_post(session, project, account, now)):
+    while len(held) < POSTS_HELD and (upcoming := _next_post(session, project, account, now)):
         # Strictly later than those held: posts taken in one moment would change places at the next look.
         at = max([now, *(one.claimed_at + TICK for one in held)])
-        _claim(session, project, account, found, now, claimed_at=at)
-        held.append(Held(found.post_id, found.slot, found.lane, at))
+        _claim(session, project, account, upcoming, now, claimed_at=at)
+        held.append(HeldPost(upcoming.post_id, upcoming.slot, upcoming.lane, at))
     if held:
         first = {"on_post": held[0].post_id, "in_slot": held[0].slot}
         times = {"now": now, "until": _expiry(project, now)}
@@ -137,7 +137,7 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
     for claim in held[1:]:
         session.delete(claim)  # the prefetched post goes back to the queue
     session.flush()
-    served = _Served(answer.post_id, answer.lane or _lane_of(session, answer.post_id), answer.slot)
+    served = _NextPost(answer.post_id, answer.lane or _lane_of(session, answer.post_id), answer.slot)
     first = min([other.claimed_at for other in held], default=now) - TICK
     _claim(session, project, account, served, now, claimed_at=first, shown_at=now)
 
@@ -151,9 +151,9 @@ def note_answers(session: Session, post_ids: Collection[int]) -> None:
 def note_answers_since(session: Session, annotation: int, resolution: int) -> None:
     """The same of all that was said after these numbers; near-copies of what has a label by now leave the queue."""
     session.flush()
-    said = select(Annotation.post_id).where(Annotation.id > annotation)
+    labelled = select(Annotation.post_id).where(Annotation.id > annotation)
     decided = select(Resolution.post_id).where(Resolution.id > resolution)
-    answered = union(said, decided)
+    answered = union(labelled, decided)
     connection = session.connection()
     connection.execute(
         update(QueueEntry).where(QueueEntry.post_id.in_(answered)).values(is_answered=has_answer())
@@ -182,7 +182,7 @@ def _is_kept(session: Session, claim: Row[*tuple[Any, ...]], now: datetime) -> b
     return False
 
 
-def _next_post(session: Session, project: Project, account: Account, now: datetime) -> _Served | None:
+def _next_post(session: Session, project: Project, account: Account, now: datetime) -> _NextPost | None:
     """The next post for this person: lanes take turns, and one that has nothing passes its turn on."""
     connection, who = session.connection(), {"who": account.id}
     turn = connection.execute(_TURN, who).one()
@@ -196,7 +196,7 @@ def _next_post(session: Session, project: Project, account: Account, now: dateti
             post = connection.scalar(_FREE, {**who, "lane": lane, "now": now})
         if post is not None:
             connection.execute(_TURN_OVER, who)
-            return _Served(post, lane, slot=int(lane == SECOND_OPINION))
+            return _NextPost(post, lane, slot=int(lane == SECOND_OPINION))
     return None
 
 
@@ -213,7 +213,7 @@ def _claim(
     session: Session,
     project: Project,
     account: Account,
-    served: _Served,
+    served: _NextPost,
     now: datetime,
     *,
     claimed_at: datetime,

@@ -31,7 +31,7 @@ from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lane
 from trainer.selection.strata import DRAWN, serving_order, strata
 from trainer.selection.strategies import Embed, Positions, below_band, confidence, in_band
 from trainer.statistics.thresholds import CUTS, thousandths
-from workbench.posts.counting import NOTHING_KNOWN, SetAside, keep_set_aside, look_for_set_aside
+from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside, save_set_aside
 from workbench.project import Project
 from workbench.queue.claims import note_answers_since
 from workbench.queue.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
@@ -87,11 +87,11 @@ class Plan:
     left_out: int = 0
     newest_annotation: int = 0
     """The last one it knows of: later answers are looked up when it takes effect."""
-    waiting: Sequence[int] = ()
+    confidence_histogram: Sequence[int] = ()
     """How many posts to label lie in each thousandth of confidence, by the round's scores."""
     newest_resolution: int = 0
     """The same of a lead's decisions."""
-    set_aside: SetAside = NOTHING_KNOWN
+    set_aside: SetAside = NONE_SET_ASIDE
     """Of the pages' figures; the queue has none of them."""
 
 
@@ -102,43 +102,43 @@ def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores 
     """
     with project.database.read() as session:
         champion = champion_number(session)
-    made = plan(project, champion, vectors=vectors, cold=cold)
-    with replacing(project, made):
-        return len(made.entries)
+    planned = plan(project, champion, vectors=vectors, cold=cold)
+    with replacing(project, planned):
+        return len(planned.entries)
 
 
 @contextmanager
-def replacing(project: Project, made: Plan) -> Iterator[Session]:
+def replacing(project: Project, planned: Plan) -> Iterator[Session]:
     """A write transaction that swaps the queue's content at its end.
 
     The new rows are laid ready before the lock is asked for; copying 50,000 of them takes a tenth of a second.
     """
     table = Base.metadata.tables[QueueEntry.__tablename__]
-    with project.database.write_staged(table, made.entries) as (session, staged):
+    with project.database.write_staged(table, planned.entries) as (session, staged):
         yield session
-        _replace(session, project, made, staged)
+        _replace(session, project, planned, staged)
     # Only once it is committed: pages would tell of a queue that never was.
-    keep_waiting(project, made.waiting)
-    keep_set_aside(project, made.set_aside)
+    save_confidence_histogram(project, planned.confidence_histogram)
+    save_set_aside(project, planned.set_aside)
 
 
-def _replace(session: Session, project: Project, made: Plan, staged: Table) -> None:
+def _replace(session: Session, project: Project, planned: Plan, staged: Table) -> None:
     # In the database's words: by the mapper every row would be looked at.
     connection = session.connection()
     connection.execute(delete(QueueEntry))
     # Joined, as nobody else looks whether a post is still there; in its order, as both tables have it.
     is_there = (Post.id == staged.c.post_id) & Post.group_id.is_not(None)
-    found = select(staged).join(Post, is_there).order_by(staged.c.post_id)
-    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), found))
-    note_answers_since(session, made.newest_annotation, made.newest_resolution)
+    rows = select(staged).join(Post, is_there).order_by(staged.c.post_id)
+    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), rows))
+    note_answers_since(session, planned.newest_annotation, planned.newest_resolution)
     session.merge(
         QueueState(
             id=1,
-            round_number=made.round_number,
-            in_band=made.band.in_band,
-            below_band=made.band.below_band,
-            widened=made.widened,
-            left_out=made.left_out,
+            round_number=planned.round_number,
+            in_band=planned.band.in_band,
+            below_band=planned.band.below_band,
+            widened=planned.widened,
+            left_out=planned.left_out,
             built_at=project.now(),
         )
     )
@@ -159,7 +159,7 @@ def plan(
         labelled = set(session.scalars(labelled_groups()))
         new_imports = _new_imports(session, project)
         limits, composition = band_in_force(session, project), project.settings.composition
-        counts, set_aside = _counts(session), look_for_set_aside(session)
+        counts, set_aside = _counts(session), count_set_aside(session)
     servable = read_servable(project, labelled, new_imports, rng)
     held_out = _held_out_entries(project, servable, counts)
     if round_number is None and cold is None:
@@ -199,7 +199,7 @@ def plan(
         widened=len(lanes[UNCERTAIN]) - inside,
         left_out=max(0, band.in_band + band.below_band - limits.at_most),
         newest_annotation=newest,
-        waiting=() if round_number is None else _waiting_by_thousandth(probabilities),
+        confidence_histogram=() if round_number is None else _histogram_of(probabilities),
         newest_resolution=newest_resolution,
         set_aside=set_aside,
     )
@@ -210,22 +210,22 @@ def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
 
 
-def waiting(project: Project) -> NDArray[np.int64]:
+def confidence_histogram(project: Project) -> NDArray[np.int64]:
     """How many posts to label lay in each thousandth of confidence when the queue was filled; all 0 before a round.
 
     In a file, as a page that moves the band must not read the whole pool.
     """
-    file = _waiting_file(project)
+    file = _histogram_file(project)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        counts = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none yet
-        found = []
-    return np.array(found or [0] * (len(CUTS) - 1), dtype=np.int64)
+        counts = []
+    return np.array(counts or [0] * (len(CUTS) - 1), dtype=np.int64)
 
 
-def keep_waiting(project: Project, counts: Sequence[int]) -> None:
-    """Replace what `waiting` tells."""
-    write_text(_waiting_file(project), json.dumps(list(counts)))
+def save_confidence_histogram(project: Project, counts: Sequence[int]) -> None:
+    """Replace what `confidence_histogram` reads."""
+    write_text(_histogram_file(project), json.dumps(list(counts)))
 
 
 def give_strata(project: Project, round_number: int) -> None:
@@ -238,8 +238,8 @@ def give_strata(project: Project, round_number: int) -> None:
     for split in HELD_OUT_SPLITS:
         with project.database.read() as session:
             wanted = groups_of_split(split).where(PostGroup.stratum.is_(None)).order_by(PostGroup.id)
-            found = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
-            groups = np.fromiter(found, np.int64)
+            numbers = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
+            groups = np.fromiter(numbers, np.int64)
         for start in range(0, len(groups), SCORES_AT_ONCE):
             _give_strata(project, scores, groups[start : start + SCORES_AT_ONCE])
 
@@ -251,12 +251,12 @@ def _give_strata(project: Project, scores: RoundScores, groups: NDArray[np.int64
             rows = session.execute(first_posts(some))
             group_of |= {post: group for group, post in rows}
     firsts = np.array(sorted(group_of), np.int64)
-    known = scores.read_of(firsts[scores.is_fair(firsts)])
-    found = strata(known.probabilities[:, Label.VIOLATION.position])
-    found += np.where(scores.was_left_out(known.post_ids), DRAWN, 0)
+    first_scores = scores.read_of(firsts[scores.is_fair(firsts)])
+    numbers = strata(first_scores.probabilities[:, Label.VIOLATION.position])
+    numbers += np.where(scores.was_left_out(first_scores.post_ids), DRAWN, 0)
     values = (
         {"group": group_of[post], "stratum": stratum}
-        for post, stratum in zip(known.post_ids.tolist(), found.tolist(), strict=True)
+        for post, stratum in zip(first_scores.post_ids.tolist(), numbers.tolist(), strict=True)
     )
     change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
     for changes in in_chunks(values, CHUNK):
@@ -288,7 +288,7 @@ def _count(limits: Band, probabilities: NDArray[np.floating]) -> BandCounts:
     )
 
 
-def _waiting_file(project: Project) -> Path:
+def _histogram_file(project: Project) -> Path:
     return project.data / "waiting.json"
 
 
@@ -301,7 +301,7 @@ def _scored(
     return servable.pool[order], servable.is_new[order], probabilities[order]
 
 
-def _waiting_by_thousandth(probabilities: NDArray[np.float32]) -> list[int]:
+def _histogram_of(probabilities: NDArray[np.float32]) -> list[int]:
     counts = np.zeros(len(CUTS) - 1, np.int64)
     for start in range(0, len(probabilities), SCORES_AT_ONCE):
         counts += count_thousandths(confidence(probabilities[start : start + SCORES_AT_ONCE]))
@@ -356,10 +356,10 @@ def _held_out_entries(
     is_even = counts.get("test", {}).get(Label.VIOLATION, 0) < VIOLATIONS_WANTED
     served: list[tuple[float, int]] = []
     for split, wanted in _held_out_wanted(project, counts).items():
-        waiting = read_held_out(project, split, servable)
-        order = serving_order(waiting.strata, waiting.luck, is_even=is_even)[:HELD_OUT_AT_MOST]
+        unlabelled = read_held_out(project, split, servable)
+        order = serving_order(unlabelled.strata, unlabelled.draws, is_even=is_even)[:HELD_OUT_AT_MOST]
         # Splits take turns by what they lack, and everything they hold is queued: more than is lacking.
-        served += [((at + 0.5) / wanted, post) for at, post in enumerate(waiting.posts[order].tolist())]
+        served += [((at + 0.5) / wanted, post) for at, post in enumerate(unlabelled.posts[order].tolist())]
     posts = np.array([post for _, post in sorted(served)[:HELD_OUT_AT_MOST]], dtype=np.int64)
     return _entries(HELD_OUT, posts)
 

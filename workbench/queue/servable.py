@@ -44,11 +44,11 @@ class Servable:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Groups of a split that wait: their post, stratum (-1: none yet) and luck, all (n,)."""
+    """Groups of a split that wait: their post, stratum (-1: none yet) and draws, all (n,)."""
 
     posts: NDArray[np.int64]
     strata: NDArray[np.int64]
-    luck: NDArray[np.float64]
+    draws: NDArray[np.float64]
 
 
 def read_servable(
@@ -57,7 +57,7 @@ def read_servable(
     """Read every post once. `labelled` groups are left out."""
     kind = _kinds(project, labelled)
     chosen, is_new = np.zeros(len(kind), np.int64), np.zeros(len(kind), bool)
-    luck = np.full(len(kind), -1.0)
+    draws = np.full(len(kind), -1.0)
     for posts, groups, imports in _grouped(project):
         is_known = groups < len(kind)  # a group made since is for the next queue
         is_pool, is_held_out = is_known.copy(), is_known.copy()
@@ -65,10 +65,10 @@ def read_servable(
         is_held_out[is_known] = kind[groups[is_known]] > POOL
         drawn = rng.random(int(is_pool.sum()))
         best = _last_of_each(groups[is_pool], drawn)
-        at, best_luck = np.flatnonzero(is_pool)[best], drawn[best]
-        is_luckier = best_luck > luck[groups[at]]
-        at = at[is_luckier]
-        luck[groups[at]], chosen[groups[at]] = best_luck[is_luckier], posts[at]
+        at, best_draws = np.flatnonzero(is_pool)[best], drawn[best]
+        is_higher = best_draws > draws[groups[at]]
+        at = at[is_higher]
+        draws[groups[at]], chosen[groups[at]] = best_draws[is_higher], posts[at]
         is_new[groups[at]] = np.isin(imports[at], list(new_imports))
         first_of, first = np.unique(groups[is_held_out], return_index=True)
         is_first = chosen[first_of] == 0
@@ -88,8 +88,8 @@ def read_held_out(project: Project, split: str, servable: Servable) -> HeldOut:
             strata = np.array([-1 if stratum is None else stratum for _, _, stratum in some], np.int64)
             waits = np.isin(groups, servable.held_out_groups)
             posts = servable.held_out[np.searchsorted(servable.held_out_groups, groups[waits])]
-            luck = _luck([key for (_, key, _), is_waiting in zip(some, waits, strict=True) if is_waiting])
-            parts.append((posts, strata[waits], luck))
+            draws = _draws([key for (_, key, _), is_waiting in zip(some, waits, strict=True) if is_waiting])
+            parts.append((posts, strata[waits], draws))
     if not parts:
         return HeldOut(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     return HeldOut(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -108,10 +108,10 @@ def scores_of(
             continue
         begin, end = np.searchsorted(ordered, [part.post_ids[0], part.post_ids[-1] + 1])
         here, places = ordered[begin:end], order[begin:end]
-        found = np.searchsorted(part.post_ids, here)
-        has_one = part.post_ids[found] == here
+        matches = np.searchsorted(part.post_ids, here)
+        has_one = part.post_ids[matches] == here
         is_scored[places[has_one]] = True
-        probabilities[places[has_one]] = part.probabilities[found[has_one]]
+        probabilities[places[has_one]] = part.probabilities[matches[has_one]]
     return is_scored, probabilities
 
 
@@ -156,11 +156,11 @@ def _last_of_each(groups: NDArray[np.int64], by: NDArray[np.float64]) -> NDArray
     """Where each group's highest value stands."""
     order = np.lexsort((by, groups))
     is_last = np.append(np.diff(groups[order]) != 0, np.ones(min(1, len(order)), bool))
-    found: NDArray[np.intp] = order[is_last]
-    return found
+    positions: NDArray[np.intp] = order[is_last]
+    return positions
 
 
-def _luck(keys: Sequence[bytes]) -> NDArray[np.float64]:
+def _draws(keys: Sequence[bytes]) -> NDArray[np.float64]:
     """Where groups stand in the order of their stratum: drawn by hash, so that it is the same for ever."""
     digests = b"".join(sha256(b"order" + key).digest()[:8] for key in keys)
     return np.frombuffer(digests, ">u8").astype(np.float64) / 2**64

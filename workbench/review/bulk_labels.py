@@ -71,23 +71,23 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
     """
     with reading(project, account, Right.REVIEW):
         pass
-    found = find(project, account, wanted, most=at_most, look_through=LOOKED_THROUGH)
+    page = find(project, account, wanted, most=at_most, look_through=LOOKED_THROUGH)
     with project.database.read() as session:
         asked = set(session.scalars(asked_of_lead()))
-        may_be = set(_free(session, [post.post_id for post in found.posts]))
-    unlabelled = [post for post in found.posts if not post.is_held_out and not post.standing]
+        may_be = set(_free(session, [post.post_id for post in page.posts]))
+    unlabelled = [post for post in page.posts if not post.is_held_out and not post.standing]
     free = [post for post in unlabelled if post.post_id in may_be]
-    held_out = sum(post.is_held_out for post in found.posts)
+    held_out = sum(post.is_held_out for post in page.posts)
     # Spread over what was found, so that the last look is at more than the newest.
     step = max(1, len(free) // EXAMPLES)
     return Preview(
         wanted,
         [post.post_id for post in free],
         [post.text for post in free[::step][:EXAMPLES]],
-        labelled=len(found.posts) - len(unlabelled) - held_out,
+        labelled=len(page.posts) - len(unlabelled) - held_out,
         held_out=held_out,
         asked=sum(post.post_id in asked for post in unlabelled),
-        is_cut=found.after is not None,
+        is_cut=page.after is not None,
     )
 
 
@@ -166,10 +166,10 @@ def newest(project: Project, account: Account) -> list[Bulk]:
 
 def _without_text(wanted: Filter) -> dict[str, Any]:
     """What is written down of a filter: its words may be a post's, and what is written down is never removed."""
-    said = wanted.to_dict()
-    if "text" in said:
-        said["text"] = sha256(wanted.text.encode()).hexdigest()
-    return said
+    values = wanted.to_dict()
+    if "text" in values:
+        values["text"] = sha256(wanted.text.encode()).hexdigest()
+    return values
 
 
 def _free(session: Session, post_ids: Sequence[int]) -> list[int]:

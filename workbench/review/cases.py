@@ -59,7 +59,7 @@ class OpenCase:
 
 
 @dataclass(frozen=True)
-class Decided:
+class ResolvedCase:
     """A post a lead has decided, with all that was kept back until then.
 
     `suggestion` is what the adapter in use makes of it; None before there is one, and of held-out posts always.
@@ -96,7 +96,7 @@ def open_cases(project: Project, account: Account) -> list[OpenCase]:
         ]
 
 
-def decided_case(project: Project, account: Account, post_id: int) -> Decided | None:
+def resolved_case(project: Project, account: Account, post_id: int) -> ResolvedCase | None:
     """A decided post with names and the model's view; None when it is not decided, or open again.
 
     Raises NotAllowedError for somebody who is no lead.
@@ -109,7 +109,7 @@ def decided_case(project: Project, account: Account, post_id: int) -> Decided | 
             select(PostGroup.split).join(Post, Post.group_id == PostGroup.id).where(Post.id == post_id)
         )
         is_held_out = split not in {None, "pool"}
-        return Decided(
+        return ResolvedCase(
             post_id,
             session.get_one(PostText, post_id).text,
             decision.label,
@@ -153,9 +153,9 @@ def _opinions(session: Session, posts: Collection[int], *, has_names: bool) -> d
 
 def _suggestion(project: Project, session: Session, post_id: int) -> Suggestion | None:
     number = champion_number(session)
-    found = None if number is None else RoundScores.of(project, number).score_of(post_id)
-    if found is None:
+    probabilities = None if number is None else RoundScores.of(project, number).score_of(post_id)
+    if probabilities is None:
         return None
-    by_label = {name: float(share) for name, share in zip(LABELS, found, strict=True)}
+    by_label = {name: float(share) for name, share in zip(LABELS, probabilities, strict=True)}
     label = max(by_label, key=by_label.__getitem__)
     return Suggestion(label, by_label[label], by_label, number)

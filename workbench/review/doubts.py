@@ -68,13 +68,13 @@ def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -
         number = newest_round(session, project)
         if number is None:
             return []
-        found: list[DoubtfulLabel] = []
+        labels: list[DoubtfulLabel] = []
         ranked = _ranked(project.round_folder(number) / FILE)
         for some in in_chunks(ranked, IDS_AT_ONCE):
-            found += _still_there(session, some, number)
-            if len(found) >= most:
+            labels += _still_there(session, some, number)
+            if len(labels) >= most:
                 break
-        return found[:most]
+        return labels[:most]
 
 
 def newest_round(session: Session, project: Project) -> int | None:
@@ -138,16 +138,16 @@ def _still_there(session: Session, rows: Sequence[Row], number: int) -> Iterator
     }
     numbers = [post.id for post in posts.values()]
     standing = current_labels().where(Annotation.post_id.in_(numbers))
-    said = {(answer.post_id, answer.label) for answer in session.scalars(standing)}
-    made = standing_resolutions().where(Resolution.post_id.in_(numbers))
-    decided = {decision.post_id: decision for decision in session.scalars(made)}
+    current = {(answer.post_id, answer.label) for answer in session.scalars(standing)}
+    resolutions = standing_resolutions().where(Resolution.post_id.in_(numbers))
+    decided = {decision.post_id: decision for decision in session.scalars(resolutions)}
     for external_id, label, probabilities in rows:
         post = posts.get(external_id)
         if post is None:
             continue
         decision = decided.get(post.id)
         if decision is None:
-            is_doubted = (post.id, label) in said
+            is_doubted = (post.id, label) in current
         else:
             # Among many nobody has looked at this one: its label may be doubted like anybody's.
             is_doubted = decision.occasion == "bulk" and decision.label == label

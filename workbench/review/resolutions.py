@@ -100,10 +100,10 @@ def last_decision(session: Session, account: Account, occasion: Occasion) -> Res
 
 def post_called(session: Session, external_id: str) -> int:
     """The number of the post that the forum knows by this id. Raises LabellingError when there is none."""
-    found = session.scalar(select(Post.id).where(Post.external_id == external_id))
-    if found is None:
+    post_id = session.scalar(select(Post.id).where(Post.external_id == external_id))
+    if post_id is None:
         raise LabellingError("There is no post {id}.", id=external_id)
-    return found
+    return post_id
 
 
 def _given_to_many(session: Session, decision: Resolution) -> Resolution | None:

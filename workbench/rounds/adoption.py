@@ -29,7 +29,7 @@ from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
-from workbench.rounds.bundles import SENT_ROWS, kept_rows
+from workbench.rounds.bundles import SENT_ROWS, sent_rows
 from workbench.scores.round_scores import FOLDER, RoundScores, Scores
 
 SCORES = Path("scores") / "scores.parquet"
@@ -50,7 +50,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
     base = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))["base"]
     same_base(adapter, card, base)
     scores = folder / SCORES
-    found = _read_scores(project, scores) if scores.exists() else None
+    scored = _read_scores(project, scores) if scores.exists() else None
     with _staging(project) as (model, annotations):
         with new_folder(model) as part:
             for name in _own_files(adapter, card):
@@ -58,8 +58,8 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             # Over there the base may have had another name; its fingerprint is the same.
             named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
             write_card(part, named)
-        if found is not None:
-            RoundScores(model / FOLDER).append(found)
+        if scored is not None:
+            RoundScores(model / FOLDER).append(scored)
         with new_folder(annotations) as part:
             shutil.copytree(rows, part, dirs_exist_ok=True)
         with acting(project, account, Right.RUN_ROUNDS) as session:
@@ -90,7 +90,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
 def _rows_of(project: Project, adapter: Path, card: Card) -> Path:
     """The rows that were sent away and that this adapter was trained on."""
     trained_on = {name: file.sha256 for name, file in card.data.items()}
-    for folder in kept_rows(project):
+    for folder in sent_rows(project):
         receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
         sent = {split: receipt["files"][f"{split}.jsonl"]["sha256"] for split in SENT_ROWS}
         if trained_on == sent and receipt["fingerprint"] == card.base.fingerprint:
@@ -138,19 +138,19 @@ def _read_scores(project: Project, file: Path) -> Scores:
 
     Raises InputError otherwise, and when this is no file of `trainer.score` over the numbers of a bundle's posts.
     """
-    found = _parse_scores(project, file)
-    last = int(found.post_ids.max(initial=0))
+    scored = _parse_scores(project, file)
+    last = int(scored.post_ids.max(initial=0))
     with project.database.read() as session:
         prepared = select(Post.id).where(Post.group_id.is_not(None), Post.id <= last).order_by(Post.id)
         expected = np.fromiter(session.scalars(prepared), dtype=np.int64)
-    if not np.array_equal(found.post_ids, expected):
+    if not np.array_equal(scored.post_ids, expected):
         raise InputError(
             "{file} does not hold one score for each post of this project up to number {last}. "
             "Score the bundle's pool.jsonl, or leave the scores out: they are made here then.",
             file=file,
             last=last,
         )
-    return found
+    return scored
 
 
 def _parse_scores(project: Project, file: Path) -> Scores:

@@ -103,10 +103,10 @@ def bundle(
     return Bundle(out, sizes["train"], sizes["validation"], count, base, out.stat().st_size)
 
 
-def kept_rows(project: Project) -> Iterator[Path]:
+def sent_rows(project: Project) -> Iterator[Path]:
     """The folders of rows that were sent away, each with its receipt, newest first."""
-    found = sorted(project.data.glob("bundles/[0-9]*/receipt.json"), reverse=True)
-    return (file.parent for file in found)
+    receipts = sorted(project.data.glob("bundles/[0-9]*/receipt.json"), reverse=True)
+    return (file.parent for file in receipts)
 
 
 @contextmanager
@@ -180,8 +180,8 @@ def _fill(
         named = _copy_base(base, part)
         write_json(part / "config.json", TrainConfig(base=named).to_dict())
         sent = {f"{split}.jsonl": receipt["files"][f"{split}.jsonl"] for split in SENT_ROWS}
-        told = {"created": receipt["created"], "files": sent, "fingerprint": receipt["fingerprint"]}
-        write_json(part / "receipt.json", told)
+        contents = {"created": receipt["created"], "files": sent, "fingerprint": receipt["fingerprint"]}
+        write_json(part / "receipt.json", contents)
         lines = "".join(f"{line}\n" for line in pinned(PACKAGES))
         (part / "requirements.txt").write_text(lines, encoding="utf-8")
         _write_readmes(part, receipt, count, named)
@@ -239,19 +239,19 @@ def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 def pinned(packages: Iterable[str]) -> list[str]:
     """`name==version` of these packages and all they need, as installed here, in order of name."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     waiting = list(packages)
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
         # What runs on the accelerator comes with torch, and differs from machine to machine.
-        if name in found or name.startswith(("nvidia-", "cuda-", "triton")):
+        if name in versions or name.startswith(("nvidia-", "cuda-", "triton")):
             continue
         try:
-            found[name] = version(name).partition("+")[0]
+            versions[name] = version(name).partition("+")[0]
         except PackageNotFoundError:
             continue  # for another system
         needed = map(Requirement, requires(name) or ())
         waiting += [
             need.name for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})
         ]
-    return [f"{name}=={found[name]}" for name in sorted(found)]
+    return [f"{name}=={versions[name]}" for name in sorted(versions)]

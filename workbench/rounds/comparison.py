@@ -96,7 +96,9 @@ class RoundComparison:
             "band": [self.band.low, self.band.high],
             "flips": None if self.flips is None else _counts(self.flips),
             "flips_are_of_a_sample": self.is_sample,
-            "examples": {kind: [one.to_dict() for one in kept] for kind, kept in self.examples.items()},
+            "examples": {
+                kind: [one.to_dict() for one in examples] for kind, examples in self.examples.items()
+            },
         }
 
 
@@ -108,7 +110,9 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
     with reading(project, account, Right.RUN_ROUNDS) as session:
         if first == second:
             raise RoundError("Name two different rounds to compare.")
-        one, other = (_look(project, session, lifecycle.find(session, number)) for number in (first, second))
+        one, other = (
+            _read_side(project, session, lifecycle.find(session, number)) for number in (first, second)
+        )
         band = band_in_force(session, project)
     # Outside of that the snapshot: ten million scores take a while.
     scores = [RoundScores.of(project, number) for number in (first, second)]
@@ -117,11 +121,11 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
     flips = find_flips(*(each.fair() for each in scores), low=band.low, high=band.high, most=LOOKED_AT)
     with project.database.read() as session:
         examples = {kind: _examples(session, changes) for kind, changes in flips.largest.items()}
-    shown = {kind: kept for kind, kept in examples.items() if kept}
+    shown = {kind: of_kind for kind, of_kind in examples.items() if of_kind}
     return RoundComparison(one, other, flips, shown, band, any(each.coverage() for each in scores))
 
 
-def made_of(project: Project, first: int, second: int) -> tuple[int, ...]:
+def comparison_inputs(project: Project, first: int, second: int) -> tuple[int, ...]:
     """What a comparison rests on: the version of the thresholds, and how many posts each of the two has scored."""
     with project.database.read() as session:
         policy = in_force(session)
@@ -129,7 +133,7 @@ def made_of(project: Project, first: int, second: int) -> tuple[int, ...]:
     return (policy.version if policy else 0, *scored)
 
 
-def _look(project: Project, session: Session, row: Round) -> Side:
+def _read_side(project: Project, session: Session, row: Round) -> Side:
     file = project.round_folder(row.number) / "evaluation" / "test_probabilities.parquet"
     return Side(lifecycle.describe(session, row), _reliability(file), (row.report or {}).get("test_sha256"))
 

@@ -37,7 +37,7 @@ def expected_times(
     Training takes as long as its planned steps, which a trial caps, and scoring as long as there are posts, `longest`
     seconds at most.
     """
-    found: dict[str, Expected] = {}
+    by_device: dict[str, Expected] = {}
     rows = session.scalars(rounds_by_number()).all()
     speed = next((rate for row in rows if row.base == base and (rate := _scoring_speed(row.scored))), None)
     for row in rows:
@@ -51,8 +51,8 @@ def expected_times(
         config = TrainConfig.from_dict(card["config"])
         share = planned_steps(max(labels, 1), config) / planned_steps(trained, config)
         training = card["seconds"] * _trainings(card, config) * share
-        found.setdefault(device, Expected(row.number, device, training, scoring))
-    return list(found.values())
+        by_device.setdefault(device, Expected(row.number, device, training, scoring))
+    return list(by_device.values())
 
 
 def _trainings(card: Mapping[str, Any], config: TrainConfig) -> int:

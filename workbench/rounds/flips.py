@@ -64,16 +64,16 @@ def find_flips(
     Args:
         most: how many of the largest changes are kept of each kind.
     """
-    found = Flips()
+    flips = Flips()
     for post_ids, before, after in side_by_side(first, second):
         verdicts = before.argmax(axis=1), after.argmax(axis=1)
         cells = np.bincount(verdicts[0] * len(LABELS) + verdicts[1], minlength=len(LABELS) ** 2)
-        found.matrix += cells.reshape(found.matrix.shape)
+        flips.matrix += cells.reshape(flips.matrix.shape)
         was, is_now = in_band(before, low, high), in_band(after, low, high)
-        found.band_before += int(was.sum())
-        found.band_after += int(is_now.sum())
-        found.entered += int((is_now & ~was).sum())
-        found.left += int((was & ~is_now).sum())
+        flips.band_before += int(was.sum())
+        flips.band_after += int(is_now.sum())
+        flips.entered += int((is_now & ~was).sum())
+        flips.left += int((was & ~is_now).sum())
         kinds = {ENTERED: is_now & ~was, LEFT: was & ~is_now}
         for kind, (one, other) in FLIP_KINDS.items():
             kinds[kind] = (verdicts[0] == Label(one).position) & (verdicts[1] == Label(other).position)
@@ -82,10 +82,10 @@ def find_flips(
             places = np.flatnonzero(is_of_kind)
             places = places[np.lexsort((post_ids[places], -size[places]))[:most]]
             new = [Change(int(post_ids[at]), before[at].copy(), after[at].copy()) for at in places]
-            kept = sorted([*found.largest.get(kind, ()), *new], key=_largest_first)[:most]
-            if kept:
-                found.largest[kind] = kept
-    return found
+            largest = sorted([*flips.largest.get(kind, ()), *new], key=_largest_first)[:most]
+            if largest:
+                flips.largest[kind] = largest
+    return flips
 
 
 Paired = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]

@@ -134,8 +134,8 @@ def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
     of_round = {point: RoundScores.of(project, point.number) for point in points}
     newest = [point for point in points if of_round[point].count()][-ROUNDS - 1 :]
     scores = [of_round[point].read_first(AMONG_FIRST) for point in newest]
-    posts = fixed_posts([found.post_ids for found in scores])
-    predicted = [found.of(posts).probabilities.argmax(axis=1) for found in scores]
+    posts = fixed_posts([round_scores.post_ids for round_scores in scores])
+    predicted = [round_scores.of(posts).probabilities.argmax(axis=1) for round_scores in scores]
     return stopping_hint(predicted, [point.score for point in newest])
 
 

@@ -24,19 +24,19 @@ class Pick:
     coverage: Coverage | None
 
 
-def keep_pick(folder: Path, pick: Pick) -> None:
+def save_pick(folder: Path, pick: Pick) -> None:
     """Whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = json.dumps(None if pick.coverage is None else asdict(pick.coverage))
-    table = pa.table({"post_id": pick.numbers}).replace_schema_metadata({COVERAGE: told.encode()})
+    coverage = json.dumps(None if pick.coverage is None else asdict(pick.coverage))
+    table = pa.table({"post_id": pick.numbers}).replace_schema_metadata({COVERAGE: coverage.encode()})
     with new_file(folder / FILE) as part:
         pq.write_table(table, part)
 
 
-def kept_pick(folder: Path) -> Pick | None:
+def load_pick(folder: Path) -> Pick | None:
     """None where no pass is under way."""
     if not (folder / FILE).exists():
         return None
     table = pq.read_table(folder / FILE)
-    told = json.loads(table.schema.metadata[COVERAGE])
-    return Pick(table["post_id"].to_numpy(), None if told is None else Coverage(**told))
+    coverage = json.loads(table.schema.metadata[COVERAGE])
+    return Pick(table["post_id"].to_numpy(), None if coverage is None else Coverage(**coverage))

@@ -32,11 +32,11 @@ class TokenStore:
 
     def files(self) -> list[Path]:
         """In order of their posts. One that a longer one has taken the place of is passed over."""
-        found: list[Path] = []
+        chain: list[Path] = []
         for file in sorted(self.folder.glob("*.arrow"), key=lambda file: (_first(file), -_last(file))):
-            if not found or _last(file) > _last(found[-1]):
-                found.append(file)
-        return found
+            if not chain or _last(file) > _last(chain[-1]):
+                chain.append(file)
+        return chain
 
     def last(self) -> int:
         """The number of the last post, 0 before the first."""

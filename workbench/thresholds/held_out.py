@@ -25,15 +25,15 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
     numbers = _numbers(session, [str(post.line["id"]) for post in posts])
     wanted = np.array(sorted(numbers.values()), dtype=np.int64)
     scores = RoundScores.of(project, round_number).read_of(wanted)
-    known = dict(
+    violation_scores = dict(
         zip(scores.post_ids.tolist(), scores.probabilities[:, Label.VIOLATION.position].tolist(), strict=True)
     )
     return {
         split: _rows(
             [
-                (post, known[numbers[post.line["id"]]])
+                (post, violation_scores[numbers[post.line["id"]]])
                 for post in posts
-                if post.split == split and numbers[post.line["id"]] in known
+                if post.split == split and numbers[post.line["id"]] in violation_scores
             ]
         )
         for split in SPLITS
@@ -41,11 +41,11 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
 
 
 def _numbers(session: Session, external_ids: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for some in in_chunks(external_ids, IDS_AT_ONCE):
         query = select(Post.external_id, Post.id).where(Post.external_id.in_(some))
-        found |= dict(session.execute(query).all())
-    return found
+        numbers |= dict(session.execute(query).all())
+    return numbers
 
 
 def _rows(scored: list[tuple[LabelledPost, float]]) -> Rows:

@@ -87,16 +87,16 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Material:
-    """What thresholds are chosen by: labelled held-out posts, and how the scores of all posts are spread.
+class Evidence:
+    """What thresholds are chosen by: labelled held-out posts, and the histogram of the violation scores of all posts.
 
-    `spread` counts the posts in each thousandth of the violation score; where not all were scored it is an estimate.
+    `score_histogram` counts the posts in each thousandth of the violation score; where not all were scored it is an estimate.
     """
 
     round_number: int
     validation: Rows
     test: Rows
-    spread: NDArray[np.int64]
+    score_histogram: NDArray[np.int64]
     posts_a_day: float | None
 
 
@@ -140,7 +140,7 @@ def history(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def material(project: Project, account: Account) -> Material:
+def read_evidence(project: Project, account: Account) -> Evidence:
     """Gather what thresholds are chosen by; takes seconds at a million posts, and no price changes it.
 
     Raises NotAllowedError for somebody who is no lead; RoundError where no round is in use, or held-out posts with a
@@ -154,35 +154,37 @@ def material(project: Project, account: Account) -> Material:
         posts_a_day = _posts_a_day(session, project)
     for name in ("validation", "test"):
         _refuse_few(rows[name], name)
-    spread = np.zeros(len(CUTS) - 1)
+    histogram = np.zeros(len(CUTS) - 1)
     for part, weights in RoundScores.of(project, champion.round_number).fair_parts():
-        spread += np.bincount(
-            thousandths(part.probabilities[:, Label.VIOLATION.position]), weights, minlength=len(spread)
+        histogram += np.bincount(
+            thousandths(part.probabilities[:, Label.VIOLATION.position]), weights, minlength=len(histogram)
         )
-    whole = spread.round().astype(np.int64)
-    return Material(champion.round_number, rows["validation"], rows["test"], whole, posts_a_day)
+    whole = histogram.round().astype(np.int64)
+    return Evidence(champion.round_number, rows["validation"], rows["test"], whole, posts_a_day)
 
 
-def propose(of: Material, prices: Prices) -> Proposal:
+def propose(evidence: Evidence, prices: Prices) -> Proposal:
     """The cheapest thresholds at these prices. Raises InputError for prices that are none."""
     if not all(isfinite(price) and price >= 0 for price in asdict(prices).values()):
         raise InputError("Prices are numbers from 0 up.")
-    choice = choose(of.validation, prices, rng=np.random.default_rng(SEED))
-    found = expected(choice.thresholds, of.test, prices)
-    whole = volumes(of.spread, choice.thresholds)
+    choice = choose(evidence.validation, prices, rng=np.random.default_rng(SEED))
+    costs = expected(choice.thresholds, evidence.test, prices)
+    whole = volumes(evidence.score_histogram, choice.thresholds)
     day = None
-    if of.posts_a_day is not None and (total := int(of.spread.sum())):
-        day = Volumes(*(round(count * of.posts_a_day / total) for count in asdict(whole).values()))
-    return Proposal(of.round_number, prices, choice, found, whole, day, len(of.validation))
+    if evidence.posts_a_day is not None and (total := int(evidence.score_histogram.sum())):
+        day = Volumes(*(round(count * evidence.posts_a_day / total) for count in asdict(whole).values()))
+    return Proposal(evidence.round_number, prices, choice, costs, whole, day, len(evidence.validation))
 
 
-def volumes(spread: NDArray[np.int64], thresholds: Thresholds) -> Volumes:
+def volumes(histogram: NDArray[np.int64], thresholds: Thresholds) -> Volumes:
     """How many of the posts, counted by thousandth of their violation score, get which verdict."""
     first, second = (
         int(np.searchsorted(CUTS, threshold - 1e-9))
         for threshold in (thresholds.pass_below, thresholds.flag_from)
     )
-    return Volumes(int(spread[:first].sum()), int(spread[first:second].sum()), int(spread[second:].sum()))
+    return Volumes(
+        int(histogram[:first].sum()), int(histogram[first:second].sum()), int(histogram[second:].sum())
+    )
 
 
 def save(

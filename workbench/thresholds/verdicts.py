@@ -30,11 +30,15 @@ from workbench.thresholds import policy as thresholds_policy
 from workbench.thresholds.held_out import held_out_rows
 
 COLUMNS = ("id", "verdict", "label", "certainty", "round", "policy")
-SAID: Mapping[str, Verdict] = {Label.NORMAL: "pass", Label.SUSPICIOUS: "human", Label.VIOLATION: "flag"}
+VERDICT_OF_LABEL: Mapping[str, Verdict] = {
+    Label.NORMAL: "pass",
+    Label.SUSPICIOUS: "human",
+    Label.VIOLATION: "flag",
+}
 """What a person's label means; a borderline post is one that somebody should look at."""
-UNTOLD = ("", "", "")
+HIDDEN = ("", "", "")
 """Nobody is told what the model thinks of a held-out post that somebody is still to label blind."""
-UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", UNTOLD)
+UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", HIDDEN)
 """A post that has no score: the machine was too slow for all (docs/big-pools.md). Nobody has looked at it, so that it
 neither passes nor is flagged."""
 CHUNK = 5_000
@@ -55,7 +59,7 @@ class Missed:
 
 
 @dataclass(frozen=True)
-class Decided:
+class VerdictFile:
     """What a file holds. `by_people` of its rows are what somebody said; `waiting` posts come next time.
 
     `chosen_for` is the round whose scores the policy was chosen on. `unscored` rows are for people because neither they
@@ -99,7 +103,7 @@ def decide(
     since: date | datetime | None = None,
     version: int | None = None,
     out: Path | None = None,
-) -> Decided:
+) -> VerdictFile:
     """Write the verdicts on the posts of the imports since the last time, or since a moment, to a TSV file.
 
     Without `version` by the newest policy, without `out` to `data/verdicts/`. Imports that are not prepared and
@@ -119,7 +123,7 @@ def decide(
         unscored: Counter[int] = Counter()
         _write(file, _counted(_rows(session, rule, numbers, unscored), counts))
         passed = counts["pass", False]
-        decided = Decided(
+        decided = VerdictFile(
             file=file,
             rows=counts.total(),
             verdicts={name: counts[name, False] + counts[name, True] for name in VERDICTS},
@@ -165,17 +169,17 @@ def _rule(session: Session, project: Project, version: int | None) -> _Rule:
     champion = session.get(Champion, 1)
     if champion is None:
         raise RoundError("No round is in use yet, so there is nothing to decide by. Start one first.")
-    found: Policy | None = (
+    policy: Policy | None = (
         thresholds_policy.in_force(session) if version is None else thresholds_policy.find(session, version)
     )
-    if found is None:
+    if policy is None:
         raise InputError("No thresholds are in force. Set them with `workbench policy set`.")
     number = champion.round_number
     return _Rule(
         number,
-        found.version,
-        found.round_number,
-        Thresholds(found.pass_below, found.flag_from),
+        policy.version,
+        policy.round_number,
+        Thresholds(policy.pass_below, policy.flag_from),
         RoundScores.of(project, number),
     )
 
@@ -234,18 +238,18 @@ def _rows(
         while posts := session.execute(posts_of_import(number, after).limit(CHUNK)).all():
             after = posts[-1].id
             ids = [post.id for post in posts]
-            said = _said(session, ids)
+            labels = _labels_by_people(session, ids)
             scores = rule.scores.read_of(np.array(ids, dtype=np.int64))
             by_model = dict(zip(scores.post_ids.tolist(), _by_model(scores, rule), strict=True))
             for post in posts:
-                label = said.get(post.id)
+                label = labels.get(post.id)
                 if label is not None:
-                    verdict, cells = SAID[label], (label, "", "")
+                    verdict, cells = VERDICT_OF_LABEL[label], (label, "", "")
                 else:
                     verdict, cells = by_model.get(post.id, UNKNOWN)
                     unscored[number] += post.id not in by_model
                     if post.split not in {None, "pool"}:
-                        cells = UNTOLD
+                        cells = HIDDEN
                 name = post.external_id.translate(ESCAPES)
                 yield (name, verdict, *cells, str(rule.policy)), verdict, label is not None
 
@@ -257,15 +261,18 @@ def _by_model(scores: Scores, rule: _Rule) -> Iterator[tuple[Verdict, tuple[str,
         yield VERDICTS[verdict], (LABELS[label], f"{top:.4f}", str(rule.round_number))
 
 
-def _said(session: Session, post_ids: list[int]) -> dict[int, str]:
-    """What people said of these posts: a lead's decision, else most of those who judged here, else a log's label."""
+def _labels_by_people(session: Session, post_ids: list[int]) -> dict[int, str]:
+    """What people said of these posts: a lead's decision, else most of those who judged here, else a log's label.
+
+    A tie goes to the more severe label, as in training.
+    """
     careful: defaultdict[int, Counter[str]] = defaultdict(Counter)
     logged: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for post, label, source in session.execute(labels_of(post_ids)):
         (careful if source is None else logged)[post][str(label)] += 1
-    said = {post: majority(votes) for post, votes in (logged | careful).items()}
+    labels = {post: majority(votes) for post, votes in (logged | careful).items()}
     decided = {post: label for post, label in session.execute(newest_resolutions(post_ids)) if label}
-    return said | decided
+    return labels | decided
 
 
 def _counted(

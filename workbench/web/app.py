@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from workbench.web.elements.widgets import STYLE
+from workbench.web.elements.markup import show_style
 from workbench.web.identity import current_account
 from workbench.web.pages import HOME, PAGES
 from workbench.web.wording.i18n import _
 
 st.set_page_config(page_title=_("Moderation workbench"), layout="centered")
-st.html(STYLE)
+show_style()
 account = current_account()
 pages = [
     st.Page(page.show, title=_(page.title), url_path=page.name, default=page is HOME)

@@ -15,7 +15,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.project import Project, cookie_secret
-from workbench.web.opened import project
+from workbench.web.current_project import project
 
 COOKIE = "workbench"
 SECONDS_KNOWN = 14 * 24 * 3600
@@ -46,8 +46,8 @@ def signed_in(project: Project, cookies: Mapping[str, str]) -> SignedIn | None:
 
 def current_account() -> Account | None:
     """Whoever this script runs for, as the database knows them now."""
-    found = signed_in(project(), st.context.cookies.to_dict())
-    return found.account if found else None
+    visitor = signed_in(project(), st.context.cookies.to_dict())
+    return visitor.account if visitor else None
 
 
 def _signer(project: Project) -> URLSafeTimedSerializer:

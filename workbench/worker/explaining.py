@@ -62,8 +62,8 @@ class Explainer:
         if number is None or not posts:
             return 0
         self._explain = self._explain or self._load(self._project.round_folder(number))
-        found = self._explain([post.text for post in posts])
-        self._keep(number, dict(zip((post.post_id for post in posts), found, strict=True)))
+        words = self._explain([post.text for post in posts])
+        self._keep(number, dict(zip((post.post_id for post in posts), words, strict=True)))
         return len(posts)
 
     def _follow(self, number: int | None) -> None:
@@ -78,6 +78,6 @@ class Explainer:
             if champion_number(session) != number:
                 return  # it changed meanwhile, and its explanations are gone
             session.add_all(
-                Explanation(post_id=post_id, round_number=number, words=[[*word] for word in found])
-                for post_id, found in words.items()
+                Explanation(post_id=post_id, round_number=number, words=[[*word] for word in post_words])
+                for post_id, post_words in words.items()
             )

@@ -24,14 +24,14 @@ from trainer.errors import EncoderError, TrainerError
 from trainer.linear.doubt import out_of_fold_probabilities
 from trainer.linear.frozen import FrozenClassifier
 from trainer.scoring.embeddings import Embedder
-from trainer.scoring.occlusion import carried
+from trainer.scoring.occlusion import influential_spans
 from trainer.scoring.scorer import Scorer, StoppedError
-from trainer.scoring.sweep import Precision, Progress, keep_precision, kept_precision, sweep, try_out
+from trainer.scoring.sweep import Precision, Progress, load_precision, save_precision, sweep, try_out
 from trainer.texts.dataset import read_jsonl, read_objects
 from trainer.texts.tokens import fingerprint, tokenise
 from workbench.project import Project
 from workbench.review.doubts import write_doubts
-from workbench.scores.picks import Pick, keep_pick, kept_pick
+from workbench.scores.picks import Pick, load_pick, save_pick
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
 from workbench.worker.budget import pick as pick_posts
@@ -65,9 +65,9 @@ class PostVectors:
         missing = [post_id for post_id in wanted if post_id not in self._known]
         if len(self._known) + len(missing) > VECTORS_KEPT:
             self._known, missing = {}, wanted
-        found = self._embedder.vectors(self._texts(missing))
-        self._known |= dict(zip(missing, found, strict=True))
-        return np.stack([self._known[post_id] for post_id in wanted]) if wanted else found
+        vectors = self._embedder.vectors(self._texts(missing))
+        self._known |= dict(zip(missing, vectors, strict=True))
+        return np.stack([self._known[post_id] for post_id in wanted]) if wanted else vectors
 
     def _texts(self, post_ids: list[int]) -> list[str]:
         texts: dict[int, str] = {}
@@ -104,11 +104,11 @@ def _some_of_pool(session: Session) -> NDArray[np.int64]:
     last = session.scalar(select(func.max(Post.id))) or 0
     rng = np.random.default_rng()
     drawn = rng.choice(last, min(DRAWN_FOR_ONE * COLD_SAMPLE, last), replace=False) + 1
-    found: list[int] = []
+    numbers: list[int] = []
     pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(is_of_pool())
     for some in in_chunks(drawn.tolist(), IDS_AT_ONCE):
-        found += session.scalars(pool.where(Post.id.in_(some)))
-    return np.sort(rng.permutation(np.array(found, dtype=np.int64))[:COLD_SAMPLE])
+        numbers += session.scalars(pool.where(Post.id.in_(some)))
+    return np.sort(rng.permutation(np.array(numbers, dtype=np.int64))[:COLD_SAMPLE])
 
 
 def old_cold_queue(session: Session) -> datetime | None:
@@ -124,10 +124,10 @@ def old_cold_queue(session: Session) -> datetime | None:
 def _pool_labels(session: Session) -> dict[int, str]:
     """The resolved label of each labelled pool post, else the newest standing one."""
     is_pool = is_of_pool(), Post.is_quarantined.is_(False)
-    said = current_labels().join(Post, Post.id == Annotation.post_id).order_by(Annotation.id)
+    labels = current_labels().join(Post, Post.id == Annotation.post_id).order_by(Annotation.id)
     decided = standing_resolutions().join(Post, Post.id == Resolution.post_id)
     rows = [
-        *session.scalars(said.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
+        *session.scalars(labels.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
         *session.scalars(decided.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
     ]
     return {row.post_id: str(row.label) for row in rows}
@@ -139,17 +139,17 @@ def find_doubts(train: Path, folder: Path) -> None:
         return  # rows that were sent away and came back with an adapter do not say whose they are
     rows = read_jsonl(train)[-DOUBTED:]
     try:
-        found = out_of_fold_probabilities(rows)
+        probabilities = out_of_fold_probabilities(rows)
     except TrainerError as error:
         logging.warning("no labels are doubted: %s", error)
         return
-    write_doubts(folder, [row.id for row in rows], [row.label for row in rows], found)
+    write_doubts(folder, [row.id for row in rows], [row.label for row in rows], probabilities)
 
 
 def explain_with(folder: Path) -> Explain:
     """Explains by a round's adapter, which stays loaded for as long as what is returned is kept."""
     scorer = Scorer.load(folder)
-    return lambda texts: carried(texts, scorer.probabilities)
+    return lambda texts: influential_spans(texts, scorer.probabilities)
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def _one_pass(
     under_way = scores.folder / "pass"
     store = bring_up_to_date(project, scorer.tokens_name, scorer.tokenise, should_stop=should_stop)
     files, post_ids, places = store.after(scores.last_scored())
-    pick, precision = kept_pick(under_way), kept_precision(under_way, folder)
+    pick, precision = load_pick(under_way), load_precision(under_way, folder)
     if pick is not None and len(pick.numbers) and pick.numbers[0] <= scores.last_scored():
         pick = None  # its scores are in: who put them there was killed before it could tidy up
     if pick is None or precision is None:
@@ -211,8 +211,8 @@ def _one_pass(
             return None
         precision = try_out(scorer, files, places, under_way, should_stop=should_stop)
         pick = _picked(project, scores, scorer, post_ids, precision, should_stop)
-        keep_precision(under_way, folder, precision)
-        keep_pick(under_way, pick)
+        save_precision(under_way, folder, precision)
+        save_pick(under_way, pick)
     is_picked = np.isin(post_ids, pick.numbers)
     post_ids, places = post_ids[is_picked], places[is_picked]
     swept = sweep(
@@ -248,10 +248,10 @@ def _picked(
     def teach(texts: Sequence[str]) -> NDArray[np.float32]:
         return scorer.probabilities(texts, should_stop=should_stop)
 
-    found = pick_posts(project, scores.last_scored(), budget, teach=teach, should_stop=should_stop)
-    if found is None:
+    picked = pick_posts(project, scores.last_scored(), budget, teach=teach, should_stop=should_stop)
+    if picked is None:
         raise StoppedError("scoring stopped before its posts were picked")
-    return found
+    return picked
 
 
 def tokenise_posts(project: Project) -> None:

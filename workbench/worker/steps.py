@@ -43,7 +43,7 @@ LOOKED_AT = 100
 """Of the scores that come with an adopted adapter, how many are made again to compare."""
 SCORE_TOLERANCE = 0.05
 """What half precision on a GPU may change about a probability."""
-TELL_SECONDS = 0.5
+WRITE_SECONDS = 0.5
 GO = "go"
 Step = Callable[[Project, int], str]
 
@@ -128,13 +128,15 @@ def evaluate(project: Project, number: int) -> str:
 def fill_in(session: Session, champion: int, report: Mapping[str, Any]) -> None:
     """An adapter put in use while no test post had a label is measured beside the first challenger that can be."""
     row = session.get_one(Round, champion)
-    known, measured = row.report or {}, report.get("champion")
-    if measured is not None and known.get("metrics") is None:
+    measured_before, measured = row.report or {}, report.get("champion")
+    if measured is not None and measured_before.get("metrics") is None:
         about = {name: report[name] for name in ("rows", "test_sha256")}
-        row.report = {**known, **about, "metrics": measured, "warnings": []}
+        row.report = {**measured_before, **about, "metrics": measured, "warnings": []}
         if row.verdict is not None:  # it repeats that nothing could be measured
-            told = [line for line in row.verdict["warnings"] if line not in known.get("warnings", ())]
-            row.verdict = {**row.verdict, "warnings": told}
+            warnings = [
+                line for line in row.verdict["warnings"] if line not in measured_before.get("warnings", ())
+            ]
+            row.verdict = {**row.verdict, "warnings": warnings}
 
 
 def _find_doubts(project: Project, number: int) -> None:
@@ -181,8 +183,8 @@ def promote(project: Project, number: int) -> str:
     """Move the champion pointer and fill the queue from the new scores, in one short transaction."""
     attempt = begin(project, number, "scoring")
     plan.give_strata(project, number)
-    made = plan.plan(project, number, vectors=vectors_of_posts(project))
-    now, swap = project.now(), plan.replacing(project, made)
+    planned = plan.plan(project, number, vectors=vectors_of_posts(project))
+    now, swap = project.now(), plan.replacing(project, planned)
     with attempt.finish(
         swap, state="promoted", state_before=None, is_running=False, finished_at=now
     ) as session:
@@ -255,14 +257,14 @@ def _watch(project: Project) -> None:
 
 def _summary(before: dict[str, Any] | None, scored: Scored, total: int) -> dict[str, Any]:
     """All that the adapter has scored, over every attempt and later import; the precision is the last one's."""
-    known = before or {}
-    seconds = known.get("seconds", 0.0) + scored.seconds
+    totals = before or {}
+    seconds = totals.get("seconds", 0.0) + scored.seconds
     more: dict[str, Any] = {}
     if scored.n:
-        distinct = known.get("distinct", 0) + scored.distinct
+        distinct = totals.get("distinct", 0) + scored.distinct
         more = {"distinct": distinct, "precision": scored.precision, "agreement": scored.agreement}
     return {
-        **known,
+        **totals,
         **more,
         "n": total,
         "seconds": round(seconds, 3),
@@ -274,11 +276,11 @@ def _score(project: Project, number: int, should_stop: Callable[[], bool]) -> Sc
     file = lifecycle.progress_file(project, number, "scoring")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)  # an earlier pass was done
-    return score_missing(project, number, on_progress=_Telling(file), should_stop=should_stop)
+    return score_missing(project, number, on_progress=_ProgressFile(file), should_stop=should_stop)
 
 
 @dataclass
-class _Telling:
+class _ProgressFile:
     """Keeps in a file how far scoring is: one line, as a pass over ten million posts would write many.
 
     What an earlier run had done says nothing of how fast this one is.
@@ -286,23 +288,23 @@ class _Telling:
 
     file: Path
     first: tuple[Progress, float] | None = None
-    told_at: float = -math.inf
+    written_at: float = -math.inf
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now - self.told_at < TELL_SECONDS and progress.share < 1:
+        if now - self.written_at < WRITE_SECONDS and progress.share < 1:
             return
-        self.told_at = now
+        self.written_at = now
         first, begun = self.first = self.first or (progress, now)
         share, passed = progress.share - first.share, now - begun
-        told = {
+        facts = {
             "step": progress.posts,
             "steps": progress.total,
             "seconds_left": passed / share * (1 - progress.share) if share > 0 else None,
             "posts_per_second": round((progress.posts - first.posts) / passed, 1) if passed else None,
             **gpu_memory(default_device()),
         }
-        write_text(self.file, json.dumps(told) + "\n")
+        write_text(self.file, json.dumps(facts) + "\n")
 
 
 def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:

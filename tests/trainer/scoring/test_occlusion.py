@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.scoring.occlusion import LEAST_DROP, PIECES, SHOWN, carried
+from trainer.scoring.occlusion import LEAST_DROP, PIECES, SHOWN, influential_spans
 
 FILLERS = [
     "今天",
@@ -53,7 +53,7 @@ def keyed(asked: Sequence[str]) -> np.ndarray:
 @given(st.lists(texts, max_size=4))
 def test_what_is_found_lies_in_the_text_is_positive_and_in_order(posts):
     score = Whim()
-    found = carried(posts, score)
+    found = influential_spans(posts, score)
     assert len(found) == len(posts)
     for text, pieces in zip(posts, found, strict=True):
         assert len(pieces) <= SHOWN
@@ -68,7 +68,7 @@ def test_what_is_found_lies_in_the_text_is_positive_and_in_order(posts):
 
 @given(st.lists(texts, min_size=1, max_size=3))
 def test_texts_explained_together_are_explained_as_alone(posts):
-    assert carried(posts, Whim()) == [carried([text], Whim())[0] for text in posts]
+    assert influential_spans(posts, Whim()) == [influential_spans([text], Whim())[0] for text in posts]
 
 
 @given(
@@ -77,7 +77,7 @@ def test_texts_explained_together_are_explained_as_alone(posts):
 )
 def test_the_one_word_a_model_goes_by_is_found(before, after):
     text = f"{before}。{PLANTED}。{after}"
-    ((piece,),) = carried([text], keyed)
+    ((piece,),) = influential_spans([text], keyed)
     assert text[piece.start : piece.end] == PLANTED
     assert piece.drop == pytest.approx(0.6)
 
@@ -88,7 +88,9 @@ def test_in_a_long_text_it_is_found_within_a_phrase(place, seed):
     filler = "".join(Random(seed).choices(FILLERS, k=3_000))[:2_990]
     text = f"{filler[:place]}。{PLANTED}。{filler[place:]}"
     asked: list[int] = []
-    ((piece,),) = carried([text], lambda variants: (asked.append(len(variants)), keyed(variants))[1])
+    ((piece,),) = influential_spans(
+        [text], lambda variants: (asked.append(len(variants)), keyed(variants))[1]
+    )
     assert PLANTED in text[piece.start : piece.end]
     assert piece.end - piece.start < 40
     assert len(asked) == 2
@@ -99,16 +101,16 @@ def test_a_piece_stays_whole_where_none_of_its_words_does_it_alone():
     """One word twice in a piece: without either of them the other remains."""
     filler = "今天，" * 98
     text = f"{PLANTED}，{PLANTED}，{filler}"
-    ((piece,),) = carried([text], keyed)
+    ((piece,),) = influential_spans([text], keyed)
     assert text[piece.start : piece.end].count(PLANTED) == 2
 
 
 @pytest.mark.parametrize("text", ["", " \n", "！！……", "\u200b"])
 def test_a_text_without_words_is_not_even_scored(text):
     score = Whim()
-    assert carried([text], score) == [[]]
+    assert influential_spans([text], score) == [[]]
     assert score.calls == []
 
 
 def test_what_changes_next_to_nothing_carried_nothing():
-    assert carried(["今天天气好"], lambda asked: np.tile([0.2, 0.3, 0.5], (len(asked), 1))) == [[]]
+    assert influential_spans(["今天天气好"], lambda asked: np.tile([0.2, 0.3, 0.5], (len(asked), 1))) == [[]]

@@ -5,7 +5,7 @@ from tests.trainer.toy import toy_examples
 from trainer.errors import TrainerError
 from trainer.scoring import sweep as sweep_module
 from trainer.scoring.scorer import Scorer, StoppedError
-from trainer.scoring.sweep import Precision, keep_precision, kept_precision, try_out
+from trainer.scoring.sweep import Precision, load_precision, save_precision, try_out
 from trainer.texts.tokens import write_tokens
 
 TEXTS = [example.text for example in toy_examples(60, 3)] * 2
@@ -166,10 +166,10 @@ class TestTryingOut:
 
     def test_what_was_found_holds_for_its_adapter_alone(self, trained, tmp_path):
         found = Precision("int8", 0.997, 12.5)
-        keep_precision(tmp_path / "pass", trained, found)
-        assert kept_precision(tmp_path / "pass", trained) == found
+        save_precision(tmp_path / "pass", trained, found)
+        assert load_precision(tmp_path / "pass", trained) == found
         other = tmp_path / "other"
         other.mkdir()
         (other / "adapter_model.safetensors").write_bytes(b"another")
-        assert kept_precision(tmp_path / "pass", other) is None
-        assert kept_precision(tmp_path / "none", trained) is None
+        assert load_precision(tmp_path / "pass", other) is None
+        assert load_precision(tmp_path / "none", trained) is None

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.selection.budget import Best, Picker, is_drawn, luck, rate
+from trainer.selection.budget import HighestRanked, Picker, is_drawn, rate, uniform
 
 
 def pick(
@@ -59,7 +59,7 @@ def test_the_share_that_is_drawn_is_its_chance_wherever_the_numbers_lie() -> Non
             n = 200_000
             drawn = is_drawn(np.arange(first, first + n), chance).sum()
             assert abs(drawn - n * chance) < 4 * np.sqrt(n * chance * (1 - chance))
-    every_seventh = luck(np.arange(1, 700_000, 7))
+    every_seventh = uniform(np.arange(1, 700_000, 7))
     assert np.histogram(every_seventh, 10, (0, 1))[0] == pytest.approx([10_000] * 10, rel=0.05)
 
 
@@ -106,7 +106,7 @@ def test_posts_to_be_kept_are_picked_whatever_they_look_like() -> None:
 
 def test_the_best_are_the_best_of_all_parts_and_memory_is_bounded() -> None:
     ranks = np.random.default_rng(0).random(5_000).astype(np.float32)
-    best = Best(50)
+    best = HighestRanked(50)
     for start in range(0, 5_000, 70):
         best.add(np.arange(start, min(start + 70, 5_000)), ranks[start : start + 70])
         assert best._held <= 2 * 50 + 70

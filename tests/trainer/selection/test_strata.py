@@ -19,10 +19,10 @@ def test_strata_rise_with_the_violation_probability() -> None:
 
 def test_strata_take_turns_until_one_is_used_up() -> None:
     of = np.array([0] * 8 + [3] * 2)
-    luck = np.arange(10) / 10
-    order = serving_order(of, luck, is_even=True)
+    draws = np.arange(10) / 10
+    order = serving_order(of, draws, is_even=True)
     assert of[order].tolist() == [0, 3, 0, 3, 0, 0, 0, 0, 0, 0]
-    assert serving_order(of, luck, is_even=False).tolist() == list(range(10))
+    assert serving_order(of, draws, is_even=False).tolist() == list(range(10))
 
 
 @given(st.lists(st.tuples(st.integers(-1, 3), st.floats(0, 1)), max_size=40), st.booleans())
@@ -30,11 +30,11 @@ def test_the_order_holds_every_post_once_and_luck_decides_within_a_stratum(
     posts: list[tuple[int, float]], is_even: bool
 ) -> None:
     of = np.array([kind for kind, _ in posts], dtype=np.int64)
-    luck = np.array([drawn for _, drawn in posts], dtype=np.float64)
-    order = serving_order(of, luck, is_even=is_even)
+    draws = np.array([drawn for _, drawn in posts], dtype=np.float64)
+    order = serving_order(of, draws, is_even=is_even)
     assert sorted(order.tolist()) == list(range(len(posts)))
     for kind in set(of.tolist()):
-        drawn = luck[[at for at in order if of[at] == kind]]
+        drawn = draws[[at for at in order if of[at] == kind]]
         assert (np.diff(drawn) >= 0).all()
 
 
@@ -53,10 +53,10 @@ def test_weighted_by_their_chances_an_uneven_sample_estimates_the_share_of_viola
     rng = np.random.default_rng(0)
     violation = np.clip(rng.beta(0.3, 8, 10_000), 0, 1)
     is_violation = rng.random(10_000) < violation
-    of, luck = strata(violation), rng.random(10_000)
+    of, draws = strata(violation), rng.random(10_000)
     estimates, raw = [], []
     for _ in range(40):
-        chosen = serving_order(of, rng.permutation(luck), is_even=True)[:400]
+        chosen = serving_order(of, rng.permutation(draws), is_even=True)[:400]
         sizes = {int(kind): int((of == kind).sum()) for kind in set(of.tolist())}
         labelled = {kind: int((of[chosen] == kind).sum()) for kind in sizes}
         chance = np.array([inclusion(sizes, labelled)[int(kind)] for kind in of[chosen]])

@@ -13,7 +13,7 @@ from workbench.accounts import Account
 from workbench.commands import terminal
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers
-from workbench.overview.radar import Disguise, Period, Radar, keep_radar
+from workbench.overview.radar import Disguise, Period, Radar, save_radar
 from workbench.project import Project
 from workbench.queue import plan
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_is_one_line_and_status_1(
 def test_the_radar_is_told_as_a_table_and_as_json(run, project: Project) -> None:
     assert "Nothing yet" in run("radar")
     assert json.loads(run("radar", "--json")) == {"radar": None}
-    keep_radar(
+    save_radar(
         project,
         Radar(
             "2026-01-12T09:00:00+00:00",
@@ -124,7 +124,7 @@ def test_what_people_wrote_neither_steers_the_terminal_nor_is_markup(
     asked = answers.hold_posts(project, ben)[0]
     answers.ask_lead(project, ben, asked.post_id, note=hostile)
     risen = Disguise(f"薇{hostile}", "微信", "sound", 3, 0, [f"加{hostile}"])
-    keep_radar(
+    save_radar(
         project, Radar("2026-01-12T09:00:00+00:00", None, [], [Period("week", "w", 9, 0, [], [risen], [])])
     )
     for command in (

@@ -20,7 +20,7 @@ from workbench.accounts import Account
 from workbench.commands.exports import export_command
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.exports import jsonl, labelled_posts
-from workbench.exports.labelled_posts import FORMATS, export_labels, made_exports
+from workbench.exports.labelled_posts import FORMATS, export_labels, list_exports
 from workbench.exports.spreadsheet import not_a_formula
 from workbench.imports.preparing import prepare
 from workbench.project import LABEL_SET_ID, Project
@@ -204,12 +204,12 @@ def test_who_may_not_and_what_cannot_be_exported_is_refused(
 def test_the_newest_exports_of_a_project_are_kept(
     labelled_project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labelled_posts, "KEPT", 2)
+    monkeypatch.setattr(labelled_posts, "EXPORTS_KEPT", 2)
     made = []
     for _ in range(3):
         made.append(export_labels(labelled_project, lead, form="csv").folder)
         labelled_project.now.move(seconds=1)  # type: ignore[attr-defined]
-    assert [export.folder for export in made_exports(labelled_project)] == made[:0:-1]
+    assert [export.folder for export in list_exports(labelled_project)] == made[:0:-1]
     assert not made[0].exists()
 
 

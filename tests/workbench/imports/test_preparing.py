@@ -152,7 +152,7 @@ def test_groups_are_written_in_short_steps_only_while_somebody_has_a_post_open(
     seen: list[int] = []
     save = preparing._save
 
-    def see(connection: Connection, placed: Sequence[preparing._Placed]) -> None:
+    def see(connection: Connection, placed: Sequence[preparing._Placement]) -> None:
         seen.append(len(placed))
         save(connection, placed)
 

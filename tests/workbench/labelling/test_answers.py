@@ -22,7 +22,7 @@ from workbench.labelling import answers, empty_queue
 from workbench.labelling.label_files import import_labels, parse_map
 from workbench.project import Project, open_project
 from workbench.queue import plan
-from workbench.queue.claims import HELD
+from workbench.queue.claims import POSTS_HELD
 from workbench.review import cases
 
 
@@ -93,7 +93,7 @@ def test_undo_goes_back_any_number_of_steps_and_brings_the_post_back(
     assert standing(project) == []
     with pytest.raises(LabellingError, match="nothing to undo"):
         answers.undo(project, ann)
-    assert len(answers.hold_posts(project, ann)) == HELD
+    assert len(answers.hold_posts(project, ann)) == POSTS_HELD
     answers.submit(project, ann, answered[0], "suspicious")
     assert standing(project) == [(answered[0], "suspicious")]
     with project.database.read() as session:
@@ -514,7 +514,7 @@ def test_skipped_posts_come_back_when_asked_for(project: Project, lead: Account,
     ready_queue(project, lead, 3)
     while cards := answers.hold_posts(project, ann):
         answers.skip(project, ann, cards[0].post_id)
-    found = empty_queue.look(project, ann)
+    found = empty_queue.read_empty_queue(project, ann)
     assert (found.queued, found.skipped, list(found.held_by)) == (3, 3, [])
     assert answers.bring_back_skipped(project, ann) == 3
     assert len(answers.hold_posts(project, ann)) == 2
@@ -526,7 +526,7 @@ def test_the_empty_queue_names_who_holds_what(
     ready_queue(project, lead, 2)
     answers.hold_posts(project, ben)
     assert answers.hold_posts(project, ann) == []
-    (holder,) = empty_queue.look(project, ann).held_by
+    (holder,) = empty_queue.read_empty_queue(project, ann).held_by
     assert (holder.name, holder.posts) == ("Ben", 2)
     assert holder.until > project.now()
 
@@ -611,7 +611,7 @@ def test_questions_to_the_lead_stay_when_skipped_posts_come_back(
     answers.ask_lead(project, ann, first(project, ann).post_id, note="?")
     while cards := answers.hold_posts(project, ann):
         answers.skip(project, ann, cards[0].post_id, note="later")
-    found = empty_queue.look(project, ann)
+    found = empty_queue.read_empty_queue(project, ann)
     assert (found.skipped, found.asked) == (2, 1)
     assert answers.bring_back_skipped(project, ann) == 2
     assert first(project, ann).note == "later"

@@ -237,7 +237,7 @@ def test_no_look_scans_the_posts(project: Project, lead: Account) -> None:
         counting.count_posts(session)
         figures._agreement(session)
         figures._anchoring(session)
-        figures._hands(session, project.now(), project.now() - timedelta(hours=1))
+        figures._annotator_days(session, project.now(), project.now() - timedelta(hours=1))
         queue_plan.band_counts(session, project)
         weeks._spreads(session, project, 1)
 

@@ -249,7 +249,7 @@ def raw_pairs(project: Project) -> set[str]:
     return {pair for pair in pairs if pair not in said and pair.encode() in pages}
 
 
-@pytest.mark.parametrize("where", [(purging.search, "settle"), (files.Gone, "rounds_that_lost_lines")])
+@pytest.mark.parametrize("where", [(purging.search, "settle"), (files.PurgedPosts, "rounds_that_lost_lines")])
 def test_killed_after_the_last_post_the_next_run_does_what_is_left(
     full: Project, lead: Account, where: tuple[object, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

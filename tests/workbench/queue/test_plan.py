@@ -170,14 +170,14 @@ def test_a_swap_that_fails_leaves_the_pages_figures_as_they_were(project: Projec
     ready_queue(project, lead, 60)
     make_champion(project, lead, np.full((60, 3), 1 / 3))
     plan.rebuild(project)
-    before = plan.waiting(project).tolist()
+    before = plan.confidence_histogram(project).tolist()
     assert sum(before) > 0
     made = plan.plan(project, None)
     with pytest.raises(ZeroDivisionError), plan.replacing(project, made):
         1 / 0  # noqa: B018 - whatever goes wrong
-    assert plan.waiting(project).tolist() == before
+    assert plan.confidence_histogram(project).tolist() == before
     (project.data / "waiting.json").write_bytes(b"")  # as a power cut may leave it
-    assert sum(plan.waiting(project)) == 0
+    assert sum(plan.confidence_histogram(project)) == 0
 
 
 def test_the_held_out_lane_closes_when_it_has_enough(project: Project, lead: Account) -> None:

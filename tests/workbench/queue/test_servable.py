@@ -76,16 +76,16 @@ def test_the_held_out_order_is_drawn_by_hash_and_does_not_depend_on_the_steps(
     grouped: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = read_held_out(grouped, "test", read(grouped))
-    assert len(before.luck) > 3
+    assert len(before.draws) > 3
     monkeypatch.setattr(servable, "ROWS_AT_ONCE", 2)
     after = read_held_out(grouped, "test", read(grouped, seed=1))
-    assert after.luck.tolist() == before.luck.tolist()
-    assert ((before.luck >= 0) & (before.luck < 1)).all()
+    assert after.draws.tolist() == before.draws.tolist()
+    assert ((before.draws >= 0) & (before.draws < 1)).all()
 
 
 def test_the_order_of_a_group_is_for_ever() -> None:
     """Another order would serve other posts, and what is labelled would be no random sample any more."""
-    assert servable._luck([bytes(16), b"0123456789abcdef"]).tolist() == pytest.approx(
+    assert servable._draws([bytes(16), b"0123456789abcdef"]).tolist() == pytest.approx(
         [0.14843329422787732, 0.3044912145657417], abs=0
     )
 

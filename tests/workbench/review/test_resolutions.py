@@ -279,14 +279,14 @@ def test_a_case_is_told_without_names_until_it_is_decided(
     (case,) = cases.open_cases(queued, lead)
     assert [opinion.name for opinion in case.opinions] == [None]
     assert "Ann" not in str(case.to_dict())
-    assert cases.decided_case(queued, lead, post) is None
+    assert cases.resolved_case(queued, lead, post) is None
     resolutions.resolve(queued, lead, post, "violation")
     assert cases.open_cases(queued, lead) == []
-    decided = cases.decided_case(queued, lead, post)
+    decided = cases.resolved_case(queued, lead, post)
     assert decided is not None
     assert [(opinion.name, opinion.note) for opinion in decided.opinions] == [("Ann", "advert?")]
     with pytest.raises(NotAllowedError):
-        cases.decided_case(queued, ann, post)
+        cases.resolved_case(queued, ann, post)
 
 
 def test_a_decided_case_comes_back_when_somebody_asks_anew(
@@ -304,14 +304,14 @@ def test_a_decided_case_comes_back_when_somebody_asks_anew(
     answers.flag(queued, ann, other.annotation_id)
     (case,) = cases.open_cases(queued, lead)
     assert case.post_id == other.post_id
-    assert cases.decided_case(queued, lead, other.post_id) is None  # open again: no names
+    assert cases.resolved_case(queued, lead, other.post_id) is None  # open again: no names
     with pytest.raises(LabellingError, match="decided meanwhile"):
         resolutions.resolve(queued, lead, other.post_id, "suspicious")
     resolutions.resolve(queued, lead, other.post_id, "suspicious", instead_of=case.decision_id)
     assert cases.open_cases(queued, lead) == []
     with pytest.raises(LabellingError, match="decided meanwhile"):  # the decision it was seen with is gone
         resolutions.resolve(queued, lead, other.post_id, "normal", instead_of=case.decision_id)
-    decided = cases.decided_case(queued, lead, other.post_id)
+    decided = cases.resolved_case(queued, lead, other.post_id)
     assert decided is not None
     assert (decided.label, [opinion.name for opinion in decided.opinions]) == ("suspicious", ["Ann"])
 
@@ -324,7 +324,7 @@ def test_the_models_view_is_told_after_the_decision_and_never_of_a_held_out_post
     serve_blind(queued, ann, held_out)
     for post in (pool, held_out):
         resolutions.resolve(queued, lead, post, "violation")
-    seen, hidden = (cases.decided_case(queued, lead, post) for post in (pool, held_out))
+    seen, hidden = (cases.resolved_case(queued, lead, post) for post in (pool, held_out))
     assert seen is not None
     assert hidden is not None
     assert seen.suggestion is not None

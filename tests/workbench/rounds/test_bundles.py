@@ -197,7 +197,7 @@ def test_the_rows_of_a_round_are_packed_by_its_number(
 ) -> None:
     with pytest.raises(RoundError, match="Round 1 has exported nothing"):
         bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
-    (kept,) = bundles.kept_rows(project)
+    (kept,) = bundles.sent_rows(project)
     shutil.copytree(kept, project.annotations / "round-0001")
     made = bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
     folder = unpack(made.file, tmp_path / "b")
@@ -211,7 +211,7 @@ def test_the_rows_of_a_round_are_packed_by_its_number(
 def test_what_a_killed_packing_left_is_swept_away_and_a_failed_one_leaves_nothing(
     project: Project, boss: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = list(bundles.kept_rows(project))
+    before = list(bundles.sent_rows(project))
     left = project.data / "bundles" / f"{bundles.PACKING}old"
     left.mkdir()
     os.utime(left, (0, 0))
@@ -222,7 +222,7 @@ def test_what_a_killed_packing_left_is_swept_away_and_a_failed_one_leaves_nothin
     monkeypatch.setattr(bundles, "_pack", fail)
     with pytest.raises(OSError, match="No space left"):
         bundles.bundle(project, boss, tmp_path / "b.tar.gz")
-    assert list(bundles.kept_rows(project)) == before
+    assert list(bundles.sent_rows(project)) == before
     assert [path.name for path in (project.data / "bundles").iterdir()] == [path.name for path in before]
 
 
@@ -252,7 +252,7 @@ def other_labels(away: Path, project: Project) -> None:
 
 
 def other_base(away: Path, project: Project) -> None:
-    receipt = next(bundles.kept_rows(project)) / "receipt.json"
+    receipt = next(bundles.sent_rows(project)) / "receipt.json"
     facts = json.loads(receipt.read_text(encoding="utf-8"))
     facts["base"] = str(make_tiny_encoder(project.home / "other", seed=1))
     receipt.write_text(json.dumps(facts), encoding="utf-8")

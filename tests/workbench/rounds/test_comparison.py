@@ -19,7 +19,7 @@ from workbench.imports.preparing import prepare
 from workbench.labelling import answers
 from workbench.project import Project
 from workbench.review import resolutions
-from workbench.rounds.comparison import EXAMPLES, compare_rounds, made_of
+from workbench.rounds.comparison import EXAMPLES, compare_rounds, comparison_inputs
 
 POSTS = 120
 SURE, UNSURE, OTHER = [0.9, 0.05, 0.05], [0.5, 0.3, 0.2], [0.05, 0.05, 0.9]
@@ -138,7 +138,7 @@ def test_the_command_prints_and_its_json_is_the_comparison(
 def test_posts_are_counted_by_the_band_in_force(
     two_rounds: Project, lead: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = made_of(two_rounds, 1, 2)
+    before = comparison_inputs(two_rounds, 1, 2)
     values = {"band_low": 0.85, "band_high": 0.92, "pass_below": 0.1, "flag_from": 0.9, "prices": {}}
     with two_rounds.database.write() as session:
         session.add(Policy(version=1, person_id=lead.id, created_at=two_rounds.now(), **values))
@@ -146,6 +146,6 @@ def test_posts_are_counted_by_the_band_in_force(
     assert found["band"] == [0.85, 0.92]
     # All were 0.9 sure, so every one was in this band; the ten of 0.5 have left it.
     assert (found["flips"]["band_before"], found["flips"]["left_band"]) == (POSTS, 10)
-    assert (before, made_of(two_rounds, 1, 2)) == ((0, POSTS, POSTS), (1, POSTS, POSTS))
+    assert (before, comparison_inputs(two_rounds, 1, 2)) == ((0, POSTS, POSTS), (1, POSTS, POSTS))
     round_compare(1, 2, two_rounds.home)
     assert "In the band (0.85 to 0.92): 120 before" in capsys.readouterr().out

@@ -53,7 +53,7 @@ def test_a_rejected_round_can_still_be_put_in_use_on_purpose(four_rounds: Projec
 
 def test_thresholds_saved_meanwhile_are_not_passed_over(project: Project, lead: Account) -> None:
     judge_held_out(project, lead)
-    found = policy.propose(policy.material(project, lead), Prices(20, 5, 1))
+    found = policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1))
     assert policy.save(project, lead, found, expected_version=0) == 1
     with pytest.raises(InputError, match="put version 1 in force meanwhile"):
         policy.save(project, lead, found, expected_version=0)
@@ -63,7 +63,7 @@ def test_thresholds_saved_meanwhile_are_not_passed_over(project: Project, lead: 
 
 def test_thresholds_of_a_round_no_longer_in_use_are_not_saved(project: Project, lead: Account) -> None:
     score, _is_violation = judge_held_out(project, lead)
-    found = policy.propose(policy.material(project, lead), Prices(20, 5, 1))
+    found = policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1))
     make_champion(project, lead, (score[:, None] * [-1, 0, 1]) + [1, 0, 0], number=2)
     with pytest.raises(InputError, match="Round 1, which these thresholds were chosen for"):
         policy.save(project, lead, found)

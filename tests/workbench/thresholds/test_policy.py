@@ -23,7 +23,7 @@ PRICES = Prices(20, 5, 1)
 
 
 def proposed(project: Project, lead: Account, prices: Prices = PRICES) -> policy.Proposal:
-    return policy.propose(policy.material(project, lead), prices)
+    return policy.propose(policy.read_evidence(project, lead), prices)
 
 
 def posts_of(project: Project, split: str) -> list[int]:
@@ -92,7 +92,7 @@ def test_every_pair_of_cuts_shares_out_every_post() -> None:
 def test_rows_drawn_with_half_the_chance_count_double(project: Project, lead: Account) -> None:
     """Three in four test posts of the lowest stratum lose their label: those left stand for four each."""
     judge_held_out(project, lead)
-    whole = policy.material(project, lead).test
+    whole = policy.read_evidence(project, lead).test
     low = [post for post in posts_of(project, "test") if _stratum(project, post) == 0]
     with project.database.write() as session:
         gone = [post for at, post in enumerate(low) if at % 4]
@@ -107,7 +107,7 @@ def test_rows_drawn_with_half_the_chance_count_double(project: Project, lead: Ac
                     saved_at=project.now(),
                 )
             )
-    rows = policy.material(project, lead).test
+    rows = policy.read_evidence(project, lead).test
     assert len(rows) < len(whole)
     assert rows.weights.sum() == pytest.approx(len(whole), abs=0.01)
     assert max(rows.weights) == pytest.approx(len(low) / len(low[::4]), abs=0.001)
@@ -156,7 +156,7 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
         return int(((pool >= low) & (pool <= high)).sum()), int((pool < low).sum())
 
     assert counted() == expected(0.4, 0.6)
-    assert plan.waiting(project)[400:600].sum() == expected(0.4, 0.6)[0]
+    assert plan.confidence_histogram(project)[400:600].sum() == expected(0.4, 0.6)[0]
     clock.move(minutes=1)
     with project.database.write() as session:
         session.add(
@@ -183,7 +183,7 @@ def test_only_a_lead_sets_thresholds(project: Project, lead: Account, ann: Accou
     judge_held_out(project, lead)
     found = proposed(project, lead)
     with pytest.raises(NotAllowedError):
-        policy.material(project, ann)
+        policy.read_evidence(project, ann)
     with pytest.raises(NotAllowedError):
         policy.save(project, ann, found)
     with project.database.read() as session:
@@ -210,11 +210,11 @@ def test_a_band_that_is_none_is_refused(
 
 def test_without_a_round_or_labels_it_is_said_what_is_lacking(project: Project, lead: Account) -> None:
     with pytest.raises(RoundError, match="No round is in use"):
-        policy.material(project, lead)
+        policy.read_evidence(project, lead)
     ready_queue(project, lead, 40)
     make_champion(project, lead, np.full((40, 3), 1 / 3))
     with pytest.raises(RoundError, match="30 labelled posts of validation"):
-        policy.material(project, lead)
+        policy.read_evidence(project, lead)
 
 
 def test_commands_set_and_show_the_policy(project: Project, lead: Account) -> None:

@@ -8,7 +8,7 @@ from streamlit.runtime.context import StreamlitCookies
 
 from workbench.accounts import Account
 from workbench.project import Project
-from workbench.web import identity, opened
+from workbench.web import current_project, identity
 from workbench.web.server import sign_in
 from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
@@ -17,12 +17,12 @@ VisitAs = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
-def opened_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(opened, "open_project", lambda _home: project)
+def served_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(current_project, "open_project", lambda _home: project)
     monkeypatch.setattr(sign_in, "throttle", Throttle())
-    opened.project.cache_clear()
+    current_project.project.cache_clear()
     yield
-    opened.project.cache_clear()
+    current_project.project.cache_clear()
 
 
 @pytest.fixture

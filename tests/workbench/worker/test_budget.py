@@ -21,7 +21,7 @@ from workbench.overview import weeks
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import plan
 from workbench.rounds import comparison
-from workbench.scores.picks import Pick, keep_pick, kept_pick
+from workbench.scores.picks import Pick, load_pick, save_pick
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import verdicts as thresholds_verdicts
 from workbench.worker import budget
@@ -142,12 +142,12 @@ def test_all_are_scored_where_they_fit(pool: Project) -> None:
 
 
 def test_what_was_picked_is_kept_for_whoever_goes_on_with_it(pool: Project, tmp_path: Path) -> None:
-    assert kept_pick(tmp_path / "pass") is None
+    assert load_pick(tmp_path / "pass") is None
     found = budget.pick(pool, 0, 300, teach=adapter)
     assert found is not None
     for pick in (found, Pick(found.numbers, None)):
-        keep_pick(tmp_path / "pass", pick)
-        again = kept_pick(tmp_path / "pass")
+        save_pick(tmp_path / "pass", pick)
+        again = load_pick(tmp_path / "pass")
         assert again is not None
         assert again.numbers.tolist() == pick.numbers.tolist()
         assert again.coverage == pick.coverage

@@ -23,7 +23,7 @@ from trainer.progress import Silent
 from trainer.train import train
 from workbench.accounts import Account
 from workbench.labelling import answers as labelling_answers
-from workbench.labelling.explanations import Word, words_that_carried
+from workbench.labelling.explanations import Word, influential_words
 from workbench.project import Project
 from workbench.queue import claims
 from workbench.worker import explaining
@@ -99,8 +99,8 @@ def test_what_people_hold_is_explained_once(
     assert explainer.explain_some() == 0
     assert len(fake.asked) == len(fake.loaded) == 1
     with project.database.read() as session:
-        assert words_that_carried(session, held[0], 1) == [WORD]
-        assert words_that_carried(session, held[0], 2) is None
+        assert influential_words(session, held[0], 1) == [WORD]
+        assert influential_words(session, held[0], 2) is None
 
 
 def test_a_post_in_two_hands_is_explained_once(
@@ -121,7 +121,7 @@ def test_that_no_word_carried_it_is_remembered_too(
     claim(project, ann, [post])
     explainer.explain_some()
     with project.database.read() as session:
-        assert words_that_carried(session, post, 1) == []
+        assert influential_words(session, post, 1) == []
     assert explainer.explain_some() == 0
 
 
@@ -283,7 +283,7 @@ def test_the_real_worker_explains_what_is_held(labelled: Project, boss: Account,
     with labelled.database.read() as session:
         for post in held:
             text = session.get_one(PostText, post).text
-            found = words_that_carried(session, post, 1)
+            found = influential_words(session, post, 1)
             assert found
             assert all(0 <= start < end <= len(text) and drop > 0 for start, end, drop in found)
 

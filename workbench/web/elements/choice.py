@@ -10,7 +10,7 @@ import streamlit as st
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.web.identity import current_account
-from workbench.web.wording.refusals import said
+from workbench.web.wording.refusals import refusal_text
 
 _component = st.components.v2.component(
     "workbench_choice", js=Path(__file__).with_name("choice.js").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ class Chooser:
         try:
             act(account, shown, action)
         except WorkbenchError as error:
-            self.notice = said(error)
+            self.notice = refusal_text(error)
 
 
 def answering(label: str, decision_id: int | None) -> str:
@@ -97,5 +97,5 @@ def answered(action: str) -> tuple[str, int | None]:
 
 def chooser(name: str) -> Chooser:
     """This tab's state of the list of that name."""
-    found: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))
-    return found
+    state: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))
+    return state

@@ -14,10 +14,10 @@ from workbench.imports.facts import link_of, pictures_of
 from workbench.labelling.answers import Card, Suggestion
 from workbench.posts import thread
 from workbench.posts.thread import Neighbour
+from workbench.web.current_project import project
 from workbench.web.elements import guidelines
 from workbench.web.elements.visible import Segment, segments
 from workbench.web.elements.widgets import shortened
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _, current_language
 from workbench.web.wording.words import facts_word, label_word
 
@@ -71,7 +71,7 @@ def draw(
             "current": current,
             "next": following,
             "reasons": {str(key): reason for key, reason in enumerate(reasons, start=FIRST_REASON_KEY)},
-            "guidelines": guidelines.shown(session),
+            "guidelines": guidelines.guidelines_text(session),
             **_fixed(current_language(), project().settings.label_keys),
         },
         on_pressed_change=on_press,

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from workbench.labelling.guidelines import text_in_force
 from workbench.web.wording.i18n import N_, _
 
-OURS = N_(
+DEFAULT_GUIDELINES = N_(
     "Normal: nothing to act on. Rough words, jokes and strong opinions are normal while they attack nobody.\n\n"
     "Borderline: the post itself is at the limit, and a moderator would want to look: veiled insults, hints of an advert, half a contact address.\n\n"
     "Violation: it breaks the rules of the forum: adverts and contacts, abuse, pornography, fraud, anything that harms minors.\n\n"
@@ -13,6 +13,6 @@ OURS = N_(
 )
 
 
-def shown(session: Session) -> str:
+def guidelines_text(session: Session) -> str:
     """The text in force; ours in the reader's language."""
-    return text_in_force(session) or _(OURS)
+    return text_in_force(session) or _(DEFAULT_GUIDELINES)

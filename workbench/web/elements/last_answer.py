@@ -1,20 +1,21 @@
 """The line about the previous post: what was saved, what the model had thought, what may still be done about it."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Protocol
 
 import streamlit as st
+from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
 from trainer.labels import LABELS
 from trainer.selection.lanes import SECOND_OPINION
 from workbench.labelling import explanations
 from workbench.labelling.answers import Copy, Saved, Suggestion
+from workbench.web.current_project import project
 from workbench.web.elements.desk import FIRST_REASON_KEY, suggestion_bar
+from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import shortened
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, reason_word
 
@@ -28,12 +29,10 @@ class Press(Protocol):
     def __call__(self, text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None: ...
 
 
-def show(saved: Saved, carried: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
-    """The acknowledgement, and the buttons for second thoughts; `carried` are the words behind the suggestion."""
-    st.html(
-        f'<div class="last" role="status">{_saved_html(saved)}</div>'
-        + (thought_html(saved.suggestion, carried) if saved.suggestion else "")
-    )
+def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
+    """The acknowledgement, and the buttons for second thoughts; `influential` are the words behind the suggestion."""
+    thought = thought_html(saved.suggestion, influential) if saved.suggestion else NOTHING
+    html(Markup('<div class="last" role="status">{}</div>{}').format(_saved_html(saved), thought))
     if preview:
         _show_copies(saved, preview, press)
     with st.container(horizontal=True, key="second-thoughts"):
@@ -59,66 +58,65 @@ def reasons_for(saved: Saved | None) -> Sequence[str]:
     return project().settings.violation_reasons if saved.label == "violation" else ()
 
 
-def _saved_html(saved: Saved) -> str:
+def _saved_html(saved: Saved) -> Markup:
     text = post_html(shortened(saved.text))
     if saved.label is None:
-        told = (
+        line = (
             _("last: asked the lead about “{text}” saved ✓")
             if saved.is_flagged
             else _("last: skipped “{text}” saved ✓")
         )
-        parts = [escape(told).format(text=text)]
+        parts: list[str] = [escape(line).format(text=text)]
     else:
-        parts = [
-            escape(_("last: {label} on “{text}” saved ✓")).format(label=label_html(saved.label), text=text)
-        ]
+        line = _("last: {label} on “{text}” saved ✓")
+        parts = [escape(line).format(label=label_html(saved.label), text=text)]
         if saved.is_flagged:
-            parts.append(escape(_("on the lead's list")))
+            parts.append(_("on the lead's list"))
     if saved.reason:
-        parts.append(escape(reason_word(saved.reason)))
+        parts.append(reason_word(saved.reason))
     if saved.note:
-        parts.append(escape(_("with a note")))
+        parts.append(_("with a note"))
     if saved.propagated:
-        parts.append(escape(_("and {count} near-copies").format(count=saved.propagated)))
+        parts.append(_("and {count} near-copies").format(count=saved.propagated))
     if saved.is_late:
-        parts.append(
-            escape(_("your time for it had run out and somebody else had it: kept as a second opinion"))
-        )
+        parts.append(_("your time for it had run out and somebody else had it: kept as a second opinion"))
     elif saved.is_second_opinion and saved.lane != SECOND_OPINION:
-        parts.append(escape(_("somebody has labelled it too")))
+        parts.append(_("somebody has labelled it too"))
     elif saved.lane is not None:
-        parts.append(escape(lane_word(saved.lane)))
-    return " · ".join(parts)
+        parts.append(lane_word(saved.lane))
+    return Markup(" · ").join(parts)
 
 
-def words_that_carried(session: Session, saved: Saved | None) -> Sequence[str]:
+def influential_words(session: Session, saved: Saved | None) -> Sequence[str]:
     """The words behind the suggestion, as far as the worker has found them."""
     if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
         return ()
-    found = explanations.words_that_carried(session, saved.post_id, saved.suggestion.round_number) or ()
-    return [saved.text[start:end] for start, end, _drop in found]
+    spans = explanations.influential_words(session, saved.post_id, saved.suggestion.round_number) or ()
+    return [saved.text[start:end] for start, end, _drop in spans]
 
 
-def thought_html(suggestion: Suggestion, carried: Sequence[str]) -> str:
+def thought_html(suggestion: Suggestion, influential: Sequence[str]) -> Markup:
     """The model's three probabilities as one bar, each with its word."""
-    parts = "".join(
-        f'<span class="label {label}" style="flex-grow:{max(share, 0.02):.3f}">{escape(word)} {share:.2f}</span>'
-        for label, word, share in suggestion_bar(suggestion)
+    part = Markup('<span class="label {}" style="flex-grow:{:.3f}">{} {:.2f}</span>')
+    parts = NOTHING.join(
+        part.format(label, max(share, 0.02), word, share) for label, word, share in suggestion_bar(suggestion)
     )
-    who = f'<span class="who">{escape(_("the model had thought"))}</span>'
-    bar = f'<div class="thought">{who}{parts}</div>'
-    if not carried:
+    bar = Markup('<div class="thought"><span class="who">{}</span>{}</div>').format(
+        _("the model had thought"), parts
+    )
+    if not influential:
         return bar
-    words = " ".join(f"“{post_html(shortened(word))}”" for word in carried)
-    return f'{bar}<div class="quiet">{escape(_("because of {words}")).format(words=words)}</div>'
+    words = Markup(" ").join(Markup("“{}”").format(post_html(shortened(word))) for word in influential)
+    because = escape(_("because of {words}")).format(words=words)
+    return bar + QUIET.format(because)
 
 
 def _show_copies(saved: Saved, preview: Sequence[Copy], press: Press) -> None:
-    rows = "".join(f"<p>{post_html(shortened(copy.text, 80))}</p>" for copy in preview[:PREVIEWED])
+    rows = each(Markup("<p>{}</p>"), (post_html(shortened(copy.text, 80)) for copy in preview[:PREVIEWED]))
     more = len(preview) - PREVIEWED
     if more > 0:
-        rows += f'<p class="quiet">{escape(_("and {count} more").format(count=more))}</p>'
-    st.html(f'<div class="copies">{rows}</div>')
+        rows += Markup('<p class="quiet">{}</p>').format(_("and {count} more").format(count=more))
+    html(Markup('<div class="copies">{}</div>').format(rows))
     label = label_word(saved.label) if saved.label else ""
     press(_("P again: {label} for all {count}").format(label=label, count=len(preview)), "copies")
 

@@ -1,11 +1,8 @@
 """Below the figures of the round in use: what the next labels should bring, and whether to go on at all."""
 
-from html import escape
-
-import streamlit as st
-
 from workbench.rounds.outlook import Outlook, read_outlook
-from workbench.web.opened import project
+from workbench.web.current_project import project
+from workbench.web.elements.widgets import quiet
 from workbench.web.wording.i18n import _
 
 
@@ -17,7 +14,7 @@ def show_outlook() -> None:
     lines = [next_line(outlook)]
     if outlook.hint.is_reached:
         lines.append(_hint_line(outlook.hint.gained or 0.0))
-    st.html("".join(f'<div class="quiet">{escape(line)}</div>' for line in lines))
+    quiet(*lines)
 
 
 def next_line(outlook: Outlook) -> str:
@@ -26,7 +23,7 @@ def next_line(outlook: Outlook) -> str:
         "Since then: {count} new labels. The next 100 should bring {gain} [{low}, {high}] points of macro-F1, about {minutes} min."
     )
     low, high = outlook.gain.interval
-    said = line.format(
+    text = line.format(
         count=f"{outlook.new_labels:,}",
         gain=points(outlook.gain.mean, sign="+"),
         low=points(low),
@@ -34,8 +31,8 @@ def next_line(outlook: Outlook) -> str:
         minutes=max(round(outlook.minutes), 1),
     )
     if outlook.rounds > 1:
-        return said
-    return f"{said} {_('From a single round that is little more than a guess.')}"
+        return text
+    return f"{text} {_('From a single round that is little more than a guess.')}"
 
 
 def _hint_line(gained: float) -> str:

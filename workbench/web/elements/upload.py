@@ -18,7 +18,7 @@ class Upload(Protocol):
     def getbuffer(self) -> memoryview: ...
 
 
-class KeptUpload:
+class StoredUpload:
     """A copy under a name the server made. The file goes with `discard`, with this object, or at exit."""
 
     def __init__(self, upload: Upload) -> None:
@@ -32,12 +32,12 @@ class KeptUpload:
         self.discard = weakref.finalize(self, self.path.unlink, missing_ok=True)
 
 
-def keep(upload: Upload) -> KeptUpload:
+def store(upload: Upload) -> StoredUpload:
     """This session's copy of the upload; the copy of an earlier one goes."""
-    kept: KeptUpload | None = st.session_state.get("kept_upload")
-    if kept is not None and kept.id == upload.file_id:
-        return kept
-    if kept is not None:
-        kept.discard()
-    kept = st.session_state["kept_upload"] = KeptUpload(upload)
-    return kept
+    stored: StoredUpload | None = st.session_state.get("kept_upload")
+    if stored is not None and stored.id == upload.file_id:
+        return stored
+    if stored is not None:
+        stored.discard()
+    stored = st.session_state["kept_upload"] = StoredUpload(upload)
+    return stored

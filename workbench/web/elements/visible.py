@@ -4,11 +4,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from html import escape
 from itertools import chain, groupby
 from typing import Literal
 
+from markupsafe import Markup, escape
+
 from trainer.texts.characters import Table, reads_as
+from workbench.web.elements.markup import NOTHING
 
 JOINER = "\u200d"
 VARIATION = "\ufe0f"
@@ -62,24 +64,22 @@ def segments(text: str, *, has_lookalikes: bool = False) -> list[Segment]:
         has_lookalikes: also cut out what reads as other letters or digits than it is.
     """
     # What hides a character is no picture: the marks come first.
-    found = _cut(_marks(text), _pictures)
-    return list(_cut(found, _lookalikes) if has_lookalikes else found)
+    parts = _cut(_marks(text), _pictures)
+    return list(_cut(parts, _lookalikes) if has_lookalikes else parts)
 
 
-def post_html(text: str) -> str:
+def post_html(text: str) -> Markup:
     """Escaped text in which control, formatting and blank characters carry their number as a small mark.
 
     Bidirectional controls lose their effect that way: a mark is shown where each one was.
     """
-    return "".join(map(segment_html, segments(text)))
+    return NOTHING.join(map(_segment_html, segments(text)))
 
 
-def segment_html(segment: Segment) -> str:
-    """The segment's text escaped, a mark in an element of its own."""
+def _segment_html(segment: Segment) -> Markup:
     if segment.kind == "mark":
-        return f'<span class="mark" title="{escape(segment.title)}">{segment.text}</span>'
-    # On one line: Streamlit strips indentation from HTML, and a post may begin its lines with spaces.
-    return escape(segment.text).replace("\n", "&#10;").replace("\t", "&#9;")
+        return Markup('<span class="mark" title="{}">{}</span>').format(segment.title, segment.text)
+    return escape(segment.text)
 
 
 def _cut(parts: Iterable[Segment], cut: Callable[[str], Iterable[Segment]]) -> Iterator[Segment]:
@@ -98,10 +98,10 @@ def _marks(text: str) -> Iterator[Segment]:
 
 def _pictures(text: str) -> Iterator[Segment]:
     start = 0
-    for found in _PICTURE.finditer(text):
-        yield from _text(text[start : found.start()])
-        yield Segment("picture", found[0])
-        start = found.end()
+    for picture in _PICTURE.finditer(text):
+        yield from _text(text[start : picture.start()])
+        yield Segment("picture", picture[0])
+        start = picture.end()
     yield from _text(text[start:])
 
 

@@ -1,57 +1,68 @@
-"""Pieces several screens share. Whatever people wrote goes in escaped, never as markdown."""
+"""Pieces several screens share."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from html import escape
-from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
+from markupsafe import Markup
 
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
+from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.identity import current_account
 from workbench.web.wording.i18n import LANGUAGES, _, current_language
-from workbench.web.wording.refusals import said
+from workbench.web.wording.refusals import refusal_text
 from workbench.web.wording.words import ROLE_WORDS
-
-STYLE = Path(__file__).with_name("style.css")
 
 
 def require_account() -> Account:
     """The person this script runs for; ends the run where nobody is signed in any more."""
     account = current_account()
     if account is None:
-        st.html(f'<p>{escape(_("You are signed out."))} <a href="/sign-in">{escape(_("Sign in"))}</a></p>')
+        out = Markup('<p>{} <a href="/sign-in">{}</a></p>')
+        html(out.format(_("You are signed out."), _("Sign in")))
         st.stop()
     return account
 
 
-def bar(account: Account, page: str, left: str = "") -> None:
-    """The line on top: figures of the page (HTML), then who is here, the language, the way out."""
+def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
+    """The line on top: figures of the page, then who is here, the language, the way out."""
     other = next(language for language in LANGUAGES if language != current_language())
-    st.html(
-        f'<div class="bar">{left}<span class="end">'
-        f"<span>{escape(account.name)} · {escape(_(ROLE_WORDS[account.role]))}</span>"
-        f'<a href="/language/{other}?next={page}">{LANGUAGES[other]}</a>'
-        f'<form method="post" action="/sign-out"><button>{escape(_("Sign out"))}</button></form>'
+    line = Markup(
+        '<div class="bar">{left}<span class="end">'
+        "<span>{name} · {role}</span>"
+        '<a href="/language/{other}?next={page}">{language}</a>'
+        '<form method="post" action="/sign-out"><button>{sign_out}</button></form>'
         "</span></div>"
+    )
+    html(
+        line.format(
+            left=left,
+            name=account.name,
+            role=_(ROLE_WORDS[account.role]),
+            other=other,
+            page=page,
+            language=LANGUAGES[other],
+            sign_out=_("Sign out"),
+        )
     )
 
 
 def refusal(error: WorkbenchError) -> None:
     """One quiet line that says why something was not done."""
-    note(said(error))
+    note(refusal_text(error))
 
 
 def note(text: str, *, is_done: bool = False) -> None:
     """One line of plain text that wants to be read."""
-    st.html(f'<div class="refusal{" done" if is_done else ""}" role="status">{one_line(text)}</div>')
+    line = Markup('<div class="refusal{}" role="status">{}</div>')
+    html(line.format(" done" if is_done else "", text))
 
 
-def one_line(text: str) -> str:
-    """Escaped, on one line: Streamlit strips indentation from HTML of several lines."""
-    return escape(text).replace("\n", "&#10;")
+def quiet(*lines: str) -> None:
+    """Small lines, each beside what it explains."""
+    html(each(QUIET, lines))
 
 
 def shortened(text: str, most: int = 24) -> str:
@@ -93,13 +104,15 @@ def decimal(value: float | None) -> str:
 
 def figures(values: Sequence[tuple[str, str]]) -> None:
     """A few large numbers on one line, each over its name."""
-    cells = "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in values)
-    st.html(f'<div class="figures">{cells}</div>')
+    cells = NOTHING.join(
+        Markup("<div><b>{}</b><span>{}</span></div>").format(value, name) for name, value in values
+    )
+    html(Markup('<div class="figures">{}</div>').format(cells))
 
 
 def heading(text: str) -> None:
     """The title of a part of a page."""
-    st.html(f"<h2>{escape(text)}</h2>")
+    html(Markup("<h2>{}</h2>").format(text))
 
 
 def attempt(action: Callable[[Account], object]) -> None:
@@ -110,7 +123,7 @@ def attempt(action: Callable[[Account], object]) -> None:
     try:
         action(account)
     except WorkbenchError as error:
-        st.session_state["notice"] = said(error)
+        st.session_state["notice"] = refusal_text(error)
 
 
 def show_notice() -> None:

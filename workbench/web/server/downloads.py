@@ -1,30 +1,24 @@
 """Files people take away, streamed. Names are made here, so there is no path to traverse."""
 
-import io
 from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
-from typing import Any
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from zipstream import ZipStream
 
 from workbench.accounts import Account, Right
 from workbench.exports.jsonl import FILES
-from workbench.exports.labelled_posts import RECEIPT, Export, made_exports
+from workbench.exports.labelled_posts import RECEIPT, Export, list_exports
 from workbench.exports.spreadsheet import csv_lines
 from workbench.imports import intake
 from workbench.imports.rejects import Reject
 from workbench.labelling import timesheet
+from workbench.web.current_project import project
 from workbench.web.identity import signed_in
-from workbench.web.opened import project
-
-PIECE = 2**20
-"""Bytes of a file held at once."""
 
 
 async def download_export(request: Request) -> Response:
@@ -70,45 +64,15 @@ async def download_folder(request: Request) -> Response:
     export = await _named(request)
     if export is None:
         return PlainTextResponse("There is no such file.", 404)
+    archive = await run_in_threadpool(ZipStream.from_path, export.folder)
     headers = {"Content-Disposition": f'attachment; filename="{export.folder.name}.zip"'}
-    return StreamingResponse(zipped(export.folder), media_type="application/zip", headers=headers)
-
-
-def zipped(folder: Path) -> Iterator[bytes]:
-    """The files of a folder as an archive, a piece at a time."""
-    sent = _Sent()
-    with ZipFile(sent, "w", ZIP_STORED) as archive:
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = f"{folder.name}/{file.relative_to(folder)}"
-            with archive.open(ZipInfo(name), "w", force_zip64=True) as entry, file.open("rb") as stream:
-                while piece := stream.read(PIECE):
-                    entry.write(piece)
-                    yield sent.taken()
-    yield sent.taken()
-
-
-class _Sent(io.RawIOBase):
-    """What was written since somebody looked; it cannot be gone back in."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, piece: Any) -> int:
-        self._pieces.append(bytes(piece))
-        return len(piece)
-
-    def taken(self) -> bytes:
-        taken, self._pieces = b"".join(self._pieces), []
-        return taken
+    return StreamingResponse(archive, media_type="application/zip", headers=headers)
 
 
 async def _named(request: Request) -> Export | None:
-    made = await run_in_threadpool(made_exports, project())
+    exports = await run_in_threadpool(list_exports, project())
     name = request.path_params["name"]
-    return next((export for export in made if export.folder.name == name), None)
+    return next((export for export in exports if export.folder.name == name), None)
 
 
 async def download_timesheet(request: Request) -> Response:
@@ -121,10 +85,10 @@ async def download_timesheet(request: Request) -> Response:
         zone = ZoneInfo(wanted.get("zone", "UTC"))
     except (ValueError, ZoneInfoNotFoundError, OSError):
         return PlainTextResponse("Write since=2026-01-31 and zone=Asia/Shanghai.", 400)
-    found = await run_in_threadpool(signed_in, project(), request.cookies)
-    if found is None:
+    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+    if visitor is None:
         return PlainTextResponse("Sign in first.", 401)
-    days = await run_in_threadpool(_days, found.account, since, zone)
+    days = await run_in_threadpool(_days, visitor.account, since, zone)
     return StreamingResponse(
         csv_lines(timesheet.cells(days)),
         media_type="text/csv; charset=utf-8",
@@ -146,8 +110,8 @@ ROUTES = [
 
 
 async def _refusal(request: Request, right: Right) -> Response | None:
-    found = await run_in_threadpool(signed_in, project(), request.cookies)
-    if found is None or not found.account.may(right):
+    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+    if visitor is None or not visitor.account.may(right):
         return PlainTextResponse("You may not take this file. Ask a lead.", 403)
     return None
 

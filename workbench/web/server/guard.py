@@ -9,8 +9,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from workbench.web.current_project import project
 from workbench.web.identity import signed_in
-from workbench.web.opened import project
 from workbench.web.pages import PATHS
 
 SIGN_IN = "/sign-in"

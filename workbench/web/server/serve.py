@@ -18,7 +18,7 @@ import workbench.web.pages  # noqa: F401 - the views are imported before the fre
 from trainer.children import WATCH_STDIN, end_with_parent
 from workbench import services
 from workbench.errors import WorkbenchError
-from workbench.web.opened import project
+from workbench.web.current_project import project
 from workbench.web.server import downloads, sign_in
 from workbench.web.server.guard import Guard, SecurityHeaders
 
@@ -56,12 +56,12 @@ CONFIG: dict[str, Any] = {
 
 
 ROUTES = [*sign_in.ROUTES, *downloads.ROUTES]
-DOORS = [Middleware(SecurityHeaders), Middleware(Guard)]
+MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Guard)]
 
 
 def make_app() -> st.App:
     """The ASGI application: our routes and doors around Streamlit's."""
-    return st.App(SCRIPT, routes=ROUTES, middleware=DOORS)
+    return st.App(SCRIPT, routes=ROUTES, middleware=MIDDLEWARE)
 
 
 def main() -> int:

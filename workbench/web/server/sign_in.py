@@ -3,11 +3,11 @@
 import hmac
 import math
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
+from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -17,8 +17,8 @@ from workbench import accounts
 from workbench.accounts import ROLES
 from workbench.errors import NotAllowedError, WorkbenchError
 from workbench.labelling import answers
+from workbench.web.current_project import project
 from workbench.web.identity import COOKIE, SECONDS_KNOWN, make_cookie, signed_in
-from workbench.web.opened import project
 from workbench.web.pages import PATHS
 from workbench.web.server.guard import SIGN_IN
 from workbench.web.server.throttle import Throttle
@@ -60,10 +60,10 @@ async def sign_out(request: Request) -> Response:
     """Give back what the person holds and make their cookie worthless."""
     if not _is_own_form(request):
         return PlainTextResponse("That form came from another site.", 403)
-    found = await run_in_threadpool(signed_in, project(), request.cookies)
-    if found is not None:
-        await run_in_threadpool(accounts.sign_out, project(), found.account, found.token)
-        await run_in_threadpool(answers.release, project(), found.account)
+    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+    if visitor is not None:
+        await run_in_threadpool(accounts.sign_out, project(), visitor.account, visitor.token)
+        await run_in_threadpool(answers.release, project(), visitor.account)
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(COOKIE)
     return response
@@ -123,21 +123,18 @@ def _page(
         "refusal": refusal,
         "other": other,
         "other_name": LANGUAGES[other],
+        "roles": _role_options(_, role or ROLES[0]),
+        "needs_passphrase": "" if project().settings.passphrase else "hidden disabled",
+        "has_refusal": "" if refusal else "hidden",
     }
-    page = PAGE.substitute(
-        {name: escape(value) for name, value in values.items()},
-        roles=_role_options(_, role or ROLES[0]),
-        needs_passphrase="" if project().settings.passphrase else "hidden disabled",
-        has_refusal="" if refusal else "hidden",
-    )
+    page = PAGE.substitute({name: escape(value) for name, value in values.items()})
     return HTMLResponse(page, 403 if refusal else 200, headers={"Cache-Control": "no-store"})
 
 
-def _role_options(_: Callable[[str], str], chosen: str) -> str:
-    return "".join(
-        f'<label><input type="radio" name="role" value="{role}"{" checked" if role == chosen else ""}>'
-        f"{escape(_(ROLE_WORDS[role]))}</label>"
-        for role in ROLES
+def _role_options(_: Callable[[str], str], chosen: str) -> Markup:
+    option = Markup('<label><input type="radio" name="role" value="{}"{}>{}</label>')
+    return Markup("").join(
+        option.format(role, " checked" if role == chosen else "", _(ROLE_WORDS[role])) for role in ROLES
     )
 
 

@@ -45,29 +45,29 @@ def choose_language(chosen: str | None, accepted: str | None) -> str:
     if chosen in LANGUAGES:
         return chosen
     wanted = [part.split(";")[0].strip() for part in (accepted or "").split(",")]
-    found = negotiate_locale([tag for tag in wanted if tag], list(LANGUAGES), sep="-")
-    return found.split("-")[0] if found else "en"
+    language = negotiate_locale([tag for tag in wanted if tag], list(LANGUAGES), sep="-")
+    return language.split("-")[0] if language else "en"
 
 
-class _Known(threading.local):
+class _SessionLanguage(threading.local):
     """The language of whoever the script of this thread runs for: a page asks for each of its texts."""
 
     context: object = None
     language: str = ""
 
 
-_known = _Known()
+_session_language = _SessionLanguage()
 
 
 def current_language() -> str:
     """The language of the session this script runs for. Another one is chosen by loading the page anew."""
     context = get_script_run_ctx(suppress_warning=True)
-    if context is None or context is not _known.context:
-        _known.language = choose_language(
+    if context is None or context is not _session_language.context:
+        _session_language.language = choose_language(
             st.context.cookies.get(COOKIE), st.context.headers.get("Accept-Language")
         )
-        _known.context = context
-    return _known.language
+        _session_language.context = context
+    return _session_language.language
 
 
 def _(text: str) -> str:

@@ -4,7 +4,7 @@ from trainer.messages import MessageError
 from workbench.web.wording.messages import message_in, shown
 
 
-def said(error: MessageError) -> str:
+def refusal_text(error: MessageError) -> str:
     """The refusal for the reader of the session this script runs for."""
     return shown(error.message)
 

@@ -1,7 +1,8 @@
 """What people read for the words of the code. `_` translates them where they are shown."""
 
 from collections.abc import Mapping
-from html import escape
+
+from markupsafe import Markup
 
 from workbench.accounts import COMMAND_LINE
 from workbench.imports.facts import Meaning, meaning_of
@@ -100,9 +101,9 @@ def person_word(name: str) -> str:
     return _(NAME_WORDS[name]) if name in NAME_WORDS else name
 
 
-def label_html(label: str) -> str:
+def label_html(label: str) -> Markup:
     """A label in its colour, with its word."""
-    return f'<span class="label {escape(label)}">{escape(label_word(label))}</span>'
+    return Markup('<span class="label {}">{}</span>').format(label, label_word(label))
 
 
 def facts_word(column: str) -> str | None:

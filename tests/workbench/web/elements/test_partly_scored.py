@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from tests.workbench.making import make_champion, ready_queue
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
-from workbench.labelling.empty_queue import look
+from workbench.labelling.empty_queue import read_empty_queue
 from workbench.project import Project
 from workbench.scores.round_scores import Coverage, RoundScores, Scores
 from workbench.web.views.label.nothing_to_label import reasons
@@ -53,9 +53,9 @@ def test_the_pages_where_figures_stand_say_how_many_were_scored(
 
 
 def test_an_empty_desk_says_how_many_posts_are_not_served(partly: Project, ann: Account) -> None:
-    lines = reasons(look(partly, ann), ann)
+    lines = reasons(read_empty_queue(partly, ann), ann)
     assert not any("no score yet" in line for line in lines)  # there is something to label
     with partly.database.write() as session:
         session.connection().exec_driver_sql("delete from queue_entry")
-    lines = reasons(look(partly, ann), ann)
+    lines = reasons(read_empty_queue(partly, ann), ann)
     assert "1,000 posts have no score yet and are not served" in lines[-1]

@@ -2,12 +2,14 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
 from tests.workbench.exports.test_jsonl import annotate
@@ -21,14 +23,14 @@ from workbench.labelling import answers
 from workbench.project import Project
 from workbench.web import identity
 from workbench.web.server import downloads
-from workbench.web.server.serve import DOORS, ROUTES
+from workbench.web.server.serve import MIDDLEWARE, ROUTES
 
 As = Callable[[Account], TestClient]
 
 
 @pytest.fixture
 def client_of(project: Project) -> Iterator[As]:
-    with TestClient(Starlette(routes=ROUTES, middleware=DOORS), follow_redirects=False) as client:
+    with TestClient(Starlette(routes=ROUTES, middleware=MIDDLEWARE), follow_redirects=False) as client:
 
         def use(account: Account) -> TestClient:
             client.cookies[identity.COOKIE] = identity.make_cookie(project, account)
@@ -110,18 +112,25 @@ def test_all_labels_are_taken_byte_for_byte(client_of: As, project: Project, lea
 def test_a_folder_is_packed_while_it_is_sent(
     client_of: As, project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "PIECE", 100)
+    pieces: list[bytes] = []
+
+    def recording(content: Iterable[bytes], **arguments: Any) -> StreamingResponse:
+        return StreamingResponse((pieces.append(piece) or piece for piece in content), **arguments)
+
+    monkeypatch.setattr(downloads, "StreamingResponse", recording)
     made = export_labels(project, lead, form="datasets")
+    (made.folder / "large").write_bytes(b"0123456789" * 100_000)
     answer = client_of(lead).get(f"/download/labels/{made.folder.name}.zip")
+    assert max(map(len, pieces)) < 100_000
     with ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
-        found = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
-    assert found == {
+        assert {name.partition("/")[0] for name in archive.namelist()} == {made.folder.name}
+        packed = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    assert packed == {
         str(path.relative_to(made.folder)): path.read_bytes()
         for path in made.folder.rglob("*")
         if path.is_file()
     }
-    assert max(map(len, downloads.zipped(made.folder))) < 2_000
 
 
 @pytest.mark.usefixtures("labelled_posts")

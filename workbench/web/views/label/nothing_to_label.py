@@ -4,10 +4,10 @@ import streamlit as st
 
 from workbench.accounts import Account, Right
 from workbench.labelling import answers
-from workbench.labelling.empty_queue import EmptyQueue, look
+from workbench.labelling.empty_queue import EmptyQueue, read_empty_queue
+from workbench.web.current_project import project
 from workbench.web.elements.partly_scored import unscored_line
 from workbench.web.elements.widgets import attempt, local, note, require_account
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import NO_WORKER
 
@@ -16,52 +16,52 @@ LOOK_AGAIN_SECONDS = 5
 
 def explain(account: Account) -> None:
     """Say why, offer what can be done, and bring the post as soon as there is one."""
-    found = look(project(), account)
-    for line in reasons(found, account):
+    queue = read_empty_queue(project(), account)
+    for line in reasons(queue, account):
         note(line)
-    if found.skipped:
-        text = _("Show me the {count} posts I have skipped").format(count=found.skipped)
+    if queue.skipped:
+        text = _("Show me the {count} posts I have skipped").format(count=queue.skipped)
         st.button(text, key="bring-back", on_click=attempt, args=(_bring_back,))
     _look_again()
 
 
-def reasons(found: EmptyQueue, account: Account) -> list[str]:
+def reasons(queue: EmptyQueue, account: Account) -> list[str]:
     """One sentence or a few: what is the matter, what to do."""
-    if found.posts == 0:
+    if queue.posts == 0:
         may_import = account.may(Right.IMPORT)
         todo = _("Import a file on the Posts page.") if may_import else _("Ask a lead to import some.")
         return [f"{_('There are no posts yet.')} {todo}"]
-    if found.queued:
-        return _waiting(found)
-    if found.preparing:
-        preparing = _("{count} posts are being prepared.").format(count=f"{found.preparing:,}")
-        return [preparing] if found.has_worker else [preparing, _(NO_WORKER)]
-    lines = [f"{_nothing(found)} {_what_next(account)}"]
-    return lines if found.partly_scored is None else [*lines, unscored_line(found.partly_scored)]
+    if queue.queued:
+        return _waiting(queue)
+    if queue.preparing:
+        preparing = _("{count} posts are being prepared.").format(count=f"{queue.preparing:,}")
+        return [preparing] if queue.has_worker else [preparing, _(NO_WORKER)]
+    lines = [f"{_nothing_left(queue)} {_what_next(account)}"]
+    return lines if queue.partly_scored is None else [*lines, unscored_line(queue.partly_scored)]
 
 
-def _waiting(found: EmptyQueue) -> list[str]:
+def _waiting(queue: EmptyQueue) -> list[str]:
     lines = [
         _("{name} has {count} of the posts left open, until {time} at the latest.").format(
             name=holder.name, count=holder.posts, time=f"{local(holder.until):%H:%M}"
         )
-        for holder in found.held_by
+        for holder in queue.held_by
     ]
-    if found.skipped:
+    if queue.skipped:
         lines.append(
             _("You have skipped {count} of the posts left; somebody else may take them.").format(
-                count=found.skipped
+                count=queue.skipped
             )
         )
-    if found.asked:
-        lines.append(_("You have asked the lead about {count} of the posts left.").format(count=found.asked))
+    if queue.asked:
+        lines.append(_("You have asked the lead about {count} of the posts left.").format(count=queue.asked))
     return lines or [_("The posts left are being given back. They come in a moment.")]
 
 
-def _nothing(found: EmptyQueue) -> str:
-    if not found.has_champion:
+def _nothing_left(queue: EmptyQueue) -> str:
+    if not queue.has_champion:
         return _("Every post that can be labelled before the first round has its label.")
-    if found.in_band:
+    if queue.in_band:
         return _("Nothing is left to label: what the model is unsure of are near-copies of labelled posts.")
     return _("Nothing is left to label: there is no post left that the model is unsure of.")
 

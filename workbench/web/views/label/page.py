@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 
 import streamlit as st
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -15,13 +15,14 @@ from workbench.accounts import Account
 from workbench.errors import LabellingError, WorkbenchError
 from workbench.labelling import answers, pace
 from workbench.labelling.answers import Card, Copy, Saved
+from workbench.web.current_project import project
 from workbench.web.elements import desk, last_answer
+from workbench.web.elements.markup import NOTHING
 from workbench.web.elements.widgets import bar, local, note, refusal, require_account
 from workbench.web.identity import current_account
-from workbench.web.opened import project
 from workbench.web.views.label.nothing_to_label import explain
 from workbench.web.wording.i18n import _
-from workbench.web.wording.refusals import said
+from workbench.web.wording.refusals import refusal_text
 from workbench.web.wording.words import label_word
 
 KEYS_IN_CIRCLE = 16
@@ -72,13 +73,13 @@ def show_desk() -> None:
     except WorkbenchError as error:
         refusal(error)
         return
-    _tell(state, cards)
+    _set_notice(state, cards)
     state.shown = cards[0].post_id if cards else None
     if state.drawn != (state.shown, state.turn):
         state.drawn, state.place = (state.shown, state.turn), (state.place + 1) % KEYS_IN_CIRCLE
     with project().database.read() as session:
         bar(account, "/", _counts(session, account))
-        carried = last_answer.words_that_carried(session, state.last)
+        influential = last_answer.influential_words(session, state.last)
         desk.draw(
             session,
             cards,
@@ -95,10 +96,10 @@ def show_desk() -> None:
         if state.notice:
             note(state.notice)
         if state.last is not None:
-            last_answer.show(state.last, carried, state.preview, _presses(state))
+            last_answer.show(state.last, influential, state.preview, _presses(state))
 
 
-def _tell(state: Desk, cards: Sequence[Card]) -> None:
+def _set_notice(state: Desk, cards: Sequence[Card]) -> None:
     """What the person should know about the post that comes, where it is not simply the next."""
     first = cards[0] if cards else None
     if first is not None and first.is_late:
@@ -151,7 +152,7 @@ def _label_button(key: str, label: str) -> str:
     return f"{key}  {word}" if word == label else f"{key}  {word} :gray[{label}]"
 
 
-def _counts(session: Session, account: Account) -> str:
+def _counts(session: Session, account: Account) -> Markup:
     left = answers.count_left(session)
     day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
@@ -169,7 +170,7 @@ def _counts(session: Session, account: Account) -> str:
                 _("{minutes} minutes in a row: time for a short break?").format(minutes=day.minutes_in_a_row),
             )
         )
-    return "".join(f'<span data-count="{name}">{escape(text)}</span>' for name, text in shown)
+    return NOTHING.join(Markup('<span data-count="{}">{}</span>').format(name, text) for name, text in shown)
 
 
 def _midnight() -> datetime:
@@ -191,7 +192,7 @@ def _on_draft() -> None:
     try:
         answers.keep_draft(project(), account, *drafted)
     except WorkbenchError as error:
-        _state().notice = said(error)
+        _state().notice = refusal_text(error)
 
 
 def _act(post_id: int | None, turn: int, action: str, written: str | None = None) -> None:
@@ -205,7 +206,7 @@ def _act(post_id: int | None, turn: int, action: str, written: str | None = None
     try:
         _do(state, account, action, written, preview)
     except WorkbenchError as error:
-        state.notice = said(error)
+        state.notice = refusal_text(error)
     except SQLAlchemyError:
         logging.exception("an answer could not be saved")
         state.notice = _("Not saved: the database did not answer. Press again.")

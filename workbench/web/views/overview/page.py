@@ -1,38 +1,41 @@
 """Overview, for leads: six figures, one sentence, the curve, the certainties, today's people, the newest weeks."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from html import escape
 
 import streamlit as st
 
 from trainer.labels import LABELS
 from workbench.errors import WorkbenchError
-from workbench.overview.figures import Advice, Hand, Overview, read_overview
+from workbench.overview.figures import Advice, AnnotatorDay, Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks
 from workbench.queue import plan
 from workbench.thresholds import policy
+from workbench.web.current_project import project
+from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import histogram, learning_curve
-from workbench.web.elements.kept import kept
+from workbench.web.elements.markup import html
 from workbench.web.elements.outlook import next_line
 from workbench.web.elements.partly_scored import partly_scored_line
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     bar,
     decimal,
     figures,
     heading,
     local,
-    one_line,
+    note,
     percent,
+    quiet,
     refusal,
     require_account,
 )
-from workbench.web.opened import project
 from workbench.web.views.overview.weeks import show_weeks
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import SPLIT_WORDS, label_html, label_word, person_word
 
-KEPT_SECONDS = 15
-WEEKS_KEPT_SECONDS = 300
+CACHE_SECONDS = 15
+WEEKS_CACHE_SECONDS = 300
 STEPS = "▁▂▃▄▅▆▇█"
 DRAWN = 12
 """Rounds in the small line beside the figure."""
@@ -65,64 +68,67 @@ def show() -> None:
     with st.container(key="wide"):
         bar(account, "/overview")
         try:
-            found = _read(str(project().home), account.id, account.role, midnight)
+            overview = _read(str(project().home), account.id, account.role, midnight)
         except WorkbenchError as error:
             refusal(error)
             return
-        _figures(found)
-        if found.partly_scored is not None:
-            _quiet(partly_scored_line(found.partly_scored))
-        st.html(f'<div class="refusal done" role="status">{escape(advice_line(found))}</div>')
-        is_watching = found.advice.step == "watch"
+        _figures(overview)
+        if overview.partly_scored is not None:
+            quiet(partly_scored_line(overview.partly_scored))
+        note(advice_line(overview), is_done=True)
+        is_watching = overview.advice.step == "watch"
         if is_watching:
             show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=True)
-        if found.curve:
+        if overview.curve:
             heading(_("What labels have brought"))
-            learning_curve(found.curve, found.ahead, _("labels to learn from"), _("macro-F1"))
-            if found.outlook is not None:
-                _quiet(next_line(found.outlook))
-        _certainties(found)
-        _labels(found)
-        _people(found)
+            learning_curve(overview.curve, overview.ahead, _("labels to learn from"), _("macro-F1"))
+            if overview.outlook is not None:
+                quiet(next_line(overview.outlook))
+        _certainties(overview)
+        _labels(overview)
+        _people(overview)
         if not is_watching:
             show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=False)
 
 
-@kept(KEPT_SECONDS)
+@cached(CACHE_SECONDS)
 def _read(home: str, account_id: int, role: str, midnight: datetime) -> Overview:  # noqa: ARG001 - what it is kept by
     """Kept for some seconds for the same person in the same role."""
     return read_overview(project(), require_account(), midnight)
 
 
-@kept(WEEKS_KEPT_SECONDS)
+@cached(WEEKS_CACHE_SECONDS)
 def _weeks(home: str, account_id: int, role: str) -> list[Week]:  # noqa: ARG001 - what it is kept by
     return read_weeks(project(), require_account())
 
 
-def advice_line(found: Overview) -> str:
+def advice_line(overview: Overview) -> str:
     """The one sentence on what to do next."""
-    advice: Advice = found.advice
-    if advice.step == "go on" and found.outlook is None:
+    advice: Advice = overview.advice
+    if advice.step == "go on" and overview.outlook is None:
         return _(LABEL_ON)
     from_outlook = {}
-    if found.outlook is not None:
-        gain = f"{100 * found.outlook.gain.mean:+.1f}"
-        from_outlook = {"gain": gain, "minutes": max(round(found.outlook.minutes), 1)}
+    if overview.outlook is not None:
+        gain = f"{100 * overview.outlook.gain.mean:+.1f}"
+        from_outlook = {"gain": gain, "minutes": max(round(overview.outlook.minutes), 1)}
     return _(ADVICE[advice.step]).format(
         count=f"{advice.count:,}", label=label_word(advice.label) if advice.label else "", **from_outlook
     )
 
 
-def _figures(found: Overview) -> None:
-    judged = found.agreement
+def _figures(overview: Overview) -> None:
+    judged = overview.agreement
     figures(
         [
-            (_("posts"), f"{found.posts:,}"),
-            (_("labelled"), f"{found.labelled:,}"),
-            (_("model unsure"), f"{found.in_band:,}"),
-            (_("less sure still"), f"{found.below_band:,}"),
+            (_("posts"), f"{overview.posts:,}"),
+            (_("labelled"), f"{overview.labelled:,}"),
+            (_("model unsure"), f"{overview.in_band:,}"),
+            (_("less sure still"), f"{overview.below_band:,}"),
             (_("agreement of two people"), "–" if judged is None else percent(judged.share)),
-            (f"{_('macro-F1 of the round in use')} {sparkline(found)}".strip(), decimal(found.macro_f1)),
+            (
+                f"{_('macro-F1 of the round in use')} {sparkline(overview)}".strip(),
+                decimal(overview.macro_f1),
+            ),
         ]
     )
     lines = []
@@ -132,7 +138,7 @@ def _figures(found: Overview) -> None:
             "Posts that several people judged: {posts}, pairs of answers: {pairs}; agreement corrected for chance (Krippendorff's alpha): {alpha}."
         )
         lines.append(text.format(pairs=f"{judged.pairs:,}", posts=f"{judged.posts:,}", alpha=alpha))
-    seen = found.anchoring
+    seen = overview.anchoring
     if seen.visible and seen.hidden:
         text = _(
             "First answers equal the suggestion {seen} of the time where it was in sight ({visible}), {unseen} where it was not ({hidden})."
@@ -146,12 +152,12 @@ def _figures(found: Overview) -> None:
             )
         )
     if lines:
-        _quiet(" ".join(lines))
+        quiet(" ".join(lines))
 
 
-def sparkline(found: Overview) -> str:
+def sparkline(overview: Overview) -> str:
     """The newest rounds' macro-F1 as small bars, lowest to highest; nothing for a single one."""
-    values = [point.macro_f1 for point in found.curve][-DRAWN:]
+    values = [point.macro_f1 for point in overview.curve][-DRAWN:]
     if len(values) < 2:
         return ""
     low, high = min(values), max(values)
@@ -159,9 +165,9 @@ def sparkline(found: Overview) -> str:
     return "".join(STEPS[round((value - low) / width * (len(STEPS) - 1))] for value in values)
 
 
-def _certainties(found: Overview) -> None:
-    counts = plan.waiting(project())
-    if found.champion is None or not counts.sum():
+def _certainties(overview: Overview) -> None:
+    counts = plan.confidence_histogram(project())
+    if overview.champion is None or not counts.sum():
         return
     heading(_("How certain the model is of the posts that wait"))
     with project().database.read() as session:
@@ -169,41 +175,29 @@ def _certainties(found: Overview) -> None:
     histogram(counts, _("certainty"), shaded=(band.low, band.high), start=1 / 3)
 
 
-def _labels(found: Overview) -> None:
-    splits = [split for split in SPLITS if any(split in counts for counts in found.labels.values())]
+def _labels(overview: Overview) -> None:
+    splits = [split for split in SPLITS if any(split in counts for counts in overview.labels.values())]
     if not splits:
         return
     heading(_("Labels"))
-    head = "".join(f'<th class="number">{escape(_(SPLITS[split]))}</th>' for split in splits)
-    body = "".join(
-        f"<tr><th>{label_html(label)}</th>"
-        + "".join(f'<td class="number">{found.labels[label].get(split, 0):,}</td>' for split in splits)
-        + f'<td class="number">{sum(found.labels[label].values()):,}</td></tr>'
-        for label in LABELS
-    )
-    st.html(
-        f'<table class="rows"><thead><tr><th></th>{head}<th class="number">{escape(_("in all"))}</th></tr></thead>'
-        f"<tbody>{body}</tbody></table>"
-    )
+    rows = (_label_row(label, overview.labels[label], splits) for label in LABELS)
+    headings = ("", *(_(SPLITS[split]) for split in splits), _("in all"))
+    html(table(rows, headings, has_titles=True, has_numbers=True))
 
 
-def _people(found: Overview) -> None:
+def _label_row(label: str, counts: Mapping[str, int], splits: Sequence[str]) -> Sequence[Cell]:
+    return (label_html(label), *(counts.get(split, 0) for split in splits), sum(counts.values()))
+
+
+def _people(overview: Overview) -> None:
     heading(_("Today"))
-    if not found.hands:
-        _quiet(_("Nobody has labelled yet today."))
+    if not overview.hands:
+        quiet(_("Nobody has labelled yet today."))
         return
-    names = (_("who"), _("labelled"), _("seconds each"), _("minutes at work"))
-    head = "".join(f"<th{' class=number' if at else ''}>{escape(name)}</th>" for at, name in enumerate(names))
-    rows = "".join(map(_hand_row, found.hands))
-    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+    headings = (_("who"), _("labelled"), _("seconds each"), _("minutes at work"))
+    html(table(map(_annotator_row, overview.hands), headings, has_numbers=True))
 
 
-def _hand_row(hand: Hand) -> str:
-    each = "–" if hand.seconds_each is None else f"{hand.seconds_each:.0f}"
-    cells = (f"{hand.labelled:,}", each, f"{hand.minutes:.0f}")
-    numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
-    return f"<tr><td>{one_line(person_word(hand.name))}</td>{numbers}</tr>"
-
-
-def _quiet(text: str) -> None:
-    st.html(f'<div class="quiet">{escape(text)}</div>')
+def _annotator_row(day: AnnotatorDay) -> Sequence[Cell]:
+    each = "–" if day.seconds_each is None else f"{day.seconds_each:.0f}"
+    return person_word(day.name), day.labelled, each, f"{day.minutes:.0f}"

@@ -1,17 +1,17 @@
 """Label everything that was found: look at it first, do it, take it back."""
 
-from html import escape
-
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.posts.search import Filter
 from workbench.review import bulk_labels
 from workbench.review.bulk_labels import AT_MOST, Bulk, Preview
+from workbench.web.current_project import project
+from workbench.web.elements.markup import each, html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import attempt, clock, heading, note, one_line
-from workbench.web.opened import project
+from workbench.web.elements.widgets import attempt, clock, heading, note, quiet
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, person_word
 
@@ -27,7 +27,7 @@ def bulk_label(account: Account, wanted: Filter) -> None:
             "At most {most} at a time, the newest first. Posts that somebody has labelled and those kept for "
             "checking the model stay as they are. You see what would be labelled before anything is saved."
         )
-        st.html(f'<div class="quiet">{escape(text.format(most=f"{AT_MOST:,}"))}</div>')
+        quiet(text.format(most=f"{AT_MOST:,}"))
         with st.container(horizontal=True):
             for label in LABELS:
                 title = _("Look at them as {label}").format(label=label_word(label))
@@ -47,15 +47,16 @@ def _confirm(seen: Preview, label: str) -> None:
         _("{count} wait for a lead, who was asked").format(count=f"{seen.asked:,}") if seen.asked else "",
         _("more may fit, these are the newest") if seen.is_cut else "",
     ]
-    st.html(f"<div>{escape(text)} {label_html(label)}</div>")
+    html(Markup("<div>{} {}</div>").format(text, label_html(label)))
     if any(left):
         note("; ".join(part for part in left if part))
-    shown = "".join(
-        f'<p dir="auto" lang="zh">{post_html(" ".join(example[:200].split()))}</p>'
-        for example in seen.examples
-    )
-    if shown:
-        st.html(f'<div class="copies">{shown}</div>')
+    if seen.examples:
+        examples = (post_html(" ".join(example[:200].split())) for example in seen.examples)
+        html(
+            Markup('<div class="copies">{}</div>').format(
+                each(Markup('<p dir="auto" lang="zh">{}</p>'), examples)
+            )
+        )
     with st.container(horizontal=True):
         title = _("Label {count} posts as {label}").format(count=f"{count:,}", label=label_word(label))
         if st.button(title, type="primary", key=f"label-all-{label}", disabled=not count):
@@ -68,37 +69,35 @@ def _confirm(seen: Preview, label: str) -> None:
 
 def _label(account: Account, seen: Preview, label: str) -> None:
     st.session_state.pop("bulk-seen", None)
-    made = bulk_labels.label_all(project(), account, seen, label)
+    bulk = bulk_labels.label_all(project(), account, seen, label)
     st.session_state["bulk-done"] = _(
         "{count} posts were labelled {label}. It can be taken back below."
-    ).format(count=f"{made.posts:,}", label=label_word(label))
+    ).format(count=f"{bulk.posts:,}", label=label_word(label))
 
 
 def bulks(account: Account) -> None:
     """What was labelled in one go, each with its way back."""
     if done := st.session_state.pop("bulk-done", None):
         note(done, is_done=True)
-    made = bulk_labels.newest(project(), account)
-    if made:
+    newest = bulk_labels.newest(project(), account)
+    if newest:
         heading(_("Labelled in one go"))
-    for one in made:
+    for one in newest:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(_line(one))
+            html(_line(one))
             if one.standing and st.button(_("Take back"), key=f"take-back-{one.id}", width="content"):
                 attempt(lambda account, one=one: _take_back(account, one))  # type: ignore[misc]
                 st.rerun()
 
 
-def _line(one: Bulk) -> str:
+def _line(one: Bulk) -> Markup:
     stands = _("{standing} of {count} posts still stand").format(
         standing=f"{one.standing:,}", count=f"{one.posts:,}"
     )
     if not one.standing:
         stands = _("{count} posts, nothing of it stands any more").format(count=f"{one.posts:,}")
-    return (
-        f'<div class="facts"><span>{clock(one.at)}</span><span>{one_line(person_word(one.by))}</span>'
-        f"{label_html(one.label)}<span>{escape(stands)}</span></div>"
-    )
+    line = Markup('<div class="facts"><span>{}</span><span>{}</span>{}<span>{}</span></div>')
+    return line.format(clock(one.at), person_word(one.by), label_html(one.label), stands)
 
 
 def _take_back(account: Account, one: Bulk) -> None:

@@ -1,18 +1,20 @@
 """One post and all that ever happened to it."""
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
+from markupsafe import Markup, escape
 
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.posts.history import Event, History, RoundScore, history_of, post_number
 from workbench.posts.thread import Neighbour
+from workbench.web.current_project import project
+from workbench.web.elements.markup import NOTHING, each, html
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import clock, heading, note, one_line, refusal
-from workbench.web.opened import project
+from workbench.web.elements.widgets import clock, heading, note, refusal
 from workbench.web.views.posts.search import scores_html
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import (
@@ -42,6 +44,9 @@ OCCASION_WORDS = {
 }
 
 
+COPIES = Markup('<div class="copies">{}</div>')
+
+
 def post_history(account: Account, number: str) -> None:
     """In place of the list; the way back leads to it."""
     if st.button(_("Back to the posts"), key="back", type="tertiary"):
@@ -52,8 +57,8 @@ def post_history(account: Account, number: str) -> None:
     except WorkbenchError as error:
         refusal(error)
         return
-    st.html(f'<div class="post" dir="auto" lang="zh">{post_html(history.text)}</div>')
-    st.html(_facts(history))
+    html(Markup('<div class="post" dir="auto" lang="zh">{}</div>').format(post_html(history.text)))
+    html(_facts(history))
     if history.is_set_aside:
         note(_("Set aside: its near-copies stand on two sides of a split."))
     heading(_("What happened"))
@@ -62,57 +67,49 @@ def post_history(account: Account, number: str) -> None:
     _scores(history)
     if history.copies:
         heading(_("Near-copies ({count})").format(count=f"{history.copies_in_all:,}"))
-        st.html(
-            f'<div class="copies">{"".join(_copy(one.external_id, one.text) for one in history.copies)}</div>'
-        )
+        copies = NOTHING.join(_beside_it(one.external_id, one.text) for one in history.copies)
+        html(COPIES.format(copies))
     if history.around.before or history.around.after:
         heading(_("Before and after it in its thread"))
         before, after = (
-            "".join(map(_neighbour, side)) for side in (history.around.before, history.around.after)
+            NOTHING.join(map(_neighbour, side)) for side in (history.around.before, history.around.after)
         )
-        st.html(f'<div class="copies">{before}<p class="quiet">{escape(_("this post"))}</p>{after}</div>')
+        html(COPIES.format(before + Markup('<p class="quiet">{}</p>').format(_("this post")) + after))
 
 
-def _facts(history: History) -> str:
+def _facts(history: History) -> Markup:
     came = history.came_with
-    parts = [one_line(history.external_id)]
+    parts = [history.external_id]
     parts += [
-        f"{escape(word)} {one_line(value)}"
-        for name, value in history.facts.items()
-        if (word := facts_word(name)) is not None
+        f"{word} {value}" for name, value in history.facts.items() if (word := facts_word(name)) is not None
     ]
-    told = _("came with {file}, {when}").format(file=came.file_name, when=clock(came.started_at))
-    parts.append(one_line(told) + (f" ({one_line(person_word(came.by))})" if came.by else ""))
+    origin = _("came with {file}, {when}").format(file=came.file_name, when=clock(came.started_at))
+    parts.append(f"{origin} ({person_word(came.by)})" if came.by else origin)
     if history.split is None:
-        parts.append(escape(_("being prepared")))
+        parts.append(_("being prepared"))
     elif history.split != "pool":
-        parts.append(escape(_("kept for checking the model")))
-    return f'<div class="facts">{"".join(f"<span>{part}</span>" for part in parts)}</div>'
+        parts.append(_("kept for checking the model"))
+    return Markup('<div class="facts">{}</div>').format(each(Markup("<span>{}</span>"), parts))
 
 
 def _events(events: Sequence[Event]) -> None:
     if not events:
         note(_("Nobody has answered it yet."), is_done=True)
         return
-    rows = "".join(
-        f"<tr><td>{clock(event.at)}</td><td>{one_line(person_word(event.who or ''))}</td><td>{_told(event)}</td></tr>"
-        for event in events
-    )
-    st.html(f'<table class="rows"><tbody>{rows}</tbody></table>')
+    html(table((clock(event.at), person_word(event.who or ""), _event_html(event)) for event in events))
 
 
-def _told(event: Event) -> str:
+def _event_html(event: Event) -> Markup:
     parts = [escape(_(KIND_WORDS[event.kind]))]
     if event.was and event.label:
-        parts.append(f"{label_html(event.was)} → {label_html(event.label)}")
+        parts.append(Markup("{} → {}").format(label_html(event.was), label_html(event.label)))
     elif label := event.label or event.was:
         parts.append(label_html(label))
-    told = " ".join(parts)
-    return "; ".join([told, *_circumstances(event)])
+    return Markup("; ").join([Markup(" ").join(parts), *_circumstances(event)])
 
 
 def _circumstances(event: Event) -> list[str]:
-    found = [
+    circumstances = [
         _("asks the lead") if event.is_flagged else "",
         _("a second opinion") if event.is_second_opinion else "",
         lane_word(event.lane) if event.lane and not event.is_second_opinion else "",
@@ -124,8 +121,9 @@ def _circumstances(event: Event) -> list[str]:
         else "",
         _(OCCASION_WORDS[event.occasion]).format(number=event.bulk) if event.occasion else "",
     ]
-    note_html = [f"“{post_html(event.note)}”"] if event.note else []
-    return [*(one_line(part) for part in found if part), *note_html]
+    if event.note:
+        circumstances.append(Markup("“{}”").format(post_html(event.note)))
+    return [*filter(None, circumstances)]
 
 
 def _scores(history: History) -> None:
@@ -138,29 +136,27 @@ def _scores(history: History) -> None:
     elif not history.scores:
         note(_("No model has scored it yet."), is_done=True)
     else:
-        st.html(f'<table class="rows"><tbody>{"".join(map(_score, history.scores))}</tbody></table>')
+        html(table(map(_score_row, history.scores)))
 
 
-def _score(score: RoundScore) -> str:
+def _score_row(score: RoundScore) -> Sequence[Cell]:
     used = _("in use") if score.is_in_use else ""
     if not used and score.first_used:
         used = _("first in use {when}").format(when=clock(score.first_used))
-    cells = (
-        escape(_("Round {number}").format(number=score.number)),
-        f'<div class="wide">{scores_html(score.probabilities)}</div>',
+    return (
+        _("Round {number}").format(number=score.number),
+        Markup('<div class="wide">{}</div>').format(scores_html(score.probabilities)),
         " ".join(
-            f"{escape(label_word(name))} {value:.2f}"
-            for name, value in zip(LABELS, score.probabilities, strict=True)
+            f"{label_word(name)} {value:.2f}" for name, value in zip(LABELS, score.probabilities, strict=True)
         ),
-        escape(used),
+        used,
     )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _copy(external_id: str, text: str) -> str:
-    return f'<p dir="auto" lang="zh"><small>{one_line(external_id)}</small> {post_html(" ".join(text.split()))}</p>'
+def _neighbour(one: Neighbour) -> Markup:
+    return _beside_it(" · ".join(filter(None, (one.author, one.time))), one.text)
 
 
-def _neighbour(one: Neighbour) -> str:
-    beside = " · ".join(one_line(part) for part in (one.author, one.time) if part)
-    return f'<p dir="auto" lang="zh"><small>{beside}</small> {post_html(" ".join(one.text.split()))}</p>'
+def _beside_it(origin: str, text: str) -> Markup:
+    line = Markup('<p dir="auto" lang="zh"><small>{}</small> {}</p>')
+    return line.format(origin, post_html(" ".join(text.split())))

@@ -1,14 +1,13 @@
 """Bring a file in: upload it, see how it will be read, import it, read the receipt."""
 
-import json
 from collections.abc import Sequence
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import TypedDict
 
 import pandas
 import streamlit as st
+from markupsafe import Markup
 
 from workbench.accounts import Account
 from workbench.errors import InputError
@@ -16,9 +15,10 @@ from workbench.imports import intake, tsv
 from workbench.imports.intake import Receipt
 from workbench.imports.rejects import Reject
 from workbench.imports.tsv import Row, Source
-from workbench.web.elements.upload import KeptUpload, keep
-from workbench.web.elements.widgets import attempt, note, refusal, shortened
-from workbench.web.opened import project
+from workbench.web.current_project import project
+from workbench.web.elements.markup import html
+from workbench.web.elements.upload import StoredUpload, store
+from workbench.web.elements.widgets import attempt, note, quiet, refusal, shortened
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown
 
@@ -38,34 +38,30 @@ class Reading(TypedDict):
 def import_file() -> None:
     """The whole dialogue."""
     # Streamlit's own word on the button is English; style.css shows this one in its place.
-    st.html(
-        f"<style>.stFileUploader {{ --upload: {json.dumps(_('Choose a file'), ensure_ascii=False)}; }}</style>"
-    )
+    html(Markup('<style>.stFileUploader {{ --upload: "{}"; }}</style>').format(_("Choose a file")))
     uploader = f"upload-{st.session_state.get('imported', 0)}"  # a new key empties the field after an import
     upload = st.file_uploader(_("A tab-separated file with a header row"), type=["tsv", "txt"], key=uploader)
     if upload is None:
         _show_receipt()
         return
-    kept = keep(upload)
+    stored = store(upload)
     try:
-        _preview(kept)
+        _preview(stored)
     except InputError as error:
-        refusal(_named(error, kept))
+        refusal(_named(error, stored))
 
 
-def _preview(upload: KeptUpload) -> None:
+def _preview(upload: StoredUpload) -> None:
     reading = _ask_how(upload)
     with tsv.open_tsv(upload.path, **reading) as source:
         _first_rows(source)
-    st.html(
-        f'<div class="quiet">{escape(_("Read as {encoding}.").format(encoding=reading["encoding"]))}</div>'
-    )
+    quiet(_("Read as {encoding}.").format(encoding=reading["encoding"]))
     if st.button(_("Import"), type="primary", key="import"):
         attempt(lambda account: _import(account, upload, reading))
         st.rerun()
 
 
-def _ask_how(upload: KeptUpload) -> Reading:
+def _ask_how(upload: StoredUpload) -> Reading:
     """The encoding, the text's column, the id's: as found, until somebody says otherwise."""
     with st.container(horizontal=True):
         choice = st.selectbox(
@@ -102,7 +98,7 @@ def _as_read(entry: Row | Reject) -> tuple[int, str, str, str]:
     )
 
 
-def _import(account: Account, upload: KeptUpload, reading: Reading) -> None:
+def _import(account: Account, upload: StoredUpload, reading: Reading) -> None:
     bar = st.progress(0.0)
     with tsv.open_tsv(upload.path, **reading) as source:
         source.path = Path(upload.name)  # what people called it, in the list of imports
@@ -119,11 +115,11 @@ def _import(account: Account, upload: KeptUpload, reading: Reading) -> None:
     st.session_state["imported"] = st.session_state.get("imported", 0) + 1
 
 
-def _named(error: InputError, upload: KeptUpload) -> InputError:
+def _named(error: InputError, upload: StoredUpload) -> InputError:
     """The refusal with the name people gave the file, not the one it has on our disk."""
     values = error.message.values
-    known = {"file": upload.name} if "file" in values else {}
-    return InputError(error.message.template, **{**values, **known})
+    file_name = {"file": upload.name} if "file" in values else {}
+    return InputError(error.message.template, **{**values, **file_name})
 
 
 def _show_receipt() -> None:
@@ -139,7 +135,7 @@ def _show_receipt() -> None:
     rows = [(row.line, shown(row.reason), shortened(row.content, 200)) for row in rejects]
     _table(rows, [_("line"), _("reason"), _("content")])
     link = f"/download/imports/{receipt.import_id}/unreadable.tsv"
-    st.html(f'<a href="{link}" download>{escape(_("Download all unreadable rows"))}</a>')
+    html(Markup('<a href="{}" download>{}</a>').format(link, _("Download all unreadable rows")))
 
 
 def _table(rows: Sequence[tuple[object, ...]], columns: list[str]) -> None:

@@ -1,9 +1,9 @@
 """Posts: what there is, bring more in, take labels out."""
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
+from markupsafe import Markup, escape
 
 from workbench.accounts import Account, Right
 from workbench.exports.jsonl import FILES
@@ -11,16 +11,17 @@ from workbench.posts import search
 from workbench.posts.search import ListedImport
 from workbench.queue.status import Status, read_status
 from workbench.rounds import lifecycle
+from workbench.web.current_project import project
+from workbench.web.elements.markup import html
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     bar,
     clock,
     figures,
     heading,
-    one_line,
     require_account,
     show_notice,
 )
-from workbench.web.opened import project
 from workbench.web.views.posts.bulk_label import bulks
 from workbench.web.views.posts.history import post_history
 from workbench.web.views.posts.import_file import import_file
@@ -71,7 +72,7 @@ def _overview(account: Account) -> None:
         bulks(account)
     if imports:
         heading(_("Imports"))
-        st.html(_imports_table(imports, is_lead))
+        _imports(imports, is_lead)
     if is_lead:
         _exports(exported)
 
@@ -91,50 +92,42 @@ def _figures(status: Status) -> None:
     figures(values)
 
 
-def _imports_table(imports: Sequence[ListedImport], is_lead: bool) -> str:
-    names = (_("file"), _("state"), _("new"), _("known already"), _("unreadable"), _("when"), _("who"))
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = "".join(_import_row(entry, is_lead) for entry in imports)
-    return f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+def _imports(imports: Sequence[ListedImport], is_lead: bool) -> None:
+    headings = (_("file"), _("state"), _("new"), _("known already"), _("unreadable"), _("when"), _("who"))
+    html(table((_import_row(entry, is_lead) for entry in imports), headings))
 
 
-def _import_row(entry: ListedImport, is_lead: bool) -> str:
-    unreadable = f"{entry.rejected:,}"
+def _import_row(entry: ListedImport, is_lead: bool) -> Sequence[Cell]:
+    unreadable: Cell = entry.rejected
     if entry.rejected and is_lead:
-        unreadable = f'<a href="/download/imports/{entry.id}/unreadable.tsv" download>{unreadable}</a>'
-    cells = (
-        one_line(entry.file_name),
+        link = Markup('<a href="/download/imports/{}/unreadable.tsv" download>{:,}</a>')
+        unreadable = link.format(entry.id, entry.rejected)
+    return (
+        entry.file_name,
         _state(entry),
-        f"{entry.accepted:,}",
-        f"{entry.duplicates:,}",
+        entry.accepted,
+        entry.duplicates,
         unreadable,
         clock(entry.started_at),
-        one_line(person_word(entry.by or "")),
+        person_word(entry.by or ""),
     )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _state(entry: ListedImport) -> str:
-    """With the reason, where preparing failed."""
+def _state(entry: ListedImport) -> Markup:
+    """The state, with the reason where the import failed."""
     state = escape(_(IMPORT_STATES[entry.state]))
-    return f"{state}<br><small>{one_line(shown(entry.failure))}</small>" if entry.failure else state
+    return state + Markup("<br><small>{}</small>").format(shown(entry.failure)) if entry.failure else state
 
 
 def _exports(numbers: Sequence[int]) -> None:
-    rows = "".join(row for number in numbers if (row := _export_row(number)))
+    links = {number: _export_links(number) for number in numbers}
+    rows = [(_("Round {number}").format(number=number), *row) for number, row in links.items() if row]
     if rows:
         heading(_("What each round learned from and was judged by"))
-        st.html(f'<table class="rows"><tbody>{rows}</tbody></table>')
+        html(table(rows, has_titles=True))
 
 
-def _export_row(number: int) -> str:
-    links = [
-        f'<td><a href="/download/rounds/{number}/{name}" download>{name}</a></td>'
-        for name in FILES
-        if (project().export_folder(number) / name).is_file()
-    ]
-    return (
-        f"<tr><th>{escape(_('Round {number}').format(number=number))}</th>{''.join(links)}</tr>"
-        if links
-        else ""
-    )
+def _export_links(number: int) -> list[Markup]:
+    link = Markup('<a href="/download/rounds/{0}/{1}" download>{1}</a>')
+    folder = project().export_folder(number)
+    return [link.format(number, name) for name in FILES if (folder / name).is_file()]

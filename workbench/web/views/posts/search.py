@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from html import escape
+from operator import itemgetter
 from typing import Literal
 
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.labels import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
-from workbench.posts.search import UNLABELLED, Choices, Filter, Found, ListedPost
-from workbench.web.elements.kept import kept
+from workbench.posts.search import UNLABELLED, Choices, Filter, ListedPost, SearchPage
+from workbench.web.current_project import project
+from workbench.web.elements.cache import cached
+from workbench.web.elements.markup import NOTHING, each, html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import note, one_line
-from workbench.web.opened import project
+from workbench.web.elements.widgets import note
 from workbench.web.views.posts.bulk_label import bulk_label
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import LANE_WORDS, label_html, label_word, lane_word, person_word
@@ -25,6 +27,7 @@ FIELDS = ("search", "label", "board", "lane", "person", "round", "certainty")
 LEAST_CERTAIN = 33
 TEXT_SHOWN = 240
 """Characters of a post: two lines hold fewer."""
+ROW, CELL = Markup('<div class="hit">{}{}</div>'), Markup("<span>{}</span>")
 
 
 def post_search(account: Account) -> None:
@@ -32,16 +35,16 @@ def post_search(account: Account) -> None:
     is_lead = account.may(Right.REVIEW)
     wanted = _filter(_choices(account), is_lead)
     cursors = _cursors(wanted)
-    found = search.find(project(), account, wanted, before=cursors[-1])
-    _say(found)
-    if found.posts:
-        _table(found.posts, is_lead)
-    _pager(found, cursors)
+    page = search.find(project(), account, wanted, before=cursors[-1])
+    _say(page)
+    if page.posts:
+        _table(page.posts, is_lead)
+    _pager(page, cursors)
     if is_lead and wanted != Filter():
         bulk_label(account, wanted)
 
 
-@kept(60)
+@cached(60)
 def _choices_of(_account: Account, person: int, role: str, home: str) -> Choices:  # noqa: ARG001 - the cache's key
     return search.choices(project(), _account)
 
@@ -126,94 +129,93 @@ def keep_filter() -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def _say(found: Found) -> None:
-    if found.is_partial:
+def _say(page: SearchPage) -> None:
+    if page.is_partial:
         note(_("The worker is still storing posts or making them searchable; the newest come last."))
-    if found.is_short:
+    if page.is_short:
         note(
             _(
                 "One character alone is looked for among the newest posts, step by step. Two are found at once."
             )
         )
-    if found.is_cut:
+    if page.is_cut:
         text = _(
             "{count} posts were looked through for this page. Older ones may fit too: go on with “Older”."
         )
-        note(text.format(count=f"{found.looked_at:,}"))
-    elif not found.posts and not found.is_partial:
+        note(text.format(count=f"{page.looked_at:,}"))
+    elif not page.posts and not page.is_partial:
         note(_("No post fits."), is_done=True)
 
 
-def _table(found: Sequence[ListedPost], is_lead: bool) -> None:
+def _table(posts: Sequence[ListedPost], is_lead: bool) -> None:
     with st.container(key="found-lead" if is_lead else "found", gap=None):
         names = (
             [_("text"), _("model"), _("label"), _("why"), _("who")] if is_lead else [_("text"), _("label")]
         )
-        cells = "".join(f"<span>{escape(name)}</span>" for name in names)
         with st.columns(COLUMNS)[0] if is_lead else nullcontext():
-            st.html(f'<div class="hit head">{cells}</div>')
-        for post in found:
+            html(Markup('<div class="hit head">{}</div>').format(each(CELL, names)))
+        for post in posts:
             _row(post, is_lead)
 
 
 def _row(post: ListedPost, is_lead: bool) -> None:
     if not is_lead:
-        st.html(f'<div class="hit">{_text(post)}<span>{_labels(post)}</span></div>')
+        html(ROW.format(_text(post), CELL.format(_labels(post))))
         return
     cells = (
-        _text(post),
-        f"<span>{scores_html(post.probabilities)}</span>" if post.probabilities else "<span></span>",
-        f"<span>{_labels(post)}</span>",
-        f"<span>{escape(lane_word(post.lane)) if post.lane else ''}</span>",
-        f"<span>{', '.join(one_line(person_word(name)) for name in post.people)}</span>",
+        scores_html(post.probabilities) if post.probabilities else "",
+        _labels(post),
+        lane_word(post.lane) if post.lane else "",
+        ", ".join(map(person_word, post.people)),
     )
     row, beside = st.columns(COLUMNS, vertical_alignment="center")
-    row.html(f'<div class="hit">{"".join(cells)}</div>')
+    with row:
+        html(ROW.format(_text(post), each(CELL, cells)))
     with beside:
         if st.button(_("History"), key=f"history-{post.post_id}", type="tertiary", width="content"):
             st.query_params["post"] = str(post.post_id)
             st.rerun()
 
 
-def _text(post: ListedPost) -> str:
+def _text(post: ListedPost) -> Markup:
     text = post.text if len(post.text) <= TEXT_SHOWN else f"{post.text[:TEXT_SHOWN]}…"
-    beside = " · ".join(one_line(part) for part in (post.external_id, post.board) if part)
-    return (
-        f'<div><p dir="auto" lang="zh">{post_html(" ".join(text.split()))}</p><small>{beside}</small></div>'
+    return Markup('<div><p dir="auto" lang="zh">{}</p><small>{}</small></div>').format(
+        post_html(" ".join(text.split())), " · ".join(filter(None, (post.external_id, post.board)))
     )
 
 
-def _labels(post: ListedPost) -> str:
-    labels = " / ".join(map(label_html, post.standing))
-    return f"{labels}<small>{escape(_('settled by a lead'))}</small>" if post.decided else labels
+def _labels(post: ListedPost) -> Markup:
+    labels = Markup(" / ").join(map(label_html, post.standing))
+    return labels + Markup("<small>{}</small>").format(_("settled by a lead")) if post.decided else labels
 
 
-def scores_html(probabilities: Sequence[float]) -> str:
-    """Three probabilities as one thin bar, the likeliest in words below; all of them for whoever points at it."""
-    told = " · ".join(
-        f"{label_word(name)} {value:.2f}" for name, value in zip(LABELS, probabilities, strict=True)
+def scores_html(probabilities: Sequence[float]) -> Markup:
+    """Three probabilities as one thin bar, the likeliest in words below; all of them in its tooltip."""
+    of_labels = [*zip(LABELS, probabilities, strict=True)]
+    words = " · ".join(f"{label_word(name)} {value:.2f}" for name, value in of_labels)
+    part = Markup('<i class="{}" style="flex: {:.4f} 0 0"></i>')
+    top, share = max(of_labels, key=itemgetter(1))
+    return Markup(
+        '<div class="thin" title="{words}" role="img" aria-label="{words}">{parts}</div>'
+        "<small>{top} {share:.2f}</small>"
+    ).format(
+        words=words,
+        parts=NOTHING.join(part.format(*one) for one in of_labels),
+        top=label_word(top),
+        share=share,
     )
-    parts = "".join(
-        f'<i class="{name}" style="flex: {value:.4f} 0 0"></i>'
-        for name, value in zip(LABELS, probabilities, strict=True)
-    )
-    top = max(range(len(LABELS)), key=probabilities.__getitem__)
-    return (
-        f'<div class="thin" title="{escape(told)}" role="img" aria-label="{escape(told)}">{parts}</div>'
-        f"<small>{escape(label_word(LABELS[top]))} {probabilities[top]:.2f}</small>"
-    )
 
 
-def _pager(found: Found, cursors: list[int | None]) -> None:
-    if len(cursors) == 1 and found.after is None:
+def _pager(current: SearchPage, cursors: list[int | None]) -> None:
+    if len(cursors) == 1 and current.after is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         # The place is part of the key: a press that comes late turns no other page.
         if st.button(_("Newer"), key=f"newer-{len(cursors)}", disabled=len(cursors) == 1):
             cursors.pop()
             st.rerun()
-        if st.button(_("Older"), key=f"older-{len(cursors)}", disabled=found.after is None):
-            cursors.append(found.after)
+        if st.button(_("Older"), key=f"older-{len(cursors)}", disabled=current.after is None):
+            cursors.append(current.after)
             st.rerun()
         page = _("Page {number}").format(number=len(cursors))
-        st.html(f'<span class="quiet">{escape(page)}</span>')
+        html(Markup('<span class="quiet">{}</span>').format(page))

@@ -1,19 +1,21 @@
 """Radar: what is new in the newest import and its week, for leads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 
 import altair
 import pandas
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.statistics.drift import CHANGED, MOVED
 from workbench.errors import WorkbenchError
 from workbench.overview.radar import BINS, Disguise, Drift, Period, Rising, read_radar
+from workbench.web.current_project import project
+from workbench.web.elements.markup import QUIET, each, html
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import bar, clock, heading, note, one_line, refusal, require_account
-from workbench.web.opened import project
+from workbench.web.elements.widgets import bar, clock, heading, note, quiet, refusal, require_account
 from workbench.web.wording.i18n import N_, _
 
 HOW_WORDS = {"sound": N_("sounds alike"), "letters": N_("in letters"), "look": N_("looks alike or cut apart")}
@@ -36,8 +38,7 @@ def show() -> None:
         if radar is None or not radar.periods:
             note(_("Nothing to tell yet: the worker looks for what is new after each import."), is_done=True)
             return
-        made = clock(datetime.fromisoformat(radar.made_at))
-        st.html(f'<div class="quiet">{escape(_("Looked at {when}.").format(when=made))}</div>')
+        quiet(_("Looked at {when}.").format(when=clock(datetime.fromisoformat(radar.made_at))))
         names = [_name(period) for period in radar.periods]
         for tab, period in zip(st.tabs(names), radar.periods, strict=True):
             with tab:
@@ -50,23 +51,21 @@ def _name(period: Period) -> str:
     return _("Week {week}").format(week=period.name)
 
 
-def _period(period: Period, known: Sequence[str]) -> None:
+def _period(period: Period, known_words: Sequence[str]) -> None:
     text = _("{now} posts looked at, beside {before} of the weeks before: {name}")
-    told = text.format(now=f"{period.posts:,}", before=f"{period.posts_before:,}", name=period.name)
-    st.html(f'<div class="quiet">{one_line(told)}</div>')
+    quiet(text.format(now=f"{period.posts:,}", before=f"{period.posts_before:,}", name=period.name))
     heading(_("Rising words"))
     if not period.posts_before:
         note(_("There is nothing before to compare with."), is_done=True)
     else:
-        _table((_("word"), _("now"), _("before"), _("for example")), map(_rising, period.rising))
+        _table((_("word"), _("now"), _("before"), _("for example")), [*map(_rising, period.rising)])
     heading(_("Words of violations in disguise"))
-    if known:
-        told = _("looked for: {words}").format(words="  ".join(known))
-        st.html(f'<div class="quiet">{post_html(told)}</div>')
+    if known_words:
+        quiet(post_html(_("looked for: {words}").format(words="  ".join(known_words))))
     else:
         note(_("With a few dozen labelled violations their words become known, and are looked for here."))
     names = (_("written"), _("stands for"), _("how"), _("now"), _("before"), _("for example"))
-    _table(names, map(_disguise, period.disguises))
+    _table(names, [*map(_disguise, period.disguises)])
     if period.drifts:
         heading(_("What the model sees"))
         for column, drift in zip(st.columns(2), period.drifts, strict=False):
@@ -74,42 +73,29 @@ def _period(period: Period, known: Sequence[str]) -> None:
                 _drift(drift)
 
 
-def _table(names: Sequence[str], rows: Iterable[str]) -> None:
-    body = "".join(rows)
-    if not body:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    if rows:
+        html(table(rows, headings))
+    else:
         note(_("Nothing stands out."), is_done=True)
-        return
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
 
 
-def _rising(one: Rising) -> str:
-    cells = (f"<b>{post_html(one.word)}</b>", f"{one.count:,}", f"{one.before:,}", _examples(one.examples))
-    return _row(cells)
+def _rising(one: Rising) -> Sequence[Cell]:
+    return _bold(one.word), one.count, one.before, _examples(one.examples)
 
 
-def _disguise(one: Disguise) -> str:
-    return _row(
-        (
-            f"<b>{post_html(one.written)}</b>",
-            post_html(one.word),
-            escape(_(HOW_WORDS[one.how])),
-            f"{one.count:,}",
-            f"{one.before:,}",
-            _examples(one.examples),
-        )
-    )
+def _disguise(one: Disguise) -> Sequence[Cell]:
+    how = _(HOW_WORDS[one.how])
+    return _bold(one.written), post_html(one.word), how, one.count, one.before, _examples(one.examples)
 
 
-def _row(cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+def _bold(text: str) -> Markup:
+    return Markup("<b>{}</b>").format(post_html(text))
 
 
-def _examples(texts: Sequence[str]) -> str:
-    return "".join(
-        f'<div class="example" dir="auto" lang="zh">{post_html(" ".join(text.split()))}</div>'
-        for text in texts
-    )
+def _examples(texts: Sequence[str]) -> Markup:
+    example = Markup('<div class="example" dir="auto" lang="zh">{}</div>')
+    return each(example, (post_html(" ".join(text.split())) for text in texts))
 
 
 def _drift(drift: Drift) -> None:
@@ -117,11 +103,10 @@ def _drift(drift: Drift) -> None:
         verdict = _("has shifted")
     else:
         verdict = _("is shifting") if drift.psi >= CHANGED else _("is as before")
-    text = f"{_(SCORE_WORDS[drift.score])}: {verdict} (PSI {drift.psi:.2f})"
-    key = _("now (filled), before (outline)")
-    st.html(f'<div>{escape(text)}</div><div class="quiet">{escape(key)}</div>')
+    line = Markup("<div>{}: {} (PSI {:.2f})</div>").format(_(SCORE_WORDS[drift.score]), verdict, drift.psi)
+    html(line + QUIET.format(_("now (filled), before (outline)")))
     st.altair_chart(_chart(drift), width="stretch")
-    st.html(f'<div class="copies">{_examples(drift.examples)}</div>')
+    html(Markup('<div class="copies">{}</div>').format(_examples(drift.examples)))
 
 
 def _chart(drift: Drift) -> altair.LayerChart | altair.FacetChart:

@@ -1,18 +1,18 @@
 """Cases a lead settles: what people said side by side, then three keys, then who said it and the model's view."""
 
-from html import escape
-
 import streamlit as st
+from markupsafe import Markup, escape
 
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.review import resolutions
-from workbench.review.cases import Decided, OpenCase, Opinion, decided_case, open_cases
+from workbench.review.cases import OpenCase, Opinion, ResolvedCase, open_cases, resolved_case
+from workbench.web.current_project import project
 from workbench.web.elements.choice import answered, answering, chooser
 from workbench.web.elements.last_answer import thought_html
+from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import note, require_account, shortened
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, person_word, reason_word
 
@@ -25,14 +25,12 @@ def show() -> None:
     cases = open_cases(project(), account)
     case = state.choose({case.post_id: case for case in cases})
     state.listen(_keys(case), _act)
-    st.html(f'<div class="bar">{_counts(cases)}</div>')
+    html(Markup('<div class="bar">{}</div>').format(_counts(cases)))
     if case is None:
         note(_("Nothing waits here."), is_done=True)
     else:
-        st.html(
-            f'<div class="post small" dir="auto" lang="zh">{post_html(case.text)}</div>'
-            f'<div class="opinions">{"".join(map(_opinion, case.opinions))}</div>'
-        )
+        post = Markup('<div class="post small" dir="auto" lang="zh">{}</div><div class="opinions">{}</div>')
+        html(post.format(post_html(case.text), NOTHING.join(map(_opinion, case.opinions))))
         with st.container(horizontal=True):
             for key, label in zip(project().settings.label_keys, LABELS, strict=True):
                 state.button(f"{key.upper()}  {label_word(label)}", answering(label, case.decision_id), _act)
@@ -43,8 +41,8 @@ def show() -> None:
         state.button(_("U undo"), "undo", _act, is_quiet=True)
     if state.notice:
         note(state.notice)
-    elif state.last is not None and (decided := decided_case(project(), account, state.last)):
-        st.html(_decided(decided))
+    elif state.last is not None and (resolved := resolved_case(project(), account, state.last)):
+        html(_resolved(resolved))
 
 
 def _keys(case: OpenCase | None) -> dict[str, str]:
@@ -77,39 +75,40 @@ def _reason_key(post_id: int) -> str:
     return f"case-reason-{post_id}"
 
 
-def _counts(cases: list[OpenCase]) -> str:
+def _counts(cases: list[OpenCase]) -> Markup:
     asked = sum(case.is_flagged for case in cases)
-    told = (
+    lines = (
         _("asked of a lead: {count}").format(count=f"{asked:,}"),
         _("judged differently: {count}").format(count=f"{len(cases) - asked:,}"),
     )
-    return "".join(f"<span>{escape(text)}</span>" for text in told)
+    return each(Markup("<span>{}</span>"), lines)
 
 
-def _opinion(opinion: Opinion) -> str:
-    said = label_html(opinion.label) if opinion.label else f"<b>{escape(_('asks the lead'))}</b>"
-    parts = [said]
+def _opinion(opinion: Opinion) -> Markup:
+    parts = [
+        label_html(opinion.label) if opinion.label else Markup("<b>{}</b>").format(_("asks the lead")),
+    ]
     if opinion.reason:
-        parts.append(f'<span class="quiet">{escape(reason_word(opinion.reason))}</span>')
+        parts.append(Markup('<span class="quiet">{}</span>').format(reason_word(opinion.reason)))
     if opinion.note:
-        parts.append(f"<p>{post_html(opinion.note)}</p>")
-    return f"<div>{' '.join(parts)}</div>"
+        parts.append(Markup("<p>{}</p>").format(post_html(opinion.note)))
+    return Markup("<div>{}</div>").format(Markup(" ").join(parts))
 
 
-def _decided(case: Decided) -> str:
-    told = escape(_("last: decided {label} on “{text}” saved ✓")).format(
+def _resolved(case: ResolvedCase) -> Markup:
+    line = escape(_("last: decided {label} on “{text}” saved ✓")).format(
         label=label_html(case.label), text=post_html(shortened(case.text))
     )
-    who = " · ".join(
+    opinions = Markup(" · ").join(
         escape(_("{name}: {said}")).format(
-            name=escape(person_word(opinion.name or "")),
-            said=label_html(opinion.label) if opinion.label else escape(_("asks the lead")),
+            name=person_word(opinion.name or ""),
+            said=label_html(opinion.label) if opinion.label else _("asks the lead"),
         )
         for opinion in case.opinions
     )
-    view = ""
+    view = NOTHING
     if case.is_held_out:
-        view = f'<div class="quiet">{escape(lane_word("held_out"))}</div>'
+        view = QUIET.format(lane_word("held_out"))
     elif case.suggestion is not None:
         view = thought_html(case.suggestion, ())
-    return f'<div class="last" role="status">{told}</div><div class="quiet">{who}</div>{view}'
+    return Markup('<div class="last" role="status">{}</div>{}{}').format(line, QUIET.format(opinions), view)

@@ -1,19 +1,19 @@
 """Labels that everything else speaks against, one at a time: keep or change. Nothing changes by itself."""
 
-from html import escape
-
 import streamlit as st
+from markupsafe import Markup, escape
 
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling.answers import Suggestion
 from workbench.review import resolutions
 from workbench.review.doubts import DoubtfulLabel, doubtful_labels
+from workbench.web.current_project import project
 from workbench.web.elements.choice import answered, answering, chooser
 from workbench.web.elements.last_answer import thought_html
+from workbench.web.elements.markup import html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import note, require_account
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word
 
@@ -23,8 +23,8 @@ def show() -> None:
     """One label at a time; only this part runs again when a key is pressed."""
     account = require_account()
     state = chooser("doubts")
-    found = doubtful_labels(project(), account)
-    shown = state.choose({one.post_id: one for one in found})
+    labels = doubtful_labels(project(), account)
+    shown = state.choose({one.post_id: one for one in labels})
     state.listen(_keys(shown), _act)
     if shown is None:
         note(
@@ -32,10 +32,10 @@ def show() -> None:
             is_done=True,
         )
     else:
-        st.html(
-            f'<div class="bar"><span>{escape(_count(found))}</span></div>'
-            f'<div class="post small" dir="auto" lang="zh">{post_html(shown.text)}</div>{_doubt(shown)}'
+        case = Markup(
+            '<div class="bar"><span>{}</span></div><div class="post small" dir="auto" lang="zh">{}</div>{}'
         )
+        html(case.format(_count(labels), post_html(shown.text), _doubt(shown)))
         _buttons(shown)
     with st.container(horizontal=True):
         if shown is not None:
@@ -45,18 +45,18 @@ def show() -> None:
         note(state.notice)
 
 
-def _count(found: list[DoubtfulLabel]) -> str:
+def _count(labels: list[DoubtfulLabel]) -> str:
     return _("labels in doubt: {count}, of round {number}").format(
-        count=f"{len(found):,}", number=found[0].round_number
+        count=f"{len(labels):,}", number=labels[0].round_number
     )
 
 
-def _doubt(one: DoubtfulLabel) -> str:
+def _doubt(one: DoubtfulLabel) -> Markup:
     likeliest = Suggestion(one.other, one.probabilities[one.other], one.probabilities)
-    told = escape(_("labelled {label}; posts like it speak for {other}"))
-    return f'<p class="last">{told.format(label=label_html(one.label), other=label_html(one.other))}</p>' + (
-        thought_html(likeliest, ())
+    line = escape(_("labelled {label}; posts like it speak for {other}")).format(
+        label=label_html(one.label), other=label_html(one.other)
     )
+    return Markup('<p class="last">{}</p>{}').format(line, thought_html(likeliest, ()))
 
 
 def _buttons(shown: DoubtfulLabel) -> None:

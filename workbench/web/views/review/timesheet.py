@@ -1,17 +1,18 @@
 """The timesheet: who worked how long on which day, to look at and to take away. Days, not a ranking."""
 
 from datetime import UTC, date, timedelta
-from html import escape
 from itertools import islice
 from urllib.parse import urlencode
 
 import pandas
 import streamlit as st
+from markupsafe import Markup
 
 from workbench.labelling import timesheet
 from workbench.labelling.timesheet import PersonDay
-from workbench.web.elements.widgets import local, note, require_account
-from workbench.web.opened import project
+from workbench.web.current_project import project
+from workbench.web.elements.markup import html
+from workbench.web.elements.widgets import local, note, quiet, require_account
 from workbench.web.wording.i18n import N_, _
 
 DAYS = 7
@@ -44,14 +45,14 @@ def show() -> None:
     shown = sorted(islice(days, SHOWN), key=lambda row: (row.day, row.person), reverse=True)
     with project().database.read() as session:
         skipped = timesheet.skipped_posts(session)
-    st.html(f'<div class="quiet">{escape(_skipped(skipped))}</div>')
+    quiet(_skipped(skipped))
     if not shown:
         note(_("Nobody has labelled since then."), is_done=True)
         return
     st.dataframe(_table(shown), hide_index=True)
     zone = str(now.tzinfo)
     address = "/download/timesheet.csv?" + urlencode({"since": since.isoformat(), "zone": zone})
-    st.html(f'<a href="{escape(address)}" download>{escape(_("Take it away as CSV"))}</a>')
+    html(Markup('<a href="{}" download>{}</a>').format(address, _("Take it away as CSV")))
 
 
 def _skipped(skipped: timesheet.SkippedPosts) -> str:

@@ -1,21 +1,23 @@
 """Two rounds of the history, ticked: figures and confusions side by side, reliability, changed verdicts."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import altair
 import pandas
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
-from workbench.rounds.comparison import Example, RoundComparison, Side, compare_rounds, made_of
+from workbench.rounds.comparison import Example, RoundComparison, Side, compare_rounds, comparison_inputs
 from workbench.rounds.flips import ENTERED, FLIP_KINDS, LEFT, Flips
+from workbench.web.current_project import project
+from workbench.web.elements.markup import NOTHING, QUIET, html
+from workbench.web.elements.tables import table
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import decimal, heading, note, percent, refusal
-from workbench.web.opened import project
+from workbench.web.elements.widgets import decimal, heading, note, percent, quiet, refusal
 from workbench.web.views.rounds.history import confusion_html
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word
@@ -49,57 +51,49 @@ def show_comparison(account: Account, history: Sequence[dict[str, Any]]) -> None
 
 def _compared(account: Account, first: int, second: int) -> RoundComparison:
     """Kept while the two, their scores and the band stay the same: ten million scores are read in some ten seconds."""
-    asked = (first, second, *made_of(project(), first, second))
-    answered, kept = st.session_state.get("comparison", (None, None))
-    if kept is None or answered != asked:
+    inputs = (first, second, *comparison_inputs(project(), first, second))
+    inputs_before, comparison = st.session_state.get("comparison", (None, None))
+    if comparison is None or inputs_before != inputs:
         with st.spinner(_("Reading their scores …")):
-            kept = compare_rounds(project(), account, first, second)
-        st.session_state["comparison"] = asked, kept
-    found: RoundComparison = kept
-    return found
+            comparison = compare_rounds(project(), account, first, second)
+        st.session_state["comparison"] = inputs, comparison
+    compared: RoundComparison = comparison
+    return compared
 
 
-def _show(found: RoundComparison) -> None:
-    st.html(_figures(found))
-    if not found.is_same_test:
+def _show(comparison: RoundComparison) -> None:
+    _figures(comparison)
+    if not comparison.is_same_test:
         note(_("They were not measured on the same test posts: their figures differ for that reason too."))
-    for column, side in zip(st.columns(2), (found.first, found.second), strict=True):
+    for column, side in zip(st.columns(2), (comparison.first, comparison.second), strict=True):
         with column:
-            st.html(f'<div class="quiet">{escape(_title(side))}</div>{confusion_html(side.facts["metrics"])}')
-    _reliability(found)
-    if found.flips is None:
+            html(QUIET.format(_title(side)) + confusion_html(side.facts["metrics"]))
+    _reliability(comparison)
+    if comparison.flips is None:
         note(_("One of them has scored no posts yet, so changed verdicts cannot be told."))
         return
-    if found.is_sample:
+    if comparison.is_sample:
         note(_("Not all posts were scored: this is a random sample of those that both have scored."))
-    _flips(found.flips, found)
-    _examples(found)
+    _flips(comparison.flips, comparison)
+    _examples(comparison)
 
 
 def _title(side: Side) -> str:
     return _("Round {number}").format(number=side.number)
 
 
-def _figures(found: RoundComparison) -> str:
-    sides = [side.facts["metrics"] for side in (found.first, found.second)]
+def _figures(comparison: RoundComparison) -> None:
+    sides = [side.facts["metrics"] for side in (comparison.first, comparison.second)]
     rows = [
-        (_("violations caught"), [_of_label(metrics, "recall") for metrics in sides]),
-        (_("flags that were right"), [_of_label(metrics, "precision") for metrics in sides]),
-        (_("macro-F1"), [_with(metrics, "macro_f1", decimal) for metrics in sides]),
-        (_("calibration error"), [_with(metrics, "ece", decimal) for metrics in sides]),
-        (_("linear baseline"), [decimal(metrics.get("linear_macro_f1")) for metrics in sides]),
-        (_("test posts"), [f"{metrics['n']:,}" for metrics in sides]),
+        (_("violations caught"), *(_of_label(metrics, "recall") for metrics in sides)),
+        (_("flags that were right"), *(_of_label(metrics, "precision") for metrics in sides)),
+        (_("macro-F1"), *(_with(metrics, "macro_f1", decimal) for metrics in sides)),
+        (_("calibration error"), *(_with(metrics, "ece", decimal) for metrics in sides)),
+        (_("linear baseline"), *(decimal(metrics.get("linear_macro_f1")) for metrics in sides)),
+        (_("test posts"), *(f"{metrics['n']:,}" for metrics in sides)),
     ]
-    titles = "".join(f"<th>{escape(_title(side))}</th>" for side in (found.first, found.second))
-    body = "".join(
-        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-        for name, cells in rows
-    )
-    interval = escape(_("in brackets: 95% interval"))
-    return (
-        f'<table class="rows"><thead><tr><th></th>{titles}</tr></thead><tbody>{body}</tbody></table>'
-        f'<div class="quiet">{interval}</div>'
-    )
+    figures = table(rows, ("", _title(comparison.first), _title(comparison.second)), has_titles=True)
+    html(figures + QUIET.format(_("in brackets: 95% interval")))
 
 
 def _of_label(metrics: dict[str, Any], name: str) -> str:
@@ -113,10 +107,10 @@ def _with(values: dict[str, Any], name: str, written: Any) -> str:
     return figure if low is None else f"{figure} [{written(low)}, {written(high)}]"
 
 
-def _reliability(found: RoundComparison) -> None:
+def _reliability(comparison: RoundComparison) -> None:
     rows = [
         (_title(side), one.confidence, one.right, one.weight)
-        for side in (found.first, found.second)
+        for side in (comparison.first, comparison.second)
         for one in side.reliability
     ]
     if not rows:
@@ -132,48 +126,41 @@ def _reliability(found: RoundComparison) -> None:
         shape=altair.Shape(f"{title}:N", legend=None),
         tooltip=[title, altair.Tooltip(sure, format=".0%"), altair.Tooltip(right, format=".0%"), posts],
     )
-    st.html(
-        f'<div class="quiet">{escape(_("How often it was right, by how certain it was; on the thin line certainty is exact."))}</div>'
-    )
+    quiet(_("How often it was right, by how certain it was; on the thin line certainty is exact."))
     exact = line.mark_line(strokeWidth=1, opacity=0.4).encode(x=f"{sure}:Q", y=f"{right}:Q")
     drawn = measured.mark_line(strokeWidth=2) + measured.mark_point(filled=True, size=50)
     st.altair_chart((exact + drawn).properties(height=CHART_HEIGHT), width=CHART_WIDTH)
 
 
-def _flips(flips: Flips, found: RoundComparison) -> None:
+def _flips(flips: Flips, comparison: RoundComparison) -> None:
     heading(_("Changed verdicts"))
     changed = _("{changed} of {posts} posts changed their verdict.")
     band = _(
         "Model unsure (certainty {low} to {high}): {before} posts before, {entered} came in, {left} went out, {after} now."
     ).format(
-        low=decimal(found.band.low),
-        high=decimal(found.band.high),
+        low=decimal(comparison.band.low),
+        high=decimal(comparison.band.high),
         before=f"{flips.band_before:,}",
         entered=f"{flips.entered:,}",
         left=f"{flips.left:,}",
         after=f"{flips.band_after:,}",
     )
-    told = changed.format(changed=f"{flips.changed:,}", posts=f"{flips.posts:,}")
+    line = QUIET.format(f"{changed.format(changed=f'{flips.changed:,}', posts=f'{flips.posts:,}')} {band}")
     corner = _("round {first} ↓  round {second} →").format(
-        first=found.first.number, second=found.second.number
+        first=comparison.first.number, second=comparison.second.number
     )
-    head = "".join(f'<th class="number">{label_html(label)}</th>' for label in LABELS)
-    body = "".join(
-        f"<tr><th>{label_html(label)}</th>{''.join(f'<td class=number>{count:,}</td>' for count in row)}</tr>"
-        for label, row in zip(LABELS, flips.matrix, strict=True)
-    )
-    st.html(
-        f'<div class="quiet">{escape(told)} {escape(band)}</div><table class="rows"><thead><tr>'
-        f"<th>{escape(corner)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    rows = ((label_html(label), *row) for label, row in zip(LABELS, flips.matrix, strict=True))
+    html(line + table(rows, (corner, *map(label_html, LABELS)), has_titles=True, has_numbers=True))
 
 
-def _examples(found: RoundComparison) -> None:
-    if not found.examples:
+def _examples(comparison: RoundComparison) -> None:
+    if not comparison.examples:
         return
-    kind = st.selectbox(_("Largest changes"), list(found.examples), format_func=_kind_word, key="flip-kind")
-    quiet = escape(_("At most 20 of a kind; posts kept for checking the model are not shown."))
-    st.html(f'<div class="quiet">{quiet}</div>{"".join(map(_example, found.examples[kind]))}')
+    kind = st.selectbox(
+        _("Largest changes"), list(comparison.examples), format_func=_kind_word, key="flip-kind"
+    )
+    line = QUIET.format(_("At most 20 of a kind; posts kept for checking the model are not shown."))
+    html(line + NOTHING.join(map(_example, comparison.examples[kind])))
 
 
 def _kind_word(kind: str) -> str:
@@ -185,16 +172,16 @@ def _kind_word(kind: str) -> str:
     return f"{label_word(before)} → {label_word(after)}"
 
 
-def _example(one: Example) -> str:
-    said = ""
+def _example(one: Example) -> Markup:
+    labels = NOTHING
     if one.labels:
-        said = f" · {escape(_('people say'))} {' / '.join(map(label_html, one.labels))}"
-    return (
-        f'<div class="case"><div class="post small" dir="auto" lang="zh">{post_html(one.text)}</div>'
-        f'<div class="facts">{_verdict(one.before)} → {_verdict(one.after)}{said}</div></div>'
-    )
+        labels = Markup(" · {} {}").format(_("people say"), Markup(" / ").join(map(label_html, one.labels)))
+    return Markup(
+        '<div class="case"><div class="post small" dir="auto" lang="zh">{}</div>'
+        '<div class="facts">{} → {}{}</div></div>'
+    ).format(post_html(one.text), _verdict(one.before), _verdict(one.after), labels)
 
 
-def _verdict(probabilities: Sequence[float]) -> str:
+def _verdict(probabilities: Sequence[float]) -> Markup:
     top = max(probabilities)
-    return f"{label_html(LABELS[probabilities.index(top)])} {percent(top)}"
+    return Markup("{} {}").format(label_html(LABELS[probabilities.index(top)]), percent(top))

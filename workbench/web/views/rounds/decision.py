@@ -7,8 +7,8 @@ import streamlit as st
 
 from workbench.accounts import Account
 from workbench.rounds import lifecycle
+from workbench.web.current_project import project
 from workbench.web.elements.widgets import attempt, heading, note
-from workbench.web.opened import project
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown_as_stored
 from workbench.web.wording.words import OUTCOME_WORDS

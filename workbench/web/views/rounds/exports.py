@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 
 import streamlit as st
+from markupsafe import Markup
 
 from workbench.accounts import Account
-from workbench.exports.labelled_posts import FORMATS, RECEIPT, Export, export_labels, made_exports
-from workbench.web.elements.widgets import attempt, clock, heading, one_line
-from workbench.web.opened import project
+from workbench.exports.labelled_posts import FORMATS, RECEIPT, Export, export_labels, list_exports
+from workbench.web.current_project import project
+from workbench.web.elements.markup import html
+from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.widgets import attempt, clock, heading, quiet
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import person_word
 
@@ -42,39 +44,30 @@ def show_exports() -> None:
         with st.spinner(_("Writing …")):
             attempt(lambda account: _export(account, form, has_audit))
         st.rerun()
-    if made := made_exports(project()):
-        st.html(_table(made))
-        st.html(f'<div class="quiet">{escape(_("The newest five are kept."))}</div>')
+    if exports := list_exports(project()):
+        html(table(map(_row, exports), (_("format"), _("posts"), _("when"), _("who"), _("files"))))
+        quiet(_("The newest five are kept."))
 
 
 def _export(account: Account, form: str, has_audit: bool) -> None:
     export_labels(project(), account, form=form, has_audit=has_audit)
 
 
-def _table(made: Sequence[Export]) -> str:
-    names = (_("format"), _("posts"), _("when"), _("who"), _("files"))
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    return (
-        f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{"".join(map(_row, made))}</tbody></table>'
-    )
-
-
-def _row(export: Export) -> str:
+def _row(export: Export) -> Sequence[Cell]:
     receipt = export.receipt
-    cells = (
-        escape(_(FORMAT_WORDS[receipt["format"]])),
-        f"{receipt['posts']:,}",
+    return (
+        _(FORMAT_WORDS[receipt["format"]]),
+        receipt["posts"],
         clock(datetime.fromisoformat(receipt["created"])),
-        one_line(person_word(receipt["by"])),
+        person_word(receipt["by"]),
         _links(export),
     )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _links(export: Export) -> str:
+def _links(export: Export) -> Markup:
     """A folder of several files goes as one archive."""
     name = export.folder.name
     if export.receipt["format"] == "datasets":
-        return f'<a href="/download/labels/{name}.zip" download>{name}.zip</a>'
-    files = (*export.receipt["files"], RECEIPT)
-    return " · ".join(f'<a href="/download/labels/{name}/{file}" download>{file}</a>' for file in files)
+        return Markup('<a href="/download/labels/{0}.zip" download>{0}.zip</a>').format(name)
+    link = Markup('<a href="/download/labels/{0}/{1}" download>{1}</a>')
+    return Markup(" · ").join(link.format(name, file) for file in (*export.receipt["files"], RECEIPT))

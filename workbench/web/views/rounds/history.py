@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.labels import LABELS
 from workbench.rounds import lifecycle
-from workbench.web.elements.widgets import clock, decimal, heading, note, one_line, percent, seconds
-from workbench.web.opened import project
+from workbench.web.current_project import project
+from workbench.web.elements.markup import each, html
+from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.widgets import clock, decimal, heading, note, percent, quiet, seconds
 from workbench.web.views.rounds.decision import verdict_lines
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown_as_stored
@@ -23,9 +25,9 @@ def show_history(history: Sequence[dict[str, Any]]) -> None:
     """The table, then one fold a round."""
     heading(_("All rounds"))
     if not history:
-        st.html(f'<div class="quiet">{escape(_("None yet. Label some posts, then start one."))}</div>')
+        quiet(_("None yet. Label some posts, then start one."))
         return
-    st.html(_table(history))
+    _table(history)
     for entry in history[:MOST_OPENED]:
         with st.expander(_("Round {number}").format(number=entry["number"]), key=f"round-{entry['number']}"):
             _details(entry)
@@ -36,12 +38,12 @@ def failure_line(history: Sequence[dict[str, Any]]) -> None:
     ended = [entry for entry in history if entry["finished_at"]]
     last = max(ended, key=lambda entry: str(entry["finished_at"]), default=None)
     if last is not None and last["failure"]:
-        said = _("Round {number}: {failure}")
-        note(said.format(number=last["number"], failure=shown_as_stored(last["failure"])))
+        line = _("Round {number}: {failure}")
+        note(line.format(number=last["number"], failure=shown_as_stored(last["failure"])))
 
 
-def _table(history: Sequence[dict[str, Any]]) -> str:
-    names = (
+def _table(history: Sequence[dict[str, Any]]) -> None:
+    headings = (
         _("round"),
         _("state"),
         _("labels"),
@@ -54,19 +56,17 @@ def _table(history: Sequence[dict[str, Any]]) -> str:
         _("who"),
         _("why"),
     )
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = "".join(map(_row, history))
-    return f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    html(table(map(_row, history), headings))
 
 
-def _row(entry: dict[str, Any]) -> str:
+def _row(entry: dict[str, Any]) -> Sequence[Cell]:
     metrics = entry["metrics"] or {}
     violation = metrics.get("per_label", {}).get("violation", {})
     labels = entry["train"]["n"]
-    cells = (
+    return (
         str(entry["number"]),
         _state(entry),
-        "–" if labels is None else f"{labels:,}",
+        "–" if labels is None else labels,
         percent(violation.get("recall")),
         percent(violation.get("precision")),
         _with_interval(metrics),
@@ -76,7 +76,6 @@ def _row(entry: dict[str, Any]) -> str:
         person_word(entry["decided_by"] or entry["started_by"] or ""),
         _why(entry),
     )
-    return f"<tr>{''.join(f'<td>{one_line(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _state(entry: dict[str, Any]) -> str:
@@ -119,18 +118,14 @@ def _details(entry: dict[str, Any]) -> None:
         (_("scored"), _speed(entry["scored"] or {})),
         (_("computed in"), _precision(entry["scored"] or {})),
     ]
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th><td>{one_line(value)}</td></tr>" for name, value in facts if value
-    )
-    st.html(f'<table class="rows">{rows}</table>')
-    lines = "".join(f"<div>{one_line(line)}</div>" for line in verdict_lines(entry))
-    st.html(f'<div class="quiet">{lines}</div>')
+    html(table([(name, value) for name, value in facts if value], has_titles=True))
+    quiet(each(Markup("<div>{}</div>"), verdict_lines(entry)))
     if entry["failure"]:
-        st.html(f'<div class="quiet">{escape(_("Log"))}</div>')
+        quiet(_("Log"))
         log = lifecycle.read_log(project(), entry["number"])
         st.code(log or " ", language=None, wrap_lines=True, height=240)
     if entry["metrics"]:
-        st.html(confusion_html(entry["metrics"]))
+        html(confusion_html(entry["metrics"]))
 
 
 def _speed(work: dict[str, Any]) -> str:
@@ -149,23 +144,18 @@ def _precision(scored: dict[str, Any]) -> str:
     return text.format(share=f"{scored['agreement']:.1%}")
 
 
-def confusion_html(metrics: dict[str, Any]) -> str:
+def confusion_html(metrics: dict[str, Any]) -> Markup:
     """People's labels down, the model's across; with recall and precision at the rims."""
-    head = "".join(f'<th class="number">{label_html(label)}</th>' for label in LABELS)
-    body = "".join(_confusion_row(metrics, label) for label in LABELS)
-    precision = "".join(_number(percent(metrics["per_label"][label]["precision"])) for label in LABELS)
-    return (
-        f'<table class="rows"><thead><tr><th>{escape(_("people ↓  model →"))}</th>{head}'
-        f'<th class="number">{escape(_("found"))}</th></tr></thead><tbody>{body}'
-        f"<tr><th>{escape(_('right when said'))}</th>{precision}<td></td></tr></tbody></table>"
-    )
-
-
-def _confusion_row(metrics: dict[str, Any], label: str) -> str:
-    cells = "".join(_number(f"{metrics['confusion'][label][guess]:,.0f}") for guess in LABELS)
-    found = _number(percent(metrics["per_label"][label]["recall"]))
-    return f"<tr><th>{label_html(label)}</th>{cells}{found}</tr>"
-
-
-def _number(text: str) -> str:
-    return f'<td class="number">{text}</td>'
+    confusion, per_label = metrics["confusion"], metrics["per_label"]
+    rows: list[Sequence[Cell]] = [
+        (
+            label_html(label),
+            *(f"{confusion[label][guess]:,.0f}" for guess in LABELS),
+            percent(per_label[label]["recall"]),
+        )
+        for label in LABELS
+    ]
+    precision = (percent(per_label[label]["precision"]) for label in LABELS)
+    rows.append((_("right when said"), *precision, ""))
+    headings = (_("people ↓  model →"), *map(label_html, LABELS), _("found"))
+    return table(rows, headings, has_titles=True, has_numbers=True)

@@ -1,15 +1,16 @@
 """Rounds: what is in use, start one, watch it, decide, look back."""
 
-from html import escape
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from db.tables import Round
 from workbench.accounts import Right
 from workbench.queue.status import Status, read_status
 from workbench.rounds import lifecycle
 from workbench.rounds.lifecycle import InUse
+from workbench.web.current_project import project
 from workbench.web.elements.outlook import show_outlook
 from workbench.web.elements.partly_scored import partly_scored_line
 from workbench.web.elements.widgets import (
@@ -23,7 +24,6 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
-from workbench.web.opened import project
 from workbench.web.views.rounds.comparison import show_comparison
 from workbench.web.views.rounds.decision import decide
 from workbench.web.views.rounds.exports import show_exports
@@ -71,11 +71,16 @@ def show() -> None:
             show_exports()
 
 
-def _in_use_line(in_use: InUse | None) -> str:
+def _in_use_line(in_use: InUse | None) -> Markup:
     if in_use is None:
-        return f"<span>{escape(_('No round is in use yet: typical and random posts are served, then those a simple model is unsure about.'))}</span>"
-    text = _("In use: round {number}, since {since}, by {name}")
-    return f"<span>{escape(text.format(number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or '')))}</span>"
+        line = _(
+            "No round is in use yet: typical and random posts are served, then those a simple model is unsure about."
+        )
+    else:
+        line = _("In use: round {number}, since {since}, by {name}").format(
+            number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or "")
+        )
+    return Markup("<span>{}</span>").format(line)
 
 
 def _figures(entry: dict[str, Any]) -> None:

@@ -1,17 +1,18 @@
 """A round under way: its step, its progress, its curves, its log. Looks again every two seconds."""
 
 from collections.abc import Sequence
-from html import escape
 
 import altair
 import pandas
 import streamlit as st
+from markupsafe import Markup
 
 from db.tables import Round
 from workbench.rounds import lifecycle
 from workbench.rounds.lifecycle import STEPS, Progress
-from workbench.web.elements.widgets import attempt, heading, require_account, seconds
-from workbench.web.opened import project
+from workbench.web.current_project import project
+from workbench.web.elements.markup import html
+from workbench.web.elements.widgets import attempt, heading, quiet, require_account, seconds
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import STEP_WORDS
 
@@ -40,24 +41,24 @@ def _live(number: int) -> None:
     if not row.is_running:
         st.rerun()
     progress = lifecycle.read_progress(project(), row)
-    st.html(f'<div class="steps">{steps_html(row.state)}</div>')
+    html(Markup('<div class="steps">{}</div>').format(steps_html(row.state)))
     if progress.total:
         st.progress(min(1.0, (progress.done or 0) / progress.total), text=_time_line(row, progress))
     else:
-        st.html(f'<div class="quiet">{escape(_time_line(row, progress))}</div>')
+        quiet(_time_line(row, progress))
     _curves(progress)
     with st.expander(_("Log"), key=f"log-{number}"):
         st.code(lifecycle.read_log(project(), number) or " ", language=None, wrap_lines=True, height=240)
 
 
-def steps_html(state: str) -> str:
+def steps_html(state: str) -> Markup:
     """The six steps with what is done, what is at work and what is to come."""
     reached = STEPS.index(state) if state in STEPS else -1
     marks = []
     for at, step in enumerate(STEPS):
         sign, kind = ("●", "done") if at < reached else ("◐", "now") if at == reached else ("○", "later")
-        marks.append(f'<span class="{kind}">{sign} {escape(_(STEP_WORDS[step]))}</span>')
-    return '<span class="later">─</span>'.join(marks)
+        marks.append(Markup('<span class="{}">{} {}</span>').format(kind, sign, _(STEP_WORDS[step])))
+    return Markup('<span class="later">─</span>').join(marks)
 
 
 def _time_line(row: Round, progress: Progress) -> str:
@@ -91,7 +92,7 @@ def _curves(progress: Progress) -> None:
 
 
 def _curve(points: Sequence[tuple[float, float]], across: str, up: str) -> None:
-    st.html(f'<div class="quiet">{escape(up)}</div>')
+    quiet(up)
     table = pandas.DataFrame(points, columns=["x", "y"])
     chart = (
         altair.Chart(table, height=CHART_HEIGHT)

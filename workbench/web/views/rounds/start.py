@@ -1,17 +1,19 @@
 """Start a round: what it would use, how long it would take, then one press."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.queue.status import Status
 from workbench.rounds import lifecycle
 from workbench.rounds.durations import Expected, expected_times
-from workbench.web.elements.widgets import attempt
-from workbench.web.opened import project
+from workbench.web.current_project import project
+from workbench.web.elements.markup import html
+from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.widgets import attempt, quiet
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import label_html
 
@@ -44,7 +46,7 @@ def start_round(status: Status) -> None:
             help=_("A folder on this machine or a name on the hub; empty: the project's own."),
         )
         is_sent = st.form_submit_button(_("Start a round"), type="primary")
-    st.html(_uses(status.labels))
+    html(_uses(status.labels))
     _times(base, status)
     if is_sent:
         attempt(lambda account: _begin(account, kind == QUICK, notes, other))
@@ -57,20 +59,15 @@ def _begin(account: Account, is_quick: bool, notes: str, base: str) -> None:
     )
 
 
-def _uses(labels: Mapping[str, Mapping[str, int]]) -> str:
+def _uses(labels: Mapping[str, Mapping[str, int]]) -> Markup:
     """Labels by what they are for."""
-    head = "".join(f'<th class="number">{label_html(label)}</th>' for label in LABELS)
-    body = "".join(_use(_(word), labels.get(split, {})) for split, word in USES.items())
-    return (
-        f'<table class="rows"><thead><tr><th>{escape(_("labelled posts"))}</th>{head}'
-        f'<th class="number">{escape(_("together"))}</th></tr></thead><tbody>{body}</tbody></table>'
-    )
+    rows = (_use(_(word), labels.get(split, {})) for split, word in USES.items())
+    headings = (_("labelled posts"), *map(label_html, LABELS), _("together"))
+    return table(rows, headings, has_titles=True, has_numbers=True)
 
 
-def _use(word: str, counts: Mapping[str, int]) -> str:
-    numbers = [*(counts.get(label, 0) for label in LABELS), sum(counts.values())]
-    cells = "".join(f'<td class="number">{count:,}</td>' for count in numbers)
-    return f"<tr><th>{escape(word)}</th>{cells}</tr>"
+def _use(word: str, counts: Mapping[str, int]) -> Sequence[Cell]:
+    return (word, *(counts.get(label, 0) for label in LABELS), sum(counts.values()))
 
 
 def _times(base: str, status: Status) -> None:
@@ -90,7 +87,7 @@ def _times(base: str, status: Status) -> None:
             )
             for word, is_quick in ((_("trial"), True), (_("full"), False))
         ]
-    st.html("".join(f'<div class="quiet">{escape(line)}</div>' for line in lines))
+    quiet(*lines)
 
 
 def _time(word: str, expected: Sequence[Expected]) -> str:
@@ -100,11 +97,11 @@ def _time(word: str, expected: Sequence[Expected]) -> str:
             kind=word
         )
     each = _("about {minutes} min on {device} (as round {number} took)")
-    told = [
+    times = [
         each.format(minutes=_minutes(one.seconds), device=_device(one.device), number=one.like)
         for one in expected
     ]
-    return _("{kind}: {times}").format(kind=word, times=_(", ").join(told))
+    return _("{kind}: {times}").format(kind=word, times=_(", ").join(times))
 
 
 def _minutes(seconds: float) -> str:

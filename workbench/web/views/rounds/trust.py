@@ -1,12 +1,12 @@
 """How far the certainty of the round in use can be trusted: one line."""
 
 import math
-from html import escape
 from typing import Any
 
-import streamlit as st
+from markupsafe import Markup
 
 from trainer.config import STEADY_VALIDATION_ROWS
+from workbench.web.elements.markup import html
 from workbench.web.wording.i18n import _
 
 SAYS = 70
@@ -23,19 +23,19 @@ def show_trust(entry: dict[str, Any]) -> None:
     if metrics is None or metrics.get("ece") is None:
         return
     sentences = (_measured(metrics), _rests_on(entry["calibration"]), _caution(metrics["n"]))
-    st.html(f'<div class="quiet trust">{escape(" ".join(filter(None, sentences)))}</div>')
+    html(Markup('<div class="quiet trust">{}</div>').format(" ".join(filter(None, sentences))))
 
 
 def _measured(metrics: dict[str, Any]) -> str:
     error, posts = 100 * metrics["ece"], f"{metrics['n']:,}"
     says = _("Certainty: when the model says {says}%, it is typically right {least} to {most} times in 100.")
-    said = says.format(says=SAYS, least=max(0, round(SAYS - error)), most=min(100, round(SAYS + error)))
+    line = says.format(says=SAYS, least=max(0, round(SAYS - error)), most=min(100, round(SAYS + error)))
     low, high = metrics.get("intervals", {}).get("ece", (None, None))
     if low is None:
-        return said
+        return line
     off = _("Off by {error} points on average (95% interval {low} to {high}), on {posts} test posts.")
     shown = {"error": f"{error:.1f}", "low": f"{100 * low:.1f}", "high": f"{100 * high:.1f}"}
-    return f"{said} {off.format(**shown, posts=posts)}"
+    return f"{line} {off.format(**shown, posts=posts)}"
 
 
 def _rests_on(calibration: dict[str, Any] | None) -> str:

@@ -1,11 +1,11 @@
 """Thresholds: what mistakes cost in; which posts pass, are flagged or are looked at out; and the band people label."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from html import escape
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from trainer.statistics.thresholds import NEVER, Figure, Prices, Thresholds
 from workbench.accounts import Account
@@ -13,9 +13,12 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.queue import plan
 from workbench.rounds import lifecycle
 from workbench.thresholds import policy
-from workbench.thresholds.policy import Material, Proposal
+from workbench.thresholds.policy import Evidence, Proposal, Volumes
+from workbench.web.current_project import project
+from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import histogram
-from workbench.web.elements.kept import kept
+from workbench.web.elements.markup import html
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     attempt,
     bar,
@@ -23,18 +26,17 @@ from workbench.web.elements.widgets import (
     figures,
     heading,
     note,
-    one_line,
+    quiet,
     refusal,
     require_account,
     show_notice,
 )
-from workbench.web.opened import project
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import person_word
 
 FIRST_PRICES = Prices(missed=20, false_alarm=5, look=1)
 """What the fields say before there is a version: a look is the unit."""
-KEPT_SECONDS = 60
+CACHE_SECONDS = 60
 LOWEST = 0.34
 """Confidence is never below a third."""
 
@@ -56,19 +58,19 @@ def show() -> None:
         bar(account, "/thresholds", _in_force_line(versions))
         show_notice()
         try:
-            known = _material(
+            evidence = _evidence(
                 str(project().home), account.id, account.role, in_use.number if in_use else None
             )
-            proposal = policy.propose(known, _asked_prices(versions))
+            proposal = policy.propose(evidence, _asked_prices(versions))
         except WorkbenchError as error:
             refusal(error)
             return
-        if versions and versions[0]["round"] != known.round_number:
+        if versions and versions[0]["round"] != evidence.round_number:
             text = _(
                 "The thresholds in force were not chosen for round {number}, which is in use. Look at them again."
             )
-            note(text.format(number=known.round_number))
-        _outcome(known, proposal)
+            note(text.format(number=evidence.round_number))
+        _outcome(evidence, proposal)
         low, high = _asked_band(band.low, band.high)
         version = versions[0]["version"] + 1 if versions else 1
         st.button(
@@ -81,10 +83,10 @@ def show() -> None:
         _history(versions)
 
 
-@kept(KEPT_SECONDS)
-def _material(home: str, account_id: int, role: str, in_use: int | None) -> Material:  # noqa: ARG001 - what it is kept by
+@cached(CACHE_SECONDS)
+def _evidence(home: str, account_id: int, role: str, in_use: int | None) -> Evidence:  # noqa: ARG001 - what it is kept by
     """Kept for a minute for the same person in the same role, and the round in use: no price changes it."""
-    return policy.material(project(), require_account())
+    return policy.read_evidence(project(), require_account())
 
 
 def _saving(proposal: Proposal, low: float, high: float, version: int) -> Callable[[Account], object]:
@@ -104,20 +106,21 @@ def _entered() -> list[object]:
     return [st.session_state.get(key) for key in (*(f"price-{name}" for name in PRICES), "band")]
 
 
-def _in_force_line(versions: list[dict[str, Any]]) -> str:
-    if not versions:
-        return f"<span>{escape(_('No thresholds are in force yet.'))}</span>"
-    newest = versions[0]
-    text = _("In force: version {version}, since {since}, by {name}")
-    since = clock(datetime.fromisoformat(newest["created_at"]))
-    return f"<span>{escape(text.format(version=newest['version'], since=since, name=person_word(newest['by'])))}</span>"
+def _in_force_line(versions: list[dict[str, Any]]) -> Markup:
+    line = _("No thresholds are in force yet.")
+    if versions:
+        newest = versions[0]
+        line = _("In force: version {version}, since {since}, by {name}").format(
+            version=newest["version"],
+            since=clock(datetime.fromisoformat(newest["created_at"])),
+            name=person_word(newest["by"]),
+        )
+    return Markup("<span>{}</span>").format(line)
 
 
 def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
     first = versions[0]["prices"] if versions else FIRST_PRICES.to_dict()
-    st.html(
-        f'<div class="quiet">{escape(_("What each costs, in any one unit: the thresholds that cost least follow."))}</div>'
-    )
+    quiet(_("What each costs, in any one unit: the thresholds that cost least follow."))
     words = {name: _(word) for name, word in PRICES.items()}
     with st.container(horizontal=True):
         asked = {
@@ -127,13 +130,13 @@ def _asked_prices(versions: list[dict[str, Any]]) -> Prices:
     return Prices(**asked)
 
 
-def _outcome(known: Material, proposal: Proposal) -> None:
-    chosen, found = proposal.choice.thresholds, proposal.expected
+def _outcome(evidence: Evidence, proposal: Proposal) -> None:
+    chosen, costs = proposal.choice.thresholds, proposal.expected
     figures(
         [
             (_("passes below"), _threshold(chosen.pass_below)),
             (_("is flagged from"), _threshold(chosen.flag_from)),
-            (_("cost of 1,000 posts, 95% interval"), _per_thousand(found.cost)),
+            (_("cost of 1,000 posts, 95% interval"), _per_thousand(costs.cost)),
             (_("if people looked at every one"), f"{1000 * proposal.all_looked_at:,.0f}"),
         ]
     )
@@ -142,19 +145,20 @@ def _outcome(known: Material, proposal: Proposal) -> None:
         "Of 1,000 posts, {missed} violations pass and {false} flags are wrong. "
         "Other validation posts would have led to other thresholds (95%): passing below {passes}, flagging from {flags}."
     )
-    said = rests.format(
-        validation=f"{proposal.validation_posts:,}",
-        test=f"{found.rows:,}",
-        violations=f"{found.violations:,}",
-        missed=_per_thousand(found.missed, 1),
-        false=_per_thousand(found.false_alarms, 1),
-        passes=_range(*proposal.choice.pass_below_interval),
-        flags=_range(*proposal.choice.flag_from_interval),
+    quiet(
+        rests.format(
+            validation=f"{proposal.validation_posts:,}",
+            test=f"{costs.rows:,}",
+            violations=f"{costs.violations:,}",
+            missed=_per_thousand(costs.missed, 1),
+            false=_per_thousand(costs.false_alarms, 1),
+            passes=_range(*proposal.choice.pass_below_interval),
+            flags=_range(*proposal.choice.flag_from_interval),
+        )
     )
-    st.html(f'<div class="quiet">{escape(said)}</div>')
     _volumes(proposal)
     histogram(
-        known.spread,
+        evidence.score_histogram,
         _("violation score"),
         marks=[(cut, word) for cut, word in _cuts(chosen)],
         is_rooted=True,
@@ -167,22 +171,21 @@ def _cuts(chosen: Thresholds) -> list[tuple[float, str]]:
 
 
 def _volumes(proposal: Proposal) -> None:
-    names = (_("pass by themselves"), _("people look"), _("flagged by themselves"))
-    rows = [(_("of all {count} posts"), proposal.whole)]
+    rows = [_volume_row(_("of all {count} posts"), proposal.whole)]
     if proposal.day is not None:
-        rows.insert(0, (_("of {count} posts a day"), proposal.day))
-    head = "".join(f'<th class="number">{escape(name)}</th>' for name in ("", *names))
-    body = ""
-    for title, found in rows:
-        counts = (found.passed, found.human, found.flagged)
-        cells = "".join(f'<td class="number">{count:,}</td>' for count in counts)
-        body += f"<tr><th>{escape(title.format(count=f'{sum(counts):,}'))}</th>{cells}</tr>"
-    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+        rows.insert(0, _volume_row(_("of {count} posts a day"), proposal.day))
+    headings = ("", _("pass by themselves"), _("people look"), _("flagged by themselves"))
+    html(table(rows, headings, has_titles=True, has_numbers=True))
+
+
+def _volume_row(title: str, volume: Volumes) -> Sequence[Cell]:
+    counts = (volume.passed, volume.human, volume.flagged)
+    return (title.format(count=f"{sum(counts):,}"), *counts)
 
 
 def _asked_band(low: float, high: float) -> tuple[float, float]:
     heading(_("What people are asked about"))
-    counts = plan.waiting(project())
+    counts = plan.confidence_histogram(project())
     start, end = st.slider(
         _("The certainties people label, and all below"),
         LOWEST,
@@ -196,17 +199,13 @@ def _asked_band(low: float, high: float) -> tuple[float, float]:
     size = _(
         "The model is unsure about {unsure} of the {posts} posts that waited when the queue was filled: {inside} in this band, {below} below it."
     )
-    st.html(
-        '<div class="quiet">'
-        + escape(
-            size.format(
-                unsure=f"{counts[:last].sum():,}",
-                posts=f"{counts.sum():,}",
-                inside=f"{counts[first:last].sum():,}",
-                below=f"{counts[:first].sum():,}",
-            )
+    quiet(
+        size.format(
+            unsure=f"{counts[:last].sum():,}",
+            posts=f"{counts.sum():,}",
+            inside=f"{counts[first:last].sum():,}",
+            below=f"{counts[:first].sum():,}",
         )
-        + "</div>"
     )
     return float(start), float(end)
 
@@ -215,7 +214,7 @@ def _history(versions: list[dict[str, Any]]) -> None:
     if not versions:
         return
     heading(_("All versions"))
-    names = (
+    headings = (
         _("version"),
         _("passes below"),
         _("is flagged from"),
@@ -225,13 +224,11 @@ def _history(versions: list[dict[str, Any]]) -> None:
         _("who"),
         _("when"),
     )
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = "".join(map(_version_row, versions))
-    st.html(f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+    html(table(map(_version_row, versions), headings))
 
 
-def _version_row(row: dict[str, Any]) -> str:
-    cells = (
+def _version_row(row: dict[str, Any]) -> Sequence[Cell]:
+    return (
         str(row["version"]),
         _threshold(row["pass_below"]),
         _threshold(row["flag_from"]),
@@ -241,7 +238,6 @@ def _version_row(row: dict[str, Any]) -> str:
         person_word(row["by"]),
         clock(datetime.fromisoformat(row["created_at"])),
     )
-    return f"<tr>{''.join(f'<td>{one_line(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _threshold(value: float) -> str:

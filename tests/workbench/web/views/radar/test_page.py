@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
-from workbench.overview.radar import Disguise, Drift, Period, Radar, Rising, keep_radar, read_radar
+from workbench.overview.radar import Disguise, Drift, Period, Radar, Rising, read_radar, save_radar
 from workbench.project import Project
 
 HOSTILE = "![x](http://evil.example/a.png)<b>红包</b>"
@@ -40,14 +40,14 @@ def made() -> Radar:
 
 
 def test_what_was_kept_is_read_again(project: Project, lead: Account) -> None:
-    keep_radar(project, made())
+    save_radar(project, made())
     assert read_radar(project, lead) == made()
 
 
 def test_a_lead_sees_words_disguises_and_drift_with_examples_as_they_were_written(
     app: AppTest, project: Project, lead: Account, visit_as: VisitAs
 ) -> None:
-    keep_radar(project, made())
+    save_radar(project, made())
     visit_as(lead)
     page = raw(app.run())
     assert "1,234 posts looked at, beside 5,678" in page
@@ -70,7 +70,7 @@ def test_before_the_first_look_it_says_so(app: AppTest, lead: Account, visit_as:
 
 
 def test_annotators_are_refused(app: AppTest, project: Project, ann: Account, visit_as: VisitAs) -> None:
-    keep_radar(project, made())
+    save_radar(project, made())
     visit_as(ann)
     page = raw(app.run())
     assert "红包" not in page

@@ -5,7 +5,7 @@ from tests.workbench.making import different_texts, import_texts
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import html_of, open_screen, press, shown
 from workbench.accounts import Account
-from workbench.exports.labelled_posts import made_exports
+from workbench.exports.labelled_posts import list_exports
 from workbench.imports.preparing import prepare
 from workbench.project import Project
 
@@ -22,7 +22,7 @@ def test_a_lead_makes_an_export_and_is_given_its_files(
     visit_as(lead)
     app = open_screen()
     press(app, BUTTON)
-    (made,) = made_exports(project)
+    (made,) = list_exports(project)
     assert f'href="/download/labels/{made.folder.name}/labels.jsonl" download' in html_of(app)
     assert f"{made.receipt['posts']:,}" in shown(app)
     assert "audit" not in made.receipt["splits"]
@@ -33,7 +33,7 @@ def test_without_labels_the_refusal_is_one_line(project: Project, lead: Account,
     app = open_screen()
     press(app, BUTTON)
     assert "There are no labels yet." in shown(app)
-    assert made_exports(project) == []
+    assert list_exports(project) == []
 
 
 def test_annotators_find_no_export(project: Project, ann: Account, visit_as: VisitAs) -> None:

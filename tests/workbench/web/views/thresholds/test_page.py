@@ -44,7 +44,7 @@ def test_prices_in_thresholds_and_volumes_out(
     for name, price in {"missed": 50.0, "false_alarm": 2.0, "look": 0.5}.items():
         app.number_input(key=f"price-{name}").set_value(price)
     page = shown(app.run())
-    expected = policy.propose(policy.material(project, lead), Prices(50, 2, 0.5))
+    expected = policy.propose(policy.read_evidence(project, lead), Prices(50, 2, 0.5))
     assert f"<b>{expected.choice.thresholds.pass_below:.3f}</b>" in page
     assert f"<b>{1000 * expected.expected.cost.mean:,.0f} [" in page
     for count in (expected.whole.passed, expected.whole.human, expected.whole.flagged):
@@ -60,7 +60,7 @@ def test_the_band_tells_how_many_posts_it_would_ask_about(
     app.run()
     app.slider(key="band").set_value((0.5, 0.8))
     page = shown(app.run())
-    counts = plan.waiting(project)
+    counts = plan.confidence_histogram(project)
     assert counts.sum() > 0
     assert f"{counts[500:800].sum()} in this band, {counts[:500].sum()} below it" in page
 
@@ -83,7 +83,7 @@ def test_thresholds_of_an_earlier_round_want_another_look(
     app: AppTest, project: Project, lead: Account, visit_as: VisitAs
 ) -> None:
     judge_held_out(project, lead)
-    policy.save(project, lead, policy.propose(policy.material(project, lead), Prices(20, 5, 1)))
+    policy.save(project, lead, policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1)))
     visit_as(lead)
     assert "not chosen for round" not in shown(app.run())
     with project.database.write() as session:
@@ -116,7 +116,7 @@ def test_a_version_another_lead_has_saved_is_not_passed_over(
     judge_held_out(project, lead)
     visit_as(lead)
     app.run()
-    policy.save(project, lead, policy.propose(policy.material(project, lead), Prices(9, 9, 1)))
+    policy.save(project, lead, policy.propose(policy.read_evidence(project, lead), Prices(9, 9, 1)))
     press(app, "save-1")
     assert "put version 1 in force meanwhile" in shown(app)
     with project.database.read() as session:

@@ -19,9 +19,9 @@ from tests.workbench.making import ready_queue
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.web import identity, opened
+from workbench.web import current_project, identity
 from workbench.web.pages import PATHS
-from workbench.web.server.serve import DOORS, ROUTES
+from workbench.web.server.serve import MIDDLEWARE, ROUTES
 
 ORIGIN = {"origin": "http://testserver"}
 ANN = {"name": "Ann", "role": "annotator"}
@@ -39,15 +39,17 @@ async def stream(websocket: WebSocket) -> None:
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     behind = [Route("/", page), Route("/media/file", page), WebSocketRoute("/_stcore/stream", stream)]
-    with TestClient(Starlette(routes=[*ROUTES, *behind], middleware=DOORS), follow_redirects=False) as made:
+    with TestClient(
+        Starlette(routes=[*ROUTES, *behind], middleware=MIDDLEWARE), follow_redirects=False
+    ) as made:
         yield made
 
 
 @pytest.fixture
 def guarded(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = project.settings.model_copy(update={"passphrase": SecretStr("开门")})
-    monkeypatch.setattr(opened, "open_project", lambda _home: replace(project, settings=settings))
-    opened.project.cache_clear()
+    monkeypatch.setattr(current_project, "open_project", lambda _home: replace(project, settings=settings))
+    current_project.project.cache_clear()
 
 
 def enter(client: TestClient, **fields: str) -> None:

@@ -1,0 +1,79 @@
+"""HTML of the app: no text becomes HTML unless a template of ours says so."""
+
+import ast
+from html import unescape
+from pathlib import Path
+
+import pytest
+import streamlit
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from workbench.web import elements
+from workbench.web.elements.markup import each, html
+from workbench.web.elements.tables import table
+from workbench.web.elements.visible import post_html
+
+HOSTILE = """<script>alert("1")</script> & '2' {0} %s"""
+ESCAPED = "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; &#39;2&#39; {0} %s"
+WEB = Path(elements.__file__).parents[1]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What reaches Streamlit."""
+    bodies: list[str] = []
+    monkeypatch.setattr(streamlit, "html", bodies.append)
+    return bodies
+
+
+def test_only_one_function_hands_html_to_streamlit() -> None:
+    """It takes `Markup` alone, which mypy checks; ruff's S704 lets `Markup` be made of literals only."""
+    callers = [
+        path.relative_to(WEB).as_posix()
+        for path in WEB.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr == "html")
+        or (isinstance(node, ast.keyword) and node.arg == "unsafe_allow_html")
+    ]
+    assert set(callers) == {"elements/markup.py"}
+
+
+@given(st.text())
+def test_a_post_is_sent_on_one_line(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        sent: list[str] = []
+        patch.setattr(streamlit, "html", sent.append)
+        html(Markup("<p>{}</p>").format(post_html(f"{text}\n  {text}")))
+    assert "\n" not in sent[0]
+    assert "&#10;" in sent[0]
+
+
+def test_indentation_and_breaks_of_a_post_reach_the_page(sent: list[str]) -> None:
+    html(Markup("<p>{}</p>").format(post_html("  一\n\t二")))
+    assert unescape(sent[0]) == "<p>  一\n\t二</p>"
+
+
+def test_each_value_is_escaped_in_its_template() -> None:
+    assert each(Markup("<b>{}</b>"), [HOSTILE, Markup("<i>")]) == f"<b>{ESCAPED}</b><b><i></b>"
+
+
+def test_a_table_escapes_its_cells_and_headings() -> None:
+    assert table([[HOSTILE, Markup("<br>")]], [HOSTILE, ""]) == (
+        f'<table class="rows"><thead><tr><th>{ESCAPED}</th><th></th></tr></thead>'
+        f"<tbody><tr><td>{ESCAPED}</td><td><br></td></tr></tbody></table>"
+    )
+
+
+def test_a_table_of_numbers_has_titles_and_aligns_the_rest() -> None:
+    assert table([["a", 1234, "–"]], ["", "n", "m"], has_titles=True, has_numbers=True) == (
+        '<table class="rows"><thead><tr><th></th><th class="number">n</th><th class="number">m</th></tr></thead>'
+        '<tbody><tr><th>a</th><td class="number">1,234</td><td class="number">–</td></tr></tbody></table>'
+    )
+
+
+def test_a_table_without_headings_has_rows_of_any_length() -> None:
+    assert table([["a"], ["b", "c"]]) == (
+        '<table class="rows"><tbody><tr><td>a</td></tr><tr><td>b</td><td>c</td></tr></tbody></table>'
+    )

@@ -1,0 +1,46 @@
+"""Tables of the app."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+
+from markupsafe import Markup
+
+from workbench.web.elements.markup import NOTHING
+
+Cell = str | int
+"""A text is escaped, `Markup` is HTML, a number gets its thousands apart."""
+
+HEADING, HEADING_OF_NUMBERS = Markup("<th>{}</th>"), Markup('<th class="number">{}</th>')
+TEXT, NUMBER = Markup("<td>{}</td>"), Markup('<td class="number">{}</td>')
+
+
+def table(
+    rows: Iterable[Iterable[Cell]],
+    headings: Sequence[Cell] = (),
+    *,
+    has_titles: bool = False,
+    has_numbers: bool = False,
+) -> Markup:
+    """A table with its headings on top, if any.
+
+    Args:
+        has_titles: the first cell of each row is its heading.
+        has_numbers: every column but the first is aligned to the right.
+    """
+    head = _row(headings, HEADING, HEADING_OF_NUMBERS if has_numbers else HEADING)
+    first, others = HEADING if has_titles else TEXT, NUMBER if has_numbers else TEXT
+    return Markup('<table class="rows">{}<tbody>{}</tbody></table>').format(
+        Markup("<thead>{}</thead>").format(head) if headings else NOTHING,
+        NOTHING.join(_row(row, first, others) for row in rows),
+    )
+
+
+def _row(cells: Iterable[Cell], first: Markup, others: Markup) -> Markup:
+    templates = chain([first], repeat(others))
+    return Markup("<tr>{}</tr>").format(
+        NOTHING.join(template.format(_text(cell)) for template, cell in zip(templates, cells, strict=False))
+    )
+
+
+def _text(cell: Cell) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else cell
