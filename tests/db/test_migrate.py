@@ -237,8 +237,8 @@ def written(text: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def told_in_sentences(database: Database) -> Database:
-    """A database of before messages were kept as template and values."""
+def old_database(database: Database) -> Database:
+    """A database whose messages are stored as sentences."""
     upgrade_to(database, "0009")
     verdict = {"decision": "reject", "outcome": "worse", "reasons": ["a", "b"], "warnings": ["c"]}
     report = {"metrics": None, "warnings": ["c"], "comparison": {"n": 3, "reasons": ["a", "b"]}}
@@ -270,10 +270,10 @@ def told_in_sentences(database: Database) -> Database:
 
 
 def test_sentences_about_rounds_and_imports_become_templates_without_values(
-    told_in_sentences: Database,
+    old_database: Database,
 ) -> None:
-    upgrade(told_in_sentences)
-    with told_in_sentences.read() as session:
+    upgrade(old_database)
+    with old_database.read() as session:
         rounds = described(session)
         assert session.scalars(select(Import.failure).order_by(Import.id)).all() == [
             plain("OSError: no space"),
@@ -298,7 +298,7 @@ def test_sentences_about_rounds_and_imports_become_templates_without_values(
     assert texts == {2: "a; b", 3: "rolled back", 4: "misses adverts; too many"}
 
 
-def test_unreadable_rows_of_before_have_their_code_and_the_posts_id(told_in_sentences: Database) -> None:
+def test_unreadable_rows_of_before_have_their_code_and_the_posts_id(old_database: Database) -> None:
     sentences = [
         "expected 3 columns, found 1",
         "no text",
@@ -307,14 +307,14 @@ def test_unreadable_rows_of_before_have_their_code_and_the_posts_id(told_in_sent
         "id p 1\nis already known with another text is already known with another text",
         "the moon was full",
     ]
-    with told_in_sentences.write() as session:
+    with old_database.write() as session:
         for line, sentence in enumerate(sentences, start=2):
             session.connection().exec_driver_sql(
                 "INSERT INTO rejected_row (import_id, line, reason, content) VALUES (?, ?, ?, 'c')",
                 (1 + line % 2, line, sentence),
             )
-    upgrade(told_in_sentences)
-    with told_in_sentences.read() as session:
+    upgrade(old_database)
+    with old_database.read() as session:
         rows = session.scalars(select(RejectedRow).order_by(RejectedRow.line)).all()
         rejects = [
             Reject(row.line, RejectCode(row.code), row.content, row.external_id, row.details) for row in rows
@@ -330,14 +330,14 @@ def test_unreadable_rows_of_before_have_their_code_and_the_posts_id(told_in_sent
     ]
 
 
-def test_more_unreadable_rows_than_are_converted_at_once(told_in_sentences: Database) -> None:
+def test_more_unreadable_rows_than_are_converted_at_once(old_database: Database) -> None:
     messages = import_module("db.migrations.versions.0010_messages")
     rows = [(of, line) for of in (1, 2) for line in range(2, messages.BATCH // 2 + 5)]
-    with told_in_sentences.write() as session:
+    with old_database.write() as session:
         session.connection().exec_driver_sql(
             "INSERT INTO rejected_row (import_id, line, reason, content) VALUES (?, ?, 'no text', '')", rows
         )
-    upgrade(told_in_sentences)
-    with told_in_sentences.read() as session:
+    upgrade(old_database)
+    with old_database.read() as session:
         codes = session.scalars(select(RejectedRow.code)).all()
     assert (len(codes), set(codes)) == (len(rows), {"no_text"})

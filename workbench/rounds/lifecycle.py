@@ -205,7 +205,7 @@ def history(session: Session) -> list[dict[str, Any]]:
 def describe(session: Session, row: Round) -> dict[str, Any]:
     """A round for `round show` and `round list`; the keys are part of the command's contract.
 
-    What is said of it (notes, failure, the reasons and warnings) are messages as they are stored.
+    Notes, failure, reasons and warnings are messages in the form in which they are stored.
     """
     report = row.report or {}
     card = report.get("card", {})

@@ -1,4 +1,4 @@
-"""What is said of rounds, imports and unreadable rows is kept as template and values, no longer as a sentence"""
+"""Messages about rounds, imports and unreadable rows are stored as template and values, not as sentences"""
 
 import re
 from collections.abc import Mapping, Sequence
