@@ -1,9 +1,9 @@
 """Labels for training rounds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy import Select, case, func, literal, select, union_all
 
 from db.queries.standing import (
     counts_for_its_split,
@@ -14,7 +14,7 @@ from db.queries.standing import (
     is_resolved,
     standing_resolutions,
 )
-from db.tables import Annotation, Label, Post, PostGroup, PostText, Resolution
+from db.tables import Annotation, Post, PostGroup, PostText, Resolution
 
 _POST = (
     Post.id.label("post_id"),
@@ -60,18 +60,14 @@ def newest_pool_labels(most: int) -> Select[str, str]:
     )
 
 
-def labels_by_split() -> Select[str, str | None, int]:
+def labels_by_split(by_severity: Sequence[str]) -> Select[str, str | None, int]:
     """(split, label, number of posts), each post counted once and only if its labels count for its split.
 
-    By resolution, else by majority; people outrank a log, and a tie goes to the more severe label, as in
-    exports. The split of a new post is `unprepared`.
+    By resolution, else by majority; people outrank a log, and a tie goes to the more severe label (the later
+    in `by_severity`), as in exports. The split of a new post is `unprepared`.
     """
     split = func.coalesce(PostGroup.split, literal("unprepared"))
-    severity = (
-        select(Label.position)
-        .where(Label.label_set_id == Annotation.label_set_id, Label.name == Annotation.label)
-        .scalar_subquery()
-    )
+    severity = case({name: position for position, name in enumerate(by_severity)}, value=Annotation.label)
     votes = (
         select(
             Annotation.post_id,

@@ -188,7 +188,7 @@ def advise(
 
 def _labels(session: Session) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {label: {} for label in LABELS}
-    for split, label, count in session.execute(labels_by_split()):
+    for split, label, count in session.execute(labels_by_split(LABELS)):
         counts[str(label)][split] = count
     return counts
 

@@ -344,7 +344,7 @@ def _embed(vectors: VectorsOf | None, post_ids: NDArray[np.int64]) -> Embed | No
 
 def _counts(session: Session) -> dict[str, dict[str | None, int]]:
     counts: dict[str, dict[str | None, int]] = {}
-    for split, label, count in session.execute(labels_by_split()):
+    for split, label, count in session.execute(labels_by_split(LABELS)):
         counts.setdefault(split, {})[label] = count
     return counts
 

@@ -9,6 +9,7 @@ from db.queries.serving import queue_left
 from db.queries.standing import labelled_posts
 from db.queries.training import labels_by_split
 from db.tables import Claim, QueueState
+from trainer.labels import LABELS
 from workbench.posts.counting import count_posts, count_preparing, count_quarantined
 from workbench.project import Project
 from workbench.queue.plan import band_counts
@@ -52,7 +53,7 @@ def read_status(project: Project) -> Status:
         posts = count_posts(session)
         labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
         labels: dict[str, dict[str, int]] = {}
-        for split, label, count in session.execute(labels_by_split()):
+        for split, label, count in session.execute(labels_by_split(LABELS)):
             labels.setdefault(split, {})[str(label)] = count
         return Status(
             posts=posts,

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from db.queries.rounds import promotions, rounds_by_number
 from db.queries.training import labels_by_split
 from db.tables import Champion, Person, Promotion, Round
+from trainer.labels import LABELS
 from trainer.messages import Message
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
@@ -297,7 +298,7 @@ def refuse_too_few_labels(session: Session) -> None:
     """Raises RoundError when there is not enough to learn from."""
     # Posts not prepared yet count: their preparation stands before the round in the job queue.
     counts: Counter[str | None] = Counter()
-    for split, label, count in session.execute(labels_by_split()):
+    for split, label, count in session.execute(labels_by_split(LABELS)):
         if split in {"pool", "unprepared"}:
             counts[label] += count
     if counts.total() < FEWEST_LABELS or len(counts) < 2:

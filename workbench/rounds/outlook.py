@@ -20,6 +20,7 @@ from db.queries.rounds import rounds_by_number
 from db.queries.standing import labelled_since
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Champion, Round
+from trainer.labels import LABELS
 from trainer.selection.forecast import Gain, expected_gain
 from trainer.selection.lanes import HELD_OUT, turns
 from trainer.selection.stopping import ROUNDS, StoppingHint, stopping_hint
@@ -82,7 +83,9 @@ def read_outlook(project: Project) -> Outlook | None:
             [point.score for point in points],
             [point.error for point in points],
             more=max(round(MORE * training_share), 1),
-            since=sum(count for split, _, count in session.execute(labels_by_split()) if split == "pool"),
+            since=sum(
+                count for split, _, count in session.execute(labels_by_split(LABELS)) if split == "pool"
+            ),
         )
         minutes = MORE * seconds_each(gaps) / 60
         new = _labelled_since(session, row)

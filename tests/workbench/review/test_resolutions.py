@@ -147,7 +147,7 @@ def test_a_decision_alone_makes_a_post_labelled_in_every_split(
         serve_blind(queued, ann, post)
     resolutions.resolve(queued, lead, post, "violation")
     with queued.database.read() as session:
-        assert (split, "violation", 1) in session.execute(labels_by_split()).all()
+        assert (split, "violation", 1) in session.execute(labels_by_split(LABELS)).all()
         assert session.get_one(Post, post).group_id in set(session.scalars(labelled_groups()))
     found = exported(queued)
     assert (f"p{post}" in found) == (split != "audit")
@@ -339,7 +339,7 @@ def test_whether_a_post_is_decided_is_looked_up_in_the_index(queued: Project) ->
     plans = plans_of(
         queued,
         lambda session: [
-            session.execute(labels_by_split()).all(),
+            session.execute(labels_by_split(LABELS)).all(),
             session.execute(
                 select(func.count()).select_from(Post).join(PostGroup).where(is_labelled())
             ).all(),
@@ -445,7 +445,7 @@ def test_plain_python_comes_to_the_same(
     with project.database.write() as session:
         answers.note_answers(session, list(range(1, 10)))
     with project.database.read() as session:
-        assert {(split, label): n for split, label, n in session.execute(labels_by_split())} == counted
+        assert {(split, label): n for split, label, n in session.execute(labels_by_split(LABELS))} == counted
         groups = {post.id: post.group_id for post in session.scalars(select(Post))}
         done = set(session.scalars(labelled_groups()))
         assert done == {groups[post] for post in labelled}
