@@ -3,17 +3,20 @@
 python -m trainer.train --train FILE --eval FILE --out DIR [--base NAME_OR_PATH] [--quick]
 
 Make an adapter again from its card.json and the files it was trained on: the same with --again DIR.
+Watch it in TensorBoard, MLflow or Weights & Biases with --report-to; the folder for TensorBoard is OUT.runs.
 On several GPUs: accelerate launch -m trainer.train ... with the same arguments. Killed, it goes on when the same
 command is given again.
 """
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ from trainer.calibration import apply_calibration
 from trainer.calibration_rows import calibrate, plan_folds
 from trainer.card import Calibration, Card, DataFile, installed_versions, read_card
 from trainer.config import PRESETS, TrainConfig, quick
-from trainer.dataset import Example, count_labels, group_weights, read_jsonl
+from trainer.dataset import Example, count_labels, group_weights
 from trainer.device import leave_a_core
 from trainer.encoder import save_adapter
 from trainer.errors import TrainerError
@@ -35,19 +38,32 @@ from trainer.metrics import metrics
 from trainer.out_of_fold import fold_steps, out_of_fold
 from trainer.processes import Processes
 from trainer.progress import Part, Progress, Silent, reporting
+from trainer.training_file import read_training_file
+
+TRACKERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",), "wandb": ("wandb",)}
+"""What --report-to takes, and the packages one of which it needs; none of them comes with this one."""
 
 
-def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, progress: Progress) -> Card:
+def train(
+    train_file: Path,
+    eval_file: Path,
+    out: Path,
+    config: TrainConfig,
+    progress: Progress,
+    report_to: str = "none",
+) -> Card:
     """Write the adapter folder `out`, which appears whole or not at all; returns its card.
 
     A hidden folder beside `out` lets a killed training go on, given the same again, and is gone with success. Of
     several processes the first writes. Raises DatasetError, EncoderError or TrainerError, all but a failing loss before training starts.
     """
     refuse_existing(out)
-    learned, validation = read_jsonl(train_file), read_jsonl(eval_file)
+    learned, validation = read_training_file(train_file), read_training_file(eval_file)
     checkpoints = out.parent / f".{out.name}.checkpoints"
     processes = Processes.current()
-    fitted, calibration, warnings = _fit(learned, validation, config, progress, processes, checkpoints)
+    fitted, calibration, warnings = _fit(
+        learned, validation, config, progress, processes, checkpoints, report_to
+    )
     card = Card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         base=fitted.encoder.base,
@@ -92,6 +108,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="settings and seed of this adapter; refuses other data or base",
     )
+    parser.add_argument(
+        "--report-to",
+        choices=["none", *TRACKERS],
+        default="none",
+        help="tracker to send losses and scores to",
+    )
     command.add_child_arguments(parser)
     options = parser.parse_args(arguments)
     others = (options.config, options.quick, options.preset, options.seed is not None)
@@ -102,17 +124,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     leave_a_core()
+    _check_tracker(options.report_to)
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(options.out.with_name(f"{options.out.name}.runs")))
     is_first = Processes.current().is_first
     progress = reporting(options.progress, "training") if is_first else Silent()
     try:
         config = _config(options) if options.again is None else _config_of(options)
-        card = train(options.train, options.eval, options.out, config, progress)
+        card = train(options.train, options.eval, options.out, config, progress, options.report_to)
     finally:
         progress.close()
     if options.again is not None and is_first:
         print(_likeness(read_card(options.again), card))
     for warning in card.warnings if is_first else ():
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def _check_tracker(name: str) -> None:
+    packages = TRACKERS.get(name, ())
+    if packages and not any(map(find_spec, packages)):
+        raise TrainerError(f"--report-to {name} needs {packages[0]}; run `pip install {packages[0]}`")
 
 
 def _config(options: argparse.Namespace) -> TrainConfig:
@@ -174,6 +204,7 @@ def _fit(
     progress: Progress,
     processes: Processes,
     checkpoints: Path,
+    report_to: str,
 ) -> tuple[Fit, Calibration, tuple[str, ...]]:
     """Train, then the folds that the calibration asks for; with all that should be said about it."""
     folds, warnings = plan_folds(learned, validation, config)
@@ -185,6 +216,7 @@ def _fit(
         progress=Part(progress, before=0, after=to_come),
         processes=processes,
         checkpoint=checkpoints / "whole",
+        report_to=report_to,
     )
     folded = None
     if folds:
