@@ -22,7 +22,7 @@ STEPS_BETWEEN_LOOKS = 10
 MACRO_F1 = "eval_macro_f1"
 
 Parameters = Mapping[str, torch.Tensor]
-"""The trained parameters by name."""
+"""By name, those that are trained."""
 
 
 @dataclass

@@ -109,6 +109,8 @@ def test_a_killed_training_in_half_precision_goes_on_with_its_loss_scale(toy_con
 def test_another_training_does_not_go_on_from_a_checkpoint(short, tmp_path, other):
     rows, checkpoint = toy_examples(48, 0), tmp_path / "checkpoint"
     fit(rows, rows, short, progress=Silent(), checkpoint=checkpoint)
+    files = {path.name for path in checkpoint.rglob("*") if path.is_file()}
+    assert files == {"training.safetensors", "trainer_state.json"}, "the Trainer would write pickles"
     progress = Recorder()
     fit(rows, rows, replace(short, **other), progress=progress, checkpoint=checkpoint)
     assert [note["epoch"] for note in progress.notes] == [1, 2]
