@@ -3,17 +3,20 @@
 python -m trainer.train --train FILE --eval FILE --out DIR [--base NAME_OR_PATH] [--quick]
 
 Make an adapter again from its card.json and the files it was trained on: the same with --again DIR.
+Watch it in TensorBoard, MLflow or Weights & Biases with --report-to; the folder for TensorBoard is OUT.runs.
 On several GPUs: accelerate launch -m trainer.train ... with the same arguments. Killed, it goes on when the same
 command is given again.
 """
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +34,37 @@ from trainer.fitting.calibration_rows import calibrate, plan_folds
 from trainer.fitting.out_of_fold import fold_steps, out_of_fold
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import Fit, fit
+from trainer.fitting.training_file import read_training_file
 from trainer.progress import Part, Progress, Silent, reporting
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import metrics
 from trainer.statistics.vector_scaling import apply_calibration
-from trainer.texts.dataset import Example, count_labels, group_weights, read_jsonl
+from trainer.texts.dataset import Example, count_labels, group_weights
+
+TRACKERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",), "wandb": ("wandb",)}
+"""What --report-to takes, and the packages one of which it needs; none of them comes with this one."""
 
 
-def train(train_file: Path, eval_file: Path, out: Path, config: TrainConfig, progress: Progress) -> Card:
+def train(
+    train_file: Path,
+    eval_file: Path,
+    out: Path,
+    config: TrainConfig,
+    progress: Progress,
+    report_to: str = "none",
+) -> Card:
     """Write the adapter folder `out`, which appears whole or not at all; returns its card.
 
     A hidden folder beside `out` lets a killed training go on, given the same again, and is gone with success. Of
     several processes the first writes. Raises DatasetError, EncoderError or TrainerError, all but a failing loss before training starts.
     """
     refuse_existing(out)
-    learned, validation = read_jsonl(train_file), read_jsonl(eval_file)
+    learned, validation = read_training_file(train_file), read_training_file(eval_file)
     checkpoints = out.parent / f".{out.name}.checkpoints"
     processes = Processes.current()
-    fitted, calibration, warnings = _fit(learned, validation, config, progress, processes, checkpoints)
+    fitted, calibration, warnings = _fit(
+        learned, validation, config, progress, processes, checkpoints, report_to
+    )
     card = Card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         base=fitted.encoder.base,
@@ -93,6 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="settings and seed of this adapter; refuses other data or base",
     )
+    parser.add_argument(
+        "--report-to",
+        choices=["none", *TRACKERS],
+        default="none",
+        help="tracker to send losses and scores to",
+    )
     command.add_child_arguments(parser)
     options = parser.parse_args(arguments)
     others = (options.config, options.quick, options.preset, options.seed is not None)
@@ -103,17 +125,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     leave_a_core()
+    _check_tracker(options.report_to)
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(options.out.with_name(f"{options.out.name}.runs")))
     is_first = Processes.current().is_first
     progress = reporting(options.progress, "training") if is_first else Silent()
     try:
         config = _config(options) if options.again is None else _config_of(options)
-        card = train(options.train, options.eval, options.out, config, progress)
+        card = train(options.train, options.eval, options.out, config, progress, options.report_to)
     finally:
         progress.close()
     if options.again is not None and is_first:
         print(_likeness(read_card(options.again), card))
     for warning in card.warnings if is_first else ():
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def _check_tracker(name: str) -> None:
+    packages = TRACKERS.get(name, ())
+    if packages and not any(map(find_spec, packages)):
+        raise TrainerError(
+            "--report-to {name} needs {package}; run `pip install {package}`", name=name, package=packages[0]
+        )
 
 
 def _config(options: argparse.Namespace) -> TrainConfig:
@@ -180,6 +212,7 @@ def _fit(
     progress: Progress,
     processes: Processes,
     checkpoints: Path,
+    report_to: str,
 ) -> tuple[Fit, Calibration, tuple[str, ...]]:
     """Train, then the folds that the calibration asks for; with all that should be said about it."""
     folds, warnings = plan_folds(learned, validation, config)
@@ -191,6 +224,7 @@ def _fit(
         progress=Part(progress, before=0, after=to_come),
         processes=processes,
         checkpoint=checkpoints / "whole",
+        report_to=report_to,
     )
     folded = None
     if folds:

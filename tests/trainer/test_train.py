@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 from safetensors.numpy import load_file
+from transformers import TrainerCallback
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from tests.encoders import make_tiny_encoder
 from trainer.adapters.card import read_card
@@ -206,6 +208,28 @@ def test_a_wrong_label_is_refused_before_anything_is_loaded(command, tmp_path, c
     path.write_text('{"text": "x", "label": "normal"}\n{"text": "x", "label": "bad"}\n', encoding="utf-8")
     assert main([*command, f"--train={path}", "--base=/nowhere", f"--progress={tmp_path / 'p'}"]) == 1
     assert f"{path}, line 2: unknown label 'bad'" in capsys.readouterr().err
+
+
+def test_a_tracker_that_is_not_installed_is_named_before_anything_is_read(
+    command, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("trainer.train.find_spec", lambda _name: None)
+    assert main([*command, "--report-to=mlflow", "--train=/nowhere", f"--progress={tmp_path / 'p'}"]) == 1
+    assert capsys.readouterr().err == "error: --report-to mlflow needs mlflow; run `pip install mlflow`\n"
+
+
+def test_losses_and_scores_go_to_a_tracker(command, tmp_path, monkeypatch):
+    logged = []
+
+    class Tracker(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **_):
+            logged.append((state.global_step, logs.keys()))
+
+    monkeypatch.setitem(INTEGRATION_TO_CALLBACK, "wandb", Tracker)
+    monkeypatch.setattr("trainer.train.find_spec", lambda _name: True)
+    assert main([*command, "--report-to=wandb", f"--progress={tmp_path / 'p'}"]) == 0
+    assert (10, {"loss", "grad_norm", "learning_rate", "epoch"}) in logged
+    assert (10, {"eval_macro_f1", "epoch"}) in logged
 
 
 def test_settings_must_be_an_object(command, tmp_path, capsys):

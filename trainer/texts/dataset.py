@@ -1,9 +1,10 @@
-"""Labelled posts from a JSONL file, and training batches of similar length."""
+"""Labelled posts from a JSONL file, and what they weigh."""
 
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from trainer.errors import DatasetError
 from trainer.labels import LABELS
 from trainer.messages import Message
 
-MEGA_BATCH = 50
-"""Batches per length-sorted stretch: little padding, still a random order."""
 CHARACTERS_PER_TOKEN = 32
 """Text beyond this many characters per token cannot reach the model and is not tokenised."""
+
+
+Numbered = tuple[int, Message, dict[str, Any]]
+"""Line number, "file, line n", and the object of that line."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,20 @@ def read_jsonl(path: Path) -> list[Example]:
     Only `text` and `label` are required. With `resolved_by`, the label is a resolution and the votes are
     ignored. Raises DatasetError with file and line.
     """
-    return [_example(record, where, f"{number}") for number, where, record in read_objects(path)]
+    return as_examples(read_objects(path))
 
 
-def read_objects(path: Path) -> Iterator[tuple[int, Message, dict[str, Any]]]:
-    """(line number, "file, line n", object) of each line that is not blank."""
-    for number, line in read_lines(path):
+def as_examples(objects: Iterable[Numbered]) -> list[Example]:
+    return [_example(record, where, f"{number}") for number, where, record in objects]
+
+
+def read_objects(path: Path) -> Iterator[Numbered]:
+    """The object of each line that is not blank."""
+    return parse_objects(path, read_lines(path))
+
+
+def parse_objects(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Numbered]:
+    for number, line in lines:
         if not line.strip():
             continue
         where = Message("{path}, line {number}", path=path, number=number)
@@ -63,10 +74,16 @@ def read_objects(path: Path) -> Iterator[tuple[int, Message, dict[str, Any]]]:
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines of a UTF-8 file. Only line feeds and carriage returns end a line: U+2028 is text."""
+    with reading(path), path.open(encoding="utf-8-sig") as stream:
+        for number, line in enumerate(stream, start=1):
+            yield number, line.rstrip("\n")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what can be wrong with a file into a DatasetError that names it."""
     try:
-        with path.open(encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, start=1):
-                yield number, line.rstrip("\n")
+        yield
     except UnicodeDecodeError as error:
         raise DatasetError(
             "{path}: not UTF-8 ({problem}); save the file as UTF-8", path=path, problem=error.reason
@@ -106,18 +123,6 @@ def count_labels(examples: Sequence[Example]) -> dict[str, int]:
 def encodable(text: str, max_length: int) -> str:
     """The part of a text that can reach the model, with lone surrogates (JSON may hold them) replaced."""
     return text.strip()[: CHARACTERS_PER_TOKEN * max_length].encode("utf-8", "replace").decode("utf-8")
-
-
-def training_batches(
-    lengths: Sequence[int], batch_size: int, rng: np.random.Generator
-) -> list[NDArray[np.int64]]:
-    order = rng.permutation(len(lengths))
-    stretch = batch_size * MEGA_BATCH
-    batches: list[NDArray[np.int64]] = []
-    for start in range(0, len(order), stretch):
-        mega = sorted(order[start : start + stretch], key=lambda position: lengths[position])
-        batches.extend(np.array(mega[at : at + batch_size]) for at in range(0, len(mega), batch_size))
-    return [batches[position] for position in rng.permutation(len(batches))]
 
 
 def _example(record: Mapping[str, Any], where: Message, number: str) -> Example:

@@ -39,7 +39,7 @@ SENT_ROWS = ("train", "validation")
 """The test labels stay here: whoever trains cannot look at them. Texts to be scored are of every post."""
 SENT_FIELDS = ("text", "label", "group", "weight", "labels", "inclusion_probability")
 PACKAGES = (
-    "accelerate", "confusable-homoglyphs", "datasketch", "huggingface_hub", "matplotlib", "numpy", "onnx",
+    "accelerate", "confusable-homoglyphs", "datasets", "datasketch", "huggingface_hub", "matplotlib", "numpy", "onnx",
     "onnxruntime", "onnxscript", "peft", "pyarrow", "pypinyin", "rjieba", "safetensors", "scikit-learn", "scipy",
     "torch", "tqdm", "transformers",
 )  # fmt: skip

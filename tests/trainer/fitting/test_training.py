@@ -1,3 +1,4 @@
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,10 @@ import torch
 from tests.trainer.toy import toy_examples
 from trainer.config import TrainConfig, planned_steps
 from trainer.errors import TrainerError
-from trainer.fitting import training as fit_module
-from trainer.fitting.training import classification_loss, fit, label_weights
+from trainer.fitting.adapter_trainer import AdapterTrainer
+from trainer.fitting.training import fit, label_weights
 from trainer.progress import Silent
+from trainer.statistics.metrics import macro_f1
 
 
 class Recorder(Silent):
@@ -45,19 +47,20 @@ def test_the_best_epoch_is_the_one_that_is_kept(short):
     validation = toy_examples(60, 1)
     fitted = fit(toy_examples(60, 0), validation, short, progress=Silent())
     truth = [example.target.index(1.0) for example in validation]
-    kept = fit_module.macro_f1(np.array(truth), fitted.validation_logits.argmax(axis=1))
+    kept = macro_f1(np.array(truth), fitted.validation_logits.argmax(axis=1))
     assert kept == fitted.epochs[fitted.best_epoch - 1].macro_f1
 
 
 def test_the_same_seed_gives_the_same_adapter_and_leaves_the_callers_generator_alone(short):
     rows = toy_examples(48, 0)
-    state = torch.get_rng_state()
+    state, python, arrays = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     first, second, other = (
         fit(rows, rows, replace(short, seed=seed), progress=Silent()).validation_logits for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, second)
     assert np.abs(first - other).max() > 1e-3
     assert torch.equal(torch.get_rng_state(), state)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == (python, arrays)
 
 
 class Killer(Silent):
@@ -86,10 +89,28 @@ def test_a_killed_training_ends_where_it_would_have_ended(toy_config, tmp_path):
     assert (resumed.epochs, resumed.best_epoch) == (whole.epochs, whole.best_epoch)
 
 
+def test_a_killed_training_in_half_precision_goes_on_with_its_loss_scale(toy_config, tmp_path, monkeypatch):
+    class Scaled(AdapterTrainer):
+        def create_accelerator_and_postprocess(self):
+            super().create_accelerator_and_postprocess()
+            self.accelerator.scaler = scalers[-1] = torch.amp.GradScaler("cpu", growth_interval=2)
+
+    monkeypatch.setattr("trainer.fitting.training.AdapterTrainer", Scaled)
+    config, rows, scalers = replace(toy_config, max_epochs=3), toy_examples(48, 0), [None]
+    fit(rows, rows, config, progress=Silent())
+    whole = scalers[-1].get_scale()
+    with pytest.raises(KeyboardInterrupt):
+        fit(rows, rows, config, progress=Killer(3), checkpoint=tmp_path / "checkpoint")
+    fit(rows, rows, config, progress=Silent(), checkpoint=tmp_path / "checkpoint")
+    assert scalers[-1].get_scale() == whole > 2.0**16
+
+
 @pytest.mark.parametrize("other", [{"seed": 1}, {"learning_rate": 1e-4}])
 def test_another_training_does_not_go_on_from_a_checkpoint(short, tmp_path, other):
     rows, checkpoint = toy_examples(48, 0), tmp_path / "checkpoint"
     fit(rows, rows, short, progress=Silent(), checkpoint=checkpoint)
+    files = {path.name for path in checkpoint.rglob("*") if path.is_file()}
+    assert files == {"training.safetensors", "trainer_state.json"}, "the Trainer would write pickles"
     progress = Recorder()
     fit(rows, rows, replace(short, **other), progress=progress, checkpoint=checkpoint)
     assert [note["epoch"] for note in progress.notes] == [1, 2]
@@ -104,16 +125,8 @@ def test_a_training_may_start_from_an_earlier_adapter(toy_config):
     np.testing.assert_allclose(warm.validation_logits, before, atol=1e-4)
 
 
-def test_focal_loss_is_cross_entropy_at_gamma_0_and_forgives_what_is_known():
-    scores, targets = torch.tensor([[4.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), torch.eye(3)[:2]
-    by_row = torch.nn.functional.cross_entropy(scores, targets, reduction="none")
-    assert classification_loss(scores, targets, 0.0).item() == pytest.approx(by_row.sum().item())
-    focal = by_row * torch.tensor([(1 - scores[0].softmax(0)[0]) ** 2, (2 / 3) ** 2])
-    assert classification_loss(scores, targets, 2.0).item() == pytest.approx(focal.sum().item())
-
-
 def test_training_stops_when_it_gets_no_better(short, monkeypatch):
-    monkeypatch.setattr(fit_module, "macro_f1", lambda *_: 0.5)
+    monkeypatch.setattr("trainer.fitting.adapter_trainer.macro_f1", lambda *_: 0.5)
     config = replace(short, max_epochs=30, patience=2)
     fitted = fit(toy_examples(32, 0), toy_examples(9, 1), config, progress=Silent())
     assert (len(fitted.epochs), fitted.best_epoch) == (3, 1)
@@ -164,14 +177,13 @@ def test_a_gpu_too_small_for_one_post_is_told(short, monkeypatch):
 
 
 def limit_batches(monkeypatch, rows):
-    as_tensors = fit_module.as_tensors
+    class Crowded(AdapterTrainer):
+        def compute_loss(self, model, inputs, *rest, **settings):
+            if len(inputs["targets"]) > rows:
+                raise torch.cuda.OutOfMemoryError
+            return super().compute_loss(model, inputs, *rest, **settings)
 
-    def crowded(ids, mask, device):
-        if len(ids) > rows:
-            raise torch.cuda.OutOfMemoryError
-        return as_tensors(ids, mask, device)
-
-    monkeypatch.setattr(fit_module, "as_tensors", crowded)
+    monkeypatch.setattr("trainer.fitting.training.AdapterTrainer", Crowded)
 
 
 def test_rare_labels_weigh_the_root_of_their_rarity_up_to_the_cap():

@@ -11,14 +11,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tests.trainer.fitting.test_training import Killer, Recorder
 from tests.trainer.toy import toy_examples
 from trainer import doctor, score
 from trainer.adapters.card import read_card
-from trainer.adapters.encoder import load_adapter
+from trainer.adapters.encoder import build, load_adapter
 from trainer.device import default_device, half_precision
-from trainer.fitting import training as fit_module
 from trainer.fitting.training import fit
 from trainer.progress import Silent
 from trainer.scoring.scorer import Scorer
@@ -63,16 +63,19 @@ def memory_watched() -> Iterator[list[int]]:
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 def test_training_computes_in_half_precision_learns_and_tells_the_memory(toy_config, monkeypatch, half):
     if half is torch.float16:  # as on a GPU that has no bf16
-        monkeypatch.setattr(fit_module, "half_precision", lambda _device: torch.float16)
-    seen, as_tensors = set(), fit_module.as_tensors
+        monkeypatch.setattr("trainer.fitting.training.half_precision", lambda _device: torch.float16)
+    seen, encoder = set(), build(toy_config)
 
-    def watched(ids, mask, device):
-        seen.add((device.type, torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")))
-        return as_tensors(ids, mask, device)
+    def watch(module, _inputs):
+        if module.training:
+            device = module.weight.device.type
+            seen.add((device, torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")))
 
-    monkeypatch.setattr(fit_module, "as_tensors", watched)
+    next(
+        module for module in encoder.model.modules() if isinstance(module, nn.Linear)
+    ).register_forward_pre_hook(watch)
     progress = Recorder()
-    fitted = fit(TRAIN, VALIDATION, toy_config, progress=progress)
+    fitted = fit(TRAIN, VALIDATION, toy_config, progress=progress, start=encoder)
     assert seen == {("cuda", True, half)}
     assert max(epoch.macro_f1 for epoch in fitted.epochs) > 0.8
     assert fitted.device == torch.cuda.get_device_name(GPU)
@@ -82,7 +85,7 @@ def test_training_computes_in_half_precision_learns_and_tells_the_memory(toy_con
 
 def test_a_full_gpu_halves_the_pieces_and_keeps_the_batch(toy_config, monkeypatch):
     """Memory really runs out. In fp32, so that only the order of the sums differs."""
-    monkeypatch.setattr(fit_module, "half_precision", lambda _device: None)
+    monkeypatch.setattr("trainer.fitting.training.half_precision", lambda _device: None)
     long = [replace(row, text=row.text * 4) for row in toy_examples(8_192, 0)]
     config = replace(toy_config, batch_size=4_096, max_epochs=3)
     with memory_watched() as peak:

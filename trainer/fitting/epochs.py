@@ -1,0 +1,139 @@
+"""Progress, the best epoch and the end of a training, as a callback of `transformers.Trainer`."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from trainer.adapters.card import Epoch
+from trainer.config import TrainConfig
+from trainer.device import gpu_memory
+from trainer.errors import TrainerError
+from trainer.fitting.processes import Processes
+from trainer.progress import Progress
+
+STEPS_BETWEEN_LOOKS = 10
+"""Steps between two looks at the loss: each look makes a GPU wait."""
+MACRO_F1 = "eval_macro_f1"
+
+Parameters = Mapping[str, torch.Tensor]
+"""By name, those that are trained."""
+
+
+@dataclass
+class Tally:
+    """How far a training is; seconds and posts over all its restarts."""
+
+    step: int = 0
+    posts: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best: float = -1.0
+    micro_batch: int = 0
+    """Posts of a batch that go through the network at once."""
+    warnings: list[str] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Tally":
+        return cls(**values | {"history": [Epoch(**epoch) for epoch in values["history"]]})
+
+    @property
+    def epoch(self) -> int:
+        """The one under way, from 1."""
+        return len(self.history) + 1
+
+    def is_over(self, steps: int, config: TrainConfig) -> bool:
+        """Whether all steps are made, or no epoch of the last `patience` was better than an earlier one."""
+        without_gain = len(self.history) - self.best_epoch
+        is_stalled = self.step >= config.min_steps and without_gain >= config.patience
+        return self.step >= steps or is_stalled
+
+
+class Epochs(TrainerCallback):
+    """Reports steps and epochs, keeps the parameters of the best epoch, and ends a training that is stalled."""
+
+    def __init__(
+        self,
+        tally: Tally,
+        trained: Parameters,
+        best: Parameters,
+        *,
+        rows: int,
+        config: TrainConfig,
+        progress: Progress,
+        processes: Processes,
+    ) -> None:
+        self.tally, self.best = tally, best
+        self._trained, self._rows, self._config = trained, rows, config
+        self._progress, self._processes = progress, processes
+        self._began = self._loss = 0.0
+        self._done = 0
+        self._total = torch.zeros((), device=processes.device)
+
+    def add(self, loss: torch.Tensor) -> None:
+        """The loss of a batch, called once a step."""
+        self._total += loss
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._began = time.monotonic() - self.tally.seconds
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **facts: Any
+    ) -> None:
+        """Chance depends on seed and epoch: a training that goes on draws what it would have drawn."""
+        self._done = 0
+        self._total.zero_()
+        rng = np.random.default_rng((self._config.seed, self.tally.epoch))
+        order, dropout = map(int, rng.integers(2**32, size=2))
+        facts["train_dataloader"].sampler.generator.manual_seed(order)
+        torch.manual_seed(dropout + self._processes.index)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        size, tally = self._config.batch_size, self.tally
+        tally.posts += min(size, self._rows - self._done * size)
+        tally.step = state.global_step
+        self._done += 1
+        is_last = self._done * size >= self._rows or tally.step == state.max_steps
+        if is_last or self._done % STEPS_BETWEEN_LOOKS == 0:
+            self._loss = _finite(float(self._total) / self._done, tally)
+            facts = {"epoch": tally.epoch, "loss": round(self._loss, 4), **gpu_memory(self._processes.device)}
+            self._progress.step(tally.step, state.max_steps, **facts)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **facts: Any
+    ) -> None:
+        tally, score = self.tally, facts["metrics"].get(MACRO_F1)
+        self._progress.note(epoch=tally.epoch, loss=round(self._loss, 4), macro_f1=score)
+        tally.history.append(Epoch(tally.epoch, self._loss, score))
+        if score is None or score > tally.best:
+            tally.best, tally.best_epoch = score or 0.0, len(tally.history)
+            self.best = copied(self._trained)
+        tally.seconds = time.monotonic() - self._began
+        control.should_training_stop |= tally.is_over(state.max_steps, self._config)
+
+
+def copied(parameters: Parameters) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in parameters.items()}
+
+
+def _finite(loss: float, tally: Tally) -> float:
+    if not math.isfinite(loss):
+        raise TrainerError(
+            "the loss is not a number any more (epoch {epoch}, step {step}); lower learning_rate and train again",
+            epoch=tally.epoch,
+            step=tally.step,
+        )
+    return loss
