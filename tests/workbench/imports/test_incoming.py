@@ -16,7 +16,7 @@ from tests.workbench.making import different_texts, ready_queue, write_tsv
 from workbench import accounts, cli
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError, WorkbenchError
-from workbench.imports import intake, storing
+from workbench.imports import incoming, intake, storing
 from workbench.imports.incoming import Block, WaitingPosts, files_in, folder_of
 from workbench.imports.preparing import prepare
 from workbench.imports.rejects import RejectCode
@@ -438,7 +438,7 @@ def test_waiting_posts_are_found_by_their_ids_alone(
     folder, waiting, truth = tmp_path_factory.mktemp("blocks"), WaitingPosts(), dict[str, str]()
     with pytest.MonkeyPatch.context() as patch:
         if is_blind:
-            patch.setattr(WaitingPosts, "_hashes", lambda _self, names: np.zeros(len(names), np.uint64))
+            patch.setattr(incoming, "_hashes", lambda names: np.zeros(len(names), np.int64))
         for number, names in enumerate(blocks):
             new = [name for name in names if name not in truth]
             texts = [f"{number} {name}" for name in new]
