@@ -11,17 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.texts.duplicates import (
-    BANDS,
-    NEAR,
-    SPLITS,
-    band_keys,
-    group_key,
-    normalise,
-    shingles,
-    similarity,
-    split_of,
-)
+from trainer.texts.duplicates import BANDS, NEAR, SPLITS, band_keys, shingles, similarity, split_of
+from trainer.texts.normalisation import group_key, normalise
 
 POST = "这个显卡我用了两年多一直没出过问题"
 INVISIBLE = [
