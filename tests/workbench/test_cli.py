@@ -6,11 +6,13 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_group
 
 from workbench import cli
+from workbench.scores.round_scores import RoundScores, Scores
 
 HEAVY = {
     "dbos",
@@ -48,6 +50,17 @@ def test_commands_load_nothing_that_only_the_worker_needs() -> None:
 def test_opening_a_project_loads_no_migrations_and_no_job_queue(blank_home: Path) -> None:
     opening = f"from pathlib import Path; from workbench.project import open_project; open_project(Path({str(blank_home)!r}))"
     assert loaded_after(opening) & HEAVY == set()
+
+
+def test_reading_scores_loads_no_pandas(tmp_path: Path) -> None:
+    """As `workbench status` does; PyArrow imports pandas for many of its conversions."""
+    RoundScores(tmp_path).append(Scores(np.arange(1, 4), np.full((3, 3), 1 / 3, np.float32)))
+    statement = f"""
+from pathlib import Path
+from workbench.scores.round_scores import RoundScores
+assert len(RoundScores(Path({str(tmp_path)!r})).read_first(9).post_ids) == 3
+"""
+    assert loaded_after(statement) & HEAVY == set()
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
