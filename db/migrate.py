@@ -3,12 +3,11 @@
 import shutil
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from db.session import Database, sqlite
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class SchemaTooNewError(Exception):
@@ -20,16 +19,19 @@ def upgrade(database: Database) -> None:
 
     Raises SchemaTooNewError if the database has a revision that this code lacks.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    script = ScriptDirectory.from_config(config)
-    current, head = revision(database), script.get_current_head()
-    if current == head:
+    current, ours = revision(database), revisions()
+    if current == ours[-1]:
         return
     if current is not None:
-        if current not in {step.revision for step in script.walk_revisions()}:
+        if current not in ours:
             raise SchemaTooNewError(current)
         _keep_copy(database, current)
+    # Imported here: every command opens the database, and Alembic takes longer to load than most of them run.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -37,7 +39,14 @@ def upgrade(database: Database) -> None:
 
 def revision(database: Database) -> str | None:
     with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def revisions() -> list[str]:
+    """All revisions of this code, oldest first, from the names of the migrations' files."""
+    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _keep_copy(database: Database, current: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from workbench.cli import app
+from workbench import cli
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
@@ -30,9 +30,9 @@ def commands(readme: Path) -> list[list[str]]:
 
 def check_workbench(words: list[str]) -> None:
     """The subcommand exists, and so does every option named."""
-    command = get_command(app)
+    command = cli.load(words.pop(0)) if words and words[0] in cli.COMMANDS else get_command(cli.app)
     while words and not words[0].startswith("-") and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+        command = command.commands[words.pop(0)]
     is_whole = not hasattr(command, "commands") or getattr(command, "invoke_without_command", False)
     assert is_whole, f"no such command: {words}"
     known = {name for parameter in command.params for name in parameter.opts}

@@ -43,7 +43,7 @@ def seed(home: Path, *, say: Callable[[str], None]) -> Project:
     with project.database.read() as session:
         if session.scalar(rounds_by_number().limit(1)) is not None:
             return project
-    # The worker takes seconds to load torch: it does so while the posts are read and grouped.
+    # The worker takes seconds to start: it does so while the posts are read.
     with _worker(project) as worker:
         say("Importing the sample posts ...")
         lead = accounts.command_line(project)

@@ -2,13 +2,19 @@
 
 Jobs live in the project's own database, so a row and the job that works on it commit together or
 not at all. The worker's side is in `worker/`.
+
+DBOS is imported where it is used: with its driver for PostgreSQL it takes longer to load than most commands take,
+and few of them enqueue.
 """
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient, DBOSConfig
 
 # Enqueuer and worker must name the same version, or the job waits for ever.
 APP_VERSION = "1"
@@ -24,8 +30,10 @@ class Job(StrEnum):
     ADOPT = "adopt"
 
 
-def config(engine: Engine) -> DBOSConfig:
+def config(engine: Engine) -> "DBOSConfig":
     """DBOS on the project's own engine: a second copy of SQLite on one file would break its locks."""
+    from dbos import DBOSPortableJSONSerializer  # noqa: PLC0415 - see the module's docstring
+
     return {
         "name": "workbench",
         "system_database_engine": engine,
@@ -38,6 +46,8 @@ def config(engine: Engine) -> DBOSConfig:
 
 def create_tables(engine: Engine) -> None:
     """Make the queue's tables, which DBOS does when it is launched."""
+    from dbos import DBOS  # noqa: PLC0415 - see the module's docstring
+
     DBOS(config=config(engine))
     DBOS.launch()
     DBOS.destroy()
@@ -45,8 +55,7 @@ def create_tables(engine: Engine) -> None:
 
 def is_waiting(engine: Engine, number: int) -> bool:
     """Whether a round still has a job that is queued or at work."""
-    client = DBOSClient(system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), lazy=True)
-    jobs = client.list_workflows(status=["PENDING", "ENQUEUED"])
+    jobs = _client(engine).list_workflows(status=["PENDING", "ENQUEUED"])
     return any(
         job.workflow_id in {f"round-{number}"} or job.workflow_id.startswith(f"promote-{number}-")
         for job in jobs
@@ -55,10 +64,15 @@ def is_waiting(engine: Engine, number: int) -> bool:
 
 def enqueue(engine: Engine, session: Session, job: Job, number: int, *, job_id: str) -> None:
     """Add a job in the caller's transaction on that engine. The same `job_id` is added once."""
-    # Lazy: the check on construction would wait for the very lock the caller holds.
-    client = DBOSClient(system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), lazy=True)
-    client.enqueue_in_transaction(
+    _client(engine).enqueue_in_transaction(
         session,
         {"queue_name": QUEUE, "workflow_name": job, "app_version": APP_VERSION, "workflow_id": job_id},
         number,
     )
+
+
+def _client(engine: Engine) -> "DBOSClient":
+    from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415 - see the module's docstring
+
+    # Lazy: the check on construction would wait for the very lock that the caller of `enqueue` holds.
+    return DBOSClient(system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), lazy=True)

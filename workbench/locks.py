@@ -15,6 +15,8 @@ WORK = "work.lock"
 """Held while the worker is at a job, and while posts are purged: what a job has read must not go under it."""
 WORKER = "worker.lock"
 """Held as long as a project's worker runs."""
+STEP = "step.lock"
+"""Held by the process with torch while it runs a step: a killed worker is gone a moment before that process is."""
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Speed as ratios, taken in one run on one machine: every benchmark at a size that fits two cores in ten minutes.
 
-python -m tests.benchmarks [import score train scale people]
+python -m tests.benchmarks [import score train scale people footprint]
 
 Each is also a command of its own, at any size: `python -m tests.benchmarks.scale --help`.
 """
@@ -47,12 +47,19 @@ def people(folder: Path) -> Sequence[Row]:
     return benchmark.rows(folder)
 
 
+def footprint(folder: Path) -> Sequence[Row]:
+    from tests.benchmarks import footprint as benchmark  # noqa: PLC0415
+
+    return benchmark.rows(folder)
+
+
 BENCHMARKS: dict[str, Callable[[Path], Sequence[Row]]] = {
     "import": an_import,
     "score": scores,
     "train": training,
     "scale": scale,
     "people": people,
+    "footprint": footprint,
 }
 
 

@@ -288,7 +288,7 @@ def serve_all(
 def a_round(home: Path, posts: int) -> dict[str, float]:
     """What a round does to the database and to its files, but for training and scoring itself."""
     # Here alone: it brings torch, and ten people need none.
-    from workbench.worker import steps  # noqa: PLC0415
+    from workbench.worker import scoring_steps, steps  # noqa: PLC0415
 
     project = open_project(home)
     lead = accounts.command_line(project)
@@ -298,10 +298,10 @@ def a_round(home: Path, posts: int) -> dict[str, float]:
         steps.export(project, 2)
         append_scores(project, 2, posts)
         promoting = time.perf_counter()
-        steps.promote(project, 2)
+        scoring_steps.promote(project, 2)
         promoted = time.perf_counter()
         _enter(project, lead, 1, is_rolling_back=True)
-        steps.promote(project, 1)
+        scoring_steps.promote(project, 1)
     return {
         "round, s": promoted - began,
         "promotion, s": promoted - promoting,

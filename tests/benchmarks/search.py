@@ -19,7 +19,7 @@ import numpy as np
 from sqlalchemy import insert, update
 
 from db.tables import Import, Post, PostFacts, PostGroup, PostText
-from trainer.texts.duplicates import normalise
+from trainer.texts.normalisation import normalise
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.imports import search_index

@@ -11,6 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
@@ -18,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 import db.migrate
-from db.migrate import SchemaTooNewError, revision, upgrade
+from db.migrate import SchemaTooNewError, revision, revisions, upgrade
 from db.search import is_table_of_code
 from db.session import Database, open_database
 from db.tables import Base, Import, Person, Post, PostFacts, PostGroup, PostText, RejectedRow, Round
@@ -42,6 +43,16 @@ def test_from_blank_they_make_the_tables_of_the_code(database: Database) -> None
         assert compare_metadata(context, Base.metadata) == []
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_the_revisions_are_those_of_the_migrations(database: Database) -> None:
+    """Read from the names of their files, so that opening a project loads none of them."""
+    config = Config()
+    config.set_main_option("script_location", str(db.migrate.MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    assert revisions() == [known.revision for known in reversed(list(script.walk_revisions()))]
+    upgrade(database)
+    assert revision(database) == script.get_current_head() == revisions()[-1]
 
 
 def test_a_second_upgrade_changes_nothing(database: Database) -> None:

@@ -6,27 +6,32 @@ python -m tests.workbench.crashing_worker HOME STEP before|after
 import os
 import signal
 import sys
+from dataclasses import replace
 
 from workbench.project import Project
 from workbench.worker import __main__ as worker
-from workbench.worker.attempts import begin
-from workbench.worker.steps import GO, Step
+from workbench.worker.attempts import GO, Step, begin
+from workbench.worker.steps import Steps
+from workbench.worker.torch_child import TorchChild
 
 
 def main() -> int:
     home, name, moment = sys.argv[1:]
-    step: Step = getattr(worker, name)
 
-    def dies(project: Project, number: int) -> str:
-        result = step(project, number) if moment == "after" else GO
-        if moment == "before":
-            begin(project, number, STATES[name])
-        os.kill(os.getpid(), signal.SIGKILL)
-        return result
+    def steps_of(child: TorchChild) -> Steps:
+        steps = Steps.of(child)
+        step: Step = getattr(steps, name)
 
-    dies.__name__ = name
-    setattr(worker, name, dies)
-    return worker.main(["--home", home, "--watch-stdin"])
+        def dies(project: Project, number: int) -> str:
+            result = step(project, number) if moment == "after" else GO
+            if moment == "before":
+                begin(project, number, STATES[name])
+            os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return replace(steps, **{name: dies})
+
+    return worker.main(["--home", home, "--watch-stdin"], steps_of=steps_of)
 
 
 STATES = {

@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-
 from trainer.adapters.card import Card, read_card
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
@@ -107,6 +105,9 @@ def _with_weights(folder: Path, name: str) -> Path:
 
 
 def _from_hub(name: str) -> Path:
+    # Imported here: most bases are folders, and the hub's client loads an HTTP stack.
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+
     repository, _, revision = name.partition("@")
     wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FINGERPRINTED)}
     try:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.chunks import in_chunks
-from trainer.texts.duplicates import normalise
+from trainer.texts.normalisation import normalise
 from trainer.texts.reading import read_texts
 
 SHARED = 20

@@ -21,7 +21,7 @@ from trainer.pretrain.config import UNK
 from trainer.pretrain.corpus import Corpus
 from trainer.pretrain.exclusion import WHOLE, read_excluded
 from trainer.pretrain.run import read_text
-from trainer.texts.duplicates import normalise
+from trainer.texts.normalisation import normalise
 
 
 def find_overlaps(lines: Iterable[str], texts: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from trainer.errors import TrainerError
 from trainer.labels import Label
 from trainer.selection.lanes import Band, Composition, at_cold_start, cold_lanes, compose, pool_lanes
 from trainer.selection.strategies import STRATEGIES, Embed, Positions, Probabilities, Strategy
-from trainer.texts.duplicates import group_key
+from trainer.texts.normalisation import group_key
 
 DEFAULT, UNCERTAIN = "default", "uncertain"
 """Not single strategies but the queue as it is served: all its lanes, or only the uncertain one."""

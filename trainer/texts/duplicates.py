@@ -1,4 +1,4 @@
-"""Normalised texts, near-copies and splits. No database; deterministic on every machine.
+"""Near-copies and splits. No database; deterministic on every machine.
 
 Near-copies are detected by locality-sensitive hashing: the MinHash signature of a text's shingles, its pairs
 of neighbouring letters, is cut into bands; texts that share a band are candidates, which are compared exactly
@@ -8,7 +8,6 @@ reasons for the constants.
 
 import hashlib
 import operator
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,8 @@ from datasketch import MinHash
 from datasketch.hashfunc import sha1_hash32
 from numpy.typing import NDArray
 
-from trainer.texts.characters import Table, fold, letter
+from trainer.texts.characters import Table, letter
+from trainer.texts.normalisation import key_of, normalise
 
 BANDS = 20
 ROWS = 4
@@ -30,7 +30,6 @@ becomes a candidate with probability 0.980, at 0.7 with 0.996, at 0.8 with 0.999
 
 SPLITS = (("pool", 0.80), ("validation", 0.08), ("test", 0.10), ("audit", 0.02))
 """Name and share of each split. All but the pool are held out."""
-_FOLDED = Table(fold)
 _LETTERS = Table(letter)
 _NUMBERS = [bytes([band]) for band in range(BANDS)]
 _END = "\n"
@@ -44,19 +43,6 @@ class Fingerprint:
     group_key: bytes
     shingles: frozenset[str]
     band_keys: tuple[int, ...]
-
-
-def normalise(text: str) -> str:
-    """The text without case, width, accents, white space and invisible characters.
-
-    Letters and digits that look alike become one (`trainer.texts.characters`).
-    """
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return unicodedata.normalize("NFKC", apart.translate(_FOLDED))
-
-
-def group_key(text: str) -> bytes:
-    return _group_key(normalise(text))
 
 
 def split_of(key: bytes) -> str:
@@ -87,15 +73,11 @@ def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
     normal = list(map(normalise, texts))
     sets = list(map(_shingles, normal))
     keys = map(tuple, _band_keys(sets).tolist())
-    return list(map(Fingerprint, map(_group_key, normal), sets, keys))
+    return list(map(Fingerprint, map(key_of, normal), sets, keys))
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other)
-
-
-def _group_key(normal: str) -> bytes:
-    return hashlib.sha256(normal.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def _shingles(normal: str) -> frozenset[str]:

@@ -14,7 +14,7 @@ import rjieba
 from pypinyin import Style, pinyin
 
 from trainer.texts.characters import letter
-from trainer.texts.duplicates import normalise
+from trainer.texts.normalisation import normalise
 from trainer.texts.word_spans import words
 
 How = Literal["sound", "letters", "look"]

@@ -11,7 +11,9 @@ from workbench.commands.terminal import HomeOption, JsonOption, out, print_json,
 from workbench.project import open_project
 from workbench.thresholds import policy
 
+commands = typer.Typer()
 policy_app = typer.Typer(help="Thresholds by cost.", invoke_without_command=True)
+commands.add_typer(policy_app, name="policy")
 
 
 @policy_app.callback()

@@ -1,4 +1,4 @@
-"""`workbench review`, `resolve`, `doubts`, `timesheet`, `purge`, `guidelines`: what a lead decides about labels, and sees of the team."""
+"""`workbench review`, `resolve`, `doubts`, `timesheet`, `guidelines`: what a lead decides about labels, and sees of the team."""
 
 import sys
 from datetime import UTC, datetime
@@ -24,8 +24,6 @@ from workbench.exports.spreadsheet import BOM, csv_lines
 from workbench.labelling import guidelines, timesheet
 from workbench.labelling.label_files import parse_map
 from workbench.project import open_project
-from workbench.purging.criterion import Criterion
-from workbench.purging.purge import purge
 from workbench.review import cases as review_cases
 from workbench.review import doubts, resolutions
 
@@ -136,39 +134,6 @@ def timesheet_command(
     err.print(
         f"{skipped.waiting:,} skipped posts still wait for somebody, {skipped.queued:,} of them in the queue."
     )
-
-
-@commands.command("purge")
-def purge_command(
-    author: Annotated[str | None, typer.Option("--author", help="Everything this person wrote.")] = None,
-    post: Annotated[str | None, typer.Option("--post", help="One post, by the forum's id.")] = None,
-    before: Annotated[
-        str | None, typer.Option("--before", help="What was written (else imported) before this day.")
-    ] = None,
-    is_sure: Annotated[bool, typer.Option("--yes", help="Do it. Without this it is only shown.")] = False,
-    home: HomeOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Remove posts for good, from the database, exports and score files. It cannot be undone."""
-    project = open_project(home)
-    criterion = Criterion(author, post, parse_day(before))
-    done = purge(project, accounts.command_line(project), criterion, is_dry=not is_sure)
-    if as_json:
-        print_json(**done.to_dict())
-        return
-    table = Table("removed" if done.is_done else "would be removed", "")
-    for name, count in done.counts.items():
-        table.add_row(name, f"{count:,}")
-    out.print(table)
-    if done.rounds:
-        numbers = ", ".join(map(str, done.rounds))
-        out.print(f"Trained with some of these posts, and kept: the adapters of rounds {numbers}.")
-    for copy in done.copies:
-        out.print(printable(f"Still holds them, delete it: {copy}"), markup=False, soft_wrap=True)
-    if not done.counts["posts"] and not done.is_done:
-        out.print("No post is meant by that. Is the name written as the forum writes it?")
-    elif not done.is_done:
-        out.print("Nothing was changed. Add --yes to do it; it cannot be undone.")
 
 
 @commands.command("guidelines")

@@ -38,7 +38,9 @@ WORKER_PATIENCE_SECONDS = 120
 """Longer than a worker at low priority takes to load torch beside busy cores; that none runs is said at once."""
 SHOWN_EXAMPLES = 5
 
+commands = typer.Typer()
 round_app = typer.Typer(help="Training rounds.", no_args_is_help=True)
+commands.add_typer(round_app, name="round")
 
 
 @round_app.command("start")

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,7 +13,9 @@ from rich.text import Text
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
-from workbench.scores.round_scores import PartlyScored
+
+if TYPE_CHECKING:
+    from workbench.scores.round_scores import PartlyScored
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -70,7 +72,7 @@ def parse_day(text: str | None) -> date | None:
         raise InputError("{text} is no day. Write it as 2026-01-31.", text=text) from error
 
 
-def partly_scored_line(partly_scored: PartlyScored) -> str:
+def partly_scored_line(partly_scored: "PartlyScored") -> str:
     """What was scored, and what was not, by a round that left posts out."""
     return (
         f"{partly_scored.scored:,} of {partly_scored.posts:,} posts were scored: this machine is too slow for all in {partly_scored.hours:g} hours. "

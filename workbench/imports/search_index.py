@@ -17,7 +17,7 @@ from db.queries.preparing import unindexed_posts
 from db.search import add, last_indexed
 from db.session import leave_room
 from db.tables import Post
-from trainer.texts.duplicates import normalise
+from trainer.texts.normalisation import normalise
 from workbench.imports.facts import fact_of
 from workbench.project import Project
 

@@ -17,7 +17,7 @@ from db.tables import Annotation, Post, PostGroup, PostText
 from trainer.chunks import in_chunks
 from trainer.labels import LABELS
 from trainer.messages import Message
-from trainer.texts.duplicates import group_key
+from trainer.texts.normalisation import group_key
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError
 from workbench.exports.jsonl import read_objects

@@ -22,7 +22,7 @@ from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import RoundError, WorkbenchError
 from workbench.imports.intake import alone
 from workbench.imports.storing import store_waiting
-from workbench.locks import WORK, hold
+from workbench.locks import STEP, WORK, hold
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, posts_of
 from workbench.purging.files import PurgedPosts, remove_leftovers, remove_what_is_made_again
@@ -109,7 +109,11 @@ def _nobody_at_work(project: Project) -> Iterator[None]:
     Raises RoundError or InputError where one is.
     """
     preparing = RoundError("Posts are being prepared. Wait until they are, then purge.")
-    with hold(project.data / WORK, seconds=0, refusal=preparing), alone(project):
+    with (
+        hold(project.data / WORK, seconds=0, refusal=preparing),
+        hold(project.data / STEP, seconds=0, refusal=preparing),
+        alone(project),
+    ):
         yield
 
 

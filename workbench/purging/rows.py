@@ -26,7 +26,8 @@ from db.tables import (
     Resolution,
 )
 from trainer.chunks import in_chunks
-from trainer.texts.duplicates import band_keys, group_key
+from trainer.texts.duplicates import band_keys
+from trainer.texts.normalisation import group_key
 from workbench.imports.rejects import RejectCode
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, rejected_rows

@@ -277,8 +277,16 @@ def _joined(parts: Iterable[Scores]) -> Scores:
 
 
 def _read(file: Path) -> Scores:
-    table = pq.read_table(file)
-    return Scores(table["post_id"].to_numpy(), np.stack([table[name].to_numpy() for name in LABELS], axis=1))
+    # Not by `pyarrow.parquet.read_table`: it imports pandas, which takes longer than most commands.
+    with pq.ParquetFile(file) as parquet:
+        table = parquet.read()
+    columns = {name: _array(table[name]) for name in ("post_id", *LABELS)}
+    return Scores(columns["post_id"], np.stack([columns[name] for name in LABELS], axis=1))
+
+
+def _array(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The numbers of a column without nulls. By DLPack: `to_numpy` imports pandas, as `read_table` does."""
+    return np.from_dlpack(column.combine_chunks())
 
 
 def _may_hold(segment: Segment, post_ids: NDArray[np.int64]) -> bool:

@@ -14,54 +14,38 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 
 from dbos import DBOS
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import update
 
-from db.tables import Import, Post, Round
+from db.tables import Round
 from trainer.children import WATCH_STDIN, watch_stdin
-from trainer.device import leave_a_core
-from trainer.messages import Message, MessageError
-from trainer.scoring.scorer import StoppedError
+from trainer.messages import Message
 from workbench import jobs
 from workbench.errors import WorkbenchError
-from workbench.imports import search_index
 from workbench.jobs import Job
 from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
-from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import RoundScores
-from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError
-from workbench.worker.child import open_log
+from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS
+from workbench.worker.due import is_work_left, old_cold_queue
 from workbench.worker.explaining import Explainer
-from workbench.worker.scoring import explain_with, old_cold_queue
-from workbench.worker.steps import (
-    GO,
-    Step,
-    admit,
-    due_file,
-    evaluate,
-    export,
-    judge,
-    prepare_import,
-    promote,
-    score,
-    train,
-)
+from workbench.worker.failures import guarded, prepare_guarded
+from workbench.worker.steps import Steps
+from workbench.worker.torch_child import TorchChild
 
 LOCK_SECONDS = 1.0
 """A page that asks whether a worker runs has the lock for a moment, so one refusal says little."""
-COLD_LOOK_SECONDS = 20.0
+LOOK_SECONDS = 20.0
+"""Between two looks whether the cold queue is old, and the process with torch idle."""
+
+StepsOf = Callable[[TorchChild], Steps]
 
 
-def serve(project: Project, stop: threading.Event) -> None:
+def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
     """Take jobs until told to stop.
 
     Raises WorkbenchError when this project has a worker already.
@@ -69,25 +53,27 @@ def serve(project: Project, stop: threading.Event) -> None:
     at_work = threading.Event()
     another = WorkbenchError("A worker is already running in {home}.", home=project.home)
     with hold(project.data / WORKER, seconds=LOCK_SECONDS, refusal=another):
-        _register(project, at_work)
+        child = TorchChild(project.home)
+        _register(project, at_work, steps_of(child))
         DBOS(config=jobs.config(project.database.engine))
         DBOS.launch()
         DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.5)
         _take_up(project)
-        explainer = Explainer(project, explain_with)
+        explainer = Explainer(project, lambda folder: partial(child.explain, folder))
         threading.Thread(target=explainer.keep_explaining, args=(stop, at_work), daemon=True).start()
         print("The worker is ready.", flush=True)
-        while not stop.wait(COLD_LOOK_SECONDS):
+        while not stop.wait(LOOK_SECONDS):
             _refresh_cold_queue(project)
+            child.end_if_idle()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, steps_of: StepsOf = Steps.of) -> int:
+    """`steps_of` makes the steps of the jobs; a test hands over others."""
     parser = argparse.ArgumentParser(prog="python -m workbench.worker", description="Run a project's worker.")
     parser.add_argument("--home", type=Path, default=Path())
     parser.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    leave_a_core()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -95,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         watch_stdin(stop.set)
     try:
         project = open_project(options.home)
-        serve(project, stop)
+        serve(project, stop, steps_of)
     except (WorkbenchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -104,25 +90,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os._exit(0)
 
 
-def _register(project: Project, at_work: threading.Event) -> None:
-    """Name the workflows. Steps are looked up when they run, in the order they are written here.
+def _register(project: Project, at_work: threading.Event, steps: Steps) -> None:
+    """Name the workflows. `at_work` is set while one runs: explanations wait."""
 
-    `at_work` is set while one runs: explanations wait.
-    """
+    def run(number: int, *names: str) -> str:
+        for name in names:
+            result = DBOS.run_step({"name": name}, guarded, project, number, name, getattr(steps, name))
+            if result != GO:
+                return str(result)
+        return GO
 
     def round_job(number: int) -> str:
-        result = _run_steps(project, number, (export, train, evaluate, judge))
-        return _run_steps(project, number, (score, promote)) if result == GO else result
+        result = run(number, "export", "train", "evaluate", "judge")
+        return promote_job(number) if result == GO else result
 
     def adopt_job(number: int) -> str:
-        result = _run_steps(project, number, (admit, evaluate, judge))
-        return _run_steps(project, number, (score, promote)) if result == GO else result
+        result = run(number, "admit", "evaluate", "judge")
+        return promote_job(number) if result == GO else result
 
     def promote_job(number: int) -> str:
-        return _run_steps(project, number, (score, promote))
+        return run(number, "score", "promote")
 
     def prepare_job(number: int) -> str:
-        return DBOS.run_step({"name": "prepare"}, _prepare_guarded, project, number)
+        return DBOS.run_step({"name": "prepare"}, prepare_guarded, project, number, steps.prepare)
 
     # A step of a round counts its own attempts; a preparation that kills the worker is given up after three.
     DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(_marking(project, at_work, round_job))
@@ -161,26 +151,13 @@ def _refresh_cold_queue(project: Project) -> None:
 def _take_up(project: Project) -> None:
     """Ask again for what an earlier worker gave up: preparations that failed, rounds without a job."""
     with project.database.write() as session:
-        if _is_work_left(session, project):
+        if is_work_left(session, project):
             again = f"prepare-again-{time.time_ns()}"
             jobs.enqueue(project.database.engine, session, Job.PREPARE, 0, job_id=again)
         row = lifecycle.running(session)
         if row is not None and not jobs.is_waiting(project.database.engine, row.number):
             gave_up = Message("The worker gave up on this round. See the log.")
             lifecycle.fail(session, project, row.number, row.attempt, gave_up)
-
-
-def _is_work_left(session: Session, project: Project) -> bool:
-    """Posts wait to be grouped, or grouped ones to be found by search or scored by the adapter in use."""
-    if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
-        return True
-    if search_index.is_behind(session) or due_file(project).exists():
-        return True
-    champion = champion_number(session)
-    newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None)))
-    if champion is None or newest is None:
-        return False
-    return RoundScores.of(project, champion).last_scored() < newest
 
 
 def _forgive_stop(project: Project) -> None:
@@ -191,52 +168,6 @@ def _forgive_stop(project: Project) -> None:
             .where(Round.is_running, Round.step_attempts > 0)
             .values(step_attempts=Round.step_attempts - 1)
         )
-
-
-def _prepare_guarded(project: Project, number: int) -> str:
-    """Prepare; what goes wrong is written to the imports that wait, and tried again by the next worker."""
-    try:
-        return prepare_import(project, number)
-    except Exception as error:
-        logging.exception("preparing failed")
-        with project.database.write() as session:
-            waiting = update(Import).where(Import.state == "stored")
-            session.execute(waiting.values(failure=_failure(error).to_dict()))
-        return "failed"
-
-
-def _run_steps(project: Project, number: int, steps: Sequence[Step]) -> str:
-    for step in steps:
-        result = DBOS.run_step({"name": step.__name__}, _guarded, project, number, step)
-        if result != GO:
-            return result
-    return GO
-
-
-def _guarded(project: Project, number: int, step: Step) -> str:
-    """Run a step; whatever goes wrong in it ends the round with one message, and the log has the rest."""
-    try:
-        return step(project, number)
-    except (SupersededError, StoppedError):
-        return "superseded"
-    except Exception as error:
-        is_expected = isinstance(error, MessageError)
-        failure = _failure(error)
-        if not is_expected:
-            failure = Message("{step} failed: {reason}", step=step.__name__, reason=failure)
-        with project.database.write() as session:
-            row = session.get_one(Round, number)
-            lifecycle.fail(session, project, number, row.attempt, failure)
-        # Last, and allowed to fail: the disk may be what is full.
-        with suppress(OSError), open_log(project, number, "errors") as log:
-            log.write(f"{failure}\n" if is_expected else traceback.format_exc())
-        return "failed"
-
-
-def _failure(error: Exception) -> Message:
-    if isinstance(error, MessageError):
-        return error.message
-    return Message.verbatim(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """One try at one step of a round, fenced: what wakes up late changes nothing."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from workbench.project import Project
 from workbench.rounds import lifecycle
 
 MOST_STEP_ATTEMPTS = 3
+GO = "go"
+Step = Callable[[Project, int], str]
+"""Takes the number of a round; returns GO, or the state in which the round ends here."""
 
 
 class SupersededError(Exception):

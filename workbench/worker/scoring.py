@@ -1,11 +1,10 @@
-"""Score posts with a round's adapter, and explain it. Only the worker imports this: it opens the door to torch."""
+"""Score posts with a round's adapter, and explain it. Only `scoring_steps` and `torch_tasks` import this: it loads torch."""
 
 import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +13,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.bulk import IDS_AT_ONCE
-from db.queries.standing import current_labels, is_of_pool, labelled_since, standing_resolutions
-from db.tables import Annotation, Post, PostGroup, PostText, QueueState, Resolution
+from db.queries.standing import current_labels, is_of_pool, standing_resolutions
+from db.tables import Annotation, Post, PostGroup, PostText, Resolution
 from trainer.adapters.encoder import load_tokenizer
 from trainer.adapters.folders import resolve_base
 from trainer.chunks import in_chunks
 from trainer.config import TrainConfig
-from trainer.errors import EncoderError, TrainerError
-from trainer.linear.doubt import out_of_fold_probabilities
+from trainer.errors import EncoderError
 from trainer.linear.frozen import FrozenClassifier
 from trainer.scoring.embeddings import Embedder
 from trainer.scoring.occlusion import influential_spans
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.scoring.sweep import Precision, Progress, load_precision, save_precision, sweep, try_out
-from trainer.texts.dataset import read_jsonl, read_objects
 from trainer.texts.tokens import fingerprint, tokenise
 from workbench.project import Project
-from workbench.review.doubts import write_doubts
 from workbench.scores.picks import Pick, load_pick, save_pick
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
@@ -45,11 +41,7 @@ COLD_EACH = 3
 COLD_SAMPLE = 5_000
 DRAWN_FOR_ONE = 4
 """Numbers drawn for each post wanted: some are held out, some not prepared, some were purged."""
-COLD_AGAIN = 25
-"""New labels after which it learns again."""
 VECTORS_KEPT = 50_000
-DOUBTED = 20_000
-"""Training rows whose labels are looked at, the last ones: with so many it takes under a minute."""
 
 
 class PostVectors:
@@ -111,16 +103,6 @@ def _some_of_pool(session: Session) -> NDArray[np.int64]:
     return np.sort(rng.permutation(np.array(numbers, dtype=np.int64))[:COLD_SAMPLE])
 
 
-def old_cold_queue(session: Session) -> datetime | None:
-    """When the queue was filled, if before the first round and enough was labelled since to learn again."""
-    state = session.get(QueueState, 1)
-    if state is None or state.round_number is not None:
-        return None
-    since = labelled_since(state.built_at).subquery()
-    count = session.scalar(select(func.count()).select_from(since)) or 0
-    return state.built_at if count >= COLD_AGAIN else None
-
-
 def _pool_labels(session: Session) -> dict[int, str]:
     """The resolved label of each labelled pool post, else the newest standing one."""
     is_pool = is_of_pool(), Post.is_quarantined.is_(False)
@@ -131,19 +113,6 @@ def _pool_labels(session: Session) -> dict[int, str]:
         *session.scalars(decided.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
     ]
     return {row.post_id: str(row.label) for row in rows}
-
-
-def find_doubts(train: Path, folder: Path) -> None:
-    """Write into a round's folder what speaks against the labels it was trained on; nothing where they are too few."""
-    if not all("id" in record for _line, _where, record in read_objects(train)):
-        return  # rows that were sent away and came back with an adapter do not say whose they are
-    rows = read_jsonl(train)[-DOUBTED:]
-    try:
-        probabilities = out_of_fold_probabilities(rows)
-    except TrainerError as error:
-        logging.warning("no labels are doubted: %s", error)
-        return
-    write_doubts(folder, [row.id for row in rows], [row.label for row in rows], probabilities)
 
 
 def explain_with(folder: Path) -> Explain:

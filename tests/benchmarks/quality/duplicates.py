@@ -17,7 +17,8 @@ from pathlib import Path
 from random import Random
 
 from tests.benchmarks.quality.copies import WAYS
-from trainer.texts.duplicates import NEAR, band_keys, normalise, shingles, similarity
+from trainer.texts.duplicates import NEAR, band_keys, shingles, similarity
+from trainer.texts.normalisation import normalise
 from trainer.texts.reading import read_texts
 from workbench import accounts
 from workbench.imports import intake

@@ -2,6 +2,7 @@ import json
 import pickle
 from dataclasses import replace
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -90,7 +91,7 @@ def test_a_base_that_is_not_there_is_told_in_one_sentence(tmp_path, monkeypatch)
     def no_network(*_, **__):
         raise ConnectionError
 
-    monkeypatch.setattr(folders, "snapshot_download", no_network)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", no_network)
     with pytest.raises(EncoderError, match="hf download nobody/nothing"):
         resolve_base("nobody/nothing")
     with pytest.raises(EncoderError, match="no such folder"):
@@ -106,7 +107,7 @@ def test_a_hub_model_is_taken_from_the_cache_first(tiny_base, monkeypatch):
         asked.append((repository, options.get("revision"), options.get("local_files_only", False)))
         return str(tiny_base)
 
-    monkeypatch.setattr(folders, "snapshot_download", cached)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", cached)
     assert resolve_base("owner/model@refs/pr/1") == tiny_base
     assert asked == [("owner/model", "refs/pr/1", True)]
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from trainer.pretrain import exclusion
 from trainer.pretrain.exclusion import SHARED, WHOLE, Exclusion, read_excluded
-from trainer.texts.duplicates import normalise
+from trainer.texts.normalisation import normalise
 
 LONG = "今天论坛帖子真好我们出去看天气明天再来说说这件事吧"
 

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine, event, select
 
 from db.tables import Import, Post, PostGroup, PostText
 from tests.workbench.making import different_texts, import_texts, ready_queue
-from trainer.texts.duplicates import NEAR, band_keys, group_key, normalise, shingles, similarity, split_of
+from trainer.texts.duplicates import NEAR, band_keys, shingles, similarity, split_of
+from trainer.texts.normalisation import group_key, normalise
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.imports import preparing

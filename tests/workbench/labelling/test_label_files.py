@@ -10,7 +10,8 @@ from db.queries.serving import queue_left
 from db.queries.standing import current_labels
 from db.tables import Annotation, Post
 from tests.workbench.making import different_texts, import_texts, write_tsv
-from trainer.texts.duplicates import group_key, split_of
+from trainer.texts.duplicates import split_of
+from trainer.texts.normalisation import group_key
 from workbench.accounts import Account
 from workbench.errors import InputError
 from workbench.exports.jsonl import labelled_posts

@@ -16,7 +16,7 @@ from workbench.posts.search import Filter
 from workbench.project import Project
 from workbench.review import bulk_labels, doubts, resolutions
 from workbench.review.doubts import doubtful_labels, write_doubts
-from workbench.worker.scoring import find_doubts
+from workbench.worker.doubting import find_doubts
 
 
 @pytest.fixture

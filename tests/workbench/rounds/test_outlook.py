@@ -14,7 +14,7 @@ from tests.conftest import Clock
 from tests.workbench.making import make_champion, ready_queue
 from trainer.selection.forecast import expected_gain
 from workbench.accounts import Account
-from workbench.cli import status_command
+from workbench.commands.status import status_command
 from workbench.labelling import answers
 from workbench.project import Project
 from workbench.review import resolutions

@@ -15,8 +15,9 @@ from workbench.project import Project
 from workbench.queue import plan
 from workbench.review import resolutions
 from workbench.worker import scoring
-from workbench.worker.scoring import COLD_AGAIN, PostVectors, cold_scores, old_cold_queue, vectors_of_posts
-from workbench.worker.steps import prepare_import
+from workbench.worker.due import COLD_AGAIN, old_cold_queue
+from workbench.worker.scoring import PostVectors, cold_scores, vectors_of_posts
+from workbench.worker.scoring_steps import prepare_import
 
 
 def lanes(project: Project) -> Counter[str]:

@@ -1,6 +1,5 @@
 """Who is explained, by which round, and when: nobody waits for it, and a held-out post never is."""
 
-import json
 import logging
 import threading
 from collections.abc import Sequence
@@ -14,13 +13,8 @@ from sqlalchemy import delete, event, select, update
 from db.queries.serving import unexplained_posts
 from db.tables import Champion, Claim, Explanation, Post, PostGroup, PostText, QueueEntry
 from tests.conftest import Clock
-from tests.workbench.conftest import LETTERS, WORDS
-from tests.workbench.making import POSTS as LABELLED_POSTS
 from tests.workbench.making import make_champion, ready_queue
-from tests.workbench.working import running, wait_until, worker_of
-from trainer.config import TrainConfig
-from trainer.progress import Silent
-from trainer.train import train
+from tests.workbench.working import running, train_champion, wait_until, worker_of
 from workbench.accounts import Account
 from workbench.labelling import answers as labelling_answers
 from workbench.labelling.explanations import Word, influential_words
@@ -286,21 +280,3 @@ def test_the_real_worker_explains_what_is_held(labelled: Project, boss: Account,
             found = influential_words(session, post, 1)
             assert found
             assert all(0 <= start < end <= len(text) and drop > 0 for start, end, drop in found)
-
-
-def train_champion(project: Project, boss: Account, folder: Path) -> None:
-    """Round 1 with a real adapter, trained in seconds."""
-    files = []
-    for name, letters in (("train", LETTERS[:20]), ("validation", LETTERS[20:])):
-        rows = [
-            {"id": f"{label}-{letter}", "text": letter + text, "label": label}
-            for letter in letters
-            for label, text in WORDS.items()
-        ]
-        files.append(folder / f"{name}.jsonl")
-        files[-1].write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    config = TrainConfig(
-        base=project.settings.base_model, learning_rate=3e-3, max_epochs=12, min_steps=1, calibration_folds=0
-    )
-    train(*files, project.round_folder(1), config, Silent())
-    make_champion(project, boss, np.full((LABELLED_POSTS, 3), 1 / 3))

@@ -39,8 +39,10 @@ from workbench.review import doubts
 from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores
 from workbench.worker import __main__ as worker
-from workbench.worker import steps
-from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
+from workbench.worker import scoring_steps, steps
+from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, SupersededError, begin
+from workbench.worker.due import is_work_left
+from workbench.worker.failures import prepare_guarded
 
 
 def champion(project: Project) -> int | None:
@@ -257,7 +259,7 @@ def test_a_new_worker_sees_the_posts_an_earlier_one_failed_to_score(
     ready_queue(project, lead, 40)
     make_champion(project, lead, np.full((scored, 3), 1 / 3))
     with project.database.read() as session:
-        assert worker._is_work_left(session, project) is is_left
+        assert is_work_left(session, project) is is_left
 
 
 def test_a_new_worker_sees_the_posts_that_no_search_finds_yet(
@@ -266,11 +268,11 @@ def test_a_new_worker_sees_the_posts_that_no_search_finds_yet(
     monkeypatch.setattr(search_index, "index_missing", lambda _project: 0)
     ready_queue(project, lead, 5)
     with project.database.read() as session:
-        assert worker._is_work_left(session, project)
+        assert is_work_left(session, project)
     monkeypatch.undo()
     search_index.index_missing(project)
     with project.database.read() as session:
-        assert not worker._is_work_left(session, project)
+        assert not is_work_left(session, project)
 
 
 @pytest.mark.parametrize("before", [None, {"macro_f1": 0.7}])
@@ -305,7 +307,7 @@ def test_a_failing_radar_stops_nothing(
         raise RuntimeError("no words")
 
     monkeypatch.setattr(radar_scan, "watch", fail)
-    steps._watch(project)
+    scoring_steps._watch(project)
     assert "the radar failed" in caplog.text
 
 
@@ -317,16 +319,16 @@ def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_texts(project, lead, different_texts(12))
-    monkeypatch.setattr(steps, "vectors_of_posts", lambda _project: None)
-    monkeypatch.setattr(steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
+    monkeypatch.setattr(scoring_steps, "vectors_of_posts", lambda _project: None)
+    monkeypatch.setattr(scoring_steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
     with monkeypatch.context() as patched:
-        patched.setattr(steps.plan, "rebuild", fail)
-        assert worker._prepare_guarded(project, 1) == "failed"
+        patched.setattr(scoring_steps.plan, "rebuild", fail)
+        assert prepare_guarded(project, 1, scoring_steps.prepare_import) == "failed"
     with project.database.read() as session:
-        assert worker._is_work_left(session, project)
-    assert worker._prepare_guarded(project, 1) == steps.GO
+        assert is_work_left(session, project)
+    assert prepare_guarded(project, 1, scoring_steps.prepare_import) == GO
     with project.database.read() as session:
-        assert not worker._is_work_left(session, project)
+        assert not is_work_left(session, project)
 
 
 def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
@@ -339,14 +341,14 @@ def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
     (file,) = files_in(folder_of(project, 1))
     kept = file.read_bytes()
     file.unlink()
-    assert worker._prepare_guarded(project, 1) == "failed"
+    assert prepare_guarded(project, 1, scoring_steps.prepare_import) == "failed"
     with project.database.read() as session:
         told = dict(session.execute(select(Import.file_name, Import.failure)).all())
         assert "holds 0 of the 10 rows" in str(Message.from_dict(told["lost.tsv"]))
         assert told["whole.tsv"] is None
         assert session.scalar(select(func.count()).select_from(QueueEntry))
     file.write_bytes(kept)
-    assert worker._prepare_guarded(project, 1) == steps.GO
+    assert prepare_guarded(project, 1, scoring_steps.prepare_import) == GO
     with project.database.read() as session:
         assert session.scalars(select(Import.failure)).all() == [None, None]
 

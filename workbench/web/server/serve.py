@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import dbos  # noqa: F401 - loaded before the freeze, as no press that queues a job may wait for it
 import streamlit as st
 from starlette.middleware import Middleware
 

@@ -14,6 +14,7 @@ FAILED_STEP_WORDS = {
     "evaluate": N_("evaluate"),
     "export": N_("export"),
     "judge": N_("judge"),
+    "prepare": N_("prepare"),
     "promote": N_("promote"),
     "score": N_("score"),
     "train": N_("train"),

@@ -1,6 +1,7 @@
 """What other parts raise and store is shown in the reader's language."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,10 @@ from workbench.web.wording import words
 from workbench.web.wording.i18n import catalogue
 from workbench.web.wording.messages import message_in
 from workbench.web.wording.refusals import refusal_in
-from workbench.worker import __main__ as worker
-from workbench.worker import steps
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS, SupersededError, begin
+from workbench.worker.failures import guarded, prepare_guarded
+from workbench.worker.scoring_steps import prepare_import
+from workbench.worker.steps import Steps
 
 
 @pytest.fixture(autouse=True)
@@ -170,17 +172,16 @@ def test_what_the_worker_says_of_a_failed_round_is_told_in_chinese(
     assert failure_in_chinese(project) == "后台程序在“训练中”时中断了 3 次，请看日志。"
 
 
-@pytest.mark.parametrize("step", [steps.export, steps.score, steps.promote, steps.judge, steps.admit])
-def test_a_step_that_breaks_is_named_in_chinese(project: Project, lead: Account, step: steps.Step) -> None:
+@pytest.mark.parametrize("step", [field.name for field in fields(Steps)])
+def test_a_step_that_breaks_is_named_in_chinese(project: Project, lead: Account, step: str) -> None:
     def breaking(_project: Project, _number: int) -> str:
         raise OSError(28, "No space left on device")
 
-    breaking.__name__ = step.__name__
     add_round(project, lead)
-    assert worker._guarded(project, 1, breaking) == "failed"
+    assert guarded(project, 1, step, breaking) == "failed"
     step_word, _, reason = failure_in_chinese(project).partition("：")
     assert is_chinese(step_word)
-    assert step.__name__ not in step_word
+    assert step not in step_word
     assert reason == "OSError: [Errno 28] No space left on device"
 
 
@@ -189,7 +190,7 @@ def test_what_a_step_refuses_is_stored_as_it_was_raised(project: Project, lead: 
         raise AdapterError("{folder}: no such adapter folder", folder="{x}")
 
     add_round(project, lead)
-    assert worker._guarded(project, 1, refusing) == "failed"
+    assert guarded(project, 1, "score", refusing) == "failed"
     assert failure_in_chinese(project) == "{x}：没有这个模型文件夹"
 
 
@@ -201,7 +202,7 @@ def test_what_an_import_lacks_is_told_in_chinese(project: Project, lead: Account
     with pytest.raises(WorkbenchError) as refused:
         store_waiting(project)
     assert is_chinese(refusal_in(refused.value, "zh"))
-    assert worker._prepare_guarded(project, 1) == "failed"
+    assert prepare_guarded(project, 1, prepare_import) == "failed"
     with project.database.read() as session:
         failure = session.get_one(Import, 1).failure
     assert failure == refused.value.message.to_dict()

@@ -1,0 +1,27 @@
+"""`workbench demo`: the sample project."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench import demo, services
+from workbench.commands.terminal import err
+
+commands = typer.Typer()
+
+
+@commands.command("demo")
+def demo_command(
+    home: Annotated[Path, typer.Option("--home", help="Where the sample project goes.")] = Path("demo"),
+    host: str | None = None,
+    port: int | None = None,
+    seed_only: Annotated[bool, typer.Option("--seed-only", help="Make the project, do not open it.")] = False,
+) -> None:
+    """Seed a sample project, score it and open it: nothing to configure, no network, no GPU."""
+    begin = time.monotonic()
+    project = demo.seed(home, say=lambda text: err.print(text, markup=False))
+    err.print(f"The sample project is in {home} ({time.monotonic() - begin:.0f} s).", markup=False)
+    if not seed_only:
+        services.up(project, host=host, port=port)

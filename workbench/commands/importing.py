@@ -1,0 +1,157 @@
+"""`workbench import`, `store-rest`, `import-labels`: posts and labels from elsewhere."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench import accounts
+from workbench.commands.terminal import HomeOption, JsonOption, bar, out, print_json, say_worker
+from workbench.imports import intake, storing, tsv
+from workbench.labelling import label_files
+from workbench.project import open_project
+
+commands = typer.Typer()
+
+
+@commands.command("import")
+def import_command(
+    file: Path,
+    home: HomeOption = Path(),
+    text_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how the file would be read.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a forum's TSV. What is new is prepared, scored and queued by the worker."""
+    project = open_project(home)
+    with tsv.open_tsv(file, text_column=text_column, id_column=id_column, encoding=encoding) as source:
+        if dry_run:
+            _print_preview(source, as_json)
+            return
+        with bar() as progress:
+            task = progress.add_task(file.name, total=source.size)
+            begin = time.monotonic()
+            receipt = intake.import_rows(
+                project,
+                accounts.command_line(project),
+                source,
+                on_progress=lambda rows, read: progress.update(
+                    task, completed=read, description=f"{rows:,} rows"
+                ),
+            )
+    seconds = time.monotonic() - begin
+    if as_json:
+        print_json(
+            import_id=receipt.import_id,
+            rows=receipt.rows,
+            accepted=receipt.accepted,
+            duplicates=receipt.duplicates,
+            rejected=receipt.rejected,
+            encoding=source.encoding,
+            seconds=round(seconds, 3),
+        )
+        return
+    out.print(
+        f"{receipt.rows:,} rows: {receipt.accepted:,} accepted, {receipt.duplicates:,} duplicate, "
+        f"{receipt.rejected:,} rejected ({source.encoding}, {receipt.rows / max(seconds, 1e-9):,.0f} rows/s)."
+    )
+    for reject in receipt.rejects[:10]:
+        out.print(f"  line {reject.line}: {reject.reason}", markup=False)
+    if receipt.rejected > 10:
+        out.print("  ... all of them are on the Posts page.")
+    say_worker(project)
+
+
+@commands.command("store-rest")
+def store_rest_command(
+    number: Annotated[int, typer.Argument(help="The import, as the message about it says.")],
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do it. Without this it is only shown.")] = False,
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Store what can be read of an import whose waiting rows were lost from the disk, and do without the others."""
+    project = open_project(home)
+    rest = storing.store_the_rest(project, accounts.command_line(project), number, is_dry=not is_sure)
+    if as_json:
+        print_json(**rest.to_dict(), done=is_sure)
+        return
+    if not is_sure:
+        out.print(f"{rest.stored:,} posts would be stored, {rest.lost:,} rows given up with their files.")
+        out.print("Nothing was changed. Add --yes to do it.")
+        return
+    out.print(f"{rest.stored:,} posts stored, {rest.lost:,} rows given up.")
+    if rest.lost:
+        out.print("Import the file again to have them: what is known by now is a duplicate.")
+    say_worker(project)
+
+
+@commands.command("import-labels")
+def import_labels_command(
+    file: Path,
+    home: HomeOption = Path(),
+    label_column: str = "label",
+    text_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    label_map: Annotated[
+        str | None,
+        typer.Option("--map", help="Their names for ours: 删除=violation,通过=normal,警告=- (left out)"),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Where chosen labels come from, such as modlog: they train, but never judge."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import labels people gave elsewhere, from JSONL or TSV."""
+    project = open_project(home)
+    receipt = label_files.import_labels(
+        project,
+        accounts.command_line(project),
+        file,
+        label_column=label_column,
+        text_column=text_column,
+        id_column=id_column,
+        encoding=encoding,
+        mapping=label_files.parse_map(label_map),
+        source=source,
+    )
+    if as_json:
+        print_json(**asdict(receipt))
+        return
+    out.print(
+        f"{receipt.labelled:,} labels saved, {receipt.unchanged:,} were there already, {receipt.new_posts:,} new posts, "
+        f"{receipt.left_out:,} lines left out."
+    )
+    if source is not None:
+        out.print(
+            "Labels with a source train, but do not judge. A round is measured on posts of validation and test, "
+            "which people label in the queue (their held-out share); or import careful labels without --source.",
+            soft_wrap=True,
+        )
+
+
+def _print_preview(source: tsv.Source, as_json: bool) -> None:
+    rows = [row for row, _ in zip(source, range(5), strict=False)]
+    columns = source.columns
+    if as_json:
+        shown = [{"line": row.line, "text": row.text} for row in rows if isinstance(row, tsv.Row)]
+        print_json(
+            encoding=source.encoding,
+            columns=list(columns.names),
+            text=columns.text,
+            id=columns.id,
+            rows=shown,
+        )
+        return
+    out.print(
+        f"{source.encoding}; text: {columns.text}; id: {columns.id or 'none, the text stands for it'}",
+        markup=False,
+    )
+    for row in rows:
+        shown_row = row.text if isinstance(row, tsv.Row) else f"rejected: {row.reason}"
+        out.print(f"  line {row.line}: {shown_row[:100]}", markup=False)

@@ -1,0 +1,69 @@
+"""`workbench init`, `up`, `worker`, `score`: make a project, and run what works on it."""
+
+import os
+import shlex
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.adapters.folders import STARTER
+from workbench import jobs, services
+from workbench.commands.terminal import HomeOption, out, say_worker
+from workbench.project import init_project, open_project
+
+commands = typer.Typer()
+
+
+@commands.command("init")
+def init_command(
+    home: HomeOption = Path(),
+    base_model: Annotated[
+        str, typer.Option(help="A folder with a BERT-like encoder, or its name on the hub.")
+    ] = "starter",
+) -> None:
+    """Make a new project here."""
+    project = init_project(home, base_model=base_model)
+    elsewhere = "" if home == Path() else f" --home {shlex.quote(str(home))}"
+    out.print(
+        f"Made a project in {project.home}. Next: workbench import FILE.tsv{elsewhere}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if base_model != STARTER and not Path(base_model).is_dir():
+        out.print(
+            f"There is no folder {base_model}: the encoder of that name is fetched from the Hugging Face hub when it is first needed.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@commands.command()
+def up(
+    home: HomeOption = Path(),
+    host: str | None = None,
+    port: int | None = None,
+    worker: Annotated[bool, typer.Option(help="Start the worker too.")] = True,
+) -> None:
+    """Bring the database up to date, start the worker and the web app."""
+    services.up(open_project(home), host=host, port=port, has_worker=worker)
+
+
+@commands.command("worker")
+def worker_command(home: HomeOption = Path()) -> None:
+    """Run only the worker (on the GPU box)."""
+    open_project(home).database.dispose()
+    # This process becomes the worker, so that a signal to it reaches the worker.
+    command = services.worker_command(home)
+    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+
+
+@commands.command("score")
+def score_command(home: HomeOption = Path()) -> None:
+    """Have the worker score what the adapter in use has not scored."""
+    project = open_project(home)
+    with project.database.write() as session:
+        jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=f"score-{time.time_ns()}")
+    out.print("Queued.")
+    say_worker(project)

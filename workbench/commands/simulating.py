@@ -1,0 +1,48 @@
+"""`workbench simulate`: a labelled set, replayed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.commands.terminal import HomeOption, JsonOption
+from workbench.queue import simulation
+
+commands = typer.Typer()
+
+
+@commands.command("simulate")
+def simulate_command(
+    pool: Annotated[
+        Path, typer.Option(help="Labelled posts to choose from: TSV or JSONL with text and label.")
+    ],
+    test: Annotated[Path, typer.Option(help="Labelled posts to measure on.")],
+    home: HomeOption = Path(),
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="Names with commas between; default is the queue as the settings and the band in force compose it."
+        ),
+    ] = "default,random",
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
+    budget: Annotated[int, typer.Option(min=1, help="Labels a run ends with.")] = 500,
+    batch: Annotated[int, typer.Option(min=1, help="Labels between two models.")] = 50,
+    learner: Annotated[
+        str, typer.Option(help="lora, as rounds train; or frozen: seconds instead of minutes.")
+    ] = "lora",
+    full: Annotated[bool, typer.Option(help="Measure what the whole pool is worth.")] = True,
+    folder: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="Points and curves go there; the same command goes on where it was killed."
+        ),
+    ] = Path("simulation"),
+    as_json: JsonOption = False,
+) -> None:
+    """Replay a labelled set: how fast does quality rise, by which choice of posts?"""
+    values = {"pool": pool, "test": test, "strategy": strategy, "seeds": seeds, "budget": budget}
+    values |= {"batch": batch, "learner": learner, "out": folder}
+    arguments = [text for name, value in values.items() for text in (f"--{name}", str(value))]
+    arguments += [] if full else ["--no-full"]
+    arguments += ["--json"] if as_json else []
+    raise typer.Exit(simulation.simulate(*simulation.queue_of(home), arguments))

@@ -1,0 +1,125 @@
+"""The process that loads torch: started when a step or an explanation needs it, ended after minutes without a request.
+
+It answers one request at a time, and ends with the worker: its standard input is a pipe that closes however the worker
+ends.
+"""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trainer.children import Child, kill, module_command, start
+from trainer.messages import MessageError
+from workbench.errors import RoundError
+from workbench.labelling.explanations import Word
+from workbench.project import Project
+from workbench.worker.attempts import MOST_STEP_ATTEMPTS, Step
+
+IDLE_SECONDS = 300.0
+"""Without a request for so long, the process is ended. Loading torch again takes seconds."""
+MODULE = "workbench.worker.torch_tasks"
+
+
+class ChildError(MessageError):
+    """What was asked for could not be done."""
+
+
+class EndedError(ChildError):
+    """The process ended before it answered."""
+
+
+class TorchChild:
+    """Does what needs torch for one worker."""
+
+    def __init__(self, home: Path, *, module: str = MODULE) -> None:
+        self._home, self._module = home, module
+        self._turn = threading.Lock()
+        self._process: Child | None = None
+        self._asked_at = 0.0
+
+    @property
+    def process_id(self) -> int | None:
+        """None where it is not running."""
+        process = self._process
+        return None if process is None or process.poll() is not None else process.pid
+
+    def step(self, name: str) -> Step:
+        """The step of that name, run in the process. If the process is killed, the step is run again, a few times.
+
+        An error in the step is recorded there (`failures`). Raises RoundError when that fails, or the process ends each time.
+        """
+
+        def asked(_project: Project, number: int) -> str:
+            for _ in range(MOST_STEP_ATTEMPTS):
+                try:
+                    return str(self._ask({"step": name, "number": number}))
+                except EndedError as error:
+                    ended = error
+                except ChildError as error:
+                    raise RoundError("{step} failed: {reason}", step=name, reason=error) from error
+            raise RoundError("{step} failed: {reason}", step=name, reason=ended) from ended
+
+        return asked
+
+    def explain(self, adapter: Path, texts: Sequence[str]) -> list[list[Word]]:
+        """Of each text the words that carried its likeliest label by this adapter, the weightiest first.
+
+        Raises ChildError when the adapter cannot be used.
+        """
+        answer = self._ask({"adapter": str(adapter), "texts": list(texts)})
+        return [[(start, end, drop) for start, end, drop in words] for words in answer]
+
+    def end_if_idle(self, *, after: float = IDLE_SECONDS) -> None:
+        """End the process, unless it is at work or had a request in the last `after` seconds."""
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() - self._asked_at >= after:
+                self._end()
+        finally:
+            self._turn.release()
+
+    def _ask(self, request: dict[str, Any]) -> Any:
+        with self._turn:
+            process = self._started()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+            except BrokenPipeError:
+                line = b""
+            self._asked_at = time.monotonic()
+            if not line:
+                raise _ended(self._end())
+        answer = json.loads(line)
+        if "error" in answer:
+            raise ChildError("{text}", text=answer["error"])
+        return answer["result"]
+
+    def _started(self) -> Child:
+        if self.process_id is None:
+            self._end()
+            command = module_command(self._module, "--home", self._home)
+            self._process = start(command, stdout=subprocess.PIPE, has_own_group=True)
+        assert self._process is not None
+        return self._process
+
+    def _end(self) -> int:
+        """Kill the process if it still runs; returns its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        kill(process)
+        return process.returncode
+
+
+def _ended(status: int) -> EndedError:
+    if status < 0:
+        return EndedError("the system ended it with signal {signal} (out of memory?)", signal=-status)
+    return EndedError("it ended with status {status}", status=status)

@@ -1,0 +1,88 @@
+"""What needs torch, in a process of its own: reads requests from the worker, a JSON line each, and answers in JSON lines.
+
+python -m workbench.worker.torch_tasks --home DIR      (started by the worker, see `torch_child`)
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any
+
+from trainer.children import WATCH_STDIN
+from workbench.locks import STEP, hold
+from workbench.project import Project, open_project
+from workbench.worker.failures import guarded, prepare_guarded
+
+Request = Mapping[str, Any]
+Answer = Callable[[Request], object]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m workbench.worker.torch_tasks")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument(WATCH_STDIN, action="store_true", help="always so: requests come there")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints must not be read as an answer
+    requests: SimpleQueue[Request] = SimpleQueue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    serve(requests, answers, _ready(open_project(options.home)))
+    return 0
+
+
+def serve(requests: "SimpleQueue[Request]", answers: IO[str], answer: Answer) -> None:
+    """Answer requests one by one, for as long as the process lives."""
+    while True:
+        try:
+            reply: dict[str, object] = {"result": answer(requests.get())}
+        except Exception as error:
+            logging.exception("a request failed")
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reply), file=answers, flush=True)
+
+
+def _ready(project: Project) -> Answer:
+    """Load torch and return what answers. Imported here, because the process must end with its parent even while it loads."""
+    from trainer.device import leave_a_core  # noqa: PLC0415
+    from workbench.worker import scoring_steps  # noqa: PLC0415
+    from workbench.worker.scoring import explain_with  # noqa: PLC0415
+
+    leave_a_core()
+    rounds = {
+        "admit": scoring_steps.admit,
+        "score": scoring_steps.score,
+        "promote": scoring_steps.promote,
+    }
+    explain = lru_cache(maxsize=1)(explain_with)
+
+    def answer(request: Request) -> object:
+        if "adapter" in request:
+            return explain(Path(request["adapter"]))(request["texts"])
+        name, number = request["step"], request["number"]
+        with hold(project.data / STEP):
+            if name == "prepare":
+                return prepare_guarded(project, number, scoring_steps.prepare_import)
+            return guarded(project, number, name, rounds[name])
+
+    return answer
+
+
+def _read(requests: "SimpleQueue[Request]") -> None:
+    """Queue requests until the pipe closes, then end the process, whatever it is doing."""
+    # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
+    with os.fdopen(0, "rb", closefd=False) as lines:
+        for line in lines:
+            requests.put(json.loads(line))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
