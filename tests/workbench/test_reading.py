@@ -45,7 +45,7 @@ POSTS = 600
 
 @pytest.fixture(scope="module")
 def home(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two rounds with scores, thresholds, labels, a doubtful one, and a post that a lead has decided."""
+    """Two rounds with scores, thresholds, labels, a doubtful one, and a post that a lead has resolved."""
     project = open_project(shutil.copytree(blank_home, tmp_path_factory.mktemp("read") / "project"))
     lead = accounts.command_line(project)
     violation, _ = judge_held_out(project, lead, POSTS)
@@ -53,9 +53,9 @@ def home(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     policy.save(project, lead, policy.propose(policy.read_evidence(project, lead), Prices(20, 2, 1)))
     with project.database.read() as session:
         pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
-        decided = session.scalar(pool.limit(1))
-    assert decided == 1
-    resolutions.resolve(project, lead, decided, "violation")
+        resolved = session.scalar(pool.limit(1))
+    assert resolved == 1
+    resolutions.resolve(project, lead, resolved, "violation")
     for label in ("normal", "violation"):
         unlabelled = bulk_labels.preview(project, lead, search.Filter(label="none"), at_most=20)
         bulk_labels.label_all(project, lead, unlabelled, label)
@@ -98,7 +98,7 @@ READS: dict[str, Callable[[Project, Account], object]] = {
     "weeks": read_weeks,
     "radar": read_radar,
     "open cases": cases.open_cases,
-    "decided case": lambda project, lead: cases.decided_case(project, lead, 1),
+    "resolved case": lambda project, lead: cases.resolved_case(project, lead, 1),
     "doubts": doubts.doubtful_labels,
     "bulk preview": lambda project, lead: bulk_labels.preview(project, lead, search.Filter(), at_most=5),
     "bulk list": bulk_labels.newest,

@@ -1,6 +1,7 @@
 """Slows down whoever guesses: a few tries at once, then one every few seconds; no lasting lock-out."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 TRIES_AT_ONCE = 5
@@ -17,7 +18,8 @@ class _Bucket:
 class Throttle:
     """A bucket of wrong tries for each address; it fills again by itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
 
     def seconds_to_wait(self, address: str) -> float:
@@ -29,7 +31,7 @@ class Throttle:
         self._fill(address).tries -= 1
 
     def _fill(self, address: str) -> _Bucket:
-        now = time.monotonic()
+        now = self._clock()
         if len(self._buckets) >= MOST_REMEMBERED and address not in self._buckets:
             self._buckets.clear()
         bucket = self._buckets.setdefault(address, _Bucket(TRIES_AT_ONCE, now))
