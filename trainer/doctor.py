@@ -24,16 +24,16 @@ import numpy as np
 import torch
 from peft import PeftModel
 
-from trainer import command
 from trainer.adapters.encoder import Encoder
 from trainer.adapters.folders import STARTER, resolve_base
 from trainer.config import TrainConfig, planned_steps
-from trainer.device import default_device, device_name, half_precision, has_bf16, leave_a_core
 from trainer.errors import EncoderError, TrainerError
 from trainer.fitting.calibration_rows import has_folds
 from trainer.fitting.training import fit
 from trainer.labels import LABELS
-from trainer.progress import Progress, reporting
+from trainer.running import command
+from trainer.running.device import default_device, device_name, half_precision, has_bf16, leave_a_core
+from trainer.running.progress import Progress, reporting
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example
 from trainer.texts.reading import read_texts

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trainer import command
 from trainer.adapters.card import read_card
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
 from trainer.messages import Message
-from trainer.progress import Progress, Silent, reporting
+from trainer.running import command
+from trainer.running.progress import Progress, Silent, reporting
 from trainer.statistics.comparison import compare
 from trainer.statistics.metrics import calibration_error, metrics
 from trainer.statistics.vector_scaling import apply_calibration
@@ -76,7 +76,7 @@ def evaluate(
 def _score(model: Path, examples: Sequence[Example], progress: Progress) -> NDArray[np.float32]:
     """(n, 3) probabilities before calibration."""
     # These import torch, which the measures do not need.
-    from trainer.device import leave_a_core  # noqa: PLC0415
+    from trainer.running.device import leave_a_core  # noqa: PLC0415
     from trainer.scoring.scorer import Scorer  # noqa: PLC0415
 
     leave_a_core()

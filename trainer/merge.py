@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from trainer import command
 from trainer.adapters.card import FILE, Card, calibration_in_words
 from trainer.adapters.encoder import load_adapter, quiet
-from trainer.device import leave_a_core
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
+from trainer.running import command
+from trainer.running.device import leave_a_core
 from trainer.scoring.eight_bit import write_onnx
 from trainer.scoring.scorer import Scorer
 

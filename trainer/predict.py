@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer import command
 from trainer.chunks import in_chunks
-from trainer.device import leave_a_core
 from trainer.labels import LABELS
+from trainer.running import command
+from trainer.running.device import leave_a_core
 from trainer.scoring.scorer import Scorer
 from trainer.texts.reading import read_texts
 

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trainer import command
 from trainer.chunks import in_chunks
-from trainer.device import leave_a_core
 from trainer.files import new_folder, refuse_existing
 from trainer.labels import LABELS
-from trainer.progress import reporting
+from trainer.running import command
+from trainer.running.device import leave_a_core
+from trainer.running.progress import reporting
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Progress, load_precision, save_precision, sweep, try_out
 from trainer.texts.reading import read_texts

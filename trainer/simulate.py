@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer import command
 from trainer.config import TrainConfig
 from trainer.errors import TrainerError
 from trainer.files import sha256_of, write_json
-from trainer.progress import Progress, reporting
+from trainer.running import command
+from trainer.running.progress import Progress, reporting
 from trainer.selection.lanes import Band, Composition
 from trainer.simulation.curves import draw, summary, write_csv
 from trainer.simulation.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, Simulation, choosers
@@ -164,7 +164,7 @@ def _range(bounds: Sequence[float] | None) -> str:
 
 def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -> Learner:
     # Imported here: reading curves needs no torch.
-    from trainer.device import leave_a_core  # noqa: PLC0415
+    from trainer.running.device import leave_a_core  # noqa: PLC0415
     from trainer.simulation.learners import FrozenLearner, LoraLearner  # noqa: PLC0415
 
     leave_a_core()

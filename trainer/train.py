@@ -22,12 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from trainer import command
 from trainer.adapters.card import Card, DataFile, installed_versions, read_card
 from trainer.adapters.encoder import save_adapter
 from trainer.adapters.folders import WEIGHTS, base_fingerprint, resolve_base, vouched_card
 from trainer.config import PRESETS, TrainConfig, quick
-from trainer.device import leave_a_core
 from trainer.errors import TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of
 from trainer.fitting.calibration_rows import calibrate, plan_folds
@@ -35,7 +33,9 @@ from trainer.fitting.out_of_fold import fold_steps, out_of_fold
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import Fit, fit
 from trainer.fitting.training_file import read_training_file
-from trainer.progress import Part, Progress, Silent, reporting
+from trainer.running import command
+from trainer.running.device import leave_a_core
+from trainer.running.progress import Part, Progress, Silent, reporting
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import metrics
 from trainer.statistics.vector_scaling import apply_calibration

@@ -39,11 +39,11 @@ COMMANDS = {
     "score": Command("running", "Have the worker score what the adapter in use has not scored."),
     "status": Command("status", "Posts, labels, the band, the queue, what the next labels should bring."),
     "doctor": Command(
-        "checkup",
+        "measuring",
         "What this machine can do for rounds, and how long one takes. Exit status 1: none could run here.",
     ),
     "simulate": Command(
-        "simulating", "Replay a labelled set: how fast does quality rise, by which choice of posts?"
+        "measuring", "Replay a labelled set: how fast does quality rise, by which choice of posts?"
     ),
     "round": Command("rounds", "Training rounds."),
     "policy": Command("policy", "Thresholds by cost."),

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
-from trainer.children import Child, start
 from trainer.messages import Message
+from trainer.running.children import Child, start
 from workbench import accounts, services
 from workbench.errors import WorkbenchError
 from workbench.imports.intake import import_rows

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.children import module_command, start
+from trainer.running.children import module_command, start
 from workbench import demo, services
 from workbench.errors import WorkbenchError
 from workbench.project import is_project, open_project

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from trainer.children import Child, module_command, start
+from trainer.running.children import Child, module_command, start
 from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project
 

@@ -32,7 +32,7 @@ from trainer.config import TrainConfig
 from trainer.fitting.training import fit
 from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.scoring.scorer import as_tensors, logits
 from trainer.texts.dataset import Example
 from trainer.texts.tokens import tokenise

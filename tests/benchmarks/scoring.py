@@ -41,8 +41,8 @@ from transformers import (
 from trainer import train
 from trainer.adapters.encoder import quiet
 from trainer.adapters.folders import resolve_base
-from trainer.device import default_device, device_name, has_bf16, leave_a_core
 from trainer.labels import LABELS
+from trainer.running.device import default_device, device_name, has_bf16, leave_a_core
 from trainer.scoring.eight_bit import eight_bit_network, quantise
 from trainer.scoring.scorer import Scorer, token_budget
 from trainer.texts.reading import read_texts

@@ -57,7 +57,7 @@ def posts(count: int) -> list[Post]:
 def ours(config: TrainConfig, learned: Sequence[Post]) -> Run:
     # Here and below: each process loads what its own way needs, and the one that waits for them nothing.
     from trainer.fitting.training import fit  # noqa: PLC0415
-    from trainer.progress import Silent  # noqa: PLC0415
+    from trainer.running.progress import Silent  # noqa: PLC0415
     from trainer.texts.dataset import Example  # noqa: PLC0415
     from trainer.texts.tokens import tokenise  # noqa: PLC0415
 
@@ -92,7 +92,7 @@ def usual(config: TrainConfig, learned: Sequence[Post]) -> Run:
     )
 
     from trainer.adapters.folders import resolve_base  # noqa: PLC0415
-    from trainer.device import default_device, device_name, has_bf16  # noqa: PLC0415
+    from trainer.running.device import default_device, device_name, has_bf16  # noqa: PLC0415
 
     base, device = resolve_base(config.base), default_device()
     tokenizer = AutoTokenizer.from_pretrained(base)
@@ -138,7 +138,7 @@ def usual(config: TrainConfig, learned: Sequence[Post]) -> Run:
 
 def precision() -> str:
     """What both ways compute in."""
-    from trainer.device import default_device, half_precision  # noqa: PLC0415
+    from trainer.running.device import default_device, half_precision  # noqa: PLC0415
 
     half = half_precision(default_device())
     return {"None": "fp32", "torch.bfloat16": "bf16", "torch.float16": "fp16"}[str(half)]

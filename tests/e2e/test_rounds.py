@@ -17,7 +17,7 @@ from tests.workbench.making import make_champion
 from tests.workbench.web.views.rounds.test_page import METRICS
 from trainer.config import TrainConfig
 from trainer.messages import Message
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.train import train
 from workbench import accounts
 from workbench.project import Project, init_project

@@ -11,7 +11,7 @@ from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import copy_of, toy_examples, write_examples
 from trainer.adapters.encoder import Adapter, load_adapter
 from trainer.config import TrainConfig
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.train import train
 
 # A busy machine is slow now and then; a deadline would only find that out.

@@ -10,7 +10,7 @@ from trainer import doctor
 from trainer.config import TrainConfig
 from trainer.doctor import Speed, Workload, estimate, examine, look_at_machine, rate
 from trainer.errors import TrainerError
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 
 TEXTS = [example.text for example in toy_examples(40, 0)]
 BRIEF = 0.01

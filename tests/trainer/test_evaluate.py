@@ -13,7 +13,7 @@ from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
 from trainer.labels import LABELS
 from trainer.messages import Message
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.scoring.scorer import Scorer
 from trainer.texts.dataset import read_jsonl
 from trainer.train import train

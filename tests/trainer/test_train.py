@@ -13,7 +13,7 @@ from tests.encoders import make_tiny_encoder
 from trainer.adapters.card import read_card
 from trainer.adapters.folders import WEIGHTS
 from trainer.files import sha256_of
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.statistics.calibration import Calibration
 from trainer.train import main, train
 

@@ -13,7 +13,7 @@ from db.tables import Round
 from tests.workbench.conftest import LETTERS, WORDS
 from tests.workbench.making import POSTS, make_champion
 from trainer.config import TrainConfig
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.train import train
 from workbench import services
 from workbench.accounts import Account

@@ -27,11 +27,11 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from trainer.adapters.encoder import Encoder
 from trainer.config import TrainConfig
-from trainer.device import attention_for_any_shape
 from trainer.errors import TrainerError
 from trainer.fitting.checkpoint_folder import CheckpointFolder, Saved
 from trainer.fitting.epochs import MACRO_F1, Epochs
 from trainer.fitting.processes import Processes
+from trainer.running.device import attention_for_any_shape
 from trainer.scoring.scorer import logits
 from trainer.statistics.metrics import macro_f1
 from trainer.texts.tokens import Tokens

@@ -12,10 +12,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from trainer.adapters.card import Epoch
 from trainer.config import TrainConfig
-from trainer.device import gpu_memory
 from trainer.errors import TrainerError
 from trainer.fitting.processes import Processes
-from trainer.progress import Progress
+from trainer.running.device import gpu_memory
+from trainer.running.progress import Progress
 
 STEPS_BETWEEN_LOOKS = 10
 """Steps between two looks at the loss: each look makes a GPU wait."""

@@ -15,7 +15,7 @@ from trainer.config import TrainConfig, planned_steps
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import fit
 from trainer.labels import LABELS
-from trainer.progress import Part, Progress
+from trainer.running.progress import Part, Progress
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example
 from trainer.texts.folds import Folds, fold_seed, others

@@ -13,7 +13,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast, reduce
 from torch import Tensor, nn
 
-from trainer.device import default_device, device_name
+from trainer.running.device import default_device, device_name
 
 
 @dataclass(frozen=True)

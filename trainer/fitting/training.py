@@ -24,14 +24,14 @@ from transformers import TrainingArguments
 from trainer.adapters.card import Epoch
 from trainer.adapters.encoder import Encoder, build
 from trainer.config import STEADY_VALIDATION_ROWS, TrainConfig, planned_steps
-from trainer.device import half_precision
 from trainer.errors import TrainerError
 from trainer.fitting.adapter_trainer import AdapterTrainer, Validation, release
 from trainer.fitting.checkpoint_folder import CheckpointFolder
 from trainer.fitting.epochs import STEPS_BETWEEN_LOOKS, Epochs, Tally, copied
 from trainer.fitting.processes import Processes
 from trainer.labels import LABELS
-from trainer.progress import Progress
+from trainer.running.device import half_precision
+from trainer.running.progress import Progress
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example, count_labels, group_weights
 from trainer.texts.tokens import tokenise

@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from trainer import command
-from trainer.device import default_device, has_bf16
 from trainer.errors import DatasetError, TrainerError
 from trainer.pretrain.config import PretrainConfig
 from trainer.pretrain.run import begin, train
+from trainer.running import command
+from trainer.running.device import default_device, has_bf16
 
 NUMBERS = {"seed": int, "vocabulary": int, "characters": int, "pieces": int, "layers": int, "width": int}
 NUMBERS |= {"heads": int, "length": int, "batch_tokens": int, "pool": int}

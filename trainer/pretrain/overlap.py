@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from trainer import command
 from trainer.errors import DatasetError, TrainerError
 from trainer.fitting.checkpoint import load_tensors
 from trainer.pretrain.config import UNK
 from trainer.pretrain.corpus import Corpus
 from trainer.pretrain.exclusion import WHOLE, read_excluded
 from trainer.pretrain.run import read_text
+from trainer.running import command
 from trainer.texts.normalisation import normalise
 
 

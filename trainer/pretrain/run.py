@@ -17,7 +17,6 @@ from accelerate.utils import broadcast
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from trainer.device import attention_for_any_shape
 from trainer.errors import TrainerError
 from trainer.fitting.checkpoint import load_tensors, save_whole
 from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
@@ -27,6 +26,7 @@ from trainer.pretrain.counts import count_pairs, count_vectors
 from trainer.pretrain.exclusion import Exclusion, read_excluded
 from trainer.pretrain.model import Pretraining, begin_from_counts, build, position_width, save_encoder
 from trainer.pretrain.vocabulary import build_tokenizer, choose_tokens, count_words
+from trainer.running.device import attention_for_any_shape
 
 Report = Callable[[str], None]
 

@@ -10,7 +10,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from trainer.adapters.encoder import quiet
 from trainer.adapters.folders import resolve_base
-from trainer.device import attention_for_any_shape, default_device
+from trainer.running.device import attention_for_any_shape, default_device
 from trainer.scoring.scorer import as_tensors, token_budget
 from trainer.texts.tokens import tokenise
 

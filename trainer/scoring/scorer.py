@@ -15,9 +15,9 @@ from torch import nn
 from trainer.adapters.card import Card
 from trainer.adapters.encoder import Adapter, Encoder, load_adapter
 from trainer.chunks import in_chunks
-from trainer.device import attention_for_any_shape, default_device, has_bf16
 from trainer.errors import TrainerError
 from trainer.labels import LABELS
+from trainer.running.device import attention_for_any_shape, default_device, has_bf16
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.tokens import Tokens, fingerprint, tokenise

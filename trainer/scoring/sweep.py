@@ -24,14 +24,14 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from trainer import command
 from trainer.adapters.folders import WEIGHTS
-from trainer.children import Child, kill, module_command, start
-from trainer.device import has_bf16, leave_a_core
 from trainer.errors import TrainerError
 from trainer.files import new_file, sha256_of, write_text
 from trainer.labels import LABELS
-from trainer.progress import reason_of
+from trainer.running import command
+from trainer.running.children import Child, kill, module_command, start
+from trainer.running.device import has_bf16, leave_a_core
+from trainer.running.progress import reason_of
 from trainer.scoring.eight_bit import eight_bit_network, quantise
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.texts.tokens import Tokens, read_tokens

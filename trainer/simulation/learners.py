@@ -11,7 +11,7 @@ from trainer.config import TrainConfig
 from trainer.fitting.training import fit
 from trainer.labels import LABELS, Label
 from trainer.linear.frozen import FrozenClassifier
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.scoring.embeddings import Embedder
 from trainer.scoring.scorer import logits
 from trainer.selection.strategies import Positions, Probabilities

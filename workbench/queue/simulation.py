@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from trainer.children import module_command, start
+from trainer.running.children import module_command, start
 from trainer.selection.lanes import Band
 from workbench.project import is_project, open_project
 from workbench.settings import Settings, load_settings

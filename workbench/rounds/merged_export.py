@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from trainer.children import module_command, start
-from trainer.progress import reason_of
+from trainer.running.children import module_command, start
+from trainer.running.progress import reason_of
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project

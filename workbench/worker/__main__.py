@@ -22,8 +22,8 @@ from dbos import DBOS
 from sqlalchemy import update
 
 from db.tables import Round
-from trainer.children import WATCH_STDIN, watch_stdin
 from trainer.messages import Message
+from trainer.running.children import WATCH_STDIN, watch_stdin
 from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.jobs import Job

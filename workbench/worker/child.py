@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainer.children import Child, kill, module_command, start
-from trainer.progress import reason_of
+from trainer.running.children import Child, kill, module_command, start
+from trainer.running.progress import reason_of
 from workbench.errors import RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle

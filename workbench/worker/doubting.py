@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer import command
 from trainer.errors import TrainerError
 from trainer.linear.doubt import out_of_fold_probabilities
+from trainer.running import command
 from trainer.texts.dataset import read_jsonl, read_objects
 from workbench.review.doubts import write_doubts
 

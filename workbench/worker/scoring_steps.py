@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from db.tables import Champion, PostText, Promotion, Round
-from trainer.device import default_device, gpu_memory
 from trainer.files import write_text
+from trainer.running.device import default_device, gpu_memory
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.scoring.sweep import Progress
 from workbench.errors import WorkbenchError

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.children import Child, kill, module_command, start
 from trainer.messages import MessageError
+from trainer.running.children import Child, kill, module_command, start
 from workbench.errors import RoundError
 from workbench.labelling.explanations import Word
 from workbench.project import Project

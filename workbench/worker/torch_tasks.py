@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
 
-from trainer.children import WATCH_STDIN
+from trainer.running.children import WATCH_STDIN
 from workbench.locks import STEP, hold
 from workbench.project import Project, open_project
 from workbench.worker.failures import guarded, prepare_guarded
@@ -51,7 +51,7 @@ def serve(requests: "SimpleQueue[Request]", answers: IO[str], answer: Answer) ->
 
 def _ready(project: Project) -> Answer:
     """Load torch and return what answers. Imported here, because the process must end with its parent even while it loads."""
-    from trainer.device import leave_a_core  # noqa: PLC0415
+    from trainer.running.device import leave_a_core  # noqa: PLC0415
     from workbench.worker import scoring_steps  # noqa: PLC0415
     from workbench.worker.scoring import explain_with  # noqa: PLC0415
 

@@ -27,8 +27,8 @@ from scipy.stats import t as student
 from tests.benchmarks.encoder import Post as Row
 from tests.benchmarks.encoder import cold, swsr
 from trainer.config import TrainConfig
-from trainer.device import leave_a_core
-from trainer.progress import Bar
+from trainer.running.device import leave_a_core
+from trainer.running.progress import Bar
 from trainer.selection.lanes import Band, Composition
 from trainer.selection.strategies import in_band
 from trainer.simulate import Runs, read_points, simulate, table, write_curves

@@ -26,7 +26,7 @@ from trainer.fitting.out_of_fold import out_of_fold
 from trainer.fitting.training import fit
 from trainer.labels import LABELS, Label
 from trainer.linear.baseline import linear_baseline
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.scoring.scorer import logits
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import reliability

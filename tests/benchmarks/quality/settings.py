@@ -36,7 +36,7 @@ from trainer.adapters.folders import base_fingerprint
 from trainer.config import PRESETS, TrainConfig
 from trainer.fitting.training import Fit, fit
 from trainer.labels import LABELS
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example
 from trainer.texts.tokens import tokenise

@@ -7,7 +7,7 @@ from tests.trainer.toy import toy_examples
 from trainer.fitting.out_of_fold import fold_steps, out_of_fold
 from trainer.fitting.training import fit
 from trainer.labels import Label
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.texts.folds import draw_folds
 
 POSTS = toy_examples(90, 0)

@@ -10,7 +10,7 @@ from trainer.config import TrainConfig, planned_steps
 from trainer.errors import TrainerError
 from trainer.fitting.adapter_trainer import AdapterTrainer
 from trainer.fitting.training import fit, label_weights
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.statistics.metrics import macro_f1
 
 

@@ -18,9 +18,9 @@ from tests.trainer.toy import toy_examples
 from trainer import doctor, score
 from trainer.adapters.card import read_card
 from trainer.adapters.encoder import build, load_adapter
-from trainer.device import default_device, half_precision
 from trainer.fitting.training import fit
-from trainer.progress import Silent
+from trainer.running.device import default_device, half_precision
+from trainer.running.progress import Silent
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Precision, sweep
 from trainer.texts.tokens import write_tokens

@@ -10,8 +10,8 @@ import pytest
 from db.tables import Policy
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples
-from trainer import children
-from trainer.children import Child
+from trainer.running import children
+from trainer.running.children import Child
 from trainer.selection.lanes import Band
 from workbench.accounts import Account
 from workbench.project import Project

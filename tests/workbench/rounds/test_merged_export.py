@@ -14,7 +14,7 @@ from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples, write_examples
 from trainer.config import TrainConfig
 from trainer.merge import served_probabilities
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.scoring.scorer import Scorer
 from trainer.train import train
 from workbench.accounts import Account

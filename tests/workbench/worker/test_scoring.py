@@ -14,7 +14,7 @@ from tests.trainer.toy import toy_examples, write_examples
 from tests.workbench.making import different_texts, import_texts
 from trainer.adapters.folders import resolve_base
 from trainer.config import TrainConfig
-from trainer.progress import Silent
+from trainer.running.progress import Silent
 from trainer.scoring import sweep as sweep_module
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.train import train

@@ -16,7 +16,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import workbench.web.pages  # noqa: F401 - the views are imported before the freeze
-from trainer.children import WATCH_STDIN, end_with_parent
+from trainer.running.children import WATCH_STDIN, end_with_parent
 from workbench import services
 from workbench.errors import WorkbenchError
 from workbench.web.current_project import project

@@ -14,7 +14,7 @@ from tests.workbench.web.wording.test_i18n import blanks, templates
 from trainer.errors import AdapterError
 from trainer.labels import LABELS
 from trainer.messages import Message
-from trainer.progress import reason_of
+from trainer.running.progress import reason_of
 from trainer.statistics.comparison import compare
 from workbench import accounts
 from workbench.accounts import Account

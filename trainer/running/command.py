@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from trainer.children import WATCH_STDIN, end_with_parent
 from trainer.messages import Message, MessageError, message_of
-from trainer.progress import hand_over
+from trainer.running.children import WATCH_STDIN, end_with_parent
+from trainer.running.progress import hand_over
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 import torch
 
-from trainer.device import GIB, attention_for_any_shape, gpu_memory
+from trainer.running.device import GIB, attention_for_any_shape, gpu_memory
 
 
 def test_the_memory_of_a_gpu_is_told_in_gib_and_a_cpu_has_none(monkeypatch):

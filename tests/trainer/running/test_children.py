@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.children import kill, module_command, start
+from trainer.running.children import kill, module_command, start
 
 UP = "print('up', flush=True); time.sleep(60)"
 WATCHING = f"import time; from trainer.children import end_with_parent; end_with_parent(); {UP}"

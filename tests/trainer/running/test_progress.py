@@ -3,7 +3,7 @@ import json
 import pytest
 
 from trainer.messages import Message
-from trainer.progress import Bar, Lines, Part, Silent, reason_of, reporting
+from trainer.running.progress import Bar, Lines, Part, Silent, reason_of, reporting
 
 
 def read(path):

@@ -3,10 +3,10 @@ import sys
 
 import pytest
 
-from trainer import command
 from trainer.errors import AdapterError, TrainerError
 from trainer.messages import Message
-from trainer.progress import Lines, reason_of
+from trainer.running import command
+from trainer.running.progress import Lines, reason_of
 
 
 @pytest.fixture
