@@ -11,7 +11,7 @@ import pytest
 from trainer.running.children import kill, module_command, start
 
 UP = "print('up', flush=True); time.sleep(60)"
-WATCHING = f"import time; from trainer.children import end_with_parent; end_with_parent(); {UP}"
+WATCHING = f"import time; from trainer.running.children import end_with_parent; end_with_parent(); {UP}"
 
 
 def test_a_module_is_not_looked_for_in_the_working_directory(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_module_is_not_looked_for_in_the_working_directory(tmp_path: Path) -> 
 
 def test_a_child_ends_with_a_parent_that_was_killed() -> None:
     parent = (
-        "import subprocess, sys, time; from trainer.children import start\n"
+        "import subprocess, sys, time; from trainer.running.children import start\n"
         f"child = start([sys.executable, '-c', {WATCHING!r}]); print(child.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
