@@ -24,11 +24,11 @@ IDLE_SECONDS = 300.0
 MODULE = "workbench.worker.torch_tasks"
 
 
-class ChildError(MessageError):
-    """What was asked for could not be done."""
+class RequestError(Exception):
+    """An exception of the process, which goes on."""
 
 
-class EndedError(ChildError):
+class EndedError(MessageError):
     """The process ended before it answered."""
 
 
@@ -59,7 +59,7 @@ class TorchChild:
                     return str(self._ask({"step": name, "number": number}))
                 except EndedError as error:
                     ended = error
-                except ChildError as error:
+                except RequestError as error:
                     raise RoundError("{step} failed: {reason}", step=name, reason=error) from error
             raise RoundError("{step} failed: {reason}", step=name, reason=ended) from ended
 
@@ -68,7 +68,7 @@ class TorchChild:
     def explain(self, adapter: Path, texts: Sequence[str]) -> list[list[Word]]:
         """Of each text the words that carried its likeliest label by this adapter, the weightiest first.
 
-        Raises ChildError when the adapter cannot be used.
+        Raises RequestError when the adapter cannot be used.
         """
         answer = self._ask({"adapter": str(adapter), "texts": list(texts)})
         return [[(start, end, drop) for start, end, drop in words] for words in answer]
@@ -99,7 +99,7 @@ class TorchChild:
                 raise _ended(self._end())
         answer = json.loads(line)
         if "error" in answer:
-            raise ChildError("{text}", text=answer["error"])
+            raise RequestError(answer["error"])
         return answer["result"]
 
     def _started(self) -> Child:

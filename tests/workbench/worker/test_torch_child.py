@@ -20,7 +20,7 @@ from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
 from workbench.rounds import lifecycle
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS
-from workbench.worker.torch_child import MODULE, ChildError, TorchChild
+from workbench.worker.torch_child import MODULE, RequestError, TorchChild
 
 ROOT = Path(__file__).parents[3]
 ECHO = "tests.workbench.worker.echo_tasks"
@@ -119,7 +119,7 @@ def test_the_real_one_loads_an_adapter_and_says_what_it_cannot(
     texts = ["今天天气好abc", "加微信低价代开"]
     (_, carried) = real.explain(labelled.round_folder(1), texts)
     assert all(0 <= start < end <= len(texts[1]) and drop > 0 for start, end, drop in carried)
-    with pytest.raises(ChildError, match="AdapterError"):
+    with pytest.raises(RequestError, match="AdapterError"):
         real.explain(labelled.round_folder(9), texts)
     real.end_if_idle(after=0)
 
