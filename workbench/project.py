@@ -108,7 +108,6 @@ def open_project(home: Path) -> Project:
 
 
 def cookie_secret(project: Project) -> str:
-    """The key that signs cookies, created on first use and readable only by its owner."""
     file = project.data / "cookie.key"
     if not file.exists():
         with new_file(file) as part:

@@ -60,7 +60,6 @@ def each_labelled_post(session: Session, *, has_audit: bool = False) -> Iterator
 
 
 def _read(session: Session, round_number: int | None, files: Mapping[str, str]) -> Iterator[LabelledPost]:
-    """Posts by number, each with its votes and its resolution merged into one line."""
     votes = session.execute(training_rows().execution_options(yield_per=1_000))
     resolutions = session.execute(resolved_rows().execution_options(yield_per=1_000))
     by_post = merge(

@@ -171,7 +171,6 @@ def _cell(value: Any) -> str:
 
 
 def _write_datasets(part: Path, lines: Iterable[Line]) -> None:
-    """A Parquet file for each split with posts, and the dataset card that `load_dataset` reads."""
     (part / "data").mkdir()
     writers: dict[str, pq.ParquetWriter] = {}
     waiting: dict[str, list[Line]] = {}

@@ -197,7 +197,6 @@ class _Intake:
         self._blocks = 0
 
     def add(self, entries: Sequence[Row | Reject]) -> None:
-        """Write the new posts and the rejects, and count all entries."""
         block, rejects = self._new_and_rejected(entries)
         if block.external_ids:
             file = self._folder / f"{self._blocks:06d}.arrow"

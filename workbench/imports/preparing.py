@@ -34,8 +34,6 @@ MOST_CANDIDATES = 200
 
 @dataclass(frozen=True)
 class _GroupedPost:
-    """A post with a group, which others may join."""
-
     group_id: int
     split: str
     shingles: frozenset[str]

@@ -130,8 +130,6 @@ def _remove_stored_files(project: Project) -> None:
 
 
 class _Store:
-    """Inserts rows, in short transactions while others use the database."""
-
     def __init__(self, project: Project, connection: Connection) -> None:
         self._project = project
         self._connection = connection
@@ -140,7 +138,6 @@ class _Store:
         self._others_wrote_at = float("-inf")
 
     def all_of(self, import_id: int, first_post: int, brought: int, waiting: int) -> int:
-        """Store the last `waiting` rows of an import; returns their number. Raises WorkbenchError if rows are missing."""
         folder = folder_of(self._project, import_id)
         if (folder / REST).exists():
             raise WorkbenchError(
@@ -206,7 +203,6 @@ class _Store:
             yield table.filter(pa.array(is_new, pa.bool_()))
 
     def _step(self, import_id: int, rows: "_Rows", start: int, waiting: int) -> int:
-        """Insert rows from `start` on in one transaction; returns their number."""
         is_shared = self._is_in_use()
         step = min(len(rows.posts) - start, self._rows_per_step if is_shared else MOST_AT_ONCE)
         some = slice(start, start + step)
@@ -231,7 +227,6 @@ class _Store:
         return step
 
     def _is_in_use(self) -> bool:
-        """Whether there is a live claim, or another connection has written recently."""
         version = self._data_version()
         if version != self._version:
             self._version, self._others_wrote_at = version, time.monotonic()
@@ -247,8 +242,6 @@ class _Store:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Tuples for each table, one entry per row."""
-
     posts: list[tuple[object, ...]]
     texts: list[tuple[object, ...]]
     facts: list[tuple[object, ...] | None]

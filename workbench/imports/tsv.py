@@ -52,8 +52,6 @@ class Columns:
 
 @dataclass
 class Source:
-    """An open TSV whose header has been read; iterate it for its rows."""
-
     path: Path
     encoding: str
     columns: Columns
@@ -153,7 +151,6 @@ def detect_encoding(path: Path) -> str:
 
 
 def _misfit(path: Path, encoding: str) -> int | None:
-    """Position of the first byte that cannot be decoded, None if all can."""
     decoder = codecs.getincrementaldecoder(encoding)()
     place = 0
     with path.open("rb") as file:

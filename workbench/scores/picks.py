@@ -33,7 +33,6 @@ def save_pick(folder: Path, pick: Pick) -> None:
 
 
 def load_pick(folder: Path) -> Pick | None:
-    """None if no pass is under way."""
     if not (folder / FILE).exists():
         return None
     table = pq.read_table(folder / FILE)

@@ -105,7 +105,6 @@ class RoundScores:
         return [Coverage(**values) for values in self._manifest().get("coverage", ())]
 
     def partly_scored(self) -> PartlyScored | None:
-        """None if no pass left posts out."""
         passes = self.coverage()
         if not passes:
             return None
@@ -161,7 +160,6 @@ class RoundScores:
         return _joined(parts)
 
     def read_first(self, most: int) -> Scores:
-        """The scores of the first `most` fair posts at most; reads only the files that hold them."""
         count, parts = 0, []
         for part in self.fair():
             parts.append(part)
@@ -314,7 +312,6 @@ def _without(
 
 
 def _cached(file: Path) -> Scores:
-    """A segment, cached by path and modification time."""
     return _read_once(file, file.stat().st_mtime_ns)
 
 

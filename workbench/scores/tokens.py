@@ -26,8 +26,6 @@ STORES_KEPT = 2
 
 @dataclass(frozen=True)
 class TokenStore:
-    """The files of one tokenizer."""
-
     folder: Path
 
     def files(self) -> list[Path]:
@@ -133,7 +131,6 @@ def _stores(project: Project) -> list[Path]:
 
 
 def _remove_leftovers(project: Project) -> None:
-    """Remove the partly written files and partly deleted stores of a killed worker."""
     for part in _root(project).glob("*/.*.part"):
         part.unlink()
     for folder in _root(project).glob(".*"):

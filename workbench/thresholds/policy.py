@@ -44,8 +44,6 @@ SEED = 20_260_102
 
 @dataclass(frozen=True)
 class Volumes:
-    """Numbers of posts by verdict."""
-
     passed: int
     human: int
     flagged: int
@@ -101,7 +99,6 @@ class Evidence:
 
 
 def band_in_force(session: Session, project: Project, *, at: datetime | None = None) -> Band:
-    """The uncertain confidences, now or at a moment: the policy's band, else that of the settings."""
     query = policies() if at is None else policies().where(Policy.created_at <= at)
     policy = session.scalar(query.limit(1))
     if policy is None:
