@@ -10,7 +10,7 @@ from torch import Tensor
 from trainer.files import new_file
 
 
-def save_whole(tensors: Mapping[str, Tensor], path: Path, facts: dict[str, str]) -> None:
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, facts: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path) as part:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=facts)

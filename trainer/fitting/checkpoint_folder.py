@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
-from trainer.fitting.checkpoint import load_tensors, save_whole
+from trainer.fitting.checkpoint import load_tensors, save_tensors
 
 FILE = "training.safetensors"
 
@@ -55,13 +55,13 @@ class CheckpointFolder:
         beside = self.path / "partial"
         shutil.rmtree(beside, ignore_errors=True)
         written = {name: json.dumps(fact) for name, fact in facts.items()}
-        save_whole(tensors, beside / FILE, written | {"made_of": json.dumps(self.inputs_hash)})
+        save_tensors(tensors, beside / FILE, written | {"made_of": json.dumps(self.inputs_hash)})
         state.save_to_json(str(beside / TRAINER_STATE_NAME))
-        whole = self.path / f"checkpoint-{state.global_step}"
-        shutil.rmtree(whole, ignore_errors=True)  # another training's
-        beside.rename(whole)
+        target = self.path / f"checkpoint-{state.global_step}"
+        shutil.rmtree(target, ignore_errors=True)  # another training's
+        beside.rename(target)
         for folder in self._all():
-            if folder != whole:
+            if folder != target:
                 shutil.rmtree(folder)
 
     def newest(self) -> Saved | None:

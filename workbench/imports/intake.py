@@ -203,7 +203,7 @@ class _Intake:
             block.write(file)
             self._waiting.add(file, block.external_ids)
             self._blocks += 1
-        for some in in_chunks(rejects, REJECTS_AT_ONCE):
+        for chunk in in_chunks(rejects, REJECTS_AT_ONCE):
             began = time.monotonic()
             with self._project.database.write() as session:
                 session.execute(
@@ -217,7 +217,7 @@ class _Intake:
                             "external_id": reject.external_id,
                             "content": reject.content[:LONGEST_REJECT_SHOWN],
                         }
-                        for reject in some
+                        for reject in chunk
                     ],
                 )
             leave_room(began)

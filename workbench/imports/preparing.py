@@ -89,11 +89,11 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
         is_shared = session.scalar(select(live_claims(project.now()).exists()))
     # Each key is on a different page, so larger steps write fewer pages.
     step = STEP if is_shared else CHUNK
-    for some in in_chunks(placed, step):
+    for chunk in in_chunks(placed, step):
         # A post depends only on earlier ones, so a kill between two steps loses nothing.
         take_write_lock(connection)
         began = time.monotonic()
-        _save(connection, some)
+        _save(connection, chunk)
         connection.commit()
         ended = time.monotonic()
         checkpoint(connection)

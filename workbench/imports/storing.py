@@ -205,17 +205,17 @@ class _Store:
     def _step(self, import_id: int, rows: "_Rows", start: int, waiting: int) -> int:
         is_shared = self._is_in_use()
         step = min(len(rows.posts) - start, self._rows_per_step if is_shared else MOST_AT_ONCE)
-        some = slice(start, start + step)
-        facts = [row for row in rows.facts[some] if row is not None]
+        rows_of_step = slice(start, start + step)
+        facts = [row for row in rows.facts[rows_of_step] if row is not None]
         take_write_lock(self._connection)
         began = time.monotonic()
         insert_tuples(
             self._connection,
             Post,
             ("id", "external_id", "text_hash", "import_id", "is_quarantined"),
-            rows.posts[some],
+            rows.posts[rows_of_step],
         )
-        insert_tuples(self._connection, PostText, ("post_id", "text"), rows.texts[some])
+        insert_tuples(self._connection, PostText, ("post_id", "text"), rows.texts[rows_of_step])
         insert_tuples(self._connection, PostFacts, ("post_id", "facts", "thread_key"), facts)
         self._connection.execute(update(Import).where(Import.id == import_id).values(waiting=waiting - step))
         self._connection.commit()

@@ -151,10 +151,10 @@ class RoundScores:
         return (scores for scores, _weights in self.fair_parts())
 
     def read_of(self, wanted: NDArray[np.int64]) -> Scores:
-        parts, before = [], 0
+        parts, previous = [], 0
         for segment in self._segments():
-            here = wanted[(wanted > before) & (wanted <= segment["last"])]
-            before = segment["last"]
+            here = wanted[(wanted > previous) & (wanted <= segment["last"])]
+            previous = segment["last"]
             if len(here):
                 parts.append(_cached(self.folder / segment["file"]).of(here))
         return _joined(parts)
@@ -189,12 +189,12 @@ class RoundScores:
         added: list[Segment] = []
         for start in range(0, len(scores.post_ids), SEGMENT):
             here = slice(start, start + SEGMENT)
-            some = Scores(scores.post_ids[here], scores.probabilities[here])
-            first, last = int(some.post_ids[0]), int(some.post_ids[-1])
+            part = Scores(scores.post_ids[here], scores.probabilities[here])
+            first, last = int(part.post_ids[0]), int(part.post_ids[-1])
             added.append(
-                {"file": f"{first:010d}-{last:010d}.parquet", "last": last, "posts": len(some.post_ids)}
+                {"file": f"{first:010d}-{last:010d}.parquet", "last": last, "posts": len(part.post_ids)}
             )
-            self._write(added[-1]["file"], some)
+            self._write(added[-1]["file"], part)
         passes = [*self.coverage(), *([left_out] if left_out else [])]
         self._write_manifest([*self._segments(), *added], passes)
 
@@ -213,8 +213,8 @@ class RoundScores:
         """
         remaining: list[Segment] = []
         removed = 0
-        before, passes = self._segments(), self.coverage()
-        for segment in before:
+        segments, passes = self._segments(), self.coverage()
+        for segment in segments:
             if not _may_hold(segment, post_ids):
                 remaining.append(segment)
                 continue
@@ -229,9 +229,9 @@ class RoundScores:
                     {"file": segment["file"], "last": int(rest.post_ids[-1]), "posts": len(rest.post_ids)}
                 )
         remaining_passes = _without(passes, remaining, post_ids)
-        if remaining != before or remaining_passes != passes:
+        if remaining != segments or remaining_passes != passes:
             self._write_manifest(remaining, remaining_passes)
-            for segment in before:
+            for segment in segments:
                 if segment["file"] not in {other["file"] for other in remaining}:
                     (self.folder / segment["file"]).unlink(missing_ok=True)
         return removed

@@ -42,8 +42,8 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
 
 def _numbers(session: Session, external_ids: list[str]) -> dict[str, int]:
     numbers: dict[str, int] = {}
-    for some in in_chunks(external_ids, IDS_AT_ONCE):
-        query = select(Post.external_id, Post.id).where(Post.external_id.in_(some))
+    for chunk in in_chunks(external_ids, IDS_AT_ONCE):
+        query = select(Post.external_id, Post.id).where(Post.external_id.in_(chunk))
         numbers |= dict(session.execute(query).all())
     return numbers
 
