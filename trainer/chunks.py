@@ -1,4 +1,4 @@
-"""Long sequences, a part at a time."""
+"""Iteration in chunks."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,7 +8,6 @@ T = TypeVar("T")
 
 
 def in_chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` values, the last one shorter. Reads no further than what it hands out."""
     rest = iter(values)
     while chunk := list(islice(rest, size)):
         yield chunk

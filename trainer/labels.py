@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Label(StrEnum):
-    """Files and tables store the name; a position is only a place in arrays (n, labels)."""
+    """Files and tables store the name; the position is only a column of arrays (n, labels)."""
 
     NORMAL = "normal"
     SUSPICIOUS = "suspicious"
@@ -13,14 +13,13 @@ class Label(StrEnum):
 
     @property
     def position(self) -> int:
-        """By severity, from 0."""
         return LABELS.index(self)
 
 
 LABELS: tuple[str, ...] = tuple(label.value for label in Label)
-"""The names in order of severity."""
+"""Names by increasing severity."""
 
 
 def majority(votes: Mapping[str, int]) -> str:
-    """The label with the most votes, of at least one; a tie goes to the more severe label."""
+    """The label with the most votes; a tie goes to the more severe one. Raises ValueError without votes."""
     return max(votes, key=lambda name: (votes[name], Label(name).position))

@@ -1,7 +1,7 @@
-"""Sentences as data: an English template and the values that fill its braces.
+"""Messages as an English template and the values of its placeholders.
 
-A message keeps both apart from where it is raised to where it is stored and shown, so that a page translates the
-template and then fills it. `str()` gives the English sentence.
+Both are raised, stored and passed on apart, so that a page translates the template before formatting it. `str()` gives
+the English sentence.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ Value: TypeAlias = "str | int | float | Message | tuple[Message, ...] | None"
 
 @dataclass(frozen=True, init=False)
 class Message:
-    """A template and its values. Values are text, numbers, a message, or several messages.
+    """Without values the template is not formatted: its braces are plain characters.
 
-    A template without values is not formatted: its braces are plain characters.
+    Values of other types than `Value` are stored as text.
     """
 
     template: str
@@ -38,39 +38,33 @@ class Message:
 
     @classmethod
     def verbatim(cls, text: str) -> Self:
-        """Text that is the same in every language: what a person wrote, what a foreign program printed."""
+        """Text that is not translated, such as a person's input or the output of another program."""
         return cls("{text}", text=text)
 
     @classmethod
     def joined(cls, messages: Iterable["Message"]) -> Self:
-        """Several messages, shown with semicolons between them."""
         return cls("{parts}", parts=tuple(messages))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`, also after a trip through JSON."""
         return cls(values["template"], **{name: _parsed(value) for name, value in values["values"].items()})
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def on_one_line(self) -> "Message":
-        """Without the line breaks that a text from outside brings along."""
         return Message(
             _one_line(self.template), **{name: _on_one_line(value) for name, value in self.values.items()}
         )
 
 
 class MessageError(Exception):
-    """Base of every error that a person is meant to read."""
-
     def __init__(self, template: str, /, **values: object) -> None:
         self.message = Message(template, **values)
         super().__init__(str(self.message))
 
 
 def message_of(error: BaseException) -> Message:
-    """What an error says; the text of a foreign one stays as it is."""
     return error.message if isinstance(error, MessageError) else Message.verbatim(str(error))
 
 
@@ -80,7 +74,7 @@ def _plain(value: object) -> Value:
             return value.message
         case None | Message() | str() | float():
             return value
-        case Integral():  # NumPy's too, which JSON cannot hold
+        case Integral():  # also of NumPy, which JSON cannot represent
             return int(value)
         case list() | tuple() if all(isinstance(part, Message) for part in value):
             return tuple(value)

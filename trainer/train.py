@@ -1,11 +1,10 @@
-"""Train an adapter from JSONL files: needs nothing but them and a base encoder.
+"""Train an adapter on JSONL files and a base encoder.
 
 python -m trainer.train --train FILE --eval FILE --out DIR [--base NAME_OR_PATH] [--quick]
 
-Make an adapter again from its card.json and the files it was trained on: the same with --again DIR.
-Watch it in TensorBoard, MLflow or Weights & Biases with --report-to; the folder for TensorBoard is OUT.runs.
-On several GPUs: accelerate launch -m trainer.train ... with the same arguments. Killed, it goes on when the same
-command is given again.
+--again DIR reproduces an adapter from its card.json and the files that it was trained on. --report-to logs to
+TensorBoard (folder OUT.runs), MLflow or Weights & Biases. On several GPUs: accelerate launch -m trainer.train ... with
+the same arguments. After a kill, the same command resumes the training.
 """
 
 import argparse
@@ -42,7 +41,7 @@ from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.dataset import Example, count_labels, group_weights
 
 TRACKERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",), "wandb": ("wandb",)}
-"""What --report-to takes, and the packages one of which it needs; none of them comes with this one."""
+"""Choices of --report-to, each with the packages of which it needs one; none of them is a dependency."""
 
 
 def train(
@@ -53,24 +52,24 @@ def train(
     progress: Progress,
     report_to: str = "none",
 ) -> Card:
-    """Write the adapter folder `out`, which appears whole or not at all; returns its card.
+    """Write the adapter folder `out` atomically; returns its card.
 
-    A hidden folder beside `out` lets a killed training go on, given the same again, and is gone with success. Of
-    several processes the first writes. Raises DatasetError, EncoderError or TrainerError, all but a failing loss before training starts.
+    A hidden folder beside `out` holds the checkpoints and is removed on success. Of several processes the first one
+    writes. Raises DatasetError, EncoderError or TrainerError, all before training starts except for a non-finite loss.
     """
     refuse_existing(out)
-    learned, validation = read_training_file(train_file), read_training_file(eval_file)
+    rows, validation = read_training_file(train_file), read_training_file(eval_file)
     checkpoints = out.parent / f".{out.name}.checkpoints"
     processes = Processes.current()
     fitted, calibration, warnings = _fit(
-        learned, validation, config, progress, processes, checkpoints, report_to
+        rows, validation, config, progress, processes, checkpoints, report_to
     )
     card = Card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         base=fitted.encoder.base,
         labels=fitted.encoder.labels,
         config=config,
-        data={"train": _describe(train_file, learned), "validation": _describe(eval_file, validation)},
+        data={"train": _describe(train_file, rows), "validation": _describe(eval_file, validation)},
         seed=config.seed,
         versions=installed_versions(),
         device=fitted.device,
@@ -83,7 +82,7 @@ def train(
         warnings=warnings,
         files={},
     )
-    processes.wait()  # for those that still read a checkpoint
+    processes.wait()  # for processes that still read a checkpoint
     if processes.is_first:
         with new_folder(out) as folder:
             card = save_adapter(folder, fitted.encoder, card)
@@ -135,7 +134,7 @@ def _train(options: argparse.Namespace) -> None:
     finally:
         progress.close()
     if options.again is not None and is_first:
-        print(_likeness(read_card(options.again), card))
+        print(_compare(read_card(options.again), card))
     for warning in card.warnings if is_first else ():
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -157,11 +156,11 @@ def _config(options: argparse.Namespace) -> TrainConfig:
 
 
 def _config_of(options: argparse.Namespace) -> TrainConfig:
-    """The settings on the card of an adapter, once data and base are seen to be what it was made of."""
+    """The settings on the card of an adapter. Raises TrainerError for other files or another base."""
     card = vouched_card(options.again)
     for name, path in (("train", options.train), ("validation", options.eval)):
-        told = card.data.get(name)
-        if told is None or sha256_of(path) != told.sha256:
+        recorded = card.data.get(name)
+        if recorded is None or sha256_of(path) != recorded.sha256:
             raise TrainerError(
                 "{path}: not the {name} rows of {adapter} (SHA-256 differs); give those of that round",
                 path=path,
@@ -178,8 +177,7 @@ def _config_of(options: argparse.Namespace) -> TrainConfig:
     return replace(card.config, base=base)
 
 
-def _likeness(before: Card, after: Card) -> str:
-    """How far an adapter made again is the one it was made after."""
+def _compare(before: Card, after: Card) -> str:
     if before.files[WEIGHTS] == after.files[WEIGHTS]:
         return "the same weights, bit for bit"
     others = [name for name in after.versions if before.versions.get(name) != after.versions[name]]
@@ -206,7 +204,7 @@ def _describe(path: Path, examples: Sequence[Example]) -> DataFile:
 
 
 def _fit(
-    learned: Sequence[Example],
+    rows: Sequence[Example],
     validation: Sequence[Example],
     config: TrainConfig,
     progress: Progress,
@@ -214,14 +212,13 @@ def _fit(
     checkpoints: Path,
     report_to: str,
 ) -> tuple[Fit, Calibration, tuple[str, ...]]:
-    """Train, then the folds that the calibration asks for; with all that should be said about it."""
-    folds, warnings = plan_folds(learned, validation, config)
-    to_come = fold_steps(len(learned), folds, config)
+    folds, warnings = plan_folds(rows, validation, config)
+    remaining_steps = fold_steps(len(rows), folds, config)
     fitted = fit(
-        learned,
+        rows,
         validation,
         config,
-        progress=Part(progress, before=0, after=to_come),
+        progress=Part(progress, before=0, after=remaining_steps),
         processes=processes,
         checkpoint=checkpoints / "whole",
         report_to=report_to,
@@ -230,7 +227,7 @@ def _fit(
     if folds:
         part = Part(progress, before=fitted.steps, after=0)
         scores = out_of_fold(
-            learned,
+            rows,
             validation,
             config,
             folds,
@@ -238,7 +235,7 @@ def _fit(
             processes=processes,
             checkpoints=checkpoints,
         )
-        folded = (scores, learned)
+        folded = (scores, rows)
     return fitted, calibrate((fitted.validation_logits, validation), folded), (*fitted.warnings, *warnings)
 
 

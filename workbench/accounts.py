@@ -1,6 +1,6 @@
-"""People and what they may do. Every use case asks here, on every call.
+"""Accounts and their rights, which every use case checks on every call.
 
-Today a person says a name and a role; passwords will come in behind the same two functions.
+A person signs in by name and role, without a password.
 """
 
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ COMMAND_LINE = "command line"
 LONGEST_NAME = 40
 
 
-# Built once, and read without an object for each row: both are asked at every key press.
+# Built once and read without ORM objects: both run at every key press.
 _PERSON = select(Person.name, Person.role, Person.is_active).where(Person.id == bindparam("person_id"))
 _SIGNED_IN = _PERSON.where(
     Person.is_active,
     ~exists().where(
         AuditEntry.person_id == Person.id,
-        # Spelled out: a bound value would not let SQLite use the index of ended sessions.
+        # A literal: with a bound value SQLite does not use the partial index of ended sessions.
         AuditEntry.action == literal_column("'sign out'"),
         AuditEntry.subject == bindparam("token"),
     ),
@@ -34,8 +34,6 @@ _SIGNED_IN = _PERSON.where(
 
 
 class Right(StrEnum):
-    """What a person may ask for."""
-
     LABEL = "label"
     IMPORT = "import"
     RUN_ROUNDS = "run rounds"
@@ -53,8 +51,6 @@ RIGHTS: dict[str, frozenset[Right]] = {
 
 @dataclass(frozen=True)
 class Account:
-    """Who is asking."""
-
     id: int
     name: str
     role: str
@@ -64,9 +60,9 @@ class Account:
 
 
 def sign_in(project: Project, name: str, role: str) -> Account:
-    """The person of that name, made on the first visit, in the role they say.
+    """The person of that name in the chosen role, created on the first visit.
 
-    Raises InputError for an empty or overlong name, NotAllowedError when the person is disabled.
+    Raises InputError for an invalid name or role, NotAllowedError if the person is disabled.
     """
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -79,20 +75,19 @@ def sign_in(project: Project, name: str, role: str) -> Account:
 
 
 def command_line(project: Project) -> Account:
-    """Whoever can run commands on this machine acts as a lead."""
+    """The account of commands: the right to run them on this machine is that of a lead."""
     return _enter(project, COMMAND_LINE, "lead")
 
 
 def sign_out(project: Project, account: Account, token: str) -> None:
-    """Record that a signed-in session, known by its token, is over."""
     with project.database.write() as session:
         record(session, project, account.id, "sign out", token)
 
 
 def find_signed_in(project: Project, person_id: int, token: str) -> Account | None:
-    """The person as the database knows them now; None when gone or disabled, or when that session was ended.
+    """The person's current account, None if purged or disabled, or if the session of that token was signed out.
 
-    A session is known by its token, so that a copy of its cookie is refused once somebody has signed out.
+    The token identifies the session, so a copied cookie is refused after signing out.
     """
     with project.database.read() as session:
         row = session.connection().execute(_SIGNED_IN, {"person_id": person_id, "token": token}).one_or_none()
@@ -101,9 +96,9 @@ def find_signed_in(project: Project, person_id: int, token: str) -> Account | No
 
 @contextmanager
 def acting(project: Project, account: Account, right: Right) -> Iterator[Session]:
-    """A write transaction for a person whose right has just been checked in it; `reading` is for reads.
+    """A write transaction that begins by checking the right in the database, not in the page or cookie.
 
-    The database is asked, not the page or the cookie. Raises NotAllowedError, and records it.
+    Raises NotAllowedError and records the refusal. `reading` is for reads.
     """
     with project.database.write() as session:
         refusal = _refusal(session, account, right)
@@ -116,9 +111,9 @@ def acting(project: Project, account: Account, right: Right) -> Iterator[Session
 
 @contextmanager
 def reading(project: Project, account: Account, right: Right) -> Iterator[Session]:
-    """A snapshot for a person whose right has just been checked on it; it waits for no writer.
+    """A read snapshot, on which the right is checked; it never waits for writers.
 
-    Raises NotAllowedError, and records it.
+    Raises NotAllowedError and records the refusal.
     """
     with project.database.read() as session:
         refusal = _refusal(session, account, right)
@@ -133,7 +128,6 @@ def reading(project: Project, account: Account, right: Right) -> Iterator[Sessio
 def record(
     session: Session, project: Project, person_id: int | None, action: str, subject: str, **detail: object
 ) -> AuditEntry:
-    """Write down who did what, in the transaction that does it."""
     entry = AuditEntry(at=project.now(), person_id=person_id, action=action, subject=subject, detail=detail)
     session.add(entry)
     return entry

@@ -1,18 +1,18 @@
-"""Everything this product refuses, in one tree.
+"""The exceptions of the workbench.
 
-MessageError                  of the trainer: an English template and its values, so that pages can translate it
-└── WorkbenchError            says what was wrong, where, and what to do
-    ├── NotAllowedError       this person may not do this
+MessageError                  of the trainer: an English template and its values, which pages translate
+└── WorkbenchError            states the problem, its place and the remedy
+    ├── NotAllowedError       the person lacks the right
     ├── InputError            a file or value from outside cannot be used
-    ├── RoundError            a round cannot be started, decided or finished like this
-    └── LabellingError        a label cannot be saved like this
+    ├── RoundError            a round cannot be started, decided or finished
+    └── LabellingError        a label cannot be saved
 """
 
 from trainer.messages import MessageError
 
 
 class WorkbenchError(MessageError):
-    """Base of every refusal."""
+    pass
 
 
 class NotAllowedError(WorkbenchError):

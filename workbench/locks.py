@@ -1,4 +1,4 @@
-"""Locks between processes, as files: the system releases them when the holder ends, however it ends."""
+"""File locks between processes, which the system releases when the holder ends or is killed."""
 
 import fcntl
 from collections.abc import Iterator
@@ -8,24 +8,24 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 IMPORT = "import.lock"
-"""Held while a file's rows are taken in, and while whoever holds it must have none come in between."""
+"""Held during an import, and by other tasks during which no post may be added."""
 STORE = "store.lock"
-"""Held while the rows of imports go into the tables; whoever has one of the others may ask for it, not the other way round."""
+"""Held while rows of imports are stored. Taken after the other locks, never before."""
 WORK = "work.lock"
-"""Held while the worker is at a job, and while posts are purged: what a job has read must not go under it."""
+"""Held during a job of the worker and during a purge, which must not remove posts that a job has read."""
 WORKER = "worker.lock"
-"""Held as long as a project's worker runs."""
+"""Held while the worker of a project runs."""
 STEP = "step.lock"
-"""Held by the process with torch while it runs a step: a killed worker is gone a moment before that process is."""
+"""Held by the process with torch during a step: it may outlive a killed worker for a moment."""
 
 
 @contextmanager
 def hold(file: Path, *, seconds: float = -1, refusal: Exception | None = None) -> Iterator[None]:
-    """Hold a lock, which neither another thread nor a second call of this thread shares.
+    """Hold a lock; not reentrant, and exclusive between threads.
 
     Args:
-        seconds: how long to wait for it, negative for as long as it takes.
-        refusal: raised in place of filelock.Timeout if the lock is still taken then.
+        seconds: longest wait; negative waits without limit.
+        refusal: raised instead of filelock.Timeout.
     """
     lock = FileLock(file, fallback_to_soft=False)  # a soft lock would outlive its holder
     try:
@@ -39,14 +39,10 @@ def hold(file: Path, *, seconds: float = -1, refusal: Exception | None = None) -
 
 
 def is_held(file: Path) -> bool:
-    """Whether a process holds the lock.
-
-    By a shared lock, which filelock does not have: two pages that ask at the same time do not take each other for the
-    holder.
-    """
     if not file.exists():
         return False
     with file.open("r") as lock:
+        # A shared lock, which filelock lacks, so that concurrent probes do not count as holders.
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

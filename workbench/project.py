@@ -22,13 +22,12 @@ LABEL_SET_ID = 1
 
 
 def utc_now() -> datetime:
-    """The wall clock, aware and in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Project:
-    """Where everything of one project is. The clock is a field so that tests can set it."""
+    """The folders, settings and database of a project. The clock is a field so that tests can set it."""
 
     home: Path
     settings: Settings
@@ -48,19 +47,14 @@ class Project:
         return self.home / "models"
 
     def round_folder(self, number: int) -> Path:
-        """The adapter folder of a round, with its scores inside."""
         return self.models / f"round-{number:04d}"
 
     def export_folder(self, number: int) -> Path:
-        """What a round was trained on and judged by."""
         return self.annotations / f"round-{number:04d}"
 
 
 def init_project(home: Path, *, base_model: str = "starter") -> Project:
-    """Make a new, empty project.
-
-    Raises InputError where there is one already.
-    """
+    """Create an empty project. Raises InputError if `home` already holds one."""
     if is_project(home):
         raise InputError("{home} already holds a project. Use it, or choose another folder.", home=home)
     (home / "data").mkdir(parents=True, exist_ok=True)
@@ -79,9 +73,9 @@ def init_project(home: Path, *, base_model: str = "starter") -> Project:
 
 
 def open_project(home: Path) -> Project:
-    """Open the project in `home`, bringing its database up to date.
+    """Open the project in `home` and migrate its database.
 
-    Raises InputError where there is none; WorkbenchError when it was written by a newer version.
+    Raises InputError without a project, WorkbenchError if a newer version wrote the database or it cannot be used.
     """
     if not is_project(home):
         raise InputError(
@@ -114,7 +108,6 @@ def open_project(home: Path) -> Project:
 
 
 def cookie_secret(project: Project) -> str:
-    """The key that signs cookies: made once, readable by its owner alone."""
     file = project.data / "cookie.key"
     if not file.exists():
         with new_file(file) as part:
@@ -124,7 +117,6 @@ def cookie_secret(project: Project) -> str:
 
 
 def is_project(home: Path) -> bool:
-    """Whether there is a project in this folder."""
     return _database_file(home).exists()
 
 
@@ -139,7 +131,7 @@ def _connect(home: Path) -> Project:
 
 
 def _seed(project: Project) -> None:
-    """The job queue's tables and the labels; an init that was killed before them is completed here."""
+    """Create the tables of the job queue and the labels, unless present: also after an interrupted init."""
     with project.database.read() as session:
         if session.get(LabelSet, LABEL_SET_ID) is not None:
             return

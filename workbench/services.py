@@ -1,4 +1,4 @@
-"""Start the web app and the worker as processes of their own, and end them together."""
+"""Run the web app and the worker as child processes that end together."""
 
 import ipaddress
 import signal
@@ -12,28 +12,28 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project
 
 NICENESS = 10
+"""Of the worker, in favour of the web app."""
 ARENAS = 2
-"""Pools of memory of the C library in the web process. Each run of a page is a new thread, and each pool of the sixteen
-it would make keeps what its threads once needed: some 40 MiB more after an hour of fifty people (docs/benchmarks.md)."""
+"""malloc arenas of the web process. Each page run is a new thread, and each of the sixteen default arenas retains the peak
+of its threads: about 40 MiB more after an hour of fifty people (docs/benchmarks.md)."""
 
 
 def worker_command(home: Path) -> list[str]:
-    """How the worker is started: at low priority, so that pages answer first."""
     return module_command("workbench.worker", "--home", home, niceness=NICENESS)
 
 
 def web_command() -> list[str]:
-    """How the pages are served; the memory's setting must be there before the first instruction."""
+    # By `env`: the C library reads the variable when the process starts.
     return ["env", f"MALLOC_ARENA_MAX={ARENAS}", *module_command("workbench.web.server.serve")]
 
 
 def up(
     project: Project, *, host: str | None = None, port: int | None = None, has_worker: bool = True
 ) -> None:
-    """Run web app and worker until the person presses Ctrl-C (or SIGTERM comes); says where once pages are served.
+    """Run web app and worker until Ctrl-C or SIGTERM; prints the address once pages are served.
 
-    Raises InputError when the app would listen beyond this machine without a passphrase, or where somebody else
-    listens; WorkbenchError when one of the two ends by itself.
+    Raises InputError if the app would listen beyond this machine without a passphrase or the port is taken,
+    WorkbenchError if a child ends by itself.
     """
     host = host or project.settings.host
     port = project.settings.port if port is None else port
@@ -57,12 +57,12 @@ def up(
     try:
         for name, command in commands.items():
             children[name] = start(command, variables=variables)
-        is_told = False
+        is_announced = False
         while (ended := _ended(children)) is None:
-            if not is_told and _listens(address):
+            if not is_announced and _listens(address):
                 others = "" if is_loopback(host) else " Others put this machine's name in its place."
                 print(f"Open http://{_shown(address)} in a browser.{others} Ctrl-C ends the app.", flush=True)
-                is_told = True
+                is_announced = True
             time.sleep(0.2)
     except KeyboardInterrupt:
         return
@@ -83,7 +83,7 @@ def _end(children: Iterable[Child]) -> None:
 
 
 def _address(host: str, port: int) -> tuple[str, int]:
-    """Where somebody on this machine reaches what listens on a host: a wildcard is reached on its own loopback."""
+    """The address to reach a listener on `host` from this machine: the loopback address for a wildcard."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -97,7 +97,7 @@ def _listens(address: tuple[str, int]) -> bool:
     try:
         with socket.create_connection(address, timeout=1):
             return True
-    except (OSError, UnicodeError):  # a name that is none
+    except (OSError, UnicodeError):  # UnicodeError: an invalid name
         return False
 
 
@@ -107,7 +107,7 @@ def _shown(address: tuple[str, int]) -> str:
 
 
 def refuse_open_door(project: Project, host: str) -> None:
-    """Without a passphrase anybody who reaches the app could enter as a lead: keep it on this machine."""
+    """Raises InputError without a passphrase on a host that others reach: they could sign in as a lead."""
     if project.settings.passphrase is None and not is_loopback(host):
         raise InputError(
             "Without a passphrase the app listens on this machine only, not on {host}. Set WORKBENCH_PASSPHRASE first.",
@@ -116,7 +116,6 @@ def refuse_open_door(project: Project, host: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
     if host == "localhost":
         return True
     try:

@@ -20,16 +20,16 @@ VIOLATION_REASONS = ("引流广告", "辱骂", "色情", "欺诈", "涉未成年
 SKIP_REASONS = ("缺少上下文", "看不懂", "拿不准", "其他")
 
 LabelKey = Annotated[str, StringConstraints(pattern="^[123adhijqvwxyz]$")]
-"""Letters that no command has (k keeps a doubtful label); c and r are Streamlit's own."""
+"""Keys that no command uses (k keeps a doubtful label); c and r belong to Streamlit."""
 Reasons = Annotated[
     tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)], ...],
     Field(max_length=6),
 ]
-"""As many as there are keys for them, 4 to 9."""
+"""At most as many as their keys, 4 to 9."""
 
 
 class Settings(BaseSettings):
-    """What a team may change. Every field is a key of workbench.toml and a WORKBENCH_ variable."""
+    """Every field is a key of workbench.toml and a WORKBENCH_ variable."""
 
     model_config = SettingsConfigDict(env_prefix="WORKBENCH_", extra="forbid", frozen=True)
 
@@ -71,7 +71,6 @@ class Settings(BaseSettings):
 
     @property
     def composition(self) -> Composition:
-        """What the queue is made of."""
         return Composition(
             self.uncertain_share,
             self.random_share,
@@ -82,7 +81,6 @@ class Settings(BaseSettings):
 
     @property
     def band(self) -> Band:
-        """What counts as uncertain."""
         return Band(self.band_low, self.band_high, self.queue_at_least, self.queue_at_most)
 
     @model_validator(mode="after")
@@ -100,10 +98,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(home: Path) -> Settings:
-    """Read the project's file and the environment, which wins.
-
-    Raises InputError naming the file and the first key that does not fit.
-    """
+    """Environment variables override the file. Raises InputError naming the file and the first invalid key."""
     file = home / FILE_NAME
 
     class ProjectSettings(Settings):

@@ -1,11 +1,11 @@
-"""`transformers.Trainer` for an adapter: weighted soft labels, batches of like length, pieces that fit the memory.
+"""`transformers.Trainer` for an adapter: weighted soft labels, batches of similar length, micro-batches that fit memory.
 
-The Trainer runs the loop, the sampling, the schedule, mixed precision and resuming. What differs from its defaults:
+The Trainer provides the loop, sampling, schedule, mixed precision and resuming. Differences from its defaults:
 
 - Every process draws the whole batch and keeps a share of it, where accelerate would give each process a batch of its
-  own. Gradients are added up once a step and not by DDP during the backward pass, so each process may cut its share as
-  small as its own memory asks.
-- Chance depends on seed and epoch alone, so no state of a generator is saved.
+  own. Gradients are summed once per step instead of by DDP during the backward pass, so each process may choose a
+  micro-batch for its own memory.
+- Random draws depend only on seed and epoch, so no generator state is saved.
 """
 
 import math
@@ -41,8 +41,6 @@ Batch = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Validation:
-    """Rows that choose the best epoch, perhaps none."""
-
     tokens: Tokens
     labels: list[str]
     weights: NDArray[np.float64]
@@ -53,9 +51,9 @@ class Validation:
 
 @dataclass(frozen=True)
 class Collator:
-    """Rows of a batch as this process's share of it, padded.
+    """Pads this process's share of a batch.
 
-    Targets are divided by the rows of the whole batch: losses summed over pieces and processes are its mean loss.
+    Targets are divided by the rows of the whole batch: its mean loss is the sum over micro-batches and processes.
     """
 
     pad_id: int
@@ -69,7 +67,7 @@ class Collator:
         ids[is_text] = [token for row in share for token in row["input_ids"]]
         targets = np.array([row["targets"] for row in share], dtype=np.float32) / len(rows)
         arrays = {"input_ids": ids, "targets": targets}
-        if not is_text.all():  # without padding no mask, which is faster
+        if not is_text.all():  # without a mask attention is faster
             arrays["attention_mask"] = is_text.astype(np.int64)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -96,7 +94,7 @@ class AdapterTrainer(Trainer):
             lr=config.rate_for(encoder.base.hidden_size),
             weight_decay=config.weight_decay,
             fused=processes.device.type
-            == "cuda",  # launching its many small kernels would take longer than running them
+            == "cuda",  # launching its many small kernels takes longer than running them
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.adamw, lambda step: share_of_rate(step, arguments.max_steps, config.warmup)
@@ -127,10 +125,9 @@ class AdapterTrainer(Trainer):
     def training_step(
         self, model: nn.Module, inputs: Batch, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Gradients of a batch, in as many pieces as the memory asks for; returns its loss."""
         while True:
             try:
-                loss = self._in_pieces(model, inputs)
+                loss = self._in_micro_batches(model, inputs)
                 break
             except torch.cuda.OutOfMemoryError as error:
                 self._halve(error)
@@ -157,29 +154,28 @@ class AdapterTrainer(Trainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Macro-F1 of the validation rows, as scoring computes them; nothing where there are none."""
+        """Macro-F1 of the validation rows, in full precision as in scoring; empty without rows."""
         metrics: dict[str, float] = {}
         if len(self.validation):
             self.encoder.model.eval()
             with _without_autocast(self.encoder.model):
                 scores = logits(self.encoder.model, self.encoder, self.validation.tokens)
             score = macro_f1(self.validation.labels, scores.argmax(axis=1), self.validation.weights)
-            metrics[MACRO_F1] = self.processes.told_by_first(score)
+            metrics[MACRO_F1] = self.processes.value_of_first(score)
             self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def floating_point_ops(self, inputs: Batch) -> int:
-        """Not counted: counting walks through all modules at every step."""
-        return 0
+        return 0  # counting would walk all modules at every step
 
-    def _in_pieces(self, model: nn.Module, inputs: Batch) -> torch.Tensor:
+    def _in_micro_batches(self, model: nn.Module, inputs: Batch) -> torch.Tensor:
         total = torch.zeros((), device=self.args.device)
         size = self.epochs.tally.micro_batch
         for start in range(0, len(inputs["targets"]), size):
-            piece = {name: tensor[start : start + size] for name, tensor in inputs.items()}
+            micro_batch = {name: tensor[start : start + size] for name, tensor in inputs.items()}
             with self.accelerator.no_sync(model):
-                total += super().training_step(model, piece)
+                total += super().training_step(model, micro_batch)
         return total
 
     def _halve(self, error: Exception) -> None:
@@ -213,7 +209,7 @@ class AdapterTrainer(Trainer):
 
     @torch.no_grad()
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        """Also the parameters and the scaler: all of them are in one checkpoint of ours."""
+        """Loads the parameters and the scaler too: they are in the same file."""
         if checkpoint is None:
             return
         saved = Saved.read(Path(checkpoint))
@@ -232,17 +228,17 @@ class AdapterTrainer(Trainer):
             self.accelerator.scaler.load_state_dict(saved.facts["scaler"])
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        """Nothing yet: see `_load_optimizer_and_scheduler`."""
+        """Does nothing: see `_load_optimizer_and_scheduler`."""
 
     def _load_scaler(self, checkpoint: str | None) -> None:
-        """Nothing more: see `_load_optimizer_and_scheduler`."""
+        """Does nothing: see `_load_optimizer_and_scheduler`."""
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
-        """Nothing: chance depends on seed and epoch."""
+        """Does nothing: random draws depend only on seed and epoch."""
 
 
 def share_of_rate(step: int, steps: int, warmup: float) -> float:
-    """Of the peak learning rate: a linear climb over this share of the steps, then a linear fall to zero."""
+    """Fraction of the peak learning rate: linear warm-up over the share `warmup` of the steps, then linear decay to zero."""
     climb = math.ceil(steps * warmup)
     if step < climb:
         return (step + 1) / (climb + 1)
@@ -258,7 +254,7 @@ def classification_loss(scores: torch.Tensor, targets: torch.Tensor, gamma: floa
 
 
 def release(model: nn.Module) -> None:
-    """Take from a model what accelerate wrapped around it, so that it scores in full precision and trains again."""
+    """Remove the wrappers of accelerate, so that the model scores in full precision and can be trained again."""
     for name in ("forward", "_original_forward", "_is_accelerate_prepared"):
         model.__dict__.pop(name, None)
 

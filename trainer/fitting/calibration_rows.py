@@ -1,8 +1,8 @@
-"""What a calibration is fitted on: the validation rows, and while those are few, the training rows as well.
+"""The rows that calibration is fitted on: validation rows and, while these are few, training rows.
 
-Training rows are judged by models that have not seen them (`out_of_fold`). They are no sample of the forum: they were
-chosen for being uncertain, or for a rare label. So a bias by label fitted on them would carry their shares of labels
-to posts that have others; how far confidences overshoot, one temperature, is all that is taken from them.
+Training rows get out-of-fold predictions (`out_of_fold`). They are not a random sample of the forum but were chosen for
+their uncertainty or a rare label, so a bias per label would transfer their label shares to posts with others. Only a
+temperature is fitted on them.
 """
 
 from collections.abc import Sequence
@@ -19,21 +19,20 @@ from trainer.texts.dataset import Example, group_weights
 from trainer.texts.folds import Folds, draw_folds
 
 FEWEST_ROWS = 30
-"""Of fewer validation rows alone nothing is fitted."""
+"""Fewest validation rows to fit on without training rows."""
 
 Judged = tuple[NDArray[np.float32], Sequence[Example]]
-"""Logits (n, 3) of a model, and the rows, none of which trained it."""
+"""Logits (n, 3), and the rows, which were not in the training set of the model."""
 
 
 def has_folds(validation_rows: int, config: TrainConfig) -> bool:
-    """Whether a training with so many validation rows trains folds, its training rows allowing."""
     return config.calibration_folds > 0 and validation_rows < STEADY_VALIDATION_ROWS
 
 
 def plan_folds(
     train: Sequence[Example], validation: Sequence[Example], config: TrainConfig
 ) -> tuple[Folds, tuple[str, ...]]:
-    """The folds to train for the calibration, none where it needs or has none; and what should be said about it."""
+    """The folds to train for calibration, empty if none are needed or possible, and warnings."""
     few = f"only {len(validation)} validation rows" if validation else "no validation rows"
     if len(validation) >= STEADY_VALIDATION_ROWS:
         return (), ()
@@ -51,7 +50,7 @@ def plan_folds(
 
 
 def calibrate(validation: Judged, folded: Judged | None) -> Calibration:
-    """Fit on the validation rows, or on these and the training rows where `folded` has them."""
+    """`folded` holds the training rows with out-of-fold logits, None without folds."""
     if folded is not None:
         return _fit([validation, folded], is_sample=False)
     if len(validation[1]) < FEWEST_ROWS:
@@ -60,9 +59,9 @@ def calibrate(validation: Judged, folded: Judged | None) -> Calibration:
 
 
 def _fit(judged: Sequence[Judged], *, is_sample: bool) -> Calibration:
-    scores = np.concatenate([found for found, _ in judged])
+    scores = np.concatenate([part for part, _ in judged])
     targets = [example.target for _, rows in judged for example in rows]
-    # Apart: validation rows stand for many posts, training rows for themselves, and both are to be heard.
+    # Weighted apart: a validation row represents many posts and would outweigh the training rows.
     weights = np.concatenate([group_weights(rows) for _, rows in judged])
-    found = fit_calibration(scores, targets, weights, has_bias=is_sample)
-    return replace(found, fitted_on="validation" if is_sample else "out-of-fold", rows=len(targets))
+    calibration = fit_calibration(scores, targets, weights, has_bias=is_sample)
+    return replace(calibration, fitted_on="validation" if is_sample else "out-of-fold", rows=len(targets))

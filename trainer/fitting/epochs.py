@@ -1,4 +1,4 @@
-"""Progress, the best epoch and the end of a training, as a callback of `transformers.Trainer`."""
+"""Progress reports, the parameters of the best epoch, and early stopping, as a callback of `transformers.Trainer`."""
 
 import math
 import time
@@ -18,16 +18,16 @@ from trainer.running.device import gpu_memory
 from trainer.running.progress import Progress
 
 STEPS_BETWEEN_LOOKS = 10
-"""Steps between two looks at the loss: each look makes a GPU wait."""
+"""Steps between two reads of the loss, each of which synchronises the GPU."""
 MACRO_F1 = "eval_macro_f1"
 
 Parameters = Mapping[str, torch.Tensor]
-"""By name, those that are trained."""
+"""The trained parameters by name."""
 
 
 @dataclass
 class Tally:
-    """How far a training is; seconds and posts over all its restarts."""
+    """Progress of a training; seconds and posts are totals over all restarts."""
 
     step: int = 0
     posts: int = 0
@@ -35,7 +35,7 @@ class Tally:
     best_epoch: int = 0
     best: float = -1.0
     micro_batch: int = 0
-    """Posts of a batch that go through the network at once."""
+    """Posts per forward pass."""
     warnings: list[str] = field(default_factory=list)
     history: list[Epoch] = field(default_factory=list)
 
@@ -48,19 +48,16 @@ class Tally:
 
     @property
     def epoch(self) -> int:
-        """The one under way, from 1."""
         return len(self.history) + 1
 
     def is_over(self, steps: int, config: TrainConfig) -> bool:
-        """Whether all steps are made, or no epoch of the last `patience` was better than an earlier one."""
+        """Whether all steps are done, or the last `patience` epochs brought no better score, after `min_steps`."""
         without_gain = len(self.history) - self.best_epoch
         is_stalled = self.step >= config.min_steps and without_gain >= config.patience
         return self.step >= steps or is_stalled
 
 
 class Epochs(TrainerCallback):
-    """Reports steps and epochs, keeps the parameters of the best epoch, and ends a training that is stalled."""
-
     def __init__(
         self,
         tally: Tally,
@@ -80,7 +77,6 @@ class Epochs(TrainerCallback):
         self._total = torch.zeros((), device=processes.device)
 
     def add(self, loss: torch.Tensor) -> None:
-        """The loss of a batch, called once a step."""
         self._total += loss
 
     def on_train_begin(
@@ -91,7 +87,7 @@ class Epochs(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **facts: Any
     ) -> None:
-        """Chance depends on seed and epoch: a training that goes on draws what it would have drawn."""
+        """Seeds generators by seed and epoch, so that a resumed training repeats the draws of an unbroken one."""
         self._done = 0
         self._total.zero_()
         rng = np.random.default_rng((self._config.seed, self.tally.epoch))

@@ -1,7 +1,7 @@
-"""What a model says about training rows it has not seen: each row by a model trained without it.
+"""Out-of-fold predictions of the training rows: each row is scored by a model trained without it.
 
-Honest where predictions on learned rows flatter: for a calibration without enough other rows, and for finding
-labels that everything else speaks against.
+They replace predictions on training rows, which are overconfident, in calibration with few validation rows and in the
+search for doubtful labels.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,6 @@ from trainer.texts.tokens import tokenise
 
 
 def fold_steps(rows: int, folds: Folds, config: TrainConfig) -> int:
-    """Optimiser steps of all folds of so many rows, none of them stopped early."""
     return sum(planned_steps(rows - len(held), config) for held in folds)
 
 
@@ -37,11 +36,10 @@ def out_of_fold(
     processes: Processes | None = None,
     checkpoints: Path | None = None,
 ) -> NDArray[np.float32]:
-    """Logits (n, 3) of the training rows, in LABELS order, of models trained without them.
+    """Logits (n, 3) of the training rows, in LABELS order.
 
-    The validation rows choose each fold's epoch, as they choose that of the whole. Each fold has its own file in the
-    folder `checkpoints`, the caller's to delete: of folds that are finished nothing but the scoring is done again.
-    Raises TrainerError.
+    The validation rows select the epoch of each fold. Each fold has a checkpoint in the folder `checkpoints`, which the
+    caller deletes; a resumed call only repeats the scoring of finished folds. Raises TrainerError.
     """
     scores = np.empty((len(train), len(LABELS)), np.float32)
     done = 0

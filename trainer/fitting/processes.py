@@ -1,7 +1,7 @@
-"""One process, or the several that `accelerate launch` started.
+"""The process of a training, or the processes that `accelerate launch` started.
 
-All hold the same adapter and take a share of each batch; what is added up is the gradient of the adapter, which
-is a few megabytes. So each process may cut its own share as small as its own memory asks.
+All hold the same adapter and process a share of each batch. Only the gradient of the adapter, a few megabytes, is
+summed, so each process may choose a micro-batch for its own memory.
 """
 
 import os
@@ -24,14 +24,12 @@ class Processes:
 
     @classmethod
     def current(cls) -> "Processes":
-        """This process and those started with it."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls(default_device())
         state = PartialState(cpu=not torch.cuda.is_available())
         return cls(state.device, state.process_index, state.num_processes)
 
     def describe(self) -> str:
-        """What is computed on, such as "2 x NVIDIA A10"."""
         name = device_name(self.device)
         return name if self.count == 1 else f"{self.count} x {name}"
 
@@ -40,7 +38,7 @@ class Processes:
         return self.index == 0
 
     def add_up(self, parameters: Iterable[nn.Parameter], loss: Tensor) -> Tensor:
-        """Give every process the sum of all gradients; returns the sum of the losses."""
+        """All-reduce the gradients; returns the sum of the losses."""
         if self.count == 1:
             return loss
         mine = list(parameters)
@@ -53,13 +51,11 @@ class Processes:
         return summed[at]
 
     def wait(self) -> None:
-        """Go on when all have come this far."""
         if self.count > 1:
             PartialState().wait_for_everyone()
 
-    def told_by_first(self, value: float) -> float:
-        """The first process's value, so that all decide alike."""
+    def value_of_first(self, value: float) -> float:
         if self.count == 1:
             return value
-        told: Tensor = broadcast(torch.tensor([value], dtype=torch.float64, device=self.device))
-        return float(told.item())
+        received: Tensor = broadcast(torch.tensor([value], dtype=torch.float64, device=self.device))
+        return float(received.item())

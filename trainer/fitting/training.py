@@ -1,8 +1,7 @@
-"""Training: labelled examples in, a fitted encoder out.
+"""Training of an adapter on labelled examples, with the loop of `transformers.Trainer`.
 
-The loop is that of `transformers.Trainer`. Nothing is read or written but checkpoints, where they are asked for: after
-each epoch all that a killed training needs to go on. Chance depends on seed and epoch alone, so it ends where it would
-have ended unkilled.
+Only checkpoints are read or written, on request, after each epoch. Random draws depend only on seed and epoch, so a
+resumed training ends with the weights of an unbroken one.
 """
 
 import hashlib
@@ -41,8 +40,6 @@ LARGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained, unmerged encoder at its best epoch, and how it came about."""
-
     encoder: Encoder
     device: str
     seconds: float
@@ -66,19 +63,19 @@ def fit(
     checkpoint: Path | None = None,
     report_to: str = "none",
 ) -> Fit:
-    """Train an adapter. Without validation rows the last epoch is kept.
+    """Train an adapter, up to the best epoch on the validation rows; without these, the last epoch.
 
-    `start` is an unmerged encoder to go on from (it is changed) instead of a fresh adapter. `checkpoint` is a
-    folder to go on from where it holds the same training, written after each epoch; it is the caller's to delete.
-    `report_to` names a tracker of transformers, such as "tensorboard".
-    Raises TrainerError when there is nothing to learn from or the loss is not a number any more.
+    `start` is an unmerged encoder to train further, in place, instead of a new adapter. `checkpoint` is a folder that
+    is written after each epoch, resumed from if it belongs to this training, and deleted by the caller. `report_to`
+    names a tracker of transformers, such as "tensorboard". Raises TrainerError with fewer than two labels, or if the
+    loss is not finite.
     """
     warnings = _check(train, validation)
     several = processes or Processes.current()
-    with _own_chance(several.device):
+    with _isolated_generators(several.device):
         torch.manual_seed(config.seed)
         encoder = start or build(config)
-        checkpoints = CheckpointFolder(checkpoint, _made_of(encoder, train, validation, config))
+        checkpoints = CheckpointFolder(checkpoint, _inputs_hash(encoder, train, validation, config))
         held_out = _validation(encoder, validation, config)
         rows = _rows(encoder, train, config)
         tally = _run(encoder, rows, held_out, config, several, progress, checkpoints, report_to)
@@ -96,7 +93,7 @@ def fit(
 
 
 def label_weights(counts: Mapping[str, int], cap: float) -> NDArray[np.float64]:
-    """Weight by label: the square root of how much rarer it is than the commonest, at most `cap`."""
+    """(3,) the square root of the commonest label's count over that of the label, at most `cap`."""
     commonest = max(counts.values())
     return np.array([min(cap, math.sqrt(commonest / max(1, counts[label]))) for label in LABELS])
 
@@ -111,9 +108,8 @@ def _run(
     checkpoints: CheckpointFolder,
     report_to: str,
 ) -> Tally:
-    """Train to the end or until it stops getting better; the model is left at its best epoch."""
     model = encoder.model
-    if not config.eight_bit:  # which lies on its GPU already
+    if not config.eight_bit:  # an 8-bit model is on its GPU already
         model.to(processes.device)
     trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
     steps, saved = planned_steps(len(rows), config), checkpoints.newest()
@@ -151,11 +147,11 @@ def _run(
 def _arguments(
     config: TrainConfig, steps: int, folder: Path | None, processes: Processes, report_to: str
 ) -> Iterator[TrainingArguments]:
-    """What the Trainer is to do. It wants a folder even where nothing is saved."""
+    """The Trainer requires a folder even if nothing is saved."""
     half = half_precision(processes.device)
-    with TemporaryDirectory() as nothing:
+    with TemporaryDirectory() as unused:
         yield TrainingArguments(
-            output_dir=str(folder or nothing),
+            output_dir=str(folder or unused),
             per_device_train_batch_size=config.batch_size,
             train_sampling_strategy="group_by_length",
             max_steps=steps,
@@ -168,7 +164,7 @@ def _arguments(
             save_strategy="no" if folder is None else "epoch",
             logging_strategy="no" if report_to == "none" else "steps",
             logging_steps=STEPS_BETWEEN_LOOKS,
-            logging_nan_inf_filter=False,  # it waits for a GPU at each step; `Epochs` looks now and then
+            logging_nan_inf_filter=False,  # it synchronises the GPU at each step; `Epochs` checks at intervals
             report_to=report_to,
             remove_unused_columns=False,
             dataloader_pin_memory=processes.device.type == "cuda",
@@ -180,7 +176,7 @@ def _arguments(
         )
 
 
-def _made_of(
+def _inputs_hash(
     encoder: Encoder, train: Sequence[Example], validation: Sequence[Example], config: TrainConfig
 ) -> str:
     facts = [
@@ -189,15 +185,15 @@ def _made_of(
         list(map(asdict, train)),
         list(map(asdict, validation)),
     ]
-    made_of = hashlib.sha256(json.dumps(facts).encode())
+    inputs_hash = hashlib.sha256(json.dumps(facts).encode())
     for value in encoder.model.parameters():
         if value.requires_grad:
-            made_of.update(value.detach().cpu().numpy().tobytes())
-    return made_of.hexdigest()
+            inputs_hash.update(value.detach().cpu().numpy().tobytes())
+    return inputs_hash.hexdigest()
 
 
 def _check(train: Sequence[Example], validation: Sequence[Example]) -> list[str]:
-    """Refuse what cannot be trained; return what should be said about the rest."""
+    """Warnings about the rows. Raises TrainerError with fewer than two labels."""
     missing = [label for label, count in count_labels(train).items() if not count]
     if len(missing) > len(LABELS) - 2:
         raise TrainerError("the training rows hold fewer than two different labels: label more posts first")
@@ -210,11 +206,11 @@ def _check(train: Sequence[Example], validation: Sequence[Example]) -> list[str]
 
 
 def _rows(encoder: Encoder, examples: Sequence[Example], config: TrainConfig) -> Dataset:
-    """Token ids, their count, and probabilities (3,) times the weight of the label and of the row."""
+    """Columns: token ids, their number, and targets (3,) times the weights of label and row."""
     targets = np.array([example.target for example in examples])
     targets = targets * label_weights(count_labels(examples), config.max_label_weight)
     targets *= group_weights(examples)[:, None]
-    targets /= targets.sum() / len(examples)  # so that the mean loss does not depend on the weights
+    targets /= targets.sum() / len(examples)  # the mean loss does not depend on the scale of the weights
     tokens = tokenise(encoder.tokenizer, [example.text for example in examples], config.max_length)
     ids = np.split(tokens.values[0], tokens.starts[1:])
     return Dataset.from_dict(
@@ -235,8 +231,7 @@ def _validation(encoder: Encoder, examples: Sequence[Example], config: TrainConf
 
 
 @contextmanager
-def _own_chance(device: torch.device) -> Iterator[None]:
-    """Leaves the caller's generators as they were."""
+def _isolated_generators(device: torch.device) -> Iterator[None]:
     python, arrays = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -1,7 +1,7 @@
-"""Labelled posts to train on, read with `datasets`.
+"""Training files, read with `datasets`.
 
-As lines of text, whose numbers an error names: its JSON reader passes over blank lines, refuses half a surrogate pair,
-and makes a date of a post that is nothing but one. Streamed, so that no copy of the posts stays in a cache.
+They are read as lines of text, whose numbers errors name: the JSON reader skips blank lines, rejects a lone surrogate
+and parses a text that is a date as a date. Streaming leaves no copy of the posts in a cache.
 """
 
 import glob
@@ -14,7 +14,7 @@ from trainer.texts.dataset import Example, as_examples, parse_objects, reading
 
 
 def read_training_file(path: Path) -> list[Example]:
-    """Read what `trainer.texts.dataset.read_jsonl` reads. Raises DatasetError naming file and line."""
+    """As `trainer.texts.dataset.read_jsonl`. Raises DatasetError with file and line."""
     with reading(path), path.open(), TemporaryDirectory() as locks:
         rows = load_dataset(
             "text",

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from trainer.errors import TrainerError
-from trainer.fitting.checkpoint import load_tensors, save_whole
+from trainer.fitting.checkpoint import load_tensors, save_tensors
 from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
 from trainer.pretrain.config import PAD, PretrainConfig
 from trainer.pretrain.corpus import Corpus, encode_corpus, read_corpus
@@ -92,7 +92,7 @@ def prepare_text(config: PretrainConfig, report: Report) -> Text:
 def save_text(text: Text, config: PretrainConfig, folder: Path) -> None:
     arrays = {n: a.view(np.int16) if n == "ids" else a for n, a in vars(text.corpus).items() if n != "size"}
     facts = {"tokenizer": text.tokenizer.to_str(), "config": json.dumps(asdict(config))}
-    save_whole({n: torch.from_numpy(a) for n, a in arrays.items()}, folder / "corpus.safetensors", facts)
+    save_tensors({n: torch.from_numpy(a) for n, a in arrays.items()}, folder / "corpus.safetensors", facts)
 
 
 def load_text(config: PretrainConfig, folder: Path) -> Text:
@@ -128,7 +128,7 @@ def save_state(run: Run, folder: Path) -> None:
     for number, state in run.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
     facts = {"tally": json.dumps(asdict(run.tally)), "config": json.dumps(asdict(run.config))}
-    save_whole(tensors, folder / "state.safetensors", facts)
+    save_tensors(tensors, folder / "state.safetensors", facts)
 
 
 def load_state(run: Run, folder: Path) -> Run:

@@ -1,7 +1,7 @@
-"""Processes that do part of this one's work and end with it.
+"""Child processes that end with their parent.
 
-The parent holds a pipe to the child's standard input. The pipe closes however the parent ends, even by SIGKILL, and
-the child, which watches it, ends too.
+The parent holds a pipe to the child's standard input. However the parent ends, even by SIGKILL, the pipe closes; the
+child watches it and ends.
 """
 
 import os
@@ -18,11 +18,8 @@ Child = subprocess.Popen[bytes]
 
 
 def module_command(module: str, *arguments: object, niceness: int = 0) -> list[str]:
-    """The command that runs a module in a process of its own, at low priority from its first instruction.
-
-    -P keeps the working directory, with its data/ and models/, off the import path.
-    """
     priority = ["nice", "-n", str(niceness)] if niceness else []
+    # -P keeps the working directory, with its data/ and models/, off the import path.
     return [*priority, sys.executable, "-P", "-m", module, *map(str, arguments)]
 
 
@@ -38,7 +35,7 @@ def start(
 
     Args:
         variables: added to the environment.
-        has_own_group: Ctrl-C in the terminal does not reach the child; needed for `kill`.
+        has_own_group: shields the child from Ctrl-C in the terminal; required by `kill`.
     """
     return subprocess.Popen(
         [*command, WATCH_STDIN],
@@ -51,17 +48,16 @@ def start(
 
 
 def kill(child: Child) -> None:
-    """End a child that has its own group, with its own children, and collect it."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
     child.communicate()
 
 
 def watch_stdin(then: Callable[[], object]) -> None:
-    """In the child: call `then`, from another thread, when the parent has ended."""
+    """In the child: call `then`, in another thread, once the parent has ended."""
 
     def wait() -> None:
-        # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
+        # Not sys.stdin: its lock, if held by a daemon thread, is fatal when the interpreter shuts down.
         while os.read(0, 4096):
             pass
         then()
@@ -70,5 +66,4 @@ def watch_stdin(then: Callable[[], object]) -> None:
 
 
 def end_with_parent() -> None:
-    """In the child: end by SIGTERM when the parent has ended."""
     watch_stdin(lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -1,4 +1,4 @@
-"""Labelled JSONL out, with its receipt: what a round trains on and is judged by."""
+"""The labelled JSONL files that a round trains and is evaluated on, with their receipt."""
 
 import hashlib
 import json
@@ -24,13 +24,13 @@ from workbench.errors import RoundError
 SPLITS = ("train", "validation", "test")
 SCHEMA = 1
 FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "receipt.json")
-"""What an export folder of a round holds."""
+"""Files in the export folder of a round."""
 _FILE_OF = {"pool": "train", "validation": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
 class LabelledPost:
-    """One post with everybody's standing labels, ready to be written."""
+    """A post with its resolved label and its votes; `line` is its JSON object."""
 
     split: str
     group_id: int
@@ -39,10 +39,10 @@ class LabelledPost:
 
 
 def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
-    """Every labelled post of the pool, validation and test; the sealed audit set stays where it is.
+    """All labelled posts of the pool, validation and test, without the sealed audit set; near-copies share one weight.
 
-    Labels that came with a source (a moderation log: chosen, not drawn) train, but do not judge. What a lead has
-    resolved stands instead of the votes, and judges too.
+    Labels with a source (a moderation log: chosen, not drawn) are used for training only. A lead's resolution
+    replaces the votes, in the held-out splits too.
     """
     posts = list(_read(session, round_number, _FILE_OF))
     census = Census(session.execute(strata_sizes()))
@@ -52,39 +52,38 @@ def labelled_posts(session: Session, round_number: int) -> list[LabelledPost]:
 
 
 def each_labelled_post(session: Session, *, has_audit: bool = False) -> Iterator[LabelledPost]:
-    """The same posts in their order, of no round, read as they are asked for and not weighed yet.
+    """The posts of `labelled_posts`, streamed in order, without a round and without their final weights.
 
-    `has_audit` adds those of the sealed audit set.
+    `has_audit` adds the sealed audit set.
     """
     yield from _read(session, None, _FILE_OF | ({"audit": "audit"} if has_audit else {}))
 
 
 def _read(session: Session, round_number: int | None, files: Mapping[str, str]) -> Iterator[LabelledPost]:
-    """Posts in their order, each by all that was said of it: votes, and a lead's decision if there is one."""
     votes = session.execute(training_rows().execution_options(yield_per=1_000))
     resolutions = session.execute(resolved_rows().execution_options(yield_per=1_000))
     by_post = merge(
         ((row.post_id, 0, row) for row in votes),
         ((row.post_id, 1, row) for row in resolutions),
-        key=lambda opinion: opinion[:2],
+        key=lambda judgement: judgement[:2],
     )
-    for _, opinion in groupby(by_post, key=lambda opinion: opinion[0]):
-        rows = [(kind, row) for _, kind, row in opinion]
-        opinions = [row for kind, row in rows if kind == 0]
+    for _, judgements in groupby(by_post, key=lambda judgement: judgement[0]):
+        rows = [(kind, row) for _, kind, row in judgements]
+        post_votes = [row for kind, row in rows if kind == 0]
         resolution = next((row for kind, row in rows if kind == 1), None)
-        post = _labelled_post(opinions, resolution, round_number, files)
+        post = _labelled_post(post_votes, resolution, round_number, files)
         if post is not None:
             yield post
 
 
 class Census:
-    """What weights and chances must know of all labelled posts before one is written; refuses a leak.
+    """Counts over all labelled posts, from which the weight and inclusion probability of each follow; refuses a leak.
 
-    It holds numbers, no posts, so that these can be read twice instead of kept.
+    It holds counts instead of posts, which are read twice.
     """
 
     def __init__(self, strata: Iterable[Any] = ()) -> None:
-        """`strata` are split, stratum and number of groups of the held-out splits."""
+        """`strata` are rows (split, stratum, groups) of the held-out splits."""
         self._sizes: defaultdict[str, dict[int | None, int]] = defaultdict(dict)
         for split, stratum, count in strata:
             self._sizes[split][stratum] = count
@@ -95,7 +94,7 @@ class Census:
         self._chances: dict[str, dict[int | None, float]] = {}
 
     def add(self, post: LabelledPost) -> None:
-        """Count a post. Raises RoundError when its group, or its very text, stands in another split."""
+        """Raises RoundError if the group of the post, or its exact text, is in another split too."""
         text = hashlib.sha256(post.line.get("text", "").encode("utf-8", "surrogatepass")).digest()
         homes = {self._home.setdefault(post.group_id, post.split)}
         if "text" in post.line:
@@ -113,9 +112,9 @@ class Census:
         self._chances.clear()
 
     def weighed(self, post: LabelledPost) -> LabelledPost:
-        """The post as it is written: near-copies weigh one together, a held-out one says how likely it was labelled.
+        """The post with its weight, 1 / posts of its group, and if it is held out its inclusion probability.
 
-        That is, labelled groups of its stratum over all of them.
+        That is the share of the groups in its stratum that are labelled.
         """
         added = {"weight": round(1 / self._posts[post.group_id], 6)}
         if post.split != "train":
@@ -133,9 +132,9 @@ class Census:
 def write_export(
     folder: Path, posts: Sequence[LabelledPost], *, round_number: int, by: str, now: datetime
 ) -> dict[str, Any]:
-    """Write the three files and their receipt into a new `folder`; whole or not at all.
+    """Write the three files and their receipt into a new `folder`, atomically. Returns the receipt.
 
-    Returns the receipt. Raises RoundError when a group stands in two files.
+    Raises RoundError if a group is in two files.
     """
     census = Census()
     for post in posts:
@@ -163,29 +162,28 @@ def write_export(
 
 
 def publish_newest(folder: Path, annotations: Path) -> None:
-    """Put copies of a round's files where the newest ones are looked for."""
     for name in (*(f"{split}.jsonl" for split in SPLITS), "receipt.json"):
         with new_file(annotations / name) as part:
             shutil.copyfile(folder / name, part)
 
 
 def _labelled_post(
-    opinions: Sequence[Any], resolution: Any | None, round_number: int | None, files: Mapping[str, str]
+    votes: Sequence[Any], resolution: Any | None, round_number: int | None, files: Mapping[str, str]
 ) -> LabelledPost | None:
-    """One line: by the lead's resolution where there is one, else by the votes; None where nothing counts."""
-    first: Any = opinions[0] if opinions else resolution
+    """The line of a post, labelled by the resolution, else by the votes; None if no vote counts."""
+    first: Any = votes[0] if votes else resolution
     if first.split not in files:
         return None
-    # What a person said beats what a log says; validation and test take nothing but what people said.
-    careful = [opinion for opinion in opinions if opinion.source is None]
+    # An annotator's vote takes precedence over a log; validation and test take annotators' votes only.
+    careful = [vote for vote in votes if vote.source is None]
     if careful or first.split != "pool":
-        opinions = careful
-    if not opinions and resolution is None:
+        votes = careful
+    if not votes and resolution is None:
         return None
-    votes = Counter(opinion.label for opinion in opinions)
-    moments = [opinion.saved_at for opinion in opinions]
+    counts = Counter(vote.label for vote in votes)
+    moments = [vote.saved_at for vote in votes]
     if resolution is None:
-        label = majority(votes)  # the votes beside it let training see the doubt
+        label = majority(counts)  # training derives soft targets from `labels` beside it
     else:
         label, moments = resolution.label, [*moments, resolution.decided_at]
     line = {
@@ -195,21 +193,21 @@ def _labelled_post(
         "group": first.group_key.hex(),
         "split": files[first.split],
         "weight": 1.0,
-        "labels": {name: votes[name] for name in LABELS if votes[name]},
-        "annotators": sorted({opinion.person_id for opinion in opinions}),
+        "labels": {name: counts[name] for name in LABELS if counts[name]},
+        "annotators": sorted({vote.person_id for vote in votes}),
         **({} if resolution is None else {"resolved_by": resolution.person_id}),
         "round": round_number,
         "lane": next(
             (
                 judgement.lane
-                for judgement in (*opinions, resolution)
+                for judgement in (*votes, resolution)
                 if judgement is not None and judgement.lane
             ),
             None,
         ),
         "source": None
         if resolution is not None
-        else next((judgement.source for judgement in opinions if judgement.source), None),
+        else next((vote.source for vote in votes if vote.source), None),
         "labelled_at": max(moments).isoformat(),
     }
     return LabelledPost(files[first.split], first.group_id, line, first.stratum)
@@ -220,7 +218,7 @@ def dump_line(line: Mapping[str, Any]) -> str:
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, Any]]:
-    """Line number and parsed value of each non-empty line; the value is None where it is not JSON."""
+    """Line number and parsed value of each non-blank line; the value is None if the line is not JSON."""
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():

@@ -1,6 +1,6 @@
-"""All labels with where they come from, to take away: JSONL, CSV, or a folder for Hugging Face `datasets`.
+"""Export of all labels with their provenance, as JSONL, CSV, or a folder for Hugging Face `datasets`.
 
-Posts are read twice, first to count and to refuse a leak, then to write: none is kept in memory.
+Posts are streamed twice, first to count them and to refuse a leak, then to write.
 """
 
 import csv
@@ -29,7 +29,7 @@ FORMATS = ("jsonl", "csv", "datasets")
 SCHEMA = 1
 RECEIPT = "receipt.json"
 EXPORTS_KEPT = 5
-"""Exports made on a page that are kept; older ones go."""
+"""Exports of the web app that stay on disk; older ones are deleted."""
 ROWS_AT_ONCE = 5_000
 SPLITS = ("train", "validation", "test", "audit")
 
@@ -47,17 +47,15 @@ FIELDS: Mapping[str, pa.DataType] = {
     "labelled_at": pa.string(),
     "inclusion_probability": pa.float64(),
 }
-"""Of a `datasets` folder; the split is the file's."""
+"""Columns of a `datasets` folder, which has one file per split."""
 COLUMNS = (*FIELDS, "split")
-"""Of a CSV file."""
+"""Columns of a CSV file."""
 
 Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Export:
-    """A folder that was written, and its receipt."""
-
     folder: Path
     receipt: Mapping[str, Any]
 
@@ -70,13 +68,10 @@ def export_labels(
     form: str = "jsonl",
     has_audit: bool = False,
 ) -> Export:
-    """Write every labelled post into a new folder `out`, by default one in the project's data; whole or not at all.
+    """Write all labelled posts atomically into a new folder `out`, by default one in the project's data.
 
-    Args:
-        has_audit: add the posts of the sealed audit set.
-
-    Raises NotAllowedError for somebody who is no lead, InputError for another format, RoundError when there are no
-    labels or a group stands in two splits, TrainerError when `out` exists.
+    `has_audit` adds the sealed audit set. Raises NotAllowedError without the right to export, InputError for another
+    format, RoundError if there are no labels or a group is in two splits, TrainerError if `out` exists.
     """
     if form not in FORMATS:
         raise InputError("{format} is no format of ours. Choose jsonl, csv or datasets.", format=form)
@@ -108,7 +103,7 @@ def export_labels(
 
 
 def list_exports(project: Project) -> list[Export]:
-    """The exports in the project's data, newest first; those too many are deleted."""
+    """The exports in the project's data, newest first. Deletes all but the newest EXPORTS_KEPT."""
     folders = sorted(_exports_folder(project).glob(f"[0-9]*/{RECEIPT}"), reverse=True)
     for file in folders[EXPORTS_KEPT:]:
         shutil.rmtree(file.parent, ignore_errors=True)
@@ -134,7 +129,7 @@ def _take_census(session: Session, has_audit: bool) -> Census:
 def _counted(
     posts: Iterable[LabelledPost], census: Census, counts: Counter[tuple[str, str]]
 ) -> Iterator[Line]:
-    """The lines as they are written, counted as they pass."""
+    """The weighted lines; `counts` by split and label grows as they are consumed."""
     for post in posts:
         line = {name: value for name, value in census.weighed(post).line.items() if name != "round"}
         counts[post.split, line["label"]] += 1
@@ -176,7 +171,6 @@ def _cell(value: Any) -> str:
 
 
 def _write_datasets(part: Path, lines: Iterable[Line]) -> None:
-    """Parquet for each split that has posts, and the card that tells `load_dataset` what is in it."""
     (part / "data").mkdir()
     writers: dict[str, pq.ParquetWriter] = {}
     waiting: dict[str, list[Line]] = {}

@@ -1,8 +1,7 @@
-"""Take lines out of exported JSONL, and say so in the receipt beside it.
+"""Remove lines from exported JSONL and record it in the receipt.
 
-A receipt first says what is about to be replaced, then the files are, then it is brought up to date: whoever was
-interrupted does it again and loses no count. What a file's SHA-256 was before stays in the receipt, so that a card that
-names it is explained.
+The receipt announces the replacements before the files are replaced and records them afterwards, so an interrupted
+redaction can be repeated without losing a count. The receipt keeps the former SHA-256, which cards may name.
 """
 
 import json
@@ -22,23 +21,22 @@ IsGone = Callable[[Mapping[str, Any]], bool]
 
 @dataclass(frozen=True)
 class Redacted:
-    """A file without some of its lines, ready to take its place."""
+    """A file rewritten without some of its lines, not published yet."""
 
     name: str
     lines: int
-    """That go."""
+    """Number of lines removed."""
     facts: Mapping[str, Any]
-    """What the receipt will say of it."""
+    """The new entry of the file in the receipt."""
 
 
 def count_lines(folder: Path, is_gone: IsGone) -> dict[str, int]:
-    """How many lines of each file of an export would go; nothing is changed."""
     counts = {file.name: sum(is_gone(json.loads(line)) for line in _lines(file)) for file in _files(folder)}
     return {name: count for name, count in counts.items() if count}
 
 
 def redact(folder: Path, is_gone: IsGone, *, criterion: str, at: str) -> int:
-    """Take the lines out of an export's files and note it in its receipt. Returns how many went."""
+    """Returns the number of lines removed."""
     receipt = _read_receipt(folder)
     _settle(folder, receipt)
     parts = [part for file in _files(folder) if (part := _write_part(file, is_gone)) is not None]
@@ -64,13 +62,12 @@ def redact(folder: Path, is_gone: IsGone, *, criterion: str, at: str) -> int:
 
 
 def has_lost_lines(folder: Path, criterion: str) -> bool:
-    """Whether rows that an adapter learns from or is chosen by were taken out of an export for this reason."""
     entries = _read_receipt(folder).get("purged", [])
     return any(entry["criterion"] == criterion and entry["file"] != "test.jsonl" for entry in entries)
 
 
 def _settle(folder: Path, receipt: dict[str, Any]) -> None:
-    """Bring a receipt up to date with the files that were replaced; what was not done is forgotten, and done anew."""
+    """Record the announced replacements that took place and drop the others."""
     if "purging" not in receipt:
         return
     for entry in receipt.pop("purging"):
@@ -82,17 +79,17 @@ def _settle(folder: Path, receipt: dict[str, Any]) -> None:
 
 
 def _write_part(file: Path, is_gone: IsGone) -> Redacted | None:
-    """The file without the lines, beside it; None where it keeps all."""
-    part, gone, counts = part_of(file), 0, Counter[str]()
+    """Write the remaining lines beside the file; None if no line is removed."""
+    part, removed, counts = part_of(file), 0, Counter[str]()
     with part.open("w", encoding="utf-8") as stream:
         for line in _lines(file):
             record = json.loads(line)
             if is_gone(record):
-                gone += 1
+                removed += 1
                 continue
             counts[record["label"]] += 1
             stream.write(line + "\n")
-    if not gone:
+    if not removed:
         part.unlink()
         return None
     facts = {
@@ -100,7 +97,7 @@ def _write_part(file: Path, is_gone: IsGone) -> Redacted | None:
         "labels": {name: counts[name] for name in LABELS},
         "sha256": sha256_of(part),
     }
-    return Redacted(file.name, gone, facts)
+    return Redacted(file.name, removed, facts)
 
 
 def _lines(file: Path) -> list[str]:

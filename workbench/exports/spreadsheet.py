@@ -1,16 +1,15 @@
-"""CSV that people open in a spreadsheet: Chinese is read as Chinese, and no cell is run."""
+"""CSV for spreadsheets: decoded as UTF-8, and no cell is run as a formula."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
 
 BOM = "\ufeff"
-"""First in the file: without it Excel takes Chinese for another encoding."""
+"""Starts the file; without it Excel assumes another encoding than UTF-8."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_lines(rows: Iterable[Iterable[object]], *, delimiter: str = ",") -> Iterator[str]:
-    """The rows, one line each, text made harmless."""
     yield BOM
     for row in rows:
         line = io.StringIO()
@@ -20,5 +19,4 @@ def csv_lines(rows: Iterable[Iterable[object]], *, delimiter: str = ",") -> Iter
 
 
 def not_a_formula(text: str) -> str:
-    """A spreadsheet runs what begins like a formula; a leading quote keeps it text."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,4 +1,4 @@
-"""What the forum's other columns of a post mean: its board, its thread, where it stands, its pictures."""
+"""The meaning of the other columns of a forum TSV: board, thread, author, time, link, pictures."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,57 +19,53 @@ COLUMNS: Mapping[Meaning, tuple[str, ...]] = {
     "link": ("url", "link", "href", "permalink", "链接", "网址"),
     "pictures": ("images", "image", "pictures", "picture", "pics", "pic", "img", "图片", "配图"),
 }
-"""Names of columns, in lower case. A column that is not here could hold somebody's verdict: nobody sees it."""
+"""Names of columns, in lower case. A column that is not listed could hold a moderator's verdict and is never shown."""
 
 LONGEST_LINK = 2_000
 MOST_PICTURES = 999
-"""A greater number is a picture's id, not a count."""
+"""A greater number is the id of a picture, not a count."""
 
 _MEANINGS = {name: meaning for meaning, names in COLUMNS.items() for name in names}
 _SEPARATORS = re.compile(r"[\s,，;；、|]+")
 _NUMBER = re.compile(r"(-?\d{1,18})(?:\.0+)?")
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})(?!\d)", re.ASCII)
 _SECONDS = re.compile(r"1\d{9}(\d{3})?", re.ASCII)
-"""Since 1970, or milliseconds."""
+"""Seconds since 1970, or milliseconds."""
 _NO = frozenset(("", "0", "-", "no", "n", "false", "none", "null", "nan", "无", "否", "没有"))
 
 
-@lru_cache  # an import asks a few columns millions of times
+@lru_cache  # an import calls it millions of times with a few columns
 def meaning_of(column: str) -> Meaning | None:
-    """What a column of the forum's file tells about a post; None where nobody said."""
     return _MEANINGS.get(column.strip().lower())
 
 
 def fact_of(facts: Mapping[str, Any], meaning: Meaning) -> str | None:
-    """The first value with this meaning that says something."""
     return next(_values(facts, meaning), None)
 
 
 def has_fact(facts: Mapping[str, Any], meaning: Meaning, value: str) -> bool:
-    """Whether any column with this meaning says so."""
     return value in _values(facts, meaning)
 
 
 def day_of(facts: Mapping[str, Any]) -> date | None:
-    """The day the post was written, where a column tells it as a date or as seconds since 1970."""
+    """The day of the post; columns hold a date, or seconds or milliseconds since 1970 (UTC)."""
     return next(filter(None, map(_day, _values(facts, "time"))), None)
 
 
 def link_of(facts: Mapping[str, Any]) -> str | None:
-    """Where the post stands on the forum: an absolute http or https address that hides nothing."""
+    """An absolute http or https address of the post, without user, password or characters that disguise the host."""
     return next((value for value in _values(facts, "link") if _is_plain_address(value)), None)
 
 
 def pictures_of(facts: Mapping[str, Any]) -> int:
-    """How many pictures the post came with, by a count, a list or a yes. None of them is ever loaded."""
     return max(map(_count, _values(facts, "pictures")), default=0)
 
 
 def thread_key(facts: Mapping[str, Any]) -> int | None:
     """A signed 64-bit hash that the posts of one thread share; None without a thread.
 
-    A thread's number tells more than its title, which two threads of a board may share. Keys are stored: what
-    was imported before a change of this function is no longer found beside what comes after it.
+    The thread's number takes precedence over its title, which two threads of a board may share. Keys are stored: a
+    change of this function separates earlier posts of a thread from later ones.
     """
     values = tuple(
         (meaning, str(value))
@@ -109,7 +105,7 @@ def _day(value: str) -> date | None:
 
 
 def _is_plain_address(value: str) -> bool:
-    # Browsers drop control characters and take a backslash for a slash, so that another host is reached than shown.
+    # Browsers drop control characters and read a backslash as a slash, so they may open another host than shown.
     if len(value) > LONGEST_LINK or not value.isprintable() or set(value) & set(" \\"):
         return False
     try:
@@ -125,6 +121,6 @@ def _count(value: str) -> int:
         count = int(number[1])
         return max(count, 0) if count <= MOST_PICTURES else 1
     pieces = [piece.strip("[]\"'").lower() for piece in _SEPARATORS.split(value)]
-    # An address may hold a comma, so where there are addresses only they count.
+    # An address may contain a comma, so if there are addresses, only these are counted.
     addresses = [piece for piece in pieces if "://" in piece]
     return len(addresses or [piece for piece in pieces if piece not in _NO])

@@ -1,8 +1,8 @@
-"""Posts on their way into the database: an import writes them to files, and the worker stores them.
+"""Imported rows in Arrow files, until the worker stores them in the tables.
 
-Storing takes the write lock, which whoever labels needs too, and keeps half a dozen indexes. So an import touches no table of
-posts: it is done as soon as the rows are read, checked and safe on the disk, and nobody who labels notices it. The worker then
-stores them before it prepares them, in steps, and goes on where it was killed.
+Storing holds the write lock, which saving an answer needs too, and updates half a dozen indexes. So an import writes no
+posts to the database: it ends once its rows are checked and synced to disk, without delaying annotators. The worker
+stores them in short, resumable steps before it prepares them.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ SCHEMA = pa.schema(
         ("thread_key", pa.int64()),
     ]
 )
-"""Of a file of rows; `facts` is JSON as the table keeps it, null where a post has none."""
+"""Of a file of rows; `facts` is the JSON of the table's column, null without facts."""
 MOST_MERGED = 2**20
-"""Hashes in one run: to merge larger ones would take as much memory again, for a while."""
+"""Most hashes in one run: merging needs as much memory again as the runs."""
 
 
 @dataclass
 class Block:
-    """Rows read from a file, a value each in every list."""
+    """Columns of rows; all lists have the same length."""
 
     external_ids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -58,22 +58,19 @@ class Block:
 
 
 def text_hash(text: str) -> bytes:
-    """16 bytes of SHA-256 of the exact text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def folder_of(project: Project, import_id: int) -> Path:
-    """Where the rows of an import are until they are stored."""
     return project.data / FOLDER / f"{import_id:06d}"
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files of rows, in the order of their rows."""
     return sorted(folder.glob("*.arrow"))
 
 
 class WaitingPosts:
-    """The posts that are in no table yet, found by their ids: 16 bytes of memory each, whatever they say."""
+    """Index by id of the imported posts that are not stored yet; 16 bytes of memory per post."""
 
     def __init__(self) -> None:
         self._runs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
@@ -83,7 +80,7 @@ class WaitingPosts:
 
     @classmethod
     def of(cls, project: Project) -> "WaitingPosts":
-        """Those of earlier imports that nobody has stored yet."""
+        """The waiting posts of all finished imports. Unreadable files are left out: storing reports them."""
         posts = cls()
         with project.database.read() as session:
             imports = session.scalars(select(Import.id).where(Import.waiting > 0).order_by(Import.id)).all()
@@ -93,12 +90,11 @@ class WaitingPosts:
                     posts.add(file, read_rows(file)["external_id"].to_pylist())
                 except FileNotFoundError:  # stored meanwhile
                     break
-                except pa.ArrowInvalid:  # whoever stores it tells what to do
+                except pa.ArrowInvalid:  # storing raises the error
                     continue
         return posts
 
     def add(self, file: Path, external_ids: Sequence[str]) -> None:
-        """Rows that are in this file, in its order."""
         if not external_ids:
             return
         self._files.append(file)
@@ -108,7 +104,7 @@ class WaitingPosts:
         self._count += len(hashes)
         order = np.argsort(hashes, kind="stable")
         self._runs.append((hashes[order], rows[order]))
-        # Runs of like size are merged, so that there are few of them and each row moves seldom.
+        # Merging runs of similar size keeps the runs few and copies each row rarely.
         while len(self._runs) > 1 and len(self._runs[-2][0]) <= len(self._runs[-1][0]) <= MOST_MERGED:
             (one, its_rows), (other, other_rows) = self._runs.pop(), self._runs.pop()
             hashes, rows = np.concatenate([other, one]), np.concatenate([other_rows, its_rows])
@@ -116,7 +112,7 @@ class WaitingPosts:
             self._runs.append((hashes[order], rows[order]))
 
     def texts_of(self, external_ids: Sequence[str]) -> dict[str, str]:
-        """Texts by id, of those of the ids that wait. One that is stored meanwhile may be missing: ask the tables afterwards."""
+        """Texts by id, of the waiting ones. A post stored in the meantime may be missing: query the tables afterwards."""
         if not self._runs or not external_ids:
             return {}
         wanted = np.sort(_hashes(external_ids))
@@ -127,37 +123,36 @@ class WaitingPosts:
             right = np.searchsorted(hashes, wanted[is_hit], "right")
             for start, end in zip(left[is_hit].tolist(), right.tolist(), strict=True):
                 hits.extend(rows[start:end].tolist())
-        names, texts = set(external_ids), {}
+        wanted_ids, texts = set(external_ids), {}
         for external_id, text in self._at(sorted(set(hits))):
-            if external_id in names:
+            if external_id in wanted_ids:
                 texts[external_id] = text
         return texts
 
     def _at(self, rows: Sequence[int]) -> Iterator[tuple[str, str]]:
-        """External id and text of these rows."""
+        """External id and text of each row; rows of files that were removed in the meantime are skipped."""
         read = lru_cache(maxsize=2)(read_rows)
         for row in rows:
-            which = bisect_right(self._starts, row) - 1
+            file = bisect_right(self._starts, row) - 1
             try:
-                table = read(self._files[which])
+                table = read(self._files[file])
             except FileNotFoundError:
                 continue
-            at = row - self._starts[which]
+            at = row - self._starts[file]
             yield table["external_id"][at].as_py(), table["text"][at].as_py()
 
 
 def _hashes(external_ids: Sequence[str]) -> NDArray[np.int64]:
-    """Valid in this process only: Python keys `hash` by a secret of each process, so hostile ids cannot be chosen to collide."""
+    """Valid in this process only. `hash` is keyed by a secret of the process, so ids cannot be crafted to collide."""
     return np.fromiter(map(hash, external_ids), np.int64, len(external_ids))
 
 
 def is_anything_waiting(session: Session) -> bool:
-    """Whether imported posts are in no table yet."""
     return session.scalar(select(Import.id).where(Import.waiting > 0).limit(1)) is not None
 
 
 def remove_strays(project: Project) -> None:
-    """Remove what imports have left that never finished. Only under the import lock."""
+    """Remove the folders of unfinished imports. The caller holds the import lock."""
     with project.database.read() as session:
         finished = {folder_of(project, number) for number in session.scalars(finished_imports())}
     for folder in (project.data / FOLDER).glob("*"):
@@ -170,7 +165,7 @@ def finished_imports() -> Select[int]:
 
 
 def read_rows(file: Path) -> pa.Table:
-    """The rows of a file. Raises pyarrow.ArrowInvalid for one that is cut off, or holds what is no text."""
+    """Raises pyarrow.ArrowInvalid if the file is truncated or a text is not valid UTF-8."""
     with pa.memory_map(str(file)) as source:
         table = pa.ipc.open_file(source).read_all()
     table.validate(full=True)

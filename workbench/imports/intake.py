@@ -1,7 +1,7 @@
-"""Bring a forum TSV in: quickly, whole or not at all.
+"""Import a forum TSV, whole or not at all.
 
-Rows are checked and written to files beside the database, which knows of them with the import's last transaction and not
-before. Storing, grouping and scoring follow in the worker; `incoming` says why.
+Rows are checked and written to files; the import's last transaction makes them part of the project. Storing, grouping
+and scoring follow in the worker; the reason is in `incoming`.
 """
 
 import json
@@ -33,17 +33,17 @@ from workbench.locks import IMPORT, hold
 from workbench.project import Project
 
 BLOCK = 20_000
-"""Rows read, looked up and written at once."""
+"""Rows per block, which is read, looked up and written at once."""
 BLOCK_CHARACTERS = 8_000_000
-"""Or so many characters: a block of the longest texts would not fit the memory."""
+"""Characters that end a block early: a block of the longest texts would not fit into memory."""
 REJECTS_AT_ONCE = 250
-"""Unreadable rows written while the write lock is held, for some 10 ms."""
+"""Rejects written per transaction, which holds the write lock for about 10 ms."""
 LONGEST_REJECT_SHOWN = 500
 
 
 @dataclass
 class Receipt:
-    """Every row of the file, accounted for."""
+    """Counts of all rows of the file, and the first rejects."""
 
     import_id: int
     accepted: int = 0
@@ -57,7 +57,7 @@ class Receipt:
 
 
 class RowSource(Protocol):
-    """Where rows come from: an open TSV, or the unknown posts of a label file."""
+    """An open TSV, or the posts of a label file that are not in the project."""
 
     path: Path
     encoding: str
@@ -70,7 +70,7 @@ class RowSource(Protocol):
 
 
 REJECTS_KEPT = 1_000
-"""Rejects handed back with the receipt; the database keeps them all."""
+"""Rejects in the receipt; the database holds all of them."""
 
 
 def import_rows(
@@ -80,17 +80,17 @@ def import_rows(
     *,
     on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> Receipt:
-    """Take in the new posts of a TSV and enqueue their preparation, which stores them first.
+    """Import the new posts of a TSV and enqueue the job that stores and prepares them.
 
-    A row is a duplicate when its id and text are known; the same text under another id is a post of
-    its own. A known id with another text is rejected. Without an id column the text is the identity.
+    A row is a duplicate if id and text match a post; the same text under another id is a separate post. An existing
+    id with another text is rejected. Without an id column the text is the identity.
 
     Args:
-        on_progress: called with rows and bytes read so far.
+        on_progress: called with the rows and bytes read so far.
 
     Raises:
         NotAllowedError: the person may not import.
-        InputError: another import is running, or the file stops being readable half-way (nothing is kept).
+        InputError: another import is running, or the file becomes unreadable (nothing is imported).
     """
     with alone(project):
         return take_in(project, account, source, on_progress=on_progress)
@@ -103,7 +103,7 @@ def take_in(
     *,
     on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> Receipt:
-    """`import_rows` for whoever is `alone` already."""
+    """`import_rows` for a caller that holds `alone`."""
     receipt = Receipt(_begin(project, account, source))
     folder = incoming.folder_of(project, receipt.import_id)
     try:
@@ -127,16 +127,15 @@ def take_in(
 
 @contextmanager
 def alone(project: Project) -> Iterator[None]:
-    """While nobody imports. Raises InputError where somebody does."""
+    """Hold the import lock. Raises InputError while another import runs."""
     another = InputError("Another import is running. Wait until it has finished.")
     with hold(project.data / IMPORT, seconds=0, refusal=another):
-        # Nobody else is importing now, so whatever is half taken in belongs to a process that died.
+        # Under the lock, an unfinished import belongs to a process that died.
         sweep(project)
         yield
 
 
 def rejects_of(project: Project, import_id: int) -> list[Reject]:
-    """All rows of an import that could not be read, by line."""
     with project.database.read() as session:
         rows = session.scalars(
             select(RejectedRow).where(RejectedRow.import_id == import_id).order_by(RejectedRow.line)
@@ -147,12 +146,11 @@ def rejects_of(project: Project, import_id: int) -> list[Reject]:
 
 
 def identity(row: Row) -> str:
-    """The forum's id of a row, or one made from its text."""
     return row.id if row.id is not None else f"text-{text_hash(row.text).hex()}"
 
 
 def _next_block(entries: Iterator[Row | Reject], path: Path) -> list[Row | Reject]:
-    """Empty at the end."""
+    """The next entries, an empty list at the end. Raises InputError if the file cannot be read."""
     block: list[Row | Reject] = []
     characters = 0
     try:
@@ -189,7 +187,7 @@ def _begin(project: Project, account: Account, source: RowSource) -> int:
 
 
 class _Intake:
-    """Writes to a folder what is new among the rows, block by block; nobody else imports meanwhile."""
+    """Writes the new rows to a folder, block by block. The caller holds the import lock."""
 
     def __init__(self, project: Project, receipt: Receipt, folder: Path) -> None:
         self._project = project
@@ -199,14 +197,13 @@ class _Intake:
         self._blocks = 0
 
     def add(self, entries: Sequence[Row | Reject]) -> None:
-        """Keep what is new among the entries, and count all of them."""
-        block, rejects = self._sort_out(entries)
+        block, rejects = self._new_and_rejected(entries)
         if block.external_ids:
             file = self._folder / f"{self._blocks:06d}.arrow"
             block.write(file)
             self._waiting.add(file, block.external_ids)
             self._blocks += 1
-        for some in in_chunks(rejects, REJECTS_AT_ONCE):
+        for chunk in in_chunks(rejects, REJECTS_AT_ONCE):
             began = time.monotonic()
             with self._project.database.write() as session:
                 session.execute(
@@ -220,29 +217,29 @@ class _Intake:
                             "external_id": reject.external_id,
                             "content": reject.content[:LONGEST_REJECT_SHOWN],
                         }
-                        for reject in some
+                        for reject in chunk
                     ],
                 )
             leave_room(began)
 
-    def _sort_out(self, entries: Sequence[Row | Reject]) -> tuple[Block, list[Reject]]:
+    def _new_and_rejected(self, entries: Sequence[Row | Reject]) -> tuple[Block, list[Reject]]:
         receipt, block = self._receipt, Block()
         rows = [entry for entry in entries if isinstance(entry, Row)]
         rejects = [entry for entry in entries if isinstance(entry, Reject)]
         names = list(map(identity, rows))
-        # By text, or by the text's hash. What waits is asked for first: what is stored meanwhile is found in the tables.
+        # Text, or hash of the text. Waiting posts come first: those stored in the meantime are in the tables.
         texts: dict[str, str | bytes] = {**self._waiting.texts_of(names)}
         with self._project.database.read() as session:
             texts |= session.execute(known_posts(names)).all()
         for name, row in zip(names, rows, strict=True):
-            before = texts.get(name)
-            if before is None:
+            existing = texts.get(name)
+            if existing is None:
                 texts[name] = row.text
                 block.external_ids.append(name)
                 block.texts.append(row.text)
                 block.facts.append(json.dumps(row.facts) if row.facts else None)
                 block.thread_keys.append(thread_key(row.facts) if row.facts else None)
-            elif before == (row.text if isinstance(before, str) else text_hash(row.text)):
+            elif existing == (row.text if isinstance(existing, str) else text_hash(row.text)):
                 receipt.duplicates += 1
             else:
                 rejects.append(Reject(row.line, RejectCode.OTHER_TEXT, row.text, name))
@@ -257,7 +254,7 @@ def _finish(project: Project, account: Account, receipt: Receipt) -> None:
         row = session.get_one(Import, receipt.import_id)
         row.accepted, row.duplicates, row.rejected = receipt.accepted, receipt.duplicates, receipt.rejected
         row.state = "stored" if receipt.accepted else "prepared"
-        # Numbers that are free again by a purge are not given a second time: scores and tokens may know them.
+        # Numbers freed by a purge are not reused: scores and tokens may still refer to them.
         last_given = session.scalar(select(func.max(Import.first_post + Import.brought))) or 1
         row.first_post = max(last_given, (session.scalar(select(func.max(Post.id))) or 0) + 1)
         row.brought = row.waiting = receipt.accepted
@@ -276,8 +273,8 @@ def _finish(project: Project, account: Account, receipt: Receipt) -> None:
 
 
 def sweep(project: Project) -> None:
-    """Remove what imports that never finished have left. Only under the import lock."""
-    incoming.remove_strays(project)  # first: of what is called failed nobody looks for files
+    """Remove the remains of unfinished imports. The caller holds the import lock."""
+    incoming.remove_strays(project)  # first: the files of failed imports are not searched for again
     with project.database.read() as session:
         dead = session.scalars(select(Import.id).where(Import.state == "storing")).all()
     if not dead:

@@ -1,7 +1,7 @@
-"""Give every new post its group and split, once and for ever, and let it be found.
+"""Assign each new post its permanent group and split, and index it for the search.
 
-A post joins the group of a post it is a near-copy of, else it founds one. When its near-copies stand
-on two sides of a split it is set aside: trained on or tested on, it would leak either way.
+A post joins the group of a near-copy, else it starts a group. If its near-copies belong to different splits, it is set
+aside: it would leak, in training as in testing.
 """
 
 import time
@@ -27,15 +27,13 @@ from workbench.project import Project
 CHUNK = 1_000
 """Posts hashed, looked up and compared at once."""
 STEP = 100
-"""Posts written in one transaction while somebody has a post open: they wait for the write lock meanwhile."""
+"""Posts written per transaction while an annotator has a post open, who waits for the write lock."""
 MOST_CANDIDATES = 200
-"""Candidates compared per post; a text copied more often than that matches within the first ones."""
+"""Candidates compared per post; a text with more copies matches one of the first."""
 
 
 @dataclass(frozen=True)
 class _GroupedPost:
-    """A post that has its group already."""
-
     group_id: int
     split: str
     shingles: frozenset[str]
@@ -43,19 +41,19 @@ class _GroupedPost:
 
 @dataclass
 class _Placement:
-    """What is to be written of a post."""
+    """The group of a new post, and the rows to write. `is_bridge`: near-copies in several splits."""
 
     post_id: int
     group_id: int
     is_bridge: bool
-    founded: tuple[int, bytes, str] | None = None
+    new_group: tuple[int, bytes, str] | None = None
     keys: list[tuple[int, int]] = field(default_factory=list)
 
 
 def prepare(project: Project) -> int:
-    """Store what imports have left, group all unprepared posts and index them; killed half-way, it goes on where it was.
+    """Store the waiting posts, group all unprepared ones and index them; resumable. Returns the number prepared.
 
-    Returns how many posts were prepared. Raises WorkbenchError, once all others are prepared, for an import that lacks rows.
+    Raises WorkbenchError for an import that lacks rows, after preparing all other imports.
     """
     problem, done = None, 0
     try:
@@ -66,7 +64,7 @@ def prepare(project: Project) -> int:
         while count := _prepare_chunk(project, connection):
             done += count
     with project.database.write() as session:
-        # One that came after the last look, at its posts, has its own turn.
+        # An import whose posts were stored after the last chunk has a job of its own.
         is_waiting = unprepared_posts().where(Post.import_id == Import.id).correlate(Import).exists()
         session.execute(
             update(Import)
@@ -80,8 +78,8 @@ def prepare(project: Project) -> int:
 
 
 def _prepare_chunk(project: Project, connection: Connection) -> int:
-    # Hashing, looking up and comparing are the slow part: they need no write lock, for only the worker
-    # prepares, and one chunk after the other.
+    # Hashing, lookup and comparison are the slow part and need no write lock: only the worker prepares, one
+    # chunk at a time.
     with Session(connection) as session:
         posts = session.execute(unprepared_posts().limit(CHUNK)).all()
         if not posts:
@@ -89,13 +87,13 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
         index = _Index(session, [post.text for post in posts])
         placed = [index.place(row, post.id) for row, post in enumerate(posts)]
         is_shared = session.scalar(select(live_claims(project.now()).exists()))
-    # Every key lies on a page of its own, so that the fewer the steps, the less is written.
+    # Each key is on a different page, so larger steps write fewer pages.
     step = STEP if is_shared else CHUNK
-    for some in in_chunks(placed, step):
-        # A post depends on earlier ones alone, so whoever is killed between two steps has lost nothing.
+    for chunk in in_chunks(placed, step):
+        # A post depends only on earlier ones, so a kill between two steps loses nothing.
         take_write_lock(connection)
         began = time.monotonic()
-        _save(connection, some)
+        _save(connection, chunk)
         connection.commit()
         ended = time.monotonic()
         checkpoint(connection)
@@ -104,8 +102,8 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
 
 
 def _save(connection: Connection, placed: Sequence[_Placement]) -> None:
-    founded = [post.founded for post in placed if post.founded]
-    insert_tuples(connection, PostGroup, ("id", "key", "split"), founded)
+    new_groups = [post.new_group for post in placed if post.new_group]
+    insert_tuples(connection, PostGroup, ("id", "key", "split"), new_groups)
     connection.execute(
         update(Post)
         .where(Post.id == bindparam("post_id"))
@@ -117,7 +115,7 @@ def _save(connection: Connection, placed: Sequence[_Placement]) -> None:
 
 
 class _Index:
-    """The near-copy index as one chunk sees it: what is stored, and what the chunk adds."""
+    """The near-copy index for one chunk: the stored posts, and those that the chunk adds."""
 
     def __init__(self, session: Session, texts: Sequence[str]) -> None:
         self._prints = fingerprints(texts)
@@ -130,29 +128,28 @@ class _Index:
                 self._grouped[candidate.post_id] = _GroupedPost(
                     candidate.group_id, candidate.split, shingles(candidate.text)
                 )
-        founders = select(PostGroup.key, PostGroup.id, PostGroup.split).where(
+        groups = select(PostGroup.key, PostGroup.id, PostGroup.split).where(
             PostGroup.key.in_({one.group_key for one in self._prints})
         )
-        self._founded = {
-            row.key: _GroupedPost(row.id, row.split, frozenset()) for row in session.execute(founders)
+        self._by_key = {
+            row.key: _GroupedPost(row.id, row.split, frozenset()) for row in session.execute(groups)
         }
         self._next_group = (session.scalar(select(func.max(PostGroup.id))) or 0) + 1
 
     def place(self, row: int, post_id: int) -> _Placement:
-        """Find the post's group, or found one."""
         own = self._prints[row]
-        copy_of = self._founded.get(own.group_key)
-        matches = ([copy_of] if copy_of else []) + self._near(own)
-        founded = None
+        exact_copy = self._by_key.get(own.group_key)
+        matches = ([exact_copy] if exact_copy else []) + self._near(own)
+        new_group = None
         if not matches:
-            founded = (self._next_group, own.group_key, split_of(own.group_key))
+            new_group = (self._next_group, own.group_key, split_of(own.group_key))
             self._next_group += 1
-            matches = [_GroupedPost(founded[0], founded[2], frozenset())]
+            matches = [_GroupedPost(new_group[0], new_group[2], frozenset())]
         group = matches[0]
         is_bridge = len({match.split for match in matches}) > 1
-        placed = _Placement(post_id, group.group_id, is_bridge, founded)
-        if copy_of is None:
-            self._founded[own.group_key] = group
+        placed = _Placement(post_id, group.group_id, is_bridge, new_group)
+        if exact_copy is None:
+            self._by_key[own.group_key] = group
             if not is_bridge:
                 self._grouped[post_id] = _GroupedPost(group.group_id, group.split, own.shingles)
                 for key in set(own.band_keys):

@@ -1,4 +1,4 @@
-"""Rows that cannot become posts: why, as a code with its values."""
+"""Rows that cannot become posts, with the reason as a code and its values."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,7 +9,7 @@ from trainer.messages import Message
 
 
 class RejectCode(StrEnum):
-    """Why a row is refused. The names are stored: they do not change."""
+    """Values are stored in the database and do not change."""
 
     COLUMNS = "columns"
     NO_TEXT = "no_text"
@@ -26,13 +26,13 @@ REASONS = {
     RejectCode.TOO_LONG: "text of {length} characters; at most {most}",
     RejectCode.OTHER_TEXT: "id {id} is already known with another text",
 }
-"""Of every code but AS_WRITTEN, whose sentence an older version wrote."""
+"""Of every code except AS_WRITTEN, which carries a sentence stored by an older version."""
 
 NO_VALUES: Mapping[str, int | str] = MappingProxyType({})
 
 
 class Reject(NamedTuple):
-    """A row that cannot become a post. `external_id` is the forum's id of it, where it can be told."""
+    """A row that cannot become a post. `external_id` is the forum's id, None if the row has none or it is unreadable."""
 
     line: int
     code: RejectCode

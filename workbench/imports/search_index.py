@@ -1,8 +1,7 @@
-"""Find posts by what they say, two Chinese characters included.
+"""Full-text search of posts, for queries from two characters on.
 
-A post is indexed by the pairs of neighbouring characters of its normalised text: full or half width, capital or
-small, with or without blanks, zero-width characters and look-alikes between, it is the same. Pairs that all occur
-need not stand side by side, so what the index finds is compared with the text itself (`contains`).
+A post is indexed by the character bigrams of its normalised text, which ignores width, case, blanks, zero-width
+characters and look-alikes. Matching bigrams need not be adjacent, so each hit is checked against the text (`contains`).
 """
 
 import time
@@ -22,18 +21,15 @@ from workbench.imports.facts import fact_of
 from workbench.project import Project
 
 BATCH = 1_000
-"""Posts a transaction: people who label wait for the write lock no longer than that takes."""
+"""Posts per transaction, which bounds how long annotators wait for the write lock."""
 LONGEST_QUERY = 200
 BOARD = "\ue000"
-"""A private character that begins the term of a board; no pair of a text is that long."""
+"""A private-use character that begins the term of a board, which is longer than any bigram."""
 AFTER_BOARD = "\ue001"
 
 
 def index_missing(project: Project) -> int:
-    """Enter the prepared posts that come after the last one entered; killed half-way, it goes on there.
-
-    Returns how many.
-    """
+    """Index the prepared posts after the last indexed one; resumable. Returns their number."""
     done = 0
     while True:
         with project.database.read() as session:
@@ -49,33 +45,27 @@ def index_missing(project: Project) -> int:
 
 
 def is_behind(session: Session) -> bool:
-    """Whether prepared posts wait to be indexed."""
     newest = session.scalar(select(func.max(Post.id)).where(Post.group_id.is_not(None))) or 0
     return last_indexed(session) < newest
 
 
 def terms_of(text: str, facts: Mapping[str, Any]) -> set[str]:
-    """What a post is found by."""
     board = fact_of(facts, "board")
     return pairs(normalise(text)) | ({board_term(board)} if board else set())
 
 
 def pairs(normal: str) -> set[str]:
-    """The pairs of neighbouring characters of a normalised text; none of a single one."""
     return {normal[at : at + 2] for at in range(len(normal) - 1)}
 
 
 def board_term(board: str) -> str:
-    """Stands for a board, however it is spelled in width and case."""
     name = normalise(board).encode("utf-8", "surrogatepass")
     return BOARD + blake2b(name, digest_size=8).hexdigest()
 
 
 def wanted(query: str) -> str:
-    """A query as texts are compared with it; empty where it holds nothing that can be seen."""
     return normalise(query[:LONGEST_QUERY])
 
 
 def contains(text: str, normal: str) -> bool:
-    """Whether a text says what is wanted, letter by letter."""
     return normal in normalise(text)

@@ -1,4 +1,4 @@
-"""Imported posts into the tables, out of the files where `incoming` keeps them. The worker's, before it prepares them."""
+"""Store imported posts in the tables, from the files of `incoming`. Runs in the worker, before preparing."""
 
 import shutil
 import time
@@ -32,23 +32,21 @@ from workbench.project import Project
 
 CHUNK = 2_000
 MOST_AT_ONCE = 5_000
-"""Rows of a transaction while nobody is at work: whoever begins to label meanwhile waits for the rest of it."""
+"""Rows per transaction while the database is idle; an annotator who starts in the meantime waits for its end."""
 WANTED_HOLD_SECONDS = 0.01
-"""How long to keep the write lock while others are at work: they wait that long at every key."""
+"""Target time to hold the write lock while others are at work: the delay of each answer."""
 FEWEST = 500
-"""Rows; on a machine that cannot store them in that time it would never end."""
+"""Least rows per transaction, so that storing ends on a slow machine as well."""
 REST = "rest"
-"""In an import's folder once it is to be stored without what it lacks: where its rows are no longer says their numbers."""
+"""Marker in the folder of an import that is stored without its missing rows: positions no longer give post numbers."""
 AT_WORK_SECONDS = 10.0
-"""After somebody else's last write. Whoever has a post open is at work, however long they think."""
+"""Time after another connection's last write during which others count as at work. An open claim always counts."""
 
 
 def store_waiting(project: Project) -> int:
-    """Put into the tables what imports have left; killed half-way, it goes on where it was. Returns how many posts.
+    """Store the waiting rows of all imports; resumable. Returns the number of posts.
 
-    Whoever comes while somebody else does it waits. An import that lacks rows keeps no other one waiting.
-
-    Raises WorkbenchError, after all others are stored, for an import that lacks rows.
+    Waits for a concurrent call. Raises WorkbenchError for an import that lacks rows, after storing all others.
     """
     stored, problem = 0, None
     with hold(project.data / STORE):
@@ -58,12 +56,12 @@ def store_waiting(project: Project) -> int:
             connection.rollback()
             store = _Store(project, connection)
             for number, first_post, brought, waiting in imports:
-                assert first_post is not None  # whoever let posts wait gave them numbers
+                assert first_post is not None  # an import with waiting posts has reserved their numbers
                 try:
                     stored += store.all_of(number, first_post, brought, waiting)
                 except WorkbenchError as error:
                     problem = error
-        _make_certain_and_remove(project)
+        _remove_stored_files(project)
     if problem is not None:
         raise problem
     return stored
@@ -71,7 +69,7 @@ def store_waiting(project: Project) -> int:
 
 @dataclass(frozen=True)
 class Rest:
-    """What becomes of the rows of an import that still wait; `lost` are those that nobody can read, or that came again."""
+    """Numbers of waiting rows of an import; `lost` ones are unreadable or were imported again."""
 
     stored: int
     lost: int
@@ -81,18 +79,18 @@ class Rest:
 
 
 def store_the_rest(project: Project, account: Account, import_id: int, *, is_dry: bool = True) -> Rest:
-    """Store what can be read of an import that lacks rows, and wait for the others no longer; or only say what would be.
+    """Store the readable rows of an import that lacks rows and give up the others; `is_dry` only counts them.
 
-    Killed, it can be run again. The files that could not be read go; the file that was imported can be imported once
-    more, what is known by now is a duplicate.
+    It can be repeated after a kill. Unreadable files are removed. The original file can be imported again: its
+    stored rows are duplicates.
 
-    Raises NotAllowedError for somebody who may not import, InputError where none of the import's rows wait.
+    Raises NotAllowedError without the right to import, InputError if the import has no waiting rows.
     """
     with hold(project.data / STORE):
         folder = folder_of(project, import_id)
         with reading(project, account, Right.IMPORT) as session:
             row = session.get(Import, import_id)
-            # Killed after the last row, it has still to be told.
+            # With the marker, a call was killed after the last row and before it was recorded.
             if row is None or not (row.waiting or (folder / REST).exists()):
                 raise InputError("None of the rows of import {number} wait to be stored.", number=import_id)
             first_post, brought, waiting = row.first_post, row.brought, row.waiting
@@ -100,8 +98,8 @@ def store_the_rest(project: Project, account: Account, import_id: int, *, is_dry
         with project.database.bulk(checks_references=False) as connection:
             store = _Store(project, connection)
             if is_dry:
-                left = sum(len(table) for table in store.left_of(import_id))
-                return Rest(left, waiting - left)
+                readable = sum(len(table) for table in store.left_of(import_id))
+                return Rest(readable, waiting - readable)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / REST).touch()
             stored = store.what_is_left(import_id, first_post, brought, waiting)
@@ -113,17 +111,17 @@ def store_the_rest(project: Project, account: Account, import_id: int, *, is_dry
             record(session, project, account.id, "store the rest", str(import_id), **rest.to_dict())
             again = f"prepare-{import_id}-{project.now().isoformat()}"
             jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, import_id, job_id=again)
-        _make_certain_and_remove(project)
+        _remove_stored_files(project)
     return rest
 
 
-def _make_certain_and_remove(project: Project) -> None:
-    """Remove the files of rows that are stored, once that survives a power cut."""
+def _remove_stored_files(project: Project) -> None:
+    """Remove the files of stored rows once these are synced to disk."""
     folders = list((project.data / FOLDER).glob("[0-9]*"))
     if not folders:
         return
     with project.database.write() as session:
-        # An empty step of its own: its commit waits for the disk, and for all that came before.
+        # This commit changes nothing: it syncs to disk, with all bulk commits before it.
         session.execute(update(Import).where(Import.waiting == 0).values(waiting=0))
         stored = set(session.scalars(finished_imports().where(Import.waiting == 0)))
     for folder in folders:
@@ -132,17 +130,14 @@ def _make_certain_and_remove(project: Project) -> None:
 
 
 class _Store:
-    """Puts rows into the tables, in short steps while somebody else is at work."""
-
     def __init__(self, project: Project, connection: Connection) -> None:
         self._project = project
         self._connection = connection
-        self._rows_a_hold = CHUNK
+        self._rows_per_step = CHUNK
         self._version = self._data_version()
         self._others_wrote_at = float("-inf")
 
     def all_of(self, import_id: int, first_post: int, brought: int, waiting: int) -> int:
-        """Store the last `waiting` rows of an import; returns how many."""
         folder = folder_of(self._project, import_id)
         if (folder / REST).exists():
             raise WorkbenchError(
@@ -178,9 +173,9 @@ class _Store:
         return waiting
 
     def what_is_left(self, import_id: int, first_post: int, brought: int, waiting: int) -> int:
-        """Store those of an import's rows that can be read and are in no table; returns how many.
+        """Store the readable rows of an import that are not stored yet; returns their number.
 
-        They take the numbers that follow its last stored post.
+        They take the post numbers after its last stored one.
         """
         at, stored = brought - waiting, 0
         for table in self.left_of(import_id):
@@ -192,8 +187,7 @@ class _Store:
         return stored
 
     def left_of(self, import_id: int) -> Iterator[pa.Table]:
-        """Of each file that can be read the rows whose ids are in no table."""
-        stored: set[str] = set()  # and those that came before: a spoilt file may hold an id twice
+        stored: set[str] = set()  # with those of earlier rows: a damaged file may repeat an id
         for file in files_in(folder_of(self._project, import_id)):
             try:
                 table = read_rows(file)
@@ -209,32 +203,30 @@ class _Store:
             yield table.filter(pa.array(is_new, pa.bool_()))
 
     def _step(self, import_id: int, rows: "_Rows", start: int, waiting: int) -> int:
-        """One transaction, with rows from `start` on; returns how many."""
-        is_shared = self._is_anybody_at_work()
-        step = min(len(rows.posts) - start, self._rows_a_hold if is_shared else MOST_AT_ONCE)
-        some = slice(start, start + step)
-        facts = [row for row in rows.facts[some] if row is not None]
+        is_shared = self._is_in_use()
+        step = min(len(rows.posts) - start, self._rows_per_step if is_shared else MOST_AT_ONCE)
+        rows_of_step = slice(start, start + step)
+        facts = [row for row in rows.facts[rows_of_step] if row is not None]
         take_write_lock(self._connection)
         began = time.monotonic()
         insert_tuples(
             self._connection,
             Post,
             ("id", "external_id", "text_hash", "import_id", "is_quarantined"),
-            rows.posts[some],
+            rows.posts[rows_of_step],
         )
-        insert_tuples(self._connection, PostText, ("post_id", "text"), rows.texts[some])
+        insert_tuples(self._connection, PostText, ("post_id", "text"), rows.texts[rows_of_step])
         insert_tuples(self._connection, PostFacts, ("post_id", "facts", "thread_key"), facts)
         self._connection.execute(update(Import).where(Import.id == import_id).values(waiting=waiting - step))
         self._connection.commit()
         ended = time.monotonic()
         checkpoint(self._connection)
         if is_shared:
-            self._rows_a_hold = max(FEWEST, min(CHUNK, int(step * WANTED_HOLD_SECONDS / (ended - began))))
+            self._rows_per_step = max(FEWEST, min(CHUNK, int(step * WANTED_HOLD_SECONDS / (ended - began))))
             leave_room(began, ended)
         return step
 
-    def _is_anybody_at_work(self) -> bool:
-        """Whether somebody has a post open, or anybody else has written of late."""
+    def _is_in_use(self) -> bool:
         version = self._data_version()
         if version != self._version:
             self._version, self._others_wrote_at = version, time.monotonic()
@@ -250,15 +242,13 @@ class _Store:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What a file of rows adds to each table, one value a row."""
-
     posts: list[tuple[object, ...]]
     texts: list[tuple[object, ...]]
     facts: list[tuple[object, ...] | None]
 
 
 def _tuples(table: pa.Table, import_id: int, first: int) -> _Rows:
-    """The posts of a file of rows, numbered from `first`."""
+    """Posts are numbered from `first`."""
     names, texts, facts, keys = (table[name].to_pylist() for name in SCHEMA.names)
     numbers = range(first, first + len(names))
     return _Rows(
@@ -275,7 +265,7 @@ def _tuples(table: pa.Table, import_id: int, first: int) -> _Rows:
 
 
 def _count_rows(file: Path) -> int:
-    """None of a file that is cut off or spoilt."""
+    """0 for a damaged file."""
     try:
         return len(read_rows(file))
     except pa.ArrowInvalid:

@@ -1,7 +1,7 @@
-"""Read a forum's TSV as a stream: encoding, columns, and every bad row told by its line.
+"""Stream a forum TSV: encoding, columns, rows, and rejects with their line numbers.
 
-Quotes are plain characters: with the usual quoting every reader silently swallows rows at a stray
-quote. Decoding is strict: a byte that does not fit is named, never guessed around.
+Quotes are plain characters: with CSV quoting, a stray quote silently swallows rows. Decoding is strict: an error
+names the byte that does not fit.
 """
 
 import codecs
@@ -17,7 +17,7 @@ from workbench.errors import InputError
 from workbench.imports.rejects import Reject, RejectCode
 
 LONGEST_TEXT = 100_000
-"""Characters. A longer cell is taken for a broken file, not for a post."""
+"""Characters. A longer cell indicates a damaged file."""
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,12 +38,12 @@ class Row(NamedTuple):
 
 
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
-"""One for all rows of a file without other columns: a dict each costs more than to read them."""
+"""Shared by all rows without other columns: a dict for each would cost more than reading the row."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column is the text (empty: none), which the id; every other one is kept as the post's facts."""
+    """Columns of a file. `text` is empty if there is no text column; all columns but text and id are facts."""
 
     names: tuple[str, ...]
     text: str
@@ -52,8 +52,6 @@ class Columns:
 
 @dataclass
 class Source:
-    """An open TSV whose header has been read; iterate it for its rows."""
-
     path: Path
     encoding: str
     columns: Columns
@@ -63,7 +61,6 @@ class Source:
 
     @property
     def bytes_read(self) -> int:
-        """How far into the file reading has come, for a progress bar."""
         return self._raw.tell()
 
     def __iter__(self) -> Iterator[Row | Reject]:
@@ -91,24 +88,24 @@ def open_tsv(
     must_have: str | None = None,
     is_text_needed: bool = True,
 ) -> Source:
-    """Open a TSV, settle its encoding and read its header.
+    """Open a TSV, determine its encoding and read its header.
 
     Args:
-        encoding: overrules detection (a byte order mark, then UTF-8, then GB18030).
-        must_have: one more column the file needs.
-        is_text_needed: False where rows may be known by their id alone; their text is then empty.
+        encoding: overrides detection (byte order mark, then UTF-8, then GB18030).
+        must_have: another required column.
+        is_text_needed: False if the id alone may identify a row; its text is then empty.
 
     Raises:
-        InputError: no such file, no header, wrong delimiter, missing or doubled columns, an encoding that
-            does not fit.
+        InputError: no such file, no header, wrong delimiter, missing or duplicate columns, or an unsuitable
+            encoding.
     """
     if path.is_dir():
         raise InputError("{file} is a folder. Name a file in it.", file=path)
     if not path.is_file():
         raise InputError("There is no file {file}.", file=path)
-    encoding = detect_encoding(path) if encoding is None else _known_encoding(encoding)
+    encoding = detect_encoding(path) if encoding is None else _checked_encoding(encoding)
     raw = path.open("rb")
-    # "\n" keeps U+2028 and its like inside a text; a carriage return before the end is taken off below.
+    # "\n" keeps U+2028 and similar characters inside a text; a carriage return at the end is stripped later.
     lines = TextIOWrapper(raw, encoding=encoding, newline="\n")
     source = Source(path, encoding, Columns((), "", None), path.stat().st_size, raw, lines)
     try:
@@ -121,20 +118,17 @@ def open_tsv(
 
 
 def read_header(path: Path, encoding: str | None) -> tuple[str, tuple[str, ...]]:
-    """The encoding and the column names, before anybody has said which column is the text.
-
-    Raises InputError as `open_tsv` does.
-    """
-    encoding = detect_encoding(path) if encoding is None else _known_encoding(encoding)
+    """Encoding and column names. Raises InputError as `open_tsv` does."""
+    encoding = detect_encoding(path) if encoding is None else _checked_encoding(encoding)
     with path.open("rb") as raw, TextIOWrapper(raw, encoding=encoding, newline="\n") as lines:
         header = _header(Source(path, encoding, Columns((), "", None), 0, raw, lines))
     return encoding, _names(path, header)
 
 
 def detect_encoding(path: Path) -> str:
-    """The encoding by byte order mark, else UTF-8, else GB18030, judged on the whole file.
+    """The encoding by byte order mark, else UTF-8, else GB18030, decoded over the whole file.
 
-    Raises InputError naming the byte that fits neither.
+    Raises InputError naming the first byte that is not UTF-8 if neither fits.
     """
     with path.open("rb") as file:
         start = file.read(4)
@@ -157,7 +151,6 @@ def detect_encoding(path: Path) -> str:
 
 
 def _misfit(path: Path, encoding: str) -> int | None:
-    """The position of the first byte that cannot be decoded, None if there is none."""
     decoder = codecs.getincrementaldecoder(encoding)()
     place = 0
     with path.open("rb") as file:
@@ -175,7 +168,7 @@ def _misfit(path: Path, encoding: str) -> int | None:
             place += len(block)
 
 
-def _known_encoding(encoding: str) -> str:
+def _checked_encoding(encoding: str) -> str:
     try:
         codec = codecs.lookup(encoding)
         "".encode(encoding)  # refuses codecs that are not for text, such as base64
@@ -227,7 +220,7 @@ def _names(path: Path, header: str) -> tuple[str, ...]:
 
 
 def _reader(columns: Columns) -> Callable[[int, str], Row | Reject]:
-    """What makes a row of a line: places of columns are looked up once, for there are millions of lines."""
+    """The parser of a line, with column positions looked up once: there are millions of lines."""
     names = columns.names
     text_at = names.index(columns.text) if columns.text else None
     id_at = names.index(columns.id) if columns.id else None
@@ -236,7 +229,7 @@ def _reader(columns: Columns) -> Callable[[int, str], Row | Reject]:
 
     def read(line: int, content: str) -> Row | Reject:
         if "\0" in content or "\r" in content:
-            # Such a character becomes its visible symbol.
+            # Replaced by their visible symbols.
             content = content.replace("\0", "\u2400").replace("\r", "\u240d")
         cells = content.split("\t")
         if len(cells) != width:

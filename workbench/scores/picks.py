@@ -1,4 +1,4 @@
-"""What a scoring pass under way has picked, kept in its folder until it is done: a killed one goes on with the same."""
+"""The posts picked by a scoring pass, stored until it ends so that a resumed pass scores the same ones."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,14 +18,13 @@ COVERAGE = b"coverage"
 
 @dataclass(frozen=True)
 class Pick:
-    """Numbers of the posts to score (n,), ascending; `coverage` where others are left out."""
+    """Numbers of the posts to score (n,), ascending. `coverage` is None if no post is left out."""
 
     numbers: NDArray[np.int64]
     coverage: Coverage | None
 
 
 def save_pick(folder: Path, pick: Pick) -> None:
-    """Whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     coverage = json.dumps(None if pick.coverage is None else asdict(pick.coverage))
     table = pa.table({"post_id": pick.numbers}).replace_schema_metadata({COVERAGE: coverage.encode()})
@@ -34,7 +33,6 @@ def save_pick(folder: Path, pick: Pick) -> None:
 
 
 def load_pick(folder: Path) -> Pick | None:
-    """None where no pass is under way."""
     if not (folder / FILE).exists():
         return None
     table = pq.read_table(folder / FILE)

@@ -1,8 +1,8 @@
-"""A round's scores: append-only Parquet segments and a manifest, in the round's own folder.
+"""The scores of a round: append-only Parquet segments and a manifest, in the round's folder.
 
-Posts are scored in the order of their numbers, so the manifest's last post tells what is missing. Where a machine is
-too slow for all, a pass scores some of them (`workbench.worker.budget`): the manifest then says which numbers it covered.
-Reading needs no torch: pages and the queue use this module, the worker's `scoring` fills it.
+Posts are scored by ascending number, so all posts after the manifest's last one are unscored. On a slow machine a pass
+scores only some posts (`workbench.worker.budget`); the manifest records the numbers that it covered. This module needs
+no torch: the worker's `scoring` writes through it, pages and the queue read.
 """
 
 import json
@@ -23,16 +23,16 @@ from trainer.selection.budget import is_drawn
 from workbench.project import Project
 
 FOLDER = "scores"
-"""Inside the round's folder."""
+"""In the folder of the round."""
 MANIFEST = "manifest.json"
 SEGMENT = 100_000
-"""Posts in a file: what is read to look at the score of one."""
+"""Posts per file, all of which are read for the score of one."""
 SEGMENTS_KEPT = 16
-"""In memory, about two megabytes each."""
+"""Segments cached in memory, about 2 MB each."""
 
 
 class Segment(TypedDict):
-    """One line of the manifest; `last` is the number of its last post."""
+    """An entry of the manifest; `last` is the number of the last post in the file."""
 
     file: str
     last: int
@@ -47,7 +47,7 @@ class Scores:
     probabilities: NDArray[np.float32]
 
     def of(self, wanted: NDArray[np.int64]) -> "Scores":
-        """The scores of the wanted posts that have one, in the order of `wanted`."""
+        """The scores of the wanted posts, in their order; unscored posts are left out."""
         if not len(self.post_ids):
             return Scores(wanted[:0], self.probabilities)
         places = np.searchsorted(self.post_ids, wanted).clip(max=len(self.post_ids) - 1)
@@ -57,10 +57,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class Coverage:
-    """A pass that scored some of the posts from number `first` to `last` only.
+    """A pass that scored only some of the posts from number `first` to `last`.
 
-    It looked at `posts` and picked `scored` of them, as many as fit into `hours`; each was drawn with the chance `rate`
-    whatever it says. The counts are those of that day: what is purged later stays in them.
+    Of `posts` it picked `scored`, as many as fit into `hours`. Each post was drawn with probability `rate`,
+    independent of its text. The counts date from the pass: posts purged later are included.
     """
 
     first: int
@@ -73,8 +73,8 @@ class Coverage:
 
 @dataclass(frozen=True)
 class PartlyScored:
-    """Of `posts` that were looked at `scored` have a score, as many as fit into `hours`; each was drawn with the chance
-    `rate` at least."""
+    """Totals over the passes. Of `posts`, `scored` have a score, as many as fit into `hours`; each was drawn with
+    probability `rate` or more."""
 
     posts: int
     scored: int
@@ -84,7 +84,7 @@ class PartlyScored:
 
 @dataclass(frozen=True)
 class RoundScores:
-    """The scores of one round. Every call reads the files anew; without a folder there are no scores."""
+    """The scores of one round, empty without a folder. Every call reads the files again."""
 
     folder: Path
 
@@ -93,20 +93,18 @@ class RoundScores:
         return cls(project.round_folder(number) / FOLDER)
 
     def last_scored(self) -> int:
-        """The number of the last post that was scored or left out by a pass, 0 before the first."""
+        """Number of the last post that was scored or left out by a pass, 0 without any."""
         scored = (segment["last"] for segment in self._segments())
         return max([*scored, *(one.last for one in self.coverage())], default=0)
 
     def count(self) -> int:
-        """How many posts have a score."""
         return sum(segment["posts"] for segment in self._segments())
 
     def coverage(self) -> list[Coverage]:
-        """The passes that left posts out, in their order; posts in none of them have all been scored."""
+        """The passes that left posts out, in order. All posts outside of them are scored."""
         return [Coverage(**values) for values in self._manifest().get("coverage", ())]
 
     def partly_scored(self) -> PartlyScored | None:
-        """None where the round has scored all it has looked at."""
         passes = self.coverage()
         if not passes:
             return None
@@ -115,58 +113,53 @@ class RoundScores:
         return PartlyScored(scored + left_out, scored, self.lowest_rate(), max(one.hours for one in passes))
 
     def lowest_rate(self) -> float:
-        """The chance by which a post of any pass was drawn; 1 where all were scored. What it draws, every pass drew."""
+        """The least probability of the passes, 1 if all posts were scored. Posts drawn at this rate were drawn by every pass."""
         return min((one.rate for one in self.coverage()), default=1.0)
 
     def is_fair(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(n,) whether each of these posts was to be scored whatever it says: all were, or it was drawn."""
-        fair: NDArray[np.bool_] = _stands_for(self.coverage(), post_ids) > 0
+        """(n,) whether each post was scored independent of its text: it was drawn, or its pass left no post out."""
+        fair: NDArray[np.bool_] = _weights(self.coverage(), post_ids) > 0
         return fair
 
     def was_left_out(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(n,) whether a pass over these numbers left posts out."""
+        """(n,) whether each post lies in the range of a pass that left posts out, scored or not."""
         left_out = np.zeros(len(post_ids), dtype=bool)
         for one in self.coverage():
             left_out |= (post_ids >= one.first) & (post_ids <= one.last)
         return left_out
 
     def read(self) -> Scores:
-        """All scores."""
         return _joined(self.parts())
 
     def parts(self) -> Iterator[Scores]:
-        """All scores, a file at a time, so that ten million need no more memory than a few thousand."""
         for segment in self._segments():
             yield _read(self.folder / segment["file"])
 
     def fair_parts(self) -> Iterator[tuple[Scores, NDArray[np.float64]]]:
-        """The scores of posts that were not chosen, a file at a time, and how many posts each stands for (n,).
+        """The scores of the posts that `is_fair`, one file at a time, with their weights (n,): posts that each represents.
 
-        What figures about all posts are made from; where all are scored, simply all scores.
+        The basis of figures about all posts. If all posts are scored, all scores with weight 1.
         """
         passes = self.coverage()
         for part in self.parts():
-            weights = _stands_for(passes, part.post_ids)
-            kept = weights > 0
-            if kept.any():
-                yield Scores(part.post_ids[kept], part.probabilities[kept]), weights[kept]
+            weights = _weights(passes, part.post_ids)
+            has_weight = weights > 0
+            if has_weight.any():
+                yield Scores(part.post_ids[has_weight], part.probabilities[has_weight]), weights[has_weight]
 
     def fair(self) -> Iterator[Scores]:
-        """`fair_parts` without the weights."""
         return (scores for scores, _weights in self.fair_parts())
 
     def read_of(self, wanted: NDArray[np.int64]) -> Scores:
-        """The scores of the wanted posts that have one, from no more files than these lie in."""
-        parts, before = [], 0
+        parts, previous = [], 0
         for segment in self._segments():
-            here = wanted[(wanted > before) & (wanted <= segment["last"])]
-            before = segment["last"]
+            here = wanted[(wanted > previous) & (wanted <= segment["last"])]
+            previous = segment["last"]
             if len(here):
-                parts.append(_kept(self.folder / segment["file"]).of(here))
+                parts.append(_cached(self.folder / segment["file"]).of(here))
         return _joined(parts)
 
     def read_first(self, most: int) -> Scores:
-        """The scores of the fair posts scored first, `most` at most, from no more files than these lie in."""
         count, parts = 0, []
         for part in self.fair():
             parts.append(part)
@@ -177,7 +170,6 @@ class RoundScores:
         return Scores(first.post_ids[:most], first.probabilities[:most])
 
     def score_of(self, post_id: int) -> NDArray[np.float32] | None:
-        """The probabilities (labels,) of one post, from the one file it lies in; None where it has none."""
         for segment in self._segments():
             if segment["last"] >= post_id:
                 scores = _read(self.folder / segment["file"]).of(np.array([post_id]))
@@ -185,9 +177,9 @@ class RoundScores:
         return None
 
     def append(self, scores: Scores, left_out: Coverage | None = None) -> None:
-        """Add the scores of posts that all come after `last_scored`, and what their pass left out.
+        """Add the scores of a pass atomically, and its coverage if it left posts out.
 
-        In files of SEGMENT posts; visible whole or not at all.
+        Raises ValueError unless all posts come after `last_scored`.
         """
         if not len(scores.post_ids) and left_out is None:
             return
@@ -197,17 +189,16 @@ class RoundScores:
         added: list[Segment] = []
         for start in range(0, len(scores.post_ids), SEGMENT):
             here = slice(start, start + SEGMENT)
-            some = Scores(scores.post_ids[here], scores.probabilities[here])
-            first, last = int(some.post_ids[0]), int(some.post_ids[-1])
+            part = Scores(scores.post_ids[here], scores.probabilities[here])
+            first, last = int(part.post_ids[0]), int(part.post_ids[-1])
             added.append(
-                {"file": f"{first:010d}-{last:010d}.parquet", "last": last, "posts": len(some.post_ids)}
+                {"file": f"{first:010d}-{last:010d}.parquet", "last": last, "posts": len(part.post_ids)}
             )
-            self._write(added[-1]["file"], some)
+            self._write(added[-1]["file"], part)
         passes = [*self.coverage(), *([left_out] if left_out else [])]
         self._write_manifest([*self._segments(), *added], passes)
 
     def count_of(self, post_ids: NDArray[np.int64]) -> int:
-        """How many of these posts have a score."""
         return sum(
             int(np.isin(pq.read_table(self.folder / segment["file"])["post_id"].to_numpy(), post_ids).sum())
             for segment in self._segments()
@@ -215,35 +206,35 @@ class RoundScores:
         )
 
     def forget(self, post_ids: NDArray[np.int64]) -> int:
-        """Take the scores of these posts out; returns how many went. Interrupted, it is done again.
+        """Remove the scores of these posts; returns their number. It can be repeated after an interruption.
 
-        A post that later gets the number of the last one that went is scored like any other; so are posts that a pass
-        had left out, where the last one it looked at goes.
+        If the last post goes, a later post with its number is scored as usual. If the last post of a pass goes, so are
+        the posts that the pass left out at its end.
         """
-        kept: list[Segment] = []
-        gone = 0
-        before, passes = self._segments(), self.coverage()
-        for segment in before:
+        remaining: list[Segment] = []
+        removed = 0
+        segments, passes = self._segments(), self.coverage()
+        for segment in segments:
             if not _may_hold(segment, post_ids):
-                kept.append(segment)
+                remaining.append(segment)
                 continue
             scores = _read(self.folder / segment["file"])
             stays = ~np.isin(scores.post_ids, post_ids)
             rest = Scores(scores.post_ids[stays], scores.probabilities[stays])
-            gone += len(scores.post_ids) - len(rest.post_ids)
+            removed += len(scores.post_ids) - len(rest.post_ids)
             if len(rest.post_ids) < len(scores.post_ids) and len(rest.post_ids):
                 self._write(segment["file"], rest)
             if len(rest.post_ids):
-                kept.append(
+                remaining.append(
                     {"file": segment["file"], "last": int(rest.post_ids[-1]), "posts": len(rest.post_ids)}
                 )
-        passes_left = _without(passes, kept, post_ids)
-        if kept != before or passes_left != passes:
-            self._write_manifest(kept, passes_left)
-            for segment in before:
-                if segment["file"] not in {left["file"] for left in kept}:
+        remaining_passes = _without(passes, remaining, post_ids)
+        if remaining != segments or remaining_passes != passes:
+            self._write_manifest(remaining, remaining_passes)
+            for segment in segments:
+                if segment["file"] not in {other["file"] for other in remaining}:
                     (self.folder / segment["file"]).unlink(missing_ok=True)
-        return gone
+        return removed
 
     def _write(self, name: str, scores: Scores) -> None:
         columns = {label: scores.probabilities[:, position] for position, label in enumerate(LABELS)}
@@ -285,18 +276,18 @@ def _read(file: Path) -> Scores:
 
 
 def _array(column: pa.ChunkedArray) -> NDArray[Any]:
-    """The numbers of a column without nulls. By DLPack: `to_numpy` imports pandas, as `read_table` does."""
+    """A numeric column without nulls, by DLPack: `to_numpy` imports pandas, as `read_table` does."""
     return np.from_dlpack(column.combine_chunks())
 
 
 def _may_hold(segment: Segment, post_ids: NDArray[np.int64]) -> bool:
-    """A file is named after the first and the last post it was written with."""
+    """By the name of the file: the first and last post that it was first written with."""
     first, _dash, last = Path(segment["file"]).stem.partition("-")
     return bool(((post_ids >= int(first)) & (post_ids <= int(last))).any())
 
 
-def _stands_for(passes: Sequence[Coverage], post_ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n,) 1 where all were scored; where some were drawn, 1 / chance for those and 0 for the others."""
+def _weights(passes: Sequence[Coverage], post_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n,) posts that each post represents: 1 outside of the passes; within, 1 / rate if drawn, else 0."""
     weights = np.ones(len(post_ids))
     for one in passes:
         here = (post_ids >= one.first) & (post_ids <= one.last)
@@ -305,23 +296,22 @@ def _stands_for(passes: Sequence[Coverage], post_ids: NDArray[np.int64]) -> NDAr
 
 
 def _without(
-    passes: Sequence[Coverage], segments: Sequence[Segment], gone: NDArray[np.int64]
+    passes: Sequence[Coverage], segments: Sequence[Segment], removed: NDArray[np.int64]
 ) -> list[Coverage]:
-    """The passes when these posts are gone: one that loses its last ends with its last post that has a score."""
-    kept = []
+    """The passes after these posts are removed: one that loses its last post ends at its last scored one."""
+    remaining = []
     for one in passes:
-        if one.last in gone:
-            last = max((known["last"] for known in segments if known["last"] <= one.last), default=0)
+        if one.last in removed:
+            last = max((segment["last"] for segment in segments if segment["last"] <= one.last), default=0)
             if last < one.first:
                 continue
-            kept.append(replace(one, last=last))
+            remaining.append(replace(one, last=last))
         else:
-            kept.append(one)
-    return kept
+            remaining.append(one)
+    return remaining
 
 
-def _kept(file: Path) -> Scores:
-    """A segment, read once while it is asked for: segments never change, another file has another time."""
+def _cached(file: Path) -> Scores:
     return _read_once(file, file.stat().st_mtime_ns)
 
 

@@ -1,7 +1,7 @@
-"""The token store: every prepared post as token ids, made once, after its import, and scored by every round.
+"""The token store: every prepared post as token ids, tokenised once and scored by every round.
 
-A folder for each tokenizer, so that another base encoder makes another. Its files are named after the first and the
-last post they were written with; the newest one grows by being written again under a longer name.
+There is one folder per tokenizer. Its files are named after their first and last post; the newest one grows by being
+written again under a new name.
 """
 
 import shutil
@@ -19,19 +19,17 @@ from workbench.project import Project
 
 AT_ONCE = 20_000
 FILE_POSTS = 200_000
-"""Posts in a file; ten million are fifty files of some 16 MB."""
+"""Posts per file; ten million posts are fifty files of about 16 MB."""
 STORES_KEPT = 2
-"""Those of the adapter in use and of one that wants its place; older ones are made again if they are asked for."""
+"""The stores of champion and challenger; older ones are deleted, and built again on demand."""
 
 
 @dataclass(frozen=True)
 class TokenStore:
-    """One tokenizer's files."""
-
     folder: Path
 
     def files(self) -> list[Path]:
-        """In order of their posts. One that a longer one has taken the place of is passed over."""
+        """By post number, without files that a longer one has replaced."""
         chain: list[Path] = []
         for file in sorted(self.folder.glob("*.arrow"), key=lambda file: (_first(file), -_last(file))):
             if not chain or _last(file) > _last(chain[-1]):
@@ -39,21 +37,20 @@ class TokenStore:
         return chain
 
     def last(self) -> int:
-        """The number of the last post, 0 before the first."""
         return max(map(_last, self.files()), default=0)
 
     def after(self, post_id: int) -> tuple[list[Path], NDArray[np.int64], NDArray[np.int64]]:
-        """Files that hold posts above this number, the numbers of those posts, and their places in the files together."""
+        """Files with posts above this number, the numbers of those posts, and their positions in the joined files."""
         files = [file for file in self.files() if _last(file) > post_id]
         ids = np.concatenate([np.empty(0, np.int64), *(read_tokens(file)[0] for file in files)])
         places = np.flatnonzero(ids > post_id)
         return files, ids[places], places
 
     def append(self, post_ids: NDArray[np.int64], tokens: Tokens) -> None:
-        """Add posts that all come after `last`. Visible whole or not at all."""
+        """Add posts, all of which come after `last`, atomically."""
         newest = self.files()[-1:]
-        if newest and len(before := read_tokens(newest[0])[0]) + len(post_ids) <= FILE_POSTS:
-            post_ids = np.concatenate([before, post_ids])
+        if newest and len(stored := read_tokens(newest[0])[0]) + len(post_ids) <= FILE_POSTS:
+            post_ids = np.concatenate([stored, post_ids])
             tokens = Tokens.joined([read_tokens(newest[0])[1], tokens])
         else:
             newest = []
@@ -62,22 +59,22 @@ class TokenStore:
             file.unlink(missing_ok=True)
 
     def forget(self, post_ids: NDArray[np.int64]) -> int:
-        """Take these posts out; returns how many went. Interrupted, it is done again."""
-        gone = 0
+        """Remove these posts; returns their number. It can be repeated after an interruption."""
+        removed = 0
         for file in self.folder.glob("*.arrow"):
             if not ((post_ids >= _first(file)) & (post_ids <= _last(file))).any():
                 continue
-            held, tokens = read_tokens(file)
-            stays = np.flatnonzero(~np.isin(held, post_ids))
-            gone += len(held) - len(stays)
-            if len(stays) == len(held):
+            stored, tokens = read_tokens(file)
+            stays = np.flatnonzero(~np.isin(stored, post_ids))
+            removed += len(stored) - len(stays)
+            if len(stays) == len(stored):
                 continue
-            # Under the name of what is left: a number that is free again is the next post's, who has no tokens yet.
+            # Named after the remaining posts: the next post may reuse the last number, and has no tokens yet.
             if len(stays):
-                self._write(held[stays], select(tokens, stays))
-            if not len(stays) or _name(held[stays]) != file.name:
+                self._write(stored[stays], select(tokens, stays))
+            if not len(stays) or _name(stored[stays]) != file.name:
                 file.unlink()
-        return gone
+        return removed
 
     def _write(self, post_ids: NDArray[np.int64], tokens: Tokens) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -92,10 +89,7 @@ def bring_up_to_date(
     *,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TokenStore:
-    """Add the prepared posts that a tokenizer's store lacks; stopped or killed, it goes on where it was.
-
-    `name`: the tokenizer's fingerprint.
-    """
+    """Add the missing prepared posts to the store of a tokenizer; resumable. `name` is the tokenizer's fingerprint."""
     root = _root(project)
     store = TokenStore(root / name)
     store.folder.mkdir(parents=True, exist_ok=True)
@@ -111,20 +105,18 @@ def bring_up_to_date(
     store.folder.touch()
     by_use = sorted(_stores(project), key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
     for old in by_use[STORES_KEPT:]:
-        # By another name first: half a store must not be taken for one.
+        # Renamed first, so that a partly deleted store is not read.
         shutil.rmtree(old.rename(root / f".{old.name}"))
     return store
 
 
 def forget(project: Project, post_ids: Sequence[int] | NDArray[np.int64]) -> int:
-    """Take these posts out of every store; returns how many texts went."""
     wanted = np.asarray(post_ids, dtype=np.int64)
     _remove_leftovers(project)
     return sum(TokenStore(folder).forget(wanted) for folder in _stores(project))
 
 
 def count_of(project: Project, post_ids: Sequence[int] | NDArray[np.int64]) -> int:
-    """How many texts `forget` would take out."""
     wanted = np.asarray(post_ids, dtype=np.int64)
     files = [file for folder in _stores(project) for file in TokenStore(folder).files()]
     return sum(int(np.isin(read_tokens(file)[0], wanted).sum()) for file in files)
@@ -139,11 +131,10 @@ def _stores(project: Project) -> list[Path]:
 
 
 def _remove_leftovers(project: Project) -> None:
-    """What a killed worker left half written or half removed."""
-    for left in _root(project).glob("*/.*.part"):
-        left.unlink()
-    for left in _root(project).glob(".*"):
-        shutil.rmtree(left)
+    for part in _root(project).glob("*/.*.part"):
+        part.unlink()
+    for folder in _root(project).glob(".*"):
+        shutil.rmtree(folder)
 
 
 def _name(post_ids: NDArray[np.int64]) -> str:

@@ -1,4 +1,4 @@
-"""The labelled held-out posts with a round's scores: what figures about the whole forum are computed from."""
+"""Labelled held-out posts with a round's scores, the basis of estimates about the whole forum."""
 
 import numpy as np
 from sqlalchemy import select
@@ -17,9 +17,9 @@ SPLITS = ("validation", "test")
 
 
 def held_out_rows(session: Session, project: Project, round_number: int) -> dict[str, Rows]:
-    """Labelled posts of validation and of test with their violation score; those not scored yet are left out.
+    """Labelled posts of validation and test with their violation scores, by split; unscored posts are left out.
 
-    What a post stands for: near-copies share the weight of one, and one drawn with half the chance counts double.
+    A row's weight is its share of a group of near-copies, divided by its inclusion probability.
     """
     posts = [post for post in labelled_posts(session, round_number) if post.split in SPLITS]
     numbers = _numbers(session, [str(post.line["id"]) for post in posts])
@@ -42,8 +42,8 @@ def held_out_rows(session: Session, project: Project, round_number: int) -> dict
 
 def _numbers(session: Session, external_ids: list[str]) -> dict[str, int]:
     numbers: dict[str, int] = {}
-    for some in in_chunks(external_ids, IDS_AT_ONCE):
-        query = select(Post.external_id, Post.id).where(Post.external_id.in_(some))
+    for chunk in in_chunks(external_ids, IDS_AT_ONCE):
+        query = select(Post.external_id, Post.id).where(Post.external_id.in_(chunk))
         numbers |= dict(session.execute(query).all())
     return numbers
 

@@ -1,6 +1,6 @@
-"""The policy: from what mistakes cost, which posts pass, which are flagged, which people look at.
+"""The thresholds in force: which posts pass, are flagged or go to people, chosen by the cost of mistakes.
 
-Versions are only ever added, the newest is in force. Its band takes the place of the settings' one.
+Versions are append-only and the newest is in force. Its band overrides that of the settings.
 """
 
 from collections.abc import Sequence
@@ -37,15 +37,13 @@ from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.held_out import held_out_rows
 
 FEWEST = 30
-"""Labelled validation posts, and as many test posts, before thresholds are chosen."""
+"""Labelled posts of validation, and of test, that choosing thresholds requires."""
 RECENT = timedelta(days=7)
 SEED = 20_260_102
 
 
 @dataclass(frozen=True)
 class Volumes:
-    """Posts of a day, or of all there are, by verdict."""
-
     passed: int
     human: int
     flagged: int
@@ -53,10 +51,10 @@ class Volumes:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The cheapest thresholds on the validation posts, and what they bring on the test posts.
+    """The cheapest thresholds on the validation posts, with their expected cost on the test posts.
 
-    `all_looked_at` is the cost for one post if people looked at every one. `whole` is over everything scored, `day`
-    over as many posts as lately came in on a day; None where none came in these 7 days.
+    `all_looked_at` is the cost per post if people review all of them. `whole` counts all scored posts, `day` an average
+    day with imports of the last 7 days, None without any.
     """
 
     round_number: int
@@ -88,9 +86,9 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What thresholds are chosen by: labelled held-out posts, and the histogram of the violation scores of all posts.
+    """The labelled held-out posts, and the distribution of the violation scores of all posts.
 
-    `score_histogram` counts the posts in each thousandth of the violation score; where not all were scored it is an estimate.
+    `score_histogram` (1000,) counts posts by thousandth of the violation score, an estimate if not all are scored.
     """
 
     round_number: int
@@ -101,7 +99,6 @@ class Evidence:
 
 
 def band_in_force(session: Session, project: Project, *, at: datetime | None = None) -> Band:
-    """Which confidences are uncertain, now or at a moment: the policy's band, else the settings'."""
     query = policies() if at is None else policies().where(Policy.created_at <= at)
     policy = session.scalar(query.limit(1))
     if policy is None:
@@ -110,12 +107,11 @@ def band_in_force(session: Session, project: Project, *, at: datetime | None = N
 
 
 def in_force(session: Session) -> Policy | None:
-    """The newest version."""
     return session.scalar(policies().limit(1))
 
 
 def find(session: Session, version: int) -> Policy:
-    """Raises InputError when there is no such version."""
+    """Raises InputError without such a version."""
     policy = session.get(Policy, version)
     if policy is None:
         raise InputError("There is no version {version} of the thresholds.", version=version)
@@ -123,7 +119,7 @@ def find(session: Session, version: int) -> Policy:
 
 
 def history(session: Session) -> list[dict[str, Any]]:
-    """Every version described, newest first; the keys are part of the command's contract."""
+    """All versions, newest first. The keys are part of the interface of `policy --json`."""
     rows = session.execute(policies().join(Person, Person.id == Policy.person_id).add_columns(Person.name))
     return [
         {
@@ -141,10 +137,10 @@ def history(session: Session) -> list[dict[str, Any]]:
 
 
 def read_evidence(project: Project, account: Account) -> Evidence:
-    """Gather what thresholds are chosen by; takes seconds at a million posts, and no price changes it.
+    """Independent of the prices; takes seconds with a million posts.
 
-    Raises NotAllowedError for somebody who is no lead; RoundError where no round is in use, or held-out posts with a
-    label are too few.
+    Raises NotAllowedError without the right to set thresholds, RoundError without a champion or with too few labelled
+    held-out posts.
     """
     with reading(project, account, Right.SET_POLICY) as session:
         champion = session.get(Champion, 1)
@@ -164,7 +160,7 @@ def read_evidence(project: Project, account: Account) -> Evidence:
 
 
 def propose(evidence: Evidence, prices: Prices) -> Proposal:
-    """The cheapest thresholds at these prices. Raises InputError for prices that are none."""
+    """The cheapest thresholds. Raises InputError for a negative or non-finite price."""
     if not all(isfinite(price) and price >= 0 for price in asdict(prices).values()):
         raise InputError("Prices are numbers from 0 up.")
     choice = choose(evidence.validation, prices, rng=np.random.default_rng(SEED))
@@ -177,7 +173,6 @@ def propose(evidence: Evidence, prices: Prices) -> Proposal:
 
 
 def volumes(histogram: NDArray[np.int64], thresholds: Thresholds) -> Volumes:
-    """How many of the posts, counted by thousandth of their violation score, get which verdict."""
     first, second = (
         int(np.searchsorted(CUTS, threshold - 1e-9))
         for threshold in (thresholds.pass_below, thresholds.flag_from)
@@ -196,11 +191,11 @@ def save(
     high: float | None = None,
     expected_version: int | None = None,
 ) -> int:
-    """Put thresholds in force as a new version and have the queue filled again by its band; returns the version.
+    """Put thresholds in force as a new version and enqueue a rebuild of the queue; returns the version.
 
-    `low` and `high` are the band's; without them it stays as it is. `expected_version` is the newest the person saw,
-    0 for none. Raises NotAllowedError for somebody who is no lead, InputError for a band that is none, when another
-    version is in force by now, or when the proposal's round is not in use any more.
+    `low` and `high` bound the band, by default the current one. `expected_version` is the newest version that the
+    person saw, 0 for none. Raises NotAllowedError without the right to set thresholds, InputError for an invalid band,
+    if another version is in force, or if the proposal's round is no longer the champion.
     """
     with acting(project, account, Right.SET_POLICY) as session:
         band = band_in_force(session, project)
@@ -239,7 +234,7 @@ def save(
 
 
 def _posts_a_day(session: Session, project: Project) -> float | None:
-    """Of the last 7 days, those with an import."""
+    """The mean over the days with imports of the last 7 days."""
     rows: Sequence[Any] = session.execute(
         select(func.date(Import.started_at), func.sum(Import.accepted))
         .where(Import.started_at > project.now() - RECENT, Import.state.not_in(("storing", "failed")))

@@ -1,7 +1,7 @@
-"""Every morning's verdicts: a file with pass, human or flag for each post that came in, for the forum's own systems.
+"""Daily verdicts: a file with pass, human or flag for each imported post, for the forum's own systems.
 
-What people said beats the model. Imports are taken in order and each once; where nothing new came in, the last ones
-are told again, so that the same command gives the same file.
+Labels by people take precedence over the model. Imports are covered in order and once each; without new imports the
+last file is written again, so repeating the command gives the same file.
 """
 
 from collections import Counter, defaultdict
@@ -35,12 +35,12 @@ VERDICT_OF_LABEL: Mapping[str, Verdict] = {
     Label.SUSPICIOUS: "human",
     Label.VIOLATION: "flag",
 }
-"""What a person's label means; a borderline post is one that somebody should look at."""
+"""The verdict for a person's label; a suspicious post needs a review."""
 HIDDEN = ("", "", "")
-"""Nobody is told what the model thinks of a held-out post that somebody is still to label blind."""
+"""Label, certainty and round of a held-out post without a label, which is labelled blind."""
 UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", HIDDEN)
-"""A post that has no score: the machine was too slow for all (docs/big-pools.md). Nobody has looked at it, so that it
-neither passes nor is flagged."""
+"""A post without a score, on a machine too slow for all posts (docs/big-pools.md). It goes to people, as neither they nor
+the model have judged it."""
 CHUNK = 5_000
 DECIDED = "decide"
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -48,9 +48,9 @@ ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 @dataclass(frozen=True)
 class Missed:
-    """Violations among the posts the model let pass: estimated from blind test posts it would let pass as well.
+    """Violations among the posts that the model lets pass, estimated from blind test posts below the same threshold.
 
-    `estimate` and `interval` (95%) are numbers of posts; None where no such test post has a label.
+    `estimate` and `interval` (95%) are numbers of posts, None without such a test post.
     """
 
     estimate: float | None
@@ -60,12 +60,11 @@ class Missed:
 
 @dataclass(frozen=True)
 class VerdictFile:
-    """What a file holds. `by_people` of its rows are what somebody said; `waiting` posts come next time.
+    """Counts of a file, which covers the imports `first_import` to `last_import`.
 
-    `chosen_for` is the round whose scores the policy was chosen on. `unscored` rows are for people because neither they
-    nor the model have looked at them; how many violations passed is then not told, as the others were chosen.
-
-    The rows are of the imports `first_import` to `last_import`.
+    `by_people` rows have a label by a person; `waiting` posts are left for the next file. `chosen_for` is the round on
+    whose scores the policy was chosen. `unscored` rows have neither label nor score and go to people; `missed` is then
+    empty, because the scored posts are not a random sample.
     """
 
     file: Path
@@ -87,8 +86,6 @@ class VerdictFile:
 
 @dataclass(frozen=True)
 class _Rule:
-    """How verdicts are made this time."""
-
     round_number: int
     policy: int
     chosen_for: int | None
@@ -104,11 +101,11 @@ def decide(
     version: int | None = None,
     out: Path | None = None,
 ) -> VerdictFile:
-    """Write the verdicts on the posts of the imports since the last time, or since a moment, to a TSV file.
+    """Write the verdicts on the imports since the last call, or since a moment, to a TSV file.
 
-    Without `version` by the newest policy, without `out` to `data/verdicts/`. Imports that are not prepared and
-    scored yet, and those after them, wait for the next time. Raises RoundError where no round is in use, InputError
-    where no policy is in force or there is nothing to decide on, NotAllowedError for somebody who is no lead.
+    The defaults are the newest policy and a file in `data/verdicts/`. The first import that is not prepared and scored,
+    and all after it, wait for the next call. Raises RoundError without a champion, InputError without a policy or
+    posts, NotAllowedError without the right to export.
     """
     with reading(project, account, Right.EXPORT) as session:
         rule = _rule(session, project, version)
@@ -127,7 +124,7 @@ def decide(
             file=file,
             rows=counts.total(),
             verdicts={name: counts[name, False] + counts[name, True] for name in VERDICTS},
-            by_people=sum(count for (_verdict, is_said), count in counts.items() if is_said),
+            by_people=sum(count for (_verdict, is_by_person), count in counts.items() if is_by_person),
             missed=Missed(None, None, 0)
             if unscored.total()
             else missed(held_out_rows(session, project, rule.round_number)["test"], rule.thresholds, passed),
@@ -155,7 +152,6 @@ def decide(
 
 
 def missed(rows: Rows, thresholds: Thresholds, passed: int) -> Missed:
-    """The violations among `passed` posts, from blind rows weighted by what they stand for."""
     is_passed = thresholds.verdicts(rows.scores) == 0
     groups = [group for group, is_one in zip(rows.groups, is_passed, strict=True) if is_one]
     share = weighted_share(rows.is_violation[is_passed], rows.weights[is_passed], groups)
@@ -185,7 +181,7 @@ def _rule(session: Session, project: Project, version: int | None) -> _Rule:
 
 
 def _ready(session: Session, scored: int) -> list[int]:
-    """Imports from the first on that are prepared and scored, up to the first that is not; failed ones hold nothing."""
+    """Imports before the first that is not prepared and scored, without failed ones."""
     ready: list[int] = []
     for number, state in session.execute(
         select(Import.id, Import.state).where(Import.state != "failed").order_by(Import.id)
@@ -198,7 +194,7 @@ def _ready(session: Session, scored: int) -> list[int]:
 
 
 def _wanted(session: Session, ready: list[int], since: date | datetime | None) -> list[int]:
-    """An import of nothing but posts there were already is none: its file would be empty."""
+    """The imports to cover. Those without new posts are left out: their file would be empty."""
     holds_posts = exists().where(Post.import_id == Import.id)
     if since is not None:
         begun = select(Import.id).where(
@@ -214,7 +210,7 @@ def _wanted(session: Session, ready: list[int], since: date | datetime | None) -
 
 
 def _moment(since: date | datetime) -> datetime:
-    """A day begins at midnight on this machine's clock."""
+    """Days begin at midnight, local time."""
     begin = since if isinstance(since, datetime) else datetime.combine(since, time())
     return begin if begin.tzinfo else begin.astimezone()
 
@@ -229,9 +225,9 @@ def _waiting(session: Session, ready: list[int]) -> int:
 def _rows(
     session: Session, rule: _Rule, numbers: Iterable[int], unscored: Counter[int]
 ) -> Iterator[tuple[tuple[str, ...], Verdict, bool]]:
-    """The cells of each row, its verdict, and whether a person said it; a few thousand posts are held at once.
+    """Cells, verdict, and whether it is by a person, of each post; CHUNK posts are in memory at once.
 
-    `unscored` counts by import those of which neither a person nor the model has said anything.
+    `unscored` counts, by import, posts with neither a label nor a score.
     """
     for number in numbers:
         after = 0
@@ -262,29 +258,29 @@ def _by_model(scores: Scores, rule: _Rule) -> Iterator[tuple[Verdict, tuple[str,
 
 
 def _labels_by_people(session: Session, post_ids: list[int]) -> dict[int, str]:
-    """What people said of these posts: a lead's decision, else most of those who judged here, else a log's label.
+    """Labels by post: the resolution, else the majority of annotators, else that of a log.
 
-    A tie goes to the more severe label, as in training.
+    Ties go to the more severe label, as in training.
     """
     careful: defaultdict[int, Counter[str]] = defaultdict(Counter)
     logged: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for post, label, source in session.execute(labels_of(post_ids)):
         (careful if source is None else logged)[post][str(label)] += 1
     labels = {post: majority(votes) for post, votes in (logged | careful).items()}
-    decided = {post: label for post, label in session.execute(newest_resolutions(post_ids)) if label}
-    return labels | decided
+    resolved = {post: label for post, label in session.execute(newest_resolutions(post_ids)) if label}
+    return labels | resolved
 
 
 def _counted(
     rows: Iterable[tuple[tuple[str, ...], Verdict, bool]], counts: Counter[tuple[Verdict, bool]]
 ) -> Iterator[tuple[str, ...]]:
-    for cells, verdict, is_said in rows:
-        counts[verdict, is_said] += 1
+    for cells, verdict, is_by_person in rows:
+        counts[verdict, is_by_person] += 1
         yield cells
 
 
 def _write(file: Path, rows: Iterable[tuple[str, ...]]) -> None:
-    """Whole or not at all. Ids stand as the forum wrote them, tabs and line ends in them apart."""
+    """Atomic. Ids are those of the forum, with tabs and line ends escaped."""
     if file.is_dir():
         raise InputError("{file} is a folder. Name a file.", file=file)
     file.parent.mkdir(parents=True, exist_ok=True)
