@@ -1,41 +1,30 @@
-"""The queue: which posts are waiting for people, in which lane, in what order.
+"""What the queue should hold: which posts, in which lane, in which order.
 
-Rebuilt after every promotion and import: planned from arrays on short snapshots (`servable`), then swapped in one
-short transaction. Claims are not touched.
+Planned from arrays on short snapshots (`servable`); `swap` then replaces the queue's content.
 """
 
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries.preparing import first_posts, groups_of_split
 from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
-from db.session import leave_room
-from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
-from trainer.chunks import in_chunks
-from trainer.files import write_text
+from db.tables import Annotation, Import, QueueEntry, QueueState, Resolution
 from trainer.labels import LABELS, Label
 from trainer.selection.budget import is_drawn
 from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
-from trainer.selection.strata import DRAWN, serving_order, strata
+from trainer.selection.strata import serving_order
 from trainer.selection.strategies import Embed, Positions, below_band, confidence, in_band
 from trainer.statistics.thresholds import CUTS, thousandths
-from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside, save_set_aside
+from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside
 from workbench.project import Project
-from workbench.queue.claims import note_answers_since
-from workbench.queue.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
-from workbench.rounds.champion import champion_number
+from workbench.queue.servable import Servable, read_held_out, read_servable, scores_of
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds.policy import band_in_force
 
@@ -47,7 +36,6 @@ AUDIT_SHARE = 0.2
 DAILY = 3
 """Different days with an import, of the newest ones, from which posts are said to arrive daily."""
 SEED = 20_260_101
-CHUNK = 2_000
 SCORES_AT_ONCE = 100_000
 
 VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
@@ -93,55 +81,6 @@ class Plan:
     """The same of a lead's decisions."""
     set_aside: SetAside = NONE_SET_ASIDE
     """Of the pages' figures; the queue has none of them."""
-
-
-def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
-    """Fill the queue again from the champion's scores. Returns the number of entries.
-
-    `vectors` spread a lane over different posts; `cold` scores the pool while there is no champion.
-    """
-    with project.database.read() as session:
-        champion = champion_number(session)
-    planned = plan(project, champion, vectors=vectors, cold=cold)
-    with replacing(project, planned):
-        return len(planned.entries)
-
-
-@contextmanager
-def replacing(project: Project, planned: Plan) -> Iterator[Session]:
-    """A write transaction that swaps the queue's content at its end.
-
-    The new rows are laid ready before the lock is asked for; copying 50,000 of them takes a tenth of a second.
-    """
-    table = Base.metadata.tables[QueueEntry.__tablename__]
-    with project.database.write_staged(table, planned.entries) as (session, staged):
-        yield session
-        _replace(session, project, planned, staged)
-    # Only once it is committed: pages would tell of a queue that never was.
-    save_confidence_histogram(project, planned.confidence_histogram)
-    save_set_aside(project, planned.set_aside)
-
-
-def _replace(session: Session, project: Project, planned: Plan, staged: Table) -> None:
-    # In the database's words: by the mapper every row would be looked at.
-    connection = session.connection()
-    connection.execute(delete(QueueEntry))
-    # Joined, as nobody else looks whether a post is still there; in its order, as both tables have it.
-    is_there = (Post.id == staged.c.post_id) & Post.group_id.is_not(None)
-    rows = select(staged).join(Post, is_there).order_by(staged.c.post_id)
-    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), rows))
-    note_answers_since(session, planned.newest_annotation, planned.newest_resolution)
-    session.merge(
-        QueueState(
-            id=1,
-            round_number=planned.round_number,
-            in_band=planned.band.in_band,
-            below_band=planned.band.below_band,
-            widened=planned.widened,
-            left_out=planned.left_out,
-            built_at=project.now(),
-        )
-    )
 
 
 def plan(
@@ -210,62 +149,6 @@ def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
 
 
-def confidence_histogram(project: Project) -> NDArray[np.int64]:
-    """How many posts to label lay in each thousandth of confidence when the queue was filled; all 0 before a round.
-
-    In a file, as a page that moves the band must not read the whole pool.
-    """
-    file = _histogram_file(project)
-    try:
-        counts = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet
-        counts = []
-    return np.array(counts or [0] * (len(CUTS) - 1), dtype=np.int64)
-
-
-def save_confidence_histogram(project: Project, counts: Sequence[int]) -> None:
-    """Replace what `confidence_histogram` reads."""
-    write_text(_histogram_file(project), json.dumps(list(counts)))
-
-
-def give_strata(project: Project, round_number: int) -> None:
-    """Give every held-out group its stratum by the first score it gets, once and for ever.
-
-    Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
-    be no random part of its stratum.
-    """
-    scores = RoundScores.of(project, round_number)
-    for split in HELD_OUT_SPLITS:
-        with project.database.read() as session:
-            wanted = groups_of_split(split).where(PostGroup.stratum.is_(None)).order_by(PostGroup.id)
-            numbers = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
-            groups = np.fromiter(numbers, np.int64)
-        for start in range(0, len(groups), SCORES_AT_ONCE):
-            _give_strata(project, scores, groups[start : start + SCORES_AT_ONCE])
-
-
-def _give_strata(project: Project, scores: RoundScores, groups: NDArray[np.int64]) -> None:
-    group_of: dict[int, int | None] = {}
-    for some in in_chunks(groups.tolist(), CHUNK):
-        with project.database.read() as session:
-            rows = session.execute(first_posts(some))
-            group_of |= {post: group for group, post in rows}
-    firsts = np.array(sorted(group_of), np.int64)
-    first_scores = scores.read_of(firsts[scores.is_fair(firsts)])
-    numbers = strata(first_scores.probabilities[:, Label.VIOLATION.position])
-    numbers += np.where(scores.was_left_out(first_scores.post_ids), DRAWN, 0)
-    values = (
-        {"group": group_of[post], "stratum": stratum}
-        for post, stratum in zip(first_scores.post_ids.tolist(), numbers.tolist(), strict=True)
-    )
-    change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
-    for changes in in_chunks(values, CHUNK):
-        began = time.monotonic()
-        with project.database.write() as session:
-            session.connection().execute(change, changes)
-        leave_room(began)
-
-
 def band_counts(session: Session, project: Project) -> BandCounts:
     """How many posts to label lie in the band and below it, now; of near-copies one counts."""
     state = session.get(QueueState, 1)
@@ -286,10 +169,6 @@ def _count(limits: Band, probabilities: NDArray[np.floating]) -> BandCounts:
         int(in_band(probabilities, limits.low, limits.high).sum()),
         int(below_band(probabilities, limits.low).sum()),
     )
-
-
-def _histogram_file(project: Project) -> Path:
-    return project.data / "waiting.json"
 
 
 def _scored(
