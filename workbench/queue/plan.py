@@ -30,28 +30,26 @@ from workbench.thresholds.policy import band_in_force
 
 HELD_OUT_AT_MOST = 5_000
 VIOLATIONS_WANTED = 100
-"""In test, before its strata are no longer served alike."""
+"""Violation labels in test up to which the strata take turns."""
 AUDIT_SHARE = 0.2
-"""Audit posts for each test post, as the splits are drawn."""
+"""Audit labels wanted for each test label, as in the sizes of the splits."""
 DAILY = 3
-"""Different days with an import, of the newest ones, from which posts are said to arrive daily."""
+"""Days with an import, within the newest days, that count as daily arrival of posts."""
 SEED = 20_260_101
 SCORES_AT_ONCE = 100_000
 
 VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
-"""Post ids in, one vector each out: the door to it is in `scoring`, which needs torch."""
+"""Post ids (n,) to vectors (n, d). The implementation needs torch and is in the worker."""
 
 
 @dataclass(frozen=True)
 class BandCounts:
-    """Posts of the pool that wait for a label, by what the adapter in use thinks of them."""
-
     in_band: int
     below_band: int
 
 
 class Entry(NamedTuple):
-    """A row of the queue as it is written: the first columns of its table, in their order."""
+    """A row of the queue; the fields are the first columns of the table, in order."""
 
     post_id: int
     lane: str
@@ -66,21 +64,19 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What the queue should hold, and the state of the band it was made from."""
-
     round_number: int | None
     entries: Sequence[Entry]
     band: BandCounts
     widened: int = 0
     left_out: int = 0
     newest_annotation: int = 0
-    """The last one it knows of: later answers are looked up when it takes effect."""
+    """Id of the newest annotation in the plan; the swap adds later ones."""
     confidence_histogram: Sequence[int] = ()
-    """How many posts to label lie in each thousandth of confidence, by the round's scores."""
+    """Unlabelled posts in each thousandth of confidence, by the round's scores."""
     newest_resolution: int = 0
-    """The same of a lead's decisions."""
+    """Id of the newest resolution in the plan."""
     set_aside: SetAside = NONE_SET_ASIDE
-    """Of the pages' figures; the queue has none of them."""
+    """For the figures on the pages; these posts are not in the queue."""
 
 
 def plan(
@@ -90,7 +86,10 @@ def plan(
     vectors: VectorsOf | None = None,
     cold: Scores | None = None,
 ) -> Plan:
-    """What the queue should hold with the scores of a round, or at a cold start where there is none yet."""
+    """Plan the queue from the scores of a round, or without any at a cold start.
+
+    `cold` are the scores of a simple model, used while there is no round.
+    """
     rng = np.random.default_rng(SEED)
     with project.database.read() as session:
         newest = session.scalar(select(func.max(Annotation.id))) or 0
@@ -145,12 +144,12 @@ def plan(
 
 
 def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
-    """How many scores lie in each thousandth from 0 on; 1 has a place of its own."""
+    """Counts (1001,) of scores in each thousandth from 0; the last place counts scores of exactly 1."""
     return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
 
 
 def band_counts(session: Session, project: Project) -> BandCounts:
-    """How many posts to label lie in the band and below it, now; of near-copies one counts."""
+    """Current unlabelled posts in and below the band; a group of near-copies counts once."""
     state = session.get(QueueState, 1)
     if state is None:
         return BandCounts(0, 0)
@@ -158,7 +157,7 @@ def band_counts(session: Session, project: Project) -> BandCounts:
         QueueEntry.round_number.is_not(None), QueueEntry.is_answered
     )
     scores = [row for row in session.execute(answered) if None not in row]
-    # The band the queue was filled by: a newer one counts once its queue is there.
+    # The band with which the queue was filled: a newer one applies from the next rebuild.
     limits = band_in_force(session, project, at=state.built_at)
     done = _count(limits, np.array(scores, dtype=np.float32).reshape(-1, len(LABELS)))
     return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
@@ -174,7 +173,6 @@ def _count(limits: Band, probabilities: NDArray[np.floating]) -> BandCounts:
 def _scored(
     servable: Servable, parts: Iterable[Scores], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
-    """The pool's posts that have a score, in random order, whether each is new, and their scores."""
     is_scored, probabilities = scores_of(servable.pool, parts)
     order = rng.permutation(np.flatnonzero(is_scored))
     return servable.pool[order], servable.is_new[order], probabilities[order]
@@ -188,7 +186,7 @@ def _histogram_of(probabilities: NDArray[np.float32]) -> list[int]:
 
 
 def _new_imports(session: Session, project: Project) -> set[int]:
-    """The imports whose posts come first: those of the newest days, where posts arrive daily."""
+    """Imports whose posts come first: those of the newest days, if posts arrive daily."""
     since = project.now() - timedelta(days=project.settings.newest_days)
     rows = session.execute(select(Import.id, Import.started_at).where(Import.started_at > since)).all()
     return {row.id for row in rows} if len({row.started_at.date() for row in rows}) >= DAILY else set()
@@ -196,7 +194,10 @@ def _new_imports(session: Session, project: Project) -> set[int]:
 
 @dataclass(frozen=True)
 class _Draw:
-    """Which scored posts nobody chose. Where a pass left posts out, those that every pass drew; `last` it looked at."""
+    """The random part of the scored posts.
+
+    If a pass left posts out, these are the posts drawn by all passes; `last` is the newest post considered.
+    """
 
     chance: float = 1.0
     last: int = 0
@@ -209,11 +210,10 @@ class _Draw:
         return cls(scores.lowest_rate(), scores.last_scored()) if scores.coverage() else cls()
 
     def of(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-        """(n,), None where all were scored."""
+        """(n,), or None if every post was scored."""
         return None if self.chance == 1.0 else is_drawn(post_ids, self.chance)
 
     def among(self, pool: NDArray[np.int64], scored: NDArray[np.int64]) -> int:
-        """How many posts those drawn stand for."""
         return len(scored) if self.chance == 1.0 else int((pool <= self.last).sum())
 
 
@@ -231,20 +231,19 @@ def _counts(session: Session) -> dict[str, dict[str | None, int]]:
 def _held_out_entries(
     project: Project, servable: Servable, counts: Mapping[str, Mapping[str | None, int]]
 ) -> list[Entry]:
-    """Of the splits that still lack labels, strata in turn until test has the violations it wants."""
+    """Entries for the splits that lack labels; strata take turns until test has enough violations."""
     is_even = counts.get("test", {}).get(Label.VIOLATION, 0) < VIOLATIONS_WANTED
     served: list[tuple[float, int]] = []
     for split, wanted in _held_out_wanted(project, counts).items():
         unlabelled = read_held_out(project, split, servable)
         order = serving_order(unlabelled.strata, unlabelled.draws, is_even=is_even)[:HELD_OUT_AT_MOST]
-        # Splits take turns by what they lack, and everything they hold is queued: more than is lacking.
+        # Splits take turns in proportion to their missing labels; all their posts are queued.
         served += [((at + 0.5) / wanted, post) for at, post in enumerate(unlabelled.posts[order].tolist())]
     posts = np.array([post for _, post in sorted(served)[:HELD_OUT_AT_MOST]], dtype=np.int64)
     return _entries(HELD_OUT, posts)
 
 
 def _held_out_wanted(project: Project, counts: Mapping[str, Mapping[str | None, int]]) -> dict[str, float]:
-    """How many labels each held-out split still lacks; audit is filled beside test."""
     have = {split: sum(counts.get(split, {}).values()) for split in ("validation", "test")}
     validation = project.settings.validation_target - have["validation"]
     test = project.settings.test_target - have["test"]
@@ -259,9 +258,10 @@ def _lane_entries(
     probabilities: NDArray[np.float32] | None = None,
     posts: int | None = None,
 ) -> list[Entry]:
-    """Queue rows of every lane; the chance is known where it was drawn from all, `posts` or as many as `post_ids`.
+    """Queue rows of every lane.
 
-    Probabilities are kept for a round's scores only: nobody is to be shown what a cold start guesses.
+    The random lane gets its inclusion probability, relative to `posts` or the number of `post_ids`.
+    Probabilities are stored for a round's scores only, so that the guesses of a cold start are never shown.
     """
     entries: list[Entry] = []
     for lane, positions in lanes.items():

@@ -1,4 +1,4 @@
-"""The strata of held-out groups, given by the first score of each group."""
+"""Strata of held-out groups, assigned by the first score of each group."""
 
 import time
 
@@ -21,10 +21,10 @@ GROUPS_AT_ONCE = 100_000
 
 
 def give_strata(project: Project, round_number: int) -> None:
-    """Give every held-out group its stratum by the first score it gets, once and for ever.
+    """Assign a stratum to every held-out group without one. It never changes afterwards.
 
-    Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
-    be no random part of its stratum.
+    If not all posts were scored, only randomly drawn ones get a stratum: posts labelled earlier were scored as
+    well, but are no random part of their stratum.
     """
     scores = RoundScores.of(project, round_number)
     for split in HELD_OUT_SPLITS:

@@ -1,4 +1,4 @@
-"""Replacing the queue's content after a promotion or an import, in one short transaction. Claims are not touched."""
+"""Replacing the queue's content after a promotion or an import, in one short transaction. Claims do not change."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,9 +22,9 @@ from workbench.scores.round_scores import Scores
 
 
 def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
-    """Fill the queue again from the champion's scores. Returns the number of entries.
+    """Fill the queue from the champion's scores; returns the number of entries.
 
-    `vectors` spread a lane over different posts; `cold` scores the pool while there is no champion.
+    `vectors` diversify the lanes; `cold` are scores of the pool for the time without a champion.
     """
     with project.database.read() as session:
         champion = champion_number(session)
@@ -35,24 +35,24 @@ def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores 
 
 @contextmanager
 def replacing(project: Project, planned: Plan) -> Iterator[Session]:
-    """A write transaction that swaps the queue's content at its end.
+    """A write transaction that replaces the queue's content at its end.
 
-    The new rows are laid ready before the lock is asked for; copying 50,000 of them takes a tenth of a second.
+    The new rows are staged before the write lock is taken; copying 50,000 of them takes 0.1 s.
     """
     table = Base.metadata.tables[QueueEntry.__tablename__]
     with project.database.write_staged(table, planned.entries) as (session, staged):
         yield session
         _replace(session, project, planned, staged)
-    # Only once it is committed: pages would tell of a queue that never was.
+    # After the commit: otherwise pages could show figures of a queue that is never stored.
     save_confidence_histogram(project, planned.confidence_histogram)
     save_set_aside(project, planned.set_aside)
 
 
 def _replace(session: Session, project: Project, planned: Plan, staged: Table) -> None:
-    # In the database's words: by the mapper every row would be looked at.
+    # In SQL: the ORM would load every row.
     connection = session.connection()
     connection.execute(delete(QueueEntry))
-    # Joined, as nobody else looks whether a post is still there; in its order, as both tables have it.
+    # The join drops posts deleted meanwhile, which no foreign key checks here; both tables have this order.
     is_there = (Post.id == staged.c.post_id) & Post.group_id.is_not(None)
     rows = select(staged).join(Post, is_there).order_by(staged.c.post_id)
     connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), rows))
@@ -71,20 +71,19 @@ def _replace(session: Session, project: Project, planned: Plan, staged: Table) -
 
 
 def confidence_histogram(project: Project) -> NDArray[np.int64]:
-    """How many posts to label lay in each thousandth of confidence when the queue was filled; all 0 before a round.
+    """Counts (1001,) of unlabelled posts in each thousandth of confidence, at the latest swap.
 
-    In a file, as a page that moves the band must not read the whole pool.
+    Zeros before the first round. In a file, so that a page which moves the band need not read the pool.
     """
     file = _histogram_file(project)
     try:
         counts = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet
+    except (OSError, ValueError):  # not saved yet
         counts = []
     return np.array(counts or [0] * (len(CUTS) - 1), dtype=np.int64)
 
 
 def save_confidence_histogram(project: Project, counts: Sequence[int]) -> None:
-    """Replace what `confidence_histogram` reads."""
     write_text(_histogram_file(project), json.dumps(list(counts)))
 
 
