@@ -38,7 +38,7 @@ from workbench import accounts
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import LABEL_SET_ID, Project, init_project, open_project
-from workbench.queue import plan
+from workbench.queue import strata, swap
 from workbench.queue.status import read_status
 from workbench.scores.round_scores import RoundScores, Scores
 
@@ -218,19 +218,19 @@ def plan_alone(home: Path) -> dict[str, float]:
     project, found = open_project(home), {}
     found["memory before, MB"] = peak_mb()
     began = time.perf_counter()
-    plan.give_strata(project, 1)
+    strata.give_strata(project, 1)
     found["first strata, s"] = time.perf_counter() - began
     began = time.perf_counter()
-    plan.give_strata(project, 1)
+    strata.give_strata(project, 1)
     found["strata again, s"] = time.perf_counter() - began
     began = time.perf_counter()
     with timed_writes(project.database.engine) as took:
-        entries = plan.rebuild(project)
+        entries = swap.rebuild(project)
     found["plan and swap, s"] = time.perf_counter() - began
     found["memory, MB"] = peak_mb()
     found["swap into an empty queue, ms"] = max(took)
     with timed_writes(project.database.engine) as took:
-        plan.rebuild(project)
+        swap.rebuild(project)
     found["swap of a full queue, ms"] = max(took)
     found["queue entries"] = entries
     return found

@@ -19,7 +19,7 @@ from tests.workbench.making import import_texts
 from workbench import accounts
 from workbench.imports.preparing import prepare
 from workbench.project import Project, init_project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.services import web_command
 
 ROOT = Path(__file__).parents[2]
@@ -146,7 +146,7 @@ def seed(project: Project, texts: list[str]) -> None:
     """Posts imported, prepared and queued, without any model."""
     import_texts(project, accounts.command_line(project), texts)
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
 
 
 @contextmanager

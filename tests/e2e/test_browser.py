@@ -20,7 +20,7 @@ from workbench.imports.preparing import prepare
 from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers
 from workbench.project import Project, init_project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.rounds import lifecycle
 from workbench.services import worker_command
 
@@ -441,7 +441,7 @@ def label_toy_posts(project: Project) -> None:
     lead = accounts.sign_in(project, "林", "lead")
     import_texts(project, lead, texts)
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     for _ in range(100):
         card = answers.hold_posts(project, lead)[0]
         label = next(name for name, word in words.items() if word in card.text)
@@ -458,7 +458,7 @@ def test_a_post_is_blurred_until_it_is_wanted_and_opened_on_the_forum_by_key(
     with open_tsv(write_tsv(tmp_path / "posts.tsv", rows)) as source:
         import_rows(made, accounts.command_line(made), source)
     prepare(made)
-    plan.rebuild(made)
+    swap.rebuild(made)
     page = sign_in(serve(made))
     desk = label_page(page)
     for key, blurred in (("b", True), ("Space", False)):

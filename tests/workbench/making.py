@@ -13,7 +13,7 @@ from workbench.imports.preparing import prepare
 from workbench.imports.storing import store_waiting
 from workbench.imports.tsv import open_tsv
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue import plan
+from workbench.queue import strata, swap
 from workbench.scores.round_scores import RoundScores, Scores
 
 POSTS = 240
@@ -52,7 +52,7 @@ def ready_queue(project: Project, lead: Account, count: int = 40) -> None:
     """Posts imported, prepared and queued, without any model."""
     import_texts(project, lead, different_texts(count))
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
 
 
 def make_champion(project: Project, lead: Account, probabilities: np.ndarray, number: int = 1) -> None:
@@ -73,7 +73,7 @@ def make_champion(project: Project, lead: Account, probabilities: np.ndarray, nu
         )
         session.flush()
         session.merge(Champion(id=1, round_number=number, since=project.now()))
-    plan.rebuild(project)
+    swap.rebuild(project)
 
 
 def judge_held_out(
@@ -88,7 +88,7 @@ def judge_held_out(
     violation = rng.beta(0.4, 1.5, count).astype(np.float32)
     is_violation = rng.random(count) < violation
     make_champion(project, lead, np.stack([1 - violation, np.zeros(count), violation], axis=1))
-    plan.give_strata(project, 1)
+    strata.give_strata(project, 1)
     with project.database.write() as session:
         held_out = (
             select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split != "pool")

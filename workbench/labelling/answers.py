@@ -1,6 +1,6 @@
-"""What an annotator does with a post: label, skip, ask the lead, undo, change one's mind.
+"""An annotator's actions on a post: label, skip, ask the lead, undo, change.
 
-Nothing is ever overwritten: an answer is a new row that supersedes the one before it.
+Answers are append-only: each is a new row that supersedes the one before it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ from workbench.queue.claims import BLIND_LANES, HeldPost, give_up, hold, is_labe
 LONGEST_NOTE = 2_000
 LONGEST_REASON = 40
 
-# Built once, and read without an object for each row: they are asked at every key press.
+# Built once and executed without ORM objects: these statements run at every key press.
 _PERSON: ColumnElement[int] = bindparam("person_id")
 _POST: ColumnElement[int] = bindparam("post_id")
 _MINE = (Annotation.post_id == _POST, Annotation.person_id == _PERSON)
@@ -41,15 +41,13 @@ _UNLABELLED_COPIES = select(func.count()).select_from(
 )
 _LEFT = select(func.count()).select_from(QueueEntry).where(is_open())
 _SAVE = insert(Annotation).returning(Annotation.id)
-_LET_GO = [
+_DISCARD = [
     delete(table).where(table.post_id == _POST, table.person_id == _PERSON) for table in (LapsedClaim, Draft)
 ]
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What the model thinks of a post. `probabilities` by label name."""
-
     label: str
     confidence: float
     probabilities: Mapping[str, float]
@@ -58,9 +56,9 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Card:
-    """A post as a person sees it. `suggestion` only where the settings show it before the answer.
+    """A post as the annotator sees it; `suggestion` only if the settings show it before the answer.
 
-    `is_late`: the time for it ran out and somebody else has it, so the answer will be a second opinion.
+    `is_late`: the lease expired and another annotator holds the post, so the answer becomes a second opinion.
     """
 
     post_id: int
@@ -75,9 +73,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Saved:
-    """The acknowledgement of an answer, and all that the person may still do about it.
+    """A stored answer, and the actions that are still possible on it.
 
-    `suggestion` is told with a label only: a post that was passed on may come back to be labelled. `copies` of its near-copies have no label yet, `propagated` carry this answer.
+    `suggestion` is None for a skip, as the post may come back to be labelled. `copies` counts near-copies
+    without a label, `propagated` those that carry this answer.
     """
 
     annotation_id: int
@@ -97,17 +96,15 @@ class Saved:
 
 @dataclass(frozen=True)
 class Copy:
-    """A near-copy that has no label."""
-
     post_id: int
     text: str
 
 
 def hold_posts(project: Project, account: Account, *, on_screen: int | None = None) -> list[Card]:
-    """The post to label now and the next one; fewer when the queue runs out.
+    """The post to label now and the next one; fewer at the end of the queue.
 
-    Leases are renewed. Two people never get the same post: the write lock is held from the first look. A post that
-    is `on_screen` when somebody takes it over stays first, as late, until it is answered.
+    Renews the leases. The write lock is held from the first read, so two annotators never get one post. A post
+    `on_screen` that another annotator has taken over stays first, as late, until it is answered.
     """
     with acting(project, account, Right.LABEL) as session:
         held: list[HeldPost | LapsedClaim] = [*hold(session, project, account)]
@@ -119,34 +116,28 @@ def hold_posts(project: Project, account: Account, *, on_screen: int | None = No
 
 
 def submit(project: Project, account: Account, post_id: int, label: str, *, note: str | None = None) -> Saved:
-    """Save a person's label of the post they hold and give the post up.
+    """Store the label of a post that the annotator holds, and end its lease.
 
-    When the lease ran out and somebody else has the post or has labelled it, the answer is kept as a second
-    opinion. `note`: what stands in the note's field now; without it the draft is taken.
-
-    Raises:
-        LabellingError: no such label; this person was never shown the post; they have labelled it already
-            (a double press: change the answer with `change`).
+    If the lease expired and another annotator holds or has labelled the post, the answer becomes a second
+    opinion. `note` is the current text of the note field; without it the draft is used. Raises LabellingError
+    for an unknown label, a post that the annotator was not shown, or one they have answered already.
     """
     refuse_unknown(label)
     return _answer(project, account, post_id, note, action="label", label=label)
 
 
 def skip(project: Project, account: Account, post_id: int, *, note: str | None = None) -> Saved:
-    """Pass a post on to somebody else."""
     return _answer(project, account, post_id, note, action="skip")
 
 
 def ask_lead(project: Project, account: Account, post_id: int, *, note: str | None = None) -> Saved:
-    """Put a post on the lead's list instead of answering it."""
     return _answer(project, account, post_id, note, action="skip", is_flagged=True)
 
 
 def undo(project: Project, account: Account) -> int:
-    """Take back the person's last standing answer, its near-copies' too, and put its post in front of them again.
+    """Withdraw the annotator's last standing answer and its propagated copies, and claim its post again.
 
-    Any number of steps, after a reload too. Returns the post's number. Raises LabellingError when there is
-    nothing left to undo.
+    Can be repeated. Returns the post's number. Raises LabellingError if there is no answer to undo.
     """
     with acting(project, account, Right.LABEL) as session:
         last = session.scalar(undoable(account.id).limit(1))
@@ -162,36 +153,34 @@ def undo(project: Project, account: Account) -> int:
 
 
 def change(project: Project, account: Account, annotation_id: int, label: str) -> Saved:
-    """Replace one's own answer after it was saved; that the suggestion was visible by then is recorded.
+    """Replace the label of one's own answer, and of the near-copies that it was propagated to.
 
-    Near-copies that were given the answer follow. Raises LabellingError when the answer is not this person's
-    or no longer stands.
+    Records that the suggestion was visible. Raises LabellingError if the answer is another person's or
+    superseded.
     """
     refuse_unknown(label)
     return _amend(project, account, annotation_id, label=label, reason=None)
 
 
 def give_reason(project: Project, account: Account, annotation_id: int, reason: str) -> Saved:
-    """Say why, after a violation or a skip was saved. Raises LabellingError as `change` does."""
     return _amend(project, account, annotation_id, reason=reason[:LONGEST_REASON])
 
 
 def flag(project: Project, account: Account, annotation_id: int) -> Saved:
-    """Put an answered post on the lead's list, the answer stands. Raises LabellingError as `change` does."""
+    """Put an answered post on the lead's list; the answer stands. Raises LabellingError as `change` does."""
     return _amend(project, account, annotation_id, is_flagged=True)
 
 
 def copies_of(project: Project, account: Account, annotation_id: int) -> list[Copy]:
-    """The near-copies that `propagate` can give this label, for the person to see before it does."""
     with reading(project, account, Right.LABEL) as session:
         answer = _standing(session, account, annotation_id)
         return [Copy(row.id, row.text) for row in session.execute(unlabelled_copies(answer.post_id))]
 
 
 def propagate(project: Project, account: Account, annotation_id: int, post_ids: Collection[int]) -> Saved:
-    """Give a label to those of the near-copies that still have none, each recorded with where it comes from.
+    """Give the answer's label to the near-copies among `post_ids` that have none. `undo` withdraws them too.
 
-    Undo takes them back with the answer. Raises LabellingError as `change` does.
+    Raises LabellingError as `change` does.
     """
     with acting(project, account, Right.LABEL) as session:
         answer = _standing(session, account, annotation_id)
@@ -206,7 +195,6 @@ def propagate(project: Project, account: Account, annotation_id: int, post_ids: 
 
 
 def keep_draft(project: Project, account: Account, post_id: int, note: str) -> None:
-    """Keep the note that a person is writing about a post they hold. An empty one is let go."""
     with acting(project, account, Right.LABEL) as session:
         is_held = any(claim.post_id == post_id for claim in session.scalars(claims_of(account.id)))
         if is_held or session.get(LapsedClaim, (post_id, account.id)) is not None:
@@ -214,14 +202,12 @@ def keep_draft(project: Project, account: Account, post_id: int, note: str) -> N
 
 
 def last_answer(project: Project, account: Account) -> Saved | None:
-    """What `undo` would take back: the line about the previous post, after a reload too."""
     with project.database.read() as session:
         last = session.scalar(undoable(account.id).limit(1))
         return None if last is None else _saved(session, last)
 
 
 def bring_back_skipped(project: Project, account: Account) -> int:
-    """Serve again what this person skipped and nobody has answered. Returns how many posts."""
     with acting(project, account, Right.LABEL) as session:
         skipped = session.scalars(skipped_entries(account.id).where(~Annotation.is_flagged)).all()
         for answer in skipped:
@@ -231,19 +217,16 @@ def bring_back_skipped(project: Project, account: Account) -> int:
 
 
 def count_left(session: Session) -> int:
-    """Entries that nobody has labelled."""
     return session.connection().scalar(_LEFT) or 0
 
 
 def release(project: Project, account: Account) -> None:
-    """Give up what a person holds, when they sign out."""
     with project.database.write() as session:
         for table in (Claim, LapsedClaim):
             session.execute(delete(table).where(table.person_id == account.id))
 
 
 def refuse_unknown(label: str) -> None:
-    """Raises LabellingError for what is no label of ours."""
     if label not in LABELS:
         raise LabellingError(
             "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
@@ -296,7 +279,7 @@ def _answer(
         number = connection.execute(_SAVE, values).scalar_one()
         if not is_late:
             give_up(session, post_id, desk.slot)
-        for value, statement in zip((desk.lapsed_lane, desk.note), _LET_GO, strict=True):
+        for value, statement in zip((desk.lapsed_lane, desk.note), _DISCARD, strict=True):
             if value is not None:
                 connection.execute(statement, mine)
         note_answers(session, [post_id])
@@ -312,13 +295,12 @@ def _answer(
             is_flagged=is_flagged,
             note=written,
             copies=connection.scalar(_UNLABELLED_COPIES, mine) or 0 if label else 0,
-            # Nothing comes from an answer that is new; undo has taken back what came from one before it.
+            # A new answer has no propagated copies; `undo` has withdrawn those of an earlier one.
             propagated=0,
         )
 
 
 def _amend(project: Project, account: Account, annotation_id: int, **values: Any) -> Saved:
-    """A new row for one's own standing answer, the same but for `values`; propagated ones follow."""
     with acting(project, account, Right.LABEL) as session:
         last = _standing(session, account, annotation_id)
         if "label" in values:
@@ -339,8 +321,8 @@ def _amend(project: Project, account: Account, annotation_id: int, **values: Any
 
 
 def _take_back(project: Project, answer: Annotation) -> Annotation:
-    """The row that undoes an answer. Whoever gave a label has been told what the model thinks of its post."""
-    was_told = answer.action == "label" and answer.suggestion is not None and answer.lane not in BLIND_LANES
+    # The acknowledgement of a label always shows the suggestion.
+    was_shown = answer.action == "label" and answer.suggestion is not None and answer.lane not in BLIND_LANES
     return _successor(
         project,
         answer,
@@ -349,12 +331,11 @@ def _take_back(project: Project, answer: Annotation) -> Annotation:
         note=None,
         reason=None,
         is_flagged=False,
-        was_suggestion_visible=answer.was_suggestion_visible or was_told,
+        was_suggestion_visible=answer.was_suggestion_visible or was_shown,
     )
 
 
 def _successor(project: Project, answer: Annotation, **changes: Any) -> Annotation:
-    """A row that takes the place of `answer`: what was asked and shown stays, `changes` apart."""
     values = {
         "post_id": answer.post_id,
         "person_id": answer.person_id,
@@ -400,7 +381,6 @@ def _propagation(
 
 
 def _propagated(session: Session, answer: Annotation) -> Sequence[Annotation]:
-    """Standing labels of near-copies that come from this answer, or from what it has amended."""
     chain, earlier = [answer.id], answer.supersedes_id
     while earlier is not None:
         chain.append(earlier)
@@ -463,7 +443,6 @@ def _saved(session: Session, annotation: Annotation) -> Saved:
 
 
 def _suggestion(entry: QueueEntry | Row[*tuple[Any, ...]] | None, lane: str | None) -> Suggestion | None:
-    """What the model thought when the queue was filled; nothing of a blind lane's posts."""
     if lane in BLIND_LANES or entry is None:
         return None
     if entry.normal is None or entry.suspicious is None or entry.violation is None:

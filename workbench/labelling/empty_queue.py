@@ -1,4 +1,4 @@
-"""Why a person gets no post, so that the page can say what to do about it."""
+"""The reasons why an annotator gets no post, for the page that explains them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,6 @@ from workbench.scores.round_scores import PartlyScored
 
 @dataclass(frozen=True)
 class Holder:
-    """Somebody else who has posts of the queue open."""
-
     name: str
     posts: int
     until: datetime
@@ -25,8 +23,9 @@ class Holder:
 
 @dataclass(frozen=True)
 class EmptyQueue:
-    """What is left, and where. `queued` posts wait in the queue; of these the person has skipped some, and asked the
-    lead about others."""
+    """`queued` posts are in the queue; of these the annotator has skipped `skipped` and asked the lead about
+    `asked`.
+    """
 
     posts: int
     preparing: int
@@ -38,11 +37,10 @@ class EmptyQueue:
     has_champion: bool
     has_worker: bool
     partly_scored: PartlyScored | None = None
-    """Of the round in use, where it has left posts out."""
+    """Coverage of the champion's scores; None if it has scored every post."""
 
 
 def read_empty_queue(project: Project, account: Account) -> EmptyQueue:
-    """Look why, on one snapshot."""
     with project.database.read() as session:
         band = band_counts(session, project)
         passed_on = session.scalars(skipped_entries(account.id)).all()

@@ -1,4 +1,4 @@
-"""What people label by. A new text is a new version, and every answer says which one was in force."""
+"""The labelling guidelines. Each text is a version, and every answer records the version in force."""
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -10,25 +10,23 @@ from workbench.project import Project
 
 LONGEST = 20_000
 
-# Built once: they are asked at every key press.
+# Built once: they run at every key press.
 _VERSION = select(func.max(Guideline.version))
 _TEXT = select(Guideline.text).order_by(Guideline.version.desc()).limit(1)
 
 
 def version_in_force(session: Session) -> int:
-    """The newest version's number."""
     return session.connection().scalar(_VERSION) or 0
 
 
 def text_in_force(session: Session) -> str:
-    """The newest version's text; empty until a lead has written one."""
     return session.connection().scalar(_TEXT) or ""
 
 
 def publish(project: Project, account: Account, text: str) -> int:
-    """Put a new text in force; returns its version. The same text again changes nothing.
+    """Put a text in force; returns its version. An unchanged text makes no new version.
 
-    Raises NotAllowedError for somebody who is no lead, InputError for an empty or overlong text.
+    Raises NotAllowedError if `account` is not a lead, InputError for an empty or overlong text.
     """
     text = text.strip()
     if not text or len(text) > LONGEST:

@@ -1,8 +1,7 @@
-"""Bring in labels people gave elsewhere: an annotated file, or a forum's moderation log.
+"""Import of labels given elsewhere: an annotated file, or a forum's moderation log.
 
-The whole file is checked before anything is written: a missing or unknown label is an error that
-names its line, never `normal`. A line belongs to the post with its id, else with its text; a text
-the project does not know becomes a post.
+The whole file is checked before anything is written: a missing or unknown label is an error with its line,
+never `normal`. A line belongs to the post with its id, else with its text; an unknown text becomes a post.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,22 +31,18 @@ from workbench.queue.claims import note_answers
 CHINESE = dict(zip(("正常", "疑似", "违规"), LABELS, strict=True))
 PROBLEMS_SHOWN = 3
 LEFT_OUT = "-"
-"""What a label is mapped on whose lines are not wanted."""
+"""Target in a label map for lines to leave out."""
 CHUNK = 2_000
 
 
 @dataclass(frozen=True)
 class LabelledRow:
-    """A line of the file: a post, and what somebody said it is."""
-
     row: Row
     label: str
 
 
 @dataclass(frozen=True)
 class LabelReceipt:
-    """What became of the lines."""
-
     labelled: int
     unchanged: int
     new_posts: int
@@ -55,7 +50,7 @@ class LabelReceipt:
 
 
 def parse_map(text: str | None) -> dict[str, str]:
-    """`删除=violation,通过=normal,警告=-` as a mapping onto our label names; lines with a label mapped on `-` are left out.
+    """A map such as `删除=violation,通过=normal,警告=-` to our label names; `-` leaves such lines out.
 
     Raises InputError for anything else.
     """
@@ -84,22 +79,18 @@ def import_labels(
     mapping: Mapping[str, str],
     source: str | None = None,
 ) -> LabelReceipt:
-    """Import the labels of a JSONL or TSV file as judgements of `account`.
+    """Import the labels of a JSONL or TSV file as answers of `account`.
 
-    Args:
-        source: where chosen labels come from, such as `modlog`: they train, but stay out of validation and
-            test. None: they were given as carefully as ours.
-
-    The same file again changes nothing; another label for the same post supersedes the earlier one.
-
-    Raises:
-        InputError: the lines that cannot be used, or a file that cannot be read. Nothing was written.
+    `source` names the origin of selected labels, such as `modlog`: they train, but stay out of validation and
+    test. Without it they count as careful human labels. Importing a file again changes nothing; another label
+    for a post supersedes the imported one. Raises InputError for an unreadable file or unusable lines, before
+    anything is written.
     """
     file = _LabelFile(path, label_column, text_column, id_column, encoding, mapping)
-    next(iter(file.entries()), None)  # what cannot be opened is told at once
+    next(iter(file.entries()), None)  # a file that cannot be opened fails first
     with reading(project, account, Right.IMPORT):
         pass
-    # Alone: a post that comes in between the look at the ids and the labels would get one that is not its own.
+    # Exclusive: a post imported between the check of the ids and the labels could get a label of another.
     with alone(project):
         store_waiting(project)
         left_out = _refuse_problems(project, file)
@@ -132,7 +123,7 @@ class _LabelFile:
     mapping: Mapping[str, str]
 
     def entries(self) -> Iterator[tuple[int, LabelledRow | Message | None]]:
-        """Line number, and the row, or what is wrong with it, or None where it is not wanted."""
+        """Line number, with the row, the problem, or None for a line to leave out."""
         is_jsonl = self.path.suffix in {".jsonl", ".ndjson", ".json"}
         return self._from_jsonl() if is_jsonl else self._from_tsv()
 
@@ -194,8 +185,6 @@ class _LabelFile:
 
 @dataclass
 class _UnknownPosts:
-    """The rows of posts the project does not have yet, in the shape of an import's source."""
-
     path: Path
     encoding: str
     columns: Columns
@@ -211,7 +200,7 @@ class _UnknownPosts:
 
 
 def _refuse_problems(project: Project, file: _LabelFile) -> int:
-    """Raises InputError for lines that cannot be used; returns how many are not wanted."""
+    """Raises InputError for unusable lines; returns the number of lines to leave out."""
     problems: list[tuple[int, Message]] = []
     count = left_out = 0
     first_labels: dict[object, tuple[int, str]] = {}
@@ -247,7 +236,6 @@ def _unusable(chunk: Sequence[tuple[int, LabelledRow | Message | None]]) -> list
 def _contradicting(
     rows: Sequence[LabelledRow], first_labels: dict[object, tuple[int, str]]
 ) -> list[tuple[int, Message]]:
-    """Lines that give a post another label than an earlier line did; `said` is kept over the chunks."""
     problems = []
     for entry in rows:
         key = entry.row.id if entry.row.id is not None else group_key(entry.row.text)
@@ -264,7 +252,6 @@ def _contradicting(
 
 
 def _without_post(project: Project, rows: Sequence[Row]) -> list[tuple[int, Message]]:
-    """Lines whose id the project does not know, or knows with another text."""
     with project.database.read() as session:
         texts = select(Post.external_id, PostText.text).join(PostText, PostText.post_id == Post.id)
         text_of = dict(
@@ -298,8 +285,8 @@ def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], 
         standing = {
             annotation.post_id: annotation
             for annotation in session.scalars(
-                # Only an earlier import of the same kind is superseded: never what was labelled here by hand,
-                # nor a careful label by a moderation log's.
+                # Only an earlier import with an equal source is superseded: neither labels given here by hand,
+                # nor careful labels by a moderation log.
                 select(Annotation).where(
                     Annotation.post_id.in_(wanted),
                     Annotation.person_id == account.id,
@@ -332,7 +319,7 @@ def _annotate(project: Project, account: Account, chunk: Sequence[LabelledRow], 
 
 
 def _posts_of(session: Session, rows: Sequence[Row]) -> list[int | None]:
-    """The post of each row: by id, else by exact text, else by normalised text; None if unknown."""
+    """The post of each row by id, else by exact text, else by normalised text; None if unknown."""
     ids = {row.id for row in rows if row.id is not None}
     by_id = dict(session.execute(select(Post.external_id, Post.id).where(Post.external_id.in_(ids))).all())
     hashes = {text_hash(row.text) for row in rows if row.text}

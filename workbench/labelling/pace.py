@@ -1,4 +1,4 @@
-"""A person's day in honest time: what counts is work on posts, not a page left open."""
+"""An annotator's working time today: time on posts, not time with a page open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from db.queries.standing import is_current, is_first_thought
 from db.tables import Annotation
 
 IDLE_SECONDS = 120
-"""Longer on one post is time away from it."""
+"""A longer time on one post counts as absence."""
 FEWEST = 5
-"""Answers from which a median says something."""
+"""Answers needed for a median."""
 GAP_SECONDS = 300
-"""So long without an answer is a rest."""
+"""A longer gap between answers counts as a rest."""
 BREAK_AFTER_MINUTES = 50
 LONGEST_STRETCH = timedelta(hours=4)
-"""Nobody needs to know how much longer it was."""
+"""Limit of the look back."""
 DAY = timedelta(days=1)
 MOST_DAYS = 60
 
-# Built once, as each is run at every key press: building one takes longer than running it.
+# Built once: they run at every key press, and building one takes longer than running it.
 _GIVEN = answers_given(bindparam("person_id"), bindparam("since"))
 _LABELLED = _GIVEN.where(Annotation.action == "label", is_current()).with_only_columns(func.count())
 _TOOK = _GIVEN.where(is_first_thought(), Annotation.shown_at.is_not(None)).with_only_columns(
@@ -37,10 +37,10 @@ _IS_ANY = select(_GIVEN.where(Annotation.saved_at < bindparam("until")).exists()
 
 @dataclass(frozen=True)
 class Day:
-    """What a person has done since their midnight.
+    """An annotator's work since midnight of their clock.
 
-    `label_seconds` is the time their answers took, skips included; `seconds_each` the median of one, None with
-    too few to tell. `minutes_in_a_row` may have begun before midnight, and counts to `LONGEST_STRETCH`.
+    `label_seconds` is the time of the answers, skips included; `seconds_each` their median, None with too few
+    answers. `minutes_in_a_row` may start before midnight, and ends at `LONGEST_STRETCH`.
     """
 
     labelled: int
@@ -54,7 +54,6 @@ class Day:
 
 
 def today(session: Session, person_id: int, now: datetime, midnight: datetime) -> Day:
-    """The day so far; `midnight` is when it began on the person's clock."""
     took = _seconds_taken(session, person_id, midnight)
     return Day(
         labelled=_labelled(session, person_id, midnight),
@@ -65,11 +64,11 @@ def today(session: Session, person_id: int, now: datetime, midnight: datetime) -
 
 
 def days_in_a_row(session: Session, person_id: int, midnight: datetime) -> int:
-    """Days without a gap on which the person answered, `MOST_DAYS` at most; a day that has only begun breaks none.
+    """Consecutive days with an answer, up to `MOST_DAYS`; today without one does not break the series.
 
-    Days are those of the clock that `midnight`, the beginning of today, was read from.
+    Days follow the clock of `midnight`, the start of today.
     """
-    # An aware datetime moves along its own clock, so a day of 23 or 25 hours is one day here.
+    # Arithmetic on an aware datetime is in local time, so a day of 23 or 25 hours is one day.
     before = (midnight - DAY * number for number in range(1, MOST_DAYS))
     past = takewhile(lambda begin: _has_answered(session, person_id, begin), before)
     return _has_answered(session, person_id, midnight) + sum(1 for _day in past)
@@ -80,13 +79,12 @@ def _labelled(session: Session, person_id: int, since: datetime) -> int:
 
 
 def _seconds_taken(session: Session, person_id: int, since: datetime) -> Sequence[float]:
-    """Of each answer that was not a correction, those left out that somebody went away from."""
     took = session.connection().execute(_TOOK, {"person_id": person_id, "since": since}).scalars()
     return [seconds for seconds in took if 0 <= seconds <= IDLE_SECONDS]
 
 
 def _minutes_in_a_row(session: Session, person_id: int, now: datetime) -> int:
-    """Since the first answer after the last rest; 0 while resting."""
+    """Since the first answer after the latest rest; 0 during a rest."""
     begin = now.timestamp()
     given = {"person_id": person_id, "since": now - LONGEST_STRETCH}
     with session.connection().execute(_NEWEST_FIRST, given) as moments:

@@ -1,4 +1,4 @@
-"""What each person did on each day, and how long they worked on posts: for hours to be paid, not for a ranking."""
+"""Each annotator's answers and working time by day, for paying hours. It is not a ranking."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -20,11 +20,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class PersonDay:
-    """What one person did on one day, taken back later or not.
+    """One annotator's actions on one day, including those withdrawn later.
 
-    `labelled`, `skipped` and `asked` are first answers to a post; `changed` their corrections, `undone` what was taken
-    back (skipped posts that were brought back included), `propagated` near-copies that were given an answer.
-    `minutes` is the time from showing a post to saving the answer, without what took longer than two minutes.
+    `labelled`, `skipped` and `asked` are first answers to a post, `changed` corrections, `undone` withdrawn
+    answers (returned skips included), `propagated` labels given to near-copies. `minutes` is the time from
+    showing a post to saving its answer, without those above two minutes.
     """
 
     person: str
@@ -46,8 +46,6 @@ COLUMNS = tuple(column.name for column in fields(PersonDay))
 
 @dataclass(frozen=True)
 class SkippedPosts:
-    """Posts somebody skipped and nobody has labelled; of these, how many wait in the queue."""
-
     waiting: int
     queued: int
 
@@ -55,9 +53,9 @@ class SkippedPosts:
 def timesheet(
     project: Project, account: Account, *, since: date | None = None, zone: tzinfo
 ) -> Iterator[PersonDay]:
-    """Every person's days since a day, by the clock of `zone`; read person by person while it is taken.
+    """Every annotator's days from `since`, by the clock of `zone`, one snapshot for each annotator.
 
-    Raises NotAllowedError for somebody who is no lead, before anything is read.
+    Raises NotAllowedError at the call if `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW) as session:
         people = session.execute(select(Person.id, Person.name).order_by(Person.name)).all()
@@ -66,14 +64,12 @@ def timesheet(
 
 
 def cells(days: Iterable[PersonDay]) -> Iterator[Sequence[object]]:
-    """A header and a row a day."""
     yield COLUMNS
     for day in days:
         yield tuple(day.to_dict().values())
 
 
 def skipped_posts(session: Session) -> SkippedPosts:
-    """What has become of skipped posts."""
     waiting = skipped_unlabelled().subquery()
     queued = select(func.count()).join_from(waiting, QueueEntry, QueueEntry.post_id == waiting.c.post_id)
     return SkippedPosts(
@@ -107,7 +103,7 @@ def _count(name: str, day: date, acts: Iterable[Any]) -> PersonDay:
 
 
 def _kind(act: Any) -> str | None:
-    """Which figure an act counts to; None for a reason given afterwards and for copies that follow a change."""
+    """The count to which an action belongs; None for a later reason and for copies that follow a change."""
     if act.origin == "propagated":
         return "propagated" if act.action == "label" and _is_first(act) else None
     if act.action == "undo":

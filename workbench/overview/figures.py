@@ -1,4 +1,4 @@
-"""The project at a glance, for leads: six figures, the learning curve, today's people, and what to do next.
+"""The figures of the Overview page: counts, the learning curve, today's annotators, and the advised next step.
 
 Nothing here reads the whole pool: counts come from the imports, the queue's state and the annotations.
 """
@@ -34,19 +34,19 @@ from workbench.rounds.outlook import Outlook, Point, read_outlook
 from workbench.scores.round_scores import PartlyScored
 
 AHEAD = (100, 250, 500, 1_000)
-"""Labels to come for which the learning curve is drawn on."""
+"""Numbers of further labels at which the learning curve is extrapolated."""
 FEW = 50
-"""Labels of one kind to learn from, below which more of it are wanted first."""
+"""Training labels of one kind below which more of that kind are advised."""
 FEWEST_NEW = 100
 NEW_SHARE = 0.1
-"""A round pays with so much more to learn from than the one in use had, and FEWEST_NEW labels at least."""
+"""A new round is advised after this share of new training labels, and at least FEWEST_NEW."""
 
 Step = Literal["import", "label", "start", "decide", "wait", "more of", "watch", "go on"]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A round on the learning curve: training labels, macro-F1 and its 95% interval, empty where it has none."""
+    """A round on the learning curve: training labels, macro-F1 and its 95% interval, empty if it is undefined."""
 
     number: int
     labels: int
@@ -56,7 +56,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Ahead:
-    """Where the curve leads from its newest point: macro-F1 and the 95% interval of the gain on top of it."""
+    """The extrapolated curve: macro-F1 at a number of labels, with the 95% interval of the gain added."""
 
     labels: int
     macro_f1: float
@@ -66,7 +66,7 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Anchoring:
-    """How often a first answer is the model's: of labels given with its suggestion in sight, and of those without."""
+    """How many first labels equal the suggestion, among those given with it visible and with it hidden."""
 
     same_visible: int
     visible: int
@@ -76,8 +76,6 @@ class Anchoring:
 
 @dataclass(frozen=True)
 class AnnotatorDay:
-    """Somebody's day so far, in honest time."""
-
     name: str
     labelled: int
     seconds_each: float | None
@@ -86,8 +84,6 @@ class AnnotatorDay:
 
 @dataclass(frozen=True)
 class Advice:
-    """The one thing to do next; `count` and `label` as the step needs them."""
-
     step: Step
     count: int = 0
     label: str | None = None
@@ -95,9 +91,10 @@ class Advice:
 
 @dataclass(frozen=True)
 class Overview:
-    """`labels` are posts by label and split; `curve` has the rounds like the one in use, oldest first.
+    """`labels` counts posts by label and split; `curve` has the rounds comparable to the champion, oldest
+    first.
 
-    `partly_scored`: the round in use has left posts out, which the band's counts do not hold.
+    `partly_scored`: the champion did not score every post, and the counts of the band lack the others.
     """
 
     posts: int
@@ -117,7 +114,6 @@ class Overview:
 
     @property
     def macro_f1(self) -> float | None:
-        """Of the round in use."""
         return next((point.macro_f1 for point in self.curve if point.number == self.champion), None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,9 +123,9 @@ class Overview:
 
 
 def read_overview(project: Project, account: Account, midnight: datetime) -> Overview:
-    """Everything; `midnight` is when today began on the reader's clock.
+    """`midnight` is the start of today on the reader's clock.
 
-    Raises NotAllowedError for somebody who is no lead.
+    Raises NotAllowedError if `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW) as session:
         ahead = read_outlook(project)
@@ -158,7 +154,6 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
 def advise(
     session: Session, labels: dict[str, dict[str, int]], in_use: Round | None, ahead: Outlook | None
 ) -> Advice:
-    """What to do next, the most pressing first."""
     if running := lifecycle.running(session):
         return Advice("wait", running.number)
     awaiting = select(func.max(Round.number)).where(Round.state == "awaiting")
@@ -180,7 +175,7 @@ def advise(
     learned = (in_use.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows") or 0
     if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
         return Advice("start", total - learned)
-    # A team may do without a label, but not without violations.
+    # A project may lack any label except violations.
     wanted = [label for label in LABELS if kinds[label] or label == Label.VIOLATION]
     rarest = min(wanted, key=kinds.__getitem__)
     return Advice("more of", kinds[rarest], rarest) if kinds[rarest] < FEW else Advice("go on")
@@ -219,7 +214,6 @@ def _measured(session: Session, point: Point) -> Measured:
 
 
 def _ahead(points: Sequence[Point]) -> list[Ahead]:
-    """The forecast of the next labels, drawn from the round that learned from most."""
     if not points:
         return []
     newest = max(points, key=lambda point: (point.labels, point.number))
@@ -233,11 +227,11 @@ def _ahead(points: Sequence[Point]) -> list[Ahead]:
 
 
 def _annotator_days(session: Session, now: datetime, midnight: datetime) -> list[AnnotatorDay]:
-    """Whoever has answered today, by name: nobody is ranked."""
+    """Annotators with an answer today, in order of name, which is no ranking."""
     answered = answers_given(Person.id.expression, midnight).with_only_columns(Annotation.id).exists()
     people = session.execute(select(Person.id, Person.name).where(answered).order_by(Person.name))
-    hands = []
+    days = []
     for person_id, name in people:
         day = pace.today(session, person_id, now, midnight)
-        hands.append(AnnotatorDay(name, day.labelled, day.seconds_each, day.label_seconds / 60))
-    return hands
+        days.append(AnnotatorDay(name, day.labelled, day.seconds_each, day.label_seconds / 60))
+    return days

@@ -1,6 +1,6 @@
-"""What is new among the posts: rising words, known words in disguise, a model that sees other posts than before.
+"""The radar: rising words, disguised words of violations, and drift of the scores.
 
-The worker watches after every import (`radar_scan`) and leaves one file; pages and commands only read it.
+The worker writes one file after every import (`radar_scan`); pages and commands only read it.
 """
 
 import json
@@ -18,8 +18,6 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Rising:
-    """A word that `count` of the period's sampled posts say, `before` of the earlier ones."""
-
     word: str
     count: int
     before: int
@@ -29,8 +27,6 @@ class Rising:
 
 @dataclass(frozen=True)
 class Disguise:
-    """A way to write a word of known violations: `how` is sound, letters or look."""
-
     written: str
     word: str
     how: str
@@ -41,7 +37,7 @@ class Disguise:
 
 @dataclass(frozen=True)
 class Drift:
-    """A score's distribution in ten equal bins, as shares, in the period and before it.
+    """Shares of a score in ten equal bins, in the period and before it.
 
     `psi` is the population stability index; `examples` are posts of the bin that grew most.
     """
@@ -55,9 +51,9 @@ class Drift:
 
 @dataclass(frozen=True)
 class Period:
-    """An import or a week (`name` is a file's name or like 2026-W47), beside the weeks before it.
+    """An import or a week compared with the weeks before. `name` is a file name or like 2026-W47.
 
-    `posts` and `posts_before` are how many were sampled.
+    `posts` and `posts_before` are the sizes of the samples.
     """
 
     kind: Literal["import", "week"]
@@ -71,8 +67,6 @@ class Period:
 
 @dataclass(frozen=True)
 class Radar:
-    """`known` are the words of violations whose disguises are looked for; `made_at` is an ISO time."""
-
     made_at: str
     round_number: int | None
     known: Sequence[str]
@@ -83,7 +77,7 @@ class Radar:
 
 
 def read_radar(project: Project, account: Account) -> Radar | None:
-    """The newest look; None before the first. Raises NotAllowedError for somebody who is no lead."""
+    """None before the first scan. Raises NotAllowedError if `account` is not a lead."""
     with reading(project, account, Right.REVIEW):
         pass
     file = radar_file(project)
@@ -94,7 +88,6 @@ def read_radar(project: Project, account: Account) -> Radar | None:
 
 
 def save_radar(project: Project, radar: Radar) -> None:
-    """Put a look in the place of the one before, whole or not at all."""
     write_text(radar_file(project), json.dumps(radar.to_dict(), ensure_ascii=False))
 
 

@@ -1,6 +1,7 @@
-"""Look for what is new after an import: a bounded sample of each week, so that it takes seconds at any size.
+"""The scan for the radar, after every import: a bounded sample of each week, so that it takes seconds at any
+size.
 
-Only posts of the pool are looked at: what the model makes of held-out posts is told to nobody.
+Only posts of the pool are sampled, as scores of held-out posts stay hidden.
 """
 
 from collections import Counter
@@ -29,24 +30,22 @@ from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import RoundScores
 
 FEWEST_DRAWN = 100
-"""Sampled posts with a score of which drift is told, where not all were scored."""
+"""Scored posts needed in each sample to report drift, if a pass left posts out."""
 SAMPLE = 2_000
-"""Posts of a week, and of the newest import."""
+"""Sampled posts of each week, and of the newest import."""
 WEEKS = 8
-"""Before the newest, as far as posts came in them."""
+"""Weeks of comparison before the newest one, as far as they have imports."""
 LABELLED = 4_000
-"""Newest labels from which the words of violations are learned."""
+"""Newest labels from which the words of violations are taken."""
 KNOWN, LISTED, EXAMPLES = 60, 20, 3
 EXAMPLE = 200
 LONGEST = 12
-"""Characters of a word."""
+"""In characters, for words."""
 SEED = 5
 
 
 @dataclass
 class _Sample:
-    """Posts of a period, and what they say."""
-
     texts: dict[int, str] = field(default_factory=dict)
     words: Counter[str] = field(default_factory=Counter)
     variants: Counter[Variant] = field(default_factory=Counter)
@@ -57,18 +56,17 @@ class _Sample:
 
 
 def watch(project: Project) -> Radar:
-    """Look, and leave what was seen for pages and commands."""
     with project.database.read() as session:
         spans = [(*row,) for row in session.execute(import_spans())]
-        known_words = _known(session)
+        violation_words = _violation_words(session)
         number = champion_number(session)
         rng = np.random.default_rng(SEED)
-        finder = Variants(known_words)
+        finder = Variants(violation_words)
         periods = [
             _period(session, project, number, finder, kind, name, now, before, rng)
             for kind, name, now, before in _periods(spans)
         ]
-    radar = Radar(project.now().isoformat(), number, known_words, periods)
+    radar = Radar(project.now().isoformat(), number, violation_words, periods)
     save_radar(project, radar)
     return radar
 
@@ -80,7 +78,6 @@ _Span = tuple[int, str, datetime, int, int]
 def _periods(
     spans: Sequence[_Span],
 ) -> list[tuple[Literal["import", "week"], str, list[list[_Span]], list[list[_Span]]]]:
-    """The newest import and its week, each with the weeks before, as groups to sample from."""
     if not spans:
         return []
     weeks: dict[str, list[_Span]] = {}
@@ -108,27 +105,27 @@ def _period(
     before: Sequence[Sequence[_Span]],
     rng: np.random.Generator,
 ) -> Period:
-    here, there = _sample(session, now, rng), _sample(session, before, rng)
-    words_of = {post: _words(text) for post, text in here.texts.items()}
-    variants_of = {post: finder.of(text) for post, text in here.texts.items()}
-    here.words.update(word for held in words_of.values() for word in held)
-    here.variants.update(one for held in variants_of.values() for one in held)
-    for text in there.texts.values():
-        there.words.update(_words(text))
-        there.variants.update(finder.of(text))
-    risen: Sequence[Rise] = rises(here.words, there.words, most=LISTED) if there.texts else []
+    current, earlier = _sample(session, now, rng), _sample(session, before, rng)
+    words_of = {post: _words(text) for post, text in current.texts.items()}
+    variants_of = {post: finder.of(text) for post, text in current.texts.items()}
+    current.words.update(word for held in words_of.values() for word in held)
+    current.variants.update(one for held in variants_of.values() for one in held)
+    for text in earlier.texts.values():
+        earlier.words.update(_words(text))
+        earlier.variants.update(finder.of(text))
+    risen: Sequence[Rise] = rises(current.words, earlier.words, most=LISTED) if earlier.texts else []
     disguises = sorted(
-        here.variants,
-        # What is new comes before what was always there.
-        key=lambda one: (there.variants[one] - here.variants[one], one.written, one.word),
+        current.variants,
+        # New disguises first.
+        key=lambda one: (earlier.variants[one] - current.variants[one], one.written, one.word),
     )[:LISTED]
     return Period(
         kind,
         name,
-        len(here.texts),
-        len(there.texts),
+        len(current.texts),
+        len(earlier.texts),
         [
-            Rising(one.word, one.count, one.before, round(one.z, 2), here.examples(words_of, one.word))
+            Rising(one.word, one.count, one.before, round(one.z, 2), current.examples(words_of, one.word))
             for one in risen
         ],
         [
@@ -136,18 +133,18 @@ def _period(
                 one.written,
                 one.word,
                 one.how,
-                here.variants[one],
-                there.variants[one],
-                here.examples(variants_of, one),
+                current.variants[one],
+                earlier.variants[one],
+                current.examples(variants_of, one),
             )
             for one in disguises
         ],
-        _drifts(project, number, here, there),
+        _drifts(project, number, current, earlier),
     )
 
 
 def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.Generator) -> _Sample:
-    """`SAMPLE` posts of each group at most, drawn by number: an import's posts have numbers in a row."""
+    """Up to `SAMPLE` posts of each group, drawn by number: an import's posts have consecutive numbers."""
     sample = _Sample()
     for spans in groups:
         sizes = np.array([last - first + 1 for *_, first, last in spans])
@@ -167,9 +164,9 @@ def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.
 
 
 def _words(text: str) -> set[str]:
-    """What a post says, each word once; single characters and long runs say little.
+    """Distinct words of a text, without single characters and long runs.
 
-    Of a word that the dictionary does not know but guesses (加微信) the known ones inside count too.
+    For words that the segmenter guesses (加微信), the dictionary words inside them count too.
     """
     whole = {text[start:end].casefold() for start, end in words(text)}
     guessed = (word for word in whole if 3 <= len(word) <= LONGEST and not rjieba.has_word(word))
@@ -182,8 +179,7 @@ def _words(text: str) -> set[str]:
     return {word for word in whole | inside if 2 <= len(word) <= LONGEST and not word.isdecimal()}
 
 
-def _known(session: Session) -> list[str]:
-    """Words that posts labelled a violation say and others do not."""
+def _violation_words(session: Session) -> list[str]:
     bad: Counter[str] = Counter()
     other: Counter[str] = Counter()
     for label, text in session.execute(newest_pool_labels(LABELLED)):
@@ -191,12 +187,12 @@ def _known(session: Session) -> list[str]:
     return [one.word for one in rises(bad, other, most=KNOWN)]
 
 
-def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample) -> list[Drift]:
-    if number is None or not there.texts:
+def _drifts(project: Project, number: int | None, current: _Sample, earlier: _Sample) -> list[Drift]:
+    if number is None or not earlier.texts:
         return []
     scores = RoundScores.of(project, number)
-    ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (here, there))
-    # Where not all were scored, those that nobody chose: the others were chosen for what they look like.
+    ids = (np.array(sorted(sample.texts), dtype=np.int64) for sample in (current, earlier))
+    # If a pass left posts out, only the random ones: the others were selected by their content.
     now, before = (scores.read_of(posts[scores.is_fair(posts)]) for posts in ids)
     if min(len(now.post_ids), len(before.post_ids)) < (FEWEST_DRAWN if scores.coverage() else 1):
         return []
@@ -207,10 +203,14 @@ def _drifts(project: Project, number: int | None, here: _Sample, there: _Sample)
             now.post_ids,
             now.probabilities[:, violation],
             before.probabilities[:, violation],
-            here,
+            current,
         ),
         _drift(
-            "certainty", now.post_ids, now.probabilities.max(axis=1), before.probabilities.max(axis=1), here
+            "certainty",
+            now.post_ids,
+            now.probabilities.max(axis=1),
+            before.probabilities.max(axis=1),
+            current,
         ),
     ]
 
@@ -225,14 +225,14 @@ def _drift(
     counts = [np.bincount(_bins(values), minlength=BINS) for values in (before, now)]
     psi = stability_index(*counts)
     assert psi is not None  # neither is empty
-    theirs, ours = (count / count.sum() for count in counts)
-    grown = int(np.argmax(ours - theirs))
+    shares_before, shares_now = (count / count.sum() for count in counts)
+    grown = int(np.argmax(shares_now - shares_before))
     examples = post_ids[_bins(now) == grown][:EXAMPLES]
     return Drift(
         score,
         round(psi, 4),
-        [round(float(share), 4) for share in ours],
-        [round(float(share), 4) for share in theirs],
+        [round(float(share), 4) for share in shares_now],
+        [round(float(share), 4) for share in shares_before],
         [sample.texts[int(post)][:EXAMPLE] for post in examples],
     )
 

@@ -1,4 +1,4 @@
-"""Watching, once labels no longer buy much: what share of posts are violations, week by week, and whether scores move."""
+"""Weekly monitoring: the share of violations among random posts, and the drift of the scores."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,18 @@ from workbench.project import Project
 from workbench.scores.round_scores import RoundScores
 
 NEWEST = 8
-"""Weeks told."""
+"""Number of weeks shown."""
 WATCHING = Composition(uncertain=1, random=60, violation=9, second_opinion=10, held_out=20)
-"""What the queue should be made of then: mostly drawn at random."""
+"""Composition of the queue for monitoring: mostly random posts."""
 A_DAY = 30
-"""Blind labels a day: two weeks of them see a share of 5% double four times in five."""
+"""Blind labels a day: in two weeks they detect a doubling of a 5% share with a power of 0.8."""
 
 
 @dataclass(frozen=True)
 class Week:
-    """`violations` among the posts labelled that week that were drawn at random; `posts` came in, and their violation
-    scores lie `drift` (PSI) from those of all weeks before. None where there is nothing to tell from.
+    """One week. `violations` is the share among random posts labelled that week; `posts` counts imported posts.
+
+    `drift` is the PSI of their violation scores against all earlier weeks. None if there is no data.
     """
 
     monday: date
@@ -46,13 +47,16 @@ class Week:
 
 
 def read_weeks(project: Project, account: Account) -> list[Week]:
-    """For a lead; reads every score once, which at a million posts takes most of a second."""
+    """Raises NotAllowedError if `account` is not a lead.
+
+    Reads every score once: most of a second at a million posts.
+    """
     with reading(project, account, Right.REVIEW) as session:
         return weeks(session, project)
 
 
 def weeks(session: Session, project: Project) -> list[Week]:
-    """The newest weeks in which something came in or was drawn and labelled, oldest first; none before a round."""
+    """The newest weeks with imported posts or labels of random posts, oldest first; empty without a champion."""
     champion = session.get(Champion, 1)
     if champion is None:
         return []
@@ -73,7 +77,6 @@ def weeks(session: Session, project: Project) -> list[Week]:
 
 
 def monday_of(moment: datetime | date) -> date:
-    """The first day of its week."""
     day = moment.date() if isinstance(moment, datetime) else moment
     return day - timedelta(days=day.weekday())
 
@@ -100,7 +103,11 @@ def _shares(posts: Sequence[LabelledPost]) -> Mapping[date, Share]:
 
 
 def _weights(posts: Sequence[LabelledPost]) -> NDArray[np.float64]:
-    """Near-copies weigh one together; held-out posts count for what they stand for among their own: two samples, by size."""
+    """(n,) weights: a group of near-copies counts once.
+
+    Held-out posts are weighted by inverse inclusion probability, rescaled to their own total, so that the two
+    samples combine by size.
+    """
     chances = [post.line.get("inclusion_probability") for post in posts]
     shares = np.array([post.line["weight"] for post in posts], dtype=np.float64)
     weights = np.array([share / (chance or 1.0) for share, chance in zip(shares, chances, strict=True)])
@@ -111,9 +118,9 @@ def _weights(posts: Sequence[LabelledPost]) -> NDArray[np.float64]:
 
 
 def _spreads(session: Session, project: Project, round_number: int) -> dict[date, NDArray[np.int64]]:
-    """How many posts that came in each week lie in each thousandth of the violation score.
+    """Counts of posts by week of import and thousandth of the violation score.
 
-    Imports come one after the other, so each has a run of numbers of its own. An estimate where not all were scored.
+    Each import has a range of post numbers of its own. An estimate if a pass left posts out.
     """
     imports = session.execute(
         select(

@@ -1,4 +1,4 @@
-"""Which held-out posts are still to be judged blind: what is known of them is told to nobody meanwhile."""
+"""Held-out posts that are still to be judged blind: scores and answers on them stay hidden until then."""
 
 from collections.abc import Collection
 
@@ -11,10 +11,10 @@ from db.tables import Annotation
 
 
 def still_blind(session: Session, held_out: Collection[int], viewer_id: int) -> set[int]:
-    """Those of these held-out posts of which this person is told nothing of the model.
+    """The held-out posts whose model scores and annotators `viewer_id` must not see yet.
 
-    Nobody has labelled them blind, or a lead is to look at them, or a lead's decision was taken back; and those the
-    person has answered: they could still change their mind.
+    These are posts without a blind label, on the lead's list or with a withdrawn decision, and posts that the
+    viewer has answered, who could still change that answer.
     """
     if not held_out:
         return set()
@@ -25,5 +25,5 @@ def still_blind(session: Session, held_out: Collection[int], viewer_id: int) -> 
     waiting = {row.Annotation.post_id for row in session.execute(open_cases[0])}
     waiting |= {row.id for row in session.execute(open_cases[1])}
     taken_back = {row.post_id for row in session.execute(newest_resolutions(held_out)) if row.label is None}
-    theirs = set(session.scalars(answered_by(held_out, viewer_id)))
-    return set(held_out) - (judged - waiting - taken_back - theirs)
+    answered = set(session.scalars(answered_by(held_out, viewer_id)))
+    return set(held_out) - (judged - waiting - taken_back - answered)

@@ -1,4 +1,4 @@
-"""How many posts there are and in what state, without walking through ten million of them at every look."""
+"""Counts of posts by state, without a scan of the post table."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from workbench.project import Project
 
 @dataclass(frozen=True)
 class SetAside:
-    """So many posts are quarantined of those up to a number, all of them prepared: that does not change any more."""
+    """`posts` quarantined posts up to number `up_to`. All posts up to it are prepared, so the count is final."""
 
     posts: int
     up_to: int
@@ -24,27 +24,25 @@ NONE_SET_ASIDE = SetAside(0, 0)
 
 
 def count_posts(session: Session) -> int:
-    """Of finished imports, which know how many they brought."""
     finished = Import.state.in_(("stored", "prepared"))
     return session.scalar(select(func.sum(Import.accepted)).where(finished)) or 0
 
 
 def count_preparing(session: Session) -> int:
-    """Posts that have no group yet, stored or not; an index has those that are."""
+    """Posts without a group: stored ones, from an index, and those that an import has not stored yet."""
     without_group = select(func.count()).select_from(Post).where(Post.group_id.is_(None))
     waiting = select(func.sum(Import.waiting)).where(Import.waiting > 0)
     return (session.scalar(without_group) or 0) + (session.scalar(waiting) or 0)
 
 
 def count_quarantined(session: Session, project: Project) -> int:
-    """Those known when the queue was filled, and those since."""
     counted = _saved_set_aside(project)
     since = select(func.count()).select_from(Post).where(Post.is_quarantined, Post.id > counted.up_to)
     return counted.posts + (session.scalar(since) or 0)
 
 
 def count_set_aside(session: Session) -> SetAside:
-    """Count those that are final by now: every post below the first that waits for its group."""
+    """Count the quarantined posts below the first post without a group."""
     first_waiting = session.scalar(select(func.min(Post.id)).where(Post.group_id.is_(None)))
     last = session.scalar(select(func.max(Post.id))) or 0
     up_to = last if first_waiting is None else first_waiting - 1
@@ -53,17 +51,15 @@ def count_set_aside(session: Session) -> SetAside:
 
 
 def save_set_aside(project: Project, set_aside: SetAside) -> None:
-    """Remember it, in a file: pages ask for it at every look."""
     write_text(set_aside_file(project), json.dumps(asdict(set_aside)))
 
 
 def set_aside_file(project: Project) -> Path:
-    """Whoever removes posts removes it too."""
     return project.data / "set-aside.json"
 
 
 def _saved_set_aside(project: Project) -> SetAside:
     try:
         return SetAside(**json.loads(set_aside_file(project).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # none yet
+    except (OSError, ValueError, TypeError):  # not saved yet
         return NONE_SET_ASIDE

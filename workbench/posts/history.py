@@ -1,4 +1,4 @@
-"""Everything that ever happened to one post, for a lead."""
+"""The whole history of one post, for leads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,21 +26,19 @@ from workbench.scores.round_scores import RoundScores
 
 COPIES_LISTED = 20
 DIGITS = 18
-"""Of a post's number, at most: more do not fit into a column."""
+"""Limit for a post's number: an integer column holds no more."""
 
 Kind = Literal[
     "labelled", "skipped", "took back", "changed", "added to", "given", "brought in", "decided", "withdrew"
 ]
-"""What a row of history tells: `given` to a near-copy by the answer to another, `brought in` with a file of labels,
-`decided` by a lead, `withdrew` that decision."""
+"""The kind of an event: `given` is a label propagated from a near-copy, `brought in` a label from a file,
+`decided` a lead's decision, `withdrew` the end of one.
+"""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing somebody did with the post; `was` is the label that it changed or took back.
-
-    `who` is None while that is told to nobody.
-    """
+    """`was` is the label that the event changes or takes back; `who` is None while the post is blind."""
 
     at: datetime
     who: str | None
@@ -61,7 +59,7 @@ class Event:
 
 @dataclass(frozen=True)
 class RoundScore:
-    """What a round's model makes of the post; `probabilities` in the order of LABELS, `in_use` now or `since` never."""
+    """`probabilities` in the order of LABELS; `first_used` is None if the round was never in use."""
 
     number: int
     probabilities: Sequence[float]
@@ -71,16 +69,16 @@ class RoundScore:
 
 @dataclass(frozen=True)
 class Copy:
-    """A near-copy of the post."""
-
     external_id: str
     text: str
 
 
 @dataclass(frozen=True)
 class History:
-    """`split` is None before it is prepared; `is_blind`: nobody is told the scores or who said what,
-    it waits for its blind answer or a lead's decision."""
+    """`split` is None before the post is prepared.
+
+    `is_blind`: scores and annotators are hidden until the post has its blind answer or a lead's decision.
+    """
 
     post_id: int
     external_id: str
@@ -108,9 +106,9 @@ class History:
 
 
 def history_of(project: Project, account: Account, post: str | int) -> History:
-    """A post's whole history, by its number here or by the forum's id.
+    """The history of a post, by its internal number or the forum's id.
 
-    Raises InputError where there is no such post, NotAllowedError for somebody who is no lead.
+    Raises InputError if there is no such post, NotAllowedError if `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW) as session:
         stored = _post(session, post)
@@ -128,7 +126,7 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
             stored.id,
             stored.external_id,
             text,
-            # A column whose meaning is not known could hold somebody's verdict: it is shown to nobody.
+            # A column of unknown meaning could hold a moderator's verdict, so it is hidden.
             {name: str(value) for name, value in (facts.facts if facts else {}).items() if meaning_of(name)},
             group.split if group else None,
             stored.is_quarantined,
@@ -143,11 +141,10 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
 
 
 LARGEST_BITS = 64
-"""Of a number the database can hold, with its sign."""
+"""Of an SQLite integer, with its sign."""
 
 
 def post_number(text: str) -> int | None:
-    """The number of a post in what somebody wrote; None where it is none, or too long for one."""
     return int(text) if text.isdecimal() and len(text) <= DIGITS else None
 
 
@@ -199,7 +196,6 @@ def _kind(answer: Annotation, before: Annotation | None) -> Kind:
 
 
 def _origin(session: Session, answer: Annotation) -> str | None:
-    """The forum's id of the post whose answer this one repeats."""
     if answer.propagated_from_id is None:
         return None
     return session.scalar(
@@ -232,11 +228,10 @@ def _decisions(session: Session, post_id: int) -> list[Event]:
 
 
 def _scores(session: Session, project: Project, post_id: int) -> list[RoundScore]:
-    """Of every round that has scored it, the newest first."""
     champion = champion_number(session)
     first_used = {
         move.round_number: move.promoted_at for move in session.scalars(promotions())
-    }  # newest first: the first time stays
+    }  # newest first, so the earliest promotion wins
     listed = []
     for number in session.scalars(rounds_by_number().with_only_columns(Round.number)):
         scores = RoundScores.of(project, number).read_of(np.array([post_id], dtype=np.int64))

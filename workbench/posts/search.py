@@ -1,9 +1,8 @@
-"""Find posts: by what they say, what people and the model think of them, where they come from.
+"""Search of posts by text, labels, model scores and origin.
 
-Candidates come from one index, newest post first, and are looked at one after the other until the page is full;
-what no index knows (an exact text, a certainty, a board beside a label) is compared there. So that a filter that
-fits almost nothing ends too, at most `LOOKED_THROUGH` candidates are looked at for a page: the reader goes on
-from there by the cursor.
+Candidates come from one index, newest post first, and are compared one by one until the page is full.
+Conditions without an index (an exact text, a confidence, a board besides a label) are checked there. A page
+looks at no more than `LOOKED_THROUGH` candidates, so that a rare match ends too; a cursor continues from there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,19 +34,19 @@ from workbench.scores.round_scores import RoundScores
 LISTED = 25
 IMPORTS_LISTED = 50
 LOOKED_THROUGH = 20_000
-"""Candidates a page: reading and comparing so many texts takes about a second."""
+"""Candidates for one page: reading and comparing them takes about a second."""
 STEPS = (100, 1_000)
-"""Candidates looked at together, first and then: the first page of a common word needs few."""
+"""Candidates in the first chunk and in the later ones: the first page of a common word needs few."""
 UNLABELLED = "none"
 BOARDS_LISTED = 100
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What is wanted; None and an empty text leave it open.
+    """Conditions of a search; None and an empty text are no condition.
 
-    `label` is one of the labels or "none"; `certainty` bounds the probability of the likeliest label, both ends
-    included. `round_number` is the round whose model had an opinion when the post was answered or queued.
+    `label` is a label or "none"; `certainty` is a closed interval of the probability of the most likely label.
+    `round_number` is the round whose suggestion was stored with the answer or in the queue.
     """
 
     text: str = ""
@@ -68,7 +67,6 @@ class Filter:
 
     @property
     def is_for_leads(self) -> bool:
-        """It asks for what the model thinks, or for who said what."""
         return any(
             value is not None for value in (self.certainty, self.lane, self.round_number, self.annotator)
         )
@@ -79,10 +77,10 @@ class Filter:
 
 @dataclass(frozen=True)
 class ListedPost:
-    """A post, the standing labels people gave it, each once, and what a lead decided.
+    """A post with its distinct standing labels and the lead's decision.
 
-    `people`, `lane` and `probabilities` (in the order of LABELS) are told to leads alone, and of a held-out post
-    that waits for its blind answer or a lead's decision, neither people nor probabilities are told to anybody.
+    Only leads get `people`, `lane` and `probabilities` (in the order of LABELS). People and probabilities are
+    also hidden while the post is blind.
     """
 
     post_id: int
@@ -96,11 +94,10 @@ class ListedPost:
     probabilities: Sequence[float] | None = None
     is_held_out: bool = False
     is_blind: bool = False
-    """Held out, and somebody is still to judge it without knowing more than the post."""
+    """Held out, with a blind judgement outstanding."""
 
     @property
     def standing(self) -> Sequence[str]:
-        """What the post counts as: the lead's decision, else what people said."""
         return [self.decided] if self.decided else self.labels
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,11 +117,11 @@ class ListedPost:
 
 @dataclass(frozen=True)
 class SearchPage:
-    """Posts that fit, newest first.
+    """Matching posts, newest first.
 
-    `after` is where the next page begins, None at the end. `is_cut`: it ends before it is full, as enough was
-    looked at. `is_partial`: posts wait for the worker to store them or to make them searchable. `is_short`: one character has no
-    index, so the newest posts were looked through.
+    `after` is the cursor of the next page, None at the end. `is_cut`: the limit of candidates was reached
+    before the page was full. `is_partial`: some posts are not stored or not indexed yet. `is_short`: a single
+    character has no index, so only the newest posts were compared.
     """
 
     posts: Sequence[ListedPost]
@@ -137,16 +134,12 @@ class SearchPage:
 
 @dataclass(frozen=True)
 class Board:
-    """A board and how many posts it has."""
-
     name: str
     posts: int
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What there is to filter by."""
-
     boards: Sequence[Board] = ()
     people: Mapping[int, str] = field(default_factory=dict)
     rounds: Sequence[int] = ()
@@ -154,8 +147,6 @@ class Choices:
 
 @dataclass(frozen=True)
 class ListedImport:
-    """One file brought in."""
-
     id: int
     file_name: str
     state: str
@@ -176,9 +167,9 @@ def find(
     most: int = LISTED,
     look_through: int = LOOKED_THROUGH,
 ) -> SearchPage:
-    """The next `most` posts that fit, of those with a number below `before`.
+    """The next `most` matching posts with a number below `before`.
 
-    Raises NotAllowedError where somebody who is no lead asks for what leads alone see.
+    Raises NotAllowedError if a condition is for leads and `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW if wanted.is_for_leads else Right.LABEL) as session:
         scan = _Scan(session, project, account, wanted)
@@ -195,7 +186,6 @@ def find(
 
 
 def choices(project: Project, account: Account) -> Choices:
-    """Boards, people who answered and rounds; the last two for leads."""
     with reading(project, account, Right.LABEL) as session:
         boards = _boards(session)
         if not account.may(Right.REVIEW):
@@ -206,13 +196,11 @@ def choices(project: Project, account: Account) -> Choices:
 
 
 def imports_by_date(session: Session) -> list[ListedImport]:
-    """The imports, newest first."""
     rows = session.execute(_imports().order_by(Import.id.desc()).limit(IMPORTS_LISTED))
     return [_listed_import(row, name) for row, name in rows]
 
 
 def import_of(session: Session, import_id: int) -> ListedImport:
-    """The file that a post came with."""
     row, name = session.execute(_imports().where(Import.id == import_id)).one()
     return _listed_import(row, name)
 
@@ -236,8 +224,6 @@ def _listed_import(row: Import, name: str | None) -> ListedImport:
 
 
 class _Scan:
-    """Compares candidates with what is wanted, and reads what the page shows of them."""
-
     def __init__(self, session: Session, project: Project, account: Account, wanted: Filter) -> None:
         is_lead = account.may(Right.REVIEW)
         self._session, self._wanted, self._is_lead, self._viewer = session, wanted, is_lead, account.id
@@ -260,14 +246,14 @@ class _Scan:
         )
 
     def fitting(self, post_ids: Sequence[int]) -> Iterator[ListedPost]:
-        """Those of the candidates that fit, in their order. The dear comparisons come last."""
+        """Matching candidates in their order. The expensive comparisons come last."""
         rows = [
             row for row in self._session.execute(listed_posts(post_ids)) if self._says(row.text, row.facts)
         ]
         posts = [
             post
             for post in self._listed(rows)
-            # Found by whose answer it has, a post would tell who gave it.
+            # As a result of a search by annotator, a blind post would reveal who labelled it.
             if self._is_labelled_so(post) and not (post.is_blind and self._wanted.annotator is not None)
         ]
         probabilities = self._probabilities(posts)
@@ -290,7 +276,7 @@ class _Scan:
             case "none":
                 return not post.standing
             case label:
-                # With an annotator named it is that person's answer that counts, whatever a lead decided.
+                # With an annotator in the filter, that person's answer counts, not the lead's decision.
                 return self._wanted.annotator is not None or label in post.standing
 
     def _is_so_certain(self, shown: Sequence[float] | None) -> bool:
@@ -338,9 +324,9 @@ class _Scan:
 
 
 def _candidates(wanted: Filter, before: int | None, most: int) -> Select[int]:
-    """Numbers of posts from the index that leaves the fewest, newest first.
+    """Numbers of posts from the most selective index, newest first.
 
-    What people did is less than what was posted: their answers come before the words, the words before all posts.
+    There are fewer answers than posts, so answers come before words, and words before all posts.
     """
     label = None if wanted.label == UNLABELLED else wanted.label
     if any(one is not None for one in (label, wanted.annotator, wanted.lane, wanted.round_number)):
@@ -359,7 +345,7 @@ def _candidates(wanted: Filter, before: int | None, most: int) -> Select[int]:
 
 
 def _chunks(session: Session, posts: Select[int]) -> Iterator[list[int]]:
-    """Few at first, then more, read as they are asked for."""
+    """Few rows in the first chunk, more in the others; rows are fetched only on demand."""
     rows = session.execute(posts)
     size, then = STEPS
     while chunk := [row[0] for row in rows.fetchmany(size)]:
@@ -368,7 +354,6 @@ def _chunks(session: Session, posts: Select[int]) -> Iterator[list[int]]:
 
 
 def _boards(session: Session) -> list[Board]:
-    """Named as their newest post names them."""
     if not last_indexed(session):
         return []
     boards = []

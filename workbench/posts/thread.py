@@ -1,4 +1,4 @@
-"""The posts around one in its thread, so that a reply is read where it was written."""
+"""The neighbouring posts in a thread, as context for a reply."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from workbench.imports.facts import fact_of
 NEAREST = 2
 """Posts on each side."""
 
-# Built once: they are asked twice at every key press.
+# Built once: they run twice at every key press.
 _POST: ColumnElement[int] = bindparam("post_id")
 _PLACE = PostFacts.post_id
 _KEY = select(PostFacts.thread_key).where(_PLACE == _POST)
@@ -25,8 +25,6 @@ _AFTER = _POSTS.where(_PLACE > _POST).order_by(_PLACE)
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A post beside the one to judge. It carries nothing of what people or the model think of it."""
-
     external_id: str
     text: str
     author: str | None
@@ -35,14 +33,11 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Around:
-    """Both sides in the order in which the forum's file held them."""
-
     before: Sequence[Neighbour] = ()
     after: Sequence[Neighbour] = ()
 
 
 def around(session: Session, post_id: int) -> Around:
-    """The nearest posts of the same thread; none for a post whose thread is not known."""
     connection = session.connection()
     key = connection.scalar(_KEY, {"post_id": post_id})
     if key is None:

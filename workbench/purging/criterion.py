@@ -1,4 +1,4 @@
-"""Which posts a purge is about: an author's, one by its id, or those from before a day."""
+"""The criterion of a purge: the posts of an author, one post, or the posts before a day."""
 
 import hmac
 import json
@@ -17,10 +17,7 @@ from workbench.project import Project, cookie_secret
 
 @dataclass(frozen=True)
 class Criterion:
-    """Which posts go: those of an author, one by its id, or those from before a day.
-
-    Raises InputError unless exactly one is given, and not blank.
-    """
+    """Raises InputError unless exactly one field is given and not blank."""
 
     author: str | None = None
     post: str | None = None
@@ -36,19 +33,18 @@ class Criterion:
         return "author" if self.author else "post" if self.post else "before"
 
     def mark(self, project: Project) -> str:
-        """What is written down of it: equal for the same criterion, and nobody without the project's key can try names."""
+        """A keyed hash for the records: equal for equal criteria, and useless for guessing names without the key."""
         written = f"{self.kind}:{self.author or self.post or self.before}"
         return hmac.new(cookie_secret(project).encode(), written.encode(), "sha256").hexdigest()
 
 
 def posts_of(session: Session, criterion: Criterion) -> Iterator[int]:
-    """The numbers of the posts that go, in order."""
     if criterion.post:
         yield from session.scalars(select(Post.id).where(Post.external_id == criterion.post))
         return
     facts = select(Post.id, PostFacts.facts, Import.started_at).join(Import, Import.id == Post.import_id)
     if criterion.author:
-        # As it stands in the JSON: a name is looked for in ten million rows without reading them.
+        # As escaped in the JSON, so that the database can search for the name.
         needle = json.dumps(criterion.author.strip())[1:-1]
         facts = facts.join(PostFacts, PostFacts.post_id == Post.id).where(
             func.instr(cast(PostFacts.facts, String), needle) > 0
@@ -65,7 +61,7 @@ def posts_of(session: Session, criterion: Criterion) -> Iterator[int]:
 
 
 def rejected_rows(session: Session, criterion: Criterion) -> list[tuple[int, int]]:
-    """Unreadable rows of the post, or that hold the author or the id in a cell, or came before the day."""
+    """(import, line) of matching unreadable rows: by id, by author or id in any cell, or by the import's day."""
     rows = select(
         RejectedRow.import_id, RejectedRow.line, RejectedRow.external_id, RejectedRow.content
     ).order_by(RejectedRow.import_id, RejectedRow.line)

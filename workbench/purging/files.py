@@ -1,4 +1,4 @@
-"""Posts out of the files: exports, receipts, scores, token ids, doubts, checked posts, verdicts."""
+"""Removal of posts from files: exports, receipts, scores, token ids, doubts, checked posts, verdicts."""
 
 import shutil
 from collections import Counter
@@ -31,13 +31,11 @@ from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.verdicts import ESCAPES
 
 CHECKED = Path("evaluation") / "test_probabilities.parquet"
-"""In a round's folder: what its adapter makes of each test post."""
+"""In a round's folder: its adapter's probabilities of the test posts."""
 
 
 @dataclass(frozen=True)
 class PurgedPosts:
-    """The posts as files know them."""
-
     project: Project
     posts: Sequence[int]
     criterion: Criterion
@@ -83,7 +81,7 @@ class PurgedPosts:
         return [RoundScores.of(self.project, number) for number in self._rounds()]
 
     def rounds_with_lines(self) -> list[int]:
-        """Rounds that learned from one of the posts or were chosen by it."""
+        """Rounds with one of the posts in their training or validation rows."""
         keys = self._keys()
         return [
             number
@@ -92,7 +90,7 @@ class PurgedPosts:
         ]
 
     def rounds_that_lost_lines(self) -> list[int]:
-        """The same afterwards, by what the receipts say: those of an interrupted run too."""
+        """Rounds whose receipts record removed rows for this criterion, by interrupted runs too."""
         return [
             number
             for number in self._rounds()
@@ -119,7 +117,6 @@ class PurgedPosts:
             return sorted(row.number for row in session.scalars(rounds_by_number()))
 
     def _exports(self) -> Iterator[Path]:
-        """Every folder with exported rows: of rounds, the newest ones, and those that were sent away."""
         yield from sorted(
             {
                 file.parent
@@ -132,27 +129,25 @@ class PurgedPosts:
 
 @dataclass(frozen=True)
 class _PostKeys:
-    """Ids of the posts that go, and hashes of texts that no other post has."""
+    """Ids of the purged posts, and hashes of texts that no other post has."""
 
     ids: Collection[str]
     texts: Collection[bytes]
 
     def is_gone(self, line: Mapping[str, Any]) -> bool:
-        """Rows that were sent away carry no id: they are known by their text."""
+        """Rows of bundles have no id and are matched by text."""
         if "id" in line:
             return line["id"] in self.ids
         return text_hash(line["text"]) in self.texts
 
 
 def verdicts_on(file: Path, ids: Collection[str]) -> int:
-    """How many of these posts a morning's file has a verdict on."""
     written = _as_written(ids)
     with file.open(encoding="utf-8", newline="\n") as lines:
         return sum(line.rstrip("\n").partition("\t")[0] in written for line in lines)
 
 
 def without_verdicts(file: Path, ids: Collection[str]) -> int:
-    """Take the verdicts on these posts out of a morning's file; returns how many went."""
     gone = verdicts_on(file, ids)
     if gone:
         written = _as_written(ids)
@@ -166,18 +161,15 @@ def without_verdicts(file: Path, ids: Collection[str]) -> int:
 
 
 def _as_written(ids: Collection[str]) -> Collection[str]:
-    """The ids as they stand in files of verdicts."""
     return {name.translate(ESCAPES) for name in ids}
 
 
 def _checked(folder: Path, ids: Collection[str]) -> int:
-    """How many of these posts a round's adapter was checked on."""
     file = folder / CHECKED
     return sum(name in ids for name in pq.read_table(file)["id"].to_pylist()) if file.exists() else 0
 
 
 def _without_checked(folder: Path, ids: Collection[str]) -> int:
-    """Take these posts out of what a round's adapter was checked on; returns how many went."""
     gone = _checked(folder, ids)
     if gone:
         file = folder / CHECKED
@@ -189,14 +181,14 @@ def _without_checked(folder: Path, ids: Collection[str]) -> int:
 
 
 def remove_what_is_made_again(project: Project) -> None:
-    """When it is asked for: the radar and a count of posts by the worker, exports on the page."""
+    """Files that are rebuilt on demand: the radar, a count of posts, and exports of the page."""
     radar_file(project).unlink(missing_ok=True)
     set_aside_file(project).unlink(missing_ok=True)
     shutil.rmtree(project.data / "exports", ignore_errors=True)
 
 
 def remove_leftovers(project: Project) -> None:
-    """What killed work left behind holds texts too, and nobody reads it again."""
+    """Partial files of killed processes, which contain texts."""
     bundles = project.data / "bundles"
     for root, pattern in (
         (bundles, f"{PACKING}*"),
@@ -207,7 +199,7 @@ def remove_leftovers(project: Project) -> None:
         for folder in root.glob(pattern):
             shutil.rmtree(folder)
     for root in (project.annotations, bundles, project.data / "verdicts", project.models):
-        for left in sorted(root.rglob(".*.part"), reverse=True):  # what is in a folder before the folder
+        for left in sorted(root.rglob(".*.part"), reverse=True):  # files of a folder before the folder
             if left.is_dir():
                 shutil.rmtree(left)
             else:

@@ -1,7 +1,7 @@
-"""The right to be forgotten: posts go, with all that was ever said of them.
+"""Purging: removal of posts with all their labels, scores and traces.
 
-Files first, the database last: as long as a post stands in the database, whoever was interrupted finds it again. What
-stays is an audit entry with counts and the hash of the criterion, and adapters that were trained with the posts.
+Files are purged first, the database last, so that an interrupted purge can select the posts again. An audit
+entry with counts and the hash of the criterion stays, and so do adapters trained with the posts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,9 +32,10 @@ from workbench.rounds import lifecycle
 
 @dataclass(frozen=True)
 class Purge:
-    """What goes, or went.
+    """The result of a purge, or of its dry run.
 
-    `rounds` were trained with some of the posts, and keep their adapters; `copies` of the database hold them still.
+    `rounds` were trained with some of the posts and keep their adapters; `copies` are database backups that
+    still contain them.
     """
 
     criterion: str
@@ -48,20 +49,19 @@ class Purge:
 
 
 def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: bool = True) -> Purge:
-    """Remove the posts everywhere, or only say what would go. Interrupted, it is run again; twice is once.
+    """Remove the posts everywhere, or only count them. Safe to repeat after an interruption.
 
-    Posts that an import has left waiting are stored first, either way: only what is stored can be looked through.
-
-    Raises NotAllowedError for somebody who is no lead, RoundError while a round or an import is worked on,
-    WorkbenchError where the posts went but the database's file holds traces of them still.
+    Rows that an import has left waiting are stored first, in a dry run too, as only stored posts can be
+    selected. Raises NotAllowedError if `account` is not a lead, RoundError while a round or an import is in
+    progress, WorkbenchError if the database's file still holds traces of the posts.
     """
     if is_dry:
         purged = _find(project, account, criterion)
         counts = count(project, purged.posts, criterion) | purged.count_in_files()
         mark, trained = criterion.mark(project), purged.rounds_with_lines()
         return Purge(mark, counts, trained, _copies(project), is_done=False)
-    # Found under the locks: a number that somebody else has made free may be another post's by then.
-    with _nobody_at_work(project):
+    # Selected under the locks: a freed number could belong to another post by then.
+    with _exclusive_access(project):
         purged = _find(project, account, criterion)
         return _remove(project, account, criterion, purged.posts, purged)
 
@@ -69,8 +69,8 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
 def _find(project: Project, account: Account, criterion: Criterion) -> PurgedPosts:
     with reading(project, account, Right.PURGE) as session:
         _refuse_work(project, session)
-    store_waiting(project)  # posts that an import has left in files are looked for as well
-    # A snapshot: people go on labelling while ten million posts are read.
+    store_waiting(project)  # posts waiting in files must be selected as well
+    # In a snapshot: annotators continue to label while ten million posts are read.
     with reading(project, account, Right.PURGE) as session:
         return PurgedPosts(project, list(posts_of(session, criterion)), criterion)
 
@@ -88,7 +88,7 @@ def _remove(
         with project.database.write() as session:
             lifecycle.refuse_second(session)
             counts.update(delete_posts(session, some))
-    # Whoever was interrupted after the last post finds none now: what follows is done every time.
+    # These steps run every time: after an interruption past the last post the selection is empty.
     with project.database.write() as session:
         search.settle(session)
     remove_what_is_made_again(project)
@@ -96,17 +96,17 @@ def _remove(
     trained = purged.rounds_that_lost_lines()
     with acting(project, account, Right.PURGE) as session:
         record(session, project, account.id, "purge", mark, counts=dict(counts), rounds=trained)
-        job_id = f"purge-{project.now().isoformat()}"  # the queue and its counts are made anew
+        job_id = f"purge-{project.now().isoformat()}"  # rebuilds the queue and its counts
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
     _write_anew(project)
     return Purge(mark, dict(counts), trained, _copies(project), is_done=True)
 
 
 @contextmanager
-def _nobody_at_work(project: Project) -> Iterator[None]:
-    """Neither the worker nor an import: what they have read must not go under them.
+def _exclusive_access(project: Project) -> Iterator[None]:
+    """Locks out the worker and imports, whose data must not change while they run.
 
-    Raises RoundError or InputError where one is.
+    Raises RoundError or InputError if one is active.
     """
     preparing = RoundError("Posts are being prepared. Wait until they are, then purge.")
     with (
@@ -118,7 +118,7 @@ def _nobody_at_work(project: Project) -> Iterator[None]:
 
 
 def _write_anew(project: Project) -> None:
-    """Write the database's file without what was deleted, and empty its log. Raises WorkbenchError where it can't."""
+    """Rewrite the database's file without deleted content, and empty its log. Raises WorkbenchError if that fails."""
     with project.database.engine.connect() as connection:
         try:
             connection.exec_driver_sql("PRAGMA temp_store=FILE")  # it may be larger than the memory
@@ -143,5 +143,4 @@ def _refuse_work(project: Project, session: Session) -> None:
 
 
 def _copies(project: Project) -> list[str]:
-    """Copies of the database that were kept before it was changed: they hold everything still."""
     return sorted(str(file) for name in ("*.before-*", "*.db.part") for file in project.data.glob(name))

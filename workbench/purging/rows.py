@@ -1,4 +1,4 @@
-"""Posts out of the database, with all that hangs on them."""
+"""Removal of posts from the database, with all dependent rows."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -44,11 +44,10 @@ OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
     ("texts", PostText, PostText.post_id),
     ("posts", Post, Post.id),
 )
-"""What hangs on a post, in the order in which it can go."""
+"""Tables with rows of a post, in an order that satisfies the foreign keys."""
 
 
 def count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict[str, int]:
-    """What would go from the database."""
     counts: Counter[str] = Counter()
     with project.database.read() as session:
         for some in in_chunks(posts, IDS_AT_ONCE):
@@ -61,17 +60,16 @@ def count(project: Project, posts: Sequence[int], criterion: Criterion) -> dict[
             )
         rejected = set(rejected_rows(session, criterion))
         for some in in_chunks(posts, IDS_AT_ONCE):
-            rows = select(RejectedRow.import_id, RejectedRow.line).where(_says_another_text(session, some))
+            rows = select(RejectedRow.import_id, RejectedRow.line).where(_has_taken_id(session, some))
             rejected |= {(row.import_id, row.line) for row in session.execute(rows)}
     return {**counts, "unreadable rows": len(rejected)}
 
 
 def delete_posts(session: Session, posts: Sequence[int]) -> Counter[str]:
-    """Everything about some posts, in the caller's transaction."""
     counts: Counter[str] = Counter()
     groups = set(session.scalars(select(Post.group_id).where(Post.id.in_(posts))))
     counts["near-copy keys"] += _delete_keys(session, posts)
-    counts["unreadable rows"] += _run_delete(session, RejectedRow, _says_another_text(session, posts))
+    counts["unreadable rows"] += _run_delete(session, RejectedRow, _has_taken_id(session, posts))
     search.forget(session, posts)
     brought = select(Post.import_id, func.count()).where(Post.id.in_(posts)).group_by(Post.import_id)
     for number, count in session.execute(brought).all():
@@ -80,7 +78,7 @@ def delete_posts(session: Session, posts: Sequence[int]) -> Counter[str]:
     with _history_open(session):
         source = aliased(Annotation)
         from_gone = select(source.id).where(source.post_id.in_(posts))
-        # What near-copies were given stays theirs, without where it came from.
+        # Labels propagated to near-copies stay, without the reference to their origin.
         session.execute(
             update(Annotation)
             .where(Annotation.propagated_from_id.in_(from_gone), Annotation.post_id.not_in(posts))
@@ -100,7 +98,7 @@ def _run_delete(session: Session, table: type[Base], *where: ColumnElement[bool]
 
 
 class _history_open:  # noqa: N801 - reads as what it is in a with statement
-    """The triggers that keep answers from being deleted are gone for a moment of this one transaction."""
+    """Suspends, within the transaction, the triggers that forbid deleting answers."""
 
     def __init__(self, session: Session) -> None:
         self._connection = session.connection()
@@ -119,7 +117,7 @@ class _history_open:  # noqa: N801 - reads as what it is in a with statement
 
 
 def _is_key_of(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
-    """The stored keys of these posts, looked up by what their texts hash to: the table has no index by post."""
+    """Stored keys of these posts, by the hashes of their texts: the table has no index by post."""
     texts = dict(
         session.execute(select(PostText.post_id, PostText.text).where(PostText.post_id.in_(posts))).all()
     )
@@ -128,7 +126,7 @@ def _is_key_of(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
 
 
 def _delete_keys(session: Session, posts: Sequence[int]) -> int:
-    """Remove the posts from the near-copy index; an equal text that stays takes the place, so that copies are found."""
+    """Remove the posts from the near-copy index. A remaining post with an equal text inherits the keys."""
     is_theirs = _is_key_of(session, posts)
     stored = session.execute(select(NearCopyKey.key, NearCopyKey.post_id).where(is_theirs)).all()
     heirs = _heirs(session, {row.post_id for row in stored})
@@ -136,9 +134,11 @@ def _delete_keys(session: Session, posts: Sequence[int]) -> int:
     inherited = {(row.key, heirs[row.post_id]) for row in stored if row.post_id in heirs}
     pairs = tuple_(NearCopyKey.key, NearCopyKey.post_id)
     if inherited:
-        there = set(session.execute(select(NearCopyKey.key, NearCopyKey.post_id).where(pairs.in_(inherited))))
+        present = set(
+            session.execute(select(NearCopyKey.key, NearCopyKey.post_id).where(pairs.in_(inherited)))
+        )
         new = [
-            {"key": key, "post_id": post} for key, post in sorted(inherited - {tuple(row) for row in there})
+            {"key": key, "post_id": post} for key, post in sorted(inherited - {tuple(row) for row in present})
         ]
         if new:
             session.connection().execute(insert(NearCopyKey), new)
@@ -146,7 +146,6 @@ def _delete_keys(session: Session, posts: Sequence[int]) -> int:
 
 
 def _heirs(session: Session, posts: Collection[int]) -> dict[int, int]:
-    """For each post another of its group that stays and reads the same, where there is one."""
     mine = dict(
         session.execute(select(PostText.post_id, PostText.text).where(PostText.post_id.in_(posts))).all()
     )
@@ -161,8 +160,8 @@ def _heirs(session: Session, posts: Collection[int]) -> dict[int, int]:
     return {post: readers[key] for post, text in mine.items() if (key := group_key(text)) in readers}
 
 
-def _says_another_text(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
-    """Rows that were refused because one of these posts has their id."""
+def _has_taken_id(session: Session, posts: Sequence[int]) -> ColumnElement[bool]:
+    """Rows rejected because their id belongs to one of these posts with another text."""
     names = session.scalars(select(Post.external_id).where(Post.id.in_(posts)))
     return (RejectedRow.code == RejectCode.OTHER_TEXT) & RejectedRow.external_id.in_(names.all())
 

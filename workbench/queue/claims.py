@@ -1,6 +1,6 @@
-"""Which post a person gets next, and the lease on it while they have it open.
+"""Claims: the lease on a post while an annotator has it open, and the choice of the next post.
 
-A person holds at most two posts, the one on screen and the next.
+An annotator holds at most two posts, the one on screen and the next.
 """
 
 from collections.abc import Collection
@@ -30,15 +30,14 @@ from workbench.accounts import Account
 from workbench.project import Project
 
 POSTS_HELD = 2
-"""Posts a person holds: the one on screen and the one behind it."""
 BLIND_LANES = frozenset({HELD_OUT})
-"""What the model thinks of their posts is never told to who labels them."""
+"""Lanes whose posts never show the model's scores to their annotators."""
 SECOND_OPINIONS_FROM = 200
-"""Of so many newest labels one is drawn for a second opinion."""
+"""A second opinion is drawn among this many newest labels."""
 TICK = timedelta(microseconds=1)
 
-# Built once, and read without an object for each row: they are asked at every key press, and what SQLAlchemy
-# does around a statement takes longer than the statement.
+# Built once and executed without ORM objects: these statements run at every key press, and SQLAlchemy's
+# overhead is longer than the statements.
 _PERSON: ColumnElement[int] = bindparam("who")
 _NOW = bindparam("now", type_=Claim.expires_at.type)
 _CLAIMS = claims_of(_PERSON).with_only_columns(
@@ -76,14 +75,11 @@ _IS_LABELLED = select(
     )
 )
 _WANTED = second_opinions_wanted(_PERSON, _NOW).limit(SECOND_OPINIONS_FROM)
-NOBODY = 0
-"""No person's number."""
+NO_PERSON = 0
 
 
 @dataclass(frozen=True)
 class _NextPost:
-    """A post, why it is served, and whether to a second person."""
-
     post_id: int
     lane: str
     slot: int = 0
@@ -91,8 +87,6 @@ class _NextPost:
 
 @dataclass(frozen=True)
 class HeldPost:
-    """A post on a person's desk, and the lane it came from."""
-
     post_id: int
     slot: int
     lane: str
@@ -100,7 +94,7 @@ class HeldPost:
 
 
 def hold(session: Session, project: Project, account: Account) -> list[HeldPost]:
-    """What the person holds, the one on screen first, filled up to two and renewed."""
+    """The account's posts, the one on screen first; filled up to two, leases renewed."""
     now = project.now()
     claims = session.connection().execute(_CLAIMS, {"who": account.id}).all()
     held = [
@@ -109,7 +103,7 @@ def hold(session: Session, project: Project, account: Account) -> list[HeldPost]
         if _is_kept(session, claim, now)
     ]
     while len(held) < POSTS_HELD and (upcoming := _next_post(session, project, account, now)):
-        # Strictly later than those held: posts taken in one moment would change places at the next look.
+        # Strictly later than the held posts: equal times would make the order unstable.
         at = max([now, *(one.claimed_at + TICK for one in held)])
         _claim(session, project, account, upcoming, now, claimed_at=at)
         held.append(HeldPost(upcoming.post_id, upcoming.slot, upcoming.lane, at))
@@ -121,19 +115,20 @@ def hold(session: Session, project: Project, account: Account) -> list[HeldPost]
 
 
 def put_first(session: Session, project: Project, account: Account, answer: Annotation) -> None:
-    """Claim the post of a taken-back answer so that it comes before the posts already held.
+    """Claim the post of a withdrawn answer, before the posts already held.
 
-    When somebody else has it open by now (a skip was taken back), it stays theirs.
+    If another annotator has it open by now (after a skip), that claim stays.
     """
     now = project.now()
     held = list(session.scalars(claims_of(account.id)))
-    theirs = select(Claim.post_id).where(
+    live_claim = select(Claim.post_id).where(
         Claim.post_id == answer.post_id, Claim.slot == answer.slot, Claim.expires_at > now
     )
-    if session.scalar(theirs) is not None:
+    if session.scalar(live_claim) is not None:
         return
     for claim in held[:1]:
-        claim.shown_at = None  # its time begins anew when it comes back: what the first takes is not its own
+        # Its time restarts when it is first again: the time spent on the other post must not count.
+        claim.shown_at = None
     for claim in held[1:]:
         session.delete(claim)  # the prefetched post goes back to the queue
     session.flush()
@@ -143,13 +138,15 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
 
 
 def note_answers(session: Session, post_ids: Collection[int]) -> None:
-    """Bring `QueueEntry.is_answered` of these posts up to what their annotations and resolutions say."""
     session.flush()
     session.connection().execute(_NOTE, {"post_ids": list(post_ids)})
 
 
 def note_answers_since(session: Session, annotation: int, resolution: int) -> None:
-    """The same of all that was said after these numbers; near-copies of what has a label by now leave the queue."""
+    """Update `QueueEntry.is_answered` from all annotations and resolutions with ids above these.
+
+    Near-copies of posts labelled since then leave the queue.
+    """
     session.flush()
     labelled = select(Annotation.post_id).where(Annotation.id > annotation)
     decided = select(Resolution.post_id).where(Resolution.id > resolution)
@@ -164,18 +161,17 @@ def note_answers_since(session: Session, annotation: int, resolution: int) -> No
 
 
 def is_labelled(session: Session, post_id: int, *, by_another_than: int | None = None) -> bool:
-    """Whether somebody's label of the post stands that counts for its split, or a lead's decision."""
-    but = NOBODY if by_another_than is None else by_another_than
+    """Whether a standing label counts for the post's split, or a lead's decision stands."""
+    but = NO_PERSON if by_another_than is None else by_another_than
     return bool(session.connection().scalar(_IS_LABELLED, {"post_id": post_id, "but": but}))
 
 
 def give_up(session: Session, post_id: int, slot: int) -> None:
-    """End the lease on a post."""
     session.connection().execute(_GIVE_UP, {"on_post": post_id, "in_slot": slot})
 
 
 def _is_kept(session: Session, claim: Row[*tuple[Any, ...]], now: datetime) -> bool:
-    """A lease that ran out is taken up again, unless the post was labelled meanwhile."""
+    """An expired lease is renewed, unless the post has been labelled meanwhile."""
     if claim.expires_at > now or claim.slot > 0 or not is_labelled(session, claim.post_id):
         return True
     give_up(session, claim.post_id, claim.slot)
@@ -183,7 +179,6 @@ def _is_kept(session: Session, claim: Row[*tuple[Any, ...]], now: datetime) -> b
 
 
 def _next_post(session: Session, project: Project, account: Account, now: datetime) -> _NextPost | None:
-    """The next post for this person: lanes take turns, and one that has nothing passes its turn on."""
     connection, who = session.connection(), {"who": account.id}
     turn = connection.execute(_TURN, who).one()
     composition = project.settings.composition
@@ -201,7 +196,7 @@ def _next_post(session: Session, project: Project, account: Account, now: dateti
 
 
 def _second_opinion(session: Session, person_id: int, turn: int, now: datetime) -> int | None:
-    """One of the newest posts that only somebody else has labelled; which, nobody can foresee from their order."""
+    """A random post among the newest labelled by others only, so that the choice is not predictable."""
     posts = session.connection().scalars(_WANTED, {"who": person_id, "now": now}).all()
     if not posts:
         return None
@@ -219,7 +214,7 @@ def _claim(
     claimed_at: datetime,
     shown_at: datetime | None = None,
 ) -> None:
-    """Take the lease; an expired one of somebody else is taken over, a live one never."""
+    """Take the lease. Another person's expired lease is replaced, a valid one never."""
     connection, slot = session.connection(), {"on_post": served.post_id, "in_slot": served.slot}
     for before in connection.execute(_OVER, {**slot, "who": account.id, "now": now}).all():
         if before.person_id != account.id and before.shown_at is not None:
@@ -246,7 +241,7 @@ def _claim(
 
 
 def _lane_of(session: Session, post_id: int) -> str:
-    """The lane a post would be served in, where its answer has none (it was imported)."""
+    """The lane in which the post would be served, for answers without a lane (imported ones)."""
     entry = session.get(QueueEntry, post_id)
     if entry is not None:
         return entry.lane

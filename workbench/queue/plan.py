@@ -1,69 +1,55 @@
-"""The queue: which posts are waiting for people, in which lane, in what order.
+"""What the queue should hold: which posts, in which lane, in which order.
 
-Rebuilt after every promotion and import: planned from arrays on short snapshots (`servable`), then swapped in one
-short transaction. Claims are not touched.
+Planned from arrays on short snapshots (`servable`); `swap` then replaces the queue's content.
 """
 
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries.preparing import first_posts, groups_of_split
 from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
-from db.session import leave_room
-from db.tables import Annotation, Base, Import, Post, PostGroup, QueueEntry, QueueState, Resolution
-from trainer.chunks import in_chunks
-from trainer.files import write_text
+from db.tables import Annotation, Import, QueueEntry, QueueState, Resolution
 from trainer.labels import LABELS, Label
 from trainer.selection.budget import is_drawn
 from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
-from trainer.selection.strata import DRAWN, serving_order, strata
+from trainer.selection.strata import serving_order
 from trainer.selection.strategies import Embed, Positions, below_band, confidence, in_band
 from trainer.statistics.thresholds import CUTS, thousandths
-from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside, save_set_aside
+from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside
 from workbench.project import Project
-from workbench.queue.claims import note_answers_since
-from workbench.queue.servable import HELD_OUT_SPLITS, Servable, read_held_out, read_servable, scores_of
-from workbench.rounds.champion import champion_number
+from workbench.queue.servable import Servable, read_held_out, read_servable, scores_of
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds.policy import band_in_force
 
 HELD_OUT_AT_MOST = 5_000
 VIOLATIONS_WANTED = 100
-"""In test, before its strata are no longer served alike."""
+"""Violation labels in test up to which the strata take turns."""
 AUDIT_SHARE = 0.2
-"""Audit posts for each test post, as the splits are drawn."""
+"""Audit labels wanted for each test label, as in the sizes of the splits."""
 DAILY = 3
-"""Different days with an import, of the newest ones, from which posts are said to arrive daily."""
+"""Days with an import, within the newest days, that count as daily arrival of posts."""
 SEED = 20_260_101
-CHUNK = 2_000
 SCORES_AT_ONCE = 100_000
 
 VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
-"""Post ids in, one vector each out: the door to it is in `scoring`, which needs torch."""
+"""Post ids (n,) to vectors (n, d). The implementation needs torch and is in the worker."""
 
 
 @dataclass(frozen=True)
 class BandCounts:
-    """Posts of the pool that wait for a label, by what the adapter in use thinks of them."""
-
     in_band: int
     below_band: int
 
 
 class Entry(NamedTuple):
-    """A row of the queue as it is written: the first columns of its table, in their order."""
+    """A row of the queue; the fields are the first columns of the table, in order."""
 
     post_id: int
     lane: str
@@ -78,70 +64,19 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What the queue should hold, and the state of the band it was made from."""
-
     round_number: int | None
     entries: Sequence[Entry]
     band: BandCounts
     widened: int = 0
     left_out: int = 0
     newest_annotation: int = 0
-    """The last one it knows of: later answers are looked up when it takes effect."""
+    """Id of the newest annotation in the plan; the swap adds later ones."""
     confidence_histogram: Sequence[int] = ()
-    """How many posts to label lie in each thousandth of confidence, by the round's scores."""
+    """Unlabelled posts in each thousandth of confidence, by the round's scores."""
     newest_resolution: int = 0
-    """The same of a lead's decisions."""
+    """Id of the newest resolution in the plan."""
     set_aside: SetAside = NONE_SET_ASIDE
-    """Of the pages' figures; the queue has none of them."""
-
-
-def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
-    """Fill the queue again from the champion's scores. Returns the number of entries.
-
-    `vectors` spread a lane over different posts; `cold` scores the pool while there is no champion.
-    """
-    with project.database.read() as session:
-        champion = champion_number(session)
-    planned = plan(project, champion, vectors=vectors, cold=cold)
-    with replacing(project, planned):
-        return len(planned.entries)
-
-
-@contextmanager
-def replacing(project: Project, planned: Plan) -> Iterator[Session]:
-    """A write transaction that swaps the queue's content at its end.
-
-    The new rows are laid ready before the lock is asked for; copying 50,000 of them takes a tenth of a second.
-    """
-    table = Base.metadata.tables[QueueEntry.__tablename__]
-    with project.database.write_staged(table, planned.entries) as (session, staged):
-        yield session
-        _replace(session, project, planned, staged)
-    # Only once it is committed: pages would tell of a queue that never was.
-    save_confidence_histogram(project, planned.confidence_histogram)
-    save_set_aside(project, planned.set_aside)
-
-
-def _replace(session: Session, project: Project, planned: Plan, staged: Table) -> None:
-    # In the database's words: by the mapper every row would be looked at.
-    connection = session.connection()
-    connection.execute(delete(QueueEntry))
-    # Joined, as nobody else looks whether a post is still there; in its order, as both tables have it.
-    is_there = (Post.id == staged.c.post_id) & Post.group_id.is_not(None)
-    rows = select(staged).join(Post, is_there).order_by(staged.c.post_id)
-    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), rows))
-    note_answers_since(session, planned.newest_annotation, planned.newest_resolution)
-    session.merge(
-        QueueState(
-            id=1,
-            round_number=planned.round_number,
-            in_band=planned.band.in_band,
-            below_band=planned.band.below_band,
-            widened=planned.widened,
-            left_out=planned.left_out,
-            built_at=project.now(),
-        )
-    )
+    """For the figures on the pages; these posts are not in the queue."""
 
 
 def plan(
@@ -151,7 +86,10 @@ def plan(
     vectors: VectorsOf | None = None,
     cold: Scores | None = None,
 ) -> Plan:
-    """What the queue should hold with the scores of a round, or at a cold start where there is none yet."""
+    """Plan the queue from the scores of a round, or without any at a cold start.
+
+    `cold` are the scores of a simple model, used while there is no round.
+    """
     rng = np.random.default_rng(SEED)
     with project.database.read() as session:
         newest = session.scalar(select(func.max(Annotation.id))) or 0
@@ -206,68 +144,12 @@ def plan(
 
 
 def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
-    """How many scores lie in each thousandth from 0 on; 1 has a place of its own."""
+    """Counts (1001,) of scores in each thousandth from 0; the last place counts scores of exactly 1."""
     return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
 
 
-def confidence_histogram(project: Project) -> NDArray[np.int64]:
-    """How many posts to label lay in each thousandth of confidence when the queue was filled; all 0 before a round.
-
-    In a file, as a page that moves the band must not read the whole pool.
-    """
-    file = _histogram_file(project)
-    try:
-        counts = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet
-        counts = []
-    return np.array(counts or [0] * (len(CUTS) - 1), dtype=np.int64)
-
-
-def save_confidence_histogram(project: Project, counts: Sequence[int]) -> None:
-    """Replace what `confidence_histogram` reads."""
-    write_text(_histogram_file(project), json.dumps(list(counts)))
-
-
-def give_strata(project: Project, round_number: int) -> None:
-    """Give every held-out group its stratum by the first score it gets, once and for ever.
-
-    Where not all were scored, to those that were drawn alone: what people had labelled before was scored too, and would
-    be no random part of its stratum.
-    """
-    scores = RoundScores.of(project, round_number)
-    for split in HELD_OUT_SPLITS:
-        with project.database.read() as session:
-            wanted = groups_of_split(split).where(PostGroup.stratum.is_(None)).order_by(PostGroup.id)
-            numbers = session.scalars(wanted.execution_options(yield_per=SCORES_AT_ONCE))
-            groups = np.fromiter(numbers, np.int64)
-        for start in range(0, len(groups), SCORES_AT_ONCE):
-            _give_strata(project, scores, groups[start : start + SCORES_AT_ONCE])
-
-
-def _give_strata(project: Project, scores: RoundScores, groups: NDArray[np.int64]) -> None:
-    group_of: dict[int, int | None] = {}
-    for some in in_chunks(groups.tolist(), CHUNK):
-        with project.database.read() as session:
-            rows = session.execute(first_posts(some))
-            group_of |= {post: group for group, post in rows}
-    firsts = np.array(sorted(group_of), np.int64)
-    first_scores = scores.read_of(firsts[scores.is_fair(firsts)])
-    numbers = strata(first_scores.probabilities[:, Label.VIOLATION.position])
-    numbers += np.where(scores.was_left_out(first_scores.post_ids), DRAWN, 0)
-    values = (
-        {"group": group_of[post], "stratum": stratum}
-        for post, stratum in zip(first_scores.post_ids.tolist(), numbers.tolist(), strict=True)
-    )
-    change = update(PostGroup).where(PostGroup.id == bindparam("group")).values(stratum=bindparam("stratum"))
-    for changes in in_chunks(values, CHUNK):
-        began = time.monotonic()
-        with project.database.write() as session:
-            session.connection().execute(change, changes)
-        leave_room(began)
-
-
 def band_counts(session: Session, project: Project) -> BandCounts:
-    """How many posts to label lie in the band and below it, now; of near-copies one counts."""
+    """Current unlabelled posts in and below the band; a group of near-copies counts once."""
     state = session.get(QueueState, 1)
     if state is None:
         return BandCounts(0, 0)
@@ -275,7 +157,7 @@ def band_counts(session: Session, project: Project) -> BandCounts:
         QueueEntry.round_number.is_not(None), QueueEntry.is_answered
     )
     scores = [row for row in session.execute(answered) if None not in row]
-    # The band the queue was filled by: a newer one counts once its queue is there.
+    # The band with which the queue was filled: a newer one applies from the next rebuild.
     limits = band_in_force(session, project, at=state.built_at)
     done = _count(limits, np.array(scores, dtype=np.float32).reshape(-1, len(LABELS)))
     return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
@@ -288,14 +170,9 @@ def _count(limits: Band, probabilities: NDArray[np.floating]) -> BandCounts:
     )
 
 
-def _histogram_file(project: Project) -> Path:
-    return project.data / "waiting.json"
-
-
 def _scored(
     servable: Servable, parts: Iterable[Scores], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
-    """The pool's posts that have a score, in random order, whether each is new, and their scores."""
     is_scored, probabilities = scores_of(servable.pool, parts)
     order = rng.permutation(np.flatnonzero(is_scored))
     return servable.pool[order], servable.is_new[order], probabilities[order]
@@ -309,7 +186,7 @@ def _histogram_of(probabilities: NDArray[np.float32]) -> list[int]:
 
 
 def _new_imports(session: Session, project: Project) -> set[int]:
-    """The imports whose posts come first: those of the newest days, where posts arrive daily."""
+    """Imports whose posts come first: those of the newest days, if posts arrive daily."""
     since = project.now() - timedelta(days=project.settings.newest_days)
     rows = session.execute(select(Import.id, Import.started_at).where(Import.started_at > since)).all()
     return {row.id for row in rows} if len({row.started_at.date() for row in rows}) >= DAILY else set()
@@ -317,7 +194,10 @@ def _new_imports(session: Session, project: Project) -> set[int]:
 
 @dataclass(frozen=True)
 class _Draw:
-    """Which scored posts nobody chose. Where a pass left posts out, those that every pass drew; `last` it looked at."""
+    """The random part of the scored posts.
+
+    If a pass left posts out, these are the posts drawn by all passes; `last` is the newest post considered.
+    """
 
     chance: float = 1.0
     last: int = 0
@@ -330,11 +210,10 @@ class _Draw:
         return cls(scores.lowest_rate(), scores.last_scored()) if scores.coverage() else cls()
 
     def of(self, post_ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-        """(n,), None where all were scored."""
+        """(n,), or None if every post was scored."""
         return None if self.chance == 1.0 else is_drawn(post_ids, self.chance)
 
     def among(self, pool: NDArray[np.int64], scored: NDArray[np.int64]) -> int:
-        """How many posts those drawn stand for."""
         return len(scored) if self.chance == 1.0 else int((pool <= self.last).sum())
 
 
@@ -352,20 +231,19 @@ def _counts(session: Session) -> dict[str, dict[str | None, int]]:
 def _held_out_entries(
     project: Project, servable: Servable, counts: Mapping[str, Mapping[str | None, int]]
 ) -> list[Entry]:
-    """Of the splits that still lack labels, strata in turn until test has the violations it wants."""
+    """Entries for the splits that lack labels; strata take turns until test has enough violations."""
     is_even = counts.get("test", {}).get(Label.VIOLATION, 0) < VIOLATIONS_WANTED
     served: list[tuple[float, int]] = []
     for split, wanted in _held_out_wanted(project, counts).items():
         unlabelled = read_held_out(project, split, servable)
         order = serving_order(unlabelled.strata, unlabelled.draws, is_even=is_even)[:HELD_OUT_AT_MOST]
-        # Splits take turns by what they lack, and everything they hold is queued: more than is lacking.
+        # Splits take turns in proportion to their missing labels; all their posts are queued.
         served += [((at + 0.5) / wanted, post) for at, post in enumerate(unlabelled.posts[order].tolist())]
     posts = np.array([post for _, post in sorted(served)[:HELD_OUT_AT_MOST]], dtype=np.int64)
     return _entries(HELD_OUT, posts)
 
 
 def _held_out_wanted(project: Project, counts: Mapping[str, Mapping[str | None, int]]) -> dict[str, float]:
-    """How many labels each held-out split still lacks; audit is filled beside test."""
     have = {split: sum(counts.get(split, {}).values()) for split in ("validation", "test")}
     validation = project.settings.validation_target - have["validation"]
     test = project.settings.test_target - have["test"]
@@ -380,9 +258,10 @@ def _lane_entries(
     probabilities: NDArray[np.float32] | None = None,
     posts: int | None = None,
 ) -> list[Entry]:
-    """Queue rows of every lane; the chance is known where it was drawn from all, `posts` or as many as `post_ids`.
+    """Queue rows of every lane.
 
-    Probabilities are kept for a round's scores only: nobody is to be shown what a cold start guesses.
+    The random lane gets its inclusion probability, relative to `posts` or the number of `post_ids`.
+    Probabilities are stored for a round's scores only, so that the guesses of a cold start are never shown.
     """
     entries: list[Entry] = []
     for lane, positions in lanes.items():

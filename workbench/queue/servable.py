@@ -1,8 +1,8 @@
-"""The posts that may be served, one of each group, as arrays: so that ten million need no row each.
+"""The posts that may be served, one of each group, as arrays, so that ten million posts need no row objects.
 
-Posts are read in steps by their numbers, each on a snapshot of its own: one long snapshot would keep the database
-from writing its journal home while people label. Nothing is lost by it, as only the worker, which reads here,
-gives posts their groups; labels given meanwhile are looked up when the queue takes effect.
+Posts are read in blocks of ids, each in its own snapshot: one long snapshot would block checkpoints of the
+write-ahead log while annotators work. The result is consistent, as only the worker, which reads here, assigns
+groups; the swap handles labels given meanwhile.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -30,10 +30,10 @@ POOL, LABELLED = 0, -1
 
 @dataclass(frozen=True)
 class Servable:
-    """Of each group that nobody has labelled one post, quarantined ones left out; in the order of their groups.
+    """One post of each unlabelled group without its quarantined posts, in the order of the groups.
 
-    pool (n,): of the pool's groups one at random; is_new (n,): it came with one of the imports asked for.
-    held_out (m,): the oldest post of each held-out group of held_out_groups (m,), which ascend.
+    `pool` (n,): a random post of each group of the pool; `is_new` (n,): it came with one of the new imports.
+    `held_out` (m,): the oldest post of each held-out group; `held_out_groups` (m,) ascending.
     """
 
     pool: NDArray[np.int64]
@@ -44,7 +44,7 @@ class Servable:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Groups of a split that wait: their post, stratum (-1: none yet) and draws, all (n,)."""
+    """Unlabelled groups of a split: post, stratum (-1: not assigned yet) and random key, all (n,)."""
 
     posts: NDArray[np.int64]
     strata: NDArray[np.int64]
@@ -54,15 +54,14 @@ class HeldOut:
 def read_servable(
     project: Project, labelled: Collection[int | None], new_imports: Collection[int], rng: np.random.Generator
 ) -> Servable:
-    """Read every post once. `labelled` groups are left out."""
     kind = _kinds(project, labelled)
     chosen, is_new = np.zeros(len(kind), np.int64), np.zeros(len(kind), bool)
     draws = np.full(len(kind), -1.0)
     for posts, groups, imports in _grouped(project):
-        is_known = groups < len(kind)  # a group made since is for the next queue
-        is_pool, is_held_out = is_known.copy(), is_known.copy()
-        is_pool[is_known] = kind[groups[is_known]] == POOL
-        is_held_out[is_known] = kind[groups[is_known]] > POOL
+        has_kind = groups < len(kind)  # newer groups come with the next plan
+        is_pool, is_held_out = has_kind.copy(), has_kind.copy()
+        is_pool[has_kind] = kind[groups[has_kind]] == POOL
+        is_held_out[has_kind] = kind[groups[has_kind]] > POOL
         drawn = rng.random(int(is_pool.sum()))
         best = _last_of_each(groups[is_pool], drawn)
         at, best_draws = np.flatnonzero(is_pool)[best], drawn[best]
@@ -79,7 +78,6 @@ def read_servable(
 
 
 def read_held_out(project: Project, split: str, servable: Servable) -> HeldOut:
-    """The groups of a held-out split that wait, with all that their order is made of."""
     parts = []
     with project.database.read() as session:
         rows = _cursor(session, keys_of_split(split))
@@ -98,7 +96,7 @@ def read_held_out(project: Project, split: str, servable: Servable) -> HeldOut:
 def scores_of(
     posts: NDArray[np.int64], parts: Iterable[Scores]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """(n,) which of the posts are scored, and (n, labels) how, from scores that come in parts."""
+    """Which posts are scored (n,), and their probabilities (n, labels); each part has ascending post ids."""
     order = np.argsort(posts)
     ordered = posts[order]
     is_scored = np.zeros(len(posts), bool)
@@ -116,7 +114,7 @@ def scores_of(
 
 
 def _kinds(project: Project, labelled: Collection[int | None]) -> NDArray[np.int8]:
-    """By group: `POOL`, `LABELLED`, or above them held out."""
+    """(groups,): `POOL`, `LABELLED`, or a larger number for each held-out split."""
     with project.database.read() as session:
         last = session.scalar(select(func.max(PostGroup.id))) or 0
     kind = np.full(last + 1, POOL, np.int8)
@@ -130,7 +128,7 @@ def _kinds(project: Project, labelled: Collection[int | None]) -> NDArray[np.int
 
 
 def _grouped(project: Project) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Number, group and import of the posts that have a group and are not quarantined, in the order of numbers."""
+    """Arrays of post, group and import of the grouped posts without the quarantined ones, in order of post ids."""
     after = 0
     while True:
         with project.database.read() as session:
@@ -142,7 +140,7 @@ def _grouped(project: Project) -> Iterator[tuple[NDArray[np.int64], ...]]:
 
 
 def _numbers(session: Session, query: Select[*tuple[Any, ...]]) -> NDArray[np.int64]:
-    """(columns, n), straight from the driver: a row object for each post would take four times as long."""
+    """(columns, n), read from the driver's cursor: row objects would take four times as long."""
     width = len(query.selected_columns)
     return np.fromiter(chain.from_iterable(_cursor(session, query)), np.int64).reshape(-1, width).T
 
@@ -153,7 +151,6 @@ def _cursor(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[tuple
 
 
 def _last_of_each(groups: NDArray[np.int64], by: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Where each group's highest value stands."""
     order = np.lexsort((by, groups))
     is_last = np.append(np.diff(groups[order]) != 0, np.ones(min(1, len(order)), bool))
     positions: NDArray[np.intp] = order[is_last]
@@ -161,6 +158,6 @@ def _last_of_each(groups: NDArray[np.int64], by: NDArray[np.float64]) -> NDArray
 
 
 def _draws(keys: Sequence[bytes]) -> NDArray[np.float64]:
-    """Where groups stand in the order of their stratum: drawn by hash, so that it is the same for ever."""
+    """Keys in [0, 1) that order the groups of a stratum: a hash, so that the order never changes."""
     digests = b"".join(sha256(b"order" + key).digest()[:8] for key in keys)
     return np.frombuffer(digests, ">u8").astype(np.float64) / 2**64

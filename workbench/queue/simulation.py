@@ -1,4 +1,4 @@
-"""Simulations with the settings of a project, in a process of their own: they need torch, the command does not."""
+"""Simulations with a project's settings, in a child process: they need torch, and the command must not load it."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from workbench.thresholds.policy import band_in_force
 
 
 def queue_of(home: Path) -> tuple[Settings, Band]:
-    """The settings of a folder, and the band in force in its project; the settings' one where there is no project."""
     if not is_project(home):
         settings = load_settings(home)
         return settings, settings.band
@@ -23,7 +22,7 @@ def queue_of(home: Path) -> tuple[Settings, Band]:
 
 
 def simulate(settings: Settings, in_force: Band, arguments: Sequence[str]) -> int:
-    """Run `trainer.simulate` where people see it; `default` is the queue as it is filled. Returns its exit status."""
+    """Run `trainer.simulate` in the terminal with the project's queue as `default`. Returns its exit status."""
     band = {"low": in_force.low, "high": in_force.high}
     queue = ["--composition", json.dumps(asdict(settings.composition)), "--band", json.dumps(band)]
     with start(

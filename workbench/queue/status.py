@@ -1,4 +1,4 @@
-"""The figures of a project at this moment."""
+"""Counts of posts, labels and queue entries for `workbench status`."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,8 +22,8 @@ from workbench.scores.round_scores import PartlyScored
 class Status:
     """Counts of posts; `champion` is the number of the round in use.
 
-    `widened` posts were queued beyond the band, as it was short; `left_out` ones of the band found no room.
-    `partly_scored`: the round in use has left posts out, which are in no band; None where it has not.
+    `widened`: posts queued beyond the band because it was short; `left_out`: posts of the band beyond the
+    limit. `partly_scored`: posts that the champion has not scored, which are in no band; None if it scored all.
     """
 
     posts: int
@@ -47,7 +47,6 @@ class Status:
 
 
 def read_status(project: Project) -> Status:
-    """Count everything on one snapshot."""
     with project.database.read() as session:
         band, state = band_counts(session, project), session.get(QueueState, 1)
         posts = count_posts(session)

@@ -1,7 +1,7 @@
-"""A lead labels many posts in one go: seen beforehand, written down together, taken back together.
+"""Labelling many posts in one step by a lead: with a preview, one audit entry, and one undo.
 
-Only posts that nobody has labelled or asked a lead about are covered, and none that is held out: a label given to whatever holds a word
-is not blind. The label is the lead's decision (`Resolution`); no answer is touched.
+Only unlabelled posts of the pool that wait for no lead are included; held-out posts need blind labels. The
+label is a lead's decision (`Resolution`), and no answer changes.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,10 @@ LABELLED, TAKEN_BACK = "label many", "take back many"
 
 @dataclass(frozen=True)
 class Preview:
-    """What one press would label, before it does.
+    """The posts that one step would label.
 
-    `labelled` posts have a label already and `held_out` ones are kept for checking the model: both stay as they are,
-    and so do `asked` ones, which wait for a lead to look at each.
-    `is_cut`: more may fit the filter, these are the newest.
+    `labelled` posts have a label already, `held_out` ones are reserved for evaluation and `asked` ones wait for
+    a lead: all three stay as they are. `is_cut`: more posts may match; these are the newest.
     """
 
     wanted: Filter
@@ -51,8 +50,6 @@ class Preview:
 
 @dataclass(frozen=True)
 class Bulk:
-    """Posts labelled in one go; `standing` of them still carry that decision."""
-
     id: int
     by: str
     label: str
@@ -65,9 +62,9 @@ class Bulk:
 
 
 def preview(project: Project, account: Account, wanted: Filter, *, at_most: int = AT_MOST) -> Preview:
-    """The newest posts that fit the filter, `at_most` of them, and which of them would be labelled.
+    """The newest matching posts, up to `at_most`, and which of them would be labelled.
 
-    Raises NotAllowedError for somebody who is no lead.
+    Raises NotAllowedError if `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW):
         pass
@@ -78,7 +75,7 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
     unlabelled = [post for post in page.posts if not post.is_held_out and not post.standing]
     free = [post for post in unlabelled if post.post_id in may_be]
     held_out = sum(post.is_held_out for post in page.posts)
-    # Spread over what was found, so that the last look is at more than the newest.
+    # Spread over the matches, so that the examples are not only the newest.
     step = max(1, len(free) // EXAMPLES)
     return Preview(
         wanted,
@@ -92,11 +89,10 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
 
 
 def label_all(project: Project, account: Account, seen: Preview, label: str) -> Bulk:
-    """Give the posts of a preview this label, those apart that somebody has labelled since.
+    """Label the posts of a preview, without those labelled since.
 
-    Raises:
-        NotAllowedError: for somebody who is no lead.
-        InputError: no such label, more posts than may be labelled in one go, or none left to label.
+    Raises NotAllowedError if `account` is not a lead; InputError for an unknown label, too many posts, or none
+    left.
     """
     if label not in LABELS:
         raise InputError(
@@ -130,9 +126,10 @@ def label_all(project: Project, account: Account, seen: Preview, label: str) -> 
 
 
 def take_back(project: Project, account: Account, bulk_id: int) -> int:
-    """Take back what one press labelled, as far as it stands: posts a lead decided on since keep that decision.
+    """Withdraw the standing decisions of one step; later decisions on single posts stay.
 
-    Returns of how many posts. Raises InputError where there is nothing to take back, NotAllowedError as above.
+    Returns the number of posts. Raises InputError if there is nothing to withdraw, NotAllowedError if `account`
+    is not a lead.
     """
     with acting(project, account, Right.REVIEW) as session:
         entry = session.get(AuditEntry, bulk_id)
@@ -159,13 +156,12 @@ def take_back(project: Project, account: Account, bulk_id: int) -> int:
 
 
 def newest(project: Project, account: Account) -> list[Bulk]:
-    """What leads labelled in one go, newest first. Raises NotAllowedError for somebody who is no lead."""
     with reading(project, account, Right.REVIEW) as session:
         return [Bulk(*row) for row in session.execute(bulk_decisions(LISTED))]
 
 
 def _without_text(wanted: Filter) -> dict[str, Any]:
-    """What is written down of a filter: its words may be a post's, and what is written down is never removed."""
+    """The filter with its text hashed: it may quote a post, and the audit log is never deleted."""
     values = wanted.to_dict()
     if "text" in values:
         values["text"] = sha256(wanted.text.encode()).hexdigest()
@@ -173,7 +169,6 @@ def _without_text(wanted: Filter) -> dict[str, Any]:
 
 
 def _free(session: Session, post_ids: Sequence[int]) -> list[int]:
-    """Those of the pool that may be trained on, have no label yet, and that nobody has asked a lead about."""
     return [
         post_id
         for chunk in in_chunks(post_ids, IDS_AT_ONCE)

@@ -1,6 +1,6 @@
-"""The lead's list: posts somebody asked about, and posts people judge differently.
+"""The lead's list: flagged posts and disagreements.
 
-Who said what is told only of a post that is decided: a name would weigh more than a reason.
+Names are hidden until the post has a decision, so that the lead judges reasons, not people.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,7 +27,7 @@ LISTED = 200
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one person said; `label` is None where they asked instead of answering, `name` while it is not told."""
+    """`label` is None if the annotator asked instead of answering; `name` is None while it is hidden."""
 
     name: str | None
     label: str | None
@@ -38,9 +38,9 @@ class Opinion:
 
 @dataclass(frozen=True)
 class OpenCase:
-    """A post a lead should look at. `is_flagged`: somebody asked; else its opinions differ.
+    """A post for a lead: flagged by an annotator (`is_flagged`), or with differing labels.
 
-    `decision_id` is that of the decision that stands, where somebody asked anew after it.
+    `decision_id` is the standing decision, if the post was flagged again after it.
     """
 
     post_id: int
@@ -60,9 +60,9 @@ class OpenCase:
 
 @dataclass(frozen=True)
 class ResolvedCase:
-    """A post a lead has decided, with all that was kept back until then.
+    """A post with a decision, with the names and the suggestion that were hidden before.
 
-    `suggestion` is what the adapter in use makes of it; None before there is one, and of held-out posts always.
+    `suggestion` is of the adapter in use; None without one, and always for held-out posts.
     """
 
     post_id: int
@@ -74,9 +74,9 @@ class ResolvedCase:
 
 
 def open_cases(project: Project, account: Account) -> list[OpenCase]:
-    """Flagged posts first, then disagreements, the newest of each first; at most 200 of each.
+    """Flagged posts, then disagreements, up to 200 of each, newest first.
 
-    Raises NotAllowedError for somebody who is no lead.
+    Raises NotAllowedError if `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW) as session:
         flagged = {
@@ -97,9 +97,9 @@ def open_cases(project: Project, account: Account) -> list[OpenCase]:
 
 
 def resolved_case(project: Project, account: Account, post_id: int) -> ResolvedCase | None:
-    """A decided post with names and the model's view; None when it is not decided, or open again.
+    """None if the post has no decision, or was flagged again after it.
 
-    Raises NotAllowedError for somebody who is no lead.
+    Raises NotAllowedError if `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW) as session:
         decision = decision_on(session, post_id)
@@ -120,7 +120,6 @@ def resolved_case(project: Project, account: Account, post_id: int) -> ResolvedC
 
 
 def _is_asked(session: Session, post_id: int) -> bool:
-    """Somebody asks a lead about the post, since the decision if there is one."""
     return (
         session.execute(flagged_answers().where(Annotation.post_id == post_id).limit(1)).first() is not None
     )

@@ -1,6 +1,7 @@
-"""Labels a lead should look at again: the training posts whose label everything else speaks against.
+"""Doubtful labels: training posts whose label is improbable for a model that has not seen it.
 
-The worker writes `doubts.parquet` into a round's folder; nothing is ever changed by it. Reading needs no torch.
+The worker writes `doubts.parquet` into a round's folder. Labels are never changed by it, and reading needs no
+torch.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -31,9 +32,9 @@ LISTED = 200
 
 @dataclass(frozen=True)
 class DoubtfulLabel:
-    """A labelled training post. `probabilities` are those of a model that has not seen it, by label name.
+    """A doubtful label of a training post. `probabilities` by label name, from a model not trained on the post.
 
-    `decision_id` is that of the decision for many posts at once which gave the label, None where people did.
+    `decision_id` is the bulk decision that gave the label, None if annotators gave it.
     """
 
     post_id: int
@@ -41,7 +42,7 @@ class DoubtfulLabel:
     text: str
     label: str
     other: str
-    """What the model says instead."""
+    """The most likely other label."""
     probabilities: dict[str, float]
     round_number: int
     decision_id: int | None = None
@@ -53,16 +54,16 @@ class DoubtfulLabel:
 def write_doubts(
     folder: Path, ids: Sequence[str], labels: Sequence[str], probabilities: NDArray[np.floating]
 ) -> None:
-    """Keep what was found about these posts, by the forum's ids; whole or not at all."""
+    """Rows by the forum's ids; `probabilities` is (n, labels)."""
     columns = {name: probabilities[:, position] for position, name in enumerate(LABELS)}
     _write(folder, pa.table({"id": list(ids), "label": list(labels), **columns}))
 
 
 def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -> list[DoubtfulLabel]:
-    """The labels of the newest round that speak least for themselves, the most doubtful first.
+    """The doubtful labels of the newest round that has any file of them, most doubtful first.
 
-    Posts a lead has decided one by one are left out, and those whose label has been changed since.
-    Raises NotAllowedError for somebody who is no lead.
+    Without posts that a lead has decided individually, and those whose label has changed since. Raises
+    NotAllowedError if `account` is not a lead.
     """
     with reading(project, account, Right.REVIEW) as session:
         number = newest_round(session, project)
@@ -78,23 +79,20 @@ def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -
 
 
 def newest_round(session: Session, project: Project) -> int | None:
-    """The newest round whose labels were looked at."""
     numbers = [row.number for row in session.scalars(rounds_by_number())]
     return next((number for number in numbers if (project.round_folder(number) / FILE).exists()), None)
 
 
 def count_of(folder: Path, ids: Collection[str]) -> int:
-    """How many of these posts' labels were looked at."""
     return 0 if (table := _read(folder)) is None else sum(name in ids for name in table["id"].to_pylist())
 
 
 def forget(folder: Path, ids: Collection[str]) -> int:
-    """Take these posts out; returns how many went."""
-    gone = count_of(folder, ids)
+    removed = count_of(folder, ids)
     table = _read(folder)
-    if gone and table is not None:
+    if removed and table is not None:
         _write(folder, table.filter(pa.array([name not in ids for name in table["id"].to_pylist()])))
-    return gone
+    return removed
 
 
 def _read(folder: Path) -> Any | None:
@@ -111,7 +109,7 @@ Row = tuple[str, str, NDArray[np.float64]]
 
 
 def _ranked(file: Path) -> Iterator[Row]:
-    """id, given label, probabilities of the rows of which the model says another label; worst first."""
+    """Id, label and probabilities of the rows for which the model prefers another label; most doubtful first."""
     table = pq.read_table(file)
     probabilities = np.stack([table[name].to_numpy() for name in LABELS], axis=1).astype(np.float64)
     ids, labels = table["id"].to_pylist(), table["label"].to_pylist()
@@ -149,7 +147,7 @@ def _still_there(session: Session, rows: Sequence[Row], number: int) -> Iterator
         if decision is None:
             is_doubted = (post.id, label) in current
         else:
-            # Among many nobody has looked at this one: its label may be doubted like anybody's.
+            # In a bulk decision the lead has not read this post, so its label may be doubted.
             is_doubted = decision.occasion == "bulk" and decision.label == label
         if is_doubted:
             by_label = {name: float(share) for name, share in zip(LABELS, probabilities, strict=True)}

@@ -1,6 +1,6 @@
-"""A lead's decision on a post: training and exports use its label instead of what people said.
+"""A lead's decision on a post, which training and exports use instead of the annotators' labels.
 
-A decision is a row, and so is taking it back; the votes it decides between stay as they are.
+Decisions are append-only, and so are their withdrawals; the annotations stay.
 """
 
 from typing import Literal
@@ -18,7 +18,7 @@ from workbench.project import LABEL_SET_ID, Project
 from workbench.queue.claims import note_answers
 
 Occasion = Literal["review", "doubt", "bulk"]
-"""Where a decision was made: on the lead's list, among the doubtful labels, for many posts at once."""
+"""Where a decision was made: on the lead's list, among the doubtful labels, or in bulk."""
 LONGEST_REASON = 400
 
 
@@ -33,16 +33,11 @@ def resolve(
     may_replace: bool = False,
     instead_of: int | None = None,
 ) -> None:
-    """Decide what a post is. From now on it counts as labelled, in every split.
+    """Decide the label of a post, which then counts as labelled in every split.
 
-    Args:
-        may_replace: an earlier decision that stands gives way; without it somebody else was quicker.
-        instead_of: the one decision that gives way: that which the lead has seen to stand.
-
-    Raises:
-        LabellingError: no such label or post, the post has been decided already, it is not prepared, or it is
-            held out and nobody was served it.
-        NotAllowedError: for somebody who is no lead.
+    A standing decision is replaced only if `may_replace`, or if it is `instead_of`, the id that the lead has
+    seen. Raises LabellingError for an unknown label or post, a post with another decision, one that is not
+    prepared, or a held-out post that was never served; NotAllowedError if `account` is not a lead.
     """
     refuse_unknown(label)
     with acting(project, account, Right.REVIEW) as session:
@@ -56,9 +51,9 @@ def resolve(
 
 
 def take_back(project: Project, account: Account, post_id: int) -> None:
-    """Take a decision back, whoever made it: the votes count again.
+    """Withdraw the decision on a post, by any lead; the annotations count again.
 
-    Raises LabellingError when no decision stands, NotAllowedError for somebody who is no lead.
+    Raises LabellingError if no decision stands, NotAllowedError if `account` is not a lead.
     """
     with acting(project, account, Right.REVIEW) as session:
         standing = decision_on(session, post_id)
@@ -68,10 +63,10 @@ def take_back(project: Project, account: Account, post_id: int) -> None:
 
 
 def undo(project: Project, account: Account, occasion: Occasion) -> int:
-    """Take back the lead's own last decision of that occasion that stands. Any number of steps.
+    """Withdraw the lead's own last standing decision of an occasion. Can be repeated.
 
-    What it took the place of stands again where that was given to many posts at once and not taken back since.
-    Returns the post's number. Raises LabellingError when there is nothing left to undo.
+    A bulk decision that it replaced stands again, unless that was withdrawn since. Returns the post's number.
+    Raises LabellingError if there is no decision to undo.
     """
     with acting(project, account, Right.REVIEW) as session:
         last = last_decision(session, account, occasion)
@@ -88,18 +83,15 @@ def undo(project: Project, account: Account, occasion: Occasion) -> int:
 
 
 def decision_on(session: Session, post_id: int) -> Resolution | None:
-    """The decision that stands on a post."""
     return session.scalar(standing_resolutions().where(Resolution.post_id == post_id))
 
 
 def last_decision(session: Session, account: Account, occasion: Occasion) -> Resolution | None:
-    """What `undo` would take back."""
     mine = standing_resolutions().where(Resolution.person_id == account.id, Resolution.occasion == occasion)
     return session.scalar(mine.order_by(Resolution.id.desc()).limit(1))
 
 
 def post_called(session: Session, external_id: str) -> int:
-    """The number of the post that the forum knows by this id. Raises LabellingError when there is none."""
     post_id = session.scalar(select(Post.id).where(Post.external_id == external_id))
     if post_id is None:
         raise LabellingError("There is no post {id}.", id=external_id)
@@ -107,7 +99,6 @@ def post_called(session: Session, external_id: str) -> int:
 
 
 def _given_to_many(session: Session, decision: Resolution) -> Resolution | None:
-    """What the decision took the place of, if it was a label given to many posts that still hold it."""
     earlier = select(Resolution).where(Resolution.post_id == decision.post_id, Resolution.id < decision.id)
     before = session.scalar(earlier.order_by(Resolution.id.desc()).limit(1))
     if before is None or before.label is None or before.bulk_id is None:
@@ -117,7 +108,7 @@ def _given_to_many(session: Session, decision: Resolution) -> Resolution | None:
 
 
 def _refuse_unjudgeable(session: Session, post_id: int) -> None:
-    """A decision judges too: on a held-out post that was not drawn it would count as if it had been."""
+    """A decision is a judgement too: on a held-out post that was not drawn, it would count as a random one."""
     post = session.get_one(Post, post_id)
     if post.group_id is None:
         raise LabellingError(

@@ -1,6 +1,6 @@
-"""Take home an adapter that was trained elsewhere: it becomes a round, judged here like any other.
+"""Adopting an adapter that was trained on another machine: it becomes a round and passes the gate like any other.
 
-Light: what needs torch (the scores that came along, the gate) is looked at by the worker.
+The steps that need torch (checking the supplied scores, the gate) run in the worker.
 """
 
 import json
@@ -38,11 +38,12 @@ ADOPTING = ".adopting-"
 
 
 def adopt(project: Project, account: Account, folder: Path, *, notes: str | None = None) -> int:
-    """Make a round of the adapter in `folder` (or in `folder/adapter`, with `folder/scores` beside it).
+    """Make a round from the adapter in `folder` (or in `folder/adapter`, with `folder/scores` beside it).
 
-    Returns the round's number; the worker judges it and puts it in use, or not. Raises AdapterError when its files
-    are not as they were written, are not of our labels or stand on another base; InputError when it was trained on
-    rows that no bundle of this project holds, or its scores cannot be read; RoundError when a round is under way.
+    Returns the round's number; the worker then evaluates it. Raises AdapterError if a file differs from its
+    recorded hash, the labels are not this project's or the base encoder is another one; InputError if the
+    training rows belong to no bundle of this project or the scores cannot be read; RoundError if a round is
+    running.
     """
     adapter = folder / "adapter" if (folder / "adapter").is_dir() else folder
     card = vouched_card(adapter)
@@ -55,7 +56,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
         with new_folder(model) as part:
             for name in _own_files(adapter, card):
                 shutil.copyfile(adapter / name, part / name)
-            # Over there the base may have had another name; its fingerprint is the same.
+            # The other machine may use another name for the base; the fingerprint is equal.
             named = replace(card, base=replace(card.base, name=base), config=replace(card.config, base=base))
             write_card(part, named)
         if scored is not None:
@@ -81,14 +82,13 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             record(session, project, account.id, "adopt round", f"round {number}", rows=rows.name)
             job_id = f"round-{number}"
             jobs.enqueue(project.database.engine, session, jobs.Job.ADOPT, number, job_id=job_id)
-            # A folder that has no round is left from an adoption that died before its commit.
+            # A folder without a round is left from an adoption that ended before its commit.
             put_in_place(model, project.round_folder(number))
             put_in_place(annotations, project.export_folder(number))
     return number
 
 
 def _rows_of(project: Project, adapter: Path, card: Card) -> Path:
-    """The rows that were sent away and that this adapter was trained on."""
     trained_on = {name: file.sha256 for name, file in card.data.items()}
     for folder in sent_rows(project):
         receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
@@ -103,7 +103,7 @@ def _rows_of(project: Project, adapter: Path, card: Card) -> Path:
 
 
 def _own_files(adapter: Path, card: Card) -> list[str]:
-    """What the card vouches for. Raises AdapterError when that is more than an adapter and its tokenizer."""
+    """The files listed in the card. Raises AdapterError for any other than those of an adapter and its tokenizer."""
     names = sorted(Path(name).name for name in card.files)
     for name in names:
         if name not in {WEIGHTS, ADAPTER_CONFIG} and not any(map(Path(name).match, TOKENIZER_FILES)):
@@ -123,7 +123,7 @@ def _own_files(adapter: Path, card: Card) -> list[str]:
 
 @contextmanager
 def _staging(project: Project) -> Iterator[tuple[Path, Path]]:
-    """Two places to fill beside where they will lie; gone again, if they are still there."""
+    """Two temporary folders on the file systems of their targets; removed afterwards if they still exist."""
     mark = f"{ADOPTING}{uuid4().hex[:12]}"
     places = project.models / mark, project.annotations / mark
     try:
@@ -134,10 +134,7 @@ def _staging(project: Project) -> Iterator[tuple[Path, Path]]:
 
 
 def _read_scores(project: Project, file: Path) -> Scores:
-    """Scores made elsewhere, where they are of all posts up to some number.
-
-    Raises InputError otherwise, and when this is no file of `trainer.score` over the numbers of a bundle's posts.
-    """
+    """Scores from another machine, one for each prepared post up to some number. Raises InputError otherwise."""
     scored = _parse_scores(project, file)
     last = int(scored.post_ids.max(initial=0))
     with project.database.read() as session:
@@ -157,7 +154,7 @@ def _parse_scores(project: Project, file: Path) -> Scores:
     with project.database.read() as session:
         posts = session.scalar(select(func.count()).select_from(Post)) or 0
     try:
-        # Counted before it is read: a small file can unpack to more than the memory holds.
+        # The rows are counted before the file is read: a small file can unpack to more than the memory.
         if (rows := pq.read_metadata(file).num_rows) > posts:
             raise InputError(
                 "{file} holds {rows} scores, more than there are posts. Score the pool again.",

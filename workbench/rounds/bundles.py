@@ -1,8 +1,8 @@
-"""A round's rows as one archive that trains on a machine that has never seen this project.
+"""A round's rows as one archive that can be trained on any machine.
 
-The archive holds text and labels, but neither who wrote nor who labelled; the trainer itself, the versions it is
-known to work with, and the base encoder where it is a folder of this machine. What was sent is remembered in
-`data/bundles/`, so that `adoption` can tell what comes back.
+The archive holds texts and labels without authors and annotators, the trainer, its pinned requirements, and the
+base encoder if that is a local folder. `data/bundles/` keeps a copy of the rows, by which `adoption` recognises
+a returning adapter.
 """
 
 import json
@@ -36,14 +36,13 @@ from workbench.project import Project
 from workbench.rounds import lifecycle
 
 SENT_ROWS = ("train", "validation")
-"""The test labels stay here: whoever trains cannot look at them. Texts to be scored are of every post."""
+"""The test labels stay here, so that training cannot see them. The texts to be scored are of every post."""
 SENT_FIELDS = ("text", "label", "group", "weight", "labels", "inclusion_probability")
 PACKAGES = (
     "accelerate", "confusable-homoglyphs", "datasets", "datasketch", "huggingface_hub", "matplotlib", "numpy", "onnx",
     "onnxruntime", "onnxscript", "peft", "pyarrow", "pypinyin", "rjieba", "safetensors", "scikit-learn", "scipy",
     "torch", "tqdm", "transformers",
 )  # fmt: skip
-"""What the trainer imports."""
 LOCAL_BASE = "base"
 PACKING = ".packing-"
 STALE_SECONDS = 24 * 3600
@@ -53,8 +52,6 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was packed."""
-
     file: Path
     train: int
     validation: int
@@ -73,10 +70,10 @@ def bundle(
     has_pool: bool = False,
     on_progress: Tick = lambda _done, _total: None,
 ) -> Bundle:
-    """Pack the rows of round `number`, or what is labelled now; `has_pool` adds every post to be scored.
+    """Pack the rows of round `number`, or all current labels; `has_pool` adds every post, to be scored.
 
-    Returns what was packed. Raises RoundError when there is nothing to learn from, InputError when `out` exists or
-    its folder does not, EncoderError when the base encoder is not here.
+    Raises RoundError if there is nothing to train on, InputError if `out` exists or its folder does not,
+    EncoderError if the base encoder is not on this machine.
     """
     name = "bundle-now" if number is None else f"bundle-round-{number:04d}"
     out = out or Path(f"{name}.tar.gz")
@@ -87,7 +84,7 @@ def bundle(
             "There is no folder {folder}. Make it, or name another file with --out.", folder=out.parent
         )
     base = project.settings.base_model
-    resolve_base(base)  # asked before the work: a base that is not here could not judge what comes back
+    resolve_base(base)  # checked first: without the base, a returning adapter could not be evaluated
     with reading(project, account, Right.EXPORT) as session:
         if number is None:
             lifecycle.refuse_too_few_labels(session)
@@ -104,14 +101,13 @@ def bundle(
 
 
 def sent_rows(project: Project) -> Iterator[Path]:
-    """The folders of rows that were sent away, each with its receipt, newest first."""
     receipts = sorted(project.data.glob("bundles/[0-9]*/receipt.json"), reverse=True)
     return (file.parent for file in receipts)
 
 
 @contextmanager
 def _work_folder(project: Project) -> Iterator[Path]:
-    """A folder for the time of the work; what a killed one left an age ago goes too, as it holds the posts' text."""
+    """A temporary folder. Also removes old folders of killed processes, as they hold texts of posts."""
     bundles = project.data / "bundles"
     bundles.mkdir(parents=True, exist_ok=True)
     for left in bundles.glob(f"{PACKING}*"):
@@ -124,7 +120,6 @@ def _work_folder(project: Project) -> Iterator[Path]:
 def _write_rows(
     project: Project, account: Account, number: int | None, base: str, folder: Path
 ) -> dict[str, Any]:
-    """Write the rows as they are sent, and their receipt, which it returns: `adoption` looks for them."""
     posts = [_without_people(post) for post in _rows(project, number)]
     if not any(post.split == "train" for post in posts):
         raise RoundError("There are no labelled posts to train on yet. Label some first.")
@@ -152,7 +147,7 @@ def _rows(project: Project, number: int | None) -> Iterable[LabelledPost]:
 
 
 def _without_people(post: LabelledPost) -> LabelledPost:
-    """The line without who labelled; where a lead decided, without the votes too, as they do not count."""
+    """The line without annotators; after a lead's decision also without the votes, which do not count."""
     line = {name: post.line[name] for name in SENT_FIELDS if name in post.line}
     if "resolved_by" in post.line:
         line.pop("labels", None)
@@ -168,7 +163,6 @@ def _fill(
     has_pool: bool,
     on_progress: Tick,
 ) -> int:
-    """Returns how many posts are to be scored."""
     with new_folder(folder) as part:
         for split in SENT_ROWS:
             shutil.copyfile(rows / f"{split}.jsonl", part / f"{split}.jsonl")
@@ -189,7 +183,7 @@ def _fill(
 
 
 def _write_pool(project: Project, file: Path, on_progress: Tick) -> int:
-    """Every prepared post with its number here for an id: the forum's own ids stay here too."""
+    """Every prepared post with its internal number as id: the forum's ids are not sent."""
     with project.database.read() as session, file.open("w", encoding="utf-8") as stream:
         total = session.scalar(select(func.count()).select_from(Post).where(Post.group_id.is_not(None))) or 0
         done = 0
@@ -201,7 +195,6 @@ def _write_pool(project: Project, file: Path, on_progress: Tick) -> int:
 
 
 def _copy_base(base: str, part: Path) -> str:
-    """Copy a base that is a folder here; returns the name it has over there."""
     folder = resolve_base(base)
     if base != STARTER and not Path(base).expanduser().is_dir():
         return base
@@ -227,29 +220,27 @@ def _write_readmes(part: Path, receipt: Mapping[str, Any], pool: int, base: str)
 
 def _pack(folder: Path, out: Path, name: str) -> None:
     with new_file(out) as part, tarfile.open(part, "w:gz", compresslevel=6) as archive:
-        archive.add(folder, arcname=name, filter=_nobodys)
+        archive.add(folder, arcname=name, filter=_without_owner)
 
 
-def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Without the name of whoever packed it."""
+def _without_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry
 
 
 def pinned(packages: Iterable[str]) -> list[str]:
-    """`name==version` of these packages and all they need, as installed here, in order of name."""
     versions: dict[str, str] = {}
     waiting = list(packages)
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        # What runs on the accelerator comes with torch, and differs from machine to machine.
+        # Accelerator packages are dependencies of torch and differ between machines.
         if name in versions or name.startswith(("nvidia-", "cuda-", "triton")):
             continue
         try:
             versions[name] = version(name).partition("+")[0]
         except PackageNotFoundError:
-            continue  # for another system
+            continue  # for another operating system
         needed = map(Requirement, requires(name) or ())
         waiting += [
             need.name for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})

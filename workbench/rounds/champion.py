@@ -1,4 +1,4 @@
-"""The adapter in use: its round, and how much of the posts it has scored."""
+"""The adapter in use: its round, and the coverage of its scores."""
 
 from sqlalchemy.orm import Session
 
@@ -8,12 +8,10 @@ from workbench.scores.round_scores import PartlyScored, RoundScores
 
 
 def champion_number(session: Session) -> int | None:
-    """The round whose adapter is in use."""
     champion = session.get(Champion, 1)
     return None if champion is None else champion.round_number
 
 
 def partly_scored_in_use(session: Session, project: Project) -> PartlyScored | None:
-    """What the round in use has left out, if anything."""
     number = champion_number(session)
     return None if number is None else RoundScores.of(project, number).partly_scored()

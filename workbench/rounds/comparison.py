@@ -1,4 +1,4 @@
-"""Two rounds side by side: their figures, how sure they may be, and what changed its verdict between them."""
+"""Comparison of two rounds: their metrics, their reliability, and the posts whose verdict differs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +24,11 @@ from workbench.thresholds.policy import band_in_force, in_force
 
 EXAMPLES = 20
 LOOKED_AT = 100
-"""Of the largest changes: those of held-out posts are left out afterwards, as they are labelled blind."""
+"""Largest changes to read. Held-out posts, which are labelled blind, are removed afterwards."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A post whose scores changed much. `labels` are what people say it is, each once."""
-
     external_id: str
     text: str
     before: Sequence[float]
@@ -49,8 +47,6 @@ class Example:
 
 @dataclass(frozen=True)
 class Bin:
-    """Test posts of about the same certainty: their weight, mean certainty, and how many were right."""
-
     weight: float
     confidence: float
     right: float
@@ -58,8 +54,6 @@ class Bin:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: `round describe`d, its reliability, the SHA-256 of the test posts it was measured on."""
-
     facts: dict[str, Any]
     reliability: Sequence[Bin]
     test_sha256: str | None
@@ -71,9 +65,9 @@ class Side:
 
 @dataclass(frozen=True)
 class RoundComparison:
-    """`flips` is None where one of them has scored nothing; `band` is the one in force, which they are counted by.
+    """`flips` is None if one of the rounds has no scores; `band` is the band in force, used for the counts.
 
-    `is_sample`: one has left posts out, so that they are told of posts that both drew at random.
+    `is_sample`: one of the rounds did not score every post, so the flips cover posts that both drew at random.
     """
 
     first: Side
@@ -85,11 +79,9 @@ class RoundComparison:
 
     @property
     def is_same_test(self) -> bool:
-        """Both were measured on the same test posts, so that their figures can be compared."""
         return self.first.test_sha256 is not None and self.first.test_sha256 == self.second.test_sha256
 
     def to_dict(self) -> dict[str, Any]:
-        """For `workbench round compare --json`."""
         return {
             "rounds": [_side(self.first), _side(self.second)],
             "same_test_posts": self.is_same_test,
@@ -103,10 +95,7 @@ class RoundComparison:
 
 
 def compare_rounds(project: Project, account: Account, first: int, second: int) -> RoundComparison:
-    """Compare two rounds, whatever became of them.
-
-    Raises RoundError for a round that is not there or twice the same, NotAllowedError for somebody who is no lead.
-    """
+    """Raises RoundError for an unknown round or two equal numbers, NotAllowedError if `account` is not a lead."""
     with reading(project, account, Right.RUN_ROUNDS) as session:
         if first == second:
             raise RoundError("Name two different rounds to compare.")
@@ -114,7 +103,7 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
             _read_side(project, session, lifecycle.find(session, number)) for number in (first, second)
         )
         band = band_in_force(session, project)
-    # Outside of that the snapshot: ten million scores take a while.
+    # Outside the snapshot: reading ten million scores takes a while.
     scores = [RoundScores.of(project, number) for number in (first, second)]
     if not all(each.count() for each in scores):
         return RoundComparison(one, other, None, {}, band)
@@ -126,7 +115,6 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
 
 
 def comparison_inputs(project: Project, first: int, second: int) -> tuple[int, ...]:
-    """What a comparison rests on: the version of the thresholds, and how many posts each of the two has scored."""
     with project.database.read() as session:
         policy = in_force(session)
     scored = (RoundScores.of(project, number).count() for number in (first, second))

@@ -1,4 +1,6 @@
-"""How long the next round would take, as earlier ones like it did. Light: pages call it, nothing is measured here."""
+"""Expected duration of the next round, extrapolated from earlier rounds. Nothing is measured here, as pages
+call it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +15,15 @@ from trainer.config import TrainConfig, planned_steps
 
 @dataclass(frozen=True)
 class Expected:
-    """Seconds on one kind of machine, scaled from round `like`; `scoring` is None where no speed is known.
+    """Seconds on one kind of machine, scaled from round `like`; `scoring` is None if no speed has been
+    measured.
 
-    `training` is that of the adapter and of the folds beside it.
+    `training` includes the folds of the calibration.
     """
 
     like: int
     device: str
-    """As its card says: cpu, or the name of the GPU it was trained on."""
+    """The device in the adapter's card: cpu, or the name of the GPU."""
     training: float
     scoring: float | None
 
@@ -32,10 +35,10 @@ class Expected:
 def expected_times(
     session: Session, *, base: str, is_quick: bool, labels: int, posts: int, longest: float = inf
 ) -> list[Expected]:
-    """For each machine that such a round was trained on, by its newest; none before there was one.
+    """One estimate for each device that has trained a round of this base and kind, from the newest such round.
 
-    Training takes as long as its planned steps, which a trial caps, and scoring as long as there are posts, `longest`
-    seconds at most.
+    Training time is proportional to the planned steps, which a trial caps; scoring time to `posts`, up to
+    `longest` seconds.
     """
     by_device: dict[str, Expected] = {}
     rows = session.scalars(rounds_by_number()).all()
@@ -43,8 +46,8 @@ def expected_times(
     for row in rows:
         card = (row.report or {}).get("card", {})
         trained = card.get("data", {}).get("train", {}).get("rows")
-        is_told = trained and card.get("seconds") and card.get("config")
-        if (row.base, row.is_quick) != (base, is_quick) or not is_told:
+        is_measured = trained and card.get("seconds") and card.get("config")
+        if (row.base, row.is_quick) != (base, is_quick) or not is_measured:
             continue
         device = str(card.get("device", "?"))
         scoring = None if speed is None else min(posts / speed, longest)
@@ -56,7 +59,6 @@ def expected_times(
 
 
 def _trainings(card: Mapping[str, Any], config: TrainConfig) -> int:
-    """One, and one more for each fold that the calibration wanted."""
     is_folded: bool = card.get("calibration", {}).get("fitted_on") == "out-of-fold"
     return 1 + config.calibration_folds if is_folded else 1
 

@@ -1,6 +1,6 @@
-"""What changed between the scores of two rounds. Pure: two streams of scores in, counts and the largest changes out.
+"""Differences between the scores of two rounds: two streams of scores in, counts and the largest changes out.
 
-The streams are read side by side in the order of the posts' numbers, so memory does not grow with the posts.
+The streams are read in parallel in the order of post numbers, so memory does not grow with the posts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass
 class Flips:
-    """`matrix` counts posts: verdict of the first round down, of the second across, in the order of LABELS."""
+    """`matrix` (labels, labels) counts posts: verdict of the first round in rows, of the second in columns."""
 
     matrix: NDArray[np.int64] = field(default_factory=lambda: np.zeros((len(LABELS),) * 2, np.int64))
     band_before: int = 0
@@ -35,21 +35,18 @@ class Flips:
     entered: int = 0
     left: int = 0
     largest: dict[str, list[Change]] = field(default_factory=dict)
-    """By kind of change: `flip_kind` of two labels, ENTERED or LEFT; the largest change of probabilities first."""
+    """By kind of change (`flip_kind` of two labels, ENTERED or LEFT), the largest change of probabilities first."""
 
     @property
     def posts(self) -> int:
-        """Scored by both."""
         return int(self.matrix.sum())
 
     @property
     def changed(self) -> int:
-        """How many have another verdict."""
         return self.posts - int(np.trace(self.matrix))
 
 
 def flip_kind(before: str, after: str) -> str:
-    """The name of a change of verdict, by its labels."""
     return f"{before} to {after}"
 
 
@@ -59,10 +56,9 @@ FLIP_KINDS = {flip_kind(one, other): (one, other) for one in LABELS for other in
 def find_flips(
     first: Iterable[Scores], second: Iterable[Scores], *, low: float, high: float, most: int = 20
 ) -> Flips:
-    """Compare the posts both have scored; the band is a confidence from `low` to `high`.
+    """Compare the posts that both rounds have scored; the band is a confidence from `low` to `high`.
 
-    Args:
-        most: how many of the largest changes are kept of each kind.
+    `most` limits the largest changes kept of each kind.
     """
     flips = Flips()
     for post_ids, before, after in side_by_side(first, second):
@@ -92,11 +88,11 @@ Paired = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]
 
 
 def side_by_side(first: Iterable[Scores], second: Iterable[Scores]) -> Iterator[Paired]:
-    """Numbers of the posts both have scored, with the scores of each; the parts of a stream ascend."""
+    """Numbers of the posts that both rounds have scored, with both scores; each stream must be ascending."""
     ones, others = iter(first), iter(second)
     one, other = next(ones, None), next(others, None)
     while one is not None and other is not None:
-        # Up to where both are known; what lies beyond waits for its counterpart.
+        # Compare up to the smaller end; the rest waits for the next part of the other stream.
         end = min(one.post_ids[-1], other.post_ids[-1]) if len(one.post_ids) and len(other.post_ids) else -1
         common = np.intersect1d(one.post_ids, other.post_ids, assume_unique=True)
         if len(common):
@@ -106,7 +102,6 @@ def side_by_side(first: Iterable[Scores], second: Iterable[Scores]) -> Iterator[
 
 
 def _beyond(scores: Scores, end: int) -> Scores | None:
-    """What comes after a post; None where nothing does."""
     start = int(np.searchsorted(scores.post_ids, end, side="right"))
     if start == len(scores.post_ids):
         return None

@@ -1,4 +1,4 @@
-"""The gate: what a round's report says about putting its adapter in use. Pure."""
+"""The gate: from a round's report to the decision on its adapter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ Decision = Literal["promote", "reject", "ask"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What happens next, and why. `warnings` are for the lead to read even when it is promoted."""
-
     decision: Decision
     outcome: str
     reasons: tuple[Message, ...]
@@ -28,11 +26,9 @@ class Verdict:
 
 
 def judge(report: Mapping[str, Any], *, is_first: bool) -> Verdict:
-    """Promote the first round and what is proven better, block what is proven worse, else ask the lead.
+    """Promote the first adapter and any proven better, reject any proven worse, else ask the lead.
 
-    Args:
-        report: report.json of `trainer.evaluate`.
-        is_first: no adapter is in use yet.
+    `report` is report.json of `trainer.evaluate`; `is_first` means that no adapter is in use yet.
     """
     warnings = _warnings(report)
     if is_first:

@@ -1,6 +1,6 @@
-"""Rounds as pages and commands see them: start, watch, cancel, promote, reject, roll back.
+"""Starting, cancelling, promoting, rejecting and rolling back rounds, for pages and commands.
 
-Light: the work itself is in `worker/steps.py`. What a lead decides is a row and a job in one transaction.
+The work itself runs in `worker/`. A lead's decision is one row and one job in one transaction.
 """
 
 import json
@@ -31,13 +31,11 @@ ENDED = frozenset({"promoted", "rejected", "failed", "cancelled"})
 SETTLED = ENDED | {"awaiting"}
 FEWEST_LABELS = 20
 LOG_LINES = 200
-"""Shown of the output of a round's processes, counted from the end."""
+"""Lines shown from the end of the output of a round's processes."""
 
 
 @dataclass(frozen=True)
 class InUse:
-    """The adapter in use, since when, and by whose decision."""
-
     number: int
     since: datetime
     by: str | None
@@ -45,14 +43,12 @@ class InUse:
 
 @dataclass(frozen=True)
 class Progress:
-    """The newest line of the running step's progress, and the loss curve so far."""
-
     done: int | None
     total: int | None
     seconds_left: float | None
     posts_per_second: float | None
     gpu: tuple[float, float] | None
-    """GiB in use and in all, where the step runs on a GPU."""
+    """GiB used and in total, if the step runs on a GPU."""
     losses: Sequence[tuple[int, float]]
     macro_f1: Sequence[tuple[float, float]]
 
@@ -67,7 +63,7 @@ def start(
 ) -> int:
     """Queue a new round; returns its number.
 
-    Raises RoundError when one is under way, naming who started it, or when there are too few labels.
+    Raises RoundError if one is running, or if there are too few labels.
     """
     try:
         with acting(project, account, Right.RUN_ROUNDS) as session:
@@ -98,12 +94,15 @@ def start(
 
 
 def cancel(project: Project, account: Account, number: int) -> None:
-    """Stop a running round. Its process is ended by the worker; what it had done changes nothing."""
+    """Stop a running round. The worker ends its process; partial results are discarded.
+
+    Raises RoundError if the round is not running.
+    """
     with acting(project, account, Right.RUN_ROUNDS) as session:
         row = find(session, number)
         if not row.is_running:
             raise RoundError("Round {number} is not running: it is {state}.", number=number, state=row.state)
-        # The new attempt number is the fence: no result of the old attempt is taken any more.
+        # The attempt number is the fence: results of the previous attempt are no longer accepted.
         row.attempt += 1
         row.is_running = False
         row.state, row.state_before = row.state_before or "cancelled", None
@@ -119,10 +118,10 @@ def promote(
     *,
     expected_state: str | None = None,
 ) -> None:
-    """Put a round's adapter in use: it scores what it has not scored, then the pointer moves.
+    """Put a round's adapter in use: the worker completes its scores, then moves the champion pointer.
 
-    `expected_state` is what the person saw the round in. Raises RoundError when it is in another by now, has no
-    adapter, is in use already, or another round is under way.
+    `expected_state` is the state shown to the lead. Raises RoundError if the state has changed, the round has
+    no adapter or is in use already, or another round is running.
     """
     with acting(project, account, Right.RUN_ROUNDS) as session:
         written = None if reason is None else Message.verbatim(reason)
@@ -130,7 +129,7 @@ def promote(
 
 
 def reject(project: Project, account: Account, number: int, reason: str | None = None) -> None:
-    """Decide not to use a round that awaits a decision."""
+    """Raises RoundError unless the round awaits a decision."""
     with acting(project, account, Right.RUN_ROUNDS) as session:
         row = find(session, number)
         if row.state != "awaiting":
@@ -144,9 +143,10 @@ def reject(project: Project, account: Account, number: int, reason: str | None =
 
 
 def rollback(project: Project, account: Account, expected: int | None = None) -> int:
-    """Put the adapter back that was in use before this one; returns its round's number.
+    """Put the previous adapter back in use; returns its round's number.
 
-    `expected` is the round the person was told. Raises RoundError when it is another by now, or there was none.
+    `expected` is the number shown to the lead. Raises RoundError if it has changed, or there is no previous
+    adapter.
     """
     with acting(project, account, Right.RUN_ROUNDS) as session:
         refuse_second(session)
@@ -164,7 +164,7 @@ def rollback(project: Project, account: Account, expected: int | None = None) ->
 
 
 def rollback_target(session: Session) -> int | None:
-    """The adapter that the one in use replaced when it was last promoted, rollbacks left out."""
+    """The adapter that the champion replaced at its latest promotion, ignoring rollbacks."""
     champion = session.get(Champion, 1)
     if champion is None:
         return None
@@ -177,7 +177,7 @@ def rollback_target(session: Session) -> int | None:
 
 
 def find(session: Session, number: int) -> Round:
-    """The round. Raises RoundError when there is none of that number."""
+    """Raises RoundError if the round does not exist."""
     row = session.get(Round, number)
     if row is None:
         raise RoundError("There is no round {number}. See `workbench round list`.", number=number)
@@ -185,12 +185,10 @@ def find(session: Session, number: int) -> Round:
 
 
 def running(session: Session) -> Round | None:
-    """The round under way."""
     return session.scalar(select(Round).where(Round.is_running))
 
 
 def in_use(session: Session) -> InUse | None:
-    """The adapter in use; None before the first promotion."""
     champion = session.get(Champion, 1)
     if champion is None:
         return None
@@ -199,14 +197,13 @@ def in_use(session: Session) -> InUse | None:
 
 
 def history(session: Session) -> list[dict[str, Any]]:
-    """Every round described, newest first."""
     return [describe(session, row) for row in session.scalars(rounds_by_number())]
 
 
 def describe(session: Session, row: Round) -> dict[str, Any]:
-    """A round for `round show` and `round list`; the keys are part of the command's contract.
+    """A round for `round show` and `round list`; the keys are part of the command's interface.
 
-    Notes, failure, reasons and warnings are messages in the form in which they are stored.
+    Notes, failure, reasons and warnings are messages in their stored form.
     """
     report = row.report or {}
     card = report.get("card", {})
@@ -245,12 +242,10 @@ def describe(session: Session, row: Round) -> dict[str, Any]:
 
 
 def log_folder(project: Project, number: int) -> Path:
-    """Where the steps of a round write progress and output."""
     return project.data / "logs" / f"round-{number:04d}"
 
 
 def read_log(project: Project, number: int) -> str:
-    """The end of what the round's processes printed."""
     lines: list[str] = []
     for file in sorted(log_folder(project, number).glob("*.log"), key=lambda path: path.stat().st_mtime):
         lines += file.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -258,7 +253,6 @@ def read_log(project: Project, number: int) -> str:
 
 
 def read_progress(project: Project, row: Round) -> Progress:
-    """How far the round's current step is, from the file that step appends to."""
     training = _read_lines(progress_file(project, row.number, "training"))
     current = _read_lines(progress_file(project, row.number, row.state))
     newest: dict[str, Any] = next((line for line in reversed(current) if "steps" in line), {})
@@ -274,7 +268,6 @@ def read_progress(project: Project, row: Round) -> Progress:
 
 
 def progress_file(project: Project, number: int, step: str) -> Path:
-    """The JSON lines a step appends its progress to."""
     return log_folder(project, number) / f"{step}.jsonl"
 
 
@@ -283,7 +276,6 @@ def is_worker_running(project: Project) -> bool:
 
 
 def refuse_second(session: Session) -> None:
-    """Raises RoundError when a round is under way, naming who started it."""
     row = running(session)
     if row is not None:
         starter = session.get(Person, row.started_by_id)
@@ -295,8 +287,7 @@ def refuse_second(session: Session) -> None:
 
 
 def refuse_too_few_labels(session: Session) -> None:
-    """Raises RoundError when there is not enough to learn from."""
-    # Posts not prepared yet count: their preparation stands before the round in the job queue.
+    # Unprepared posts count: their preparation precedes the round in the job queue.
     counts: Counter[str | None] = Counter()
     for split, label, count in session.execute(labels_by_split(LABELS)):
         if split in {"pool", "unprepared"}:
@@ -311,9 +302,9 @@ def refuse_too_few_labels(session: Session) -> None:
 
 
 def fail(session: Session, project: Project, number: int, attempt: int, failure: Message) -> bool:
-    """End a round with one message, unless its attempt has passed.
+    """End a round with a failure, unless its attempt has been superseded. Returns whether it did.
 
-    A round that was only to be put in use goes back to the state it had.
+    A round that was only being promoted returns to its previous state.
     """
     changed = session.scalars(
         update(Round)
@@ -376,5 +367,5 @@ def _read_lines(file: Path) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     lines = file.read_text(encoding="utf-8").split("\n")
-    # The last line may be half written: the next look will find it whole.
+    # The last line may be incomplete; the next read gets it whole.
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]

@@ -1,4 +1,4 @@
-"""A round's adapter for a serving backend: merged by the trainer in a process of its own, as this one has no torch."""
+"""Export of a round's adapter merged into its base, in a child process, as this one must not load torch."""
 
 import subprocess
 from pathlib import Path
@@ -15,9 +15,10 @@ from workbench.rounds import lifecycle
 def export_merged(
     project: Project, account: Account, number: int, out: Path, *, is_onnx: bool = False
 ) -> str:
-    """Write the adapter of a round, merged into its base, to a new folder; returns what the trainer said of it.
+    """Merge the adapter of a round into its base, in a new folder; returns the last line of the trainer's
+    output.
 
-    Raises RoundError when the round has no adapter or it cannot be merged, InputError when `out` exists.
+    Raises RoundError if the round has no adapter or the merge fails, InputError if `out` exists.
     """
     with reading(project, account, Right.EXPORT) as session:
         lifecycle.find(session, number)

@@ -1,8 +1,8 @@
-"""What the next labels should bring and cost, and whether they still change the model. Light: pages call it.
+"""Expected gain and cost of the next labels, and the stopping hint. Light enough for pages.
 
-The learning curve is that of rounds like the one in use: the same base encoder, trial or full alike (a trial
-stops early and learns less from as many labels), measured on the same labels. Whatever became of such a round,
-its measurement counts: promoted, refused or still waiting. One that failed before it was measured has none.
+The learning curve covers the rounds comparable to the champion: equal base encoder, equal kind (a trial stops
+early and learns less from as many labels) and equal labels among the test posts. Every measured round counts,
+whether promoted, rejected or waiting.
 """
 
 from collections.abc import Sequence
@@ -29,40 +29,37 @@ from workbench.scores.round_scores import RoundScores
 
 MORE = 100
 IDLE = timedelta(minutes=2)
-"""A post that was open for longer was left alone meanwhile."""
+"""A post that is open longer than this is not being worked on."""
 RECENT = 200
 FEWEST_TIMED = 30
 SECONDS_EACH = 7.0
-"""Until so many labels have been timed: what a practised person takes for a short post."""
+"""Default below `FEWEST_TIMED` timed labels: an experienced annotator with a short post."""
 FIXED_POSTS = 2_000
 AMONG_FIRST = 20_000
-"""The fixed posts are drawn from these, so that a page never reads the scores of ten million."""
+"""The fixed posts come from this many scores, so that a page never reads ten million."""
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """`gain` is that of the next 100 labels, `minutes` one person's work for them.
+    """`gain` is that of the next 100 labels, `minutes` one annotator's time for them.
 
-    Not all of the 100 train: as many as of late, or as the settings say, are held out and only measure.
+    Part of the 100 labels is held out and does not train: the recent share, or the one in the settings.
     """
 
     gain: Gain
     minutes: float
     rounds: int
-    """How many measured rounds the gain is forecast from."""
+    """Number of measured rounds behind the forecast."""
     new_labels: int
-    """Posts labelled since the round in use was started."""
+    """Posts labelled since the champion's round was started."""
     hint: StoppingHint
 
     def to_dict(self) -> dict[str, Any]:
-        """For `workbench status --json`: gain and interval in macro-F1."""
         return {"gain": self.gain.mean, "interval": list(self.gain.interval), "minutes": self.minutes}
 
 
 @dataclass(frozen=True)
 class Point:
-    """A measured round on the curve."""
-
     number: int
     labels: int
     score: float
@@ -70,7 +67,6 @@ class Point:
 
 
 def read_outlook(project: Project) -> Outlook | None:
-    """None until a round is in use that was measured."""
     with project.database.read() as session:
         champion = session.get(Champion, 1)
         row = None if champion is None else session.get(Round, champion.round_number)
@@ -93,7 +89,7 @@ def read_outlook(project: Project) -> Outlook | None:
 
 
 def curve(session: Session, like: Round) -> list[Point]:
-    """The measured rounds that are like this one, oldest first; none where this one was not measured."""
+    """The measured rounds comparable to `like`, oldest first."""
     counted = _metrics(like).get("labels_counted")
     return [
         point
@@ -105,14 +101,14 @@ def curve(session: Session, like: Round) -> list[Point]:
 
 
 def recent_labels(session: Session, project: Project) -> tuple[list[float], float]:
-    """Seconds from post to label of the newest labels made here, and the share of them that train."""
+    """Seconds from showing to saving the newest labels, without idle ones, and the share of labels that train."""
     newest = (
         select(Annotation.shown_at, Annotation.saved_at, Annotation.lane)
         .where(
             Annotation.action == "label",
             Annotation.origin == "person",
             Annotation.shown_at.is_not(None),
-            # A label changed afterwards keeps the moment its post was first shown.
+            # A corrected label keeps the time at which its post was first shown.
             Annotation.supersedes_id.is_(None),
         )
         .order_by(Annotation.id.desc())
@@ -128,12 +124,11 @@ def recent_labels(session: Session, project: Project) -> tuple[list[float], floa
 
 
 def seconds_each(gaps: Sequence[float]) -> float:
-    """The team's own pace, or the default before there is one."""
     return SECONDS_EACH if len(gaps) < FEWEST_TIMED else float(np.median(gaps))
 
 
 def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
-    """Advice from the newest rounds of the curve that have scored posts: only those put in use have."""
+    """Stopping hint from the newest rounds of the curve that have scores; only promoted rounds have."""
     of_round = {point: RoundScores.of(project, point.number) for point in points}
     newest = [point for point in points if of_round[point].count()][-ROUNDS - 1 :]
     scores = [of_round[point].read_first(AMONG_FIRST) for point in newest]
@@ -143,7 +138,7 @@ def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
 
 
 def fixed_posts(scored: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """2,000 posts that every round has scored, those with the smallest hash of their number."""
+    """The 2,000 posts with the smallest hash of their number, among those that every round has scored."""
     if not scored:
         return np.empty(0, np.int64)
     common = reduce(np.intersect1d, scored)
@@ -161,7 +156,7 @@ def _point(row: Round) -> Point | None:
     if not labels or metrics.get("macro_f1") is None:
         return None
     low, high = metrics["macro_f1_interval"]
-    # An interval of no width, or none, says that the test rows are too few to tell: the widest error they allow.
+    # An empty or missing interval means too few test rows: use the largest error that they allow.
     error = 0.5 / np.sqrt(metrics["n"]) if low is None or high <= low else (high - low) / (2 * 1.96)
     return Point(row.number, labels, metrics["macro_f1"], float(error))
 

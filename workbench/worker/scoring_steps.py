@@ -23,7 +23,7 @@ from workbench.errors import WorkbenchError
 from workbench.imports.preparing import prepare
 from workbench.overview import radar_scan
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import plan, strata, swap
 from workbench.rounds import lifecycle
 from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import RoundScores
@@ -89,11 +89,11 @@ def score(project: Project, number: int) -> str:
 def promote(project: Project, number: int) -> str:
     """Move the champion pointer and fill the queue from the new scores, in one short transaction."""
     attempt = begin(project, number, "scoring")
-    plan.give_strata(project, number)
+    strata.give_strata(project, number)
     planned = plan.plan(project, number, vectors=vectors_of_posts(project))
-    now, swap = project.now(), plan.replacing(project, planned)
+    now, replacing = project.now(), swap.replacing(project, planned)
     with attempt.finish(
-        swap, state="promoted", state_before=None, is_running=False, finished_at=now
+        replacing, state="promoted", state_before=None, is_running=False, finished_at=now
     ) as session:
         row = session.get_one(Round, number)
         champion = session.get(Champion, 1)
@@ -129,11 +129,11 @@ def prepare_import(project: Project, _import_id: int) -> str:
         champion = champion_number(session)
     if champion is not None:
         _score(project, champion, lambda: False)
-        plan.give_strata(project, champion)
+        strata.give_strata(project, champion)
     else:
         _tokenise(project)
         cold = None if vectors is None else cold_scores(project, vectors)
-    plan.rebuild(project, vectors=vectors, cold=cold)
+    swap.rebuild(project, vectors=vectors, cold=cold)
     due.unlink(missing_ok=True)
     _watch(project)
     if problem is not None:

@@ -15,14 +15,14 @@ from workbench.imports.preparing import prepare
 from workbench.labelling import answers
 from workbench.overview.radar import Disguise, Period, Radar, save_radar
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import swap
 
 
 @pytest.fixture
 def home(project: Project, lead: Account, ann: Account) -> Path:
     import_texts(project, lead, ["加微信[b]领红包", *different_texts(20)])
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     card = answers.hold_posts(project, ann)[0]
     answers.submit(project, ann, card.post_id, "violation", note="[red]看")
     return project.home
@@ -120,7 +120,7 @@ def test_what_people_wrote_neither_steers_the_terminal_nor_is_markup(
         )
     import_texts(project, lead, [f"看{hostile}这里{text}" for text in different_texts(6)], start=900)
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     asked = answers.hold_posts(project, ben)[0]
     answers.ask_lead(project, ben, asked.post_id, note=hostile)
     risen = Disguise(f"薇{hostile}", "微信", "sound", 3, 0, [f"加{hostile}"])

@@ -21,7 +21,7 @@ from workbench.imports.preparing import prepare
 from workbench.labelling import answers, empty_queue
 from workbench.labelling.label_files import import_labels, parse_map
 from workbench.project import Project, open_project
-from workbench.queue import plan
+from workbench.queue import plan, swap
 from workbench.queue.claims import POSTS_HELD
 from workbench.review import cases
 
@@ -337,7 +337,7 @@ def test_an_answer_given_while_the_queue_is_made_anew_is_not_served_again(
     made = plan.plan(project, None)
     post = first(project, ann).post_id
     answers.submit(project, ann, post, "normal")
-    with plan.replacing(project, made):
+    with swap.replacing(project, made):
         pass
     assert not is_open(project, post)
 
@@ -446,7 +446,7 @@ def copied(project: Project, lead: Account, ann: Account) -> answers.Saved:
     """Ann has called one of three near-copies a violation."""
     import_texts(project, lead, COPIES)
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     return answers.submit(project, ann, first(project, ann).post_id, "violation")
 
 

@@ -18,7 +18,7 @@ from workbench.exports.jsonl import labelled_posts
 from workbench.imports.preparing import prepare
 from workbench.labelling.label_files import LabelReceipt, import_labels, parse_map
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import swap
 
 
 def standing(project: Project) -> dict[str, str | None]:
@@ -161,12 +161,12 @@ def test_a_log_leaves_the_held_out_posts_to_be_labelled_blind(
 ) -> None:
     import_texts(project, lead, different_texts(120))
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     before = held_out(project)
     log = write_tsv(tmp_path / "log.tsv", [{"id": f"p{n}", "label": "normal"} for n in range(1, 121)])
     import_labels(project, lead, log, mapping=parse_map(None), source="modlog")
     object.__setattr__(project, "settings", project.settings.model_copy(update={"test_target": 5}))
-    plan.rebuild(project)
+    swap.rebuild(project)
     assert held_out(project) == before > 0
 
 

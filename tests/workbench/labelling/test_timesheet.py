@@ -26,7 +26,7 @@ from workbench.labelling import answers, pace, timesheet
 from workbench.labelling.pace import IDLE_SECONDS
 from workbench.labelling.timesheet import PersonDay
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.review import resolutions
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -66,7 +66,7 @@ def test_a_day_at_the_desk_is_told_figure_by_figure(
 ) -> None:
     import_texts(project, lead, [*COPIES, *different_texts(40)])
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
 
     def after(seconds: int) -> int:
         post = answers.hold_posts(project, ann)[0].post_id

@@ -26,7 +26,7 @@ from workbench.overview import figures, weeks
 from workbench.overview.figures import Overview, read_overview
 from workbench.posts import counting
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue import plan as queue_plan
+from workbench.queue.plan import band_counts
 from workbench.queue.status import read_status
 from workbench.review import resolutions
 
@@ -63,7 +63,7 @@ def test_posts_labels_and_the_band_are_counted(
     with project.database.read() as session:
         query = select(Post.id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
         split = dict(session.execute(query).all())
-        band = queue_plan.band_counts(session, project)
+        band = band_counts(session, project)
     assert (found.posts, found.labelled, found.champion) == (210, 3, 1)
     assert (found.in_band, found.below_band) == (band.in_band, band.below_band)
     expected: dict[str, Counter[str]] = {"normal": Counter(), "suspicious": Counter(), "violation": Counter()}
@@ -238,7 +238,7 @@ def test_no_look_scans_the_posts(project: Project, lead: Account) -> None:
         figures._agreement(session)
         figures._anchoring(session)
         figures._annotator_days(session, project.now(), project.now() - timedelta(hours=1))
-        queue_plan.band_counts(session, project)
+        band_counts(session, project)
         weeks._spreads(session, project, 1)
 
     steps = [step for plan in plans_of(project, read) for step in plan]

@@ -10,7 +10,7 @@ from workbench.posts.counting import set_aside_file
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.queue.status import read_status
 
 
@@ -43,15 +43,15 @@ def test_figures_are_right_from_an_import_to_a_purge(project: Project, lead: Acc
     prepare(project)
     set_aside(project, 3, 30)
     assert told(project) == counted(project) == (30, 0, 2)
-    plan.rebuild(project)
+    swap.rebuild(project)
     assert told(project) == counted(project) == (30, 0, 2)
     import_texts(project, lead, texts[30:60], start=31)
-    plan.rebuild(project)  # of posts that wait nothing is final yet
+    swap.rebuild(project)  # of posts that wait nothing is final yet
     assert told(project) == counted(project) == (60, 30, 2)
     prepare(project)
     set_aside(project, 31, 45)
     assert told(project) == counted(project) == (60, 0, 4)
-    plan.rebuild(project)
+    swap.rebuild(project)
     purge(project, lead, Criterion(post="p31"), is_dry=False)
     assert told(project) == counted(project) == (59, 0, 3)
 
@@ -60,6 +60,6 @@ def test_a_file_that_a_power_cut_emptied_is_made_again(project: Project, lead: A
     import_texts(project, lead, different_texts(20))
     prepare(project)
     set_aside(project, 3)
-    plan.rebuild(project)
+    swap.rebuild(project)
     set_aside_file(project).write_bytes(b"")
     assert told(project) == counted(project) == (20, 0, 1)

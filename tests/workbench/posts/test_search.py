@@ -17,7 +17,7 @@ from workbench.labelling.label_files import import_labels, parse_map
 from workbench.posts.history import history_of
 from workbench.posts.search import Filter, choices, find
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.review import resolutions
 
 POSTS = 60
@@ -185,12 +185,12 @@ def test_a_leads_decision_stands_before_what_people_said(scored: Project, lead: 
 def test_the_history_tells_every_row_a_post_ever_had(project: Project, lead: Account, ann: Account) -> None:
     import_texts(project, lead, [*COPIES, *different_texts(3)])
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     with project.database.write() as session:
         # Whatever the split drawn: only pool posts are offered at a cold start's random lane.
         for group in session.scalars(select(PostGroup)):
             group.split = "pool"
-    plan.rebuild(project)
+    swap.rebuild(project)
     while True:
         card = answers.hold_posts(project, ann)[0]
         if card.text in COPIES:

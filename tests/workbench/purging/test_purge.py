@@ -48,7 +48,7 @@ from workbench.purging import files, rows
 from workbench.purging import purge as purging
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import Purge, purge
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.review import resolutions
 from workbench.review.doubts import write_doubts
 from workbench.scores.round_scores import RoundScores, Scores
@@ -519,7 +519,7 @@ def test_copies_keep_what_they_were_given_and_still_find_each_other(
     """The founder goes; an exact copy takes its place in the index, so a later near-copy joins the same group."""
     texts = [COPIES[0], COPIES[0], COPIES[1]]
     bring_in(project, lead, [{"id": f"c{at}", "text": one} for at, one in enumerate(texts)])
-    plan.rebuild(project)
+    swap.rebuild(project)
     held = answers.hold_posts(project, ann)[0].post_id
     saved = answers.submit(project, ann, held, "violation")
     answers.propagate(project, ann, saved.annotation_id, range(1, POSTS + 1))

@@ -13,7 +13,7 @@ from tests.workbench.making import different_texts, import_texts
 from workbench.accounts import Account
 from workbench.imports.preparing import prepare
 from workbench.project import Project
-from workbench.queue import plan, servable
+from workbench.queue import servable
 from workbench.queue.servable import Servable, read_held_out, read_servable, scores_of
 from workbench.scores.round_scores import Scores
 
@@ -103,18 +103,3 @@ def test_scores_in_parts_are_found_as_those_in_one(wanted: set[int], scored: set
     assert set(posts[is_scored].tolist()) == wanted & scored
     at = np.searchsorted(ids, posts[is_scored])
     assert (found[is_scored] == probabilities[at]).all()
-
-
-def test_a_post_that_is_gone_before_the_queue_takes_effect_is_left_out(
-    project: Project, lead: Account
-) -> None:
-    import_texts(project, lead, different_texts(20))
-    prepare(project)
-    made = plan.plan(project, None)
-    stranger = made.entries[0]._replace(post_id=999)
-    with plan.replacing(project, plan.Plan(None, [*made.entries, stranger], made.band)):
-        pass
-    with project.database.read() as session:
-        assert set(session.scalars(select(plan.QueueEntry.post_id))) == {row.post_id for row in made.entries}
-        assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
-        assert session.connection().exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -15,7 +15,7 @@ from workbench.labelling import answers as labelling_answers
 from workbench.posts import search
 from workbench.posts.search import Filter
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.review import bulk_labels
 
 SPAM = Filter(text="加微信")
@@ -26,7 +26,7 @@ def filled(project: Project, lead: Account) -> Project:
     import_texts(project, lead, [f"加微信{text}" for text in different_texts(40)])
     import_texts(project, lead, different_texts(50)[40:], start=100)
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     return project
 
 
@@ -144,10 +144,10 @@ def test_what_was_labelled_is_no_longer_served_and_is_again_once_taken_back(
             return set(session.scalars(select(QueueEntry.post_id).where(~QueueEntry.is_answered)))
 
     assert not open_posts() & covered
-    plan.rebuild(filled)
+    swap.rebuild(filled)
     assert not open_posts() & covered
     bulk_labels.take_back(filled, lead, made.id)
-    plan.rebuild(filled)
+    swap.rebuild(filled)
     assert covered <= open_posts()
 
 

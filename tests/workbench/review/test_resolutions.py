@@ -26,7 +26,7 @@ from workbench.imports.preparing import prepare
 from workbench.labelling import answers
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import plan as queue_plan
-from workbench.queue import status
+from workbench.queue import status, swap
 from workbench.queue.servable import read_servable
 from workbench.review import cases, resolutions
 
@@ -151,7 +151,7 @@ def test_a_decision_alone_makes_a_post_labelled_in_every_split(
         assert session.get_one(Post, post).group_id in set(session.scalars(labelled_groups()))
     found = exported(queued)
     assert (f"p{post}" in found) == (split != "audit")
-    queue_plan.rebuild(queued)
+    swap.rebuild(queued)
     with queued.database.read() as session:
         assert session.get(QueueEntry, post) is None
 
@@ -175,7 +175,7 @@ def test_a_decision_made_while_the_queue_is_built_is_not_lost(queued: Project, l
     made = queue_plan.plan(queued, None)
     post = made.entries[0].post_id
     resolutions.resolve(queued, lead, post, "normal")
-    with queue_plan.replacing(queued, made):
+    with swap.replacing(queued, made):
         pass
     assert entry_of(queued, post)
 

@@ -16,7 +16,7 @@ from workbench.accounts import Account
 from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import plan, swap
 from workbench.thresholds import policy
 
 PRICES = Prices(20, 5, 1)
@@ -156,7 +156,7 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
         return int(((pool >= low) & (pool <= high)).sum()), int((pool < low).sum())
 
     assert counted() == expected(0.4, 0.6)
-    assert plan.confidence_histogram(project)[400:600].sum() == expected(0.4, 0.6)[0]
+    assert swap.confidence_histogram(project)[400:600].sum() == expected(0.4, 0.6)[0]
     clock.move(minutes=1)
     with project.database.write() as session:
         session.add(
@@ -172,7 +172,7 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
             )
         )
     assert counted() == expected(0.4, 0.6)  # until the queue is filled again
-    plan.rebuild(project)
+    swap.rebuild(project)
     assert counted() == expected(0.45, 0.8)
     with project.database.read() as session:
         scores = session.scalars(select(QueueEntry.normal).where(QueueEntry.lane == "uncertain")).all()

@@ -19,7 +19,7 @@ from workbench.cli import app
 from workbench.imports.preparing import prepare
 from workbench.overview import weeks
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue import plan
+from workbench.queue import strata, swap
 from workbench.rounds import comparison
 from workbench.scores.picks import Pick, load_pick, save_pick
 from workbench.scores.round_scores import RoundScores, Scores
@@ -92,7 +92,7 @@ def score(project: Project, most: int) -> Pick:
 def test_from_a_pool_too_big_to_the_lanes_that_are_served(
     pool: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "CHUNK", 20)  # in many of which no post is drawn
+    monkeypatch.setattr(strata, "CHUNK", 20)  # in many of which no post is drawn
     found = score(pool, 450)
     assert len(found.numbers) == 450
     assert found.coverage is not None
@@ -107,13 +107,13 @@ def test_from_a_pool_too_big_to_the_lanes_that_are_served(
     assert (told.posts, told.scored, told.rate) == (POSTS, 450, 0.05)
     assert scores.last_scored() == POSTS
 
-    plan.give_strata(pool, 1)
-    plan.rebuild(pool)
+    strata.give_strata(pool, 1)
+    swap.rebuild(pool)
     lanes: dict[str, list[QueueEntry]] = {}
     with pool.database.read() as session:
         for entry in session.scalars(select(QueueEntry)):
             lanes.setdefault(entry.lane, []).append(entry)
-        strata = dict(session.execute(select(PostGroup.id, PostGroup.stratum)).all())
+        stratum_of = dict(session.execute(select(PostGroup.id, PostGroup.stratum)).all())
         firsts = dict(session.execute(select(Post.id, Post.group_id)).all())
     everything = sum(split == "pool" for split in by_post.values())
     random = [entry.post_id for entry in lanes["random"]]
@@ -128,9 +128,9 @@ def test_from_a_pool_too_big_to_the_lanes_that_are_served(
     unsure = sum("疑惑" in text for text in texts_of(pool, np.array(wanted)))
     assert marks["疑"] == unsure  # the cheap model left none of the unsure ones out
     assert lanes["uncertain"][0].suspicious == pytest.approx(0.1)
-    has_stratum = {number for number, group in firsts.items() if strata[group] is not None}
+    has_stratum = {number for number, group in firsts.items() if stratum_of[group] is not None}
     assert has_stratum == {number for number in drawn.tolist() if by_post[number] != "pool"}
-    assert all(kind >= DRAWN for kind in strata.values() if kind is not None)
+    assert all(kind >= DRAWN for kind in stratum_of.values() if kind is not None)
 
 
 def test_all_are_scored_where_they_fit(pool: Project) -> None:
@@ -184,7 +184,7 @@ def test_labelled_held_out_posts_are_scored_but_get_no_stratum_for_it(pool: Proj
                 )
             )
     assert np.isin(undrawn, score(pool, 450).numbers).all()
-    plan.give_strata(pool, 1)
+    strata.give_strata(pool, 1)
     with pool.database.read() as session:
         query = (
             select(PostGroup.stratum).join(Post, Post.group_id == PostGroup.id).where(Post.id.in_(undrawn))

@@ -12,7 +12,7 @@ from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.review import resolutions
 from workbench.worker import scoring
 from workbench.worker.due import COLD_AGAIN, old_cold_queue
@@ -119,6 +119,6 @@ def test_the_queue_is_old_after_so_many_new_labels_and_only_before_the_first_rou
     resolutions.resolve(labelled, boss, last, "normal")  # a lead's decision is a label too
     with labelled.database.read() as session:
         assert old_cold_queue(session) is not None
-    plan.rebuild(labelled)
+    swap.rebuild(labelled)
     with labelled.database.read() as session:
         assert old_cold_queue(session) is None

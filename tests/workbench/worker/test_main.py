@@ -322,7 +322,7 @@ def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
     monkeypatch.setattr(scoring_steps, "vectors_of_posts", lambda _project: None)
     monkeypatch.setattr(scoring_steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
     with monkeypatch.context() as patched:
-        patched.setattr(scoring_steps.plan, "rebuild", fail)
+        patched.setattr(scoring_steps.swap, "rebuild", fail)
         assert prepare_guarded(project, 1, scoring_steps.prepare_import) == "failed"
     with project.database.read() as session:
         assert is_work_left(session, project)

@@ -9,7 +9,7 @@ from trainer.labels import LABELS
 from workbench.errors import WorkbenchError
 from workbench.overview.figures import Advice, AnnotatorDay, Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.thresholds import policy
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
@@ -166,7 +166,7 @@ def sparkline(overview: Overview) -> str:
 
 
 def _certainties(overview: Overview) -> None:
-    counts = plan.confidence_histogram(project())
+    counts = swap.confidence_histogram(project())
     if overview.champion is None or not counts.sum():
         return
     heading(_("How certain the model is of the posts that wait"))

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from trainer.statistics.thresholds import NEVER, Figure, Prices, Thresholds
 from workbench.accounts import Account
 from workbench.errors import InputError, WorkbenchError
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.rounds import lifecycle
 from workbench.thresholds import policy
 from workbench.thresholds.policy import Evidence, Proposal, Volumes
@@ -185,7 +185,7 @@ def _volume_row(title: str, volume: Volumes) -> Sequence[Cell]:
 
 def _asked_band(low: float, high: float) -> tuple[float, float]:
     heading(_("What people are asked about"))
-    counts = plan.confidence_histogram(project())
+    counts = swap.confidence_histogram(project())
     start, end = st.slider(
         _("The certainties people label, and all below"),
         LOWEST,

@@ -23,7 +23,7 @@ from workbench.imports.preparing import prepare
 from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers, pace
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.web.elements import desk as elements_desk
 from workbench.web.views.label.page import KEYS_IN_CIRCLE
 
@@ -180,7 +180,7 @@ def test_only_known_facts_stand_beside_a_post(
     with open_tsv(write_tsv(tmp_path / "facts.tsv", [row])) as source:
         intake.import_rows(project, lead, source)
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     visit_as(ann)
     app = open_screen()
     assert on_desk(app)["current"]["facts"] == [["board", [["text", "<b>闲聊</b>", ""]]]]
@@ -198,7 +198,7 @@ def test_an_empty_desk_says_why_and_what_to_do(
     assert "1 posts are being prepared." in shown(open_screen())
     assert "No worker is running" in shown(open_screen())
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     card = answers.hold_posts(project, ben)[0]
     assert "Ben has 1 of the posts left open, until" in shown(open_screen())
     answers.submit(project, ben, card.post_id, "normal")
@@ -261,7 +261,7 @@ def test_near_copies_are_shown_before_they_are_given_the_answer(
 ) -> None:
     import_texts(project, lead, COPIES)
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     visit_as(ann)
     app = open_screen()
     press(app, "answer-violation")

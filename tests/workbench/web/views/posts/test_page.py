@@ -15,7 +15,7 @@ from workbench.labelling import answers
 from workbench.labelling.label_files import import_labels, parse_map
 from workbench.posts.search import Filter, find
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.review import bulk_labels
 from workbench.web.wording import words
 
@@ -117,7 +117,7 @@ def spam(project: Project, lead: Account) -> Project:
         project, lead, [*adverts, *different_texts(35)[30:], "![x](http://evil.example/a.png)<b>粗</b>"]
     )
     prepare(project)
-    plan.rebuild(project)
+    swap.rebuild(project)
     return project
 
 

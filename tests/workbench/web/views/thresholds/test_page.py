@@ -11,7 +11,7 @@ from tests.workbench.web.conftest import VisitAs
 from trainer.statistics.thresholds import Prices
 from workbench.accounts import Account
 from workbench.project import Project
-from workbench.queue import plan
+from workbench.queue import swap
 from workbench.thresholds import policy
 
 
@@ -60,7 +60,7 @@ def test_the_band_tells_how_many_posts_it_would_ask_about(
     app.run()
     app.slider(key="band").set_value((0.5, 0.8))
     page = shown(app.run())
-    counts = plan.confidence_histogram(project)
+    counts = swap.confidence_histogram(project)
     assert counts.sum() > 0
     assert f"{counts[500:800].sum()} in this band, {counts[:500].sum()} below it" in page
 

@@ -1,0 +1,123 @@
+"""Replacing the queue loses no answer given meanwhile, and a swap that fails changes nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from sqlalchemy import event, select
+
+from db.tables import Annotation, Post, QueueEntry
+from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue
+from workbench.accounts import Account
+from workbench.imports.preparing import prepare
+from workbench.project import LABEL_SET_ID, Project
+from workbench.queue.plan import Plan, plan
+from workbench.queue.swap import confidence_histogram, rebuild, replacing
+
+
+def test_near_copies_of_what_was_labelled_during_the_planning_are_not_asked_about(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    texts = different_texts(20)
+    import_texts(project, lead, [*texts, *(text + "!" for text in texts)])
+    prepare(project)
+    rebuild(project)
+    made = plan(project, None)
+    planned = {entry.post_id for entry in made.entries}
+    with project.database.write() as session:
+        # Of ten groups the copy that was not planned: it stood in the queue before.
+        groups = dict(session.execute(select(Post.id, Post.group_id)).all())
+        others = [post for post in groups if post not in planned][:10]
+        for post in others:
+            session.add(
+                Annotation(
+                    post_id=post,
+                    person_id=ann.id,
+                    action="label",
+                    label_set_id=LABEL_SET_ID,
+                    label="normal",
+                    lane="random",
+                    saved_at=project.now(),
+                )
+            )
+    with replacing(project, made):
+        pass
+    with project.database.read() as session:
+        left = set(session.scalars(select(QueueEntry.post_id).where(~QueueEntry.is_answered)))
+    assert len(left) == 10
+    assert not {groups[post] for post in left} & {groups[post] for post in others}
+
+
+def test_a_number_that_another_import_took_meanwhile_is_not_queued(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 30)
+    made = plan(project, None)
+    taken = made.entries[0].post_id
+    with project.database.write() as session:
+        session.get_one(Post, taken).group_id = None  # as a post is that nobody has prepared
+    with replacing(project, made):
+        pass
+    with project.database.read() as session:
+        queued = set(session.scalars(select(QueueEntry.post_id)))
+    assert len(queued) == len(made.entries) - 1
+    assert taken not in queued
+
+
+def test_a_swap_binds_no_more_values_however_much_was_said_meanwhile(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    """SQLite takes 250,000 in a statement, and a label file may bring more."""
+    ready_queue(project, lead, 60)
+    made, bound = plan(project, None), []
+    with project.database.write() as session:
+        for post in session.scalars(select(Post.id)).all():
+            session.add(
+                Annotation(
+                    post_id=post,
+                    person_id=ann.id,
+                    action="label",
+                    label_set_id=LABEL_SET_ID,
+                    label="normal",
+                    lane="random",
+                    saved_at=project.now(),
+                )
+            )
+
+    def see(
+        _connection: object, _cursor: object, _statement: str, values: Sequence[object], *_: object
+    ) -> None:
+        bound.append(len(values))
+
+    event.listen(project.database.engine, "before_cursor_execute", see)
+    with replacing(project, made):
+        pass
+    assert bound
+    assert max(bound) < 20
+
+
+def test_a_swap_that_fails_leaves_the_pages_figures_as_they_were(project: Project, lead: Account) -> None:
+    ready_queue(project, lead, 60)
+    make_champion(project, lead, np.full((60, 3), 1 / 3))
+    rebuild(project)
+    before = confidence_histogram(project).tolist()
+    assert sum(before) > 0
+    made = plan(project, None)
+    with pytest.raises(ZeroDivisionError), replacing(project, made):
+        1 / 0  # noqa: B018 - whatever goes wrong
+    assert confidence_histogram(project).tolist() == before
+    (project.data / "waiting.json").write_bytes(b"")  # as a power cut may leave it
+    assert sum(confidence_histogram(project)) == 0
+
+
+def test_a_post_that_is_gone_before_the_queue_takes_effect_is_left_out(
+    project: Project, lead: Account
+) -> None:
+    import_texts(project, lead, different_texts(20))
+    prepare(project)
+    made = plan(project, None)
+    stranger = made.entries[0]._replace(post_id=999)
+    with replacing(project, Plan(None, [*made.entries, stranger], made.band)):
+        pass
+    with project.database.read() as session:
+        assert set(session.scalars(select(QueueEntry.post_id))) == {row.post_id for row in made.entries}
+        assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert session.connection().exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
