@@ -1,4 +1,4 @@
-"""The script Streamlit runs for every visitor: the frame around the screens, nothing else."""
+"""The Streamlit script, run for every session: page configuration, style sheet and navigation."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The one project this process serves."""
+"""The project that this process serves."""
 
 import os
 from functools import cache
@@ -9,5 +9,5 @@ from workbench.project import Project, open_project
 
 @cache
 def project() -> Project:
-    """The project in WORKBENCH_HOME, opened once: every session and route shares its connections."""
+    """The project in WORKBENCH_HOME, opened once: all sessions and routes share its connections."""
     return open_project(Path(os.environ.get("WORKBENCH_HOME", ".")))

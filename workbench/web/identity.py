@@ -1,7 +1,7 @@
-"""Who a request or session belongs to: a signed cookie, and the database asked every time.
+"""Identity of a request or a session: a signed cookie, checked against the database every time.
 
-The cookie holds the person's number and a random token. Signing out records the token, so a copy
-of the cookie is dead from then on, after a restart too.
+The cookie holds the account's number and a random token. Signing out records the token, so that a copy of the
+cookie stays invalid, also after a restart.
 """
 
 import secrets
@@ -18,26 +18,25 @@ from workbench.project import Project, cookie_secret
 from workbench.web.current_project import project
 
 COOKIE = "workbench"
-SECONDS_KNOWN = 14 * 24 * 3600
+COOKIE_SECONDS = 14 * 24 * 3600
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A person and the token of the cookie that says so."""
+    """An account and the token of its cookie."""
 
     account: Account
     token: str
 
 
 def make_cookie(project: Project, account: Account) -> str:
-    """A new cookie's value for somebody who has just signed in."""
     return _signer(project).dumps([account.id, secrets.token_urlsafe(16)])
 
 
 def signed_in(project: Project, cookies: Mapping[str, str]) -> SignedIn | None:
-    """Who sent these cookies; None when forged, too old, signed out or disabled."""
+    """The sender of these cookies; None if they are forged, expired, signed out or of a disabled account."""
     try:
-        person_id, token = _signer(project).loads(cookies.get(COOKIE, ""), max_age=SECONDS_KNOWN)
+        person_id, token = _signer(project).loads(cookies.get(COOKIE, ""), max_age=COOKIE_SECONDS)
     except (BadSignature, ValueError, TypeError):
         return None
     account = accounts.find_signed_in(project, person_id, token)
@@ -45,7 +44,7 @@ def signed_in(project: Project, cookies: Mapping[str, str]) -> SignedIn | None:
 
 
 def current_account() -> Account | None:
-    """Whoever this script runs for, as the database knows them now."""
+    """The account of the current script run, as the database has it now."""
     visitor = signed_in(project(), st.context.cookies.to_dict())
     return visitor.account if visitor else None
 

@@ -1,4 +1,4 @@
-"""The pages of the app: the navigation, the guard and the server's routes read this one list."""
+"""The pages of the app: one list for the navigation, the guard and the routes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

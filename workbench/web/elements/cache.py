@@ -1,4 +1,4 @@
-"""Results kept for a while, for pages that many sessions open again and again."""
+"""Results cached for some seconds, for pages that many sessions load repeatedly."""
 
 from collections.abc import Callable
 from functools import cache, wraps
@@ -12,9 +12,10 @@ MOST_ENTRIES = 20
 
 
 def cached(seconds: float) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """Keep what a function returns, by its arguments; an exception is not kept.
+    """Cache what a function returns, by its arguments. Exceptions are not cached.
 
-    Streamlit's cache is made at the first call: made at import, before the app runs, it warns on standard error.
+    Streamlit's cache is created at the first call: created at import, before the app runs, it warns on standard
+    error.
     """
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:

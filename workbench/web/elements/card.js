@@ -1,4 +1,4 @@
-// Draws a post. Whatever people wrote goes in as text nodes: it is never parsed as HTML.
+// Draws a post. Text from people is inserted as text nodes and never parsed as HTML.
 
 const FOLDED_FROM = 700; // characters
 

@@ -1,4 +1,4 @@
-"""Charts several screens share, in the theme's own colours so that they can be read in light and in dark."""
+"""Charts of several screens, in theme colours that are readable in light and dark mode."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from workbench.overview.figures import Ahead, Measured
 
 HEIGHT = 170
 PLACES = 20
-"""Thousandths to a bar."""
+"""Width of a bar, in thousandths."""
 QUIET = "#8a8781"
-"""Readable on both grounds."""
+"""Readable on light and dark backgrounds."""
 
 
 def histogram(
@@ -26,9 +26,13 @@ def histogram(
     start: float = 0.0,
     is_rooted: bool = False,
 ) -> None:
-    """Posts by thousandth of a score, as bars; `is_rooted` where most of them lie at one end.
+    """A histogram of posts by a score between 0 and 1.
 
-    `marks` are lines with a word each, `shaded` is a part of the ground.
+    Args:
+        thousandths: (1001,) number of posts per thousandth of the score.
+        marks: vertical lines, each at a score and with a word.
+        shaded: an interval of the score with a grey background.
+        is_rooted: square-root scale of the counts, for posts concentrated at one end.
     """
     first = int(start * 1000) // PLACES * PLACES
     counts = np.add.reduceat(thousandths[:1000], np.arange(0, 1000, PLACES))
@@ -55,7 +59,7 @@ def histogram(
         layers.insert(0, band)
     if marks:
         lines = pandas.DataFrame(marks, columns=["from", "word"])
-        # The words stand on two lines, as the two places may be close.
+        # One line of text per word: two marks may be close together.
         lines["line"] = [12.0 + 14 * at for at in range(len(lines))]
         base = altair.Chart(lines).encode(x=across)
         layers.append(base.mark_rule(color=QUIET, strokeDash=[4, 3], size=1.5))
@@ -70,7 +74,6 @@ def histogram(
 
 
 def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: str, up: str) -> None:
-    """Rounds with their intervals, and where the forecast leads from the newest."""
     points = pandas.DataFrame(
         [
             {

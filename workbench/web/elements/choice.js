@@ -1,8 +1,8 @@
-// Keys for one choice at a time. A held key, a double press and a press in the first moments after another subject
-// appeared choose nothing; nor does a key in a text field or behind a dialog.
+// Keys for one decision at a time. Ignored are a held key, a double press, a press within SEEN_MS of a new subject,
+// and a key in a text field or behind a dialog.
 
 const SEEN_MS = 250;
-// A press whose answer never came may be repeated; the server takes each turn once.
+// Without a response for this long, a press may be repeated; the server accepts each turn once.
 const LOST_MS = 5000;
 
 function isTyping(event) {
@@ -11,7 +11,7 @@ function isTyping(event) {
   return isField || event.isComposing || document.querySelector("[role=dialog], dialog[open]") !== null;
 }
 
-// By the place of the key: under a Chinese input method, full-width or on the number pad it is the same.
+// The physical key: independent of Chinese input methods, full-width mode and the number pad.
 function signOf(event) {
   return event.code.replace(/^(Digit|Numpad|Key)(?=[0-9A-Z]$)/, "").toLowerCase();
 }
@@ -52,7 +52,7 @@ class Choice {
     this.send("pressed", { subject: this.data.subject, turn: this.data.turn, action });
   }
 
-  // The buttons obey the same rule; a press that is let through is sent by Streamlit itself.
+  // Buttons follow the same rule; Streamlit itself sends an accepted press.
   click(event) {
     if (!event.target.closest?.("[class*=st-key-choose-] button")) return;
     if (this.isReady() && event.detail < 2) return this.become("sent", LOST_MS);

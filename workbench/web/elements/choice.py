@@ -1,4 +1,4 @@
-"""One choice at a time, by key or by button: what was chosen counts for the post and the turn it was seen in."""
+"""One decision at a time, by key or by button. A press counts only for the post and turn it was made in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,31 +23,30 @@ Act = Callable[[Account, int | None, str], None]
 
 @dataclass
 class Chooser:
-    """What one browser tab shows of a list that is decided post by post."""
+    """State of one browser tab for a list that is decided post by post."""
 
     name: str
     turn: int = 0
     shown: int | None = None
     last: int | None = None
-    """The post decided before."""
+    """The post of the last decision."""
     first: int | None = None
-    """The post that was just brought back: it comes before all others."""
+    """The post of a decision that was just undone: it comes before all others."""
     later: list[int] = field(default_factory=list)
-    """Posts put off in this tab, which come last."""
+    """Posts deferred in this tab; they come last."""
     notice: str | None = None
 
-    def choose(self, things: Mapping[int, T]) -> T | None:
-        """What is to be decided now, of things by their post in their order; None when none is left."""
+    def choose(self, candidates: Mapping[int, T]) -> T | None:
+        """The candidate to decide now, of candidates by post: deferred ones come last. None if there is none."""
         later = {post: place for place, post in enumerate(self.later)}
-        self.shown = min(things, key=lambda post: (post != self.first, later.get(post, -1)), default=None)
-        return None if self.shown is None else things[self.shown]
+        self.shown = min(candidates, key=lambda post: (post != self.first, later.get(post, -1)), default=None)
+        return None if self.shown is None else candidates[self.shown]
 
     def bring_back(self, post_id: int) -> None:
-        """A decision was taken back: its post comes next."""
+        """A decision was undone: its post comes next."""
         self.first, self.last = post_id, None
 
     def listen(self, keys: Mapping[str, str], act: Act) -> None:
-        """Take these keys, each for its action."""
         _component(
             key=f"keys-{self.name}",
             data={"subject": self.shown, "turn": self.turn, "keys": dict(keys)},
@@ -55,10 +54,9 @@ class Chooser:
         )
 
     def button(self, text: str, action: str, act: Act, *, is_quiet: bool = False) -> None:
-        """A button that does what a key does."""
         st.button(
             text,
-            # A stable key would take a second press as a decision on the next post.
+            # With a stable key, a second press would count for the next post.
             key=f"choose-{action.replace(' ', '-')}-{self.name}-{self.shown}-{self.turn}",
             type="tertiary" if is_quiet else "secondary",
             width="content" if is_quiet else "stretch",
@@ -72,7 +70,7 @@ class Chooser:
             self._act(value["subject"], value["turn"], value["action"], act)
 
     def _act(self, shown: int | None, turn: int, action: str, act: Act) -> None:
-        """Carry out an action, unless the page has changed since the person saw it."""
+        """Carry out an action, unless the page has changed since it was shown."""
         account = current_account()
         if account is None or turn != self.turn or shown != self.shown:
             return
@@ -84,18 +82,18 @@ class Chooser:
             self.notice = refusal_text(error)
 
 
-def answering(label: str, decision_id: int | None) -> str:
-    """The action that gives a label, in place of the decision that was seen to stand."""
+def answer_action(label: str, decision_id: int | None) -> str:
+    """The action that gives a label. `decision_id` is the decision it replaces, as shown."""
     return f"answer {label}" if decision_id is None else f"answer {label} {decision_id}"
 
 
-def answered(action: str) -> tuple[str, int | None]:
-    """The label and the decision of such an action."""
+def parse_answer(action: str) -> tuple[str, int | None]:
+    """The label and the replaced decision of an `answer_action`."""
     label, _space, decision_id = action.removeprefix("answer ").partition(" ")
     return label, int(decision_id) if decision_id.isdecimal() else None
 
 
 def chooser(name: str) -> Chooser:
-    """This tab's state of the list of that name."""
+    """State of the list `name` in this browser tab."""
     state: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))
     return state

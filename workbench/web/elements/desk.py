@@ -1,4 +1,4 @@
-"""The desk in the browser: a component that draws the post and sends what was pressed, and for which post."""
+"""The annotator's desk as a browser component: draws the post, reports each press with the post it was for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ SCRIPT = "\n".join(
 KEY = "keys"
 FIRST_REASON_KEY = 4
 NEIGHBOUR_AT_MOST = 500
-"""Characters of the posts around it in its thread."""
+"""Characters shown of each neighbouring post of the thread."""
 
 _component = st.components.v2.component("workbench_desk", js=SCRIPT, isolate_styles=False)
 
 
 @dataclass(frozen=True)
 class Press:
-    """What was pressed, and the post and turn the person saw when they pressed it."""
+    """An action, with the post and turn that were on screen."""
 
     post: int | None
     turn: int
@@ -43,7 +43,7 @@ class Press:
 
 
 Drawn = dict[int, tuple[Card, dict[str, Any]]]
-"""Posts by number as the browser gets them: the one that was made ready is the next one shown."""
+"""Cards by post as sent to the browser: the prefetched one is reused when it is shown."""
 
 
 def draw(
@@ -56,12 +56,12 @@ def draw(
     on_press: Callable[[], None],
     on_draft: Callable[[], None],
 ) -> None:
-    """Draw the first card, keep the second ready, and listen; the callbacks ask `pressed` and `drafted`.
+    """Draw the first card, prefetch the second, and listen. The callbacks read `pressed` and `drafted`.
 
-    `drawn` keeps what was drawn before, and is brought up to date. `reasons` are those the last answer may be given now.
+    `drawn` caches drawn cards and is updated. `reasons` are those that the last answer may still be given.
     """
-    for gone in drawn.keys() - {card.post_id for card in cards[:2]}:
-        del drawn[gone]
+    for stale in drawn.keys() - {card.post_id for card in cards[:2]}:
+        del drawn[stale]
     shown = [_card(session, card, drawn) for card in cards[:2]]
     current, following = [*shown, None, None][:2]
     _component(
@@ -80,27 +80,25 @@ def draw(
 
 
 def pressed() -> Press | None:
-    """The press that started this run."""
     value = st.session_state[KEY].get("pressed")
     return Press(value["post"], value["turn"], value["action"], value["note"]) if value else None
 
 
 def drafted() -> tuple[int, str] | None:
-    """The post and the note that started this run."""
     value = st.session_state[KEY].get("drafted")
     return (value["post"], value["note"]) if value else None
 
 
 def suggestion_bar(suggestion: Suggestion) -> list[list[Any]]:
-    """Label, its word, its probability: in the order of the labels."""
+    """Label, displayed word and probability, in the order of the labels."""
     return [[label, label_word(label), suggestion.probabilities[label]] for label in LABELS]
 
 
 def _card(session: Session, card: Card, drawn: Drawn) -> dict[str, Any]:
-    before = drawn.get(card.post_id)
-    if before is None or before[0] != card:
-        before = drawn[card.post_id] = card, _draw(session, card)
-    return before[1]
+    entry = drawn.get(card.post_id)
+    if entry is None or entry[0] != card:
+        entry = drawn[card.post_id] = card, _draw(session, card)
+    return entry[1]
 
 
 def _draw(session: Session, card: Card) -> dict[str, Any]:
@@ -108,15 +106,15 @@ def _draw(session: Session, card: Card) -> dict[str, Any]:
     return {
         "post": card.post_id,
         "facts": [
-            [word, _drawn(segments(str(value)))]
+            [word, _as_lists(segments(str(value)))]
             for column, value in card.facts.items()
             if (word := facts_word(column)) is not None
         ],
         "remarks": _remarks(card),
         "link": link_of(card.facts),
         "length": len(card.text),
-        "segments": _drawn(segments(card.text)),
-        "lookalikes": _drawn(segments(card.text, has_lookalikes=True)),
+        "segments": _as_lists(segments(card.text)),
+        "lookalikes": _as_lists(segments(card.text, has_lookalikes=True)),
         "before": [_neighbour(post) for post in around.before],
         "after": [_neighbour(post) for post in around.after],
         "note": card.note,
@@ -136,18 +134,18 @@ def _remarks(card: Card) -> list[str]:
 def _neighbour(post: Neighbour) -> dict[str, Any]:
     who = " · ".join(filter(None, (post.author, post.time)))
     return {
-        "who": _drawn(segments(who)),
-        "segments": _drawn(segments(shortened(post.text, NEIGHBOUR_AT_MOST))),
+        "who": _as_lists(segments(who)),
+        "segments": _as_lists(segments(shortened(post.text, NEIGHBOUR_AT_MOST))),
     }
 
 
-def _drawn(parts: Sequence[Segment]) -> list[list[str]]:
+def _as_lists(parts: Sequence[Segment]) -> list[list[str]]:
     return [[part.kind, part.text, part.title or ""] for part in parts]
 
 
 @lru_cache(maxsize=16)
 def _fixed(language: str, keys: tuple[str, str, str]) -> Mapping[str, Any]:
-    """What is the same at every press, in the language of whoever this script runs for."""
+    """The data that all presses in one language share."""
     return {
         "labels": dict(zip(keys, LABELS, strict=True)),
         "language": language,

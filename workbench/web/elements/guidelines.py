@@ -1,4 +1,4 @@
-"""The guidelines people read: the lead's, or ours until there are any."""
+"""The guidelines shown to annotators: the lead's, or a default in the reader's language."""
 
 from sqlalchemy.orm import Session
 
@@ -14,5 +14,4 @@ DEFAULT_GUIDELINES = N_(
 
 
 def guidelines_text(session: Session) -> str:
-    """The text in force; ours in the reader's language."""
     return text_in_force(session) or _(DEFAULT_GUIDELINES)

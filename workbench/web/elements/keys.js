@@ -1,20 +1,20 @@
-// The annotator's desk: the post on screen, and one action for each post that was really seen. A held key, a
-// double press and a press in the first moments after a new post are not answers to it.
+// The annotator's desk: the post on screen, and one action for each post that was seen. A held key, a double press
+// and a press within SEEN_MS of a new post are ignored.
 //
-// The next post is in the page already: it is painted when an answer is sent, and stays if the server agrees.
+// The next post is prefetched: it is painted when an answer is sent, and stays if the server agrees.
 
 const SEEN_MS = 250;
-// A press whose answer never came (the connection dropped) may be repeated; the server takes each turn once.
+// Without a response for this long (the connection dropped), a press may be repeated; the server accepts each turn once.
 const LOST_MS = 5000;
 const DRAFT_MS = 600;
-// Without a key for so long, somebody whose field has gone has stopped typing.
+// After the text field has closed, keys count again once no key was pressed for this long.
 const RESTING_MS = 1500;
 
 const COMMANDS = { KeyS: "skip", KeyU: "undo", KeyF: "ask", KeyP: "copies" };
 const TOOLS = {
   KeyN: "note", KeyG: "guidelines", KeyO: "open", KeyE: "unfold", KeyL: "lookalikes", KeyB: "blur", KeyT: "thread",
 };
-const LEAVES = /^(skip|ask|answer)\b/; // actions after which another post comes
+const LEAVES = /^(skip|ask|answer)\b/; // actions that bring the next post
 
 function isTyping(event) {
   const target = event.composedPath()[0];
@@ -26,12 +26,12 @@ function isHelp(event) {
   return event.key === "?" || event.key === "？" || (event.code === "Slash" && event.shiftKey);
 }
 
-// By the place of the key: under a Chinese input method, full-width or on the number pad it is the same.
+// The physical key: independent of Chinese input methods, full-width mode and the number pad.
 function signOf(event) {
   return event.code.replace(/^(Digit|Numpad|Key)(?=[0-9A-Z]$)/, "").toLowerCase();
 }
 
-// Without NumLock the number pad scrolls; on Windows Shift takes it away for the one press.
+// Without NumLock the number pad navigates; on Windows, Shift suspends NumLock for one press.
 function isNavigation(event) {
   return event.code.startsWith("Numpad") && /^(End|Home|Page|Arrow|Insert|Delete|Clear)/.test(event.key);
 }
@@ -46,7 +46,7 @@ function actionOf(event, data) {
   return COMMANDS[event.code];
 }
 
-// A button's name is in its class: press-ACTION-NUMBER.
+// A button's class contains press-ACTION-NUMBER.
 function actionOfButton(button, data) {
   const name = button.closest("[class*=st-key-press-]")?.className.match(/st-key-press-(.+?)-\d+(?:\s|$)/)?.[1];
   const number = name?.match(/^reason-(\d+)$/)?.[1];
@@ -56,7 +56,7 @@ function actionOfButton(button, data) {
 
 class Desk {
   constructor(parent) {
-    this.notes = new Map(); // of posts whose answer the server has not acknowledged: what was typed about them
+    this.notes = new Map(); // by post, until the server acknowledges the answer
     this.root = make("div", "desk");
     this.card = make("div", "card");
     this.live = make("div", "live");
@@ -82,7 +82,7 @@ class Desk {
     for (const [on, name, listener, capture] of this.listeners) on.addEventListener(name, listener, capture);
   }
 
-  // A new turn is a new post, or the same one after a refusal: only then is the next action taken.
+  // A new turn is a new post, or the current one after a refusal; only then the next action is accepted.
   show(data, send) {
     this.send = send;
     const before = this.data;
@@ -92,16 +92,16 @@ class Desk {
     const sent = this.isSent ? this.sentPress : undefined;
     const isSaved = sent !== undefined && data.turn === before.turn + 1;
     if (isSaved && data.current?.post !== sent.post) this.notes.delete(sent.post);
-    // A server that has begun anew knows nothing of what was sent, and shows the same post again.
+    // A restarted server did not receive the press and shows the post again.
     this.warn(sent !== undefined && !isSaved && data.current?.post === sent.post ? data.words.lost : "");
     if (before === undefined || data.current?.post !== this.painted) this.paint(data.current);
     else this.redraw(data.current);
     if (sent?.isByButton && data.current) this.card.querySelector(".post").focus({ preventScroll: true });
-    // The near-copies that have just been listed want to be seen like a post.
+    // Near-copies that were just listed need time to be read, as a new post does.
     this.rest(sent?.action === "copies" ? 4 * SEEN_MS : this.unseen());
   }
 
-  // The same turn, drawn again: after a saved note nothing has changed; a lease that was lost brings another post.
+  // A redraw within a turn: a saved note changes nothing; a lost claim brings another post.
   refresh(before, current) {
     if (this.isSent || current?.post === this.painted) return;
     this.paint(current);
@@ -112,7 +112,7 @@ class Desk {
     return Math.max(0, SEEN_MS - (performance.now() - this.paintedAt));
   }
 
-  // Another post: what was typed about the one before waits for it.
+  // Shows another post. The note typed for the previous one is kept for it.
   paint(card) {
     const wasTyping = document.activeElement === this.note;
     clearTimeout(this.drafting);
@@ -135,7 +135,7 @@ class Desk {
     this.tools.hidden = !card;
   }
 
-  // The post in place, as it was unfolded.
+  // Redraws the post in place; it stays unfolded and its thread open.
   redraw(card) {
     const isUnfolded = this.card.querySelector(".post:not(.folded)") !== null && this.drawn === card?.post;
     const isOpen = this.card.querySelector("details.thread[open]") !== null && this.drawn === card?.post;
@@ -158,7 +158,7 @@ class Desk {
     );
   }
 
-  // "ready" takes an action; "new" and "sent" take none, and become ready after a while.
+  // "ready" accepts an action; "new" and "sent" accept none and time out.
   become(state, milliseconds) {
     clearTimeout(this.timer);
     this.isSent = state === "sent";
@@ -177,7 +177,7 @@ class Desk {
 
   press(event) {
     if (event.repeat || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-    // Somebody is typing still, into a field that has just gone.
+    // The person is still typing into a field that has just closed.
     if (performance.now() < this.restUntil) {
       this.restUntil = performance.now() + RESTING_MS;
       return;
@@ -203,7 +203,7 @@ class Desk {
     this.send("pressed", press);
   }
 
-  // No answer came: whatever was painted ahead is not what the server knows.
+  // No response: the post painted in advance is not the server's current one.
   takeBack() {
     if (this.painted !== this.data.current?.post) this.paint(this.data.current);
     this.warn(this.data.words.lost);
@@ -215,7 +215,7 @@ class Desk {
     this.warning.hidden = !words;
   }
 
-  // The buttons obey the same rule, and send the same: with the note, which Streamlit's own would leave behind.
+  // Buttons follow the same rule and send the press with the note, which Streamlit's own event would omit.
   click(event) {
     const tool = event.target.closest?.(".desk [data-command]");
     if (tool) return this.use(tool.dataset.command, event);
@@ -272,7 +272,7 @@ class Desk {
   draft() {
     clearTimeout(this.drafting);
     if (this.painted === undefined || this.note.value === this.drafted) return;
-    // While an answer is on its way this post is not on the person's desk yet.
+    // While an answer is in flight, the server has not moved on to this post yet.
     if (this.isSent) return this.draftSoon();
     this.drafted = this.note.value;
     this.send("drafted", { post: this.painted, note: this.drafted });

@@ -1,4 +1,4 @@
-"""The line about the previous post: what was saved, what the model had thought, what may still be done about it."""
+"""The line about the last answer: what was saved, the model's probabilities, and the actions still possible."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,17 +20,17 @@ from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, reason_word
 
 PREVIEWED = 5
-"""Near-copies shown before they are given an answer; the rest are counted."""
+"""Near-copies listed before an answer is propagated to them; the rest are counted."""
 
 
 class Press(Protocol):
-    """Draws a button that does what a key does."""
+    """Draws a button for an action that also has a key."""
 
     def __call__(self, text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None: ...
 
 
 def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
-    """The acknowledgement, and the buttons for second thoughts; `influential` are the words behind the suggestion."""
+    """The acknowledgement and the buttons for amendments. `influential` are the words behind the suggestion."""
     thought = thought_html(saved.suggestion, influential) if saved.suggestion else NOTHING
     html(Markup('<div class="last" role="status">{}</div>{}').format(_saved_html(saved), thought))
     if preview:
@@ -50,7 +50,7 @@ def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], pres
 
 
 def reasons_for(saved: Saved | None) -> Sequence[str]:
-    """The reasons an answer may still be given, by the settings; none where it has one."""
+    """The reasons that may still be given, from the settings; none if the answer has one or is flagged."""
     if saved is None or saved.reason is not None or saved.is_flagged:
         return ()
     if saved.label is None:
@@ -88,7 +88,7 @@ def _saved_html(saved: Saved) -> Markup:
 
 
 def influential_words(session: Session, saved: Saved | None) -> Sequence[str]:
-    """The words behind the suggestion, as far as the worker has found them."""
+    """The words behind the suggestion; empty until the worker has computed them."""
     if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
         return ()
     spans = explanations.influential_words(session, saved.post_id, saved.suggestion.round_number) or ()
@@ -96,7 +96,7 @@ def influential_words(session: Session, saved: Saved | None) -> Sequence[str]:
 
 
 def thought_html(suggestion: Suggestion, influential: Sequence[str]) -> Markup:
-    """The model's three probabilities as one bar, each with its word."""
+    """The model's three probabilities as one bar, and the influential words."""
     part = Markup('<span class="label {}" style="flex-grow:{:.3f}">{} {:.2f}</span>')
     parts = NOTHING.join(
         part.format(label, max(share, 0.02), word, share) for label, word, share in suggestion_bar(suggestion)
@@ -122,7 +122,7 @@ def _show_copies(saved: Saved, preview: Sequence[Copy], press: Press) -> None:
 
 
 def _plain(text: str) -> str:
-    """Text of the settings as a button's label, which Streamlit reads as markdown."""
+    """Escaped for Streamlit, which reads a button's label as Markdown."""
     return "".join(f"\\{character}" if character in MARKDOWN else character for character in text)
 
 

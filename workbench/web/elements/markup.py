@@ -10,20 +10,18 @@ STYLE = Path(__file__).with_name("style.css")
 NOTHING = Markup("")
 LINE_BREAK = Markup("&#10;")
 QUIET = Markup('<div class="quiet">{}</div>')
-"""A small line beside what it explains."""
+"""A small grey line that explains the element above it."""
 
 
 def html(markup: Markup) -> None:
-    """Show HTML. The only call of Streamlit's function for it, so that no plain text reaches a page as HTML."""
-    # On one line: Streamlit strips indentation, and a post may begin its lines with spaces.
+    """Show HTML. Pages call this, not `st.html`, so that no plain text reaches them as HTML."""
+    # Line breaks are encoded: Streamlit strips indentation, and the lines of a post may begin with spaces.
     st.html(markup.replace("\n", LINE_BREAK))
 
 
 def show_style() -> None:
-    """The style sheet of all pages."""
     st.html(STYLE)
 
 
 def each(template: Markup, values: Iterable[object]) -> Markup:
-    """The template once for each value."""
     return NOTHING.join(template.format(value) for value in values)

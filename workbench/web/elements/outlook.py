@@ -1,4 +1,4 @@
-"""Below the figures of the round in use: what the next labels should bring, and whether to go on at all."""
+"""Lines below the figures of the round in use: expected gain of the next labels, and whether to stop."""
 
 from workbench.rounds.outlook import Outlook, read_outlook
 from workbench.web.current_project import project
@@ -7,7 +7,6 @@ from workbench.web.wording.i18n import _
 
 
 def show_outlook() -> None:
-    """One quiet line, and another once labels have ceased to matter; nothing before a round was measured."""
     outlook = read_outlook(project())
     if outlook is None:
         return
@@ -18,7 +17,6 @@ def show_outlook() -> None:
 
 
 def next_line(outlook: Outlook) -> str:
-    """Labels since the round in use, and what the next 100 should bring."""
     line = _(
         "Since then: {count} new labels. The next 100 should bring {gain} [{low}, {high}] points of macro-F1, about {minutes} min."
     )
@@ -43,5 +41,5 @@ def _hint_line(gained: float) -> str:
 
 
 def points(gain: float, sign: str = "") -> str:
-    """Hundredths of macro-F1, to a tenth."""
+    """A gain of macro-F1 in points (hundredths), to one decimal."""
     return f"{round(100 * gain, 1) + 0.0:{sign}.1f}"  # no minus before a zero

@@ -1,11 +1,10 @@
-"""That the machine was too slow to score every post, and what that means."""
+"""Lines about a scoring pass that left posts out because the machine is too slow."""
 
 from workbench.scores.round_scores import PartlyScored
 from workbench.web.wording.i18n import _
 
 
 def partly_scored_line(partly_scored: PartlyScored) -> str:
-    """What was scored, what was not, and why."""
     text = _(
         "{scored} of {posts} posts were scored: this machine is too slow for all in {hours} hours. A simpler model chose "
         "most of them and left the others out; {share}% of all were drawn at random and scored whatever it says."
@@ -19,7 +18,6 @@ def partly_scored_line(partly_scored: PartlyScored) -> str:
 
 
 def unscored_line(partly_scored: PartlyScored) -> str:
-    """For whoever has nothing left to label."""
     text = _(
         "{count} posts have no score yet and are not served: this machine is too slow to score them all."
     )

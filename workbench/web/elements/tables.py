@@ -1,4 +1,4 @@
-"""Tables of the app."""
+"""HTML tables."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
@@ -8,7 +8,7 @@ from markupsafe import Markup
 from workbench.web.elements.markup import NOTHING
 
 Cell = str | int
-"""A text is escaped, `Markup` is HTML, a number gets its thousands apart."""
+"""Text is escaped, `Markup` is HTML, a number gets thousands separators."""
 
 HEADING, HEADING_OF_NUMBERS = Markup("<th>{}</th>"), Markup('<th class="number">{}</th>')
 TEXT, NUMBER = Markup("<td>{}</td>"), Markup('<td class="number">{}</td>')
@@ -21,11 +21,11 @@ def table(
     has_titles: bool = False,
     has_numbers: bool = False,
 ) -> Markup:
-    """A table with its headings on top, if any.
+    """An HTML table, with a header row if there are headings.
 
     Args:
         has_titles: the first cell of each row is its heading.
-        has_numbers: every column but the first is aligned to the right.
+        has_numbers: all columns but the first are right-aligned.
     """
     head = _row(headings, HEADING, HEADING_OF_NUMBERS if has_numbers else HEADING)
     first, others = HEADING if has_titles else TEXT, NUMBER if has_numbers else TEXT

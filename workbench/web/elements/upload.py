@@ -1,4 +1,4 @@
-"""An uploaded file on our own disk, for readers that want a path."""
+"""Uploaded files on disk, for readers that need a path."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ import streamlit as st
 
 
 class Upload(Protocol):
-    """What Streamlit's uploader hands over."""
+    """The part of Streamlit's `UploadedFile` that is used."""
 
     file_id: str
     name: str
@@ -19,7 +19,7 @@ class Upload(Protocol):
 
 
 class StoredUpload:
-    """A copy under a name the server made. The file goes with `discard`, with this object, or at exit."""
+    """A copy under a generated name. Deleted by `discard`, with this object, or at exit."""
 
     def __init__(self, upload: Upload) -> None:
         descriptor, path = tempfile.mkstemp(suffix=".tsv")
@@ -28,12 +28,12 @@ class StoredUpload:
         self.id = upload.file_id
         self.path = Path(path)
         self.name = PurePath(upload.name).name
-        """What people called it: for messages and lists, never for a path."""
+        """The name given by the browser: for messages and lists, never for a path."""
         self.discard = weakref.finalize(self, self.path.unlink, missing_ok=True)
 
 
 def store(upload: Upload) -> StoredUpload:
-    """This session's copy of the upload; the copy of an earlier one goes."""
+    """This session's copy of the upload; the copy of an earlier upload is deleted."""
     stored: StoredUpload | None = st.session_state.get("kept_upload")
     if stored is not None and stored.id == upload.file_id:
         return stored

@@ -1,4 +1,4 @@
-"""A post as it was written, hidden characters included, cut where a person should look twice."""
+"""Posts with their invisible characters marked, cut into segments."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ from workbench.web.elements.markup import NOTHING
 JOINER = "\u200d"
 VARIATION = "\ufe0f"
 BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters that draw nothing."""
+"""Letters with an empty glyph."""
 KEYCAPS = frozenset("0123456789#*")
 IGNORABLE = (
     ("\u034f", "\u034f"),
@@ -26,8 +26,8 @@ IGNORABLE = (
     ("\ufff0", "\ufff8"),
     ("\U000e0000", "\U000e0fff"),
 )
-"""Default_Ignorable_Code_Point of Unicode, as far as its categories do not say it: drawn as nothing at all."""
-# Each part stops at the bracket that opens it, so that no text makes the search slow.
+"""Default_Ignorable_Code_Point of Unicode, where the category does not imply it: rendered as nothing."""
+# Each alternative stops at the next opening bracket, so the time stays linear in the text.
 _PICTURE = re.compile(
     r"\[img\b[^\[\]\n]*\][^\[\n]*\[/img\]"
     r"|[\[【](?:图片|配图|image|picture|pic)\s*\d*[\]】]"
@@ -36,15 +36,15 @@ _PICTURE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff66-\uffdc\U00020000-\U0003ffff]+")
-"""Letters that stand together, those of Chinese, Japanese and Korean left out."""
+"""Runs of letters, other than those of Chinese, Japanese and Korean."""
 _READ = Table(reads_as)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of a post. The sources of all its segments make up the post again.
+    """A part of a post. The sources of all segments, joined, are the post.
 
-    `title` is the Unicode name of a mark, and the plain letters and digits that a look-alike is read as.
+    `title` is the Unicode name of a mark, or the plain letters and digits that a look-alike reads as.
     """
 
     kind: Literal["text", "mark", "picture", "lookalike"]
@@ -53,25 +53,24 @@ class Segment:
 
     @property
     def text(self) -> str:
-        """What a person is shown."""
         return f"␣U+{ord(self.source):04X}" if self.kind == "mark" else self.source
 
 
 def segments(text: str, *, has_lookalikes: bool = False) -> list[Segment]:
-    """The post in pieces: its text, a mark for each character that cannot be seen, places of pictures.
+    """The post as text, a mark for each invisible character, and placeholders of pictures.
 
     Args:
-        has_lookalikes: also cut out what reads as other letters or digits than it is.
+        has_lookalikes: also cut out characters that read as other letters or digits.
     """
-    # What hides a character is no picture: the marks come first.
+    # Marks come first: a placeholder with an invisible character in it is no picture.
     parts = _cut(_marks(text), _pictures)
     return list(_cut(parts, _lookalikes) if has_lookalikes else parts)
 
 
 def post_html(text: str) -> Markup:
-    """Escaped text in which control, formatting and blank characters carry their number as a small mark.
+    """Escaped text in which control, formatting and blank characters are marks with their code point.
 
-    Bidirectional controls lose their effect that way: a mark is shown where each one was.
+    Bidirectional controls thereby lose their effect.
     """
     return NOTHING.join(map(_segment_html, segments(text)))
 
@@ -116,7 +115,7 @@ def _lookalikes(text: str) -> Iterator[Segment]:
 
 
 def _is_of_another_script(word: str) -> bool:
-    """Russian and Greek words have some letter that reads as no Latin one, and no Latin one."""
+    """As Russian and Greek words are: some letter has no Latin reading, and none is Latin."""
     return any(not _READ[ord(letter)] for letter in word) and not any(map(_is_latin, word))
 
 

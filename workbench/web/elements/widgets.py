@@ -1,4 +1,4 @@
-"""Pieces several screens share."""
+"""Page elements of several screens."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from workbench.web.wording.words import ROLE_WORDS
 
 
 def require_account() -> Account:
-    """The person this script runs for; ends the run where nobody is signed in any more."""
+    """The signed-in account; ends the script run if there is none."""
     account = current_account()
     if account is None:
         out = Markup('<p>{} <a href="/sign-in">{}</a></p>')
@@ -27,7 +27,7 @@ def require_account() -> Account:
 
 
 def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
-    """The line on top: figures of the page, then who is here, the language, the way out."""
+    """The top line: figures of the page, then the account, the language switch and the sign-out button."""
     other = next(language for language in LANGUAGES if language != current_language())
     line = Markup(
         '<div class="bar">{left}<span class="end">'
@@ -50,29 +50,25 @@ def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
 
 
 def refusal(error: WorkbenchError) -> None:
-    """One quiet line that says why something was not done."""
     note(refusal_text(error))
 
 
 def note(text: str, *, is_done: bool = False) -> None:
-    """One line of plain text that wants to be read."""
     line = Markup('<div class="refusal{}" role="status">{}</div>')
     html(line.format(" done" if is_done else "", text))
 
 
 def quiet(*lines: str) -> None:
-    """Small lines, each beside what it explains."""
     html(each(QUIET, lines))
 
 
 def shortened(text: str, most: int = 24) -> str:
-    """The beginning of a text, on one line."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
 def local(moment: datetime) -> datetime:
-    """A moment on the reader's clock."""
+    """In the reader's time zone; in UTC if the browser names none."""
     try:
         zone = ZoneInfo(st.context.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
@@ -81,29 +77,25 @@ def local(moment: datetime) -> datetime:
 
 
 def clock(moment: datetime) -> str:
-    """Day and minute on the reader's clock."""
     return f"{local(moment):%Y-%m-%d %H:%M}"
 
 
 def seconds(duration: float) -> str:
-    """Minutes and seconds, with hours where there are any."""
+    """mm:ss, or h:mm:ss from one hour on."""
     minutes, rest = divmod(round(duration), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 def percent(share: float | None) -> str:
-    """A share as whole percent, a dash where there is none."""
     return "–" if share is None else f"{share:.0%}"
 
 
 def decimal(value: float | None) -> str:
-    """Two decimals, a dash where there is no value."""
     return "–" if value is None else f"{value:.2f}"
 
 
 def figures(values: Sequence[tuple[str, str]]) -> None:
-    """A few large numbers on one line, each over its name."""
     cells = NOTHING.join(
         Markup("<div><b>{}</b><span>{}</span></div>").format(value, name) for name, value in values
     )
@@ -111,12 +103,11 @@ def figures(values: Sequence[tuple[str, str]]) -> None:
 
 
 def heading(text: str) -> None:
-    """The title of a part of a page."""
     html(Markup("<h2>{}</h2>").format(text))
 
 
 def attempt(action: Callable[[Account], object]) -> None:
-    """Do what a person asked for, as whoever they are now; a refusal waits for `show_notice`."""
+    """Run an action for the account as it is now; a refusal waits for `show_notice`."""
     account = current_account()
     if account is None:
         return
@@ -127,6 +118,6 @@ def attempt(action: Callable[[Account], object]) -> None:
 
 
 def show_notice() -> None:
-    """The refusal of what was just tried, once."""
+    """The refusal of the last `attempt`, shown once."""
     if notice := st.session_state.pop("notice", None):
         note(notice)

@@ -1,4 +1,4 @@
-"""Files people take away, streamed. Names are made here, so there is no path to traverse."""
+"""Streamed downloads. Names in a request are only compared with existing ones, so no path can be traversed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -22,7 +22,6 @@ from workbench.web.identity import signed_in
 
 
 async def download_export(request: Request) -> Response:
-    """A file a round trained on or was judged by."""
     if refusal := await _refusal(request, Right.EXPORT):
         return refusal
     number, name = request.path_params["number"], request.path_params["name"]
@@ -33,7 +32,6 @@ async def download_export(request: Request) -> Response:
 
 
 async def download_rejected(request: Request) -> Response:
-    """The unreadable rows of an import."""
     if refusal := await _refusal(request, Right.IMPORT):
         return refusal
     number = request.path_params["number"]
@@ -47,18 +45,17 @@ async def download_rejected(request: Request) -> Response:
 
 
 async def download_labels(request: Request) -> Response:
-    """A file of an export of all labels."""
     if refusal := await _refusal(request, Right.EXPORT):
         return refusal
     export, name = await _named(request), request.path_params["file"]
     if export is None or name not in {*export.receipt["files"], RECEIPT}:
         return PlainTextResponse("There is no such file.", 404)
-    file, called = export.folder / name, f"{export.folder.name}-{name}"
-    return FileResponse(file, filename=called, content_disposition_type="attachment")
+    file, file_name = export.folder / name, f"{export.folder.name}-{name}"
+    return FileResponse(file, filename=file_name, content_disposition_type="attachment")
 
 
 async def download_folder(request: Request) -> Response:
-    """A whole export as one archive, packed while it is sent."""
+    """All files of an export as one archive, packed while it is sent."""
     if refusal := await _refusal(request, Right.EXPORT):
         return refusal
     export = await _named(request)
@@ -76,13 +73,13 @@ async def _named(request: Request) -> Export | None:
 
 
 async def download_timesheet(request: Request) -> Response:
-    """Everybody's days since a day, by the clock of a time zone; UTC without one."""
+    """Days of all annotators from `since`, in the time zone `zone` (default UTC)."""
     if refusal := await _refusal(request, Right.REVIEW):
         return refusal
-    wanted = request.query_params
+    query = request.query_params
     try:
-        since = date.fromisoformat(wanted["since"]) if "since" in wanted else None
-        zone = ZoneInfo(wanted.get("zone", "UTC"))
+        since = date.fromisoformat(query["since"]) if "since" in query else None
+        zone = ZoneInfo(query.get("zone", "UTC"))
     except (ValueError, ZoneInfoNotFoundError, OSError):
         return PlainTextResponse("Write since=2026-01-31 and zone=Asia/Shanghai.", 400)
     visitor = await run_in_threadpool(signed_in, project(), request.cookies)

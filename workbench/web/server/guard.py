@@ -1,4 +1,4 @@
-"""What every request passes: nobody gets in without a cookie, and every answer carries its headers."""
+"""Middleware of all requests: no access without a valid cookie, security headers on every response."""
 
 from urllib.parse import quote
 
@@ -55,7 +55,7 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds the headers to every answer, Streamlit's own included."""
+    """Sets the headers on every response, Streamlit's included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -72,7 +72,7 @@ class SecurityHeaders:
 
 
 class Guard:
-    """Sends whoever is not signed in to the sign-in page, and refuses their websockets."""
+    """Redirects visitors without a valid cookie to the sign-in page and refuses their websockets."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -81,7 +81,7 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        # The cookie alone says who somebody is; a header that claims it comes from outside.
+        # Identity comes from the cookie alone; a header that claims one was set by the client.
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in IDENTITY_HEADERS]
         if _is_open(scope["path"]) or await _is_signed_in(scope):
             await self._app(scope, receive, send)

@@ -2,8 +2,8 @@
 
     python -P -m workbench.web.server.serve      (WORKBENCH_HOME, WORKBENCH_HOST, WORKBENCH_PORT)
 
-This process never imports torch: the collector looks at every object with the interpreter's lock held,
-and torch's alone make that a quarter of a second.
+This process never imports torch: the garbage collector visits every object with the interpreter's lock held, and
+the objects of torch alone take a quarter of a second.
 """
 
 import gc
@@ -24,10 +24,10 @@ from workbench.web.server import downloads, sign_in
 from workbench.web.server.guard import Guard, SecurityHeaders
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the others waiting for the interpreter's lock.
+"""Switch interval of the interpreter's lock.
 
-A key press gives the lock up at every statement and every message, some fifty times; to get it back from a thread
-that computes takes this long each time, and Python's own 5 ms would make it a quarter of a second.
+A key press releases the lock at every statement and message, about fifty times. Beside a thread that computes,
+each reacquisition takes one interval; with Python's default of 5 ms they add up to a quarter of a second.
 """
 
 SCRIPT = Path(__file__).parents[1] / "app.py"
@@ -38,8 +38,8 @@ CONFIG: dict[str, Any] = {
     "browser.gatherUsageStats": False,
     "server.fileWatcherType": "none",
     "server.headless": True,
-    "runner.postScriptGC": False,  # the interpreter collects by itself, not after every key press
-    "logger.hideWelcomeMessage": True,  # `workbench up` says where the app is
+    "runner.postScriptGC": False,  # the automatic collection suffices, without one after each key press
+    "logger.hideWelcomeMessage": True,  # `workbench up` prints the address
     "theme.font": "Source Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif",
     "theme.baseRadius": "0.375rem",
     "theme.baseFontSize": 15,
@@ -61,12 +61,11 @@ MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Guard)]
 
 
 def make_app() -> st.App:
-    """The ASGI application: our routes and doors around Streamlit's."""
     return st.App(SCRIPT, routes=ROUTES, middleware=MIDDLEWARE)
 
 
 def main() -> int:
-    """Serve until told to stop. Returns the exit status."""
+    """Serve until terminated. Returns the exit status."""
     try:
         settings = project().settings
         services.refuse_open_door(project(), settings.host)
@@ -77,7 +76,7 @@ def main() -> int:
         end_with_parent()
     app = make_app()
     sys.setswitchinterval(SWITCH_SECONDS)
-    # What is loaded now stays for ever: kept out of the collector's sight, its runs cost next to nothing.
+    # Objects loaded by now live until exit: frozen, they cost the collector nothing.
     gc.collect()
     gc.freeze()
     app.run(config={**CONFIG, "server.address": settings.host, "server.port": settings.port})

@@ -1,4 +1,4 @@
-"""Signing in and out: a small page of our own, because Streamlit itself cannot set a cookie."""
+"""Signing in and out, on a page outside Streamlit, which cannot set cookies."""
 
 import hmac
 import math
@@ -18,7 +18,7 @@ from workbench.accounts import ROLES
 from workbench.errors import NotAllowedError, WorkbenchError
 from workbench.labelling import answers
 from workbench.web.current_project import project
-from workbench.web.identity import COOKIE, SECONDS_KNOWN, make_cookie, signed_in
+from workbench.web.identity import COOKIE, COOKIE_SECONDS, make_cookie, signed_in
 from workbench.web.pages import PATHS
 from workbench.web.server.guard import SIGN_IN
 from workbench.web.server.throttle import Throttle
@@ -34,12 +34,10 @@ throttle = Throttle()
 
 
 async def show_sign_in(request: Request) -> Response:
-    """The form."""
     return _page(request, next_page=_next_page(request.query_params.get("next")))
 
 
 async def sign_in(request: Request) -> Response:
-    """Check the form, set the cookie, go on to the page that was asked for."""
     async with request.form() as form:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
     name, role, next_page = fields.get("name", ""), fields.get("role", ""), _next_page(fields.get("next"))
@@ -52,12 +50,12 @@ async def sign_in(request: Request) -> Response:
         refusal = refusal_in(error, _language(request))
         return _page(request, name=name, role=role, next_page=next_page, refusal=refusal)
     response = RedirectResponse(next_page, 303)
-    _set_cookie(request, response, COOKIE, make_cookie(project(), account), SECONDS_KNOWN)
+    _set_cookie(request, response, COOKIE, make_cookie(project(), account), COOKIE_SECONDS)
     return response
 
 
 async def sign_out(request: Request) -> Response:
-    """Give back what the person holds and make their cookie worthless."""
+    """Release the person's claims and invalidate their cookie."""
     if not _is_own_form(request):
         return PlainTextResponse("That form came from another site.", 403)
     visitor = await run_in_threadpool(signed_in, project(), request.cookies)
@@ -70,7 +68,6 @@ async def sign_out(request: Request) -> Response:
 
 
 async def set_language(request: Request) -> Response:
-    """Remember the language and go back."""
     response = RedirectResponse(_next_page(request.query_params.get("next"), SIGN_IN), 303)
     language = request.path_params["language"]
     if language in LANGUAGES:
@@ -87,7 +84,7 @@ ROUTES = [
 
 
 def _is_own_form(request: Request) -> bool:
-    """A form on somebody else's page must not sign anybody in or out here."""
+    """Against cross-site requests: a form of another site must not sign a person in or out."""
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
 
@@ -143,7 +140,7 @@ def _language(request: Request) -> str:
 
 
 def _next_page(wanted: str | None, otherwise: str = "/") -> str:
-    """Only pages of ours: anything else would send people wherever a link says."""
+    """Only pages of the app: any other address would be an open redirect."""
     return wanted if wanted in PATHS else otherwise
 
 

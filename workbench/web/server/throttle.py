@@ -1,4 +1,4 @@
-"""Slows down whoever guesses: a few tries at once, then one every few seconds; no lasting lock-out."""
+"""Rate limit for wrong passphrases: a few tries at once, then one every few seconds; no lasting lock-out."""
 
 import time
 from collections.abc import Callable
@@ -16,18 +16,17 @@ class _Bucket:
 
 
 class Throttle:
-    """A bucket of wrong tries for each address; it fills again by itself."""
+    """A token bucket of wrong tries per address; it refills over time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
 
     def seconds_to_wait(self, address: str) -> float:
-        """Until this address may try again; 0 when it may now."""
+        """0 if the address may try now."""
         return max(0.0, (1 - self._fill(address).tries) * SECONDS_A_TRY)
 
     def count_wrong(self, address: str) -> None:
-        """Take one try away."""
         self._fill(address).tries -= 1
 
     def _fill(self, address: str) -> _Bucket:

@@ -1,7 +1,7 @@
-"""English on the page by default, Chinese for whoever prefers it. Catalogues are read as they were written.
+"""Translations: English by default, Chinese for readers who prefer it. Catalogues are read from their source.
 
-_("text")        translate now, in the language of whoever this script runs for
-N_("text")       only mark for the catalogue; `_` is called where the text is shown
+_("text")        translates now, into the language of the current session
+N_("text")       only marks the text for the catalogue; `_` is called where the text is shown
 """
 
 import gettext
@@ -22,13 +22,11 @@ FOLDER = Path(__file__).with_name("locale")
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
-    """Mark a text for the catalogue without translating it."""
     return text
 
 
 @cache
 def catalogue(language: str) -> gettext.NullTranslations:
-    """The translations of a language; English needs none."""
     if language != "zh":
         return gettext.NullTranslations()
     file = FOLDER / "zh_CN" / "LC_MESSAGES" / "workbench.po"
@@ -41,7 +39,7 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 @lru_cache(maxsize=1_000)
 def choose_language(chosen: str | None, accepted: str | None) -> str:
-    """What the person picked (their cookie), else the first language of `Accept-Language` we have."""
+    """The chosen language (a cookie), else the first supported one of `Accept-Language`, else English."""
     if chosen in LANGUAGES:
         return chosen
     wanted = [part.split(";")[0].strip() for part in (accepted or "").split(",")]
@@ -50,7 +48,7 @@ def choose_language(chosen: str | None, accepted: str | None) -> str:
 
 
 class _SessionLanguage(threading.local):
-    """The language of whoever the script of this thread runs for: a page asks for each of its texts."""
+    """The session's language, kept for one script run: a page asks for it with each of its texts."""
 
     context: object = None
     language: str = ""
@@ -60,7 +58,7 @@ _session_language = _SessionLanguage()
 
 
 def current_language() -> str:
-    """The language of the session this script runs for. Another one is chosen by loading the page anew."""
+    """The language of the current session. It changes only when the page is loaded again."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or context is not _session_language.context:
         _session_language.language = choose_language(
@@ -71,5 +69,4 @@ def current_language() -> str:
 
 
 def _(text: str) -> str:
-    """Translate for the session this script runs for."""
     return catalogue(current_language()).gettext(text)

@@ -1,4 +1,4 @@
-"""A message in the reader's language: its template is translated, then its values fill the blanks."""
+"""Messages in the reader's language: the template is translated, then its values are filled in."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "name": NAME_WORDS,
     "step": FAILED_STEP_WORDS,
 }
-"""Values that are words of the code, by their names; all others are names and numbers, which stay as they are."""
+"""Values to translate, by their name in the template; all others are names and numbers, used as they are."""
 
 ON_PAGES = {
     "its confidences are further from the truth: calibration error {own}, the champion's {other}": N_(
@@ -39,13 +39,12 @@ ON_PAGES = {
         "and finds {gained} that the one in use misses (p = {p})"
     ),
 }
-"""Templates that pages say in other words: "champion" is a word of commands and documents."""
+"""Templates with another wording on pages, which avoid "champion", a term of the commands and the docs."""
 
 Translate = Callable[[str], str]
 
 
 def shown(message: Message) -> str:
-    """For the reader of the session this script runs for."""
     return message_in(message, current_language())
 
 

@@ -1,11 +1,10 @@
-"""A refusal in the reader's language."""
+"""Refusals in the reader's language."""
 
 from trainer.messages import MessageError
 from workbench.web.wording.messages import message_in, shown
 
 
 def refusal_text(error: MessageError) -> str:
-    """The refusal for the reader of the session this script runs for."""
     return shown(error.message)
 
 

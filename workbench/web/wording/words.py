@@ -1,4 +1,4 @@
-"""What people read for the words of the code. `_` translates them where they are shown."""
+"""Displayed words for values of the code. `_` translates them where they are shown."""
 
 from collections.abc import Mapping
 
@@ -66,11 +66,11 @@ REASON_WORDS = {
     "看不懂": N_("cannot make it out"),
     "拿不准": N_("not sure"),
 }
-"""For the reasons of the default settings; a team's own are shown as they wrote them."""
+"""Reasons of the default settings. A team's own reasons are shown as written."""
 NO_WORKER = N_("No worker is running, so nothing moves. Start one with: workbench worker")
 
 NAME_WORDS = {COMMAND_LINE: N_("command line")}
-"""Who is not a person: the commands have an account too."""
+"""Accounts that are not persons: the commands have one too."""
 
 FACT_WORDS: Mapping[Meaning, str] = {
     "board": N_("board"),
@@ -78,36 +78,31 @@ FACT_WORDS: Mapping[Meaning, str] = {
     "author": N_("author"),
     "time": N_("time"),
 }
-"""Of the forum's columns only these are shown beside a post."""
+"""The forum's columns that are shown beside a post."""
 
 
 def label_word(label: str) -> str:
-    """A label as people read it."""
     return _(LABEL_WORDS[label])
 
 
 def lane_word(lane: str) -> str:
-    """Why a post was served."""
     return _(LANE_WORDS[lane])
 
 
 def reason_word(reason: str) -> str:
-    """A reason as people read it."""
     return _(REASON_WORDS[reason]) if reason in REASON_WORDS else reason
 
 
 def person_word(name: str) -> str:
-    """Who it was."""
     return _(NAME_WORDS[name]) if name in NAME_WORDS else name
 
 
 def label_html(label: str) -> Markup:
-    """A label in its colour, with its word."""
     return Markup('<span class="label {}">{}</span>').format(label, label_word(label))
 
 
 def facts_word(column: str) -> str | None:
-    """What a column of the forum's file tells about a post; None for columns that are not shown."""
+    """The word for a column of the forum's file; None if the column is not shown."""
     meaning = meaning_of(column)
     word = FACT_WORDS.get(meaning) if meaning else None
     return _(word) if word else None

@@ -15,7 +15,7 @@ LOOK_AGAIN_SECONDS = 5
 
 
 def explain(account: Account) -> None:
-    """Say why, offer what can be done, and bring the post as soon as there is one."""
+    """Show the reasons and the possible actions; rerun the page as soon as a post is available."""
     queue = read_empty_queue(project(), account)
     for line in reasons(queue, account):
         note(line)
@@ -26,7 +26,6 @@ def explain(account: Account) -> None:
 
 
 def reasons(queue: EmptyQueue, account: Account) -> list[str]:
-    """One sentence or a few: what is the matter, what to do."""
     if queue.posts == 0:
         may_import = account.may(Right.IMPORT)
         todo = _("Import a file on the Posts page.") if may_import else _("Ask a lead to import some.")

@@ -1,4 +1,4 @@
-"""Label: one post, three keys. Only the desk runs again when a key is pressed."""
+"""Label: one post, three keys. A key press reruns only the fragment `show_desk`."""
 
 import logging
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from workbench.web.wording.refusals import refusal_text
 from workbench.web.wording.words import label_word
 
 KEYS_IN_CIRCLE = 16
-"""Posts after which the buttons' keys are used again."""
+"""Number of posts after which the buttons' widget keys repeat."""
 
 
 @dataclass
 class Desk:
-    """What one browser tab shows. An answer counts only for the post and the turn it was given in."""
+    """State of one browser tab. An answer counts only for the post and turn it was given in."""
 
     person_id: int
     days_in_a_row: int
@@ -39,20 +39,19 @@ class Desk:
     shown: int | None = None
     last: Saved | None = None
     preview: list[Copy] = field(default_factory=list)
-    """The near-copies that were shown, waiting for a second press."""
+    """Near-copies on screen, waiting for the second press that confirms."""
     notice: str | None = None
     taken_back: int | None = None
     """The post whose answer was just undone."""
     drawn: tuple[int | None, int] | None = None
-    """The post and the turn the buttons were drawn for."""
+    """The post and turn for which the buttons were drawn."""
     place: int = 0
-    """Where their keys stand in the circle of keys."""
+    """Their position in the circle of widget keys."""
     cards: desk.Drawn = field(default_factory=dict)
-    """The posts as they were drawn."""
+    """Cards as drawn for the browser."""
 
 
 def show() -> None:
-    """The screen."""
     account = require_account()
     state: Desk | None = st.session_state.get("desk")
     if state is None or state.person_id != account.id:
@@ -65,7 +64,6 @@ def show() -> None:
 
 @st.fragment
 def show_desk() -> None:
-    """Everything that changes with a key."""
     account = require_account()
     state = _state()
     try:
@@ -100,7 +98,7 @@ def show_desk() -> None:
 
 
 def _set_notice(state: Desk, cards: Sequence[Card]) -> None:
-    """What the person should know about the post that comes, where it is not simply the next."""
+    """Explain a post that is not simply the next one."""
     first = cards[0] if cards else None
     if first is not None and first.is_late:
         state.notice = _(
@@ -130,13 +128,11 @@ def _buttons(state: Desk, *, has_post: bool) -> None:
 
 
 def _presses(state: Desk) -> last_answer.Press:
-    """Draws a button that does what a key does."""
-
     def press(text: str, action: str, *, name: str | None = None, is_quiet: bool = True) -> None:
         st.button(
             text,
-            # A stable key would take a second press as an answer to the next post. The keys come round again:
-            # Streamlit keeps something of every key there ever was, as long as the person stays.
+            # With a stable key, a second press would count for the next post. Keys repeat after a while, because
+            # Streamlit keeps state for every key that a session has used.
             key=f"press-{name or action.replace(' ', '-')}-{state.place}",
             type="tertiary" if is_quiet else "secondary",
             width="content" if is_quiet else "stretch",
@@ -174,7 +170,7 @@ def _counts(session: Session, account: Account) -> Markup:
 
 
 def _midnight() -> datetime:
-    """When the reader's day began."""
+    """Start of the day in the reader's time zone."""
     return local(project().now()).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -185,7 +181,7 @@ def _on_press() -> None:
 
 
 def _on_draft() -> None:
-    """Keep the note that is being written; what goes wrong with it must not hide the post."""
+    """Keep the note that is being written. An error must not hide the post."""
     drafted, account = desk.drafted(), current_account()
     if drafted is None or account is None:
         return
@@ -196,7 +192,7 @@ def _on_draft() -> None:
 
 
 def _act(post_id: int | None, turn: int, action: str, written: str | None = None) -> None:
-    """Carry out an action, unless the card has changed since the person saw it."""
+    """Carry out an action, unless the card has changed since it was shown."""
     state, account = _state(), current_account()
     if account is None or account.id != state.person_id or turn != state.turn or post_id != state.shown:
         return
@@ -228,7 +224,7 @@ def _do(state: Desk, account: Account, action: str, written: str | None, preview
 
 
 LEAVES = ("answer", "skip", "ask")
-"""Actions after which another post comes."""
+"""Actions that bring the next post."""
 AMENDMENTS = ("change", "reason", "flag", "copies")
 """Actions on the last answer."""
 

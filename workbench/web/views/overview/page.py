@@ -1,4 +1,4 @@
-"""Overview, for leads: six figures, one sentence, the curve, the certainties, today's people, the newest weeks."""
+"""Overview, for leads: figures, the next step, the learning curve, certainties, labels, people, weeks."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -38,7 +38,7 @@ CACHE_SECONDS = 15
 WEEKS_CACHE_SECONDS = 300
 STEPS = "▁▂▃▄▅▆▇█"
 DRAWN = 12
-"""Rounds in the small line beside the figure."""
+"""Number of rounds in the sparkline."""
 SPLITS = {
     "pool": N_("to learn from"),
     **SPLIT_WORDS,
@@ -62,7 +62,6 @@ LABEL_ON = N_("Label on: the round in use has no measure yet to tell what more l
 
 
 def show() -> None:
-    """The screen."""
     account = require_account()
     midnight = local(project().now()).replace(hour=0, minute=0, second=0, microsecond=0)
     with st.container(key="wide"):
@@ -92,18 +91,17 @@ def show() -> None:
 
 
 @cached(CACHE_SECONDS)
-def _read(home: str, account_id: int, role: str, midnight: datetime) -> Overview:  # noqa: ARG001 - what it is kept by
-    """Kept for some seconds for the same person in the same role."""
+def _read(home: str, account_id: int, role: str, midnight: datetime) -> Overview:  # noqa: ARG001 - the cache's key
+    """Cached per person and role."""
     return read_overview(project(), require_account(), midnight)
 
 
 @cached(WEEKS_CACHE_SECONDS)
-def _weeks(home: str, account_id: int, role: str) -> list[Week]:  # noqa: ARG001 - what it is kept by
+def _weeks(home: str, account_id: int, role: str) -> list[Week]:  # noqa: ARG001 - the cache's key
     return read_weeks(project(), require_account())
 
 
 def advice_line(overview: Overview) -> str:
-    """The one sentence on what to do next."""
     advice: Advice = overview.advice
     if advice.step == "go on" and overview.outlook is None:
         return _(LABEL_ON)
@@ -156,7 +154,7 @@ def _figures(overview: Overview) -> None:
 
 
 def sparkline(overview: Overview) -> str:
-    """The newest rounds' macro-F1 as small bars, lowest to highest; nothing for a single one."""
+    """Macro-F1 of the newest rounds as block characters, lowest to highest; empty for fewer than two."""
     values = [point.macro_f1 for point in overview.curve][-DRAWN:]
     if len(values) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""The newest weeks: what share of the posts are violations, whether scores move; and how to go on by watching."""
+"""The newest weeks: share of violations and drift of the scores; settings for a queue that only watches."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from workbench.web.elements.widgets import heading, quiet
 from workbench.web.wording.i18n import _
 
 USUAL = 0.05
-"""A share of violations for the example while none is known."""
+"""Share of violations in the example, until one is measured."""
 
 
 def show_weeks(weeks: Sequence[Week], *, is_watching: bool) -> None:
-    """The table, and what the queue should be made of once only watching is left to do."""
+    """`is_watching` adds the settings for a queue that only watches."""
     if not weeks:
         return
     heading(_("Week by week"))

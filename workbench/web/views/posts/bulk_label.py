@@ -1,4 +1,4 @@
-"""Label everything that was found: look at it first, do it, take it back."""
+"""Label all search results at once: preview, confirm, take back."""
 
 import streamlit as st
 from markupsafe import Markup
@@ -17,7 +17,6 @@ from workbench.web.wording.words import label_html, label_word, person_word
 
 
 def bulk_label(account: Account, wanted: Filter) -> None:
-    """Offered below what was found."""
     with st.expander(_("Label all that was found")), st.container(key="bulk"):
         seen: tuple[Preview, str] | None = st.session_state.get("bulk-seen")
         if seen is not None and seen[0].wanted == wanted:
@@ -76,7 +75,6 @@ def _label(account: Account, seen: Preview, label: str) -> None:
 
 
 def bulks(account: Account) -> None:
-    """What was labelled in one go, each with its way back."""
     if done := st.session_state.pop("bulk-done", None):
         note(done, is_done=True)
     newest = bulk_labels.newest(project(), account)

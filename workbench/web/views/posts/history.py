@@ -1,4 +1,4 @@
-"""One post and all that ever happened to it."""
+"""One post and its whole history."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,6 @@ COPIES = Markup('<div class="copies">{}</div>')
 
 
 def post_history(account: Account, number: str) -> None:
-    """In place of the list; the way back leads to it."""
     if st.button(_("Back to the posts"), key="back", type="tertiary"):
         del st.query_params["post"]
         st.rerun()

@@ -1,4 +1,4 @@
-"""Bring a file in: upload it, see how it will be read, import it, read the receipt."""
+"""Import a file: upload, preview, import, receipt."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -24,11 +24,11 @@ from workbench.web.wording.messages import shown
 
 ROWS_SHOWN = 5
 REJECTS_SHOWN = 50
-NO_COLUMN = AS_FOUND = ""
+NO_COLUMN = DETECTED = ""
 
 
 class Reading(TypedDict):
-    """How a file is to be read."""
+    """How to read a file."""
 
     text_column: str
     id_column: str | None
@@ -36,8 +36,7 @@ class Reading(TypedDict):
 
 
 def import_file() -> None:
-    """The whole dialogue."""
-    # Streamlit's own word on the button is English; style.css shows this one in its place.
+    # Streamlit labels the button in English; style.css shows this text instead.
     html(Markup('<style>.stFileUploader {{ --upload: "{}"; }}</style>').format(_("Choose a file")))
     uploader = f"upload-{st.session_state.get('imported', 0)}"  # a new key empties the field after an import
     upload = st.file_uploader(_("A tab-separated file with a header row"), type=["tsv", "txt"], key=uploader)
@@ -62,12 +61,12 @@ def _preview(upload: StoredUpload) -> None:
 
 
 def _ask_how(upload: StoredUpload) -> Reading:
-    """The encoding, the text's column, the id's: as found, until somebody says otherwise."""
+    """Encoding and columns, as detected until the person chooses others."""
     with st.container(horizontal=True):
         choice = st.selectbox(
             _("Encoding"),
-            (AS_FOUND, *tsv.ENCODINGS),
-            format_func=lambda known: known or _("as found"),
+            (DETECTED, *tsv.ENCODINGS),
+            format_func=lambda encoding: encoding or _("as found"),
             key=f"encoding-{upload.id}",
         )
         encoding, names = tsv.read_header(upload.path, choice or None)
@@ -101,7 +100,7 @@ def _as_read(entry: Row | Reject) -> tuple[int, str, str, str]:
 def _import(account: Account, upload: StoredUpload, reading: Reading) -> None:
     bar = st.progress(0.0)
     with tsv.open_tsv(upload.path, **reading) as source:
-        source.path = Path(upload.name)  # what people called it, in the list of imports
+        source.path = Path(upload.name)  # shown in the list of imports
 
         def show(rows: int, read: int) -> None:
             bar.progress(
@@ -116,7 +115,7 @@ def _import(account: Account, upload: StoredUpload, reading: Reading) -> None:
 
 
 def _named(error: InputError, upload: StoredUpload) -> InputError:
-    """The refusal with the name people gave the file, not the one it has on our disk."""
+    """The refusal with the uploaded file name in place of the temporary one."""
     values = error.message.values
     file_name = {"file": upload.name} if "file" in values else {}
     return InputError(error.message.template, **{**values, **file_name})
@@ -139,7 +138,7 @@ def _show_receipt() -> None:
 
 
 def _table(rows: Sequence[tuple[object, ...]], columns: list[str]) -> None:
-    """Rows of a file as plain cells; the first is the line's number."""
+    """Rows of a file as plain cells; the first column is the line number."""
     narrow = st.column_config.NumberColumn(width="small")
     st.dataframe(pandas.DataFrame(rows, columns=columns), hide_index=True, column_config={columns[0]: narrow})
 

@@ -1,4 +1,4 @@
-"""Posts: what there is, bring more in, take labels out."""
+"""Posts: figures, import, search, bulk labels, past imports, training files."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,6 @@ IMPORT_STATES = {
 
 
 def show() -> None:
-    """The screen."""
     account = require_account()
     number = st.query_params.get("post")
     with st.container(key="wide"):
@@ -114,7 +113,6 @@ def _import_row(entry: ListedImport, is_lead: bool) -> Sequence[Cell]:
 
 
 def _state(entry: ListedImport) -> Markup:
-    """The state, with the reason where the import failed."""
     state = escape(_(IMPORT_STATES[entry.state]))
     return state + Markup("<br><small>{}</small>").format(shown(entry.failure)) if entry.failure else state
 

@@ -1,4 +1,4 @@
-"""Find posts: what to look for on top, what was found below, a page at a time."""
+"""Search posts: filters on top, results below, page by page."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -26,17 +26,16 @@ ANY = ""
 FIELDS = ("search", "label", "board", "lane", "person", "round", "certainty")
 LEAST_CERTAIN = 33
 TEXT_SHOWN = 240
-"""Characters of a post: two lines hold fewer."""
+"""Characters of a post, more than two lines hold."""
 ROW, CELL = Markup('<div class="hit">{}{}</div>'), Markup("<span>{}</span>")
 
 
 def post_search(account: Account) -> None:
-    """Filters, results, and what a lead may do with all of them."""
     is_lead = account.may(Right.REVIEW)
     wanted = _filter(_choices(account), is_lead)
     cursors = _cursors(wanted)
     page = search.find(project(), account, wanted, before=cursors[-1])
-    _say(page)
+    _show_notices(page)
     if page.posts:
         _table(page.posts, is_lead)
     _pager(page, cursors)
@@ -102,7 +101,6 @@ def _filter(choices: Choices, is_lead: bool) -> Filter:
 def _choice(
     title: str, key: str, options: dict[str, str], width: int | Literal["stretch"] = "stretch"
 ) -> str | None:
-    """One of the options, or none of them."""
     chosen = st.selectbox(
         title,
         (ANY, *options),
@@ -115,7 +113,7 @@ def _choice(
 
 
 def _cursors(wanted: Filter) -> list[int | None]:
-    """Where each page so far begins, the one to show last; another filter begins anew."""
+    """Start of each page so far, the current one last. Another filter resets them."""
     if "pages" not in st.session_state or st.session_state["pages"][0] != wanted:
         st.session_state["pages"] = (wanted, [None])
     cursors: list[int | None] = st.session_state["pages"][1]
@@ -123,13 +121,13 @@ def _cursors(wanted: Filter) -> list[int | None]:
 
 
 def keep_filter() -> None:
-    """Streamlit forgets the fields that a run does not draw; these are wanted when the reader comes back."""
+    """Keep the filter while its fields are not drawn: Streamlit drops the state of widgets that a run omits."""
     for key in FIELDS:
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
-def _say(page: SearchPage) -> None:
+def _show_notices(page: SearchPage) -> None:
     if page.is_partial:
         note(_("The worker is still storing posts or making them searchable; the newest come last."))
     if page.is_short:
@@ -190,7 +188,7 @@ def _labels(post: ListedPost) -> Markup:
 
 
 def scores_html(probabilities: Sequence[float]) -> Markup:
-    """Three probabilities as one thin bar, the likeliest in words below; all of them in its tooltip."""
+    """Three probabilities as a thin bar, the highest in words below; all three in the tooltip."""
     of_labels = [*zip(LABELS, probabilities, strict=True)]
     words = " · ".join(f"{label_word(name)} {value:.2f}" for name, value in of_labels)
     part = Markup('<i class="{}" style="flex: {:.4f} 0 0"></i>')
@@ -210,7 +208,7 @@ def _pager(current: SearchPage, cursors: list[int | None]) -> None:
     if len(cursors) == 1 and current.after is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        # The place is part of the key: a press that comes late turns no other page.
+        # The page number is part of the key, so that a late press does not turn another page.
         if st.button(_("Newer"), key=f"newer-{len(cursors)}", disabled=len(cursors) == 1):
             cursors.pop()
             st.rerun()

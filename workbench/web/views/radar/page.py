@@ -1,4 +1,4 @@
-"""Radar: what is new in the newest import and its week, for leads."""
+"""Radar, for leads: what is new in the newest import and its week."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,6 @@ SCORE_WORDS = {
 
 
 def show() -> None:
-    """The screen."""
     account = require_account()
     with st.container(key="wide"):
         bar(account, "/radar")
@@ -51,7 +50,7 @@ def _name(period: Period) -> str:
     return _("Week {week}").format(week=period.name)
 
 
-def _period(period: Period, known_words: Sequence[str]) -> None:
+def _period(period: Period, violation_words: Sequence[str]) -> None:
     text = _("{now} posts looked at, beside {before} of the weeks before: {name}")
     quiet(text.format(now=f"{period.posts:,}", before=f"{period.posts_before:,}", name=period.name))
     heading(_("Rising words"))
@@ -60,8 +59,8 @@ def _period(period: Period, known_words: Sequence[str]) -> None:
     else:
         _table((_("word"), _("now"), _("before"), _("for example")), [*map(_rising, period.rising)])
     heading(_("Words of violations in disguise"))
-    if known_words:
-        quiet(post_html(_("looked for: {words}").format(words="  ".join(known_words))))
+    if violation_words:
+        quiet(post_html(_("looked for: {words}").format(words="  ".join(violation_words))))
     else:
         note(_("With a few dozen labelled violations their words become known, and are looked for here."))
     names = (_("written"), _("stands for"), _("how"), _("now"), _("before"), _("for example"))

@@ -1,4 +1,4 @@
-"""Cases a lead settles: what people said side by side, then three keys, then who said it and the model's view."""
+"""Open cases for a lead: opinions side by side, a decision by key, then the names and the model's view."""
 
 import streamlit as st
 from markupsafe import Markup, escape
@@ -8,7 +8,7 @@ from workbench.accounts import Account
 from workbench.review import resolutions
 from workbench.review.cases import OpenCase, Opinion, ResolvedCase, open_cases, resolved_case
 from workbench.web.current_project import project
-from workbench.web.elements.choice import answered, answering, chooser
+from workbench.web.elements.choice import answer_action, chooser, parse_answer
 from workbench.web.elements.last_answer import thought_html
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
@@ -19,7 +19,6 @@ from workbench.web.wording.words import label_html, label_word, lane_word, perso
 
 @st.fragment
 def show() -> None:
-    """One case at a time; only this part runs again when a key is pressed."""
     account = require_account()
     state = chooser("cases")
     cases = open_cases(project(), account)
@@ -33,7 +32,9 @@ def show() -> None:
         html(post.format(post_html(case.text), NOTHING.join(map(_opinion, case.opinions))))
         with st.container(horizontal=True):
             for key, label in zip(project().settings.label_keys, LABELS, strict=True):
-                state.button(f"{key.upper()}  {label_word(label)}", answering(label, case.decision_id), _act)
+                state.button(
+                    f"{key.upper()}  {label_word(label)}", answer_action(label, case.decision_id), _act
+                )
         st.text_input(_("Reason, never required"), key=_reason_key(case.post_id), max_chars=200)
     with st.container(horizontal=True):
         if case is not None:
@@ -49,7 +50,7 @@ def _keys(case: OpenCase | None) -> dict[str, str]:
     keys = {"u": "undo"}
     if case is not None:
         labels = zip(project().settings.label_keys, LABELS, strict=True)
-        keys |= {"s": "later"} | {key: answering(label, case.decision_id) for key, label in labels}
+        keys |= {"s": "later"} | {key: answer_action(label, case.decision_id) for key, label in labels}
     return keys
 
 
@@ -63,7 +64,7 @@ def _act(account: Account, shown: int | None, action: str) -> None:
     elif action == "later":
         state.later.append(shown)
     else:
-        label, instead_of = answered(action)
+        label, instead_of = parse_answer(action)
         reason = st.session_state.get(_reason_key(shown))
         resolutions.resolve(
             project(), account, shown, label, occasion="review", reason=reason, instead_of=instead_of

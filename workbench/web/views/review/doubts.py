@@ -1,4 +1,4 @@
-"""Labels that everything else speaks against, one at a time: keep or change. Nothing changes by itself."""
+"""Doubtful labels, one at a time: keep or change. No label changes without a decision."""
 
 import streamlit as st
 from markupsafe import Markup, escape
@@ -9,7 +9,7 @@ from workbench.labelling.answers import Suggestion
 from workbench.review import resolutions
 from workbench.review.doubts import DoubtfulLabel, doubtful_labels
 from workbench.web.current_project import project
-from workbench.web.elements.choice import answered, answering, chooser
+from workbench.web.elements.choice import answer_action, chooser, parse_answer
 from workbench.web.elements.last_answer import thought_html
 from workbench.web.elements.markup import html
 from workbench.web.elements.visible import post_html
@@ -20,7 +20,6 @@ from workbench.web.wording.words import label_html, label_word
 
 @st.fragment
 def show() -> None:
-    """One label at a time; only this part runs again when a key is pressed."""
     account = require_account()
     state = chooser("doubts")
     labels = doubtful_labels(project(), account)
@@ -63,18 +62,20 @@ def _buttons(shown: DoubtfulLabel) -> None:
     state = chooser("doubts")
     with st.container(horizontal=True):
         keep = _("K keep {label}").format(label=label_word(shown.label))
-        state.button(keep, answering(shown.label, shown.decision_id), _act)
+        state.button(keep, answer_action(shown.label, shown.decision_id), _act)
         for key, label in zip(project().settings.label_keys, LABELS, strict=True):
             if label != shown.label:
-                state.button(f"{key.upper()}  {label_word(label)}", answering(label, shown.decision_id), _act)
+                state.button(
+                    f"{key.upper()}  {label_word(label)}", answer_action(label, shown.decision_id), _act
+                )
 
 
 def _keys(shown: DoubtfulLabel | None) -> dict[str, str]:
     if shown is None:
         return {"u": "undo"}
     labels = zip(project().settings.label_keys, LABELS, strict=True)
-    return {"u": "undo", "s": "later", "k": answering(shown.label, shown.decision_id)} | {
-        key: answering(label, shown.decision_id) for key, label in labels
+    return {"u": "undo", "s": "later", "k": answer_action(shown.label, shown.decision_id)} | {
+        key: answer_action(label, shown.decision_id) for key, label in labels
     }
 
 
@@ -86,5 +87,5 @@ def _act(account: Account, shown: int | None, action: str) -> None:
     elif shown is not None and action == "later":
         state.later.append(shown)
     elif shown is not None:
-        label, instead_of = answered(action)
+        label, instead_of = parse_answer(action)
         resolutions.resolve(project(), account, shown, label, occasion="doubt", instead_of=instead_of)

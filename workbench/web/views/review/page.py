@@ -1,4 +1,4 @@
-"""Review: what a lead decides about labels, and what the team has done."""
+"""Review: a lead's decisions on labels, and the team's timesheet."""
 
 import streamlit as st
 
@@ -16,7 +16,6 @@ SECTIONS = {
 
 
 def show() -> None:
-    """The screen."""
     account = require_account()
     bar(account, "/review")
     if not account.may(Right.REVIEW):

@@ -1,4 +1,4 @@
-"""The timesheet: who worked how long on which day, to look at and to take away. Days, not a ranking."""
+"""The timesheet: work per person and day, on screen and as a download. Sorted by day: it is no ranking."""
 
 from datetime import UTC, date, timedelta
 from itertools import islice
@@ -17,7 +17,7 @@ from workbench.web.wording.i18n import N_, _
 
 DAYS = 7
 SHOWN = 500
-"""Rows of the table; the file has them all."""
+"""Most rows of the table; the file has all of them."""
 COLUMN_WORDS = {
     "day": N_("day"),
     "person": N_("who"),
@@ -33,7 +33,6 @@ COLUMN_WORDS = {
 
 @st.fragment
 def show() -> None:
-    """The days since a day, and what became of skipped posts."""
     account = require_account()
     now = local(project().now())
     since = st.date_input(

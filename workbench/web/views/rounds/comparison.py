@@ -1,4 +1,4 @@
-"""Two rounds of the history, ticked: figures and confusions side by side, reliability, changed verdicts."""
+"""Comparison of two rounds: figures, confusion matrices, reliability, changed verdicts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,6 @@ CHART_HEIGHT, CHART_WIDTH = 280, 560
 
 
 def show_comparison(account: Account, history: Sequence[dict[str, Any]]) -> None:
-    """Offer the rounds that were measured, and compare the two that are ticked."""
     offered = [entry["number"] for entry in history if entry["metrics"]][:MOST_OFFERED]
     if len(offered) < 2:
         return
@@ -50,7 +49,7 @@ def show_comparison(account: Account, history: Sequence[dict[str, Any]]) -> None
 
 
 def _compared(account: Account, first: int, second: int) -> RoundComparison:
-    """Kept while the two, their scores and the band stay the same: ten million scores are read in some ten seconds."""
+    """Cached while the rounds, their scores and the band stay equal: reading ten million scores takes ten seconds."""
     inputs = (first, second, *comparison_inputs(project(), first, second))
     inputs_before, comparison = st.session_state.get("comparison", (None, None))
     if comparison is None or inputs_before != inputs:
@@ -85,10 +84,10 @@ def _title(side: Side) -> str:
 def _figures(comparison: RoundComparison) -> None:
     sides = [side.facts["metrics"] for side in (comparison.first, comparison.second)]
     rows = [
-        (_("violations caught"), *(_of_label(metrics, "recall") for metrics in sides)),
-        (_("flags that were right"), *(_of_label(metrics, "precision") for metrics in sides)),
-        (_("macro-F1"), *(_with(metrics, "macro_f1", decimal) for metrics in sides)),
-        (_("calibration error"), *(_with(metrics, "ece", decimal) for metrics in sides)),
+        (_("violations caught"), *(_of_violations(metrics, "recall") for metrics in sides)),
+        (_("flags that were right"), *(_of_violations(metrics, "precision") for metrics in sides)),
+        (_("macro-F1"), *(_with_interval(metrics, "macro_f1", decimal) for metrics in sides)),
+        (_("calibration error"), *(_with_interval(metrics, "ece", decimal) for metrics in sides)),
         (_("linear baseline"), *(decimal(metrics.get("linear_macro_f1")) for metrics in sides)),
         (_("test posts"), *(f"{metrics['n']:,}" for metrics in sides)),
     ]
@@ -96,15 +95,15 @@ def _figures(comparison: RoundComparison) -> None:
     html(figures + QUIET.format(_("in brackets: 95% interval")))
 
 
-def _of_label(metrics: dict[str, Any], name: str) -> str:
-    return _with(metrics["per_label"]["violation"], name, percent)
+def _of_violations(metrics: dict[str, Any], name: str) -> str:
+    return _with_interval(metrics["per_label"]["violation"], name, percent)
 
 
-def _with(values: dict[str, Any], name: str, written: Any) -> str:
-    """A figure and its interval, where it has one."""
+def _with_interval(values: dict[str, Any], name: str, formatted: Any) -> str:
+    """A figure with its interval, if it has one."""
     low, high = values.get("intervals", {}).get(name, (None, None))
-    figure: str = written(values.get(name))
-    return figure if low is None else f"{figure} [{written(low)}, {written(high)}]"
+    figure: str = formatted(values.get(name))
+    return figure if low is None else f"{figure} [{formatted(low)}, {formatted(high)}]"
 
 
 def _reliability(comparison: RoundComparison) -> None:

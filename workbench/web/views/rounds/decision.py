@@ -1,4 +1,4 @@
-"""A round that cannot decide by itself: the reasons, and the lead's two buttons."""
+"""A round that waits for a lead: reasons and warnings of the gate, and two buttons."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,6 @@ from workbench.web.wording.words import OUTCOME_WORDS
 
 
 def decide(waiting: Sequence[dict[str, Any]], is_lead: bool) -> None:
-    """Show every round that waits for a decision."""
     for entry in waiting:
         heading(_("Round {number} waits for a decision").format(number=entry["number"]))
         for line in verdict_lines(entry):
@@ -25,7 +24,6 @@ def decide(waiting: Sequence[dict[str, Any]], is_lead: bool) -> None:
 
 
 def verdict_lines(entry: dict[str, Any]) -> list[str]:
-    """What the check before use found: the outcome, its reasons, its warnings."""
     verdict = entry["verdict"]
     if verdict is None:
         return []

@@ -1,4 +1,4 @@
-"""All labels to take away: make an export, then download its files."""
+"""Exports of all labels: create one, download its files."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,6 @@ FORMAT_WORDS = {
 
 
 def show_exports() -> None:
-    """The form, and what was made of late."""
     heading(_("Export all labels"))
     with st.form("export", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         form = st.segmented_control(
@@ -65,7 +64,7 @@ def _row(export: Export) -> Sequence[Cell]:
 
 
 def _links(export: Export) -> Markup:
-    """A folder of several files goes as one archive."""
+    """A folder of several files is downloaded as one archive."""
     name = export.folder.name
     if export.receipt["format"] == "datasets":
         return Markup('<a href="/download/labels/{0}.zip" download>{0}.zip</a>').format(name)

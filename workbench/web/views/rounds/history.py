@@ -1,4 +1,4 @@
-"""The rounds so far: one row each, and what is behind a row."""
+"""All rounds: a table, and the details of each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,6 @@ MOST_OPENED = 20
 
 
 def show_history(history: Sequence[dict[str, Any]]) -> None:
-    """The table, then one fold a round."""
     heading(_("All rounds"))
     if not history:
         quiet(_("None yet. Label some posts, then start one."))
@@ -34,7 +33,7 @@ def show_history(history: Sequence[dict[str, Any]]) -> None:
 
 
 def failure_line(history: Sequence[dict[str, Any]]) -> None:
-    """Say why what was tried last failed, where it did."""
+    """Show the failure of the round that ended last, if it failed."""
     ended = [entry for entry in history if entry["finished_at"]]
     last = max(ended, key=lambda entry: str(entry["finished_at"]), default=None)
     if last is not None and last["failure"]:
@@ -137,7 +136,7 @@ def _speed(work: dict[str, Any]) -> str:
 
 
 def _precision(scored: dict[str, Any]) -> str:
-    """Said where it is not what the adapter was judged in."""
+    """Empty if the pass ran in the precision of the evaluation."""
     if scored.get("precision") != "int8":
         return ""
     text = _("8 bits: of the posts compared, {share} have the same label as in full precision")
@@ -145,7 +144,7 @@ def _precision(scored: dict[str, Any]) -> str:
 
 
 def confusion_html(metrics: dict[str, Any]) -> Markup:
-    """People's labels down, the model's across; with recall and precision at the rims."""
+    """Rows: labels of people; columns: labels of the model; recall and precision at the edges."""
     confusion, per_label = metrics["confusion"], metrics["per_label"]
     rows: list[Sequence[Cell]] = [
         (

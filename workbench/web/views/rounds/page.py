@@ -1,4 +1,4 @@
-"""Rounds: what is in use, start one, watch it, decide, look back."""
+"""Rounds: the one in use, start, progress, decision, history."""
 
 from typing import Any
 
@@ -37,7 +37,6 @@ from workbench.web.wording.words import NO_WORKER, person_word
 
 
 def show() -> None:
-    """The screen."""
     account = require_account()
     is_lead = account.may(Right.RUN_ROUNDS)
     with project().database.read() as session:
@@ -109,7 +108,7 @@ def _worker_line(status: Status, running: Round | None) -> None:
         waits = (
             "" if running is None else _("Round {number} waits for a worker.").format(number=running.number)
         )
-        # The command last: what follows would be typed with it.
+        # The command comes last: text after it could be taken for a part of it.
         note(f"{waits} {_(NO_WORKER)}".strip())
 
 

@@ -1,11 +1,11 @@
-"""Why the queue holds other posts than the band: it ran short, or it overflows."""
+"""Why the queue differs from the band: too few uncertain posts, or too many."""
 
 from workbench.queue.status import Status
 from workbench.web.wording.i18n import _
 
 
 def band_line(status: Status) -> str | None:
-    """One sentence; None where the queue holds just what the model is unsure about."""
+    """None if the queue holds exactly the posts that the model is unsure about."""
     unsure = f"{status.in_band + status.below_band:,}"
     if status.left_out:
         text = _(

@@ -1,4 +1,4 @@
-"""A round under way: its step, its progress, its curves, its log. Looks again every two seconds."""
+"""A running round: its step, progress, curves and log. Refreshes every two seconds."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,6 @@ CHART_HEIGHT = 150
 
 
 def watch(number: int, is_lead: bool) -> None:
-    """Show the round until it has ended, then the whole page again."""
     heading(_("Round {number} is under way").format(number=number))
     _live(number)
     if is_lead:
@@ -52,7 +51,6 @@ def _live(number: int) -> None:
 
 
 def steps_html(state: str) -> Markup:
-    """The six steps with what is done, what is at work and what is to come."""
     reached = STEPS.index(state) if state in STEPS else -1
     marks = []
     for at, step in enumerate(STEPS):

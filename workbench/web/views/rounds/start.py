@@ -1,4 +1,4 @@
-"""Start a round: what it would use, how long it would take, then one press."""
+"""Start a round: a form, the labels it would use, and its expected duration."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,7 +26,6 @@ USES = {
 
 
 def start_round(status: Status) -> None:
-    """The form, over what is known before it is pressed."""
     base = project().settings.base_model
     with st.form("start", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
@@ -60,7 +59,6 @@ def _begin(account: Account, is_quick: bool, notes: str, base: str) -> None:
 
 
 def _uses(labels: Mapping[str, Mapping[str, int]]) -> Markup:
-    """Labels by what they are for."""
     rows = (_use(_(word), labels.get(split, {})) for split, word in USES.items())
     headings = (_("labelled posts"), *map(label_html, LABELS), _("together"))
     return table(rows, headings, has_titles=True, has_numbers=True)
@@ -91,7 +89,7 @@ def _times(base: str, status: Status) -> None:
 
 
 def _time(word: str, expected: Sequence[Expected]) -> str:
-    """On each machine that such a round was trained on, here or elsewhere."""
+    """Expected duration on each machine that has trained such a round."""
     if not expected:
         return _("{kind}: none has been trained yet; workbench doctor reckons how long one takes.").format(
             kind=word

@@ -1,4 +1,4 @@
-"""How far the certainty of the round in use can be trusted: one line."""
+"""How reliable the certainty of the round in use is, in one line."""
 
 import math
 from typing import Any
@@ -10,15 +10,15 @@ from workbench.web.elements.markup import html
 from workbench.web.wording.i18n import _
 
 SAYS = 70
-"""The certainty that serves as the example, in percent."""
+"""The certainty in the example, in percent."""
 CHANCE = 0.8
-"""Of n test posts a perfectly calibrated model shows an error of about this, divided by the root of n (computed:
-0.10 at 60, 0.018 at 2,000)."""
+"""Typical calibration error of a perfectly calibrated model on n test posts, times the root of n
+(computed: 0.10 at 60, 0.018 at 2,000).
+"""
 FEW_TEST_POSTS = 300
 
 
 def show_trust(entry: dict[str, Any]) -> None:
-    """Say how often the model is right when it is sure, what that rests on, and when it is rough."""
     metrics = entry["metrics"]
     if metrics is None or metrics.get("ece") is None:
         return
@@ -39,7 +39,7 @@ def _measured(metrics: dict[str, Any]) -> str:
 
 
 def _rests_on(calibration: dict[str, Any] | None) -> str:
-    """What the certainty was corrected on; nothing where a report from earlier does not tell."""
+    """What the certainty was calibrated on; empty if the report is older than this field."""
     rows = (calibration or {}).get("rows", 0)
     match (calibration or {}).get("fitted_on"):
         case "nothing":

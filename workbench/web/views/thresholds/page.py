@@ -1,4 +1,4 @@
-"""Thresholds: what mistakes cost in; which posts pass, are flagged or are looked at out; and the band people label."""
+"""Thresholds: prices of mistakes, the cut-offs for passing and flagging, and the band to label."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -35,10 +35,10 @@ from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import person_word
 
 FIRST_PRICES = Prices(missed=20, false_alarm=5, look=1)
-"""What the fields say before there is a version: a look is the unit."""
+"""Defaults of the fields before the first version; one look is the unit."""
 CACHE_SECONDS = 60
 LOWEST = 0.34
-"""Confidence is never below a third."""
+"""The highest of three probabilities is at least a third."""
 
 
 PRICES = {
@@ -49,7 +49,6 @@ PRICES = {
 
 
 def show() -> None:
-    """The screen."""
     account = require_account()
     with project().database.read() as session:
         versions, band = policy.history(session), policy.band_in_force(session, project())
@@ -84,13 +83,13 @@ def show() -> None:
 
 
 @cached(CACHE_SECONDS)
-def _evidence(home: str, account_id: int, role: str, in_use: int | None) -> Evidence:  # noqa: ARG001 - what it is kept by
-    """Kept for a minute for the same person in the same role, and the round in use: no price changes it."""
+def _evidence(home: str, account_id: int, role: str, in_use: int | None) -> Evidence:  # noqa: ARG001 - the cache's key
+    """Cached per person, role and round in use; it does not depend on the prices."""
     return policy.read_evidence(project(), require_account())
 
 
 def _saving(proposal: Proposal, low: float, high: float, version: int) -> Callable[[Account], object]:
-    """Save what the person has seen: an entry that came with the press has not been looked at yet."""
+    """Save what is on screen. An entry that arrives with the press is refused: its outcome has not been shown yet."""
     seen = _entered()
 
     def save(account: Account) -> object:
@@ -102,7 +101,7 @@ def _saving(proposal: Proposal, low: float, high: float, version: int) -> Callab
 
 
 def _entered() -> list[object]:
-    """What stands in the fields now."""
+    """Current values of the fields."""
     return [st.session_state.get(key) for key in (*(f"price-{name}" for name in PRICES), "band")]
 
 
