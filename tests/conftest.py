@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.made_once import made_once
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.project import Project, init_project, open_project
@@ -33,10 +34,12 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def blank_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new project, made once: every test gets a copy."""
-    home = tmp_path_factory.mktemp("blank") / "project"
-    init_project(home).database.dispose()
-    return home
+    """A new project; tests work on copies."""
+    return made_once(tmp_path_factory, "blank", _make_blank) / "project"
+
+
+def _make_blank(folder: Path) -> None:
+    init_project(folder / "project").database.dispose()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from sqlalchemy import select
 import trainer
 from db.tables import Person
 from tests.encoders import make_tiny_encoder
+from tests.made_once import made_once
 from tests.workbench.making import POSTS
 from tests.workbench.working import TIMEOUT_SECONDS, running, wait_for_state, worker_of
 from trainer.adapters.card import read_card
@@ -64,17 +65,19 @@ def commands_of(folder: Path) -> list[list[str]]:
 @pytest.fixture(scope="session")
 def returned_home(labelled_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project beside `away`, the unpacked bundle of its posts, trained and scored by its README's commands."""
-    home = shutil.copytree(labelled_home, tmp_path_factory.mktemp("returned") / "project")
-    project = open_project(home)
-    archive = home.parent / "bundle.tar.gz"
-    made = bundles.bundle(project, accounts.command_line(project), archive, has_pool=True)
-    assert made.pool == POSTS
-    project.database.dispose()
-    away = unpack(archive, home.parent / "away")
-    training, scoring = commands_of(away)
-    run_there(away, *training, "--quick")
-    run_there(away, *scoring)
-    return home.parent
+
+    def make(folder: Path) -> None:
+        project = open_project(shutil.copytree(labelled_home, folder / "project"))
+        archive = folder / "bundle.tar.gz"
+        made = bundles.bundle(project, accounts.command_line(project), archive, has_pool=True)
+        assert made.pool == POSTS
+        project.database.dispose()
+        away = unpack(archive, folder / "away")
+        training, scoring = commands_of(away)
+        run_there(away, *training, "--quick")
+        run_there(away, *scoring)
+
+    return made_once(tmp_path_factory, "returned", make)
 
 
 @pytest.fixture
