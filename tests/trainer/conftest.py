@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 
 from tests.encoders import make_tiny_encoder
 from tests.made_once import made_once
@@ -14,10 +13,6 @@ from trainer.adapters.encoder import Adapter, load_adapter
 from trainer.config import TrainConfig
 from trainer.running.progress import Silent
 from trainer.train import train
-
-# A busy machine is slow now and then; a deadline would only find that out.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True, scope="session")

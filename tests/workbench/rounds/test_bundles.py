@@ -1,13 +1,14 @@
 """A round carried to a machine that has never seen the project, and what comes back."""
 
 import ast
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from db.tables import Person
 from tests.encoders import make_tiny_encoder
 from tests.made_once import made_once
 from tests.workbench.making import POSTS
-from tests.workbench.working import TIMEOUT_SECONDS, running, wait_for_state, worker_of
+from tests.workbench.working import TIMEOUT_SECONDS, round_of, running, wait_for_state, worker_of
 from trainer.adapters.card import read_card
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
@@ -33,6 +34,8 @@ from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, lifecycle
 from workbench.scores.round_scores import RoundScores
 from workbench.settings import FILE_NAME
+from workbench.worker import steps
+from workbench.worker.attempts import Attempt
 
 ROW_FIELDS = {"text", "label", "group", "weight", "labels", "inclusion_probability"}
 
@@ -124,16 +127,25 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     assert read_card(project.round_folder(number)).base.name == project.settings.base_model
 
 
+def run_here(attempt: Attempt, step: str, command: Sequence[object]) -> None:
+    """A trainer command in this process, which has torch loaded."""
+    module, *arguments = map(str, command)
+    progress = lifecycle.progress_file(attempt.project, attempt.number, step)
+    assert importlib.import_module(module).main([*arguments, "--progress", str(progress)]) == 0
+
+
 def test_scores_that_are_not_the_adapters_own_are_made_again(
-    project: Project, boss: Account, away: Path
+    project: Project, boss: Account, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = away / "scores" / "scores.parquet"
     table = pq.read_table(file)
     turned = table.set_column(1, "normal", table["violation"]).set_column(3, "violation", table["normal"])
     pq.write_table(turned, file)
     number = adoption.adopt(project, boss, away)
-    with running(worker_of(project)):
-        row = wait_for_state(project, number, *lifecycle.SETTLED)
+    monkeypatch.setattr(steps, "run_child", run_here)
+    for step in (steps.admit, steps.evaluate, steps.judge, steps.score, steps.promote):
+        assert step(project, number) == steps.GO
+    row = round_of(project, number)
     assert row.state == "promoted"
     assert row.scored is not None
     assert row.scored["seconds"] > 0
