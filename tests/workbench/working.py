@@ -24,7 +24,8 @@ from workbench.project import Project
 from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores
 
-TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 300
+"""A limit on waiting, for a machine that does much else; no promise of speed."""
 
 
 @contextmanager

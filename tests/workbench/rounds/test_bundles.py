@@ -200,7 +200,8 @@ def test_the_requirements_hold_all_that_the_trainer_imports() -> None:
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"trainer"}
-    packages = {package for name in others for package in packages_distributions()[name]}
+    installed = packages_distributions()
+    packages = {package for name in others for package in installed[name]}
     lines = bundles.pinned(bundles.PACKAGES)
     pinned = {line.partition("==")[0] for line in lines}
     assert len(packages) > 10
