@@ -1,6 +1,5 @@
-"""Run a project's worker, the real one or one without a model, and wait for what it does; train an adapter for it."""
+"""Run a project's worker, the real one or one without a model, and wait for what it does."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,17 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import func, select
 
 from db.tables import Annotation, Champion, Promotion, Round
-from tests.workbench.conftest import LETTERS, WORDS
-from tests.workbench.making import POSTS, make_champion
-from trainer.config import TrainConfig
-from trainer.running.progress import Silent
-from trainer.train import train
+from tests.workbench.making import POSTS
 from workbench import services
-from workbench.accounts import Account
 from workbench.project import Project
 from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores
@@ -97,24 +90,6 @@ def wait_for_state(project: Project, number: int, *states: str) -> Round:
         lambda: round_of(project, number).state in states, f"round {number} to be {' or '.join(states)}"
     )
     return round_of(project, number)
-
-
-def train_champion(project: Project, boss: Account, folder: Path) -> None:
-    """Round 1 with a real adapter, trained in seconds."""
-    files = []
-    for name, letters in (("train", LETTERS[:20]), ("validation", LETTERS[20:])):
-        rows = [
-            {"id": f"{label}-{letter}", "text": letter + text, "label": label}
-            for letter in letters
-            for label, text in WORDS.items()
-        ]
-        files.append(folder / f"{name}.jsonl")
-        files[-1].write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    config = TrainConfig(
-        base=project.settings.base_model, learning_rate=3e-3, max_epochs=12, min_steps=1, calibration_folds=0
-    )
-    train(*files, project.round_folder(1), config, Silent())
-    make_champion(project, boss, np.full((POSTS, 3), 1 / 3))
 
 
 def champion(project: Project) -> int | None:

@@ -34,8 +34,8 @@ from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, lifecycle
 from workbench.scores.round_scores import RoundScores
 from workbench.settings import FILE_NAME
-from workbench.worker import steps
-from workbench.worker.attempts import Attempt
+from workbench.worker import scoring_steps, steps
+from workbench.worker.attempts import GO, Attempt
 
 ROW_FIELDS = {"text", "label", "group", "weight", "labels", "inclusion_probability"}
 
@@ -143,8 +143,14 @@ def test_scores_that_are_not_the_adapters_own_are_made_again(
     pq.write_table(turned, file)
     number = adoption.adopt(project, boss, away)
     monkeypatch.setattr(steps, "run_child", run_here)
-    for step in (steps.admit, steps.evaluate, steps.judge, steps.score, steps.promote):
-        assert step(project, number) == steps.GO
+    for step in (
+        scoring_steps.admit,
+        steps.evaluate,
+        steps.judge,
+        scoring_steps.score,
+        scoring_steps.promote,
+    ):
+        assert step(project, number) == GO
     row = round_of(project, number)
     assert row.state == "promoted"
     assert row.scored is not None

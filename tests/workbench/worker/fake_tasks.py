@@ -62,7 +62,9 @@ def replace_torch() -> None:
     _stand_in("workbench.worker.scoring", scoring | dict.fromkeys(names, nothing))
     _stand_in("trainer.scoring.scorer", {"Scorer": nothing, "StoppedError": StoppedError})
     _stand_in("trainer.scoring.sweep", {"Progress": nothing})
-    _stand_in("trainer.device", dict.fromkeys(("leave_a_core", "default_device", "gpu_memory"), nothing))
+    _stand_in(
+        "trainer.running.device", dict.fromkeys(("leave_a_core", "default_device", "gpu_memory"), nothing)
+    )
 
 
 def _stand_in(name: str, attributes: dict[str, Any]) -> None:

@@ -11,15 +11,18 @@ import sys
 import threading
 from pathlib import Path
 
-from trainer import command
 from trainer.adapters.card import Base, Card, DataFile, write_card
 from trainer.adapters.folders import ADAPTER_CONFIG, WEIGHTS, base_fingerprint, resolve_base
-from trainer.config import LABELS, TrainConfig
+from trainer.config import TrainConfig
 from trainer.files import new_folder, sha256_of, write_json
-from trainer.progress import reporting
+from trainer.labels import LABELS
+from trainer.messages import Message
+from trainer.running import command
+from trainer.running.progress import reporting
 from trainer.statistics.calibration import Calibration
 
 PATIENT = "patient"
+ALIKE = Message("the two are alike")
 
 
 def train(options: argparse.Namespace) -> None:
@@ -71,7 +74,7 @@ def evaluate(options: argparse.Namespace) -> None:
         "warnings": [],
     }
     if options.champion is not None:
-        report |= {"champion": metrics, "comparison": {"outcome": "undecided", "reasons": ["they are alike"]}}
+        report |= {"champion": metrics, "comparison": {"outcome": "undecided", "reasons": [ALIKE.to_dict()]}}
     with new_folder(options.out) as folder:
         (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
 
