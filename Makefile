@@ -3,17 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MINUTES ?= 10
 
-.PHONY: demo test test-gpu lint bench bench-train wheel clean
+.PHONY: demo test test-gpu torture unit lint bench bench-train wheel clean
 
 demo: $(READY)  ## install, seed the sample project, open the app
 	$(BIN)/workbench demo
 
-test: $(READY) lint  ## everything a stranger can run
-	$(BIN)/python -m pytest
+test: $(READY)  ## lint, types and every test that needs no browser, GPU or minutes; docs/testing.md has the others
+	$(MAKE) --no-print-directory --jobs=2 lint unit
+
+unit: $(READY)  ## the tests alone, a process on each core
+	$(BIN)/python -m pytest -q --numprocesses=logical --dist=worksteal
 
 test-gpu: $(READY)  ## what only a CUDA GPU can show; 8 bits need `pip install bitsandbytes`
 	$(BIN)/python -m pytest -m gpu tests/trainer tests/workbench/web
+
+torture: $(READY)  ## kill the real worker in every step and at random moments: make torture MINUTES=30
+	MINUTES=$(MINUTES) $(BIN)/python -m pytest -m torture tests/torture
 
 lint: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

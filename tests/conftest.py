@@ -1,16 +1,56 @@
 """Shared fixtures: an empty project with a clock that the test moves, and people in it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine, create_engine
 
+import db.session
+from tests.made_once import made_once
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.project import Project, init_project, open_project
+
+# A busy machine is slow now and then; a deadline would only find that out.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+
+def pytest_configure() -> None:
+    """One thread for each process, children too: several processes run at once, and their tensors are small."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def statements_compiled_once() -> Iterator[None]:
+    """Each test opens a database of its own, and each engine would compile every statement anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db.session, "create_engine", _SharedStatements())
+        yield
+
+
+class _SharedStatements:
+    """Makes engines that share their dialect, and with it what is compiled for it."""
+
+    def __init__(self) -> None:
+        self._first: Engine | None = None
+
+    def __call__(self, url: str, **options: Any) -> Engine:
+        engine = create_engine(url, **options)
+        if self._first is None:
+            self._first = create_engine(url, query_cache_size=5_000, **options)
+            with self._first.connect():
+                pass  # which looks at what this SQLite can do
+            self._first.dispose()
+        engine.dialect, engine._compiled_cache = self._first.dialect, self._first._compiled_cache
+        return engine
 
 
 @dataclass
@@ -33,10 +73,12 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def blank_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new project, made once: every test gets a copy."""
-    home = tmp_path_factory.mktemp("blank") / "project"
-    init_project(home).database.dispose()
-    return home
+    """A new project; tests work on copies."""
+    return made_once(tmp_path_factory, "blank", _make_blank) / "project"
+
+
+def _make_blank(folder: Path) -> None:
+    init_project(folder / "project").database.dispose()
 
 
 @pytest.fixture

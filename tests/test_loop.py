@@ -16,7 +16,7 @@ from tests.workbench.making import write_tsv
 from workbench import services
 
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
 COUNT = 200
 
 

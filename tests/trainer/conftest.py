@@ -5,18 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 
 from tests.encoders import make_tiny_encoder
+from tests.made_once import made_once
 from tests.trainer.toy import copy_of, toy_examples, write_examples
 from trainer.adapters.encoder import Adapter, load_adapter
 from trainer.config import TrainConfig
 from trainer.running.progress import Silent
 from trainer.train import train
-
-# A busy machine is slow now and then; a deadline would only find that out.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -35,7 +31,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_encoder(tmp_path_factory.mktemp("base") / "tiny")
+    return made_once(tmp_path_factory, "tiny-base", make_tiny_encoder)
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +63,11 @@ def trained(
     toy_config: TrainConfig, toy_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """An adapter folder; do not write to it."""
-    out = tmp_path_factory.mktemp("models") / "round-0001"
-    train(toy_files["train"], toy_files["validation"], out, toy_config, Silent())
-    return out
+
+    def make(folder: Path) -> None:
+        train(toy_files["train"], toy_files["validation"], folder / "round-0001", toy_config, Silent())
+
+    return made_once(tmp_path_factory, "trained", make) / "round-0001"
 
 
 @pytest.fixture(scope="session")

@@ -48,12 +48,12 @@ def test_presets_are_settings(name):
     assert TrainConfig.from_dict(PRESETS[name])
 
 
-def test_quick_is_the_same_training_cut_short():
+def test_quick_is_a_training_cut_short_and_without_folds():
     config = TrainConfig(base="b", seed=3)
     trial = quick(config)
     assert (trial.base, trial.seed, trial.learning_rate) == ("b", 3, config.learning_rate)
     assert trial.max_steps < config.max_steps
-    assert trial.calibration_folds == config.calibration_folds
+    assert trial.calibration_folds == 0
 
 
 def test_the_recipe_of_the_note_trains_no_folds():

@@ -105,6 +105,7 @@ def test_folds_change_nothing_of_the_adapter_itself(toy_files, toy_config, train
     assert sha256_of(tmp_path / "out" / WEIGHTS) == sha256_of(trained / WEIGHTS)
 
 
+@pytest.mark.ci
 def test_several_processes_train_the_same_adapter(command, trained, toy_config, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps(toy_config.to_dict() | {"calibration_folds": 3}), encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.encoders import make_tiny_encoder
+from tests.made_once import made_once
 from tests.workbench.making import POSTS, write_tsv
 from workbench import accounts
 from workbench.accounts import Account
@@ -24,8 +24,13 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @pytest.fixture(scope="session")
 def labelled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of invented posts that a tiny encoder can tell apart, 150 of them labelled."""
-    folder = tmp_path_factory.mktemp("labelled")
+    """A project of invented posts that a tiny encoder can tell apart, 150 of them labelled; tests work on copies."""
+    return made_once(tmp_path_factory, "labelled", _make_labelled) / "project"
+
+
+def _make_labelled(folder: Path) -> None:
+    from tests.encoders import make_tiny_encoder  # noqa: PLC0415 - it loads torch, which most tests here do without
+
     rng = random.Random(3)
     rows = []
     for number in range(POSTS):
@@ -42,7 +47,6 @@ def labelled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = [{"id": row["id"], "label": row["label"]} for row in rows[:150]]
     import_labels(project, lead, write_tsv(folder / "labels.tsv", labels), mapping=parse_map(None))
     project.database.dispose()
-    return project.home
 
 
 @pytest.fixture

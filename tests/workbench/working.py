@@ -1,26 +1,24 @@
-"""Run a project's real worker and wait for what it does; an adapter for it, trained in seconds."""
+"""Run a project's worker, the real one or one without a model, and wait for what it does."""
 
-import json
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+from sqlalchemy import func, select
 
-from db.tables import Round
-from tests.workbench.conftest import LETTERS, WORDS
-from tests.workbench.making import POSTS, make_champion
-from trainer.config import TrainConfig
-from trainer.running.progress import Silent
-from trainer.train import train
+from db.tables import Annotation, Champion, Promotion, Round
+from tests.workbench.making import POSTS
 from workbench import services
-from workbench.accounts import Account
 from workbench.project import Project
 from workbench.rounds import lifecycle
+from workbench.scores.round_scores import RoundScores
 
-TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 300
+"""A limit on waiting, for a machine that does much else; no promise of speed."""
 
 
 @contextmanager
@@ -34,6 +32,45 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 def worker_of(project: Project) -> list[str]:
     return [*services.worker_command(project.home), "--watch-stdin"]
+
+
+def fake_worker_of(project: Project) -> list[str]:
+    """A worker whose steps need no torch (`worker/fake_worker.py`): in two seconds it is ready, not in ten."""
+    return [
+        sys.executable,
+        "-m",
+        "tests.workbench.worker.fake_worker",
+        "--home",
+        str(project.home),
+        "--watch-stdin",
+    ]
+
+
+def crashing_worker_of(project: Project, step: str, moment: str, *, is_fake: bool) -> list[str]:
+    """A worker that kills itself `before` or `after` a step (`worker/crashing_worker.py`)."""
+    command = [
+        sys.executable,
+        "-m",
+        "tests.workbench.worker.crashing_worker",
+        str(project.home),
+        step,
+        moment,
+    ]
+    return [*command, *(["fake"] if is_fake else [])]
+
+
+def trainers(project: Project) -> list[int]:
+    """Processes that train for this project."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"trainer.train" in command and os.fsencode(project.home) in command:
+                found.append(int(entry.name))
+    return found
 
 
 def wait_until(is_true: Callable[[], bool], what: str) -> None:
@@ -55,19 +92,19 @@ def wait_for_state(project: Project, number: int, *states: str) -> Round:
     return round_of(project, number)
 
 
-def train_champion(project: Project, boss: Account, folder: Path) -> None:
-    """Round 1 with a real adapter, trained in seconds."""
-    files = []
-    for name, letters in (("train", LETTERS[:20]), ("validation", LETTERS[20:])):
-        rows = [
-            {"id": f"{label}-{letter}", "text": letter + text, "label": label}
-            for letter in letters
-            for label, text in WORDS.items()
-        ]
-        files.append(folder / f"{name}.jsonl")
-        files[-1].write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    config = TrainConfig(
-        base=project.settings.base_model, learning_rate=3e-3, max_epochs=12, min_steps=1, calibration_folds=0
-    )
-    train(*files, project.round_folder(1), config, Silent())
-    make_champion(project, boss, np.full((POSTS, 3), 1 / 3))
+def champion(project: Project) -> int | None:
+    with project.database.read() as session:
+        row = session.get(Champion, 1)
+        return None if row is None else row.round_number
+
+
+def assert_whole(project: Project) -> None:
+    """What must hold of the project `labelled` with one promoted round, after every fault."""
+    with project.database.read() as session:
+        assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert session.scalar(select(func.count()).select_from(Annotation)) == 150
+        assert session.scalar(select(func.count()).select_from(Champion)) == 1
+        assert session.scalar(select(func.count()).select_from(Promotion)) == 1
+    assert RoundScores.of(project, 1).count() == POSTS
+    assert [path.name for path in project.models.iterdir()] == ["round-0001"]

@@ -223,7 +223,8 @@ def test_six_processes_label_at_once_and_no_post_twice(
 ) -> None:
     monkeypatch.setenv("WORKBENCH_SECOND_OPINION_SHARE", "0")  # these are meant to bring a post twice
     ready_queue(project, lead, 120)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")  # it imports what they need once, not six times
+    context.set_forkserver_preload([__name__])
     barrier, results = context.Barrier(6), context.Queue()
     people = [
         context.Process(target=_label_ten, args=(project.home, f"person {number}", barrier, results))

@@ -1,13 +1,14 @@
 """A round carried to a machine that has never seen the project, and what comes back."""
 
 import ast
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from sqlalchemy import select
 import trainer
 from db.tables import Person
 from tests.encoders import make_tiny_encoder
+from tests.made_once import made_once
 from tests.workbench.making import POSTS
-from tests.workbench.working import TIMEOUT_SECONDS, running, wait_for_state, worker_of
+from tests.workbench.working import TIMEOUT_SECONDS, round_of, running, wait_for_state, worker_of
 from trainer.adapters.card import read_card
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
@@ -32,6 +34,8 @@ from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, lifecycle
 from workbench.scores.round_scores import RoundScores
 from workbench.settings import FILE_NAME
+from workbench.worker import scoring_steps, steps
+from workbench.worker.attempts import GO, Attempt
 
 ROW_FIELDS = {"text", "label", "group", "weight", "labels", "inclusion_probability"}
 
@@ -64,17 +68,19 @@ def commands_of(folder: Path) -> list[list[str]]:
 @pytest.fixture(scope="session")
 def returned_home(labelled_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project beside `away`, the unpacked bundle of its posts, trained and scored by its README's commands."""
-    home = shutil.copytree(labelled_home, tmp_path_factory.mktemp("returned") / "project")
-    project = open_project(home)
-    archive = home.parent / "bundle.tar.gz"
-    made = bundles.bundle(project, accounts.command_line(project), archive, has_pool=True)
-    assert made.pool == POSTS
-    project.database.dispose()
-    away = unpack(archive, home.parent / "away")
-    training, scoring = commands_of(away)
-    run_there(away, *training, "--quick")
-    run_there(away, *scoring)
-    return home.parent
+
+    def make(folder: Path) -> None:
+        project = open_project(shutil.copytree(labelled_home, folder / "project"))
+        archive = folder / "bundle.tar.gz"
+        made = bundles.bundle(project, accounts.command_line(project), archive, has_pool=True)
+        assert made.pool == POSTS
+        project.database.dispose()
+        away = unpack(archive, folder / "away")
+        training, scoring = commands_of(away)
+        run_there(away, *training, "--quick")
+        run_there(away, *scoring)
+
+    return made_once(tmp_path_factory, "returned", make)
 
 
 @pytest.fixture
@@ -121,16 +127,31 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     assert read_card(project.round_folder(number)).base.name == project.settings.base_model
 
 
+def run_here(attempt: Attempt, step: str, command: Sequence[object]) -> None:
+    """A trainer command in this process, which has torch loaded."""
+    module, *arguments = map(str, command)
+    progress = lifecycle.progress_file(attempt.project, attempt.number, step)
+    assert importlib.import_module(module).main([*arguments, "--progress", str(progress)]) == 0
+
+
 def test_scores_that_are_not_the_adapters_own_are_made_again(
-    project: Project, boss: Account, away: Path
+    project: Project, boss: Account, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = away / "scores" / "scores.parquet"
     table = pq.read_table(file)
     turned = table.set_column(1, "normal", table["violation"]).set_column(3, "violation", table["normal"])
     pq.write_table(turned, file)
     number = adoption.adopt(project, boss, away)
-    with running(worker_of(project)):
-        row = wait_for_state(project, number, *lifecycle.SETTLED)
+    monkeypatch.setattr(steps, "run_child", run_here)
+    for step in (
+        scoring_steps.admit,
+        steps.evaluate,
+        steps.judge,
+        scoring_steps.score,
+        scoring_steps.promote,
+    ):
+        assert step(project, number) == GO
+    row = round_of(project, number)
     assert row.state == "promoted"
     assert row.scored is not None
     assert row.scored["seconds"] > 0
@@ -185,7 +206,8 @@ def test_the_requirements_hold_all_that_the_trainer_imports() -> None:
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"trainer"}
-    packages = {package for name in others for package in packages_distributions()[name]}
+    installed = packages_distributions()
+    packages = {package for name in others for package in installed[name]}
     lines = bundles.pinned(bundles.PACKAGES)
     pinned = {line.partition("==")[0] for line in lines}
     assert len(packages) > 10

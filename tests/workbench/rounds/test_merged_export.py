@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from db.tables import AuditEntry, Round
 from tests.encoders import make_tiny_encoder
+from tests.made_once import made_once
 from tests.trainer.toy import toy_examples, write_examples
 from trainer.config import TrainConfig
 from trainer.merge import served_probabilities
@@ -30,12 +31,14 @@ TEXTS = ["天气真好", "加微信低价", "去死"]
 
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("adapter")
+    return made_once(tmp_path_factory, "adapter-to-merge", _train) / "round"
+
+
+def _train(folder: Path) -> None:
     base = make_tiny_encoder(folder / "base")
     config = TrainConfig(base=str(base), max_epochs=1, min_steps=1, max_length=32, calibration_folds=0)
     rows = [write_examples(folder / f"{size}.jsonl", toy_examples(size, size)) for size in (60, 30)]
     train(rows[0], rows[1], folder / "round", config, Silent())
-    return folder / "round"
 
 
 @pytest.fixture

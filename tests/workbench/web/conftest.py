@@ -1,9 +1,12 @@
 """The web process's one project is the test's, and its visitor whoever the test says."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
+from streamlit.components.v2.manifest_scanner import scan_component_manifests
 from streamlit.runtime.context import StreamlitCookies
 
 from workbench.accounts import Account
@@ -14,6 +17,14 @@ from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
 
 VisitAs = Callable[..., None]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def components_scanned_once() -> Iterator[None]:
+    """Each AppTest reads the metadata of every installed package for Streamlit components: once will do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)

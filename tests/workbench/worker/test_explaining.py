@@ -14,7 +14,8 @@ from db.queries.serving import unexplained_posts
 from db.tables import Champion, Claim, Explanation, Post, PostGroup, PostText, QueueEntry
 from tests.conftest import Clock
 from tests.workbench.making import make_champion, ready_queue
-from tests.workbench.working import running, train_champion, wait_until, worker_of
+from tests.workbench.worker.trained import train_champion
+from tests.workbench.working import running, wait_until, worker_of
 from workbench.accounts import Account
 from workbench.labelling import answers as labelling_answers
 from workbench.labelling.explanations import Word, influential_words

@@ -1,28 +1,28 @@
-"""A round, run by a real worker process on a tiny real encoder: done, cancelled, killed, refused."""
+"""A round in a worker process without a model: done, cancelled, killed, refused. `test_real_round.py` has a model."""
 
-import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select
 
-from db.tables import Annotation, Champion, Import, Post, PostGroup, Promotion, QueueEntry, Round
-from tests.workbench.making import POSTS, different_texts, import_texts, make_champion, ready_queue, write_tsv
+from db.tables import Import, QueueEntry, Round
+from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.worker.fake_trainer import PATIENT
 from tests.workbench.working import (
     TIMEOUT_SECONDS,
+    assert_whole,
+    champion,
+    crashing_worker_of,
+    fake_worker_of,
     round_of,
     running,
+    trainers,
     wait_for_state,
     wait_until,
-    worker_of,
 )
 from trainer.messages import Message
 from workbench import accounts, locks
@@ -35,60 +35,12 @@ from workbench.imports.tsv import open_tsv
 from workbench.locks import WORK
 from workbench.overview import radar_scan
 from workbench.project import Project
-from workbench.review import doubts
 from workbench.rounds import lifecycle
-from workbench.scores.round_scores import RoundScores
 from workbench.worker import __main__ as worker
 from workbench.worker import scoring_steps, steps
 from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, SupersededError, begin
 from workbench.worker.due import is_work_left
 from workbench.worker.failures import prepare_guarded
-
-
-def champion(project: Project) -> int | None:
-    with project.database.read() as session:
-        row = session.get(Champion, 1)
-        return None if row is None else row.round_number
-
-
-def assert_whole(project: Project) -> None:
-    """What must hold after every fault."""
-    with project.database.read() as session:
-        assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-        assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
-        assert session.scalar(select(func.count()).select_from(Annotation)) == 150
-        assert session.scalar(select(func.count()).select_from(Champion)) == 1
-        assert session.scalar(select(func.count()).select_from(Promotion)) == 1
-    assert RoundScores.of(project, 1).count() == POSTS
-    assert [path.name for path in project.models.iterdir()] == ["round-0001"]
-
-
-def test_the_first_round_trains_scores_everything_and_is_promoted(labelled: Project, boss: Account) -> None:
-    number = lifecycle.start(labelled, boss, is_quick=True)
-    with running(worker_of(labelled)):
-        row = wait_for_state(labelled, number, *lifecycle.SETTLED)
-    assert (row.state, row.failure) == ("promoted", None)
-    assert_whole(labelled)
-    receipt = json.loads((labelled.annotations / "receipt.json").read_text(encoding="utf-8"))
-    with labelled.database.read() as session:
-        labelled_by_split = dict(
-            session.execute(
-                select(PostGroup.split, func.count())
-                .join(Post, Post.group_id == PostGroup.id)
-                .join(Annotation, Annotation.post_id == Post.id)
-                .group_by(PostGroup.split)
-            ).all()
-        )
-        facts = lifecycle.describe(session, session.get_one(Round, number))
-    for split, file in (("pool", "train"), ("validation", "validation"), ("test", "test")):
-        lines = (labelled.annotations / f"{file}.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-        assert len(lines) == receipt["files"][f"{file}.jsonl"]["rows"] == labelled_by_split[split]
-        assert list(json.loads(lines[0]))[:2] == ["text", "label"]
-    assert facts["train"]["n"] == labelled_by_split["pool"]
-    assert pq.read_table(labelled.round_folder(1) / doubts.FILE).num_rows == labelled_by_split["pool"]
-    assert facts["scored"]["n"] == POSTS
-    assert facts["metrics"]["n"] == labelled_by_split["test"]
-    assert facts["metrics"]["linear_macro_f1"] is not None
 
 
 @pytest.mark.parametrize(
@@ -102,15 +54,14 @@ def test_killed_in_any_step_it_goes_on_from_that_step(
     labelled: Project, boss: Account, step: str, moment: str
 ) -> None:
     number = lifecycle.start(labelled, boss, is_quick=True)
-    crashing = [sys.executable, "-m", "tests.workbench.crashing_worker", str(labelled.home), step, moment]
-    with running(crashing) as process:
+    with running(crashing_worker_of(labelled, step, moment, is_fake=True)) as process:
         assert process.wait(TIMEOUT_SECONDS) == -signal.SIGKILL
     before = {
         path: path.stat().st_mtime_ns
         for path in labelled.home.rglob("*.jsonl")
         if "annotations" in path.parts
     }
-    with running(worker_of(labelled)):
+    with running(fake_worker_of(labelled)):
         row = wait_for_state(labelled, number, *lifecycle.SETTLED)
         assert (row.state, row.failure) == ("promoted", None)
     assert_whole(labelled)
@@ -120,8 +71,8 @@ def test_killed_in_any_step_it_goes_on_from_that_step(
 
 
 def test_a_worker_killed_in_training_takes_its_child_along(labelled: Project, boss: Account) -> None:
-    number = lifecycle.start(labelled, boss)
-    with running(worker_of(labelled)) as process:
+    number = lifecycle.start(labelled, boss, base=PATIENT)
+    with running(fake_worker_of(labelled)) as process:
         wait_until(lambda: bool(trainers(labelled)), "a training process")
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -130,8 +81,8 @@ def test_a_worker_killed_in_training_takes_its_child_along(labelled: Project, bo
 
 
 def test_a_cancelled_round_stops_and_changes_nothing(labelled: Project, boss: Account) -> None:
-    number = lifecycle.start(labelled, boss)
-    with running(worker_of(labelled)):
+    number = lifecycle.start(labelled, boss, base=PATIENT)
+    with running(fake_worker_of(labelled)):
         wait_until(lambda: bool(trainers(labelled)), "a training process")
         lifecycle.cancel(labelled, boss, number)
         wait_until(lambda: not trainers(labelled), "the training process to end")
@@ -142,7 +93,7 @@ def test_a_cancelled_round_stops_and_changes_nothing(labelled: Project, boss: Ac
 
 def test_a_failing_training_says_why_in_one_sentence(labelled: Project, boss: Account) -> None:
     number = lifecycle.start(labelled, boss, base="no/such-encoder", is_quick=True)
-    with running(worker_of(labelled)):
+    with running(fake_worker_of(labelled)):
         row = wait_for_state(labelled, number, *lifecycle.SETTLED)
     assert row.state == "failed"
     assert row.failure is not None
@@ -157,7 +108,7 @@ def test_a_failing_training_says_why_in_one_sentence(labelled: Project, boss: Ac
 def test_the_same_adapter_again_awaits_the_lead_who_may_promote_and_roll_back(
     labelled: Project, boss: Account
 ) -> None:
-    with running(worker_of(labelled)):
+    with running(fake_worker_of(labelled)):
         wait_for_state(labelled, lifecycle.start(labelled, boss, is_quick=True), "promoted")
         second = lifecycle.start(labelled, boss, is_quick=True)
         row = wait_for_state(labelled, second, *lifecycle.SETTLED)
@@ -176,7 +127,7 @@ def test_the_same_adapter_again_awaits_the_lead_who_may_promote_and_roll_back(
 def test_a_broken_adapter_is_not_put_in_use_and_its_round_keeps_its_state(
     labelled: Project, boss: Account
 ) -> None:
-    with running(worker_of(labelled)):
+    with running(fake_worker_of(labelled)):
         wait_for_state(labelled, lifecycle.start(labelled, boss, is_quick=True), "promoted")
         second = lifecycle.start(labelled, boss, is_quick=True)
         wait_for_state(labelled, second, "awaiting")
@@ -213,8 +164,8 @@ def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Proje
 
 def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:
     """Stopped in training past a cancel, it wakes up, ends its child, and is not listened to."""
-    number = lifecycle.start(labelled, boss, is_quick=True)
-    with running(worker_of(labelled)) as process:
+    number = lifecycle.start(labelled, boss, base=PATIENT)
+    with running(fake_worker_of(labelled)) as process:
         wait_until(lambda: bool(trainers(labelled)), "a training process")
         process.send_signal(signal.SIGSTOP)
         lifecycle.cancel(labelled, boss, number)
@@ -374,24 +325,10 @@ def test_a_job_is_marked_as_at_work_until_it_ends_however_it_ends(project: Proje
 
 
 def test_a_project_has_one_worker(labelled: Project) -> None:
-    with running(worker_of(labelled)):
+    with running(fake_worker_of(labelled)):
         wait_until(lambda: lifecycle.is_worker_running(labelled), "the worker")
         second = subprocess.run(
-            worker_of(labelled), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+            fake_worker_of(labelled), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     assert second.returncode == 1
     assert "A worker is already running" in second.stderr
-
-
-def trainers(project: Project) -> list[int]:
-    """Processes that train for this project."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"trainer.train" in command and os.fsencode(project.home) in command:
-                found.append(int(entry.name))
-    return found

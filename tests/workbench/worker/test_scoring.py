@@ -10,10 +10,12 @@ from sqlalchemy import update
 
 from db.tables import Import, Round
 from tests.encoders import make_tiny_encoder
+from tests.made_once import made_once
 from tests.trainer.toy import toy_examples, write_examples
 from tests.workbench.making import different_texts, import_texts
-from trainer.adapters.folders import resolve_base
+from trainer.adapters.folders import WEIGHTS, resolve_base
 from trainer.config import TrainConfig
+from trainer.errors import AdapterError
 from trainer.running.progress import Silent
 from trainer.scoring import sweep as sweep_module
 from trainer.scoring.scorer import Scorer, StoppedError
@@ -33,12 +35,14 @@ TEXTS = different_texts(30)
 
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("adapter")
+    return made_once(tmp_path_factory, "adapter-of-different-texts", _train) / "round"
+
+
+def _train(folder: Path) -> None:
     base = make_tiny_encoder(folder / "base", TEXTS)
     config = TrainConfig(base=str(base), max_epochs=1, min_steps=1, calibration_folds=0)
     rows = [write_examples(folder / f"{size}.jsonl", toy_examples(size, size)) for size in (40, 20)]
     train(rows[0], rows[1], folder / "round", config, Silent())
-    return folder / "round"
 
 
 @pytest.fixture
@@ -75,6 +79,14 @@ def test_every_prepared_post_is_scored_and_later_ones_alone_afterwards(
     assert list(scores_of(scored)) == list(range(1, 31))
     np.testing.assert_allclose(list(scores_of(scored).values()), expected, atol=1e-5)
     assert not (scored.round_folder(1) / "scores" / "pass").exists()
+
+
+def test_an_adapter_that_cannot_score_is_refused_even_where_nothing_is_left_to_score(scored: Project) -> None:
+    score_missing(scored, 1)
+    weights = scored.round_folder(1) / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(AdapterError, match="truncated or changed"):
+        score_missing(scored, 1)
 
 
 def test_posts_with_the_same_text_are_scored_once(scored: Project, lead: Account) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workbench.working import TIMEOUT_SECONDS, running, train_champion, wait_until, worker_of
+from tests.workbench.worker.trained import train_champion
+from tests.workbench.working import TIMEOUT_SECONDS, running, wait_until, worker_of
 from workbench.accounts import Account
 from workbench.errors import RoundError
 from workbench.locks import STEP, hold

@@ -1,6 +1,6 @@
 """A worker that kills itself at a chosen moment, the first time it gets there.
 
-python -m tests.workbench.crashing_worker HOME STEP before|after
+python -m tests.workbench.worker.crashing_worker HOME STEP before|after [fake]
 """
 
 import os
@@ -8,6 +8,7 @@ import signal
 import sys
 from dataclasses import replace
 
+from tests.workbench.worker import fake_worker
 from workbench.project import Project
 from workbench.worker import __main__ as worker
 from workbench.worker.attempts import GO, Step, begin
@@ -16,7 +17,9 @@ from workbench.worker.torch_child import TorchChild
 
 
 def main() -> int:
-    home, name, moment = sys.argv[1:]
+    home, name, moment, *is_fake = sys.argv[1:]
+    if is_fake:
+        fake_worker.replace_children()
 
     def steps_of(child: TorchChild) -> Steps:
         steps = Steps.of(child)

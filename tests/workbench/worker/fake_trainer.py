@@ -1,0 +1,102 @@
+"""What a round's children do, without a model: an adapter folder that its card vouches for, and a report.
+
+python -m tests.workbench.worker.fake_trainer trainer.train|trainer.evaluate|workbench.worker.doubting ARGUMENTS OF THAT MODULE
+
+The base `PATIENT` trains until it is killed.
+"""
+
+import argparse
+import json
+import sys
+import threading
+from pathlib import Path
+
+from trainer.adapters.card import Base, Card, DataFile, write_card
+from trainer.adapters.folders import ADAPTER_CONFIG, WEIGHTS, base_fingerprint, resolve_base
+from trainer.config import TrainConfig
+from trainer.files import new_folder, sha256_of, write_json
+from trainer.labels import LABELS
+from trainer.messages import Message
+from trainer.running import command
+from trainer.running.progress import reporting
+from trainer.statistics.calibration import Calibration
+
+PATIENT = "patient"
+ALIKE = Message("the two are alike")
+
+
+def train(options: argparse.Namespace) -> None:
+    """Raises EncoderError, as the real one, where the base is not here."""
+    progress = reporting(options.progress, "training")
+    progress.step(1, 2)
+    if options.base == PATIENT:
+        threading.Event().wait()
+    fingerprint = base_fingerprint(resolve_base(options.base))
+    config = TrainConfig(base=options.base)
+    with new_folder(options.out) as folder:
+        (folder / WEIGHTS).write_bytes(b"weights" * 100)
+        shape = {"peft_type": "LORA", "r": config.rank, "lora_alpha": config.alpha}
+        write_json(folder / ADAPTER_CONFIG, shape)
+        files = {name: sha256_of(folder / name) for name in (WEIGHTS, ADAPTER_CONFIG)}
+        card = Card(
+            created="2026-01-05T09:00:00+00:00",
+            base=Base(options.base, fingerprint, "bert", 32, 2),
+            labels=LABELS,
+            config=config,
+            data={"train": described(options.train), "validation": described(options.eval)},
+            seed=0,
+            versions={},
+            device="cpu",
+            seconds=1.0,
+            posts_per_second=1.0,
+            best_epoch=1,
+            epochs=(),
+            calibration=Calibration.identity(),
+            validation=None,
+            warnings=(),
+            files=files,
+        )
+        write_card(folder, card)
+    progress.close()
+
+
+def described(file: Path) -> DataFile:
+    return DataFile(file.name, len(file.read_bytes().splitlines()), sha256_of(file), {})
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Whatever it is compared with, the two are alike."""
+    metrics = {"n": len(options.test.read_bytes().splitlines()), "macro_f1": 0.5}
+    report = {
+        "rows": metrics["n"],
+        "test_sha256": sha256_of(options.test),
+        "metrics": metrics,
+        "warnings": [],
+    }
+    if options.champion is not None:
+        report |= {"champion": metrics, "comparison": {"outcome": "undecided", "reasons": [ALIKE.to_dict()]}}
+    with new_folder(options.out) as folder:
+        (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+
+
+def doubt_nothing(_options: argparse.Namespace) -> None:
+    pass
+
+
+def main() -> int:
+    parser = command.parser("fake_trainer", "Stands in for trainer.train and trainer.evaluate.")
+    parser.add_argument("module", choices=WORK)
+    for name in ("train", "eval", "out", "model", "test", "champion", "adapter"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--base")
+    parser.add_argument("--quick", action="store_true")
+    command.add_child_arguments(parser)
+    options = parser.parse_args()
+    return command.run(WORK[options.module], options)
+
+
+WORK = {"trainer.train": train, "trainer.evaluate": evaluate, "workbench.worker.doubting": doubt_nothing}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
