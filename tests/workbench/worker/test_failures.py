@@ -3,6 +3,7 @@
 import pytest
 
 from tests.workbench.working import round_of
+from trainer.messages import Message
 from workbench.accounts import Account
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -28,5 +29,6 @@ def test_a_step_that_breaks_ends_its_round_and_the_log_says_where(labelled: Proj
     assert guarded(labelled, number, "score", breaks) == "failed"
     row = round_of(labelled, number)
     assert (row.state, row.is_running) == ("failed", False)
-    assert "score failed: OSError: no space left" in str(row.failure)
+    assert row.failure is not None
+    assert str(Message.from_dict(row.failure)) == "score failed: OSError: no space left"
     assert "in breaks" in lifecycle.read_log(labelled, number)
