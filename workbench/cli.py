@@ -1,6 +1,6 @@
-"""The `workbench` command: names its commands, loads the one that is asked for, and turns a refusal into one line.
+"""The `workbench` command: lists the commands and reports errors in one line.
 
-What a command needs is imported with its module, so that none waits for what another needs.
+Only the module of the invoked command is imported, which keeps the start fast.
 """
 
 import sys
@@ -15,7 +15,7 @@ from trainer.messages import MessageError
 
 
 class Command(NamedTuple):
-    """A command as the list of all shows it; `module` of `workbench.commands` defines it."""
+    """`module` is the one in `workbench.commands`; `summary` is shown in the list of commands."""
 
     module: str
     summary: str
@@ -73,11 +73,11 @@ COMMANDS = {
         "Rising words, words of violations in disguise, and whether the model sees other posts than before.",
     ),
 }
-"""In the order of the list. A summary is the first line of the command's own help (a test compares them)."""
+"""In the order of `--help`. Each summary equals the first line of the command's own help (tested)."""
 
 
 class _Commands(TyperGroup):
-    """Lists COMMANDS without their modules, and loads the module of the one that is invoked."""
+    """Lists COMMANDS without importing their modules, and loads the invoked one."""
 
     def __init__(self, **settings: Any) -> None:
         listed = {name: TyperCommand(name, help=command.summary) for name, command in COMMANDS.items()}
@@ -89,14 +89,14 @@ class _Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """The command of that name, with its options; a group where it has commands of its own."""
+    """Returns a group if the command has subcommands."""
     module = import_module(f"workbench.commands.{COMMANDS[name].module}")
     return typer.main.get_group(module.commands).commands[name]
 
 
 app = typer.Typer(
     cls=_Commands,
-    callback=lambda: None,  # without one and without commands, it would be no group
+    callback=lambda: None,  # typer makes no group without commands or a callback
     help="Active-learning annotation workbench for forum moderation.",
     no_args_is_help=True,
     add_completion=False,
@@ -105,7 +105,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command; a refusal is one line on standard error and exit status 1."""
+    """An error is one line on standard error and exit status 1; `--debug` raises it."""
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

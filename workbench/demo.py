@@ -1,4 +1,4 @@
-"""The sample project: real posts, a few hundred labels, one real round behind it."""
+"""The sample project: real posts, a few hundred labels and one trained round."""
 
 import csv
 import hashlib
@@ -26,24 +26,24 @@ from workbench.project import Project, init_project, is_project, open_project
 from workbench.rounds import lifecycle
 
 POOL_LABELS_GIVEN = {"normal": 120, "suspicious": 100, "violation": 100}
-"""As a team would have them that was shown the doubtful posts first; the rest is left for whoever tries the app."""
+"""Shares of labels as after uncertainty sampling. The other posts stay unlabelled, to try the app with."""
 
 HELD_OUT_LABELS_GIVEN = {"validation": 150, "test": 120}
-"""Random posts, as always: they judge. From 150 validation posts on a round needs no folds to calibrate, and is done sooner."""
+"""With 150 validation posts or more a round needs no folds for calibration, and takes less time."""
 
 POLL_SECONDS = 0.2
 
 
 def seed(home: Path, *, say: Callable[[str], None]) -> Project:
-    """Make the sample project in `home`, or open the one that is there.
+    """Create the sample project in `home`, resume an interrupted seeding, or open the existing project.
 
-    A seeding that was interrupted goes on where it was. Raises WorkbenchError when its round fails.
+    Raises WorkbenchError if its round fails.
     """
     project = open_project(home) if is_project(home) else init_project(home)
     with project.database.read() as session:
         if session.scalar(rounds_by_number().limit(1)) is not None:
             return project
-    # The worker takes seconds to start: it does so while the posts are read.
+    # The worker takes seconds to start, so it starts while the posts are imported.
     with _worker(project) as worker:
         say("Importing the sample posts ...")
         lead = accounts.command_line(project)
@@ -58,7 +58,7 @@ def seed(home: Path, *, say: Callable[[str], None]) -> Project:
 
 
 def sample_folder() -> Path:
-    """Where the shipped sample posts are: beside the package, or in the wheel."""
+    """In the source tree, or in the wheel. Raises WorkbenchError if it is in neither."""
     package = Path(__file__).resolve().parent
     for folder in (package.parent / "data" / "sample", package / "_sample"):
         if (folder / "posts.tsv").is_file():
@@ -68,8 +68,8 @@ def sample_folder() -> Path:
 
 @contextmanager
 def _worker(project: Project) -> Iterator[Child]:
-    # Nobody labels yet, so torch may have every core. Threads that wait for each other sleep instead of
-    # spinning: on a busy machine spinning makes two threads many times slower than one.
+    # No annotator uses the machine yet, so torch gets every core. Waiting threads sleep instead of spinning, which on a
+    # busy machine makes two threads many times slower than one.
     every_core = {"OMP_NUM_THREADS": str(os.cpu_count() or 1), "OMP_WAIT_POLICY": "PASSIVE"}
     command = services.worker_command(project.home)
     with start(command, stdout=subprocess.DEVNULL, variables=every_core) as worker:
@@ -80,7 +80,7 @@ def _worker(project: Project) -> Iterator[Child]:
 
 
 def _give_labels(project: Project, lead: accounts.Account) -> None:
-    """Give a few hundred posts, always the same ones, the sample's true labels."""
+    """Imports the true labels of a few hundred posts, the same ones in every project."""
     with (sample_folder() / "labels.tsv").open(encoding="utf-8", newline="") as file:
         labels = {row["id"]: row["label"] for row in csv.DictReader(file, delimiter="\t")}
     left = Counter(POOL_LABELS_GIVEN) + Counter(HELD_OUT_LABELS_GIVEN)
@@ -97,7 +97,7 @@ def _give_labels(project: Project, lead: accounts.Account) -> None:
 
 
 def _in_fixed_order(project: Project) -> list[tuple[str, str]]:
-    """External id and split of every post, shuffled the same way every time."""
+    """External id and split of every post, in a reproducible pseudo-random order."""
     query = select(Post.external_id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
     with project.database.read() as session:
         rows = [(row.external_id, row.split) for row in session.execute(query)]

@@ -1,4 +1,4 @@
-"""What this machine can do for training rounds, how long one would take, and what to do about each problem."""
+"""Checks of the machine, base encoder and project: estimated duration of a round, and problems with their remedies."""
 
 import json
 import math
@@ -24,7 +24,7 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Workload:
-    """Posts of one round; `is_example` where no project says how many."""
+    """Posts of a round; `is_example` if they are not counts of a project."""
 
     labels: int
     validation: int
@@ -42,7 +42,7 @@ EXAMPLE = Workload(
 
 @dataclass(frozen=True)
 class Duration:
-    """The most a round takes: `epochs` are all it may train for. `cost` is in the unit of the price."""
+    """Upper bounds: `epochs` is without early stopping. `cost` is in the unit of the price."""
 
     epochs: int
     training_minutes: float
@@ -53,7 +53,7 @@ class Duration:
 
 @dataclass(frozen=True)
 class Checkup:
-    """`machine` and `is_base_here` are None where the measurement failed, `worker` where there is no project."""
+    """`machine` and `is_base_here` are None if the measurement failed, `worker` without a project."""
 
     home: str
     base: str
@@ -68,7 +68,6 @@ class Checkup:
 
     @property
     def can_run(self) -> bool:
-        """Whether a round could be trained here."""
         return self.round is not None
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,29 +76,24 @@ class Checkup:
 
 @dataclass(frozen=True)
 class _Project:
-    """What a project adds: its counts, whether its worker runs, and what stands in the way."""
-
     workload: Workload = EXAMPLE
     worker: bool | None = None
     problems: tuple[str, ...] = ()
 
 
 Look = Callable[[str, Workload], dict[str, Any]]
-"""Base and workload to what `trainer.doctor` found; raises WorkbenchError."""
+"""Takes base and workload, returns the JSON of `trainer.doctor`. Raises WorkbenchError."""
 
 
 def look(base: str, work: Workload, *extra: str) -> dict[str, Any]:
-    """Measure in a child process, at the worker's priority; its progress is on standard error.
-
-    Raises WorkbenchError when the child fails.
-    """
+    """Measures in a child process with the worker's priority. Raises WorkbenchError if it fails."""
     posts = demo.sample_folder() / "posts.tsv"
     counts = ("--labels", work.labels, "--validation", work.validation, "--pool", work.posts)
     arguments = ("--posts", posts, "--base", base, *counts, *extra)
     command = module_command("trainer.doctor", *arguments, niceness=services.NICENESS)
     with start(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        findings = child.stdout.read()
+        output = child.stdout.read()
     if child.returncode < 0:
         raise WorkbenchError(
             "The system ended the measurement with signal {signal} (out of memory?). Free memory or use a smaller base.",
@@ -107,14 +101,14 @@ def look(base: str, work: Workload, *extra: str) -> dict[str, Any]:
         )
     if child.returncode:
         raise WorkbenchError("The measurement failed; the line above on standard error says why.")
-    measured: dict[str, Any] = json.loads(findings)
+    measured: dict[str, Any] = json.loads(output)
     return measured
 
 
 def examine(home: Path, *, base: str | None = None, price: float | None = None, look: Look = look) -> Checkup:
-    """Look at machine, base and project; `price` is of an hour of this machine.
+    """`price` is per hour of this machine. Without a project the workload is EXAMPLE.
 
-    Without a project the workload is an example. Raises WorkbenchError when a project cannot be opened.
+    Raises WorkbenchError if the project cannot be opened.
     """
     base = base or load_settings(home).base_model
     project = _look_at_project(home) if is_project(home) else _Project()
@@ -143,7 +137,6 @@ def examine(home: Path, *, base: str | None = None, price: float | None = None, 
 
 
 def rows(checkup: Checkup) -> list[tuple[str, str]]:
-    """The checkup for a person: names and what is there."""
     base = {None: "not looked at", True: "here", False: "not here"}[checkup.is_base_here]
     worker = {None: "no project here", True: "running", False: "not running"}[checkup.worker]
     return [
@@ -211,7 +204,7 @@ def _disk_problems(home: Path, free: int) -> list[str]:
 
 
 def _nearest_folder(home: Path) -> Path:
-    """The folder itself, or what it would be made in."""
+    """The folder itself, or its nearest existing parent."""
     return next(folder for folder in (home.resolve(), *home.resolve().parents) if folder.is_dir())
 
 

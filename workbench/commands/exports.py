@@ -1,4 +1,4 @@
-"""`workbench export`: all labels, to take away."""
+"""`workbench export`: all labels."""
 
 from pathlib import Path
 from typing import Annotated

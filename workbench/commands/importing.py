@@ -1,4 +1,4 @@
-"""`workbench import`, `store-rest`, `import-labels`: posts and labels from elsewhere."""
+"""`workbench import`, `store-rest`, `import-labels`."""
 
 import time
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`workbench doctor`, `simulate`: measure this machine, or a query strategy on a labelled set."""
+"""`workbench doctor`, `simulate`: measure this machine, or query strategies on a labelled set."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`workbench overview`: the lead's page in the terminal."""
+"""`workbench overview`: the figures of the lead's page."""
 
 from pathlib import Path
 

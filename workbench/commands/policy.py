@@ -1,4 +1,4 @@
-"""`workbench policy`: the thresholds in force, and new ones from what mistakes cost."""
+"""`workbench policy`: versions of the thresholds, and new ones from costs."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`workbench posts` and `workbench post`: find posts, tell all that happened to one."""
+"""`workbench posts`, `post`: search, and the history of one post."""
 
 from collections.abc import Sequence
 from pathlib import Path

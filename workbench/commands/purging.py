@@ -1,4 +1,4 @@
-"""`workbench purge`: the right to be forgotten."""
+"""`workbench purge`: remove posts for good."""
 
 from pathlib import Path
 from typing import Annotated

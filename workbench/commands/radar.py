@@ -1,4 +1,4 @@
-"""`workbench radar`: what is new in the newest import and its week."""
+"""`workbench radar`: rising words and drift in the newest import and its week."""
 
 from collections.abc import Sequence
 from pathlib import Path

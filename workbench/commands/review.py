@@ -1,4 +1,4 @@
-"""`workbench review`, `resolve`, `doubts`, `timesheet`, `guidelines`: what a lead decides about labels, and sees of the team."""
+"""`workbench review`, `resolve`, `doubts`, `timesheet`, `guidelines`: the work of a lead."""
 
 import sys
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`workbench round ...`: training rounds."""
+"""`workbench round`: training rounds."""
 
 import json
 import time
@@ -35,7 +35,7 @@ from workbench.scores.round_scores import RoundScores
 
 POLL_SECONDS = 0.5
 WORKER_PATIENCE_SECONDS = 120
-"""Longer than a worker at low priority takes to load torch beside busy cores; that none runs is said at once."""
+"""Longer than a low-priority worker on a busy machine takes to load torch."""
 SHOWN_EXAMPLES = 5
 
 commands = typer.Typer()
@@ -61,7 +61,6 @@ def round_start(
 
 
 def _follow(project: Project, number: int, wait: bool, as_json: bool) -> None:
-    """Say that a round is queued, and stay with it where that is wanted."""
     if not as_json:
         out.print(f"Round {number} is queued.")
         say_worker(project)
@@ -280,7 +279,7 @@ def _after_promotion(project: Project, number: int, wait: bool) -> None:
 
 
 def _wait_for_round(project: Project, number: int) -> None:
-    """Raises WorkbenchError when no worker has been running for a while."""
+    """Raises WorkbenchError if no worker runs for WORKER_PATIENCE_SECONDS."""
     seen_worker = time.monotonic()
     with bar() as progress:
         task = progress.add_task("queued", total=None)
@@ -334,7 +333,7 @@ def _print_round(project: Project, number: int, as_json: bool) -> None:
 
 
 def _in_english(facts: Any) -> Any:
-    """JSON whose messages are sentences."""
+    """Replaces message templates in JSON by sentences."""
     match facts:
         case {"template": _, "values": _}:
             return str(Message.from_dict(facts))

@@ -1,4 +1,4 @@
-"""`workbench init`, `up`, `worker`, `score`: make a project, and run what works on it."""
+"""`workbench init`, `up`, `worker`, `score`: create a project and run its processes."""
 
 import os
 import shlex
@@ -54,7 +54,7 @@ def up(
 def worker_command(home: HomeOption = Path()) -> None:
     """Run only the worker (on the GPU box)."""
     open_project(home).database.dispose()
-    # This process becomes the worker, so that a signal to it reaches the worker.
+    # Replaces this process, so that signals reach the worker.
     command = services.worker_command(home)
     os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
 

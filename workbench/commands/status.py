@@ -1,4 +1,4 @@
-"""`workbench status`: the figures of a project at this moment."""
+"""`workbench status`: current figures of a project."""
 
 from pathlib import Path
 

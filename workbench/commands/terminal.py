@@ -1,4 +1,4 @@
-"""What the commands share: the two consoles, their options, how things are printed."""
+"""Consoles, shared options and formatting of the commands."""
 
 import json
 from datetime import date
@@ -39,14 +39,14 @@ def shown(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """What people wrote, on a terminal: without the characters that steer it."""
+    """Replaces control characters, which could steer the terminal."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
 
 
 def cell(text: object) -> Text:
-    """What people wrote, on one line of a table: neither markup nor characters that steer the terminal."""
+    """User text on one line, without rich markup and control characters."""
     return Text(printable(" ".join(str(text).split())))
 
 
@@ -65,7 +65,7 @@ def print_json(**values: Any) -> None:
 
 
 def parse_day(text: str | None) -> date | None:
-    """Raises InputError for what is no day."""
+    """Raises InputError unless `text` is an ISO date."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError as error:
@@ -73,7 +73,6 @@ def parse_day(text: str | None) -> date | None:
 
 
 def partly_scored_line(partly_scored: "PartlyScored") -> str:
-    """What was scored, and what was not, by a round that left posts out."""
     return (
         f"{partly_scored.scored:,} of {partly_scored.posts:,} posts were scored: this machine is too slow for all in {partly_scored.hours:g} hours. "
         f"A simpler model chose most of them and left the others out; {100 * partly_scored.rate:.3g}% of all were drawn at random and "

@@ -1,10 +1,10 @@
-"""The worker: prepares imports, runs rounds, promotes. One a project, at low priority.
+"""The worker process: prepares imports, runs rounds and promotes. One per project, at low priority.
 
     python -m workbench.worker --home DIR
 
-Rounds are durable workflows (DBOS): a worker killed in a step does that step again when it starts
-anew, and none before it. Each time, the step takes a new attempt number; a result is accepted only
-while the round still carries that number, so a worker that wakes up late changes nothing.
+Rounds are durable workflows (DBOS): after a crash the worker repeats the interrupted step, not the ones before it.
+Each start of a step increments the attempt number of the round, and a result is committed only while the round still has
+that number, so a stale process changes nothing.
 """
 
 import argparse
@@ -38,18 +38,15 @@ from workbench.worker.steps import Steps
 from workbench.worker.torch_child import TorchChild
 
 LOCK_SECONDS = 1.0
-"""A page that asks whether a worker runs has the lock for a moment, so one refusal says little."""
+"""Retried for this long, because a page that checks for a worker holds the lock briefly."""
 LOOK_SECONDS = 20.0
-"""Between two looks whether the cold queue is old, and the process with torch idle."""
+"""Interval of the checks for an outdated cold queue and an idle torch process."""
 
 StepsOf = Callable[[TorchChild], Steps]
 
 
 def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
-    """Take jobs until told to stop.
-
-    Raises WorkbenchError when this project has a worker already.
-    """
+    """Raises WorkbenchError if this project already has a worker."""
     at_work = threading.Event()
     another = WorkbenchError("A worker is already running in {home}.", home=project.home)
     with hold(project.data / WORKER, seconds=LOCK_SECONDS, refusal=another):
@@ -58,7 +55,7 @@ def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
         DBOS(config=jobs.config(project.database.engine))
         DBOS.launch()
         DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.5)
-        _take_up(project)
+        _recover_work(project)
         explainer = Explainer(project, lambda folder: partial(child.explain, folder))
         threading.Thread(target=explainer.keep_explaining, args=(stop, at_work), daemon=True).start()
         print("The worker is ready.", flush=True)
@@ -68,7 +65,6 @@ def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, *, steps_of: StepsOf = Steps.of) -> int:
-    """`steps_of` makes the steps of the jobs; a test hands over others."""
     parser = argparse.ArgumentParser(prog="python -m workbench.worker", description="Run a project's worker.")
     parser.add_argument("--home", type=Path, default=Path())
     parser.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
@@ -85,13 +81,13 @@ def main(arguments: Sequence[str] | None = None, *, steps_of: StepsOf = Steps.of
     except (WorkbenchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    _forgive_stop(project)
-    # At once, whatever the step at work is doing: its child dies with the pipe, it resumes next time.
+    _uncount_attempt(project)
+    # Does not wait for the step at work: its child ends with the pipe, and the step is resumed at the next start.
     os._exit(0)
 
 
 def _register(project: Project, at_work: threading.Event, steps: Steps) -> None:
-    """Name the workflows. `at_work` is set while one runs: explanations wait."""
+    """Register the workflows. Each sets `at_work` while it runs, which pauses explanations."""
 
     def run(number: int, *names: str) -> str:
         for name in names:
@@ -114,7 +110,7 @@ def _register(project: Project, at_work: threading.Event, steps: Steps) -> None:
     def prepare_job(number: int) -> str:
         return DBOS.run_step({"name": "prepare"}, prepare_guarded, project, number, steps.prepare)
 
-    # A step of a round counts its own attempts; a preparation that kills the worker is given up after three.
+    # Steps of a round count their own attempts; a preparation has no counter, so DBOS limits its recoveries.
     DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(_marking(project, at_work, round_job))
     DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(_marking(project, at_work, adopt_job))
     DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(_marking(project, at_work, promote_job))
@@ -124,7 +120,7 @@ def _register(project: Project, at_work: threading.Event, steps: Steps) -> None:
 
 
 def _marking(project: Project, at_work: threading.Event, job: Callable[[int], str]) -> Callable[[int], str]:
-    """Set while the job runs, and the lock held; there is one at a time."""
+    """Sets `at_work` and holds the lock while the job runs; jobs run one at a time."""
 
     @wraps(job)
     def marked(number: int) -> str:
@@ -139,17 +135,17 @@ def _marking(project: Project, at_work: threading.Event, job: Callable[[int], st
 
 
 def _refresh_cold_queue(project: Project) -> None:
-    """Before the first round, labels are worth a new order of the queue every now and then."""
+    """Before the first round, new labels reorder the queue from time to time."""
     with project.database.read() as session:
         built_at = old_cold_queue(session)
     if built_at is not None:
         with project.database.write() as session:
-            again = f"cold-{built_at.isoformat()}"  # one job for each time the queue was filled
+            again = f"cold-{built_at.isoformat()}"  # one job per rebuild of the queue
             jobs.enqueue(project.database.engine, session, Job.PREPARE, 0, job_id=again)
 
 
-def _take_up(project: Project) -> None:
-    """Ask again for what an earlier worker gave up: preparations that failed, rounds without a job."""
+def _recover_work(project: Project) -> None:
+    """Queue a preparation if work is left, and fail a running round that has no job."""
     with project.database.write() as session:
         if is_work_left(session, project):
             again = f"prepare-again-{time.time_ns()}"
@@ -160,8 +156,8 @@ def _take_up(project: Project) -> None:
             lifecycle.fail(session, project, row.number, row.attempt, gave_up)
 
 
-def _forgive_stop(project: Project) -> None:
-    """An orderly stop is no crash: the step at work may start again without it counting."""
+def _uncount_attempt(project: Project) -> None:
+    """An orderly stop is not a crash: it does not count towards MOST_STEP_ATTEMPTS."""
     with project.database.write() as session:
         session.execute(
             update(Round)

@@ -1,4 +1,4 @@
-"""One try at one step of a round, fenced: what wakes up late changes nothing."""
+"""Attempts at a step of a round, with a fence: only the newest attempt can commit its result."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,16 +18,16 @@ from workbench.rounds import lifecycle
 MOST_STEP_ATTEMPTS = 3
 GO = "go"
 Step = Callable[[Project, int], str]
-"""Takes the number of a round; returns GO, or the state in which the round ends here."""
+"""Takes the number of a round; returns GO, or the state in which the round stops."""
 
 
 class SupersededError(Exception):
-    """The round was cancelled or decided otherwise while this step was at work."""
+    """The round is over, or has a newer attempt."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at one step of a round, with its fence and a folder of its own."""
+    """`fence` is the value of `Round.attempt` that this attempt set."""
 
     project: Project
     number: int
@@ -45,9 +45,9 @@ class Attempt:
     def finish(
         self, within: AbstractContextManager[Session] | None = None, **values: object
     ) -> Iterator[Session]:
-        """A write transaction, or the one given, that only commits while this attempt is the round's newest.
+        """A write transaction, `within` if given, that sets `values` on the round.
 
-        Raises SupersededError otherwise.
+        Raises SupersededError if this is no longer the newest attempt of a running round.
         """
         with within or self.project.database.write() as session:
             change = update(Round).where(*self._mine()).values(number=Round.number, **values)
@@ -60,9 +60,9 @@ class Attempt:
 
 
 def begin(project: Project, number: int, state: str) -> Attempt:
-    """Enter a step with a new attempt number.
+    """Start a new attempt at the step `state`.
 
-    Raises SupersededError when the round is over; a step that took the worker down three times ends it.
+    Raises SupersededError if the round is over. After MOST_STEP_ATTEMPTS attempts at this step it fails the round first.
     """
     with project.database.write() as session:
         row = session.get_one(Round, number)

@@ -1,6 +1,6 @@
-"""Which posts one scoring pass takes, where this machine is too slow for all of them. Without torch.
+"""Selection of the posts of a scoring pass if the machine is too slow for all of them (docs/big-pools.md).
 
-The worker asks before it scores (docs/big-pools.md): a cheap model reads every text, the adapter scores what is picked.
+A cheap proxy model reads every text; the adapter scores the posts that are picked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +20,13 @@ from workbench.project import Project
 from workbench.scores.picks import Pick
 from workbench.scores.round_scores import Coverage
 
-TAUGHT = 2_000
-"""Posts, drawn at random, whose scores teach the cheap model: it ranks better than one taught by labels (measured)."""
-FEWEST = 1_000
-"""Posts a budget holds at least, however slow the machine."""
-PART = 20_000
+PROXY_TEXTS = 2_000
+"""Random posts whose adapter scores train the proxy, which then ranks better than one trained on labels (measured)."""
+SMALLEST_BUDGET = 1_000
+"""In posts, regardless of the speed."""
+POSTS_PER_READ = 20_000
 SEED = 20_260_104
-JUDGING = ("validation", "test")
+EVALUATION_SPLITS = ("validation", "test")
 
 Numbers = NDArray[np.int64]
 Teach = Callable[[Sequence[str]], NDArray[np.floating]]
@@ -34,8 +34,7 @@ Teach = Callable[[Sequence[str]], NDArray[np.floating]]
 
 
 def posts_in_time(project: Project, posts_per_second: float) -> int:
-    """How many posts a pass may score at this speed."""
-    return max(FEWEST, int(project.settings.scoring_hours * 3600 * posts_per_second))
+    return max(SMALLEST_BUDGET, int(project.settings.scoring_hours * 3600 * posts_per_second))
 
 
 def pick(
@@ -46,18 +45,18 @@ def pick(
     teach: Teach,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Pick | None:
-    """Pick `budget` of the prepared posts above `after`; None when asked to stop.
+    """Pick `budget` of the prepared posts with a number above `after`; returns None if `should_stop`.
 
-    `teach` scores some posts for the cheap model to learn from. Posts are read in steps with a snapshot each: people
-    write meanwhile.
+    `teach` scores the training rows of the proxy. Each batch of posts has a read transaction of its own, because a long
+    one would block WAL checkpoints while people label.
     """
     posts, last = _size(project, after)
-    texts = _some_texts(project, after, last)
+    texts = _random_texts(project, after, last)
     proxy, picker, done = Proxy.imitate(texts, teach(texts)), Picker(posts, budget), 0
-    for rows in _parts(project, after, last):
+    for rows in _batches(project, after, last):
         if should_stop():
             return None
-        _look(picker, proxy, rows)
+        _consider(picker, proxy, rows)
         done += len(rows)
     picked, rate = picker.picked()
     hours = project.settings.scoring_hours
@@ -71,35 +70,37 @@ def _size(project: Project, after: int) -> tuple[int, int]:
     return posts, last or after
 
 
-def _look(picker: Picker, proxy: Proxy, rows: Sequence[Any]) -> None:
-    """Held-out posts are drawn, never chosen: they stand for all. Labelled ones of these are scored, for the reports;
-    those of the pool that are labelled have nothing left to tell."""
+def _consider(picker: Picker, proxy: Proxy, rows: Sequence[Any]) -> None:
+    """Held-out posts represent the pool, so they are drawn at random and never candidates. Labelled ones of validation
+    and test are always scored, for the reports; labelled pool posts are not candidates, as nothing is left to label."""
     numbers = np.array([row.id for row in rows], dtype=np.int64)
     is_labelled = np.array([row.is_labelled for row in rows], dtype=bool)
     is_pool = np.array([row.split == "pool" for row in rows], dtype=bool)
-    is_judging = np.array([row.split in JUDGING for row in rows], dtype=bool)
-    taken = picker.draw(numbers, is_judging & is_labelled)
+    is_evaluation = np.array([row.split in EVALUATION_SPLITS for row in rows], dtype=bool)
+    taken = picker.draw(numbers, is_evaluation & is_labelled)
     candidates = np.flatnonzero(is_pool & ~is_labelled & ~taken)
     picker.consider(numbers[candidates], proxy.probabilities([rows[at].text for at in candidates.tolist()]))
 
 
-def _parts(project: Project, after: int, last: int) -> Iterator[Sequence[Any]]:
+def _batches(project: Project, after: int, last: int) -> Iterator[Sequence[Any]]:
     while True:
         with project.database.read() as session:
-            rows = session.execute(texts_to_pick_from(after).where(Post.id <= last).limit(PART)).all()
+            rows = session.execute(
+                texts_to_pick_from(after).where(Post.id <= last).limit(POSTS_PER_READ)
+            ).all()
         if not rows:
             return
         yield rows
         after = rows[-1].id
 
 
-def _some_texts(project: Project, after: int, last: int) -> list[str]:
-    """Of posts drawn by number, the first TAUGHT that are there and prepared."""
+def _random_texts(project: Project, after: int, last: int) -> list[str]:
+    """At most PROXY_TEXTS texts. More numbers are drawn, because some posts are purged or not prepared."""
     rng = np.random.default_rng(SEED)
-    drawn = rng.choice(last - after, min(4 * TAUGHT, last - after), replace=False) + after + 1
+    drawn = rng.choice(last - after, min(4 * PROXY_TEXTS, last - after), replace=False) + after + 1
     texts: list[str] = []
     with project.database.read() as session:
         for some in in_chunks(drawn.tolist(), IDS_AT_ONCE):
             wanted = prepared_texts(after).where(Post.id.in_(some))
             texts += [row.text for row in session.execute(wanted)]
-    return texts[:TAUGHT]
+    return texts[:PROXY_TEXTS]

@@ -1,4 +1,4 @@
-"""A step's work in a process of its own, which dies with the worker and with the attempt."""
+"""Child processes of a step, which end with the worker and with the attempt."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,13 @@ from workbench.rounds import lifecycle
 from workbench.worker.attempts import Attempt, SupersededError
 
 FENCE_SECONDS = 0.5
-"""How often a long step looks whether it is still wanted."""
+"""Interval at which a long step checks that its attempt is the newest."""
 
 
 def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
-    """Run a trainer module as a child that dies with this process and with the attempt.
+    """`command` is a module and its arguments.
 
-    Raises RoundError with the child's reason when it fails, SupersededError when the round is cancelled.
+    Raises RoundError with the child's reason if it fails, SupersededError if the attempt is superseded.
     """
     module, *arguments = command
     progress = lifecycle.progress_file(attempt.project, attempt.number, step)

@@ -1,8 +1,8 @@
-"""Write into a round's folder what speaks against the labels it was trained on.
+"""Writes out-of-fold probabilities of a round's training rows into its folder, to list doubtful labels.
 
     python -m workbench.worker.doubting --train FILE --adapter DIR
 
-In a process of its own, so that scikit-learn does not stay in the worker's memory.
+A separate process, so that scikit-learn does not stay in the memory of the worker.
 """
 
 import argparse
@@ -17,15 +17,15 @@ from trainer.running import command
 from trainer.texts.dataset import read_jsonl, read_objects
 from workbench.review.doubts import write_doubts
 
-DOUBTED = 20_000
-"""Training rows whose labels are looked at, the last ones: with so many it takes under a minute."""
+MOST_ROWS = 20_000
+"""Only the last rows are examined: this many take under a minute."""
 
 
 def find_doubts(train: Path, folder: Path) -> None:
-    """Write the doubts of these training rows into the folder; nothing where the rows are too few."""
+    """Writes nothing if the rows are too few or have no ids."""
     if not all("id" in record for _line, _where, record in read_objects(train)):
-        return  # rows that were sent away and came back with an adapter do not say whose they are
-    rows = read_jsonl(train)[-DOUBTED:]
+        return  # rows of a bundle, returned with an adopted adapter, have no ids
+    rows = read_jsonl(train)[-MOST_ROWS:]
     try:
         probabilities = out_of_fold_probabilities(rows)
     except TrainerError as error:

@@ -1,4 +1,4 @@
-"""What waits for the worker: posts to prepare, to index or to score, and a cold queue that has become old."""
+"""Work that waits for the worker: posts to prepare, index or score, and an outdated cold queue."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,11 @@ from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import RoundScores
 
 COLD_AGAIN = 25
-"""New labels after which the simple model of a cold queue learns again."""
+"""New labels after which the simple model of the cold queue is retrained."""
 
 
 def is_work_left(session: Session, project: Project) -> bool:
-    """Posts wait to be grouped, or grouped ones to be found by search or scored by the adapter in use."""
+    """Whether posts wait to be grouped, indexed, queued or scored by the current adapter."""
     if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
         return True
     if search_index.is_behind(session) or due_file(project).exists():
@@ -31,7 +31,7 @@ def is_work_left(session: Session, project: Project) -> bool:
 
 
 def old_cold_queue(session: Session) -> datetime | None:
-    """When the queue was filled, if before the first round and enough was labelled since to learn again."""
+    """When the queue was built, None unless it precedes the first round and COLD_AGAIN labels are newer."""
     state = session.get(QueueState, 1)
     if state is None or state.round_number is not None:
         return None
@@ -41,5 +41,5 @@ def old_cold_queue(session: Session) -> datetime | None:
 
 
 def due_file(project: Project) -> Path:
-    """Exists while posts wait for the queue to be filled again, also after the process that filled it was killed."""
+    """Exists until the queue is rebuilt after an import, also if the process is killed before that."""
     return project.data / "queue.due"

@@ -1,7 +1,7 @@
-"""The words that carried a suggestion: pages read them here, the worker writes them while nobody waits.
+"""Computes the influential words of suggestions while no job runs.
 
-A post is explained as soon as somebody holds it, so that the words are there when they have answered. The
-model comes in from outside, which keeps torch and the dictionary of words out of the pages.
+A post is explained as soon as it is claimed, so that the words are stored when the annotator has answered. The caller
+passes the model, which keeps torch out of this process.
 """
 
 import logging
@@ -20,17 +20,14 @@ from workbench.rounds.champion import champion_number
 LOOK_SECONDS = 1.0
 AFTER_FAILURE_SECONDS = 60.0
 AT_ONCE = 8
-"""Posts scored together: a round that begins meanwhile shares the processor for no longer than these take."""
+"""Posts explained together: a job that starts meanwhile shares the processor for one batch at most."""
 
 Explain = Callable[[Sequence[str]], Sequence[Sequence[Word]]]
-"""Texts in, the words of each out, the weightiest first."""
+"""Texts in, the words of each out, largest drop first."""
 
 
 class Explainer:
-    """Explains what people hold by the adapter in use, which it keeps loaded until there is another.
-
-    `load` makes an `Explain` of an adapter folder.
-    """
+    """Keeps the current adapter loaded until another is promoted. `load` takes an adapter folder."""
 
     def __init__(self, project: Project, load: Callable[[Path], Explain]) -> None:
         self._project, self._load = project, load
@@ -38,7 +35,7 @@ class Explainer:
         self._explain: Explain | None = None
 
     def keep_explaining(self, stop: threading.Event, at_work: threading.Event) -> None:
-        """Look again and again until `stop`, never while `at_work`. What goes wrong is logged and tried later."""
+        """Poll until `stop`, pausing while `at_work`. Errors are logged and retried."""
         pause = LOOK_SECONDS
         while not stop.wait(pause):
             pause = LOOK_SECONDS
@@ -50,7 +47,7 @@ class Explainer:
                 pause = AFTER_FAILURE_SECONDS
 
     def explain_some(self) -> int:
-        """Explain the newest claims. Returns how many posts were looked at, 0 when there is nothing to do."""
+        """Explain the newest claims; returns the number of posts."""
         now = self._project.now()
         with self._project.database.read() as session:
             number = champion_number(session)
@@ -58,25 +55,25 @@ class Explainer:
                 [] if number is None else session.execute(unexplained_posts(number, now).limit(AT_ONCE)).all()
             )
         if number != self._number:
-            self._follow(number)
+            self._switch_to(number)
         if number is None or not posts:
             return 0
         self._explain = self._explain or self._load(self._project.round_folder(number))
         words = self._explain([post.text for post in posts])
-        self._keep(number, dict(zip((post.post_id for post in posts), words, strict=True)))
+        self._store(number, dict(zip((post.post_id for post in posts), words, strict=True)))
         return len(posts)
 
-    def _follow(self, number: int | None) -> None:
-        """Another adapter is in use: let go of the one before, and of what it said."""
+    def _switch_to(self, number: int | None) -> None:
+        """Unload the previous adapter and delete its explanations."""
         self._explain = None
         with self._project.database.write() as session:
             session.execute(delete(Explanation).where(Explanation.round_number.is_distinct_from(number)))
         self._number = number
 
-    def _keep(self, number: int, words: dict[int, Sequence[Word]]) -> None:
+    def _store(self, number: int, words: dict[int, Sequence[Word]]) -> None:
         with self._project.database.write() as session:
             if champion_number(session) != number:
-                return  # it changed meanwhile, and its explanations are gone
+                return  # superseded: explanations by this adapter are deleted
             session.add_all(
                 Explanation(post_id=post_id, round_number=number, words=[[*word] for word in post_words])
                 for post_id, post_words in words.items()

@@ -1,4 +1,4 @@
-"""What becomes of a step that fails: the round or the import says why, and the log has the rest."""
+"""Records a failed step: the message in the round or import, the traceback in the log."""
 
 import logging
 import traceback
@@ -15,10 +15,10 @@ from workbench.worker.child import open_log
 
 
 def guarded(project: Project, number: int, name: str, step: Step) -> str:
-    """Run a step; whatever goes wrong in it ends the round with one message, and the log has the rest."""
+    """Run a step; any error in it fails the round with one message, and the traceback goes to the log."""
     with project.database.read() as session:
         if not session.get_one(Round, number).is_running:
-            return "superseded"  # without loading torch for it
+            return "superseded"  # checked before the step loads torch
     try:
         return step(project, number)
     except SupersededError:
@@ -31,14 +31,14 @@ def guarded(project: Project, number: int, name: str, step: Step) -> str:
         with project.database.write() as session:
             row = session.get_one(Round, number)
             lifecycle.fail(session, project, number, row.attempt, failure)
-        # Last, and allowed to fail: the disk may be what is full.
+        # Last, and allowed to fail: a full disk may be the cause.
         with suppress(OSError), open_log(project, number, "errors") as log:
             log.write(f"{failure}\n" if is_expected else traceback.format_exc())
         return "failed"
 
 
 def prepare_guarded(project: Project, number: int, prepare: Step) -> str:
-    """Prepare; what goes wrong is written to the imports that wait, and tried again by the next worker."""
+    """Prepare; an error is written to the waiting imports, and the next worker tries again."""
     try:
         return prepare(project, number)
     except Exception as error:

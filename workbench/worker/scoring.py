@@ -1,4 +1,4 @@
-"""Score posts with a round's adapter, and explain it. Only `scoring_steps` and `torch_tasks` import this: it loads torch."""
+"""Scores and explains posts with a round's adapter. Loads torch: only `scoring_steps` and `torch_tasks` import it."""
 
 import logging
 import shutil
@@ -35,24 +35,24 @@ from workbench.worker.budget import posts_in_time
 from workbench.worker.explaining import Explain
 
 COLD_LABELS = 20
-"""Labels of the pool from which a simple model orders what is left, until the first round does it better."""
-COLD_EACH = 3
-"""And of at least two kinds so many: with fewer it would only guess."""
+"""Pool labels from which on a simple model orders the queue, until the first round."""
+COLD_LABELS_EACH = 3
+"""Fewest examples of each of two labels: with fewer the model only guesses."""
 COLD_SAMPLE = 5_000
 DRAWN_FOR_ONE = 4
-"""Numbers drawn for each post wanted: some are held out, some not prepared, some were purged."""
+"""Numbers drawn per post needed: some posts are held out, not prepared or purged."""
 VECTORS_KEPT = 50_000
 
 
 class PostVectors:
-    """Frozen vectors of posts by the project's base encoder, made when they are asked for and kept for a while."""
+    """Embeddings of posts by the frozen base encoder, with a cache of VECTORS_KEPT."""
 
     def __init__(self, project: Project, embedder: Embedder) -> None:
         self._project, self._embedder = project, embedder
         self._known: dict[int, NDArray[np.float32]] = {}
 
     def __call__(self, post_ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n, width)."""
+        """(n, width), in the order of `post_ids`."""
         wanted = [int(post_id) for post_id in post_ids]
         missing = [post_id for post_id in wanted if post_id not in self._known]
         if len(self._known) + len(missing) > VECTORS_KEPT:
@@ -71,7 +71,7 @@ class PostVectors:
 
 
 def vectors_of_posts(project: Project) -> PostVectors | None:
-    """None where the base encoder cannot be had: the queue then does without."""
+    """None if the base encoder is not available; the queue is then built without vectors."""
     try:
         return PostVectors(project, Embedder.load(project.settings.base_model))
     except EncoderError:
@@ -80,19 +80,19 @@ def vectors_of_posts(project: Project) -> PostVectors | None:
 
 
 def cold_scores(project: Project, vectors: PostVectors) -> Scores | None:
-    """Scores of a sample of the pool by logistic regression over frozen vectors; None with too few labels."""
+    """Scores of a pool sample by logistic regression on frozen embeddings; None with too few labels."""
     with project.database.read() as session:
         labelled = _pool_labels(session)
         counts = Counter(labelled.values())
-        if len(labelled) < COLD_LABELS or sum(count >= COLD_EACH for count in counts.values()) < 2:
+        if len(labelled) < COLD_LABELS or sum(count >= COLD_LABELS_EACH for count in counts.values()) < 2:
             return None
-        posts = _some_of_pool(session)
+        posts = _pool_sample(session)
     model = FrozenClassifier.learn(vectors(np.array(list(labelled))), list(labelled.values()))
     return Scores(posts, model.probabilities(vectors(posts)).astype(np.float32))
 
 
-def _some_of_pool(session: Session) -> NDArray[np.int64]:
-    """COLD_SAMPLE posts of the pool, drawn by number; fewer where many numbers are not the pool's."""
+def _pool_sample(session: Session) -> NDArray[np.int64]:
+    """(n,) post ids, ascending; fewer than COLD_SAMPLE if many of the drawn numbers are not of the pool."""
     last = session.scalar(select(func.max(Post.id))) or 0
     rng = np.random.default_rng()
     drawn = rng.choice(last, min(DRAWN_FOR_ONE * COLD_SAMPLE, last), replace=False) + 1
@@ -104,7 +104,7 @@ def _some_of_pool(session: Session) -> NDArray[np.int64]:
 
 
 def _pool_labels(session: Session) -> dict[int, str]:
-    """The resolved label of each labelled pool post, else the newest standing one."""
+    """By post id: the resolved label, else the newest current one."""
     is_pool = is_of_pool(), Post.is_quarantined.is_(False)
     labels = current_labels().join(Post, Post.id == Annotation.post_id).order_by(Annotation.id)
     decided = standing_resolutions().join(Post, Post.id == Resolution.post_id)
@@ -116,14 +116,14 @@ def _pool_labels(session: Session) -> dict[int, str]:
 
 
 def explain_with(folder: Path) -> Explain:
-    """Explains by a round's adapter, which stays loaded for as long as what is returned is kept."""
+    """The adapter stays loaded while the returned function is referenced."""
     scorer = Scorer.load(folder)
     return lambda texts: influential_spans(texts, scorer.probabilities)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """How much was scored and how fast; `distinct` texts, in what precision, and how often its label was fp32's."""
+    """`n` posts with `distinct` texts; `agreement` is the share of labels equal to those of fp32."""
 
     n: int
     seconds: float
@@ -139,15 +139,15 @@ def score_missing(
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Scored:
-    """Score every prepared post that the round's adapter has not scored yet, or as many as there is time for.
+    """Score the prepared posts that the round's adapter has not scored yet, or as many as `scoring_hours` allow.
 
-    Killed, it goes on with what it had picked and after the parts that are on disk. Raises StoppedError, between
-    batches, when `should_stop` says so.
+    A killed pass resumes with its picked posts, after the parts on disk. Raises StoppedError between batches if
+    `should_stop`.
     """
     # Loaded even when nothing is missing: an adapter that cannot score must not be put in use.
     scorer = Scorer.load(project.round_folder(number))
     done = Scored(0, 0.0)
-    # Again, as posts may have come while a killed pass was finished.
+    # Repeated, because posts may have been imported since a resumed pass picked its posts.
     while some := _one_pass(project, number, scorer, on_progress, should_stop):
         done = Scored(
             done.n + some.n,
@@ -166,7 +166,7 @@ def _one_pass(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> Scored | None:
-    """None where nothing is missing."""
+    """None if no score is missing."""
     folder = project.round_folder(number)
     scores = RoundScores.of(project, number)
     under_way = scores.folder / "pass"
@@ -174,12 +174,12 @@ def _one_pass(
     files, post_ids, places = store.after(scores.last_scored())
     pick, precision = load_pick(under_way), load_precision(under_way, folder)
     if pick is not None and len(pick.numbers) and pick.numbers[0] <= scores.last_scored():
-        pick = None  # its scores are in: who put them there was killed before it could tidy up
+        pick = None  # already appended: the process was killed before it removed the folder
     if pick is None or precision is None:
         if not len(post_ids):
             return None
         precision = try_out(scorer, files, places, under_way, should_stop=should_stop)
-        pick = _picked(project, scores, scorer, post_ids, precision, should_stop)
+        pick = _posts_to_score(project, scores, scorer, post_ids, precision, should_stop)
         save_precision(under_way, folder, precision)
         save_pick(under_way, pick)
     is_picked = np.isin(post_ids, pick.numbers)
@@ -199,7 +199,7 @@ def _one_pass(
     return Scored(len(post_ids), swept.seconds, swept.distinct, precision.name, precision.agreement)
 
 
-def _picked(
+def _posts_to_score(
     project: Project,
     scores: RoundScores,
     scorer: Scorer,
@@ -207,7 +207,7 @@ def _picked(
     precision: Precision,
     should_stop: Callable[[], bool],
 ) -> Pick:
-    """All that is missing, or as much as this machine can score in the time that a pass may take."""
+    """All missing posts, or as many as this machine scores in `scoring_hours`."""
     if precision.posts_per_second is None:
         return Pick(missing, None)
     budget = posts_in_time(project, precision.posts_per_second)
@@ -224,11 +224,11 @@ def _picked(
 
 
 def tokenise_posts(project: Project) -> None:
-    """Make the token ids of new posts with the project's base encoder, before there is an adapter to ask for them."""
+    """Store the token ids of new posts before the first adapter needs them."""
     try:
         folder = resolve_base(project.settings.base_model)
     except EncoderError:
-        return  # told elsewhere
+        return  # logged by `vectors_of_posts`
     tokenizer, longest = load_tokenizer(folder), TrainConfig().max_length
     name = fingerprint(tokenizer, longest)
     bring_up_to_date(project, name, lambda texts: tokenise(tokenizer, texts, longest))

@@ -1,7 +1,4 @@
-"""The steps that need torch, and what follows an import. Each can be done again.
-
-Only `torch_tasks` calls them, in the process that the worker starts for them.
-"""
+"""The idempotent steps that need torch, and the preparation of imports. Run by `torch_tasks` in a process of its own."""
 
 import json
 import logging
@@ -38,17 +35,17 @@ from workbench.worker.scoring import (
     vectors_of_posts,
 )
 
-LOOKED_AT = 100
-"""Of the scores that come with an adopted adapter, how many are made again to compare."""
+CHECKED_SCORES = 100
+"""Scores of an adopted adapter that are recomputed for comparison."""
 SCORE_TOLERANCE = 0.05
-"""What half precision on a GPU may change about a probability."""
+"""Largest difference of a probability that half precision on a GPU explains."""
 WRITE_SECONDS = 0.5
 
 
 def admit(project: Project, number: int) -> str:
-    """See that an adopted adapter can score, and that the scores it brought are its own; else they go.
+    """Check that an adopted adapter can score; discard the scores in its bundle if they are not its own.
 
-    A spot check: posts drawn here, so that nobody knows beforehand which.
+    Compares posts drawn here with an unseeded generator, so that a bundle cannot prepare for them.
     """
     attempt = begin(project, number, "evaluating")
     folder = project.round_folder(number)
@@ -56,13 +53,13 @@ def admit(project: Project, number: int) -> str:
     own = RoundScores.of(project, number)
     scores = own.read()
     brought = len(scores.post_ids)
-    places = np.random.default_rng().choice(brought, min(LOOKED_AT, brought), replace=False)
+    places = np.random.default_rng().choice(brought, min(CHECKED_SCORES, brought), replace=False)
     with project.database.read() as session:
         texts = [session.get_one(PostText, int(scores.post_ids[place])).text for place in places]
     gap = np.abs(scorer.probabilities(texts) - scores.probabilities[places]).max(initial=0)
     if gap > SCORE_TOLERANCE:
         attempt.folder.mkdir(parents=True, exist_ok=True)
-        own.folder.rename(attempt.folder / own.folder.name)  # whole or not at all
+        own.folder.rename(attempt.folder / own.folder.name)  # atomic
         with open_log(project, number, "adopting") as log:
             log.write(
                 f"the scores that came along differ by {gap:.2f} from the adapter's own: made again here\n"
@@ -72,7 +69,6 @@ def admit(project: Project, number: int) -> str:
 
 
 def score(project: Project, number: int) -> str:
-    """Score every post with the round's adapter, into the round's own files."""
     attempt = begin(project, number, "scoring")
     try:
         scored = _score(project, number, _every(FENCE_SECONDS, lambda: not attempt.is_wanted()))
@@ -87,7 +83,7 @@ def score(project: Project, number: int) -> str:
 
 
 def promote(project: Project, number: int) -> str:
-    """Move the champion pointer and fill the queue from the new scores, in one short transaction."""
+    """Sets the champion and replaces the queue in one short transaction; the plan is computed before it."""
     attempt = begin(project, number, "scoring")
     strata.give_strata(project, number)
     planned = plan.plan(project, number, vectors=vectors_of_posts(project))
@@ -114,9 +110,9 @@ def promote(project: Project, number: int) -> str:
 
 
 def prepare_import(project: Project, _import_id: int) -> str:
-    """Group what is new, score it with the champion, fill the queue.
+    """Group new posts, score them with the champion and rebuild the queue.
 
-    Raises WorkbenchError, once that is done for all others, for an import that lacks rows.
+    Raises WorkbenchError for an import with missing rows, after all other imports are prepared.
     """
     due, problem = due_file(project), None
     due.touch()
@@ -142,7 +138,7 @@ def prepare_import(project: Project, _import_id: int) -> str:
 
 
 def _tokenise(project: Project) -> None:
-    """Ahead of time. Whoever needs tokens makes what is missing, so nothing waits for it."""
+    """An optimisation that may fail: later steps compute missing token ids."""
     try:
         tokenise_posts(project)
     except Exception:
@@ -150,7 +146,7 @@ def _tokenise(project: Project) -> None:
 
 
 def _watch(project: Project) -> None:
-    """Look for what is new. Nothing waits for it: a failure is told in the log alone."""
+    """No step depends on the radar, so a failure is only logged."""
     try:
         radar_scan.watch(project)
     except Exception:
@@ -158,7 +154,7 @@ def _watch(project: Project) -> None:
 
 
 def _summary(before: dict[str, Any] | None, scored: Scored, total: int) -> dict[str, Any]:
-    """All that the adapter has scored, over every attempt and later import; the precision is the last one's."""
+    """Totals over all attempts and later imports; precision and agreement of the last pass."""
     totals = before or {}
     seconds = totals.get("seconds", 0.0) + scored.seconds
     more: dict[str, Any] = {}
@@ -177,15 +173,15 @@ def _summary(before: dict[str, Any] | None, scored: Scored, total: int) -> dict[
 def _score(project: Project, number: int, should_stop: Callable[[], bool]) -> Scored:
     file = lifecycle.progress_file(project, number, "scoring")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)  # an earlier pass was done
+    file.unlink(missing_ok=True)  # of an earlier pass
     return score_missing(project, number, on_progress=_ProgressFile(file), should_stop=should_stop)
 
 
 @dataclass
 class _ProgressFile:
-    """Keeps in a file how far scoring is: one line, as a pass over ten million posts would write many.
+    """Writes progress as a single line, because a pass over ten million posts would append many.
 
-    What an earlier run had done says nothing of how fast this one is.
+    Speed is measured from the first report, so posts scored before a restart do not count.
     """
 
     file: Path
@@ -210,7 +206,7 @@ class _ProgressFile:
 
 
 def _every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
-    """Ask at most so often; in between the last answer stands."""
+    """`ask`, called at most once per `seconds`; the last answer otherwise."""
     asked, answer = time.monotonic(), False
 
     def throttled() -> bool:

@@ -1,7 +1,4 @@
-"""The steps of a round that the worker does itself, and the object that names all of them. Each can be done again.
-
-Without torch: what needs it is in `scoring_steps`, in a process of its own.
-"""
+"""The idempotent steps of a round that need no torch, and the registry of all steps (the others: `scoring_steps`)."""
 
 import json
 import logging
@@ -27,8 +24,6 @@ from workbench.worker.torch_child import TorchChild
 
 @dataclass(frozen=True)
 class Steps:
-    """What the worker's jobs are made of."""
-
     export: Step
     train: Step
     admit: Step
@@ -41,7 +36,6 @@ class Steps:
 
     @classmethod
     def of(cls, child: TorchChild) -> "Steps":
-        """Those of the product; `child` does the ones that need torch."""
         return cls(
             export=export,
             train=train,
@@ -55,7 +49,7 @@ class Steps:
 
 
 def export(project: Project, number: int) -> str:
-    """Write what the round trains on and is judged by, from one snapshot."""
+    """All splits come from one read transaction."""
     attempt = begin(project, number, "exporting")
     with project.database.read() as session:
         posts = labelled_posts(session, number)
@@ -70,7 +64,6 @@ def export(project: Project, number: int) -> str:
 
 
 def train(project: Project, number: int) -> str:
-    """Train an adapter in a process of its own."""
     attempt = begin(project, number, "training")
     with project.database.read() as session:
         row = session.get_one(Round, number)
@@ -85,7 +78,6 @@ def train(project: Project, number: int) -> str:
 
 
 def evaluate(project: Project, number: int) -> str:
-    """Measure the adapter on the test posts, beside the linear baseline and the adapter in use."""
     attempt = begin(project, number, "evaluating")
     with project.database.read() as session:
         champion = champion_number(session)
@@ -106,13 +98,13 @@ def evaluate(project: Project, number: int) -> str:
 
 
 def fill_in(session: Session, champion: int, report: Mapping[str, Any]) -> None:
-    """An adapter put in use while no test post had a label is measured beside the first challenger that can be."""
+    """Add metrics to a champion that was promoted without labelled test posts, from the report of its challenger."""
     row = session.get_one(Round, champion)
     measured_before, measured = row.report or {}, report.get("champion")
     if measured is not None and measured_before.get("metrics") is None:
         about = {name: report[name] for name in ("rows", "test_sha256")}
         row.report = {**measured_before, **about, "metrics": measured, "warnings": []}
-        if row.verdict is not None:  # it repeats that nothing could be measured
+        if row.verdict is not None:  # it repeats the warning that there are no metrics
             warnings = [
                 line for line in row.verdict["warnings"] if line not in measured_before.get("warnings", ())
             ]
@@ -120,7 +112,7 @@ def fill_in(session: Session, champion: int, report: Mapping[str, Any]) -> None:
 
 
 def _find_doubts(attempt: Attempt) -> None:
-    """Look which labels a lead should look at again; a round is worth having without it."""
+    """Optional: an error is logged and does not fail the round."""
     project, number = attempt.project, attempt.number
     command = ["workbench.worker.doubting", "--train", project.export_folder(number) / "train.jsonl"]
     try:
@@ -130,7 +122,7 @@ def _find_doubts(attempt: Attempt) -> None:
 
 
 def judge(project: Project, number: int) -> str:
-    """Promote, block, or leave it to the lead."""
+    """Returns GO if the gate promotes, else "awaiting" or "rejected"."""
     attempt = begin(project, number, "gating")
     with project.database.read() as session:
         row = session.get_one(Round, number)

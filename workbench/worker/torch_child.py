@@ -1,7 +1,6 @@
-"""The process that loads torch: started when a step or an explanation needs it, ended after minutes without a request.
+"""The process that loads torch: started on demand, ended when idle, with one request at a time.
 
-It answers one request at a time, and ends with the worker: its standard input is a pipe that closes however the worker
-ends.
+It ends with the worker, even a killed one: its standard input is a pipe that the system then closes.
 """
 
 import json
@@ -20,12 +19,12 @@ from workbench.project import Project
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS, Step
 
 IDLE_SECONDS = 300.0
-"""Without a request for so long, the process is ended. Loading torch again takes seconds."""
+"""Idle time after which the process is ended. Loading torch again takes seconds."""
 MODULE = "workbench.worker.torch_tasks"
 
 
 class RequestError(Exception):
-    """An exception of the process, which goes on."""
+    """A request failed; the process keeps running."""
 
 
 class EndedError(MessageError):
@@ -33,8 +32,6 @@ class EndedError(MessageError):
 
 
 class TorchChild:
-    """Does what needs torch for one worker."""
-
     def __init__(self, home: Path, *, module: str = MODULE) -> None:
         self._home, self._module = home, module
         self._turn = threading.Lock()
@@ -43,14 +40,14 @@ class TorchChild:
 
     @property
     def process_id(self) -> int | None:
-        """None where it is not running."""
         process = self._process
         return None if process is None or process.poll() is not None else process.pid
 
     def step(self, name: str) -> Step:
-        """The step of that name, run in the process. If the process is killed, the step is run again, a few times.
+        """The step, retried up to MOST_STEP_ATTEMPTS times if the process ends.
 
-        An error in the step is recorded there (`failures`). Raises RoundError when that fails, or the process ends each time.
+        The process records an error of the step itself (`failures`). The step raises RoundError if that fails, or
+        if the process ends at every attempt.
         """
 
         def asked(_project: Project, number: int) -> str:
@@ -66,15 +63,14 @@ class TorchChild:
         return asked
 
     def explain(self, adapter: Path, texts: Sequence[str]) -> list[list[Word]]:
-        """Of each text the words that carried its likeliest label by this adapter, the weightiest first.
+        """The influential words of each text, largest drop first.
 
-        Raises RequestError when the adapter cannot be used.
+        Raises RequestError if the adapter cannot be used, EndedError if the process ends.
         """
         answer = self._ask({"adapter": str(adapter), "texts": list(texts)})
         return [[(start, end, drop) for start, end, drop in words] for words in answer]
 
     def end_if_idle(self, *, after: float = IDLE_SECONDS) -> None:
-        """End the process, unless it is at work or had a request in the last `after` seconds."""
         if not self._turn.acquire(blocking=False):
             return
         try:
@@ -111,7 +107,7 @@ class TorchChild:
         return self._process
 
     def _end(self) -> int:
-        """Kill the process if it still runs; returns its exit status."""
+        """Returns the exit status, 0 if no process was started."""
         process, self._process = self._process, None
         if process is None:
             return 0

@@ -1,6 +1,6 @@
-"""What needs torch, in a process of its own: reads requests from the worker, a JSON line each, and answers in JSON lines.
+"""The process of `torch_child`: reads requests as JSON lines from standard input and answers in JSON lines.
 
-python -m workbench.worker.torch_tasks --home DIR      (started by the worker, see `torch_child`)
+python -m workbench.worker.torch_tasks --home DIR      (started by the worker)
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints must not be read as an answer
+    os.dup2(2, 1)  # output of libraries must not be read as an answer
     requests: SimpleQueue[Request] = SimpleQueue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     serve(requests, answers, _ready(open_project(options.home)))
@@ -39,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(requests: "SimpleQueue[Request]", answers: IO[str], answer: Answer) -> None:
-    """Answer requests one by one, for as long as the process lives."""
     while True:
         try:
             reply: dict[str, object] = {"result": answer(requests.get())}
@@ -50,7 +49,7 @@ def serve(requests: "SimpleQueue[Request]", answers: IO[str], answer: Answer) ->
 
 
 def _ready(project: Project) -> Answer:
-    """Load torch and return what answers. Imported here, because the process must end with its parent even while it loads."""
+    """Imports torch here: `_read` already runs, so the process ends with its parent even while torch loads."""
     from trainer.running.device import leave_a_core  # noqa: PLC0415
     from workbench.worker import scoring_steps  # noqa: PLC0415
     from workbench.worker.scoring import explain_with  # noqa: PLC0415
@@ -76,7 +75,7 @@ def _ready(project: Project) -> Answer:
 
 
 def _read(requests: "SimpleQueue[Request]") -> None:
-    """Queue requests until the pipe closes, then end the process, whatever it is doing."""
+    """Queue requests until the pipe closes, then end the process without waiting for the current request."""
     # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
     with os.fdopen(0, "rb", closefd=False) as lines:
         for line in lines:

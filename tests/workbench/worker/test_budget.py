@@ -272,4 +272,4 @@ def test_commands_say_plainly_what_was_scored(pool: Project) -> None:
 
 def test_the_budget_is_the_hours_times_the_speed(project: Project) -> None:
     assert budget.posts_in_time(project, 10) == 12 * 3600 * 10
-    assert budget.posts_in_time(project, 0.001) == budget.FEWEST
+    assert budget.posts_in_time(project, 0.001) == budget.SMALLEST_BUDGET
