@@ -1,7 +1,6 @@
-"""Speed as ratios, taken in one run on one machine: every benchmark at a size that fits two cores in ten minutes.
+"""Speed ratios, measured in one run on one machine: every benchmark at a size that fits two cores in ten minutes.
 
-python -m tests.benchmarks [import score train scale people footprint]
-
+Run as: python -m tests.benchmarks [import score train scale people footprint]
 Each is also a command of its own, at any size: `python -m tests.benchmarks.scale --help`.
 """
 
@@ -78,7 +77,7 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| what | ours | the usual way | ratio |\n|---|---|---|---|", flush=True)
     for name in options.names or BENCHMARKS:
-        # A process each: what one has loaded must not slow the next.
+        # A process each, so that modules loaded by one benchmark do not slow down the next.
         subprocess.run([sys.executable, "-m", "tests.benchmarks", "--alone", name], check=True)
 
 

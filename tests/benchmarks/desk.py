@@ -1,9 +1,9 @@
-"""The annotator's key in a real browser: from the key event to the painted text of the next post, and to its save.
+"""Key latency in a real browser: from the key event to the painted text of the next post, and to its save.
 
-python -m tests.benchmarks.desk [--posts 200000] [--answers 500] [--no-round]
+Run as: python -m tests.benchmarks.desk [--posts 200000] [--answers 500] [--no-round]
 
-A project of invented posts, the real server, Debian's Chromium, one person who answers as fast as keys count; then
-the same while a worker trains a round. Prints milliseconds; `docs/benchmarks.md` has the last table.
+Uses generated posts, the real server and Debian's Chromium. One annotator answers as soon as keys count, first alone
+and then while a worker trains a round. Prints milliseconds; `docs/benchmarks.md` has the last table.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from workbench.services import web_command, worker_command
 
 LABELLED = 1_500
 LETTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学"
-# From the key event on: the first frame in which another post's text stands, and the moment the server has said yes.
+# Measured from the key event: the first frame with another post's text, and the server's acknowledgement.
 WATCH = """() => {
     window.times = {};
     const text = () => document.querySelector('.post')?.textContent;
@@ -63,7 +63,6 @@ BOTH = """() => new Promise((resolve) => {
 
 
 def make_project(home: Path, posts: int) -> Project:
-    """Posts stored by the real import, each a group of its own, scored at random and queued."""
     rng = np.random.default_rng(0)
     project = init_project(home)
     lead = accounts.command_line(project)
@@ -100,7 +99,6 @@ def _give_groups(project: Project) -> None:
 
 
 def answer(page: Page, count: int) -> dict[str, list[float]]:
-    """Answer so many posts, each as soon as keys count again."""
     times: dict[str, list[float]] = {"painted": [], "saved": []}
     for at in range(count):
         page.wait_for_selector("html[data-keys=ready]", state="attached")
@@ -112,7 +110,6 @@ def answer(page: Page, count: int) -> dict[str, list[float]]:
 
 @contextmanager
 def a_round(project: Project) -> Iterator[None]:
-    """A worker that trains while the body runs."""
     with child(worker_command(project.home)) as worker:
         try:
             lifecycle.start(project, accounts.command_line(project))

@@ -1,11 +1,11 @@
-"""What an encoder is worth: macro-F1 on real posts after N labels, beside the linear baseline and random weights.
+"""Macro-F1 of an encoder on real posts after N labels, beside the linear baseline and random weights.
 
-python -m tests.benchmarks.encoder --cold cold.tsv --swsr swsr.tsv --results results.jsonl
-python -m tests.benchmarks.encoder --results results.jsonl --table
+Run as: python -m tests.benchmarks.encoder --cold cold.tsv --swsr swsr.tsv --results results.jsonl
+        python -m tests.benchmarks.encoder --results results.jsonl --table
 
-A cell is one set, method, number of labels and seed. It is appended to the results as soon as it is known, and
-never measured twice: a killed run goes on, and several (`--part 0/2`, `--part 1/2`) share one file. No method
-sees any label but its N: no validation rows, no early stop. `docs/starter.md` has the last table.
+A cell is one set, method, number of labels and seed. Results are appended cell by cell and never measured twice, so a
+killed run resumes, and several (`--part 0/2`, `--part 1/2`) share one file. A method sees its N labels only: no
+validation rows, no early stopping. `docs/starter.md` has the last table.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def rows(path: Path) -> Iterator[list[str]]:
 
 @cache
 def cold(path: Path, dev: bool) -> Split:
-    """Test rows are those of the set's own test part; with `dev`, 2,000 of its dev part."""
+    """Test rows are the set's own test part; with `dev`, 2,000 rows of its dev part."""
     parts: defaultdict[str, list[Post]] = defaultdict(list)
     for _, text, label, source in rows(path):
         parts[source.split("/")[1]].append((text, "violation" if label.startswith("offensive") else "normal"))
@@ -79,7 +79,7 @@ def cold(path: Path, dev: bool) -> Split:
 
 @cache
 def swsr(path: Path, dev: bool) -> Split:
-    """Test rows are those whose hash begins with a byte below 51; with `dev`, other rows by their next byte."""
+    """Test rows have a hash whose first byte is below 51; with `dev`, test rows are others whose second byte is."""
     ours = {"non-sexist": "normal", "sexist:MA": "suspicious"}
     split = Split([], [])
     for _, text, label, _ in rows(path):
@@ -94,7 +94,7 @@ def swsr(path: Path, dev: bool) -> Split:
 
 
 def draw(split: Split, cell: Cell) -> list[Post]:
-    """The same rows for every method."""
+    """Depends on size and seed alone, so all methods learn from equal rows."""
     count = len(split.train) if cell.size == "all" else int(cell.size)
     order = np.random.default_rng(cell.seed).permutation(len(split.train))
     return [split.train[number] for number in order[:count]]
@@ -107,28 +107,28 @@ def macro_f1(test: Sequence[Post], predicted: Sequence[str]) -> float:
 
 def linear(split: Split, chosen: list[Post], _: Cell, __: argparse.Namespace) -> list[str]:
     texts, labels = zip(*chosen, strict=True)
-    found = linear_baseline(texts, labels, [text for text, _ in split.test])
-    return [LABELS[number] for number in found.argmax(axis=1)]
+    probabilities = linear_baseline(texts, labels, [text for text, _ in split.test])
+    return [LABELS[number] for number in probabilities.argmax(axis=1)]
 
 
 def frozen(split: Split, chosen: list[Post], cell: Cell, options: argparse.Namespace) -> list[str]:
     seed = cell.seed if cell.method == "frozen-random" else None
-    known = vectors(options.base, tuple(text for text, _ in chosen), seed)
-    unknown = vectors(options.base, tuple(text for text, _ in split.test), seed)
-    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-6
+    train_vectors = vectors(options.base, tuple(text for text, _ in chosen), seed)
+    test_vectors = vectors(options.base, tuple(text for text, _ in split.test), seed)
+    mean, spread = train_vectors.mean(axis=0), train_vectors.std(axis=0) + 1e-6
     model = LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
-    model.fit((known - mean) / spread, [label for _, label in chosen])
-    return [str(label) for label in model.predict((unknown - mean) / spread)]
+    model.fit((train_vectors - mean) / spread, [label for _, label in chosen])
+    return [str(label) for label in model.predict((test_vectors - mean) / spread)]
 
 
 @cache
 def vectors(base: Path, texts: tuple[str, ...], seed: int | None) -> NDArray[np.float32]:
-    """Mean of the last layer over a text's own tokens, (n, width); from random weights where a seed is given."""
+    """(n, width) mean of the last layer over a text's tokens without the special ones. A seed means random weights."""
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModel.from_pretrained(base, dtype=torch.float32) if seed is None else random_model(base, seed)
     tokens = tokenise(tokenizer, texts, LENGTH)
     longest_first, which = tokens.distinct(np.arange(len(tokens)))
-    found = []
+    means = []
     with torch.inference_mode():
         for batch in tokens.batches(longest_first, 4096):
             padded, mask = tokens.padded(batch, 0)
@@ -136,8 +136,8 @@ def vectors(base: Path, texts: tuple[str, ...], seed: int | None) -> NDArray[np.
             places = np.arange(padded.shape[1])
             inner = (places > 0) & (places < tokens.lengths[batch][:, None] - 1)
             weights = torch.from_numpy(inner.astype(np.float32))[:, :, None]
-            found.append(((states * weights).sum(1) / weights.sum(1).clamp(min=1)).numpy())
-    return np.concatenate(found)[which]
+            means.append(((states * weights).sum(1) / weights.sum(1).clamp(min=1)).numpy())
+    return np.concatenate(means)[which]
 
 
 def random_model(base: Path, seed: int) -> Any:
@@ -146,7 +146,7 @@ def random_model(base: Path, seed: int) -> Any:
 
 
 def lora(split: Split, chosen: list[Post], cell: Cell, options: argparse.Namespace) -> list[str]:
-    """As `trainer.train` ships, capped at 3,000 steps."""
+    """The product's training, capped at 3,000 steps."""
     with tempfile.TemporaryDirectory() as folder:
         base = options.base
         if cell.method == "random":
@@ -172,7 +172,7 @@ def measure(cells: Sequence[Cell], options: argparse.Namespace) -> None:
     ways: dict[str, Callable[..., list[str]]] = {"linear": linear, "frozen": frozen, "lora": lora}
     ways |= {"frozen-random": frozen, "random": lora}
     for cell in cells:
-        # Random weights hang on the shape and the tokens alone.
+        # Random weights depend on the shape and the tokens alone.
         base = "" if cell.method == "linear" else base_fingerprint(options.base)[:12]
         settings = options.settings if cell.method in ("lora", "random") else {}
         facts = vars(cell) | {"base": base, "dev": options.dev, "settings": settings}
@@ -195,28 +195,26 @@ def read(results: Path) -> list[dict[str, Any]]:
 
 
 def refuse_mixtures(lines: Sequence[dict[str, Any]]) -> None:
-    """Means over different encoders or settings would be of nothing."""
     for name, methods in (("base", ("frozen", "lora")), ("settings", ("lora", "random"))):
-        found = {json.dumps(line[name]) for line in lines if line["method"] in methods}
-        if len(found) > 1:
+        values = {json.dumps(line[name]) for line in lines if line["method"] in methods}
+        if len(values) > 1:
             raise SystemExit(
-                f"error: the results hold several {name}: {', '.join(sorted(found))}; keep a file for each"
+                f"error: the results hold several {name}: {', '.join(sorted(values))}; keep a file for each"
             )
 
 
 def table(lines: Sequence[dict[str, Any]], name: str) -> str:
-    """Markdown: methods by numbers of labels, mean and spread over seeds."""
     scores: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for line in lines:
         if line["set"] == name:
             scores[line["method"], line["size"]].append(line["macro_f1"])
     sizes = sorted({size for _, size in scores}, key=lambda size: (size == "all", len(size), size))
-    made = [f"| {name.upper()}, trained on | {' | '.join(sizes)} |", "|---" * (len(sizes) + 1) + "|"]
+    table_rows = [f"| {name.upper()}, trained on | {' | '.join(sizes)} |", "|---" * (len(sizes) + 1) + "|"]
     for method, title in METHODS.items():
-        found = [scores.get((method, size), []) for size in sizes]
-        if any(found):
-            made.append(f"| {title} | {' | '.join(map(show, found))} |")
-    return "\n".join(made)
+        cells = [scores.get((method, size), []) for size in sizes]
+        if any(cells):
+            table_rows.append(f"| {title} | {' | '.join(map(show, cells))} |")
+    return "\n".join(table_rows)
 
 
 def show(scores: Sequence[float]) -> str:

@@ -1,10 +1,10 @@
 """CPU seconds of a command, and the resident memory of the app and its worker while both are idle.
 
-python -m tests.benchmarks.footprint [--home DIR]
+Run as: python -m tests.benchmarks.footprint [--home DIR]
 
-On the sample project, made anew unless `--home` names one. In turn: CPU seconds of `workbench --help` and
-`workbench status` against those of `python -c "import typer, rich, sqlalchemy"`; the resident memory of `workbench up`,
-its web process and its worker, after a minute without a request; the time from queueing a round to its first step.
+Uses the sample project, created anew unless `--home` names one. Measures the CPU seconds of `workbench --help` and
+`workbench status` against `python -c "import typer, rich, sqlalchemy"`; the resident memory of `workbench up`, its web
+process and its worker after a minute without a request; the time from queueing a round to its first step.
 `docs/benchmarks.md` has the last table.
 """
 
@@ -38,7 +38,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(command: Sequence[str]) -> float:
-    """Of a command and of what it starts."""
+    """Includes child processes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -46,7 +46,7 @@ def cpu_seconds(command: Sequence[str]) -> float:
 
 
 def commands(home: Path) -> list[Row]:
-    """The commands take turns with the reference, so that a busy machine slows all alike."""
+    """Commands and reference take turns, so that other load on the machine affects all alike."""
     measured = {
         "workbench --help": [*WORKBENCH, "--help"],
         "workbench status": [*WORKBENCH, "status", "--home", str(home)],
@@ -71,12 +71,12 @@ def commands(home: Path) -> list[Row]:
 
 
 def descendants(process_id: int) -> list[int]:
-    """The processes that a process has started, and those that these have, itself first."""
-    found = [process_id]
-    for one in found:
+    """The process itself first, then its children and theirs."""
+    processes = [process_id]
+    for one in processes:
         listed = Path(f"/proc/{one}/task/{one}/children").read_text(encoding="ascii")
-        found += map(int, listed.split())
-    return found
+        processes += map(int, listed.split())
+    return processes
 
 
 def resident(process_id: int) -> float:
@@ -86,7 +86,6 @@ def resident(process_id: int) -> float:
 
 
 def idle(home: Path, seconds: float) -> list[Row]:
-    """Resident memory of `workbench up` and of all it starts."""
     port = free_port()
     command = [*WORKBENCH, "up", "--home", str(home), "--port", str(port)]
     with child(command) as process:
@@ -101,7 +100,7 @@ def idle(home: Path, seconds: float) -> list[Row]:
 
 
 def first_step(project: Project) -> list[Row]:
-    """From queueing a round to its first step, the worker at its own priority and idle."""
+    """Seconds from queueing a round to its first step, with an idle worker at its usual priority."""
     lead = accounts.command_line(project)
     with child(worker_command(project.home)) as worker:
         try:
@@ -128,7 +127,6 @@ def measure(project: Project) -> list[Row]:
 
 
 def rows(folder: Path) -> list[Row]:
-    """Rows of the table of `python -m tests.benchmarks`."""
     return measure(demo.seed(folder / "demo", say=lambda text: print(text, file=sys.stderr)))
 
 

@@ -1,11 +1,11 @@
-"""Importing a TSV against the way it is usually done, and what people who label notice of it.
+"""TSV import compared with the usual way, and what annotators notice of it.
 
-python -m tests.benchmarks.importing [--rows 1000000] [--people 10] [--seconds-an-answer 1]
+Run as: python -m tests.benchmarks.importing [--rows 1000000] [--people 10] [--seconds-an-answer 1]
 
-The usual way: objects added to a session, a commit per 5,000. Ours leaves the rows in files that the worker stores afterwards; that
-is timed too. Then an equal file is imported and stored again while people
-label, each thread of one process a person who saves an answer and takes the next post, as the web app does it. Every
-import runs in a process of its own, so that its peak memory is its own.
+The usual way adds objects to a session, with a commit per 5,000. Ours leaves the rows in files that the worker stores
+afterwards; that is timed too. Then an equal file is imported and stored again while people label: each thread of one
+process saves an answer and takes the next post as the web app does. Each import runs in its own process, so that
+peak memory is its own.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from workbench.project import init_project, open_project
 T = TypeVar("T")
 ROWS = 50_000
 EARLY = 100_000
-"""Rows after which memory is looked at for the first time."""
+"""Rows after which memory is first measured."""
 QUEUED = 6_000
 IDLE_SECONDS = 30
 MIB = 1024
@@ -57,7 +57,7 @@ class Plain(Base):
 
 @dataclass(frozen=True)
 class Imported:
-    """Rows a second, and peak memory after 100,000 rows (0 for fewer) and at the end."""
+    """Rows per second; peak memory after 100,000 rows (0 for fewer) and at the end."""
 
     speed: float
     early_mib: float
@@ -65,7 +65,6 @@ class Imported:
 
 
 def measure(folder: Path) -> tuple[str, str, str, str]:
-    """Rows per second of both ways on the same file; ours also checks, hashes and accounts for every row."""
     file = write_posts(folder / "posts.tsv", ROWS)
     init_project(folder / "project")
     ours, usual = _ours(folder / "project", file).speed, _usual(folder, file)
@@ -73,7 +72,6 @@ def measure(folder: Path) -> tuple[str, str, str, str]:
 
 
 def write_posts(file: Path, rows: int, prefix: str = "b") -> Path:
-    """The sample's texts over and over, each with a number behind it."""
     sample = (Path(__file__).parents[2] / "data" / "sample" / "posts.tsv").read_text(encoding="utf-8")
     texts = [line.split("\t")[1] for line in sample.split("\n")[1:-1]]
     with file.open("w", encoding="utf-8") as stream:
@@ -99,7 +97,6 @@ def _ours(home: Path, file: Path) -> Imported:
 
 
 def _store(home: Path) -> float:
-    """Rows per second that the worker needs afterwards to store what was imported."""
     project = open_project(home)
     begin = time.perf_counter()
     count = imports_storing.store_waiting(project)
@@ -127,13 +124,12 @@ def _peak_mib() -> float:
 
 
 def _alone(work: Callable[[], T]) -> T:
-    """Do it in a new process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work).result()
 
 
 def _label(home: Path, people: int, seconds_an_answer: float, is_over: Event, ready: Event) -> list[float]:
-    """Milliseconds that each answer took, the next post included; people begin at different moments."""
+    """Milliseconds of each answer and its next post. Annotators start at different moments."""
     project = open_project(home)
     names = [f"person {at}" for at in range(people)]
     everyone = [accounts.sign_in(project, name, "annotator") for name in names]
@@ -158,7 +154,7 @@ def _label(home: Path, people: int, seconds_an_answer: float, is_over: Event, re
 
 @contextmanager
 def people_at_work(home: Path, people: int, seconds_an_answer: float) -> Iterator[list[float]]:
-    """People who label while the body runs; the list is filled when it is left."""
+    """The yielded list is complete only after the body."""
     context = multiprocessing.get_context("spawn")
     took: list[float] = []
     with context.Manager() as manager, ProcessPoolExecutor(1, mp_context=context) as pool:

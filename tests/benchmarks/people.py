@@ -1,16 +1,16 @@
-"""Fifty people at once: from sending an answer to the next post, against the real server.
+"""Fifty annotators at once against the real server: time from sending an answer to the next post.
 
-python -m tests.benchmarks.people [--people 50] [--minutes 3] [--browsers 0] [--worker] [--adapter DIR] [--posts 200000]
+Run as: python -m tests.benchmarks.people [--people 50] [--minutes 3] [--browsers 0] [--worker] [--adapter DIR]
+        [--posts 200000]
 
-A project of invented posts and the web process as `workbench up` starts it. Every person signs in over HTTP, opens
-a websocket and speaks Streamlit's protocol as its front end does: the same messages, recorded from a real browser.
-Each answers every seven seconds on average, at moments of their own, like people and unlike a loop that waits for
-the server. What is measured is the time from sending an answer until the script has finished, with the next post
-and the acknowledgement in between. `--browsers` adds real Chromium pages that answer beside them, and `--worker` a
-worker that trains a quick round and then scores every post with it; `--adapter` lets a pass of that adapter over other posts
-run meanwhile, at a worker's priority.
+Uses generated posts and the web process as `workbench up` starts it. Each annotator signs in over HTTP, opens a
+websocket and speaks Streamlit's protocol with messages recorded from a real browser, and answers every seven seconds
+on average, independently of the server's speed. The time measured runs from sending an answer to the end of the
+script run, which includes the acknowledgement and the next post. `--browsers` adds real Chromium pages that answer
+beside them; `--worker` a worker that trains a quick round and scores every post with it; `--adapter` a scoring pass
+of that adapter over other posts, at a worker's priority.
 
-Afterwards the database is asked whether every answer is there, once, and whether any post was given to two people.
+Afterwards the database is checked: every answer is stored once, and no post was given to two annotators.
 `docs/benchmarks.md` has the last table.
 """
 
@@ -58,7 +58,7 @@ TARGET_MS = 100
 SAMPLE_SECONDS = 10.0
 PATIENCE = 60.0
 SCORED = 500_000
-"""Posts of the scoring pass: more than it gets through meanwhile."""
+"""Posts of the scoring pass: more than it can score meanwhile."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 EVENTS = "$$STREAMLIT_INTERNAL_KEY_$${}__events"
@@ -67,7 +67,7 @@ EVENTS = "$$STREAMLIT_INTERNAL_KEY_$${}__events"
 
 @dataclass
 class Answer:
-    """One answer as its sender knows it; milliseconds from sending it."""
+    """Times are milliseconds after sending."""
 
     person: str
     post: int
@@ -78,19 +78,17 @@ class Answer:
 
 @dataclass
 class Screen:
-    """What a person's page shows, as far as one needs it to answer."""
-
     component: str = ""
     fragment: str = ""
     page: str = ""
     turn: int = -1
     post: int | None = None
     cached: list[str] = field(default_factory=list)
-    """Hashes of the large messages the page keeps, told with every message as the front end does."""
+    """Hashes of the large messages that the page caches, sent with every message as Streamlit's front end does."""
 
 
 class Visitor:
-    """One person: signed in, on the Label page, and no browser around it."""
+    """An annotator on the Label page, without a browser."""
 
     def __init__(self, name: str, address: str) -> None:
         self.name, self.address = name, address
@@ -98,7 +96,6 @@ class Visitor:
         self._socket: ClientConnection
 
     async def enter(self) -> None:
-        """Sign in, connect and wait until the first post is there."""
         cookies = await asyncio.to_thread(sign_in, self.address, self.name)
         self._socket = await connect(
             self.address.replace("http", "ws", 1) + "/_stcore/stream",
@@ -111,7 +108,6 @@ class Visitor:
         await self._until_finished(0)
 
     async def answer(self, label: str) -> Answer:
-        """Give a label and wait for the end of the run it starts."""
         screen, began = self.screen, time.perf_counter()
         assert screen.post is not None, f"{self.name} has nothing to label"
         press = {"post": screen.post, "turn": screen.turn, "action": f"answer {label}", "note": ""}
@@ -142,7 +138,7 @@ class Visitor:
         await self._socket.send(message.SerializeToString())
 
     async def _until_finished(self, began: float) -> tuple[float, float]:
-        """Read up to the end of the run; when the post had come and when the run was over, in milliseconds."""
+        """Milliseconds to the next post and to the end of the run."""
         card = 0.0
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -158,7 +154,7 @@ class Visitor:
                     return card, (time.perf_counter() - began) * 1000
 
     def _is_desk(self, message: ForwardMsg) -> bool:
-        """Take in what the page shows; whether this message was the desk."""
+        """Updates the screen; returns whether the message is the desk."""
         element = message.delta.new_element
         if message.metadata.cacheable:
             self.screen.cached = [*self.screen.cached, message.hash][-2:]
@@ -175,16 +171,12 @@ class Visitor:
 
 @dataclass
 class Sample:
-    """What the web process has used by a moment, in seconds and MiB."""
-
     at: float
     cpu: float
     resident: float
 
 
 class Watch:
-    """Looks at a process every few seconds, from a thread of its own."""
-
     def __init__(self, process_id: int) -> None:
         self.samples = [_sample(process_id)]
         self._process_id, self._is_over = process_id, threading.Event()
@@ -209,17 +201,15 @@ def _sample(process_id: int) -> Sample:
 
 
 def sign_in(address: str, name: str) -> str:
-    """The cookies of somebody who has filled in the form, as a header."""
     jar = CookieJar()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
     form = urllib.parse.urlencode({"name": name, "role": "annotator", "next": "/"}).encode()
-    request = urllib.request.Request(f"{address}/sign-in", form, {"Origin": address})  # noqa: S310 - our own
+    request = urllib.request.Request(f"{address}/sign-in", form, {"Origin": address})  # noqa: S310 - our own address
     with browser.open(request, timeout=PATIENCE):
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
 
 
 async def label_for(visitor: Visitor, seconds: float, seed: int) -> list[Answer]:
-    """Answer until the time is over; the pauses vary by half, as people's do."""
     rng, answers = random.Random(seed), []
     over = time.perf_counter() + seconds
     due = time.perf_counter() + rng.uniform(0, SECONDS_EACH)
@@ -231,7 +221,7 @@ async def label_for(visitor: Visitor, seconds: float, seed: int) -> list[Answer]
 
 
 def browse(address: str, name: str, seconds: float, times: dict[str, list[float]]) -> None:
-    """The same in a real browser, from the key event to the painted post and to the acknowledgement."""
+    """Milliseconds in a real browser, from the key event to the painted post and to the acknowledgement."""
     rng = random.Random(name)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
@@ -254,7 +244,6 @@ def browse(address: str, name: str, seconds: float, times: dict[str, list[float]
 
 @contextmanager
 def browsers(address: str, count: int, seconds: float) -> Iterator[dict[str, list[float]]]:
-    """So many real browsers that answer while the body runs."""
     times: dict[str, list[float]] = {"painted": [], "saved": []}
     names = [f"browser {number}" for number in range(count)]
     threads = [threading.Thread(target=browse, args=(address, name, seconds, times)) for name in names]
@@ -267,7 +256,6 @@ def browsers(address: str, count: int, seconds: float) -> Iterator[dict[str, lis
 
 @contextmanager
 def a_worker(project: Project) -> Iterator[None]:
-    """A worker that trains a quick round while the body runs, and scores every post as soon as it may."""
     lead, states, is_over = accounts.command_line(project), Counter[str](), threading.Event()
 
     def keep_going() -> None:
@@ -292,7 +280,6 @@ def a_worker(project: Project) -> Iterator[None]:
 
 @contextmanager
 def a_scoring_pass(adapter: Path) -> Iterator[None]:
-    """Posts are scored while the body runs, at a worker's priority and by its engine."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pool = write_posts(folder / "posts.tsv", SCORED)
@@ -306,11 +293,11 @@ def a_scoring_pass(adapter: Path) -> Iterator[None]:
             "--model",
             str(adapter),
         ]
-        told = folder / "progress.jsonl"
-        command += ["--pool", str(pool), "--out", str(folder / "scores"), "--progress", str(told)]
+        progress = folder / "progress.jsonl"
+        command += ["--pool", str(pool), "--out", str(folder / "scores"), "--progress", str(progress)]
         with child(command) as scoring:
             try:
-                wait_until(lambda: told.exists() and "step" in told.read_text(encoding="utf-8"), 300)
+                wait_until(lambda: progress.exists() and "step" in progress.read_text(encoding="utf-8"), 300)
                 yield
                 assert scoring.poll() is None, "the pass was over before the people were"
             finally:
@@ -324,34 +311,31 @@ async def label_together(visitors: Sequence[Visitor], seconds: float, seed: int)
 
 @dataclass(frozen=True)
 class Phase:
-    """What was measured while one thing was going on."""
-
     name: str
     answers: Sequence[Answer]
     samples: Sequence[Sample]
     seen: Mapping[str, Sequence[float]]
     ours: float
-    """Of a core, what the people themselves took."""
+    """Share of a core that the simulated annotators use."""
 
 
 async def measure(
     project: Project, address: str, server: subprocess.Popen[bytes], options: argparse.Namespace
 ) -> list[Phase]:
-    """Everybody comes in, then labels: alone first, and with a worker at work if that was asked for."""
     visitors = [Visitor(f"person {number}", address) for number in range(options.people)]
     print(f"web process before anybody: {_sample(server.pid).resident:.0f} MiB", file=sys.stderr, flush=True)
     began = time.perf_counter()
     await asyncio.gather(*(visitor.enter() for visitor in visitors))
     passed = time.perf_counter() - began
     print(f"{options.people} people came in at once, in {passed:.1f} s", file=sys.stderr, flush=True)
-    found: list[Phase] = []
+    measured: list[Phase] = []
     phases: list[tuple[str, AbstractContextManager[None]]] = [("idle", nullcontext())]
     phases += [("with a worker", a_worker(project))] if options.worker else []
     phases += [("while posts are scored", a_scoring_pass(options.adapter))] if options.adapter else []
     for at, (name, work) in enumerate(phases):
         seconds = options.minutes * 60
         beside = ExitStack()
-        # In a thread, as it takes a while: a websocket that answers no ping meanwhile is closed.
+        # In a thread: while this blocks, unanswered pings would close the websockets.
         try:
             await asyncio.to_thread(beside.enter_context, work)
             seen = beside.enter_context(browsers(address, options.browsers, seconds))
@@ -360,15 +344,14 @@ async def measure(
             samples, ours = watch.end(), time.process_time() - began
         finally:
             await asyncio.to_thread(beside.close)
-        found.append(Phase(name, answers, samples, seen, ours / seconds))
-        report(found[-1])
+        measured.append(Phase(name, answers, samples, seen, ours / seconds))
+        report(measured[-1])
     await asyncio.gather(*(visitor.leave() for visitor in visitors))
-    check(project, [answer for phase in found for answer in phase.answers])
-    return found
+    check(project, [answer for phase in measured for answer in phase.answers])
+    return measured
 
 
 def report(phase: Phase) -> None:
-    """Print what was measured."""
     tell = partial(print, file=sys.stderr, flush=True)
     answers, samples = phase.answers, phase.samples
     first, last = samples[0], samples[-1]
@@ -383,7 +366,7 @@ def report(phase: Phase) -> None:
     tell(f"  over {TARGET_MS} ms: {late:.1%}")
     each = (last.cpu - first.cpu) / len(answers) * 1000
     tell(f"  web process: {share:.0%} of a core, {each:.0f} ms of it an answer")
-    settled = samples[len(samples) // 5 :]  # what people's first posts take is no growth
+    settled = samples[len(samples) // 5 :]  # the memory of the first posts is no growth
     hours = [(sample.at - settled[0].at) / 3600 for sample in settled]
     slope = np.polyfit(hours, [sample.resident for sample in settled], 1)[0]
     shown = " ".join(f"{sample.resident:.0f}" for sample in samples[:: max(1, len(samples) // 12)])
@@ -403,25 +386,23 @@ def _cuts(times: Sequence[float]) -> list[float]:
 
 
 def check(project: Project, given: Sequence[Answer]) -> None:
-    """Ask the database whether it holds what was answered, no less and no more."""
     theirs = select(Person.name, Annotation.post_id, Annotation.label).join(
         Person, Person.id == Annotation.person_id
     )
     with project.database.read() as session:
         rows = session.execute(theirs.where(Person.name.like("person %")))
-        kept = Counter((name, post, str(label)) for name, post, label in rows)
+        saved = Counter((name, post, str(label)) for name, post, label in rows)
     twice = given_twice(project)
     sent = Counter((answer.person, answer.post, answer.label) for answer in given)
-    lost, extra = sent - kept, kept - sent
+    lost, extra = sent - saved, saved - sent
     print(
-        f"\nin the database: {sent.total()} answers sent, {kept.total()} saved, {lost.total()} lost, "
+        f"\nin the database: {sent.total()} answers sent, {saved.total()} saved, {lost.total()} lost, "
         f"{extra.total()} nobody sent, {twice} posts given to two people",
         file=sys.stderr,
     )
 
 
 def rows(folder: Path) -> list[tuple[str, str, str, str]]:
-    """Rows of the table of `python -m tests.benchmarks`."""
     options = argparse.Namespace(people=50, minutes=0.75, browsers=0, worker=True, adapter=None, posts=20_000)
     return [
         (
@@ -435,7 +416,6 @@ def rows(folder: Path) -> list[tuple[str, str, str, str]]:
 
 
 def run(folder: Path, options: argparse.Namespace) -> list[Phase]:
-    """Serve a project in `folder` and let everybody in."""
     project = make_project(folder / "project", options.posts)
     print(f"{options.posts:,} posts queued", file=sys.stderr, flush=True)
     port = free_port()

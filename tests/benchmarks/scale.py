@@ -1,17 +1,16 @@
-"""How the queue, its promotion and the next post grow with the posts there are.
+"""How the queue, promotion and the next post scale with the number of posts.
 
-python -m tests.benchmarks.scale [--posts 100000 1000000 10000000] [--seconds 20] [--keep DIR]
+Run as: python -m tests.benchmarks.scale [--posts 100000 1000000 10000000] [--seconds 20] [--keep DIR]
 
-Projects are made by SQL, not by the real import: posts of real lengths, a fifth of them held out, near-copies three a
-group, 2,000 labels, a round in use and another that is to take its place. Then, in processes of their own:
+Projects are written by SQL, not by the import: posts of real lengths, a fifth of them held out, three near-copies a
+group, 2,000 labels, a round in use and another that replaces it. Then, in separate processes:
 
-- ten people take a post each quarter of a second, idle;
-- the same while a round's work on the database runs beside them: export, scores appended to the round's file,
-  strata, queue, promotion, and a rollback to the round before;
+- ten annotators take a post every quarter of a second, idle;
+- again beside a round's work on the database: export, scores appended to the round's file, strata, queue, promotion,
+  and a rollback to the round before;
 - the queue is planned and swapped alone, for its time and memory; the pages' figures are counted.
 
-Nothing is trained, and no post is read by a model: what is measured is the database. `docs/benchmarks.md` has the
-last table.
+No model is trained and no post is scored: the database is what is measured. `docs/benchmarks.md` has the last table.
 """
 
 import argparse
@@ -52,7 +51,7 @@ SEGMENT = 100_000
 """Posts per score file, as the worker writes them."""
 IMPORTS = 10
 LETTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学"
-# Eight groups of ten posts: the last one has three near-copies.
+# Eight groups per ten posts: the last one has three near-copies.
 GROUP_OF = "((n - 1) / 10) * 8 + min((n - 1) % 10, 7) + 1"
 NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
 TABLES = {
@@ -72,7 +71,7 @@ ROWS_AT_ONCE = 500_000
 
 
 def make_project(home: Path, posts: int) -> Project:
-    """Prepared posts, labels, two evaluated rounds of which the first is in use and has scored everything."""
+    """Round 1 is in use and has scored every post."""
     project = init_project(home, base_model="none")
     lead = accounts.command_line(project)
     _fill(project, posts)
@@ -126,7 +125,7 @@ def _fill(project: Project, posts: int) -> None:
                 " VALUES (?, 'made', 'prepared', 'utf-8', '{}', ?, 0, 0, ?)",
                 (at, posts // IMPORTS, f"2026-01-{at:02} 00:00:00.000000"),
             )
-        # Made again when all is in: an index over hashes that grows with its table takes hours.
+        # Created again after the inserts: an index over hashes that grows with its table takes hours.
         indexes = run(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name IN "
             "('post', 'post_group', 'post_facts') AND sql IS NOT NULL"
@@ -147,28 +146,27 @@ def _fill(project: Project, posts: int) -> None:
 
 
 def _length(rng: Random) -> int:
-    """Letters of a post: 51 on average, most short, some long."""
+    """Characters of a post: 51 on average, most short, some long."""
     return min(2_000, max(2, round(rng.lognormvariate(3.6, 0.8))))
 
 
 def append_scores(project: Project, number: int, posts: int) -> None:
-    """A round's score files: most posts certain, one in fifteen in the band, few violations."""
     rng = np.random.default_rng(number)
     for first in range(1, posts + 1, SEGMENT):
         ids = np.arange(first, min(first + SEGMENT, posts + 1), dtype=np.int64)
-        found = rng.dirichlet([0.4, 0.05, 0.03], len(ids)).astype(np.float32)
-        RoundScores.of(project, number).append(Scores(ids, found))
+        probabilities = rng.dirichlet([0.4, 0.05, 0.03], len(ids)).astype(np.float32)
+        RoundScores.of(project, number).append(Scores(ids, probabilities))
 
 
 def in_a_process(work: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
-    """Its result; what it needs of memory is its own."""
+    """The child's result, so that peak memory is the child's own."""
     here, there = SPAWN.Pipe()
     process = SPAWN.Process(target=_tell, args=(there, work, *arguments))
     process.start()
     there.close()
     try:
-        found: dict[str, float] = here.recv()
-        return found
+        result: dict[str, float] = here.recv()
+        return result
     finally:
         process.join()
 
@@ -178,20 +176,20 @@ def _tell(there: Connection, work: Callable[..., object], *arguments: object) ->
 
 
 def peak_mb() -> float:
-    """Of this process; what `getrusage` tells begins with that of the one it came from."""
+    """Of this process; `getrusage` begins with the peak of the parent."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").split("\n")
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 @contextmanager
 def timed_writes(engine: Engine) -> Iterator[list[float]]:
-    """Milliseconds of each write transaction, from having the lock to the end of its commit."""
+    """Milliseconds of each write transaction, from acquiring the lock to the end of its commit."""
     took: list[float] = []
     began: list[float] = []
     commit, rollback = engine.dialect.do_commit, engine.dialect.do_rollback
 
     def see(connection: SqlConnection) -> None:
-        # Told after the engine's own listener, which takes the lock.
+        # Runs after the engine's own listener, which takes the lock.
         if connection.get_execution_options().get("begin_with") == WRITE:
             began.append(time.perf_counter())
 
@@ -214,30 +212,28 @@ def timed_writes(engine: Engine) -> Iterator[list[float]]:
 
 
 def plan_alone(home: Path) -> dict[str, float]:
-    """Strata (the first time only they are many), the queue's plan, its swap."""
-    project, found = open_project(home), {}
-    found["memory before, MB"] = peak_mb()
+    project, figures = open_project(home), {}
+    figures["memory before, MB"] = peak_mb()
     began = time.perf_counter()
     strata.give_strata(project, 1)
-    found["first strata, s"] = time.perf_counter() - began
+    figures["first strata, s"] = time.perf_counter() - began
     began = time.perf_counter()
     strata.give_strata(project, 1)
-    found["strata again, s"] = time.perf_counter() - began
+    figures["strata again, s"] = time.perf_counter() - began
     began = time.perf_counter()
     with timed_writes(project.database.engine) as took:
         entries = swap.rebuild(project)
-    found["plan and swap, s"] = time.perf_counter() - began
-    found["memory, MB"] = peak_mb()
-    found["swap into an empty queue, ms"] = max(took)
+    figures["plan and swap, s"] = time.perf_counter() - began
+    figures["memory, MB"] = peak_mb()
+    figures["swap into an empty queue, ms"] = max(took)
     with timed_writes(project.database.engine) as took:
         swap.rebuild(project)
-    found["swap of a full queue, ms"] = max(took)
-    found["queue entries"] = entries
-    return found
+    figures["swap of a full queue, ms"] = max(took)
+    figures["queue entries"] = entries
+    return figures
 
 
 def count_figures(home: Path) -> dict[str, float]:
-    """Milliseconds of the figures on the Posts page, the first look and the median of ten more."""
     project, took = open_project(home), []
     for _ in range(11):
         began = time.perf_counter()
@@ -246,13 +242,13 @@ def count_figures(home: Path) -> dict[str, float]:
     return {"figures, first, ms": took[0], "figures, ms": float(np.median(took[1:]))}
 
 
-def serve(home: Path, name: str, until: "Synchronized[float]", told: Connection) -> None:
-    """One person who takes the next post and answers it, over and over; tells milliseconds each."""
+def serve(home: Path, name: str, until: "Synchronized[float]", results: Connection) -> None:
+    """One annotator in a loop; sends the milliseconds of each next post and save."""
     project, rng = open_project(home), Random(name)
     account = accounts.sign_in(project, name, "annotator")
     took: dict[str, list[float]] = {"next": [], "save": []}
     on_screen = answers.hold_posts(project, account)
-    told.send(len(on_screen))
+    results.send(len(on_screen))
     while time.time() < until.value and on_screen:
         time.sleep(PAUSE_SECONDS * rng.uniform(0.5, 1.5))
         began = time.perf_counter()
@@ -261,13 +257,13 @@ def serve(home: Path, name: str, until: "Synchronized[float]", told: Connection)
         on_screen = answers.hold_posts(project, account)
         took["save"].append(1000 * (saved - began))
         took["next"].append(1000 * (time.perf_counter() - saved))
-    told.send(took)
+    results.send(took)
 
 
 def serve_all(
     home: Path, seconds: float, meanwhile: Callable[[], object] = lambda: None
 ) -> dict[str, list[float]]:
-    """Ten people at once for so long at least, and for as long as what happens meanwhile lasts."""
+    """Ten annotators for `seconds`, or for as long as `meanwhile` takes if that is longer."""
     until, people = SPAWN.Value("d", time.time() + 36_000), []
     for number in range(PEOPLE):
         here, there = SPAWN.Pipe()
@@ -279,15 +275,14 @@ def serve_all(
     began = time.time()
     meanwhile()
     until.value = max(time.time(), began + seconds)
-    found = [here.recv() for _, here in people]
+    times = [here.recv() for _, here in people]
     for process, _ in people:
         process.join()
-    return {name: [value for one in found for value in one[name]] for name in ("next", "save")}
+    return {name: [value for one in times for value in one[name]] for name in ("next", "save")}
 
 
 def a_round(home: Path, posts: int) -> dict[str, float]:
-    """What a round does to the database and to its files, but for training and scoring itself."""
-    # Here alone: it brings torch, and ten people need none.
+    # Imported only here: it loads torch, which the ten annotators do not need.
     from workbench.worker import scoring_steps, steps  # noqa: PLC0415
 
     project = open_project(home)
@@ -311,7 +306,6 @@ def a_round(home: Path, posts: int) -> dict[str, float]:
 
 
 def _enter(project: Project, lead: Account, number: int, *, is_rolling_back: bool = False) -> None:
-    """Under way, as `rounds.promote` leaves it for the worker."""
     with project.database.write() as session:
         row = session.get_one(Round, number)
         row.is_running, row.state_before, row.state = True, row.state, "scoring"
@@ -319,10 +313,9 @@ def _enter(project: Project, lead: Account, number: int, *, is_rolling_back: boo
 
 
 def given_twice(project: Project) -> int:
-    """Posts that two people labelled though no second opinion was asked of either.
+    """Posts labelled by two annotators without a request for a second opinion.
 
-    The slot tells nothing of it: whoever labels after somebody else is written down as second, however they came
-    to the post.
+    Read from the lane: the stored slot calls every later label second, however its post was served.
     """
     with project.database.read() as session:
         twice = (
@@ -335,7 +328,6 @@ def given_twice(project: Project) -> int:
 
 
 def bytes_a_post(project: Project, posts: int) -> dict[str, float]:
-    """Of the database and of a round's scores."""
     with project.database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     scores = project.round_folder(1) / "scores"
@@ -348,27 +340,26 @@ def bytes_a_post(project: Project, posts: int) -> dict[str, float]:
 def measure(home: Path, posts: int, seconds: float) -> dict[str, float]:
     began = time.perf_counter()
     project = make_project(home, posts)
-    found: dict[str, float] = {"made in, s": time.perf_counter() - began}
-    found |= bytes_a_post(project, posts)
+    figures: dict[str, float] = {"made in, s": time.perf_counter() - began}
+    figures |= bytes_a_post(project, posts)
     project.database.dispose()
-    found |= in_a_process(plan_alone, home)
-    found |= in_a_process(count_figures, home)
-    _say(found)
-    found |= _percentiles("idle", serve_all(home, seconds))
-    _say(found)
+    figures |= in_a_process(plan_alone, home)
+    figures |= in_a_process(count_figures, home)
+    _say(figures)
+    figures |= _percentiles("idle", serve_all(home, seconds))
+    _say(figures)
     beside: dict[str, float] = {}
-    found |= _percentiles(
+    figures |= _percentiles(
         "round", serve_all(home, seconds, lambda: beside.update(in_a_process(a_round, home, posts)))
     )
-    found |= beside
-    found |= {"given to two people": given_twice(project)}
+    figures |= beside
+    figures |= {"given to two people": given_twice(project)}
     with project.database.read() as session:
-        found["answers"] = session.scalar(select(func.count()).select_from(Annotation)) or 0
-    return found
+        figures["answers"] = session.scalar(select(func.count()).select_from(Annotation)) or 0
+    return figures
 
 
 def rows(folder: Path, few: int = 20_000, many: int = 200_000) -> list[tuple[str, str, str, str]]:
-    """Rows of the table of `python -m tests.benchmarks`."""
     small, large = (measure(folder / f"{posts}", posts, 10.0) for posts in (few, many))
     at_few, at_many, busy = (
         small["next idle, p95, ms"],
@@ -388,8 +379,8 @@ def rows(folder: Path, few: int = 20_000, many: int = 200_000) -> list[tuple[str
     ]
 
 
-def _say(found: dict[str, float]) -> None:
-    print(json.dumps({name: round(value, 1) for name, value in found.items()}), file=sys.stderr, flush=True)
+def _say(figures: dict[str, float]) -> None:
+    print(json.dumps({name: round(value, 1) for name, value in figures.items()}), file=sys.stderr, flush=True)
 
 
 def _percentiles(when: str, took: dict[str, list[float]]) -> dict[str, float]:

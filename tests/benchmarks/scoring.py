@@ -1,12 +1,12 @@
-"""Scoring against the usual ways, on posts of 33 tokens on average.
+"""Scoring compared with the usual ways, on posts of 33 tokens on average.
 
-python -m tests.benchmarks.scoring [--base base-size] [--posts 400] [--turns 3]
-python -m tests.benchmarks.scoring --adapter DIR --pool FILE        how often 8 bits say the same
+Run as: python -m tests.benchmarks.scoring [--base base-size] [--posts 400] [--turns 3]
+        python -m tests.benchmarks.scoring --adapter DIR --pool FILE        (agreement of 8 bits)
 
-Ours is `trainer.scoring.scorer` from texts, as the worker's pass calls it part by part. The usual script pads every post to 128 tokens, 32 at a time, the
-adapter unmerged. Beside it what people reach for: the pipeline of transformers, and CrossEncoder.predict of
-sentence-transformers (`pip install sentence-transformers`, for this benchmark alone; left out where it is missing). The ways
-take turns in one process. "base-size" is BERT-base's shape with random weights: for speed they will do.
+Ours is `trainer.scoring.scorer` from texts, as the worker's pass calls it part by part. The usual script pads every
+post to 128 tokens, 32 at a time, with an unmerged adapter. The peers are the pipeline of transformers and
+CrossEncoder.predict of sentence-transformers (`pip install sentence-transformers`, for this benchmark alone; left out
+if missing). All take turns in one process. "base-size" has BERT-base's shape and random weights, enough for speed.
 """
 
 import argparse
@@ -48,38 +48,38 @@ from trainer.scoring.scorer import Scorer, token_budget
 from trainer.texts.reading import read_texts
 
 SHARE = 0.88
-"""Of each sample post that is kept: cuts their mean from 37 tokens to 33 and leaves the shape of the spread."""
+"""Share of each sample post that is kept: reduces their mean from 37 to 33 tokens and preserves the spread."""
 MANY = 50_000
-"""Posts for which padding is counted: of few, hardly two have the same length."""
+"""Posts for which padding is counted. Among few posts, hardly two have equal lengths."""
 SQUARE, SQUARE_ON_GPU = 2_048, 8_192
-"""Rows of the square matrices whose product says what this machine can do."""
+"""Rows of the square matrices whose product measures the machine's peak."""
 ON_GPU = 200_000
-"""Posts of our own passes on a GPU, which needs millions of tokens before it is at full speed; the others keep no more than a
-batch at work, however many they get."""
+"""Posts of our own passes on a GPU, which reaches full speed only after millions of tokens. The peers hold one batch at a
+time, so more posts do not change their rate.
+"""
 PEAK = {
     "NVIDIA H100 80GB HBM3": 989e12,
     "NVIDIA H200": 989e12,
     "NVIDIA A100-SXM4-80GB": 312e12,
     "NVIDIA A10": 125e12,
 }
-"""FLOP/s in bf16, dense, as their makers have them."""
+"""FLOP/s in bf16, dense, from the makers' data sheets."""
 
 
 def posts(count: int) -> list[str]:
-    """The first sample posts, over again where there are too few, told apart so that none is scored once for two."""
+    """Repeats the sample where it is too small. One character of each post is random, so no two are scored as one."""
     sample = Path(__file__).parents[2] / "data" / "sample" / "posts.tsv"
     texts = [line.split("\t")[1] for line in sample.read_text(encoding="utf-8").split("\n")[1:-1]]
     cut = [text[: math.ceil(SHARE * len(text))] for text in texts]
     rng = np.random.default_rng(0)
-    found = []
+    changed = []
     for text in islice(cycle(cut), count):
         at = int(rng.integers(0, max(1, len(text) - 2)))
-        found.append(text[:at] + chr(int(rng.integers(0x4E00, 0x9000))) + text[at + 1 :])
-    return found
+        changed.append(text[:at] + chr(int(rng.integers(0x4E00, 0x9000))) + text[at + 1 :])
+    return changed
 
 
 def base_size(folder: Path) -> Path:
-    """An encoder of BERT-base's shape, with random weights and the starter's tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(resolve_base("starter"))
     torch.manual_seed(0)
     with quiet():
@@ -89,7 +89,6 @@ def base_size(folder: Path) -> Path:
 
 
 def adapter_on(base: str, folder: Path) -> Path:
-    """An adapter after two steps."""
     rows = [
         {"text": text, "label": LABELS[number % 3], "id": str(number), "group": str(number)}
         for number, text in enumerate(posts(12))
@@ -108,24 +107,23 @@ def adapter_on(base: str, folder: Path) -> Path:
 
 Way = Callable[[Sequence[str]], Any]
 OURS = ("fp32", "bf16", "int8")
-"""Our ways, by what they compute in."""
+"""Our ways, by precision."""
 
 
 def ways(adapter: Path, base: str, folder: Path) -> dict[str, Way]:
-    """What is measured, by name, each loaded; the usual script is the one called `usual`."""
     scorer = Scorer.load(adapter)
-    found: dict[str, Way] = {"fp32" if not has_bf16(scorer.device) else "bf16": scorer.probabilities}
+    by_name: dict[str, Way] = {"fp32" if not has_bf16(scorer.device) else "bf16": scorer.probabilities}
     if scorer.device.type == "cpu":
         eight_bit = Scorer.load(adapter)
         eight_bit.network = eight_bit_network(quantise(eight_bit.encoder, folder))
-        found["int8"] = eight_bit.probabilities
+        by_name["int8"] = eight_bit.probabilities
     tokenizer = AutoTokenizer.from_pretrained(adapter)
     dtype = torch.bfloat16 if has_bf16(scorer.device) else torch.float32
     plain = AutoModelForSequenceClassification.from_pretrained(
         resolve_base(base), num_labels=len(LABELS), dtype=dtype
     )
     model = PeftModel.from_pretrained(plain, str(adapter)).to(scorer.device, dtype).eval()
-    found["usual"] = partial(usual, model, tokenizer)
+    by_name["usual"] = partial(usual, model, tokenizer)
     merged = folder / "merged"
     with quiet():
         scorer.encoder.model.save_pretrained(merged)  # type: ignore[operator]
@@ -133,31 +131,30 @@ def ways(adapter: Path, base: str, folder: Path) -> dict[str, Way]:
     classify = pipeline(
         "text-classification", str(merged), device=scorer.device, batch_size=32, top_k=None, dtype=dtype
     )
-    found["pipeline"] = lambda texts: classify(list(texts), truncation=True, max_length=128)
+    by_name["pipeline"] = lambda texts: classify(list(texts), truncation=True, max_length=128)
     if find_spec("sentence_transformers") is not None:
-        from sentence_transformers import CrossEncoder  # noqa: PLC0415 - where it is installed
+        from sentence_transformers import CrossEncoder  # noqa: PLC0415 - optional
 
         encoder = CrossEncoder(
             str(merged), max_length=128, device=str(scorer.device), model_kwargs={"dtype": dtype}
         )
-        # It wants pairs: with nothing after the text a pair is one token longer.
-        found["CrossEncoder"] = lambda texts: encoder.predict([(text, "") for text in texts], batch_size=32)
-    return found
+        # CrossEncoder takes pairs: with an empty second text a pair is one token longer.
+        by_name["CrossEncoder"] = lambda texts: encoder.predict([(text, "") for text in texts], batch_size=32)
+    return by_name
 
 
 @torch.inference_mode()
 def usual(model: Any, tokenizer: Any, texts: Sequence[str]) -> NDArray[np.float32]:
-    found = []
+    parts = []
     for start in range(0, len(texts), 32):
         some = list(texts[start : start + 32])
         batch = tokenizer(some, padding="max_length", max_length=128, truncation=True, return_tensors="pt")
-        found.append(model(**batch.to(model.device)).logits.float().cpu())
-    scores: NDArray[np.float32] = torch.cat(found).numpy()
+        parts.append(model(**batch.to(model.device)).logits.float().cpu())
+    scores: NDArray[np.float32] = torch.cat(parts).numpy()
     return scores
 
 
 def rates(of: dict[str, Way], texts: Sequence[str], many: Sequence[str], turns: int) -> dict[str, float]:
-    """Posts per second of each way, the median of its turns; the ways of `OURS` get `many`."""
     seconds: dict[str, list[float]] = {name: [] for name in of}
     for score in of.values():
         score(texts[:16])
@@ -167,15 +164,15 @@ def rates(of: dict[str, Way], texts: Sequence[str], many: Sequence[str], turns: 
             score(many if name in OURS else texts)
             seconds[name].append(time.perf_counter() - begin)
     counts = {name: len(many if name in OURS else texts) for name in of}
-    return {name: counts[name] / median(found) for name, found in seconds.items()}
+    return {name: counts[name] / median(durations) for name, durations in seconds.items()}
 
 
 def stored_rate(scorer: Scorer, texts: Sequence[str], turns: int) -> float:
-    """Posts per second of a pass over posts that were tokenised before, as a round's are."""
+    """Posts per second over tokens stored before, as in a round."""
     tokens = scorer.tokenise(texts)
     order, _which = tokens.distinct(np.arange(len(tokens)))
     seconds = []
-    for _ in range(turns + 1):  # the first warms up
+    for _ in range(turns + 1):  # warm-up
         begin = time.perf_counter()
         scorer.logits(tokens, order)
         seconds.append(time.perf_counter() - begin)
@@ -183,7 +180,7 @@ def stored_rate(scorer: Scorer, texts: Sequence[str], turns: int) -> float:
 
 
 def padding(scorer: Scorer, texts: Sequence[str]) -> tuple[float, float]:
-    """Tokens computed over tokens there are, of a pool of `MANY`, and the tokens of one of these texts."""
+    """Ratio of computed tokens to real ones in a pool of `MANY`, and the mean tokens of these texts."""
     tokens = scorer.tokenise(posts(MANY))
     order, _which = tokens.distinct(np.arange(len(tokens)))
     computed = sum(
@@ -194,7 +191,6 @@ def padding(scorer: Scorer, texts: Sequence[str]) -> tuple[float, float]:
 
 
 def gap(adapter: Path, texts: Sequence[str], raw: NDArray[np.float32]) -> float:
-    """The largest difference of our logits from the usual script's, both in the same precision."""
     scorer = Scorer.load(adapter)
     tokens = scorer.tokenise(texts)
     order, which = tokens.distinct(np.arange(len(tokens)))
@@ -202,7 +198,7 @@ def gap(adapter: Path, texts: Sequence[str], raw: NDArray[np.float32]) -> float:
 
 
 def flops(adapter: Path, tokens: float, rate: float) -> float:
-    """FLOP/s that so many posts a second are: two a weight and token, and the attention's own."""
+    """FLOP/s at this rate: two per weight and token, plus attention."""
     config = Scorer.load(adapter, device="cpu").encoder.model.config
     layers, width = config.num_hidden_layers, config.hidden_size
     weights = layers * (4 * width**2 + 2 * width * config.intermediate_size)
@@ -210,7 +206,7 @@ def flops(adapter: Path, tokens: float, rate: float) -> float:
 
 
 def matrix_flops(device: torch.device, seconds: float = 1.0) -> float:
-    """FLOP/s of this machine's own product of matrices at its best, in fp32 on a CPU and in bf16 on a GPU."""
+    """Peak FLOP/s of a matrix product: fp32 on a CPU, bf16 on a GPU."""
     rows = SQUARE_ON_GPU if device.type == "cuda" else SQUARE
     dtype = torch.bfloat16 if has_bf16(device) else torch.float32
     one, other = (torch.randn(rows, rows, device=device, dtype=dtype) for _ in range(2))
@@ -227,15 +223,14 @@ def matrix_flops(device: torch.device, seconds: float = 1.0) -> float:
 def measure(
     folder: Path, *, base: str = "base-size", count: int = 160, turns: int = 1
 ) -> list[tuple[str, str, str, str]]:
-    """Rows of the table of `python -m tests.benchmarks`."""
     leave_a_core()
     if base == "base-size":
         base = str(base_size(folder / "base"))
     adapter = adapter_on(base, folder)
     texts, device = posts(count), default_device()
     many = posts(ON_GPU) if device.type == "cuda" else texts
-    found = ways(adapter, base, folder)
-    rate = rates(found, texts, many, turns)
+    loaded = ways(adapter, base, folder)
+    rate = rates(loaded, texts, many, turns)
     other = rate.pop("usual")
     peers = {name: rate.pop(name) for name in ("pipeline", "CrossEncoder") if name in rate}
     rows = [
@@ -247,7 +242,7 @@ def measure(
         )
         for name, ours in rate.items()
     ]
-    same = next(iter(rate))  # what the others compute in
+    same = next(iter(rate))  # the precision of the others
     rows += [
         (
             f"score, posts/s ({device.type}, {same})",
@@ -259,7 +254,7 @@ def measure(
     ]
     waste, mean = padding(Scorer.load(adapter, device="cpu"), texts)
     rows.append((f"tokens computed over tokens, {MANY:,} posts", f"{waste:.4f}", "", ""))
-    difference = gap(adapter, texts[:160], found["usual"](texts[:160]))
+    difference = gap(adapter, texts[:160], loaded["usual"](texts[:160]))
     rows.append((f"largest difference of the logits, {same}", f"{difference:.0e}", "", ""))
     if device.type == "cuda":
         stored = stored_rate(Scorer.load(adapter), many, turns)
@@ -283,7 +278,6 @@ def measure(
 
 
 def agreement(adapter: Path, pool: Path, count: int) -> None:
-    """How often a trained adapter gives the same label in 8 bits, and how far its probabilities move."""
     texts = [text for _name, text in islice(read_texts(pool), count)]
     scorer = Scorer.load(adapter, device="cpu")
     exact = scorer.probabilities(texts)

@@ -1,10 +1,10 @@
-"""Search in a project of many posts: how long until the page's first hits, by how common the words are.
+"""Search latency in a large project: time to the page's first hits, by how common the words are.
 
-python -m tests.benchmarks.search --texts FILE.tsv [--posts 1000000] [--queries 300]
+Run as: python -m tests.benchmarks.search --texts FILE.tsv [--posts 1000000] [--queries 300]
 
-Real texts, each repeated with two characters of it changed and a few put behind it, so that pairs are as common as
-they are. Posts are stored as the import stores them, each a group of its own, and indexed by the worker's own code.
-Prints milliseconds; `docs/benchmarks.md` has the last table.
+Real texts, each repeated with two characters changed and a few appended, so that the frequencies of pairs stay real.
+Posts are stored as the import stores them, each a group of its own, and indexed by the worker's code. Prints
+milliseconds; `docs/benchmarks.md` has the last table.
 """
 
 import argparse
@@ -36,7 +36,7 @@ BOARDS = [f"版块{number}" for number in range(40)]
 
 
 def perturbed(texts: Sequence[str], count: int, rng: Random) -> Iterator[str]:
-    """The texts, then again and again with changes."""
+    """The texts, then changed copies of them, up to `count`."""
     for number in range(count):
         text = texts[number % len(texts)]
         if number >= len(texts):
@@ -47,7 +47,6 @@ def perturbed(texts: Sequence[str], count: int, rng: Random) -> Iterator[str]:
 
 
 def fill(project: Project, texts: Sequence[str], count: int) -> None:
-    """Posts as import and grouping leave them."""
     rng, number = Random(1), 0
     every = perturbed(texts, count, rng)
     with project.database.write() as session:
@@ -88,7 +87,6 @@ def fill(project: Project, texts: Sequence[str], count: int) -> None:
 
 
 def queries(texts: Sequence[str], each: int, rng: Random) -> dict[str, list[str]]:
-    """What is asked: pairs by how often they occur, and longer pieces of texts."""
     counts: dict[str, int] = {}
     for text in texts:
         for pair in search_index.pairs(normalise(text)):
@@ -111,7 +109,7 @@ def queries(texts: Sequence[str], each: int, rng: Random) -> dict[str, list[str]
 
 
 def timed(project: Project, account: Account, asked: Sequence[str]) -> tuple[list[float], float]:
-    """Milliseconds each, and the mean number of hits on the first page."""
+    """Milliseconds per query, and mean hits on the first page."""
     took, hits = [], 0
     for query in asked:
         began = time.perf_counter()
@@ -150,7 +148,7 @@ def main() -> None:
 
 
 def size(project: Project) -> int:
-    """Of the database, what waits in its journal written home first."""
+    """Bytes of the database after a checkpoint of its journal."""
     with project.database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return (project.data / "workbench.db").stat().st_size

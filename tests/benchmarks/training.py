@@ -1,10 +1,10 @@
-"""Training speed against the usual script: the Trainer of transformers with peft, every post padded to 128 tokens.
+"""Training speed compared with the Trainer of transformers with peft, every post padded to 128 tokens.
 
-python -m tests.benchmarks.training
+Run as: python -m tests.benchmarks.training
 
-Same recipe, same posts, each seen once; on a CUDA GPU where there is one. The ways take turns, and each run is a process
-of its own, so that its peak memory is its own. What is timed is the training loop alone, after a few steps to warm up:
-no loading, no tokenising, no evaluation. "Our defaults" are another recipe: the row tells what they cost.
+Equal recipe and posts, each seen once; on a CUDA GPU if present. The ways take turns, each run in its own process, so
+that peak memory is its own. Only the training loop is timed, after a few warm-up steps: no loading, tokenising or
+evaluation. "Our defaults" are another recipe; that row gives its cost.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Post = tuple[str, str]
 """Text and label."""
 
 SHARE = 0.88
-"""Of each sample post that is kept: cuts their mean from 37 tokens to 33 and leaves the shape of the spread."""
+"""Share of each sample post that is kept: reduces their mean from 37 to 33 tokens and preserves the spread."""
 WARM_STEPS = 3
 MIB = 2**20
 
@@ -41,13 +41,12 @@ class Run:
     rate: float
     """Posts per second."""
     memory: float
-    """Peak, MiB: of the GPU where there is one, else of the whole process."""
+    """Peak MiB: of the GPU if present, else of the process."""
     tokens: float
-    """Mean over the posts, cut at the recipe's maximum; only ours tells it."""
+    """Mean tokens of a post, cut at the recipe's maximum; measured by ours only."""
 
 
 def posts(count: int) -> list[Post]:
-    """The first sample posts, over again where there are too few."""
     sample = Path(__file__).parents[2] / "data" / "sample" / "posts.tsv"
     texts = [line.split("\t")[1] for line in sample.read_text(encoding="utf-8").split("\n")[1:-1]]
     cut = [text[: math.ceil(SHARE * len(text))] for text in texts]
@@ -55,7 +54,7 @@ def posts(count: int) -> list[Post]:
 
 
 def ours(config: TrainConfig, learned: Sequence[Post]) -> Run:
-    # Here and below: each process loads what its own way needs, and the one that waits for them nothing.
+    # Here and below: each process imports only what its own way needs, the parent nothing.
     from trainer.fitting.training import fit  # noqa: PLC0415
     from trainer.running.progress import Silent  # noqa: PLC0415
     from trainer.texts.dataset import Example  # noqa: PLC0415
@@ -81,7 +80,6 @@ def ours(config: TrainConfig, learned: Sequence[Post]) -> Run:
 
 
 def usual(config: TrainConfig, learned: Sequence[Post]) -> Run:
-    """As the tutorials have it, in half precision on a GPU."""
     from datasets import Dataset  # noqa: PLC0415
     from peft import LoraConfig, TaskType, get_peft_model  # noqa: PLC0415
     from transformers import (  # noqa: PLC0415
@@ -137,7 +135,6 @@ def usual(config: TrainConfig, learned: Sequence[Post]) -> Run:
 
 
 def precision() -> str:
-    """What both ways compute in."""
     from trainer.running.device import default_device, half_precision  # noqa: PLC0415
 
     half = half_precision(default_device())
@@ -158,13 +155,12 @@ WAYS: dict[str, tuple[Callable[[TrainConfig, Sequence[Post]], Run], str]] = {
     "usual": (usual, "note"),
     "default": (ours, "default"),
 }
-"""What trains, and by which preset."""
+"""The function that trains, and its preset."""
 
 
 def measure(way: str, options: argparse.Namespace) -> Run:
-    """One run in a process of its own."""
     settings = ["--base", options.base, "--posts", str(options.posts)]
-    # One GPU for both: on several, the Trainer would make its batches larger.
+    # One GPU for both: on several, the Trainer would enlarge its batches.
     child = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.training", "--way", way, *settings],
         capture_output=True,
@@ -206,7 +202,6 @@ def table(runs: dict[str, list[Run]]) -> str:
 
 
 def rows(posts: int = 320) -> list[tuple[str, str, str, str]]:
-    """The first row of the table, from one turn: for `python -m tests.benchmarks`."""
     options = argparse.Namespace(posts=posts, base="starter")
     mine, other = (measure(way, options) for way in ("ours", "usual"))
     return [
@@ -220,7 +215,6 @@ def rows(posts: int = 320) -> list[tuple[str, str, str, str]]:
 
 
 def show(values: Sequence[float]) -> str:
-    """Median, and the spread around it."""
     digits = 0 if median(values) >= 100 else 1
     return f"{median(values):,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
@@ -245,7 +239,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         name = options.base
         if name == "base-size":
-            from tests.benchmarks.scoring import base_size  # noqa: PLC0415 - only here is it needed
+            from tests.benchmarks.scoring import base_size  # noqa: PLC0415 - only needed here
 
             options.base = str(base_size(Path(folder)))
         compare(options, name)

@@ -1,16 +1,17 @@
-"""Do our choices need fewer labels than other people's? Simulated on real posts.
+r"""Labels that query strategies need, ours and others', simulated on real posts.
 
-python -m tests.benchmarks.quality.active_learning --cold cold.tsv --swsr swsr.tsv --out DIR --learner frozen --seeds 20
-python -m tests.benchmarks.quality.active_learning --cold cold.tsv --swsr swsr.tsv --out DIR --learner lora --seeds 3
-python -m tests.benchmarks.quality.active_learning --out DIR --table
-python -m tests.benchmarks.quality.active_learning --cold cold.tsv --swsr swsr.tsv --out NEW --chosen-by DIR --seeds 20 --strategies random uncertain default
+Run as (each with `--cold cold.tsv --swsr swsr.tsv`, the third without):
+    python -m tests.benchmarks.quality.active_learning --out DIR --learner frozen --seeds 20
+    python -m tests.benchmarks.quality.active_learning --out DIR --learner lora --seeds 3
+    python -m tests.benchmarks.quality.active_learning --out DIR --table
+    python -m tests.benchmarks.quality.active_learning --out NEW --chosen-by DIR --seeds 20 \
+        --strategies random uncertain default
 
-Beside the strategies of `trainer.selection.strategies`: the band taken literally, as most tools have it ("raw band": confidence from
-0.4 to 0.6, in any order, the rest at random), and BreakingTies from the small-text package over the same
-probabilities (`pip install small-text`, for this benchmark alone). Sets: 9,000 posts of COLD's training part with
-2,000 of its test part, and SWSR folded to three labels. A killed run goes on; sets can be run side by side.
-`docs/active-learning.md` has the last table. With `--chosen-by` adapters learn from what the simple model's runs in DIR chose, at the end of
-their budget only.
+Beside `trainer.selection.strategies`: "raw band" (confidence from 0.4 to 0.6 in any order, the rest at random) and
+BreakingTies of the small-text package over equal probabilities (`pip install small-text`, for this benchmark alone).
+Sets: 9,000 posts of COLD's training part with 2,000 of its test part, and SWSR folded to three labels. With
+`--chosen-by`, adapters learn from what the simple model's runs in DIR chose, at the end of their budget only. A killed
+run resumes; sets can run in parallel. `docs/active-learning.md` has the last table.
 """
 
 import argparse
@@ -57,14 +58,16 @@ def raw_band(posts: Unlabelled, count: int, rng: np.random.Generator) -> list[tu
 
 
 def small_text(posts: Unlabelled, count: int, rng: np.random.Generator) -> list[tuple[int, str]]:
-    """As its users call it: a classifier that knows the probabilities, indices in, indices out."""
-    from small_text import BreakingTies  # noqa: PLC0415  the one way that needs it
+    """small-text's own interface: a classifier that returns probabilities, indices in and out."""
+    from small_text import BreakingTies  # noqa: PLC0415 - optional, only this strategy needs it
 
-    known = posts.probabilities()
-    classifier = SimpleNamespace(predict_proba=lambda _: known)
+    probabilities = posts.probabilities()
+    classifier = SimpleNamespace(predict_proba=lambda _: probabilities)
     everything, nothing = np.arange(posts.size), np.array([], dtype=int)
-    found = BreakingTies().query(classifier, known, everything, nothing, nothing, n=min(count, posts.size))
-    return [(int(at), "") for at in found]
+    chosen = BreakingTies().query(
+        classifier, probabilities, everything, nothing, nothing, n=min(count, posts.size)
+    )
+    return [(int(at), "") for at in chosen]
 
 
 def posts(rows: Sequence[Row], most: int, seed: int) -> list[Post]:
@@ -99,7 +102,6 @@ def measure(name: str, options: argparse.Namespace) -> None:
 
 
 def teach(name: str, options: argparse.Namespace) -> None:
-    """Adapters on the labels that the simple model's runs chose; prints what they gain over random ones."""
     split = cold(options.cold, dev=False) if name == "cold" else swsr(options.swsr, dev=False)
     pool, test = posts(split.train, POOL, seed=1), posts(split.test, TEST, seed=2)
     learner = LoraLearner(pool, test, TrainConfig())
@@ -109,20 +111,20 @@ def teach(name: str, options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / f"{name}-taught.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    found = {(line["strategy"], line["seed"]): line["macro_f1"] for line in map(json.loads, lines)}
+    macro_f1 = {(line["strategy"], line["seed"]): line["macro_f1"] for line in map(json.loads, lines)}
     for seed in range(options.first, options.first + options.seeds):
         for strategy in options.strategies:
-            if (strategy, seed) not in found:
+            if (strategy, seed) not in macro_f1:
                 at = chosen[strategy, seed][: options.budget]
                 score = learner.learn(at, [pool[one].label for one in at], seed).macro_f1()
-                found[strategy, seed] = score
+                macro_f1[strategy, seed] = score
                 with file.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps({"strategy": strategy, "seed": seed, "macro_f1": score}) + "\n")
     for strategy in options.strategies:
         gains = [
-            100 * (found[strategy, seed] - found["random", seed])
-            for one, seed in found
-            if one == strategy and ("random", seed) in found
+            100 * (macro_f1[strategy, seed] - macro_f1["random", seed])
+            for one, seed in macro_f1
+            if one == strategy and ("random", seed) in macro_f1
         ]
         spread = np.std(gains, ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
         low, high = student.interval(0.95, max(1, len(gains) - 1), np.mean(gains), spread)
@@ -132,8 +134,8 @@ def teach(name: str, options: argparse.Namespace) -> None:
 
 
 def folder(name: str, options: argparse.Namespace) -> Path:
-    made: Path = options.out / f"{name}-{options.learner}"
-    return made
+    path: Path = options.out / f"{name}-{options.learner}"
+    return path
 
 
 def main() -> None:

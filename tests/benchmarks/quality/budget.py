@@ -1,14 +1,14 @@
-"""What a budgeted scoring pass finds of what a full one would, on real posts; and how fast the cheap model reads.
+"""Recall of a budgeted scoring pass against a full one on real posts, and the speed of the cheap model.
 
-python -m tests.benchmarks.quality.budget --write DIR --cold cold.tsv --swsr swsr.tsv
-python -m trainer.train --train DIR/cold-train.jsonl --eval DIR/cold-eval.jsonl --out DIR/cold-adapter --quick
-python -m trainer.score --model DIR/cold-adapter --pool DIR/cold-pool.jsonl --out DIR/cold-scores
-python -m tests.benchmarks.quality.budget --read DIR --sets cold
+Run as: python -m tests.benchmarks.quality.budget --write DIR --cold cold.tsv --swsr swsr.tsv
+        python -m trainer.train --train DIR/cold-train.jsonl --eval DIR/cold-eval.jsonl --out DIR/cold-adapter --quick
+        python -m trainer.score --model DIR/cold-adapter --pool DIR/cold-pool.jsonl --out DIR/cold-scores
+        python -m tests.benchmarks.quality.budget --read DIR --sets cold
+and likewise for swsr.
 
-The same for swsr. The adapter's scores of 9,000 posts are the truth here: recall is the share of the posts it would put
-in the band (certainty 0.6 or less), or call violations, that were among those picked. Half of COLD offends, as no forum
-does: the second table of each set keeps all normal posts and so many others that they are one in twenty.
-`docs/big-pools.md` has the last tables.
+The adapter's scores of 9,000 posts are the truth: recall is the share of posts in the band (certainty 0.6 or less), or
+of violations, that the pass picks. Half of COLD are violations, unlike a forum: the second table of each set keeps all
+normal posts and thins the others to one in twenty. `docs/big-pools.md` has the last tables.
 """
 
 import argparse
@@ -36,16 +36,17 @@ KINDS = {"safe": "normal", "offensive": "violation", "non-sexist": "normal", "se
 
 
 def write(folder: Path, name: str, tsv: Path) -> None:
-    """Rows in the order of a hash of their text: to train on, to stop by, to score."""
-    found = sorted((_hash(text), text, label) for _, text, label, _ in rows(tsv))
+    """Rows ordered by a hash of their text, split into training, early stopping and pool."""
+    ordered = sorted((_hash(text), text, label) for _, text, label, _ in rows(tsv))
     parts = {
-        "train": found[:TRAIN],
-        "eval": found[TRAIN : TRAIN + EVAL],
-        "pool": found[TRAIN + EVAL :][:POOL],
+        "train": ordered[:TRAIN],
+        "eval": ordered[TRAIN : TRAIN + EVAL],
+        "pool": ordered[TRAIN + EVAL :][:POOL],
     }
-    for part, kept in parts.items():
+    for part, part_rows in parts.items():
         lines = [
-            {"id": str(at), "text": text, "label": _kind(label)} for at, (_, text, label) in enumerate(kept)
+            {"id": str(at), "text": text, "label": _kind(label)}
+            for at, (_, text, label) in enumerate(part_rows)
         ]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (folder / f"{name}-{part}.jsonl").write_text(text, encoding="utf-8")
@@ -57,11 +58,11 @@ def measure(folder: Path, name: str) -> None:
     scores = np.stack([table[label].to_numpy() for label in LABELS], axis=1)
     texts, is_normal = [post.text for post in pool], np.array([post.label == "normal" for post in pool])
     by_labels = Proxy.learn([post.text for post in train], [post.label for post in train])
-    for what, kept in (("as it is", np.arange(len(pool))), ("one in twenty", _thinned(is_normal))):
-        of, said = scores[kept], [texts[at] for at in kept]
-        taught = np.random.default_rng(0).choice(len(kept), TAUGHT, replace=False)
-        by_adapter = Proxy.imitate([said[at] for at in taught], of[taught])
-        rest = np.setdiff1d(np.arange(len(kept)), taught)
+    for what, positions in (("as it is", np.arange(len(pool))), ("one in twenty", _thinned(is_normal))):
+        of, some_texts = scores[positions], [texts[at] for at in positions]
+        taught = np.random.default_rng(0).choice(len(positions), TAUGHT, replace=False)
+        by_adapter = Proxy.imitate([some_texts[at] for at in taught], of[taught])
+        rest = np.setdiff1d(np.arange(len(positions)), taught)
         unsure, violation = of[rest].max(axis=1) <= BAND_HIGH, of[rest].argmax(axis=1) == len(LABELS) - 1
         print(
             f"\n{name}, {what}: {len(rest):,} posts, {unsure.mean():.1%} unsure, {violation.mean():.1%} violations"
@@ -70,10 +71,12 @@ def measure(folder: Path, name: str) -> None:
         print("|---|---|---|---|---|")
         for share in SHARES:
             picked = [
-                _picked(proxy.probabilities([said[at] for at in rest]), share)
+                _picked(proxy.probabilities([some_texts[at] for at in rest]), share)
                 for proxy in (by_labels, by_adapter)
             ]
-            cells = [f"{found[wanted].mean():.0%}" for wanted in (unsure, violation) for found in picked]
+            cells = [
+                f"{is_picked[wanted].mean():.0%}" for wanted in (unsure, violation) for is_picked in picked
+            ]
             print(f"| {share:.0%} | {' | '.join(cells)} |", flush=True)
 
 

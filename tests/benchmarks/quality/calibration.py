@@ -1,12 +1,13 @@
-"""What few labels are best calibrated on: how far confidences are from the truth on other real posts.
+"""Calibration from few labels: expected calibration error of each way on other real posts.
 
-python -m tests.benchmarks.quality.calibration --cold cold.tsv --swsr swsr.tsv --logits DIR
-python -m tests.benchmarks.quality.calibration --logits DIR --table
+Run as: python -m tests.benchmarks.quality.calibration --cold cold.tsv --swsr swsr.tsv --logits DIR
+        python -m tests.benchmarks.quality.calibration --logits DIR --table
 
-A cell is one set, number of labels, way they were chosen and seed: one training and those of its folds, kept as logits in
-DIR and never done twice. "random" rows are drawn; of "chosen" rows half are, the other half are those that a linear model of
-the first half is least sure of, as the queue has it. Each arm is then fitted with many draws of validation rows. The judges
-are 2,000 of COLD's own dev rows, a fifth of SWSR's training rows. `docs/training.md` has the last table.
+A cell is one set, number of labels, way of choosing them and seed: one training and those of its folds, stored as
+logits in DIR and never repeated. "random" rows are drawn; half of the "chosen" rows are drawn too, the rest are those
+that a linear model of the first half is least sure of, as in the queue. Each arm is then fitted on many draws of
+validation rows. Test rows: 2,000 of COLD's dev part, a fifth of SWSR's training part. `docs/training.md` has the last
+table.
 """
 
 import argparse
@@ -35,12 +36,12 @@ from trainer.texts.folds import draw_folds
 from trainer.texts.tokens import tokenise
 
 POOL_OF_VALIDATION = 300
-"""Rows that the draws of validation rows are taken from."""
+"""Rows from which validation rows are drawn."""
 VALIDATION_ROWS = (0, 50, 100, 150)
 DRAWS = 40
 FOLDS = (3, 2)
 Logits = Mapping[str, NDArray[Any]]
-"""Logits (n, 3) of a cell: train-2 and train-3 (out of so many folds), validation and test; and labels by position."""
+"""Logits (n, 3) of a cell: train_2 and train_3 (out of so many folds), validation and test; and labels by position."""
 
 
 @dataclass(frozen=True)
@@ -56,45 +57,46 @@ class Training:
 
 
 def rows_of(training: Training, split: Split) -> tuple[list[Post], list[Post]]:
-    """Rows to learn from and validation rows."""
     everything = draw(split, Cell(training.set, "lora", "all", training.seed))
     validation, pool = everything[:POOL_OF_VALIDATION], everything[POOL_OF_VALIDATION:]
     if training.choice == "random":
         return pool[: training.size], validation
     first, others = pool[: training.size // 2], pool[training.size // 2 :]
     texts, labels = zip(*first, strict=True)
-    found = np.sort(linear_baseline(texts, labels, [text for text, _ in others]), axis=1)
-    unsure = np.argsort(found[:, -1] - found[:, -2], kind="stable")[: training.size - len(first)]
+    probabilities = np.sort(linear_baseline(texts, labels, [text for text, _ in others]), axis=1)
+    unsure = np.argsort(probabilities[:, -1] - probabilities[:, -2], kind="stable")[
+        : training.size - len(first)
+    ]
     return first + [others[place] for place in unsure], validation
 
 
 def measure(training: Training, options: argparse.Namespace) -> None:
-    """Train the cell and its folds. No row chooses an epoch, so that every draw of validation rows is as good as new."""
+    """No row chooses an epoch, so that every draw of validation rows is unused before calibration."""
     split = cold(options.cold, True) if training.set == "cold" else swsr(options.swsr, True)
     learned, validation = rows_of(training, split)
     train = [as_example(at, post) for at, post in enumerate(learned)]
     config = TrainConfig(base=str(options.base), seed=training.seed)
     encoder = fit(train, [], config, progress=Silent()).encoder
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for count in training.folds:
         folds = draw_folds(train, count, config.seed)
-        found[f"train_{count}"] = out_of_fold(train, [], config, folds, progress=Silent())
+        arrays[f"train_{count}"] = out_of_fold(train, [], config, folds, progress=Silent())
     for name, rows in (("validation", validation), ("test", split.test)):
         tokens = tokenise(encoder.tokenizer, [text for text, _ in rows], config.max_length)
-        found[name] = logits(encoder.model, encoder, tokens)
+        arrays[name] = logits(encoder.model, encoder, tokens)
     for name, rows in (("train", learned), ("validation", validation), ("test", split.test)):
-        found[f"{name}_labels"] = np.array([Label(label).position for _, label in rows])
-    np.savez_compressed(training.file(options.logits), **found)
+        arrays[f"{name}_labels"] = np.array([Label(label).position for _, label in rows])
+    np.savez_compressed(training.file(options.logits), **arrays)
 
 
-def arms(found: Logits, chosen: NDArray[Any]) -> Iterator[tuple[str, Calibration]]:
-    """Each way to calibrate with the chosen validation rows; with none of them, validation is no calibration."""
-    scores, targets = found["validation"][chosen], one_hot(found["validation_labels"][chosen])
+def arms(cell: Logits, chosen: NDArray[Any]) -> Iterator[tuple[str, Calibration]]:
+    """Calibrations by arm name. Without chosen rows, the arm "validation" does not calibrate."""
+    scores, targets = cell["validation"][chosen], one_hot(cell["validation_labels"][chosen])
     yield "validation", fit_calibration(scores, targets) if len(chosen) else Calibration.identity()
     for count in FOLDS:
-        if f"train_{count}" in found:
-            joined = np.concatenate([found[f"train_{count}"], scores])
-            truth = np.concatenate([one_hot(found["train_labels"]), targets])
+        if f"train_{count}" in cell:
+            joined = np.concatenate([cell[f"train_{count}"], scores])
+            truth = np.concatenate([one_hot(cell["train_labels"]), targets])
             name = f"{count} folds and validation"
             yield name, fit_calibration(joined, truth, has_bias=False)
             yield f"{name}, with a bias", fit_calibration(joined, truth)
@@ -104,26 +106,24 @@ def one_hot(positions: NDArray[Any]) -> NDArray[np.float64]:
     return np.eye(len(LABELS))[positions]
 
 
-def error(found: Logits, calibration: Calibration) -> float:
+def error(cell: Logits, calibration: Calibration) -> float:
     """Expected calibration error on the test rows, in hundredths."""
-    probabilities = apply_calibration(found["test"], calibration)
-    held, sure, right = reliability(probabilities, found["test_labels"]).T
+    probabilities = apply_calibration(cell["test"], calibration)
+    held, sure, right = reliability(probabilities, cell["test_labels"]).T
     return float(100 * np.nansum(held * abs(sure - right)) / held.sum())
 
 
-def errors(found: Logits) -> dict[tuple[str, int], list[float]]:
-    """By arm and number of validation rows: one for each draw of them."""
+def errors(cell: Logits) -> dict[tuple[str, int], list[float]]:
     rng, measured = np.random.default_rng(0), defaultdict(list)
     for rows in VALIDATION_ROWS:
         for _ in range(DRAWS if rows else 1):
             chosen = rng.permutation(POOL_OF_VALIDATION)[:rows]
-            for arm, calibration in arms(found, chosen):
-                measured[arm, rows].append(error(found, calibration))
+            for arm, calibration in arms(cell, chosen):
+                measured[arm, rows].append(error(cell, calibration))
     return measured
 
 
 def table(folder: Path) -> str:
-    """Markdown: arms by validation rows; mean over draws and seeds, and what one draw in ten is above."""
     cells: defaultdict[str, list[dict[tuple[str, int], list[float]]]] = defaultdict(list)
     for file in sorted(folder.glob("*.npz")):
         cells[file.stem.rpartition("-")[0]].append(errors(dict(np.load(file))))

@@ -1,4 +1,4 @@
-"""The ways in which people and spammers post the same thing again."""
+"""Ways in which people and spammers repost a text."""
 
 import unicodedata
 from collections.abc import Callable
@@ -32,7 +32,6 @@ def _insert(text: str, rng: Random) -> str:
 
 
 def _between(*fillers: str) -> Copy:
-    """One of the fillers after every letter."""
     return lambda text, rng: "".join(character + rng.choice(fillers) for character in text)
 
 
@@ -67,4 +66,4 @@ WAYS: dict[str, Copy] = {
     "full width": lambda text, _rng: text.translate(FULL_WIDTH),
     "other case": lambda text, _rng: text.swapcase(),
 }
-"""Each makes a copy of a text that is not empty; the same text where there is nothing to do."""
+"""Each copies a non-empty text, and returns it unchanged where it cannot change it."""

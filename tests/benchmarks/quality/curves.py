@@ -1,10 +1,10 @@
-"""Real learning curves, with noise as a team sees it: the linear baseline, many draws of each set.
+"""Real learning curves with a team's noise: the linear baseline on many draws of each set.
 
-python -m tests.benchmarks.quality.curves --cold cold.tsv --swsr swsr.tsv --spam tg_spam.tsv --out curves.jsonl
+Run as: python -m tests.benchmarks.quality.curves --cold cold.tsv --swsr swsr.tsv --spam tg_spam.tsv --out curves.jsonl
 
-A line is one set and seed: macro-F1 after 50, 100, ... labels drawn at random, on test posts that all seeds share
-(their mean over the seeds is the curve beneath) and on 300 and 1,000 other posts that are this seed's own and the
-same in all its rounds. A line that is there is not measured again, so a killed run goes on.
+A line is one set and seed: macro-F1 after 50, 100, ... labels drawn at random, on test posts shared by all seeds
+(their mean over the seeds is the true curve) and on 300 and 1,000 other posts of this seed, equal in all its rounds.
+Lines already in the file are not measured again, so a killed run resumes.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Curve:
 
 
 def spam(path: Path) -> Split:
-    """Telegram messages; test rows are those whose hash begins with a byte below 77."""
+    """Telegram messages; test rows have a hash whose first byte is below 77."""
     split = Split([], [])
     for _, text, label, _ in rows(path):
         is_test = hashlib.sha256(text.encode()).digest()[0] < 77
@@ -48,7 +48,7 @@ def spam(path: Path) -> Split:
 
 
 def parts(split: Split) -> tuple[list[Post], list[Post]]:
-    """Test posts that all seeds share, and those they draw their own from: 2,000 and the rest, or halves."""
+    """The shared test posts, and those from which a seed draws its own: 2,000 and the rest, or halves."""
     order = np.random.default_rng(0).permutation(len(split.test))
     shared = min(2000, len(split.test) // 2)
     return [split.test[row] for row in order[:shared]], [split.test[row] for row in order[shared:]]
@@ -67,27 +67,30 @@ def measure(name: str, split: Split, seed: int) -> Curve:
         seed,
         [_rounded(f1_macro(matrix)) for matrix in common],
         {
-            str(count): [_rounded(f1_macro(m)) for m in found]
-            for count, found in zip(OWN_ROWS, ours, strict=True)
+            str(count): [_rounded(f1_macro(m)) for m in per_size]
+            for count, per_size in zip(OWN_ROWS, ours, strict=True)
         },
-        {str(count): [_error(m, rng) for m in found] for count, found in zip(OWN_ROWS, ours, strict=True)},
+        {
+            str(count): [_error(m, rng) for m in per_size]
+            for count, per_size in zip(OWN_ROWS, ours, strict=True)
+        },
     )
 
 
 def _confusions(chosen: Sequence[Post], shared: Sequence[Post], own: Sequence[Post]) -> list[np.ndarray]:
-    """Of the shared posts, then of each number of own ones."""
+    """Confusion matrices of the shared posts, then of each number of own ones."""
     test = [*shared, *own]
-    found = linear_baseline(
+    probabilities = linear_baseline(
         [text for text, _ in chosen], [label for _, label in chosen], [text for text, _ in test]
     )
-    predicted, truth = found.argmax(axis=1), label_positions([label for _, label in test])
+    predicted, truth = probabilities.argmax(axis=1), label_positions([label for _, label in test])
     weights, first = np.ones(len(test)), len(shared)
     ends = [slice(first), *(slice(first, first + count) for count in OWN_ROWS)]
     return [confusion(truth[part], predicted[part], weights[part]) for part in ends]
 
 
 def _error(matrix: np.ndarray, rng: np.random.Generator) -> float:
-    """A bootstrap of rows is a multinomial draw of the confusion matrix."""
+    """Bootstrap standard error of macro-F1: resampling rows is a multinomial draw of the confusion matrix."""
     total = int(matrix.sum())
     drawn = rng.multinomial(total, (matrix / total).ravel(), RESAMPLES).reshape(-1, len(LABELS), len(LABELS))
     return _rounded(np.std(f1_macro(drawn.astype(float)), ddof=1))
@@ -111,12 +114,12 @@ def main() -> None:
     add("--out", type=Path, required=True)
     add("--seeds", type=int, default=36)
     options = parser.parse_args()
-    known = {(curve.set, curve.seed) for curve in read(options.out)}
+    measured = {(curve.set, curve.seed) for curve in read(options.out)}
     ways = {"cold": lambda path: cold(path, False), "swsr": lambda path: swsr(path, False), "spam": spam}
     for name in (name for name in ways if getattr(options, name)):
         split = ways[name](getattr(options, name))
         for seed in range(options.seeds):
-            if (name, seed) in known:
+            if (name, seed) in measured:
                 continue
             line = json.dumps(asdict(measure(name, split, seed)))
             with options.out.open("a", encoding="utf-8") as file:

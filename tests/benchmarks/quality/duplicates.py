@@ -1,7 +1,7 @@
 """How many planted copies of real posts are found, and which real posts are taken for copies.
 
-python -m tests.benchmarks.quality.duplicates --posts cold.tsv
-python -m tests.benchmarks.quality.duplicates --posts cold.tsv --show 60
+Run as: python -m tests.benchmarks.quality.duplicates --posts cold.tsv
+        python -m tests.benchmarks.quality.duplicates --posts cold.tsv --show 60
 
 `--show` prints that many pairs of different real posts that are grouped, for a person to read.
 """
@@ -27,35 +27,33 @@ from workbench.imports.tsv import open_tsv
 from workbench.project import init_project
 
 LENGTHS = ((4, 9), (10, 19), (20, 39), (40, 79), (80, 10_000))
-"""Characters of the normalised post, both ends counted."""
+"""Characters of the normalised post, both ends inclusive."""
 POSTS = 300
-"""Copied in every way, of each length."""
+"""Posts of each length, copied in every way."""
 RANDOM_PAIRS = 100_000
 STEPS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MOST = 200
-"""Posts of one band that are compared with each other, as in the product."""
+"""Posts of one band that are compared with each other, equal to the product's limit."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """Of the pairs of a kind: how many were like enough, and how many of those shared a band as well."""
+class Matches:
+    """Pairs of a kind; `like` are similar enough, `grouped` of those also share a band."""
 
     pairs: int
     like: int
     grouped: int
 
 
-def compare(pairs: Sequence[tuple[str, str]]) -> Found:
-    """The product's own rule on each pair."""
+def compare(pairs: Sequence[tuple[str, str]]) -> Matches:
     ones, others = (band_keys([pair[side] for pair in pairs]) for side in (0, 1))
     shares_band = (ones == others).any(axis=1)
     like = [similarity(shingles(one), shingles(other)) >= NEAR for one, other in pairs]
     grouped = sum(near and bool(meets) for near, meets in zip(like, shares_band, strict=True))
-    return Found(len(pairs), sum(like), grouped)
+    return Matches(len(pairs), sum(like), grouped)
 
 
 def recall(texts: Sequence[str], rng: Random) -> None:
-    """Print the share of planted copies that is found, by kind and length."""
     by_length = [[text for text in texts if least <= len(normalise(text)) <= most] for least, most in LENGTHS]
     chosen = [rng.sample(some, min(POSTS, len(some))) for some in by_length]
     heads = [f"{least}+" if most > 999 else f"{least}-{most}" for least, most in LENGTHS]
@@ -63,19 +61,23 @@ def recall(texts: Sequence[str], rng: Random) -> None:
     print("|---" * (len(heads) + 3) + "|")
     for way, copy in WAYS.items():
         cells = [_planted(some, [copy(text, rng) for text in some]) for some in chosen]
-        total = Found(*(sum(getattr(cell, name) for cell in cells) for name in ("pairs", "like", "grouped")))
+        total = Matches(
+            *(sum(getattr(cell, name) for cell in cells) for name in ("pairs", "like", "grouped"))
+        )
         shares = [f"{100 * cell.grouped / cell.pairs:.0f}" if cell.pairs else "" for cell in (*cells, total)]
         print(f"| {way} | {' | '.join(shares)} | {total.like - total.grouped} of {total.like} |", flush=True)
 
 
-def _planted(texts: Sequence[str], made: Sequence[str]) -> Found:
-    """Compared only where the copy differs, and leaves something."""
-    pairs = [(text, copy) for text, copy in zip(texts, made, strict=True) if copy != text and normalise(copy)]
-    return compare(pairs) if pairs else Found(0, 0, 0)
+def _planted(texts: Sequence[str], copies: Sequence[str]) -> Matches:
+    """Only copies that differ from the text and are not empty after normalisation count."""
+    pairs = [
+        (text, copy) for text, copy in zip(texts, copies, strict=True) if copy != text and normalise(copy)
+    ]
+    return compare(pairs) if pairs else Matches(0, 0, 0)
 
 
 def near_pairs(texts: Sequence[str]) -> Iterator[tuple[float, int, int]]:
-    """Similarity and places of the pairs of posts that share a band."""
+    """(similarity, position, position) of the pairs that share a band."""
     buckets: dict[int, list[int]] = defaultdict(list)
     for place, keys in enumerate(band_keys(texts).tolist()):
         for key in set(keys):
@@ -86,7 +88,6 @@ def near_pairs(texts: Sequence[str]) -> Iterator[tuple[float, int, int]]:
 
 
 def precision(texts: Sequence[str], rng: Random, show: int) -> None:
-    """Print how many pairs of real posts are grouped, by likeness, and some of them."""
     random_pairs = [tuple(rng.sample(texts, 2)) for _ in range(RANDOM_PAIRS)]
     print(f"\nRandom pairs grouped: {compare(random_pairs).grouped} of {RANDOM_PAIRS:,}")
     normal = [normalise(text) for text in texts]
@@ -101,7 +102,6 @@ def precision(texts: Sequence[str], rng: Random, show: int) -> None:
 
 
 def speed(file: Path, texts: Sequence[str]) -> None:
-    """Print posts per second of processor time, of the parts and of grouping in a project."""
     print()
     for name, work in (
         ("normalise", lambda: list(map(normalise, texts))),

@@ -1,10 +1,10 @@
-"""How often the interval of `trainer.selection.forecast` holds the gain of the next 100 labels, where that gain is known.
+"""Coverage of the interval of `trainer.selection.forecast` for the gain of the next 100 labels.
 
-python -m tests.benchmarks.quality.forecast --curves docs/next-hundred.jsonl
+Run as: python -m tests.benchmarks.quality.forecast --curves docs/next-hundred.jsonl
 
-Invented curves of four families, of which one only is the forecast's own, with the noise of 300 or 1,000 test
-posts and of the training itself; and the real ones of `tests.benchmarks.quality.curves`, where a seed's own measurements
-make the forecast and the mean of the other seeds, on other posts, is the truth. `docs/next-hundred.md` has the table.
+Generated curves of four families, one of them the forecast's own, with the noise of 300 or 1,000 test posts and of
+training; and the real ones of `tests.benchmarks.quality.curves`, where one seed's measurements make the forecast and
+the mean of the other seeds, on other posts, is the truth. `docs/next-hundred.md` has the table.
 """
 
 import argparse
@@ -27,8 +27,6 @@ STEPS = (50, 100)
 
 @dataclass(frozen=True)
 class Case:
-    """One forecast and what came true."""
-
     source: str
     points: int
     rows: int
@@ -78,9 +76,9 @@ def invented(repeats: int) -> Iterator[Case]:
 
 
 def invented_case(name: str, shape: Shape, points: int, rows: int, rng: np.random.Generator) -> Case:
-    """A team that starts with 50 to 300 labels and trains anew after every 50, 100 or 200.
+    """A team that starts with 50 to 300 labels and trains again after every 50, 100 or 200.
 
-    Its test rows are the same in all rounds, so part of the error of measurement is common to them.
+    Test rows are equal in all rounds, so part of the measurement error is common to them.
     """
     start, step, common = rng.integers(50, 301), rng.choice([50, 100, 200]), rng.uniform(0.5, 0.9)
     labels = start + step * np.arange(points)
@@ -95,9 +93,9 @@ def invented_case(name: str, shape: Shape, points: int, rows: int, rng: np.rando
 
 def real(curves: Sequence[Curve]) -> Iterator[Case]:
     for name in sorted({curve.set for curve in curves}):
-        found = [curve for curve in curves if curve.set == name]
-        shared = np.array([curve.shared for curve in found])
-        for place, curve in enumerate(found):
+        of_set = [curve for curve in curves if curve.set == name]
+        shared = np.array([curve.shared for curve in of_set])
+        for place, curve in enumerate(of_set):
             truth = np.delete(shared, place, axis=0).mean(axis=0)
             yield from real_cases(curve, truth)
 
@@ -124,13 +122,12 @@ def _case(
 
 
 def table(cases: Sequence[Case]) -> str:
-    """Markdown; coverage in percent, the rest in points of macro-F1."""
     titles = ["curves", "rounds so far", "forecasts", "95% interval holds", "80% holds", "width of the 95%"]
     lines = [header([*titles, "off by", "off by, had one said nothing"])]
     for kind in ("invented", "real"):
         for points in PREFIXES:
-            found = [case for case in cases if case.source.startswith(kind) and case.points == points]
-            lines.append(row(kind, points, found))
+            selected = [case for case in cases if case.source.startswith(kind) and case.points == points]
+            lines.append(row(kind, points, selected))
     return "\n".join(lines)
 
 
@@ -146,7 +143,6 @@ def row(kind: str, points: int, cases: Sequence[Case]) -> str:
 
 
 def table_of_sources(cases: Sequence[Case]) -> str:
-    """Markdown: how often the 95% interval holds, and the 80% one, for every family and set by itself."""
     lines = [header(["95% / 80% interval holds, after so many rounds", *map(str, PREFIXES)])]
     for source in dict.fromkeys(case.source for case in cases):
         parts = [[case for case in cases if (case.source, case.points) == (source, k)] for k in PREFIXES]

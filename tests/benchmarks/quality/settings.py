@@ -1,10 +1,10 @@
-"""Settings of training by evidence: one factor changed at a time, macro-F1 on rows kept for choosing.
+"""Training settings compared one factor at a time: macro-F1 on rows reserved for choosing.
 
-python -m tests.benchmarks.quality.settings --cold cold.tsv --swsr swsr.tsv --results settings.jsonl
-python -m tests.benchmarks.quality.settings --results settings.jsonl --table
+Run as: python -m tests.benchmarks.quality.settings --cold cold.tsv --swsr swsr.tsv --results settings.jsonl
+        python -m tests.benchmarks.quality.settings --results settings.jsonl --table
 
-Every arm sees the same 1,000 rows (`--size`), stops by the same 300 others, and is measured on a third part: COLD's
-own dev rows, a fifth of SWSR's training rows. A killed run goes on; several (`--part 0/2`) share the results.
+Every arm trains on equal 1,000 rows (`--size`), stops early by 300 others and is measured on a third part: COLD's dev
+rows, a fifth of SWSR's training rows. A killed run resumes; several (`--part 0/2`) share the results.
 `docs/training.md` has the last table.
 """
 
@@ -86,8 +86,8 @@ def measure(options: argparse.Namespace) -> None:
 
 def run(split: Split, arm: str, cell: Cell, options: argparse.Namespace) -> tuple[Fit, float]:
     everything = draw(split, replace(cell, size="all"))
-    validation, known = everything[:VALIDATION_ROWS], everything[VALIDATION_ROWS:]
-    chosen = known if cell.size == "all" else known[: int(cell.size)]
+    validation, train = everything[:VALIDATION_ROWS], everything[VALIDATION_ROWS:]
+    chosen = train if cell.size == "all" else train[: int(cell.size)]
     settings = options.settings | ARMS[arm]
     config = replace(TrainConfig.from_dict(settings), base=str(options.base), seed=cell.seed)
     held_out, start = examples(validation, "v"), None
@@ -109,19 +109,18 @@ def predictions(encoder: Encoder, posts: Sequence[Post]) -> list[str]:
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
-    """Markdown: arms by sets, mean and spread over seeds, and the median of what each costs."""
     scores: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for line in lines:
         scores[line["arm"], f"{line['set'].upper()}, {line['size']} labels"].append(line["macro_f1"])
         seconds[line["arm"]].append(line["seconds"])
     columns = sorted({column for _, column in scores})
-    made = [f"| | {' | '.join(columns)} | seconds |", "|---" * (len(columns) + 2) + "|"]
+    table_lines = [f"| | {' | '.join(columns)} | seconds |", "|---" * (len(columns) + 2) + "|"]
     for arm in ARMS:
         if arm in seconds:
             cells = [show(scores.get((arm, column), [])) for column in columns]
-            made.append(f"| {arm} | {' | '.join(cells)} | {median(seconds[arm]):.0f} |")
-    return "\n".join(made)
+            table_lines.append(f"| {arm} | {' | '.join(cells)} | {median(seconds[arm]):.0f} |")
+    return "\n".join(table_lines)
 
 
 def main() -> None:
