@@ -1,4 +1,4 @@
-"""A served project of the test's own, and a real Chromium that looks at it."""
+"""A served project, and a real Chromium."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ SignIn = Callable[..., Page]
 
 @dataclass
 class LabelPage:
-    """The label page as a person uses it: every step waits until it is seen to be done."""
+    """Drives the Label page. Every step waits for its visible effect."""
 
     page: Page
 
@@ -56,12 +56,12 @@ class LabelPage:
         return self.page.locator(".last")
 
     def wait_until_seen(self) -> str:
-        """The post's text, once it has been on screen long enough for keys to count."""
+        """Returns the post's text, once it has been on screen long enough for keys to count."""
         self.page.wait_for_selector("html[data-keys=ready]", state="attached")
         return self.post.inner_text()
 
     def press(self, key: str) -> str:
-        """Press a key, wait for another post and until the server has said yes; returns the first one's text."""
+        """Waits for another post and for the server's acknowledgement; returns the first post's text."""
         text = self.wait_until_seen()
         self.page.keyboard.press(key)
         expect(self.post).not_to_have_text(text)
@@ -84,21 +84,19 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def made(home: Path) -> Iterator[Project]:
-    """An empty project on the real clock, because a browser lives on it."""
+def live_project(home: Path) -> Iterator[Project]:
+    """On the real clock, because the browser uses it."""
     project = init_project(home)
     yield project
     project.database.dispose()
 
 
 class Server:
-    """Serves one project at a time."""
-
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(self, project: Project, port: int | None = None) -> str:
-        """Start, in place of what was served before; returns the address."""
+        """Replaces the server that is running; returns the address."""
         self.stop()
         port = port or free_port()
         with child(web_command(), WORKBENCH_HOME=str(project.home), WORKBENCH_PORT=str(port)) as process:
@@ -122,7 +120,6 @@ def serve() -> Iterator[Server]:
 
 @pytest.fixture
 def sign_in(browser: Browser) -> Iterator[SignIn]:
-    """Sign in as somebody; returns their page, on Label."""
     contexts = []
 
     def enter(address: str, name: str = "Ann", role: str = "annotator", locale: str = "en-US") -> Page:
@@ -143,7 +140,7 @@ def sign_in(browser: Browser) -> Iterator[SignIn]:
 
 
 def seed(project: Project, texts: list[str]) -> None:
-    """Posts imported, prepared and queued, without any model."""
+    """Imports, prepares and queues posts, without a model."""
     import_texts(project, accounts.command_line(project), texts)
     prepare(project)
     swap.rebuild(project)
@@ -151,7 +148,6 @@ def seed(project: Project, texts: list[str]) -> None:
 
 @contextmanager
 def child(command: list[str], **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process of the product on this checkout."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     yield subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path} | variables, start_new_session=True)
 

@@ -1,4 +1,4 @@
-"""What only a real browser can show: keys, focus, reloads, what leaves the page."""
+"""What only a real browser can show: keys, focus, reloads, requests that leave the page."""
 
 import re
 from pathlib import Path
@@ -52,10 +52,10 @@ def label_page(page: Page) -> LabelPage:
 
 
 def test_a_person_stays_known_after_a_reload_and_not_after_signing_out(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(3))
-    page = sign_in(serve(made), name="林小雨")
+    seed(live_project, different_texts(3))
+    page = sign_in(serve(live_project), name="林小雨")
     expect(page.locator(".bar")).to_contain_text("林小雨")
     page.reload()
     expect(page.locator(".bar")).to_contain_text("林小雨")
@@ -70,10 +70,10 @@ def test_a_person_stays_known_after_a_reload_and_not_after_signing_out(
 
 
 def test_five_posts_by_key_and_one_taken_back_are_what_the_database_holds(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(12))
-    page = sign_in(serve(made))
+    seed(live_project, different_texts(12))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     answered = [desk.press(key) for key in ("1", "2", "3", "1", "2")]
     assert len(set(answered)) == 5
@@ -82,52 +82,54 @@ def test_five_posts_by_key_and_one_taken_back_are_what_the_database_holds(
     assert desk.wait_until_seen() == answered[-1]
     expect(page.locator("[data-count=today]")).to_have_text("mine today: 4")
     expect(page.locator("[data-count=left]")).to_have_text("left for the team: 8")
-    assert [row.label for row in labels_in(made)] == ["normal", "suspicious", "violation", "normal"]
+    assert [row.label for row in labels_in(live_project)] == ["normal", "suspicious", "violation", "normal"]
 
 
-def test_shift_and_a_number_changes_the_last_answer(made: Project, serve: Server, sign_in: SignIn) -> None:
-    seed(made, different_texts(4))
-    page = sign_in(serve(made))
+def test_shift_and_a_number_changes_the_last_answer(
+    live_project: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(live_project, different_texts(4))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     desk.press("1")
     desk.wait_until_seen()
     page.keyboard.press("Shift+Digit3")
     expect(desk.last).to_contain_text("violation")
-    assert [row.label for row in labels_in(made)] == ["violation"]
+    assert [row.label for row in labels_in(live_project)] == ["violation"]
 
 
 def test_double_presses_and_held_keys_answer_the_seen_post_alone(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(20))
-    page = sign_in(serve(made))
+    seed(live_project, different_texts(20))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     for _ in range(3):
         before = desk.wait_until_seen()
         page.keyboard.press("3")
         page.keyboard.press("3")
         expect(desk.post).not_to_have_text(before)
-        page.keyboard.press("3")  # within the first moments of a post nobody has read
+        page.keyboard.press("3")  # before the new post accepts keys
     before = desk.wait_until_seen()
     page.keyboard.down("2")
     expect(desk.post).not_to_have_text(before)
     desk.wait_until_seen()
     for _ in range(5):
-        page.keyboard.down("2")  # what a key sends that is still held when the next post could be answered
+        page.keyboard.down("2")  # the repeat of a key still held when the next post accepts keys
     page.keyboard.up("2")
     desk.wait_until_seen()
     before = desk.post.inner_text()
     page.locator("[class*=st-key-press-answer-normal] button").dblclick()
     expect(desk.post).not_to_have_text(before)
     desk.wait_until_seen()
-    assert [row.label for row in rows_in(made)] == ["violation"] * 3 + ["suspicious", "normal"]
+    assert [row.label for row in rows_in(live_project)] == ["violation"] * 3 + ["suspicious", "normal"]
 
 
 def test_keys_count_by_their_place_under_an_input_method_and_full_width(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(6))
-    page = sign_in(serve(made), locale="zh-CN")
+    seed(live_project, different_texts(6))
+    page = sign_in(serve(live_project), locale="zh-CN")
     desk = label_page(page)
     for key, code in (("Process", "Digit3"), ("２", "Digit2"), ("1", "Numpad1")):
         before = desk.wait_until_seen()
@@ -137,12 +139,14 @@ def test_keys_count_by_their_place_under_an_input_method_and_full_width(
         )
         expect(desk.post).not_to_have_text(before)
     desk.wait_until_seen()
-    assert [row.label for row in rows_in(made)] == ["violation", "suspicious", "normal"]
+    assert [row.label for row in rows_in(live_project)] == ["violation", "suspicious", "normal"]
 
 
-def test_a_number_pad_that_scrolls_answers_nothing(made: Project, serve: Server, sign_in: SignIn) -> None:
-    seed(made, different_texts(4))
-    page = sign_in(serve(made))
+def test_a_number_pad_that_scrolls_answers_nothing(
+    live_project: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(live_project, different_texts(4))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     shown = desk.wait_until_seen()
     for key, code in (("PageDown", "Numpad3"), ("End", "Numpad1"), ("ArrowDown", "Numpad2")):
@@ -151,7 +155,9 @@ def test_a_number_pad_that_scrolls_answers_nothing(made: Project, serve: Server,
             [key, code],
         )
     desk.press("1")
-    assert [(row.label, text_of(made, row.post_id)) for row in rows_in(made)] == [("normal", shown)]
+    assert [(row.label, text_of(live_project, row.post_id)) for row in rows_in(live_project)] == [
+        ("normal", shown)
+    ]
 
 
 def text_of(project: Project, post: int) -> str:
@@ -160,10 +166,10 @@ def text_of(project: Project, post: int) -> str:
 
 
 def test_a_note_goes_with_a_button_that_is_tapped_at_once(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(4))
-    page = sign_in(serve(made))
+    seed(live_project, different_texts(4))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     shown = desk.wait_until_seen()
     page.keyboard.press("n")
@@ -171,16 +177,16 @@ def test_a_note_goes_with_a_button_that_is_tapped_at_once(
     page.locator("[class*=st-key-press-answer-violation] button").click()
     expect(desk.post).not_to_have_text(shown)
     desk.wait_until_seen()
-    (row,) = rows_in(made)
+    (row,) = rows_in(live_project)
     assert (row.label, row.note) == ("violation", "looks like an advert")
     expect(desk.post).to_be_focused()
 
 
 def test_a_note_typed_while_the_page_goes_back_waits_and_commands_nothing(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(6))
-    address = serve(made)
+    seed(live_project, different_texts(6))
+    address = serve(live_project)
     page = sign_in(address)
     desk = label_page(page)
     desk.press("1")
@@ -190,18 +196,18 @@ def test_a_note_typed_while_the_page_goes_back_waits_and_commands_nothing(
     expect(desk.post).not_to_have_text(unsaved)
     page.keyboard.press("n")
     page.keyboard.type("zhe shi")
-    expect(desk.post).to_have_text(unsaved)  # no answer came
+    expect(desk.post).to_have_text(unsaved)  # no answer arrived
     page.keyboard.type(" sus puf")
-    serve(made, urlsplit(address).port)
+    serve(live_project, urlsplit(address).port)
     expect(page.locator(".desk .lost")).to_be_hidden()
     desk.press("3")
     expect(page.locator("textarea.note")).to_have_value("zhe shi")
-    assert [row.label for row in rows_in(made)] == ["normal", "violation"]
+    assert [row.label for row in rows_in(live_project)] == ["normal", "violation"]
 
 
-def test_undo_works_after_a_reload(made: Project, serve: Server, sign_in: SignIn) -> None:
-    seed(made, different_texts(6))
-    page = sign_in(serve(made))
+def test_undo_works_after_a_reload(live_project: Project, serve: Server, sign_in: SignIn) -> None:
+    seed(live_project, different_texts(6))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     answered = [desk.press("3"), desk.press("1")]
     desk.wait_until_seen()
@@ -209,29 +215,29 @@ def test_undo_works_after_a_reload(made: Project, serve: Server, sign_in: SignIn
     for text in reversed(answered):
         desk.press("u")
         assert desk.wait_until_seen() == text
-    assert labels_in(made) == []
+    assert labels_in(live_project) == []
 
 
 def test_a_note_outlives_a_reload_and_a_new_server_and_goes_with_the_answer(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(6))
-    address = serve(made)
+    seed(live_project, different_texts(6))
+    address = serve(live_project)
     page = sign_in(address)
     desk = label_page(page)
     shown = desk.wait_until_seen()
     page.keyboard.press("n")
     page.keyboard.type("123 ask 林?")
-    wait_until(lambda: drafts(made) == ["123 ask 林?"], 20)
-    serve(made, urlsplit(address).port)
+    wait_until(lambda: drafts(live_project) == ["123 ask 林?"], 20)
+    serve(live_project, urlsplit(address).port)
     page.reload()
     assert desk.wait_until_seen() == shown
     expect(page.locator("textarea.note")).to_have_value("123 ask 林?")
     desk.press("f")
     expect(desk.last).to_contain_text("asked the lead")
-    (row,) = rows_in(made)
+    (row,) = rows_in(live_project)
     assert (row.action, row.is_flagged, row.note) == ("skip", True, "123 ask 林?")
-    assert drafts(made) == []
+    assert drafts(live_project) == []
 
 
 def drafts(project: Project) -> list[str]:
@@ -240,30 +246,30 @@ def drafts(project: Project) -> list[str]:
 
 
 def test_an_answer_given_without_a_connection_is_said_to_be_unsaved_and_saved_once_when_given_again(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(8))
-    address = serve(made)
+    seed(live_project, different_texts(8))
+    address = serve(live_project)
     page = sign_in(address)
     desk = label_page(page)
     desk.press("1")
     unsaved = desk.wait_until_seen()
     serve.stop()
     page.keyboard.press("3")
-    expect(desk.post).not_to_have_text(unsaved)  # the next one is in the page already
+    expect(desk.post).not_to_have_text(unsaved)  # the next post is in the page already
     expect(page.locator(".desk .lost")).to_have_text(re.compile("Not saved yet"))
     expect(desk.post).to_have_text(unsaved)
-    serve(made, urlsplit(address).port)
-    expect(page.locator(".desk .lost")).to_be_hidden()  # the page has found the new server
+    serve(live_project, urlsplit(address).port)
+    expect(page.locator(".desk .lost")).to_be_hidden()  # the page has reconnected to the new server
     desk.press("3")
-    assert [row.label for row in rows_in(made)] == ["normal", "violation"]
+    assert [row.label for row in rows_in(live_project)] == ["normal", "violation"]
 
 
 def test_help_and_guidelines_open_by_key_and_no_answer_passes_them(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(4))
-    page = sign_in(serve(made))
+    seed(live_project, different_texts(4))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     shown = desk.wait_until_seen()
     for key, text in (("?", "undo, any number of steps"), ("g", "Borderline: the post itself")):
@@ -273,12 +279,14 @@ def test_help_and_guidelines_open_by_key_and_no_answer_passes_them(
         page.keyboard.press("Escape")
         expect(page.locator("dialog[open]")).to_have_count(0)
     assert desk.post.inner_text() == shown
-    assert rows_in(made) == []
+    assert rows_in(live_project) == []
 
 
-def test_a_reason_and_near_copies_are_one_key_each(made: Project, serve: Server, sign_in: SignIn) -> None:
-    seed(made, [*COPIES, *different_texts(6)])
-    page = sign_in(serve(made))
+def test_a_reason_and_near_copies_are_one_key_each(
+    live_project: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(live_project, [*COPIES, *different_texts(6)])
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     while "微信" not in desk.wait_until_seen():
         desk.press("s")
@@ -292,16 +300,16 @@ def test_a_reason_and_near_copies_are_one_key_each(made: Project, serve: Server,
     desk.wait_until_seen()
     page.keyboard.press("p")
     expect(desk.last).to_contain_text("and 2 near-copies")
-    assert sorted((row.origin, row.label, row.reason) for row in labels_in(made)) == [
+    assert sorted((row.origin, row.label, row.reason) for row in labels_in(live_project)) == [
         ("person", "violation", "引流广告"),
         ("propagated", "violation", None),
         ("propagated", "violation", None),
     ]
 
 
-def test_keys_rest_while_somebody_types(made: Project, serve: Server, sign_in: SignIn) -> None:
-    seed(made, different_texts(4))
-    page = sign_in(serve(made))
+def test_keys_rest_while_somebody_types(live_project: Project, serve: Server, sign_in: SignIn) -> None:
+    seed(live_project, different_texts(4))
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     shown = desk.post.inner_text()
     page.evaluate("document.querySelector('.stMain').append(document.createElement('input'))")
@@ -312,14 +320,14 @@ def test_keys_rest_while_somebody_types(made: Project, serve: Server, sign_in: S
         page.keyboard.press(modified)
     assert desk.post.inner_text() == shown
     desk.press("1")
-    assert [row.label for row in rows_in(made)] == ["normal"]
+    assert [row.label for row in rows_in(live_project)] == ["normal"]
 
 
 def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, HOSTILE)
-    address = serve(made)
+    seed(live_project, HOSTILE)
+    address = serve(live_project)
     page = sign_in(address, name="<b>*Eve*</b>", role="lead")
     elsewhere: list[str] = []
     page.on(
@@ -348,9 +356,9 @@ def is_elsewhere(url: str, address: str) -> bool:
 
 
 def test_a_hostile_file_is_previewed_and_imported_as_text(
-    made: Project, serve: Server, sign_in: SignIn, tmp_path: Path
+    live_project: Project, serve: Server, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    address = serve(made)
+    address = serve(live_project)
     page = sign_in(address, name="林", role="lead")
     elsewhere: list[str] = []
     page.on(
@@ -378,10 +386,10 @@ def test_a_hostile_file_is_previewed_and_imported_as_text(
 
 
 def test_the_page_speaks_chinese_to_a_chinese_browser_and_english_on_demand(
-    made: Project, serve: Server, sign_in: SignIn
+    live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
-    seed(made, different_texts(4))
-    page = sign_in(serve(made), locale="zh-CN")
+    seed(live_project, different_texts(4))
+    page = sign_in(serve(live_project), locale="zh-CN")
     desk = label_page(page)
     expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("疑似")
     desk.press("3")
@@ -392,10 +400,12 @@ def test_the_page_speaks_chinese_to_a_chinese_browser_and_english_on_demand(
     expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("borderline")
 
 
-def test_an_empty_queue_says_why_and_goes_on_by_itself(made: Project, serve: Server, sign_in: SignIn) -> None:
-    page = sign_in(serve(made))
+def test_an_empty_queue_says_why_and_goes_on_by_itself(
+    live_project: Project, serve: Server, sign_in: SignIn
+) -> None:
+    page = sign_in(serve(live_project))
     expect(page.locator(".refusal")).to_contain_text("There are no posts yet. Ask a lead")
-    seed(made, different_texts(2))
+    seed(live_project, different_texts(2))
     desk = label_page(page)
     expect(desk.post).to_be_visible()
     desk.press("1")
@@ -433,7 +443,6 @@ def lanes(project: Project) -> set[str]:
 
 
 def label_toy_posts(project: Project) -> None:
-    """Posts whose label is a matter of one word, most of them labelled."""
     words = {"normal": "天气真好", "suspicious": "加微信低价", "violation": "去死滚蛋"}
     names = list(words)
     fillers = different_texts(150, length=12)
@@ -449,23 +458,25 @@ def label_toy_posts(project: Project) -> None:
 
 
 def test_a_post_is_blurred_until_it_is_wanted_and_opened_on_the_forum_by_key(
-    made: Project, serve: Server, sign_in: SignIn, tmp_path: Path
+    live_project: Project, serve: Server, sign_in: SignIn, tmp_path: Path
 ) -> None:
     rows = [
         {"id": str(number), "text": text, "link": f"http://127.0.0.1:9/post/{number}"}
         for number, text in enumerate(different_texts(3))
     ]
     with open_tsv(write_tsv(tmp_path / "posts.tsv", rows)) as source:
-        import_rows(made, accounts.command_line(made), source)
-    prepare(made)
-    swap.rebuild(made)
-    page = sign_in(serve(made))
+        import_rows(live_project, accounts.command_line(live_project), source)
+    prepare(live_project)
+    swap.rebuild(live_project)
+    page = sign_in(serve(live_project))
     desk = label_page(page)
     for key, blurred in (("b", True), ("Space", False)):
         page.keyboard.press(key)
         assert ("blur" in desk.post.evaluate("post => getComputedStyle(post).filter")) == blurred
     desk.press("1")
-    assert "blur" in desk.post.evaluate("post => getComputedStyle(post).filter")  # the next one is again
+    assert "blur" in desk.post.evaluate(
+        "post => getComputedStyle(post).filter"
+    )  # the next post is blurred again
     link = page.locator("a.open").get_attribute("href")
     with page.expect_popup() as popup:
         page.keyboard.press("o")

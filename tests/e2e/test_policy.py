@@ -1,4 +1,4 @@
-"""A lead in a real browser: the overview says what to do, the thresholds are put in force."""
+"""A lead in a real browser: the overview names the next step, thresholds are put in force."""
 
 import pytest
 from playwright.sync_api import expect
@@ -12,9 +12,9 @@ from workbench.thresholds import policy
 pytestmark = pytest.mark.browser
 
 
-def test_a_lead_puts_thresholds_in_force(made: Project, serve: Server, sign_in: SignIn) -> None:
-    judge_held_out(made, accounts.command_line(made))
-    address = serve(made)
+def test_a_lead_puts_thresholds_in_force(live_project: Project, serve: Server, sign_in: SignIn) -> None:
+    judge_held_out(live_project, accounts.command_line(live_project))
+    address = serve(live_project)
     page = sign_in(address, "林", "lead")
     page.goto(f"{address}/overview")
     page.wait_for_selector(IDLE)
@@ -23,16 +23,16 @@ def test_a_lead_puts_thresholds_in_force(made: Project, serve: Server, sign_in: 
     page.locator(".st-key-price-missed input").fill("50")
     page.keyboard.press("Enter")
     page.locator(".st-key-save-1 button").click()
-    # The press may have come with the new price, before anybody has seen what follows from it.
+    # The press may arrive together with the new price, before its effect is on screen.
     saved, asked_again = (
         page.get_by_text("In force: version 1"),
         page.get_by_text("The figures have just changed"),
     )
     expect(saved.or_(asked_again).first).to_be_visible()
     if asked_again.is_visible():
-        page.wait_for_selector(IDLE)  # while the page is drawn anew the button moves
+        page.wait_for_selector(IDLE)  # while the page redraws, the button moves
         page.locator(".st-key-save-1 button").click()
     expect(page.locator(".bar")).to_contain_text("In force: version 1")
-    with made.database.read() as session:
+    with live_project.database.read() as session:
         (version,) = policy.history(session)
     assert version["prices"]["missed"] == 50

@@ -1,4 +1,4 @@
-"""A lead's rounds in a real browser, with a real worker: start, cancel, put in use, compare, roll back, export."""
+"""A lead's rounds in a real browser with a real worker: start, cancel, promote, compare, roll back, export."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ VERDICT = {
 
 
 def two_rounds(home: Path, folder: Path) -> Project:
-    """Round 1 is in use, round 2 waits; both hold the same tiny adapter."""
+    """Round 1 is in use, round 2 awaits a decision; both hold one tiny adapter."""
     base = make_tiny_encoder(folder / "encoder")
     project = init_project(home, base_model=str(base))
     label_toy_posts(project)
