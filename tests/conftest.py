@@ -1,4 +1,4 @@
-"""Shared fixtures: an empty project with a clock that the test moves, and people in it."""
+"""Shared fixtures: an empty project with a clock that the test sets, and its people."""
 
 import os
 import shutil
@@ -18,26 +18,26 @@ from workbench import accounts
 from workbench.accounts import Account
 from workbench.project import Project, init_project, open_project
 
-# A busy machine is slow now and then; a deadline would only find that out.
+# No deadline: it would only detect a busy machine.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:
-    """One thread for each process, children too: several processes run at once, and their tensors are small."""
+    """One thread per process, children included: several processes run at once, and their tensors are small."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def statements_compiled_once() -> Iterator[None]:
-    """Each test opens a database of its own, and each engine would compile every statement anew."""
+    """Each test opens its own database, and each engine would compile every statement again."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(db.session, "create_engine", _SharedStatements())
         yield
 
 
 class _SharedStatements:
-    """Makes engines that share their dialect, and with it what is compiled for it."""
+    """Creates engines that share a dialect and, with it, its cache of compiled statements."""
 
     def __init__(self) -> None:
         self._first: Engine | None = None
@@ -47,7 +47,7 @@ class _SharedStatements:
         if self._first is None:
             self._first = create_engine(url, query_cache_size=5_000, **options)
             with self._first.connect():
-                pass  # which looks at what this SQLite can do
+                pass  # which reads the features of this SQLite
             self._first.dispose()
         engine.dialect, engine._compiled_cache = self._first.dialect, self._first._compiled_cache
         return engine
@@ -55,8 +55,6 @@ class _SharedStatements:
 
 @dataclass
 class Clock:
-    """A clock that stands still until it is moved."""
-
     moment: datetime = field(default_factory=lambda: datetime(2026, 1, 5, 9, tzinfo=UTC))
 
     def __call__(self) -> datetime:
@@ -73,7 +71,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def blank_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new project; tests work on copies."""
+    """Tests work on copies."""
     return made_once(tmp_path_factory, "blank", _make_blank) / "project"
 
 
@@ -83,9 +81,9 @@ def _make_blank(folder: Path) -> None:
 
 @pytest.fixture
 def project(blank_home: Path, tmp_path: Path, clock: Clock) -> Iterator[Project]:
-    made = replace(open_project(shutil.copytree(blank_home, tmp_path / "project")), now=clock)
-    yield made
-    made.database.dispose()
+    opened = replace(open_project(shutil.copytree(blank_home, tmp_path / "project")), now=clock)
+    yield opened
+    opened.database.dispose()
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ CHINESE = "你好吗是不了的一在有我他这天气真大家加微信低价
 DEFAULT_TEXTS = (string.ascii_lowercase, string.digits, CHINESE)
 
 INITIAL_SPREAD = 0.1
-"""Five times BERT's: random features of this size can be told apart without any pre-training."""
+"""Five times BERT's, so that random features of this size can be distinguished without pre-training."""
 
 
 def make_tiny_encoder(folder: Path, texts: Iterable[str] = DEFAULT_TEXTS, *, seed: int = 0) -> Path:
-    """Write a BertModel with random weights and a tokenizer of the characters of `texts` to `folder`."""
     letters = sorted({letter for text in texts for letter in text.lower() if not letter.isspace()})
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
     vocabulary = {word: position for position, word in enumerate(words)}

@@ -1,4 +1,4 @@
-"""What is expensive to make is made once a run, whichever process of the run needs it first."""
+"""Expensive folders, built once per run by the first process that needs them."""
 
 import os
 import shutil
@@ -10,10 +10,10 @@ from filelock import FileLock
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder `name` of this run, filled by `make`. Read it or copy it; other tests read it as well.
+    """Returns the folder `name` of this run, filled by `make`. Read or copy it; other tests read it too.
 
-    `make` is given the folder's final place, since what it writes may hold absolute paths. One that fails is
-    called again by the next test that asks.
+    `make` receives the folder's final path, since what it writes may contain absolute paths. If it fails, the next test
+    that asks calls it again.
     """
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:

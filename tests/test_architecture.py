@@ -1,4 +1,4 @@
-"""docs/architecture.md names files that exist, and its picture the packages of the import contracts."""
+"""docs/architecture.md names existing files, and its picture shows the packages of the import contracts."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ PICTURE = ROOT / "docs" / "images" / "packages.svg"
 
 
 def files(line: str) -> Iterator[Path]:
-    """What a row names; a bare file name lies in the folder of the path before it."""
+    """Paths named in a row; a bare file name belongs to the folder of the path before it."""
     folder = None
     for name in re.findall(r"`([\w./]+\.\w+|[\w/]+/)`", line):
         if "/" in name:

@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 600
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel's content in a folder of its own, without what it depends on."""
+    """The wheel's content in its own folder, without dependencies."""
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
@@ -31,7 +31,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, where: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # The folder of the wheel comes before the checkout that the environment knows.
+    # The wheel's folder precedes the checkout that the environment has on its path.
     return subprocess.run(
         [sys.executable, "-P", "-m", *arguments],
         cwd=where,

@@ -1,4 +1,4 @@
-"""The whole loop by the command line: TSV in, labels in, a round, everything scored, JSONL out."""
+"""The whole loop on the command line: TSV in, labels in, a round, everything scored, JSONL out."""
 
 import json
 import os
@@ -21,8 +21,6 @@ COUNT = 200
 
 
 class Shell:
-    """Runs `workbench ...` on one project, as a person would."""
-
     def __init__(self, home: Path) -> None:
         self.home = home
 
@@ -83,7 +81,7 @@ def test_from_a_tsv_to_a_promoted_adapter_and_back_to_the_queue(
         assert status["champion"] == first["number"]
         assert status["queued"] == 40
 
-        # What is new is grouped, scored by the adapter in use and queued without anyone asking.
+        # New posts are grouped, scored by the adapter in use and queued without a command.
         later = write_tsv(tmp_path / "later.tsv", columns(new, "id", "text", "board"))
         assert shell.ask("import", later)["accepted"] == 40
         deadline = time.monotonic() + TIMEOUT_SECONDS

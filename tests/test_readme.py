@@ -1,4 +1,4 @@
-"""What the READMEs tell people to type and to open is there."""
+"""Commands and files that the READMEs name exist."""
 
 import importlib.util
 import re
@@ -19,7 +19,7 @@ CARDS = [ROOT / "models" / "starter" / "README.md", ROOT / "data" / "sample" / "
 def blocks(readme: Path, language: str) -> list[str]:
     text = readme.read_text(encoding="utf-8")
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [block for found, block in fenced if found == language]
+    return [block for tag, block in fenced if tag == language]
 
 
 def commands(readme: Path) -> list[list[str]]:
@@ -29,14 +29,13 @@ def commands(readme: Path) -> list[list[str]]:
 
 
 def check_workbench(words: list[str]) -> None:
-    """The subcommand exists, and so does every option named."""
     command = cli.load(words.pop(0)) if words and words[0] in cli.COMMANDS else get_command(cli.app)
     while words and not words[0].startswith("-") and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     is_whole = not hasattr(command, "commands") or getattr(command, "invoke_without_command", False)
     assert is_whole, f"no such command: {words}"
-    known = {name for parameter in command.params for name in parameter.opts}
-    assert {word for word in words if word.startswith("--")} <= known
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= options
 
 
 def check_make(words: list[str]) -> None:
@@ -45,13 +44,11 @@ def check_make(words: list[str]) -> None:
 
 
 def check_source(words: list[str]) -> None:
-    """It is where make puts it."""
     (folder,) = re.findall(r"^VENV := (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert words == [f"{folder}/bin/activate"]
 
 
 def check_module(words: list[str]) -> None:
-    """The module exists and its source names every option."""
     _, module, *rest = words
     spec = importlib.util.find_spec(module)
     assert spec is not None
@@ -63,9 +60,9 @@ def check_module(words: list[str]) -> None:
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_every_command_exists(readme: Path) -> None:
     check = {"workbench": check_workbench, "make": check_make, "python": check_module, "source": check_source}
-    found = commands(readme)
-    assert len(found) > 10
-    for program, *words in found:
+    listed = commands(readme)
+    assert len(listed) > 10
+    for program, *words in listed:
         check[program](words)
 
 

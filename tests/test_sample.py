@@ -1,4 +1,4 @@
-"""The sample must not give its labels away, and must leave something to learn."""
+"""The sample does not reveal its labels, and leaves something to learn."""
 
 import csv
 from collections import Counter
@@ -31,7 +31,7 @@ def posts() -> list[Post]:
 
 @pytest.fixture(scope="module")
 def groups(posts: list[Post]) -> list[int]:
-    """Each post's group: the first post it is a near-copy of, by the product's own rule."""
+    """The first post of each post's near-copies, by the product's own rule."""
     texts = [post["text"] for post in posts]
     sets, group, seen = [shingles(text) for text in texts], list(range(len(texts))), {}
     for place, keys in enumerate(band_keys(texts)):

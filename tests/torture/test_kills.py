@@ -1,6 +1,6 @@
 """The real worker, trainer and encoder, killed in every step and at random moments.
 
-make torture MINUTES=30
+Run as: make torture MINUTES=30
 """
 
 import os
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.torture
 STEPS = ("export", "train", "evaluate", "judge", "score", "promote")
 MINUTES = float(os.environ.get("MINUTES", "10"))
 KILLS = 2
-"""A round: a step that takes the worker down three times ends it."""
+"""Per round: a step that kills the worker three times ends it."""
 LONGEST_LIFE_SECONDS = 40.0
 
 
@@ -57,7 +57,7 @@ def test_killed_in_any_step_it_goes_on(labelled: Project, boss: Account, step: s
 def test_killed_at_random_moments_nothing_is_lost(
     labelled_home: Path, tmp_path: Path, open_home: Callable[[Path], Project]
 ) -> None:
-    """One fresh project after another, for `MINUTES`; a failure names the seed of its moments."""
+    """Fresh projects one after another, for `MINUTES`; a failure prints the seed of its moments."""
     end, seed = time.monotonic() + 60 * MINUTES, time.time_ns()
     while time.monotonic() < end:
         seed += 1
@@ -74,7 +74,7 @@ def test_killed_at_random_moments_nothing_is_lost(
 
 
 def live_for(project: Project, seconds: float) -> None:
-    """A worker, killed after so many seconds; its trainer goes with it."""
+    """A worker, killed after `seconds` together with its trainer."""
     with running(worker_of(project)) as process:
         try:
             process.wait(seconds)
