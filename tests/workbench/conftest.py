@@ -1,4 +1,4 @@
-"""A project whose posts a tiny encoder can tell apart."""
+"""A project whose posts a tiny encoder can separate."""
 
 import random
 import shutil
@@ -24,12 +24,12 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @pytest.fixture(scope="session")
 def labelled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of invented posts that a tiny encoder can tell apart, 150 of them labelled; tests work on copies."""
+    """150 of its posts are labelled; tests work on copies."""
     return made_once(tmp_path_factory, "labelled", _make_labelled) / "project"
 
 
 def _make_labelled(folder: Path) -> None:
-    from tests.encoders import make_tiny_encoder  # noqa: PLC0415 - it loads torch, which most tests here do without
+    from tests.encoders import make_tiny_encoder  # noqa: PLC0415 - loads torch, which most tests here do not need
 
     rng = random.Random(3)
     rows = []
@@ -51,7 +51,6 @@ def _make_labelled(folder: Path) -> None:
 
 @pytest.fixture
 def open_home() -> Iterator[Callable[[Path], Project]]:
-    """Opens projects and lets go of them afterwards."""
     with ExitStack() as stack:
 
         def opened(home: Path) -> Project:

@@ -1,4 +1,4 @@
-"""Make posts and scores the short way."""
+"""Short ways to make posts and scores."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from workbench.queue import strata, swap
 from workbench.scores.round_scores import RoundScores, Scores
 
 POSTS = 240
-"""In the project `labelled`, 150 of them labelled."""
+"""Posts in the project `labelled`, 150 of them labelled."""
 COPIES = [
     "加我微信 abc123 领红包，先到先得，名额有限",
     "加我微信 abc123 领红包,先到先得,名额有限!",
@@ -43,20 +43,19 @@ def import_texts(project: Project, lead: Account, texts: Sequence[str], *, start
 
 
 def different_texts(count: int, *, length: int = 24) -> list[str]:
-    """Texts that are no near-copies of each other."""
     rng = np.random.default_rng(7)
     return ["".join(chr(0x4E00 + int(code)) for code in rng.integers(0, 3_000, length)) for _ in range(count)]
 
 
 def ready_queue(project: Project, lead: Account, count: int = 40) -> None:
-    """Posts imported, prepared and queued, without any model."""
+    """Imports, prepares and queues posts, without a model."""
     import_texts(project, lead, different_texts(count))
     prepare(project)
     swap.rebuild(project)
 
 
 def make_champion(project: Project, lead: Account, probabilities: np.ndarray, number: int = 1) -> None:
-    """A promoted round whose scores are `probabilities`, one row a post in the order of their numbers."""
+    """`probabilities`: (n, labels), one row per post in the order of their numbers."""
     ids = np.arange(1, len(probabilities) + 1, dtype=np.int64)
     RoundScores.of(project, number).append(Scores(ids, probabilities.astype(np.float32)))
     with project.database.write() as session:
@@ -79,9 +78,9 @@ def make_champion(project: Project, lead: Account, probabilities: np.ndarray, nu
 def judge_held_out(
     project: Project, lead: Account, count: int = 600, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A round in use whose scores are calibrated, every held-out post labelled blind as its score made likely.
+    """Creates a round in use with calibrated scores; each held-out post is labelled blind, drawn by its score.
 
-    Returns the violation score of each post, and whether it is one, in the order of their numbers.
+    Returns (n,) violation scores and whether each post is a violation, in the order of their numbers.
     """
     ready_queue(project, lead, count)
     rng = np.random.default_rng(seed)

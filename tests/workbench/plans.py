@@ -1,4 +1,4 @@
-"""What SQLite does for a reading."""
+"""SQLite's query plans."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,6 @@ from workbench.project import Project
 
 
 def plans_of(project: Project, read: Callable[[Session], object]) -> list[list[str]]:
-    """How SQLite carries out each statement of a reading."""
     seen: list[tuple[str, Any]] = []
 
     def see(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Who may do what is asked of the database on every call, and refusals are written down."""
+"""Permissions are checked in the database on every call, and refusals are recorded."""
 
 import pytest
 from sqlalchemy import select

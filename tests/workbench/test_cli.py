@@ -1,4 +1,4 @@
-"""The list of commands is that of the modules that define them, and a command loads no more than it needs."""
+"""The list of commands equals the modules that define them, and a command imports only what it needs."""
 
 import json
 import subprocess
@@ -30,7 +30,6 @@ HEAVY |= {"streamlit"}
 
 
 def loaded_after(statement: str) -> set[str]:
-    """The top-level packages that a fresh interpreter has loaded after a statement."""
     command = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
@@ -41,7 +40,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
 
 
 def test_commands_load_nothing_that_only_the_worker_needs() -> None:
-    """All but a purge, which looks for near-copies."""
+    """Except `purge`, which computes near-copies."""
     modules = sorted({command.module for command in cli.COMMANDS.values()} - {"purging"})
     together = "import " + ", ".join(f"workbench.commands.{module}" for module in modules)
     assert loaded_after(together) & HEAVY == set()
@@ -53,7 +52,7 @@ def test_opening_a_project_loads_no_migrations_and_no_job_queue(blank_home: Path
 
 
 def test_reading_scores_loads_no_pandas(tmp_path: Path) -> None:
-    """As `workbench status` does; PyArrow imports pandas for many of its conversions."""
+    """`workbench status` reads scores; PyArrow imports pandas for many of its conversions."""
     RoundScores(tmp_path).append(Scores(np.arange(1, 4), np.full((3, 3), 1 / 3, np.float32)))
     statement = f"""
 from pathlib import Path

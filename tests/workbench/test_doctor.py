@@ -28,14 +28,19 @@ MACHINE = {
     "scoring_precision": "fp32",
 }
 GPU = MACHINE | {"gpu": "NVIDIA A10", "gpu_memory": 24 * 2**30, "training_precision": "bf16"}
-FOUND = {
+OBSERVATION = {
     "machine": MACHINE,
     "is_base_here": True,
     "problem": None,
     "speed": {"training": 50.0, "scoring": 200.0},
     "estimate": {"epochs": 30, "training_seconds": 3_000.0, "scoring_seconds": 600.0},
 }
-MISSING = FOUND | {"is_base_here": False, "problem": "x: no such folder", "speed": None, "estimate": None}
+MISSING = OBSERVATION | {
+    "is_base_here": False,
+    "problem": "x: no such folder",
+    "speed": None,
+    "estimate": None,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -46,15 +51,13 @@ def quiet_machine(monkeypatch):
 
 
 class Looks:
-    """Finds what it was told to, and remembers what it was asked."""
-
-    def __init__(self, found: dict[str, Any] = FOUND) -> None:
-        self.found = found
+    def __init__(self, observation: dict[str, Any] = OBSERVATION) -> None:
+        self.observation = observation
         self.asked: list[tuple[str, Workload]] = []
 
     def __call__(self, base: str, work: Workload) -> dict[str, Any]:
         self.asked.append((base, work))
-        return self.found
+        return self.observation
 
 
 def label_posts(project, lead, count):
@@ -66,8 +69,10 @@ def label_posts(project, lead, count):
     import_labels(project, lead, write_tsv(project.home / "labels.tsv", rows), mapping=parse_map(None))
 
 
-def run(arguments, monkeypatch, found=FOUND):
-    monkeypatch.setattr(doctor, "examine", lambda home, **named: examine(home, look=Looks(found), **named))
+def run(arguments, monkeypatch, observation=OBSERVATION):
+    monkeypatch.setattr(
+        doctor, "examine", lambda home, **named: examine(home, look=Looks(observation), **named)
+    )
     monkeypatch.setattr("sys.argv", ["workbench", "doctor", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -85,9 +90,9 @@ def test_without_a_project_the_workload_is_an_example_with_the_starter(tmp_path)
 
 
 def test_a_round_takes_training_and_scoring_and_costs_the_price_of_the_hours(tmp_path):
-    found = examine(tmp_path, price=1.5, look=Looks()).round
-    assert (found.training_minutes, found.scoring_minutes, found.minutes) == (50, 10, 60)
-    assert found.cost == 1.5
+    estimate = examine(tmp_path, price=1.5, look=Looks()).round
+    assert (estimate.training_minutes, estimate.scoring_minutes, estimate.minutes) == (50, 10, 60)
+    assert estimate.cost == 1.5
     assert examine(tmp_path, look=Looks()).round.cost is None
 
 
@@ -170,8 +175,8 @@ def test_a_measurement_that_fails_is_a_problem_not_an_end(tmp_path):
 
 
 def test_a_gpu_that_torch_does_not_see_is_told(tmp_path):
-    found = FOUND | {"machine": MACHINE | {"has_unused_gpu": True}}
-    [problem] = examine(tmp_path, look=Looks(found)).problems
+    observation = OBSERVATION | {"machine": MACHINE | {"has_unused_gpu": True}}
+    [problem] = examine(tmp_path, look=Looks(observation)).problems
     assert "torch sees no GPU" in problem
 
 
@@ -179,7 +184,7 @@ def test_a_busy_processor_is_told_where_it_is_what_computes(tmp_path, monkeypatc
     monkeypatch.setattr("os.getloadavg", lambda: (1.9, 0.0, 0.0))
     [problem] = examine(tmp_path, look=Looks()).problems
     assert "busy (load 1.9)" in problem
-    assert examine(tmp_path, look=Looks(FOUND | {"machine": GPU})).problems == ()
+    assert examine(tmp_path, look=Looks(OBSERVATION | {"machine": GPU})).problems == ()
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
@@ -189,34 +194,34 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
 
 
 def test_a_person_reads_machine_speed_time_and_cost(tmp_path):
-    said = dict(doctor.rows(examine(tmp_path, price=0.5, look=Looks(FOUND | {"machine": GPU}))))
-    assert said["GPU"] == "NVIDIA A10, 24.0 GiB"
-    assert said["precision"] == "training bf16, scoring fp32"
-    assert said["training"] == "50 posts/s"
-    assert said["a round"] == "at most 60 min"
-    assert said["cost"] == "at most 0.50"
+    rows = dict(doctor.rows(examine(tmp_path, price=0.5, look=Looks(OBSERVATION | {"machine": GPU}))))
+    assert rows["GPU"] == "NVIDIA A10, 24.0 GiB"
+    assert rows["precision"] == "training bf16, scoring fp32"
+    assert rows["training"] == "50 posts/s"
+    assert rows["a round"] == "at most 60 min"
+    assert rows["cost"] == "at most 0.50"
 
 
-@pytest.mark.parametrize(("minutes", "said"), [(0.2, "a minute"), (59.1, "60 min"), (150, "2.5 h")])
-def test_times_are_rounded_for_a_person(tmp_path, minutes, said):
+@pytest.mark.parametrize(("minutes", "rounded"), [(0.2, "a minute"), (59.1, "60 min"), (150, "2.5 h")])
+def test_times_are_rounded_for_a_person(tmp_path, minutes, rounded):
     checkup = examine(tmp_path, look=Looks())
     checkup = replace(checkup, round=replace(checkup.round, minutes=minutes))
-    assert dict(doctor.rows(checkup))["a round"] == f"at most {said}"
+    assert dict(doctor.rows(checkup))["a round"] == f"at most {rounded}"
 
 
 def test_the_command_prints_a_table_and_ends_with_0(tmp_path, monkeypatch, capsys):
     assert run(["--home", tmp_path, "--price", 2], monkeypatch) == 0
-    said = capsys.readouterr().out
-    assert "at most 2.00" in said
-    assert "no project here" in said
+    output = capsys.readouterr().out
+    assert "at most 2.00" in output
+    assert "no project here" in output
 
 
 def test_the_command_ends_with_1_where_no_round_could_run(tmp_path, monkeypatch, capsys):
     assert run(["--home", tmp_path, "--json"], monkeypatch, MISSING) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["can_run"] is False
-    assert found["round"] is None
-    assert found["machine"] == MACHINE
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["can_run"] is False
+    assert printed["round"] is None
+    assert printed["machine"] == MACHINE
 
 
 def test_settings_that_cannot_be_read_are_one_line(tmp_path, monkeypatch, capsys):
@@ -227,21 +232,21 @@ def test_settings_that_cannot_be_read_are_one_line(tmp_path, monkeypatch, capsys
 
 def test_the_child_measures(tmp_path):
     base = str(make_tiny_encoder(tmp_path / "tiny"))
-    found = doctor.look(base, EXAMPLE, "--seconds", "0.01")
-    assert found.keys() == FOUND.keys()
-    assert found["machine"].keys() == MACHINE.keys()
-    assert found["is_base_here"]
-    assert found["speed"].keys() == FOUND["speed"].keys()
-    assert found["estimate"].keys() == FOUND["estimate"].keys()
+    observation = doctor.look(base, EXAMPLE, "--seconds", "0.01")
+    assert observation.keys() == OBSERVATION.keys()
+    assert observation["machine"].keys() == MACHINE.keys()
+    assert observation["is_base_here"]
+    assert observation["speed"].keys() == OBSERVATION["speed"].keys()
+    assert observation["estimate"].keys() == OBSERVATION["estimate"].keys()
 
 
 @pytest.mark.parametrize(
-    ("deed", "said"), [("exit 1", "standard error says why"), ("kill -9 $$", "signal 9")]
+    ("deed", "message"), [("exit 1", "standard error says why"), ("kill -9 $$", "signal 9")]
 )
-def test_a_child_that_ends_badly_is_one_sentence(tmp_path, monkeypatch, deed, said):
+def test_a_child_that_ends_badly_is_one_sentence(tmp_path, monkeypatch, deed, message):
     child = tmp_path / "python"
     child.write_text(f"#!/bin/sh\n{deed}\n", encoding="utf-8")
     child.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(child))
-    with pytest.raises(WorkbenchError, match=said):
+    with pytest.raises(WorkbenchError, match=message):
         doctor.look("starter", EXAMPLE)

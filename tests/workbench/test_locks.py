@@ -1,4 +1,4 @@
-"""A lock is held by one, and ends with its holder."""
+"""A lock has one holder and ends with it."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 @contextmanager
 def held_elsewhere(file: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Another process holds the lock until it is killed."""
+    """Another process holds the lock until the test kills it."""
     with subprocess.Popen([sys.executable, "-c", HOLDING, str(file)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"

@@ -1,4 +1,4 @@
-"""A project is made once, opened where it is, and configured by its file and the environment."""
+"""A project is created once, opened where it is, and configured by its file and the environment."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def test_without_a_passphrase_the_app_stays_on_this_machine(project: Project) ->
 
 @pytest.mark.parametrize("key", ["k", "s", "u", "c"])
 def test_a_label_gets_no_key_that_does_something_else(tmp_path: Path, key: str) -> None:
-    """K keeps a doubtful label: it must not give another one."""
+    """K keeps a doubtful label, so no label may use it."""
     (tmp_path / "workbench.toml").write_text(f'label_keys = ["j", "{key}", "x"]\n', encoding="utf-8")
     with pytest.raises(InputError, match="label_keys"):
         load_settings(tmp_path)

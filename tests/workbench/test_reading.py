@@ -1,4 +1,4 @@
-"""Reads do not take the write lock: each use case that changes nothing answers while another connection holds it."""
+"""Reads do not take the write lock: each read-only use case answers while another connection holds it."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ POSTS = 600
 
 @pytest.fixture(scope="module")
 def home(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two rounds with scores, thresholds, labels, a doubtful one, and a post that a lead has resolved."""
+    """Two rounds with scores, thresholds, labels, one of them doubtful, and a post that a lead has resolved."""
     project = open_project(shutil.copytree(blank_home, tmp_path_factory.mktemp("read") / "project"))
     lead = accounts.command_line(project)
     violation, _ = judge_held_out(project, lead, POSTS)

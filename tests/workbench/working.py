@@ -1,4 +1,4 @@
-"""Run a project's worker, the real one or one without a model, and wait for what it does."""
+"""Runs a project's worker, real or without a model, and waits for its effects."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores
 
 TIMEOUT_SECONDS = 300
-"""A limit on waiting, for a machine that does much else; no promise of speed."""
+"""A limit on waiting, for a busy machine; not a promise of speed."""
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def worker_of(project: Project) -> list[str]:
 
 
 def fake_worker_of(project: Project) -> list[str]:
-    """A worker whose steps need no torch (`worker/fake_worker.py`): in two seconds it is ready, not in ten."""
+    """Steps need no torch (`worker/fake_worker.py`): ready in two seconds instead of ten."""
     return [
         sys.executable,
         "-m",
@@ -47,7 +47,7 @@ def fake_worker_of(project: Project) -> list[str]:
 
 
 def crashing_worker_of(project: Project, step: str, moment: str, *, is_fake: bool) -> list[str]:
-    """A worker that kills itself `before` or `after` a step (`worker/crashing_worker.py`)."""
+    """Kills itself `before` or `after` a step (`worker/crashing_worker.py`)."""
     command = [
         sys.executable,
         "-m",
@@ -60,8 +60,7 @@ def crashing_worker_of(project: Project, step: str, moment: str, *, is_fake: boo
 
 
 def trainers(project: Project) -> list[int]:
-    """Processes that train for this project."""
-    found = []
+    process_ids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -69,8 +68,8 @@ def trainers(project: Project) -> list[int]:
             except OSError:
                 continue
             if b"trainer.train" in command and os.fsencode(project.home) in command:
-                found.append(int(entry.name))
-    return found
+                process_ids.append(int(entry.name))
+    return process_ids
 
 
 def wait_until(is_true: Callable[[], bool], what: str) -> None:
@@ -99,7 +98,7 @@ def champion(project: Project) -> int | None:
 
 
 def assert_whole(project: Project) -> None:
-    """What must hold of the project `labelled` with one promoted round, after every fault."""
+    """Invariants of the project `labelled` with one promoted round, after every fault."""
     with project.database.read() as session:
         assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
         assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []

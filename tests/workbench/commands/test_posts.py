@@ -1,4 +1,4 @@
-"""`workbench posts` and `workbench post` print what the page shows."""
+"""`workbench posts` and `workbench post` print what the Posts page shows."""
 
 import json
 from pathlib import Path
@@ -30,21 +30,21 @@ def home(project: Project, lead: Account, ann: Account) -> Path:
 
 @pytest.fixture
 def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def said(*arguments: str) -> str:
+    def output_of(*arguments: str) -> str:
         monkeypatch.setattr("sys.argv", ["workbench", *arguments, "--home", str(home)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         assert ended.value.code in {0, None}
         return capsys.readouterr().out
 
-    return said
+    return output_of
 
 
 def test_posts_are_listed_as_a_table_and_as_json(run) -> None:
     assert "加微信[b]领红包" in run("posts", "微信")
-    found = json.loads(run("posts", "微 信", "--json"))
-    assert [post["id"] for post in found["posts"]] == ["p1"]
-    assert found["has_more"] is False
+    matches = json.loads(run("posts", "微 信", "--json"))
+    assert [post["id"] for post in matches["posts"]] == ["p1"]
+    assert matches["has_more"] is False
     few = json.loads(run("posts", "--label", "none", "--limit", "3", "--json"))
     assert (len(few["posts"]), few["has_more"]) == (3, True)
     labelled = json.loads(run("posts", "--label", "violation", "--json"))["posts"]
@@ -53,9 +53,9 @@ def test_posts_are_listed_as_a_table_and_as_json(run) -> None:
 
 def test_a_posts_history_is_told_as_a_table_and_as_json(run) -> None:
     post = json.loads(run("posts", "--label", "violation", "--json"))["posts"][0]
-    told = run("post", post["id"])
-    assert "labelled: violation" in told
-    assert "[red]看" in told
+    output = run("post", post["id"])
+    assert "labelled: violation" in output
+    assert "[red]看" in output
     history = json.loads(run("post", str(post["number"]), "--json"))
     assert history["external_id"] == post["id"]
     assert [event["kind"] for event in history["events"]] == ["labelled"]
@@ -136,6 +136,6 @@ def test_what_people_wrote_neither_steers_the_terminal_nor_is_markup(
         ("radar",),
         ("round", "list"),
     ):
-        said = run(*command)
-        assert not {"\x1b", "\x07"} & set(said), command
-        assert MARKUP in "".join(said.split()), command
+        output = run(*command)
+        assert not {"\x1b", "\x07"} & set(output), command
+        assert MARKUP in "".join(output.split()), command

@@ -1,4 +1,4 @@
-"""What a lead decides, by command."""
+"""A lead's decisions by command."""
 
 import json
 from pathlib import Path
@@ -59,6 +59,6 @@ def test_what_cannot_be_decided_is_refused(project: Project, asked: str) -> None
 
 def test_guidelines_tell_their_version_to_programs(project: Project, lead: Account, tmp_path: Path) -> None:
     (file := tmp_path / "rules.txt").write_text("no adverts", encoding="utf-8")
-    told = json.loads(run(project, "guidelines", str(file), "--json").stdout)
+    printed = json.loads(run(project, "guidelines", str(file), "--json").stdout)
     with project.database.read() as session:
-        assert told == {"version": version_in_force(session)}
+        assert printed == {"version": version_in_force(session)}

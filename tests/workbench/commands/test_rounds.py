@@ -51,7 +51,7 @@ def run(project: Project, *arguments: str) -> str:
     return done.output
 
 
-def told(facts: dict[str, Any]) -> None:
+def assert_sentences(facts: dict[str, Any]) -> None:
     assert facts["failure"] == "Training failed: x: gone"
     assert facts["notes"] == "{on} Tuesday"
     assert facts["decision_reason"] == f"{SENTENCE}; {SENTENCE}"
@@ -61,9 +61,9 @@ def told(facts: dict[str, Any]) -> None:
 
 
 def test_json_holds_sentences(rejected: Project) -> None:
-    told(json.loads(run(rejected, "show", "1", "--json")))
+    assert_sentences(json.loads(run(rejected, "show", "1", "--json")))
     (listed,) = json.loads(run(rejected, "list", "--json"))
-    told(listed)
+    assert_sentences(listed)
 
 
 def test_a_round_is_shown_with_reasons_warnings_and_failure(

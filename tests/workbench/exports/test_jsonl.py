@@ -1,4 +1,4 @@
-"""What a round exports: every label with its votes, one weight a group, a receipt that can be checked."""
+"""A round's export: every label with its votes, one weight per group, a receipt that can be checked."""
 
 import hashlib
 import json
@@ -118,8 +118,8 @@ def test_a_held_out_row_says_how_likely_it_was_to_be_labelled(
     for group in (*rare[:8], *common[:6]):
         annotate(project, ann, posts[group.id], "normal")
     with project.database.read() as session:
-        found = labelled_posts(session, 1)
-    chances = {post.group_id: post.line["inclusion_probability"] for post in found}
+        labelled = labelled_posts(session, 1)
+    chances = {post.group_id: post.line["inclusion_probability"] for post in labelled}
     assert {chances[group.id] for group in rare[:8]} == {0.8}
     assert {chances[group.id] for group in common[:6]} == {round(6 / len(common), 6)}
 

@@ -1,4 +1,4 @@
-"""Counts of labels count posts: two opinions on one are one label to learn from."""
+"""Counts of labels count posts: two opinions on one post are one label."""
 
 from collections import Counter
 from collections.abc import Sequence

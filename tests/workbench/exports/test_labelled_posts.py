@@ -1,4 +1,4 @@
-"""All labels to take away: each format says the same, a leak is refused, the audit set stays sealed."""
+"""Export of all labels: the formats agree, a leak is refused, the audit set stays sealed."""
 
 import csv
 import hashlib
@@ -31,7 +31,7 @@ FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(1)", "＝1"]
 
 @pytest.fixture
 def labelled_project(project: Project, lead: Account, ann: Account, ben: Account) -> Project:
-    """Every post labelled by Ann, every tenth by Ben too; two near-copies, some log labels, texts like formulas."""
+    """Ann has labelled every post, Ben every tenth; two near-copies, some moderation log labels, texts like formulas."""
     texts = different_texts(POSTS - 2 - len(FORMULAS))
     formulas = [f"{formula} {text}" for formula, text in zip(FORMULAS, texts, strict=False)]
     import_texts(project, lead, [*texts, texts[0] + "!", texts[0] + "?", *formulas])
@@ -72,7 +72,7 @@ def test_every_labelled_post_is_one_line_and_the_audit_set_only_when_asked_for(
 def test_lines_are_those_of_a_round_with_their_source(
     labelled_project: Project, lead: Account, tmp_path: Path
 ) -> None:
-    """Weights, chances and votes as `labelled_posts` has them, which keeps all in memory."""
+    """Weights, probabilities and votes equal those of `labelled_posts`, which holds all rows in memory."""
     with labelled_project.database.read() as session:
         expected = {post.line["id"]: dict(post.line) for post in jsonl.labelled_posts(session, 0)}
     for line in expected.values():
@@ -100,9 +100,9 @@ def test_a_log_label_says_where_it_comes_from(project: Project, lead: Account, t
 def test_the_receipt_fits_the_files(
     labelled_project: Project, lead: Account, tmp_path: Path, form: str
 ) -> None:
-    made = export_labels(labelled_project, lead, tmp_path / "out", form=form)
+    exported = export_labels(labelled_project, lead, tmp_path / "out", form=form)
     receipt = json.loads((tmp_path / "out" / "receipt.json").read_text(encoding="utf-8"))
-    assert receipt == made.receipt
+    assert receipt == exported.receipt
     assert (receipt["by"], receipt["format"]) == ("林", form)
     files = {path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name != "receipt.json"}
     assert {tmp_path / "out" / name for name in receipt["files"]} == files
@@ -138,7 +138,7 @@ def test_hugging_face_datasets_loads_the_folder_without_a_network(
     export_labels(labelled_project, lead, tmp_path / "out", form="datasets")
     lines = read_lines(export_labels(labelled_project, lead, tmp_path / "lines").folder)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    import datasets  # noqa: PLC0415 - slow to load, and this test alone needs it
+    import datasets  # noqa: PLC0415 - slow to load, only needed here
 
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert set(loaded) == {"train", "validation", "test"}
@@ -159,7 +159,7 @@ def test_hugging_face_datasets_loads_the_folder_without_a_network(
 def test_a_planted_leak_is_refused_and_nothing_written(
     labelled_project: Project, lead: Account, tmp_path: Path, form: str
 ) -> None:
-    """A damaged database: one of two equal texts has been moved to a group of the other side."""
+    """The database is damaged: one of two equal texts is in a group of the other side."""
     import_texts(labelled_project, lead, [different_texts(1)[0]], start=1_000)
     prepare(labelled_project)
     with labelled_project.database.write() as session:
@@ -205,19 +205,19 @@ def test_the_newest_exports_of_a_project_are_kept(
     labelled_project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labelled_posts, "EXPORTS_KEPT", 2)
-    made = []
+    exports = []
     for _ in range(3):
-        made.append(export_labels(labelled_project, lead, form="csv").folder)
+        exports.append(export_labels(labelled_project, lead, form="csv").folder)
         labelled_project.now.move(seconds=1)  # type: ignore[attr-defined]
-    assert [export.folder for export in list_exports(labelled_project)] == made[:0:-1]
-    assert not made[0].exists()
+    assert [export.folder for export in list_exports(labelled_project)] == exports[:0:-1]
+    assert not exports[0].exists()
 
 
 def test_who_exported_how_much_is_recorded(labelled_project: Project, lead: Account, tmp_path: Path) -> None:
-    made = export_labels(labelled_project, lead, tmp_path / "out")
+    exported = export_labels(labelled_project, lead, tmp_path / "out")
     with labelled_project.database.read() as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "export labels")).one()
-    assert (entry.person_id, entry.detail) == (lead.id, {"posts": made.receipt["posts"], "audit": False})
+    assert (entry.person_id, entry.detail) == (lead.id, {"posts": exported.receipt["posts"], "audit": False})
 
 
 def test_the_command_prints_the_receipt(

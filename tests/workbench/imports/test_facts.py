@@ -1,4 +1,4 @@
-"""The forum's other columns: what they mean, and what they must not be taken for."""
+"""The forum's other columns: their meanings, and names that have none."""
 
 from datetime import date
 from urllib.parse import urlsplit
@@ -43,7 +43,7 @@ def test_a_column_with_a_name_of_its_own_means_nothing() -> None:
 
 
 def test_no_name_means_two_things() -> None:
-    names = [name for known in COLUMNS.values() for name in known]
+    names = [name for column_names in COLUMNS.values() for name in column_names]
     assert len(names) == len(set(names))
     assert all(meaning_of(name.upper()) for name in names)
 
@@ -176,7 +176,7 @@ def test_a_key_fits_a_signed_column_of_64_bits(facts: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "day"),
+    ("written", "day"),
     [
         ("2025-03-04 10:02", date(2025, 3, 4)),
         ("2025/3/4", date(2025, 3, 4)),
@@ -190,13 +190,13 @@ def test_a_key_fits_a_signed_column_of_64_bits(facts: dict[str, str]) -> None:
         ("", None),
     ],
 )
-def test_the_day_a_post_was_written(told: str, day: date | None) -> None:
-    assert day_of({"时间": told}) == day
+def test_the_day_a_post_was_written(written: str, day: date | None) -> None:
+    assert day_of({"时间": written}) == day
 
 
 def test_every_author_column_counts() -> None:
-    told = {"author": " 老王 ", "user": "wang", "text": "老林"}
-    assert [has_fact(told, "author", name) for name in ("老王", "wang", "老林", "王")] == [
+    facts = {"author": " 老王 ", "user": "wang", "text": "老林"}
+    assert [has_fact(facts, "author", name) for name in ("老王", "wang", "老林", "王")] == [
         True,
         True,
         False,

@@ -1,4 +1,4 @@
-"""What an import leaves in files is stored once, in steps, by whoever comes first."""
+"""Rows that an import leaves in files are stored once, in steps, by the first process that gets the lock."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,21 +31,20 @@ from workbench.purging.purge import purge
 
 
 def take_in(project: Project, account: Account, texts: Sequence[str], *, start: int = 1) -> intake.Receipt:
-    """Import posts and leave them waiting."""
+    """Imports posts without storing them."""
     rows = [{"id": f"p{number}", "text": text} for number, text in enumerate(texts, start=start)]
     with open_tsv(write_tsv(project.home / f"posts-{start}.tsv", rows)) as source:
         return intake.import_rows(project, account, source)
 
 
 def stored(project: Project) -> list[tuple[int, str, str]]:
-    """Number, id and text of every post in the tables."""
     query = select(Post.id, Post.external_id, PostText.text).join(PostText, PostText.post_id == Post.id)
     with project.database.read() as session:
         return [(row.id, row.external_id, row.text) for row in session.execute(query.order_by(Post.id))]
 
 
 def seen_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Posts of each transaction from here on."""
+    """Number of posts in each later transaction."""
     steps: list[int] = []
     step = storing._Store._step
 
@@ -126,7 +125,7 @@ def test_killed_half_way_it_goes_on_where_it_was(
 def test_two_at_once_store_every_post_once(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever the other one comes in between."""
+    """In any interleaving."""
     monkeypatch.setattr(intake, "BLOCK", 3)
     monkeypatch.setattr(storing, "MOST_AT_ONCE", 2)
     for start in (1, 11, 21):
@@ -198,7 +197,7 @@ def test_a_purge_finds_what_waits_and_numbers_are_not_given_twice(project: Proje
 def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, lost: int, left: bytes | int | None
 ) -> None:
-    """Whichever rows they are, and whether or not some are stored."""
+    """For any missing rows, with and without some of them stored."""
     monkeypatch.setattr(intake, "BLOCK", 2)
     monkeypatch.setattr(storing, "MOST_AT_ONCE", 2)
     receipt = take_in(project, lead, [f"text {number}" for number in range(6)])
@@ -224,8 +223,8 @@ def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
     with project.database.read() as session:
         assert session.scalars(select(Import.state).order_by(Import.id)).all() == ["stored", "prepared"]
         assert count_preparing(session) == 4
-    assert take_in(project, lead, ["another"], start=7).duplicates == 1  # others may import
-    files[lost].write_bytes(rows)  # put back from a backup
+    assert take_in(project, lead, ["another"], start=7).duplicates == 1  # other imports work
+    files[lost].write_bytes(rows)  # restored from a backup
     prepare(project)
     assert len(stored(project)) == 7
 
@@ -233,7 +232,7 @@ def test_an_import_that_lacks_rows_is_told_and_keeps_no_other_waiting(
 def lose_the_middle_of_an_import(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[intake.Receipt, Path, bytes]:
-    """Six rows in three files, of which the second is gone: the import, the file and what it held."""
+    """Six rows in three files, the second one deleted: returns the import, the file and its content."""
     monkeypatch.setattr(intake, "BLOCK", 2)
     receipt = take_in(project, lead, [f"text {number}" for number in range(6)])
     file = files_in(folder_of(project, receipt.import_id))[1]
@@ -281,7 +280,7 @@ def test_rows_that_came_again_before_they_were_put_back_are_told_of_and_stored_o
 def test_a_file_that_is_spoilt_inside_stops_no_other_import_and_can_be_done_without(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, spoilt: bytes
 ) -> None:
-    """Bytes that are no text are not read; ids that became alike are stored once."""
+    """Bytes that are not text are skipped; ids that became equal are stored once."""
     receipt, file, rows = lose_the_middle_of_an_import(project, lead, monkeypatch)
     names = b"p3p4"
     assert names in rows
@@ -292,9 +291,9 @@ def test_a_file_that_is_spoilt_inside_stops_no_other_import_and_can_be_done_with
     assert "p9" in {name for _number, name, _text in stored(project)}
     store_the_rest(project, lead, receipt.import_id, is_dry=False)
     prepare(project)
-    found = [name for _number, name, _text in stored(project)]
-    assert {"p1", "p2", "p5", "p6", "p9"} <= set(found)
-    assert len(found) == len(set(found))
+    ids = [name for _number, name, _text in stored(project)]
+    assert {"p1", "p2", "p5", "p6", "p9"} <= set(ids)
+    assert len(ids) == len(set(ids))
 
 
 def test_what_would_be_given_up_can_be_seen_before(
@@ -304,7 +303,7 @@ def test_what_would_be_given_up_can_be_seen_before(
     assert store_the_rest(project, lead, receipt.import_id) == Rest(stored=4, lost=2)
     assert stored(project) == []
     file.write_bytes(rows)
-    prepare(project)  # nothing was changed
+    prepare(project)  # unchanged
     assert len(stored(project)) == 6
 
 
@@ -312,7 +311,7 @@ def test_what_would_be_given_up_can_be_seen_before(
 def test_doing_without_rows_is_finished_once_it_was_begun(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    """Put back half-way, the rows would stand where others were counted."""
+    """If restored half-way, the rows would be stored under numbers counted for others."""
     receipt, file, rows = lose_the_middle_of_an_import(project, lead, monkeypatch)
     step, done = storing._Store._step, []
 
@@ -369,9 +368,9 @@ def test_the_command_says_what_was_stored_and_what_was_given_up(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    told = capsys.readouterr().err
-    assert f"error: None of the rows of import {receipt.import_id} wait to be stored." in told
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert f"error: None of the rows of import {receipt.import_id} wait to be stored." in output
+    assert "Traceback" not in output
 
 
 def test_only_rows_that_wait_can_be_given_up_and_only_by_who_may_import(
@@ -394,7 +393,7 @@ def store_rest_of(project: Project, lead: Account, number: int) -> int:
 def test_no_label_lands_on_a_post_that_came_in_between(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another import whose id reads differently is refused while labels are imported."""
+    """While labels are imported, another import is refused."""
     look, tried = label_files._refuse_problems, []
 
     def then_another(its: Project, file: label_files._LabelFile) -> None:
@@ -417,9 +416,9 @@ def test_a_post_that_is_stored_while_the_next_import_reads_stays_a_duplicate(
     of = WaitingPosts.of
 
     def then_stored(its: Project) -> WaitingPosts:
-        found = of(its)
+        waiting = of(its)
         store_waiting(its)
-        return found
+        return waiting
 
     monkeypatch.setattr(WaitingPosts, "of", then_stored)
     again = take_in(project, lead, ["one", "two", "three"])
@@ -434,7 +433,7 @@ NAMES = some.lists(some.text(some.characters(exclude_categories=["Cs"]), min_siz
 def test_waiting_posts_are_found_by_their_ids_alone(
     tmp_path_factory: pytest.TempPathFactory, blocks: list[list[str]], asked: list[str], is_blind: bool
 ) -> None:
-    """Even where every hash is the same."""
+    """Also with equal hashes."""
     folder, waiting, truth = tmp_path_factory.mktemp("blocks"), WaitingPosts(), dict[str, str]()
     with pytest.MonkeyPatch.context() as patch:
         if is_blind:

@@ -1,4 +1,4 @@
-"""An import accounts for every row, can be repeated, and leaves nothing when it dies."""
+"""An import accounts for every row, can be repeated, and leaves no rows if it dies."""
 
 import errno
 import json
@@ -37,7 +37,6 @@ def import_file(project: Project, account: Account, path: Path) -> intake.Receip
 
 
 def left_in_files(project: Project) -> list[str]:
-    """Folders of rows that wait, or that somebody has left."""
     return sorted(path.name for path in (project.data / "incoming").glob("*"))
 
 
@@ -96,7 +95,7 @@ def test_an_import_killed_half_way_leaves_nothing_that_counts_and_can_be_run_aga
     command = [*run, "import", str(file), "--home", str(project.home)]
     with running(command) as process:
         wait_until(lambda: list((project.data / "incoming").rglob("*.arrow")) != [], "the first rows")
-        with project.database.write() as session:  # it cannot finish now
+        with project.database.write() as session:  # now it cannot finish
             process.kill()
             process.wait(TIMEOUT_SECONDS)
             assert session.scalars(select(Import.state)).all() == ["storing"]
@@ -119,7 +118,7 @@ def test_an_import_that_dies_before_its_last_transaction_never_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(intake, "_finish", die)
-        patch.setattr(intake, "sweep", lambda _project: None)  # as if SIGKILL came
+        patch.setattr(intake, "sweep", lambda _project: None)  # as after SIGKILL
         with pytest.raises(KeyboardInterrupt):
             import_texts(project, lead, ["one", "two"])
     assert left_in_files(project) == ["000001"]
@@ -208,19 +207,19 @@ def test_whatever_a_killed_import_left_goes_with_the_next_purge(
 def test_facts_are_stored_letter_for_letter_as_the_rest_of_the_program_writes_them(
     project: Project, lead: Account
 ) -> None:
-    """Searches for an author look into the stored JSON itself."""
+    """Author searches compare the stored JSON text itself."""
     facts = [
         {"版块": "灌水", "作者": 'a"b\\c/é', "tid": "7"},
         {"版块": "灌水", "作者": "😀\u2028\x7f", "tid": " "},
         {"版块": "", "作者": "", "tid": "8"},
     ]
-    file = write_tsv(project.home / "a.tsv", [{"text": f"{at}", **told} for at, told in enumerate(facts)])
+    file = write_tsv(project.home / "a.tsv", [{"text": f"{at}", **row} for at, row in enumerate(facts)])
     import_file(project, lead, file)
     store_waiting(project)
-    kept = [{name: value for name, value in told.items() if value} for told in facts]
+    non_empty = [{name: value for name, value in row.items() if value} for row in facts]
     with project.database.read() as session:
         stored = session.connection().exec_driver_sql("SELECT facts, thread_key FROM post_facts ORDER BY 1")
-        assert sorted(map(tuple, stored)) == sorted((json.dumps(told), thread_key(told)) for told in kept)
+        assert sorted(map(tuple, stored)) == sorted((json.dumps(row), thread_key(row)) for row in non_empty)
 
 
 def test_a_second_import_at_the_same_time_is_refused(project: Project, lead: Account) -> None:

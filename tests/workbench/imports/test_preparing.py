@@ -1,4 +1,4 @@
-"""Groups and splits are given once: copies stay together, on one side, for ever."""
+"""Groups and splits are assigned once and do not change; copies stay together on one side."""
 
 import shutil
 from collections import defaultdict
@@ -42,14 +42,14 @@ EDITS: list[Callable[[str], str]] = [
     lambda text: "楼主你好" + text,
     lambda text: text + "ａс",
 ]
-"""Heads, tails and edits make near-copies; two posts with neither head nor tail in common are none."""
+"""Heads, tails and edits produce near-copies; posts with neither head nor tail in common are not near-copies."""
 
 posts = st.builds(
     lambda head, core, tail, edit: edit(head + core + tail),
     *map(st.sampled_from, (HEADS, CORES, TAILS, EDITS)),
 )
 Row = tuple[str, int, str, bool]
-"""A post's text, group and split, and whether it is set aside."""
+"""(text, group, split, is_quarantined) of a post."""
 
 
 def groups(project: Project) -> list[int | None]:
@@ -59,13 +59,13 @@ def groups(project: Project) -> list[int | None]:
 
 def rows(project: Project) -> list[Row]:
     with project.database.read() as session:
-        found = session.execute(
+        posts = session.execute(
             select(PostText.text, Post.group_id, PostGroup.split, Post.is_quarantined)
             .join(Post, Post.id == PostText.post_id)
             .join(PostGroup, PostGroup.id == Post.group_id)
             .order_by(Post.id)
         )
-        return [(text, int(group or 0), split, aside) for text, group, split, aside in found]
+        return [(text, int(group or 0), split, aside) for text, group, split, aside in posts]
 
 
 @contextmanager
@@ -87,16 +87,16 @@ def copy_of(home: Path) -> Iterator[Project]:
             project.database.dispose()
 
 
-def near_pairs(kept: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    """The pairs that are copies by the product's own definition: a band in common, and alike enough."""
-    keys = [set(found) for found in band_keys([text for text, *_ in kept]).tolist()]
-    for (one, ones), (other, others) in combinations(zip(kept, keys, strict=True), 2):
+def near_pairs(posts: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+    """Near-copies by the product's definition: a band in common, and similar enough."""
+    keys = [set(bands) for bands in band_keys([text for text, *_ in posts]).tolist()]
+    for (one, ones), (other, others) in combinations(zip(posts, keys, strict=True), 2):
         if ones & others and similarity(shingles(one[0]), shingles(other[0])) >= NEAR:
             yield one, other
 
 
 def grow(project: Project, imports: Sequence[Sequence[str]], size: int) -> list[Row]:
-    """Import and prepare one after the other; no earlier post may change."""
+    """Imports and prepares in turn, and checks that no earlier post changes."""
     lead = accounts.command_line(project)
     before: list[Row] = []
     with steps_of(size):
@@ -137,9 +137,9 @@ def test_grouping_does_not_depend_on_the_size_of_the_steps(project: Project, lea
     import_texts(project, lead, texts)
     with steps_of(2):
         prepare(project)
-    found = groups(project)
-    assert found[0] == found[5] == found[6]
-    assert found[1:5] == found[7:]
+    grouped = groups(project)
+    assert grouped[0] == grouped[5] == grouped[6]
+    assert grouped[1:5] == grouped[7:]
 
 
 @pytest.mark.parametrize(("is_open", "steps"), [(False, [7]), (True, [3, 3, 1])])
@@ -196,13 +196,13 @@ def test_a_post_between_two_splits_is_set_aside(project: Project, lead: Account)
 )
 def test_no_copies_ever_stand_in_two_splits(blank_home: Path, imports: list[list[str]], size: int) -> None:
     with copy_of(blank_home) as project, copy_of(blank_home) as other:
-        found = grow(project, imports, size)
-        assert grow(other, imports, preparing.CHUNK) == found
-    kept = [row for row in found if not row[3]]
-    for one, copy in near_pairs(kept):
+        grown = grow(project, imports, size)
+        assert grow(other, imports, preparing.CHUNK) == grown
+    not_quarantined = [row for row in grown if not row[3]]
+    for one, copy in near_pairs(not_quarantined):
         assert one[2] == copy[2], (one, copy)
     by_text: dict[str, set[str]] = defaultdict(set)
-    for text, _, split, _ in kept:
+    for text, _, split, _ in not_quarantined:
         by_text[normalise(text)].add(split)
     assert all(len(splits) == 1 for splits in by_text.values())
 

@@ -1,4 +1,4 @@
-"""Posts are found by any two characters they say, however they are written, and boards by their name."""
+"""A search for any two characters returns the posts that contain them in any form, and for a name its board."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,10 +111,10 @@ def test_what_is_not_prepared_is_not_found_yet(project: Project, lead: Account) 
 
 
 def test_one_character_looks_through_the_newest_and_says_so(filled: Project, lead: Account) -> None:
-    found = find(filled, lead, Filter(text="信"), look_through=3)
-    assert [post.external_id for post in found.posts] == ["4"]
-    assert (found.is_short, found.is_cut, found.after) == (True, True, 4)
-    rest = find(filled, lead, Filter(text="信"), before=found.after)
+    hits = find(filled, lead, Filter(text="信"), look_through=3)
+    assert [post.external_id for post in hits.posts] == ["4"]
+    assert (hits.is_short, hits.is_cut, hits.after) == (True, True, 4)
+    rest = find(filled, lead, Filter(text="信"), before=hits.after)
     assert [post.external_id for post in rest.posts] == ["3", "2", "1"]
     assert (rest.is_cut, rest.after) == (False, None)
 
@@ -130,14 +130,14 @@ def test_whatever_stands_in_a_text_has_its_pairs_among_its_terms(text: str, data
 
 @given(text=st.text(st.characters(exclude_categories=("Cs",)), min_size=2, max_size=12))
 def test_the_index_finds_every_pair_whatever_its_characters(blank_index: Project, text: str) -> None:
-    """FTS5 cuts entries into words by Unicode classes of its own: none may come apart or vanish."""
+    """FTS5 tokenises by its own Unicode classes: no pair may be split or dropped."""
     terms = search_index.terms_of(text, {})
     with blank_index.database.read() as session:
         session.begin_nested()
         search_index.add(session, [(1, " ".join(sorted(terms)))])
-        found = {term for term in terms if session.scalars(matching([term])).all() == [1]}
+        matched = {term for term in terms if session.scalars(matching([term])).all() == [1]}
         session.rollback()
-    assert found == terms
+    assert matched == terms
 
 
 @pytest.fixture(scope="module")

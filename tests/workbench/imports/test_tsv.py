@@ -1,4 +1,4 @@
-"""A forum TSV is read exactly, and what cannot be read is told by its line."""
+"""A forum TSV is read exactly; unreadable rows are reported by line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Labelling loses nothing, repeats nothing and never gives one post to two people."""
+"""Labelling loses and repeats no answer and never gives one post to two people."""
 
 import multiprocessing
 from collections import Counter
@@ -221,9 +221,9 @@ def _label_ten(home: Path, name: str, barrier: object, results: object) -> None:
 def test_six_processes_label_at_once_and_no_post_twice(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WORKBENCH_SECOND_OPINION_SHARE", "0")  # these are meant to bring a post twice
+    monkeypatch.setenv("WORKBENCH_SECOND_OPINION_SHARE", "0")  # second opinions would serve a post twice
     ready_queue(project, lead, 120)
-    context = multiprocessing.get_context("forkserver")  # it imports what they need once, not six times
+    context = multiprocessing.get_context("forkserver")  # imports their modules once, not six times
     context.set_forkserver_preload([__name__])
     barrier, results = context.Barrier(6), context.Queue()
     people = [
@@ -240,7 +240,6 @@ def test_six_processes_label_at_once_and_no_post_twice(
 
 
 def labels_of_turns(project: Project, account: Account, count: int) -> list[str | None]:
-    """The lanes of the next posts that this person labels."""
     lanes = []
     for _ in range(count):
         card = first(project, account)
@@ -255,7 +254,7 @@ def test_lanes_take_turns_by_the_settings(project: Project, lead: Account, ann: 
     assert served["held_out"] == 4
     assert served["random"] == 2
     assert served["violation"] == 2
-    assert served["uncertain"] == 12  # nobody else has labelled: second opinions pass their turn on
+    assert served["uncertain"] == 12  # no other annotator has labelled: second opinions pass their turn on
 
 
 def test_a_second_opinion_is_asked_of_another_person_and_once(
@@ -335,10 +334,10 @@ def test_an_answer_given_while_the_queue_is_made_anew_is_not_served_again(
     project: Project, lead: Account, ann: Account
 ) -> None:
     ready_queue(project, lead)
-    made = plan.plan(project, None)
+    planned = plan.plan(project, None)
     post = first(project, ann).post_id
     answers.submit(project, ann, post, "normal")
-    with swap.replacing(project, made):
+    with swap.replacing(project, planned):
         pass
     assert not is_open(project, post)
 
@@ -444,7 +443,7 @@ POSTS = (1, 2, 3)
 
 @pytest.fixture
 def copied(project: Project, lead: Account, ann: Account) -> answers.Saved:
-    """Ann has called one of three near-copies a violation."""
+    """Ann has labelled one of three near-copies a violation."""
     import_texts(project, lead, COPIES)
     prepare(project)
     swap.rebuild(project)
@@ -515,8 +514,8 @@ def test_skipped_posts_come_back_when_asked_for(project: Project, lead: Account,
     ready_queue(project, lead, 3)
     while cards := answers.hold_posts(project, ann):
         answers.skip(project, ann, cards[0].post_id)
-    found = empty_queue.read_empty_queue(project, ann)
-    assert (found.queued, found.skipped, list(found.held_by)) == (3, 3, [])
+    state = empty_queue.read_empty_queue(project, ann)
+    assert (state.queued, state.skipped, list(state.held_by)) == (3, 3, [])
     assert answers.bring_back_skipped(project, ann) == 3
     assert len(answers.hold_posts(project, ann)) == 2
 
@@ -553,7 +552,7 @@ def test_a_suggestion_is_shown_before_the_answer_only_where_the_settings_say_so_
 
 
 def lapsed(project: Project, ann: Account, ben: Account, clock: Clock) -> int:
-    """A post that Ann had on screen and Ben has now."""
+    """A post that was on Ann's screen and is now on Ben's."""
     post = first(project, ann).post_id
     clock.move(minutes=project.settings.claim_minutes + 1)
     assert post in {card.post_id for card in answers.hold_posts(project, ben)}
@@ -612,8 +611,8 @@ def test_questions_to_the_lead_stay_when_skipped_posts_come_back(
     answers.ask_lead(project, ann, first(project, ann).post_id, note="?")
     while cards := answers.hold_posts(project, ann):
         answers.skip(project, ann, cards[0].post_id, note="later")
-    found = empty_queue.read_empty_queue(project, ann)
-    assert (found.skipped, found.asked) == (2, 1)
+    state = empty_queue.read_empty_queue(project, ann)
+    assert (state.skipped, state.asked) == (2, 1)
     assert answers.bring_back_skipped(project, ann) == 2
     assert first(project, ann).note == "later"
     assert len(cases.open_cases(project, lead)) == 1

@@ -1,4 +1,4 @@
-"""Labels from elsewhere find their posts; a label nobody knows is refused by its line."""
+"""Imported labels are matched to their posts; an unknown label is refused by line."""
 
 import json
 from pathlib import Path
@@ -121,7 +121,7 @@ def test_a_map_that_makes_no_sense_is_refused(text: str) -> None:
 
 
 def test_a_label_is_left_out_only_where_that_was_asked_for(project: Project, lead: Account) -> None:
-    """A dash often stands for a missing value: it is no label, and told of."""
+    """A dash often stands for a missing value, so it is refused as an unknown label."""
     file = write_tsv(
         project.home / "log.tsv", [{"text": "a", "label": "-"}, {"text": "b", "label": "normal"}]
     )

@@ -1,4 +1,4 @@
-"""The day in honest time, counted again in plain Python."""
+"""The day's working time, checked against a plain Python count."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ NOON = MIDNIGHT + timedelta(hours=12)
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as the tests think of it: seconds it took, seconds after midnight it was saved."""
+    """Seconds it took, and seconds after midnight when it was saved."""
 
     saved: int
     took: int | None = 10
@@ -36,7 +36,6 @@ class Answer:
 
 
 def put(project: Project, person: Account, answers: Iterable[Answer]) -> None:
-    """Write answers as they are; their posts are the queue's first."""
     rows = [
         {
             "id": number,
@@ -81,10 +80,10 @@ def test_idle_time_does_not_count(desk: Project, ann: Account) -> None:
     put(
         desk, ann, [Answer(100 + 200 * n, took) for n, took in enumerate([4, 8, 6, 120, 121, 3_000, None, 5])]
     )
-    found = day(desk, ann)
-    assert found.seconds_each == 6
-    assert found.label_seconds == 143
-    assert found.labelled == 8
+    this_day = day(desk, ann)
+    assert this_day.seconds_each == 6
+    assert this_day.label_seconds == 143
+    assert this_day.labelled == 8
 
 
 def test_four_answers_tell_no_pace(desk: Project, ann: Account) -> None:
@@ -100,7 +99,7 @@ def test_only_a_persons_own_answers_since_midnight_count(desk: Project, ann: Acc
 
 
 def test_what_a_desk_writes_is_read_as_it_was_meant(desk: Project, ann: Account, clock: Clock) -> None:
-    """A correction takes no time of its own; what was taken back took the time it took."""
+    """A correction adds no time; an undone answer keeps its time."""
     midnight = clock().replace(hour=0)
 
     def answer(seconds: int) -> labelling_answers.Saved:
@@ -130,15 +129,15 @@ def test_five_minutes_without_an_answer_are_a_rest(
 def test_after_fifty_minutes_a_break_is_due_across_midnight_too(desk: Project, ann: Account) -> None:
     put(desk, ann, [Answer(minute * 60) for minute in range(-40, 10)])
     assert not day(desk, ann, MIDNIGHT + timedelta(minutes=9, seconds=59)).wants_break
-    found = day(desk, ann, MIDNIGHT + timedelta(minutes=10))
-    assert found.minutes_in_a_row == 50
-    assert found.wants_break
-    assert found.labelled == 10
+    this_day = day(desk, ann, MIDNIGHT + timedelta(minutes=10))
+    assert this_day.minutes_in_a_row == 50
+    assert this_day.wants_break
+    assert this_day.labelled == 10
 
 
 def test_days_in_a_row_end_at_a_day_without_answers(desk: Project, ann: Account) -> None:
     put(desk, ann, [Answer(86_400 * number) for number in (-4, -2, -1)])
-    assert days(desk, ann) == 2  # today has only begun
+    assert days(desk, ann) == 2  # today has just begun
     assert days(desk, ann, MIDNIGHT + timedelta(days=1)) == 0
 
 
@@ -186,10 +185,10 @@ def test_plain_python_comes_to_the_same(desk: Project, ann: Account, answers: li
     own = [each for each in answers if each.origin == "person" and each.action != "undo"]
     new = [each for each in own if each.saved >= 0]
     took = [each.took for each in new if each.took is not None and each.took <= 120]
-    found = day(desk, ann)
-    assert found.labelled == sum(each.action == "label" for each in new)
-    assert found.seconds_each == (pytest.approx(median(took), abs=0.001) if len(took) > 4 else None)
-    assert found.label_seconds == pytest.approx(sum(took), abs=0.01)
+    this_day = day(desk, ann)
+    assert this_day.labelled == sum(each.action == "label" for each in new)
+    assert this_day.seconds_each == (pytest.approx(median(took), abs=0.001) if len(took) > 4 else None)
+    assert this_day.label_seconds == pytest.approx(sum(took), abs=0.01)
     noon = 12 * 3_600
     late = sorted(each.saved for each in own if each.saved >= noon - 4 * 3_600)
     begin = noon
@@ -197,7 +196,7 @@ def test_plain_python_comes_to_the_same(desk: Project, ann: Account, answers: li
         if later - earlier >= 300:
             break
         begin = earlier
-    assert found.minutes_in_a_row == (noon - begin) // 60
+    assert this_day.minutes_in_a_row == (noon - begin) // 60
     seen = {(MIDNIGHT + timedelta(seconds=each.saved)).date() for each in own}
     assert days(desk, ann) == streak(seen, MIDNIGHT.date())
 

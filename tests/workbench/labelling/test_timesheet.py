@@ -1,4 +1,4 @@
-"""The timesheet, counted again in plain Python; and nobody's name is run as a formula."""
+"""The timesheet, checked against a plain Python count; a name is never run as a formula."""
 
 import csv
 import io
@@ -77,10 +77,10 @@ def test_a_day_at_the_desk_is_told_figure_by_figure(
     answers.change(project, ann, first.annotation_id, "violation")  # 1 changed
     answers.skip(project, ann, after(20))
     answers.ask_lead(project, ann, after(30))
-    answers.submit(project, ann, after(IDLE_SECONDS + 1), "normal")  # no working time: they were away
+    answers.submit(project, ann, after(IDLE_SECONDS + 1), "normal")  # no working time: idle
     answers.undo(project, ann)
     saved = answers.submit(project, ann, after(5), "violation", note="hm")
-    answers.give_reason(project, ann, saved.annotation_id, "辱骂")  # no act of its own
+    answers.give_reason(project, ann, saved.annotation_id, "辱骂")  # part of the label, not counted
     while not saved.copies:
         saved = answers.submit(project, ann, after(1), "violation")
     before = sheet(project, lead)[0]
@@ -126,20 +126,20 @@ def test_skipped_posts_are_followed_until_somebody_decides(
     answers.skip(project, ann, second)
     answers.ask_lead(project, ann, answers.hold_posts(project, ann)[0].post_id)
 
-    def told() -> tuple[int, int]:
+    def counts() -> tuple[int, int]:
         with project.database.read() as session:
-            found = timesheet.skipped_posts(session)
-        return found.waiting, found.queued
+            skipped = timesheet.skipped_posts(session)
+        return skipped.waiting, skipped.queued
 
-    assert told() == (2, 2)
+    assert counts() == (2, 2)
     answers.skip(
         project, ben, next(c for c in answers.hold_posts(project, ben) if c.post_id == first).post_id
     )
-    assert told() == (2, 2)
+    assert counts() == (2, 2)
     resolutions.resolve(project, lead, first, "normal")
-    assert told() == (1, 1)
+    assert counts() == (1, 1)
     answers.submit(project, ben, second, "normal")
-    assert told() == (0, 0)
+    assert counts() == (0, 0)
 
 
 def test_each_person_is_read_by_index(project: Project, lead: Account) -> None:
@@ -164,9 +164,9 @@ def test_a_name_is_not_run_as_a_formula(project: Project, lead: Account, ann: Ac
 def test_the_command_prints_a_table_for_machines(project: Project, lead: Account, ann: Account) -> None:
     ready_queue(project, lead)
     answers.submit(project, ann, answers.hold_posts(project, ann)[0].post_id, "normal")
-    told = json.loads(run(project, "timesheet", "--json").stdout)
-    assert [day["labelled"] for day in told["days"]] == [1]
-    assert told["skipped_posts"] == {"waiting": 0, "queued": 0}
+    printed = json.loads(run(project, "timesheet", "--json").stdout)
+    assert [day["labelled"] for day in printed["days"]] == [1]
+    assert printed["skipped_posts"] == {"waiting": 0, "queued": 0}
     file = project.home / "out.csv"
     assert run(project, "timesheet", "--since", "2026-01-01", "--out", str(file)).exit_code == 0
     assert file.read_text("utf-8").startswith("\ufeffperson,day,labelled")
@@ -176,8 +176,6 @@ def test_the_command_prints_a_table_for_machines(project: Project, lead: Account
 
 @dataclass(frozen=True)
 class Act:
-    """Something a person does to one of three posts."""
-
     post: int
     kind: str
     label: str
@@ -201,7 +199,7 @@ ACTS = st.lists(
 def test_plain_python_comes_to_the_same(
     project: Project, lead: Account, ann: Account, acts: list[Act]
 ) -> None:
-    """Each post's state is kept while the acts are written, and the figures are counted from it."""
+    """The expected figures come from each post's state, tracked while the actions are written."""
     with project.database.read() as session:
         is_new = (
             session.get(Annotation, 1) is None
@@ -266,12 +264,12 @@ def test_plain_python_comes_to_the_same(
     with project.database.write() as session:
         session.execute(delete(Annotation))
         session.add_all(rows)
-    found = {
+    actual = {
         day.day: {name: getattr(day, name) for name in COUNTED if name not in {"days", "seconds"}}
         | {"days": 0, "seconds": day.minutes}
         for day in sheet(project, lead)
     }
-    assert found == {
+    assert actual == {
         day: {**figures, "seconds": round(figures["seconds"] / 60, 1)} for day, figures in expected.items()
     }
 

@@ -1,4 +1,4 @@
-"""The lead's overview: every figure equals one reckoned apart from it."""
+"""The lead's overview: every figure equals an independent count."""
 
 import json
 from collections import Counter
@@ -56,23 +56,23 @@ def test_posts_labels_and_the_band_are_counted(
     top = np.random.default_rng(0).uniform(0.34, 0.99, 210)
     prepare(project)
     make_champion(project, lead, np.stack([top, (1 - top) / 2, (1 - top) / 2], axis=1))
-    said = [(1, ann, "normal"), (1, ben, "violation"), (2, ann, "violation"), (3, ann, "normal")]
-    for post, who, label in said:
+    votes = [(1, ann, "normal"), (1, ben, "violation"), (2, ann, "violation"), (3, ann, "normal")]
+    for post, who, label in votes:
         add_label(project, who, post, label)
-    found = look(project, lead)
+    overview = look(project, lead)
     with project.database.read() as session:
         query = select(Post.id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
         split = dict(session.execute(query).all())
         band = band_counts(session, project)
-    assert (found.posts, found.labelled, found.champion) == (210, 3, 1)
-    assert (found.in_band, found.below_band) == (band.in_band, band.below_band)
+    assert (overview.posts, overview.labelled, overview.champion) == (210, 3, 1)
+    assert (overview.in_band, overview.below_band) == (band.in_band, band.below_band)
     expected: dict[str, Counter[str]] = {"normal": Counter(), "suspicious": Counter(), "violation": Counter()}
     # Post 1 counts once: a tie goes to the more severe label.
     for post, label in ((1, "violation"), (2, "violation"), (3, "normal")):
         expected[label][split[post]] += 1
-    assert found.labels == expected
+    assert overview.labels == expected
     in_pool = [post for post in sorted(split) if split[post] == "pool" and post > 3][:2]
-    for post in (*in_pool, next(post for post, _who, _label in said if split[post] == "pool")):
+    for post in (*in_pool, next(post for post, _who, _label in votes if split[post] == "pool")):
         resolutions.resolve(project, lead, post, "violation")
     assert look(project, lead).labelled == read_status(project).labelled == 5
 
@@ -92,12 +92,12 @@ def test_people_who_judged_the_same_posts_are_compared(
     add_label(project, lead, 6, "violation", origin="import", source="modlog")
     several = [labels for labels in judged.values() if len(labels) > 1]
     pairs = [pair for labels in several for pair in combinations(labels, 2)]
-    found = look(project, lead).agreement
-    assert found is not None
-    assert (found.posts, found.pairs) == (len(several), len(pairs))
-    assert found.share == pytest.approx(sum(one == other for one, other in pairs) / len(pairs))
-    assert found.alpha is not None
-    assert found.alpha < found.share
+    agreement = look(project, lead).agreement
+    assert agreement is not None
+    assert (agreement.posts, agreement.pairs) == (len(several), len(pairs))
+    assert agreement.share == pytest.approx(sum(one == other for one, other in pairs) / len(pairs))
+    assert agreement.alpha is not None
+    assert agreement.alpha < agreement.share
 
 
 def test_nobody_judged_twice_is_no_agreement(project: Project, lead: Account, ann: Account) -> None:
@@ -118,13 +118,13 @@ def test_first_answers_are_held_against_the_suggestion_seen_and_unseen(
     add_label(project, ann, 11, "violation")
     with project.database.write() as session:
         last = session.scalar(select(Annotation.id).where(Annotation.post_id == 10))
-    # Changed after the suggestion was told: no first thought.
+    # Changed after the suggestion was shown, so not an unaided answer.
     add_label(
         project, ann, 10, "normal", suggestion="normal", was_suggestion_visible=True, supersedes_id=last
     )
-    found = look(project, lead).anchoring
-    assert (found.same_visible, found.visible) == (7, 8)
-    assert (found.same_hidden, found.hidden) == (1, 2)
+    anchoring = look(project, lead).anchoring
+    assert (anchoring.same_visible, anchoring.visible) == (7, 8)
+    assert (anchoring.same_hidden, anchoring.hidden) == (1, 2)
 
 
 def test_the_curve_is_that_of_the_rounds_and_leads_where_the_forecast_does(
@@ -133,21 +133,21 @@ def test_the_curve_is_that_of_the_rounds_and_leads_where_the_forecast_does(
     for number, (labels, score) in enumerate([(200, 0.6), (400, 0.66), (600, 0.69)], start=1):
         add_round(project, lead, number, measured(labels, score))
     put_in_use(project, 3)
-    found = look(project, lead)
-    assert [(point.number, point.labels, point.macro_f1) for point in found.curve] == [
+    overview = look(project, lead)
+    assert [(point.number, point.labels, point.macro_f1) for point in overview.curve] == [
         (1, 200, 0.6),
         (2, 400, 0.66),
         (3, 600, 0.69),
     ]
-    assert list(found.curve[0].interval) == pytest.approx([0.57, 0.63])
-    assert found.macro_f1 == 0.69
-    assert [point.labels for point in found.ahead] == [600, 700, 850, 1_100, 1_600]
+    assert list(overview.curve[0].interval) == pytest.approx([0.57, 0.63])
+    assert overview.macro_f1 == 0.69
+    assert [point.labels for point in overview.ahead] == [600, 700, 850, 1_100, 1_600]
     gain = expected_gain([200, 400, 600], [0.6, 0.66, 0.69], [0.03 / 1.96] * 3, more=500)
-    assert found.ahead[3].macro_f1 == pytest.approx(0.69 + gain.mean)
-    assert (found.ahead[3].low, found.ahead[3].high) == pytest.approx(
+    assert overview.ahead[3].macro_f1 == pytest.approx(0.69 + gain.mean)
+    assert (overview.ahead[3].low, overview.ahead[3].high) == pytest.approx(
         (0.69 + gain.interval[0], 0.69 + gain.interval[1])
     )
-    assert found.outlook is not None
+    assert overview.outlook is not None
 
 
 def test_todays_people_stand_by_name_with_their_own_pace(
@@ -192,7 +192,7 @@ def test_one_thing_to_do_is_named_at_every_stage(
         pool = list(session.scalars(query))
     for post in pool[:25]:
         add_label(project, ann, post, "normal")
-    assert next_step() == ("label", 1, None)  # one kind alone teaches nothing
+    assert next_step() == ("label", 1, None)  # a single kind trains no model
     add_label(project, ann, pool[25], "violation")
     assert next_step() == ("start", 26, None)
     clock.move(minutes=1)
@@ -249,9 +249,9 @@ def test_no_look_scans_the_posts(project: Project, lead: Account) -> None:
 def test_the_command_says_the_same(project: Project, lead: Account) -> None:
     judge_held_out(project, lead, 300)
     given = ["overview", "--home", str(project.home)]
-    told = json.loads(CliRunner().invoke(app, [*given, "--json"]).output)
-    found = look(project, lead)
+    printed = json.loads(CliRunner().invoke(app, [*given, "--json"]).output)
+    overview = look(project, lead)
     for key in ("posts", "labelled", "in_band", "below_band", "labels"):
-        assert told[key] == getattr(found, key)
-    assert told["advice"]["step"] == found.advice.step
+        assert printed[key] == getattr(overview, key)
+    assert printed["advice"]["step"] == overview.advice.step
     assert "Next: label on." in CliRunner().invoke(app, given).output

@@ -1,4 +1,4 @@
-"""After an import the worker says what is new in it, from a bounded sample, and pages read what it left."""
+"""After an import the worker writes what is new in a bounded sample, and pages read that file."""
 
 import numpy as np
 import pytest
@@ -78,8 +78,12 @@ def test_rising_words_and_disguises_are_told_with_counts_and_examples(filled: Pr
     assert len(risen["红包"].examples) == 3
     assert all("红包" in text for text in risen["红包"].examples)
     assert "天气" not in risen
-    found = {one.written: one for one in newest.disguises}
-    assert (found["薇信"].word, found["薇信"].how, found["薇信"].count) == ("微信", "sound", of_pool)
+    disguises = {one.written: one for one in newest.disguises}
+    assert (disguises["薇信"].word, disguises["薇信"].how, disguises["薇信"].count) == (
+        "微信",
+        "sound",
+        of_pool,
+    )
     assert newest.drifts == []
 
 
@@ -150,6 +154,6 @@ def test_words_are_learned_from_decisions_first_and_never_from_held_out_posts(
     assert len(texts) == len(in_pool)
     for row in in_pool:
         resolutions.resolve(filled, lead, row.id, "normal" if row.external_id[0] == "l" else "violation")
-    known = watch(filled).known
-    assert "微信" not in known
-    assert "天气预报" in known
+    words = watch(filled).known
+    assert "微信" not in words
+    assert "天气预报" in words

@@ -1,4 +1,4 @@
-"""Week by week: the share of violations among posts drawn at random, and how far scores have moved."""
+"""By week: the share of violations among randomly drawn posts, and the drift of scores."""
 
 from datetime import date, timedelta
 
@@ -122,6 +122,6 @@ def test_near_copies_of_one_violation_count_once(project: Project, lead: Account
     assert len(labelled) >= len(groups) + 24
     (this,) = look(project)
     assert this.violations is not None
-    # Every group is labelled and drawn with certainty, so each stands for itself: one in all of them.
+    # Every group is drawn and labelled with probability 1, so each has weight 1: one violation among all.
     assert this.violations.mean == pytest.approx(1 / len(groups), rel=1e-4)
     assert this.violations.effective == pytest.approx(len(groups), rel=1e-3)

@@ -1,4 +1,4 @@
-"""The figures that are not counted anew at every look are what counting would find."""
+"""Stored counts equal counts from the tables."""
 
 from sqlalchemy import func, select, update
 
@@ -15,7 +15,7 @@ from workbench.queue.status import read_status
 
 
 def counted(project: Project) -> tuple[int, int, int]:
-    """Posts, those that wait for their group, those set aside: by looking at every one."""
+    """(posts, posts waiting for their group, quarantined posts), counted from the tables."""
     posts = select(func.count()).select_from(Post)
     with project.database.read() as session:
         return (
@@ -25,7 +25,7 @@ def counted(project: Project) -> tuple[int, int, int]:
         )
 
 
-def told(project: Project) -> tuple[int, int, int]:
+def stored(project: Project) -> tuple[int, int, int]:
     status = read_status(project)
     return status.posts, status.preparing, status.quarantined
 
@@ -36,24 +36,24 @@ def set_aside(project: Project, *posts: int) -> None:
 
 
 def test_figures_are_right_from_an_import_to_a_purge(project: Project, lead: Account) -> None:
-    assert told(project) == (0, 0, 0)
+    assert stored(project) == (0, 0, 0)
     texts = different_texts(90)
     import_texts(project, lead, texts[:30])
-    assert told(project) == counted(project) == (30, 30, 0)
+    assert stored(project) == counted(project) == (30, 30, 0)
     prepare(project)
     set_aside(project, 3, 30)
-    assert told(project) == counted(project) == (30, 0, 2)
+    assert stored(project) == counted(project) == (30, 0, 2)
     swap.rebuild(project)
-    assert told(project) == counted(project) == (30, 0, 2)
+    assert stored(project) == counted(project) == (30, 0, 2)
     import_texts(project, lead, texts[30:60], start=31)
-    swap.rebuild(project)  # of posts that wait nothing is final yet
-    assert told(project) == counted(project) == (60, 30, 2)
+    swap.rebuild(project)  # waiting posts are not final yet
+    assert stored(project) == counted(project) == (60, 30, 2)
     prepare(project)
     set_aside(project, 31, 45)
-    assert told(project) == counted(project) == (60, 0, 4)
+    assert stored(project) == counted(project) == (60, 0, 4)
     swap.rebuild(project)
     purge(project, lead, Criterion(post="p31"), is_dry=False)
-    assert told(project) == counted(project) == (59, 0, 3)
+    assert stored(project) == counted(project) == (59, 0, 3)
 
 
 def test_a_file_that_a_power_cut_emptied_is_made_again(project: Project, lead: Account) -> None:
@@ -62,4 +62,4 @@ def test_a_file_that_a_power_cut_emptied_is_made_again(project: Project, lead: A
     set_aside(project, 3)
     swap.rebuild(project)
     set_aside_file(project).write_bytes(b"")
-    assert told(project) == counted(project) == (20, 0, 1)
+    assert stored(project) == counted(project) == (20, 0, 1)

@@ -1,4 +1,4 @@
-"""Posts are found by what people and the model think of them, with the history of each."""
+"""Search by people's labels and the model's scores, and the history of a post."""
 
 from itertools import product
 
@@ -38,44 +38,44 @@ def scored(project: Project, lead: Account, ann: Account, ben: Account) -> Proje
 
 
 def numbers(project: Project, account: Account, **wanted: object) -> list[int]:
-    found: list[int] = []
+    ids: list[int] = []
     before = None
     while True:
         page = find(project, account, Filter(**wanted), before=before, most=7)
-        found += [post.post_id for post in page.posts]
+        ids += [post.post_id for post in page.posts]
         if page.after is None:
-            return found
+            return ids
         before = page.after
 
 
-def told(project: Project) -> dict[int, dict[str, object]]:
-    """What is known of each post, worked out the plain way."""
-    known: dict[int, dict[str, object]] = {}
+def expected_facts(project: Project) -> dict[int, dict[str, object]]:
+    """Split, answers and decision of each post, from the tables."""
+    by_post: dict[int, dict[str, object]] = {}
     with project.database.read() as session:
         rows = session.execute(
             select(Post.id, PostGroup.split).join(PostGroup, PostGroup.id == Post.group_id)
         )
         for post, split in rows:
-            known[post] = {"split": split, "answers": []}
+            by_post[post] = {"split": split, "answers": []}
         superseded = set(session.scalars(select(Annotation.supersedes_id)))
         for one in session.scalars(select(Annotation)):
             if one.id not in superseded and one.action != "undo":
-                known[one.post_id]["answers"].append(one)
+                by_post[one.post_id]["answers"].append(one)
         for one in session.scalars(select(Resolution).order_by(Resolution.id)):
-            known[one.post_id]["decided"] = one.label
-    return known
+            by_post[one.post_id]["decided"] = one.label
+    return by_post
 
 
-def labels_of(known: dict[str, object]) -> set[str]:
-    if known.get("decided"):
-        return {str(known["decided"])}
-    return {one.label for one in known["answers"] if one.label}
+def labels_of(facts: dict[str, object]) -> set[str]:
+    if facts.get("decided"):
+        return {str(facts["decided"])}
+    return {one.label for one in facts["answers"] if one.label}
 
 
 def test_labels_and_who_gave_them_are_found_as_a_plain_look_finds_them(
     scored: Project, lead: Account, ann: Account, ben: Account
 ) -> None:
-    everything = told(scored)
+    everything = expected_facts(scored)
     for label in ("normal", "suspicious", "violation", "none"):
         expected = [
             post
@@ -100,7 +100,7 @@ def test_labels_and_who_gave_them_are_found_as_a_plain_look_finds_them(
 def test_certainty_is_that_of_the_model_in_use_and_blind_posts_have_none(
     scored: Project, lead: Account
 ) -> None:
-    everything = told(scored)
+    everything = expected_facts(scored)
     tops = np.random.default_rng(5).dirichlet([1, 1, 1], POSTS).astype(np.float32).max(axis=1)
     expected = [
         post
@@ -112,25 +112,25 @@ def test_certainty_is_that_of_the_model_in_use_and_blind_posts_have_none(
     shown = {post.post_id: post.probabilities for post in find(scored, lead, Filter(), most=POSTS).posts}
     assert (
         {post for post, scores in shown.items() if scores is None}
-        == {post for post, known in everything.items() if known["split"] != "pool" and not labels_of(known)}
+        == {post for post, facts in everything.items() if facts["split"] != "pool" and not labels_of(facts)}
         != set()
     )
 
 
 def test_a_filter_that_fits_little_ends_and_says_where_to_go_on(scored: Project, lead: Account) -> None:
-    found = find(scored, lead, Filter(certainty=(1, 1)), look_through=20)
-    assert (list(found.posts), found.is_cut, found.looked_at, found.after) == ([], True, 20, POSTS - 19)
-    end = find(scored, lead, Filter(certainty=(1, 1)), before=found.after)
+    hits = find(scored, lead, Filter(certainty=(1, 1)), look_through=20)
+    assert (list(hits.posts), hits.is_cut, hits.looked_at, hits.after) == ([], True, 20, POSTS - 19)
+    end = find(scored, lead, Filter(certainty=(1, 1)), before=hits.after)
     assert (end.is_cut, end.after) == (False, None)
 
 
 def test_lanes_and_rounds_are_those_of_answers_and_of_what_waits(scored: Project, lead: Account) -> None:
     with_lane = numbers(scored, lead, lane="uncertain")
     assert with_lane
-    everything = told(scored)
+    everything = expected_facts(scored)
     waits = {one.post_id for one in queue_entries(scored) if one.lane == "uncertain"}
     assert set(with_lane) == waits | {
-        post for post, known in everything.items() if any(one.lane == "uncertain" for one in known["answers"])
+        post for post, facts in everything.items() if any(one.lane == "uncertain" for one in facts["answers"])
     }
     for held_out in numbers(scored, lead, lane="held_out"):
         assert everything[held_out]["answers"]
@@ -187,7 +187,7 @@ def test_the_history_tells_every_row_a_post_ever_had(project: Project, lead: Acc
     prepare(project)
     swap.rebuild(project)
     with project.database.write() as session:
-        # Whatever the split drawn: only pool posts are offered at a cold start's random lane.
+        # Only pool posts are served in the random lane of a cold start.
         for group in session.scalars(select(PostGroup)):
             group.split = "pool"
     swap.rebuild(project)
@@ -233,9 +233,9 @@ def test_the_history_has_each_rounds_scores_but_not_of_a_post_that_waits_blind(
     first = np.random.default_rng(5).dirichlet([1, 1, 1], POSTS)
     second = np.random.default_rng(6).dirichlet([1, 1, 1], POSTS)
     make_champion(scored, lead, second, number=2)
-    for post, known in told(scored).items():
+    for post, facts in expected_facts(scored).items():
         history = history_of(scored, lead, post)
-        if known["split"] != "pool" and not labels_of(known):
+        if facts["split"] != "pool" and not labels_of(facts):
             assert history.is_blind
             assert not history.scores
         else:
@@ -302,10 +302,12 @@ def test_what_is_not_there_is_refused_in_one_sentence(scored: Project, lead: Acc
 def test_who_has_judged_a_held_out_post_is_told_no_scores_and_somebody_else_is(
     scored: Project, lead: Account
 ) -> None:
-    """They could still change their mind, and it would not be a blind one."""
+    """They can still change their answer, which must stay blind."""
     boss = accounts.sign_in(scored, "Boss", "lead")
     post = next(
-        post for post, known in told(scored).items() if known["split"] == "test" and not labels_of(known)
+        post
+        for post, facts in expected_facts(scored).items()
+        if facts["split"] == "test" and not labels_of(facts)
     )
     with scored.database.write() as session:
         session.add(

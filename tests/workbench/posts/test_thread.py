@@ -1,4 +1,4 @@
-"""A post is shown with those around it in its thread, and with nothing that anybody thinks of them."""
+"""A post is shown with its neighbours in the thread, without labels or scores."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -21,7 +21,7 @@ HEADER = ("id", "text", "board", "title", "author", "time")
 
 
 def bring(project: Project, lead: Account, posts: Sequence[tuple[str, str]], name: str = "posts") -> None:
-    """Import posts, each an id and the title of its thread."""
+    """`posts`: (id, title of the thread) each."""
     rows = [
         dict(zip(HEADER, (name, f"文 {name}", "灌水", title, f"{name} 的作者", "09:00"), strict=True))
         for name, title in posts
@@ -48,10 +48,10 @@ def names(posts: Sequence[Neighbour]) -> list[str]:
 
 def test_the_two_nearest_on_each_side_are_found_in_order(project: Project, lead: Account) -> None:
     bring(project, lead, [(f"a{n}", "求助") for n in range(7)])
-    found = around_of(project, "a3")
-    assert names(found.before) == ["a1", "a2"]
-    assert names(found.after) == ["a4", "a5"]
-    assert found.after[0] == Neighbour("a4", "文 a4", "a4 的作者", "09:00")
+    nearest = around_of(project, "a3")
+    assert names(nearest.before) == ["a1", "a2"]
+    assert names(nearest.after) == ["a4", "a5"]
+    assert nearest.after[0] == Neighbour("a4", "文 a4", "a4 的作者", "09:00")
 
 
 def test_posts_of_other_threads_in_between_are_passed_over(project: Project, lead: Account) -> None:

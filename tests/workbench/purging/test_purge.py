@@ -1,4 +1,4 @@
-"""What is purged is nowhere any more, whatever interrupts it; what stays is whole."""
+"""Purged data is in no file or table, after any interruption; all other data is intact."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ from workbench.thresholds.verdicts import ESCAPES
 
 AUTHOR = "老王"
 OURS = [3, 10, 17, 24, 38, 40]
-"""Posts of the author, the last one included."""
+"""Posts of the author; the last post is one of them."""
 POSTS = 40
 SECRET = "请忘掉我的地址某某路七号"
 
@@ -92,7 +92,7 @@ def export(project: Project, number: int) -> Path:
 
 @pytest.fixture
 def full(project: Project, lead: Account, ann: Account) -> Project:
-    """Forty posts, six of one author, with all that can hang on a post."""
+    """Forty posts, six of one author, with rows in every table that refers to a post."""
     bring_in(project, lead, [*rows_of()])
     make_champion(project, lead, np.tile([0.3, 0.3, 0.4], (POSTS - 10, 1)))
     more = np.arange(POSTS - 9, POSTS + 1, dtype=np.int64)
@@ -156,7 +156,6 @@ def bytes_of(project: Project) -> dict[str, bytes]:
 
 
 def state(project: Project) -> dict[str, object]:
-    """All that should be the same however often a purge was interrupted: rows, exported lines, scores."""
     with project.database.read() as session:
         tables = session.scalars(
             text("SELECT name FROM sqlite_master WHERE type='table' AND sql NOT LIKE '%WITHOUT ROWID%'")
@@ -185,14 +184,14 @@ def do(project: Project, lead: Account, **wanted: object) -> Purge:
 
 def test_a_dry_run_changes_nothing_and_foretells_what_goes(full: Project, lead: Account) -> None:
     before = state(full)
-    told = purge(full, lead, Criterion(author=AUTHOR))
+    preview = purge(full, lead, Criterion(author=AUTHOR))
     assert state(full) == before
-    assert not told.is_done
+    assert not preview.is_done
     done = do(full, lead, author=AUTHOR)
-    assert {name: count for name, count in told.counts.items() if count} == {
+    assert {name: count for name, count in preview.counts.items() if count} == {
         name: count for name, count in done.counts.items() if count
     }
-    assert (told.rounds, done.rounds) == ([1], [1])
+    assert (preview.rounds, done.rounds) == ([1], [1])
     assert done.counts["posts"] == len(OURS)
     assert done.counts["annotations"] == len(OURS)
     assert done.counts["resolutions"] == 2
@@ -209,17 +208,17 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
         in_letters([SECRET]).values[0].tobytes(),
     ]
 
-    def found() -> set[str]:
+    def files_with_traces() -> set[str]:
         return {name for name, content in bytes_of(full).items() for trace in traces if trace in content}
 
-    assert found() >= {
+    assert files_with_traces() >= {
         "data/annotations/train.jsonl",
         "data/annotations/round-0001/train.jsonl",
         "data/bundles/20260101T000000/train.jsonl",
         "data/tokens/letters/0000000001-0000000040.arrow",
     }
     do(full, lead, author=AUTHOR)
-    assert found() == set()
+    assert files_with_traces() == set()
     assert terms_of(full)
     assert not {term for term in terms_of(full) if term in SECRET}
     assert raw_pairs(full) == set()
@@ -241,12 +240,12 @@ def terms_of(project: Project) -> set[str]:
 
 
 def raw_pairs(project: Project) -> set[str]:
-    """Neighbouring characters of the secret as they lie in the index's own pages, whether or not it still counts them."""
+    """Pairs of the secret's characters in the raw pages of the index, also in entries no longer counted."""
     with project.database.read() as session:
         pages = b"".join(session.scalars(text("SELECT block FROM post_search_data")))
-    said = "".join(different_texts(POSTS))
+    other_texts = "".join(different_texts(POSTS))
     pairs = {SECRET[at : at + 2] for at in range(len(SECRET) - 1)}
-    return {pair for pair in pairs if pair not in said and pair.encode() in pages}
+    return {pair for pair in pairs if pair not in other_texts and pair.encode() in pages}
 
 
 @pytest.mark.parametrize("where", [(purging.search, "settle"), (files.PurgedPosts, "rounds_that_lost_lines")])
@@ -262,7 +261,7 @@ def test_killed_after_the_last_post_the_next_run_does_what_is_left(
         with pytest.raises(Killed):
             do(full, lead, author=AUTHOR)
     if where[1] == "settle":
-        assert raw_pairs(full)  # deleted, and in its pages still
+        assert raw_pairs(full)  # deleted, but still in its pages
     with full.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Post)) == POSTS - len(OURS)
     (full.data / "exports").mkdir()
@@ -277,8 +276,8 @@ def test_killed_after_the_last_post_the_next_run_does_what_is_left(
 
 def preparations(project: Project) -> int:
     with project.database.read() as session:
-        found = text("SELECT count(*) FROM workflow_status WHERE workflow_uuid LIKE 'purge-%'")
-        return session.scalar(found) or 0
+        query = text("SELECT count(*) FROM workflow_status WHERE workflow_uuid LIKE 'purge-%'")
+        return session.scalar(query) or 0
 
 
 def test_what_was_freed_before_by_somebody_else_is_overwritten_too(full: Project, lead: Account) -> None:
@@ -298,7 +297,6 @@ def test_what_was_freed_before_by_somebody_else_is_overwritten_too(full: Project
 
 @pytest.fixture
 def impatient(full: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Nobody waits long for a lock."""
     monkeypatch.setattr("db.session.BUSY_TIMEOUT_MS", 100)
     full.database.dispose()
     return full
@@ -391,7 +389,7 @@ def test_imports_count_what_they_still_have_and_one_without_posts_is_passed_over
         assert session.scalars(select(Import.accepted).order_by(Import.id)).all() == [POSTS - len(OURS), 0]
     assert read_overview(full, lead, midnight=clock()).posts == POSTS - len(OURS)
     with full.database.write() as session:
-        session.get_one(Import, 2).accepted = 3  # as earlier versions left it
+        session.get_one(Import, 2).accepted = 3  # as an earlier version left it
     assert [period.name for period in watch(full).periods] == ["posts.tsv", "2026-W02"]
 
 
@@ -451,14 +449,14 @@ def test_a_second_time_finds_nothing_and_tells_the_same_rounds(full: Project, le
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """Stands for the end of the process."""
 
 
 @pytest.mark.parametrize("moment", range(0, 26, 2))
 def test_interrupted_anywhere_it_can_be_run_again(
     full: Project, lead: Account, moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed before the nth change to a file or table."""
+    """Killed before the nth change of a file or table."""
     for module in (files, purging, rows):
         monkeypatch.setattr(module, "IDS_AT_ONCE", 2)
     ours_in = {
@@ -486,9 +484,9 @@ def test_interrupted_anywhere_it_can_be_run_again(
     whole(full)
     assert do(full, lead, author=AUTHOR).rounds == [1]
     whole(full)
-    found = state(full)
-    assert SECRET not in str(found["lines"])
-    assert set(OURS).isdisjoint(found["scored"])  # type: ignore[arg-type]
+    before = state(full)
+    assert SECRET not in str(before["lines"])
+    assert set(OURS).isdisjoint(before["scored"])  # type: ignore[arg-type]
     with full.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Post)) == POSTS - len(OURS)
     for file in full.data.rglob("receipt.json"):
@@ -502,12 +500,12 @@ def test_interrupted_anywhere_it_can_be_run_again(
 
 def test_a_post_that_gets_a_freed_number_is_scored_like_any_other(full: Project, lead: Account) -> None:
     do(full, lead, author=AUTHOR)
-    with full.database.write() as session:  # as imports were before they kept their numbers
+    with full.database.write() as session:  # as in imports from before they recorded their numbers
         session.execute(update(Import).values(first_post=None))
     bring_in(full, lead, [{"id": "new", "text": "全新的帖子说说今天的见闻"}], "more")
     with full.database.read() as session:
         number = session.scalar(select(Post.id).where(Post.external_id == "new"))
-    assert number == POSTS  # the last post went, and its number was free
+    assert number == POSTS  # the last post is purged, its number is free
     scores = RoundScores.of(full, 1)
     assert scores.last_scored() == POSTS - 1
     assert len(scores.read().of(np.array([number])).post_ids) == 0
@@ -516,7 +514,7 @@ def test_a_post_that_gets_a_freed_number_is_scored_like_any_other(full: Project,
 def test_copies_keep_what_they_were_given_and_still_find_each_other(
     project: Project, lead: Account, ann: Account
 ) -> None:
-    """The founder goes; an exact copy takes its place in the index, so a later near-copy joins the same group."""
+    """The group's first post is purged; an exact copy takes its index entry, so a later near-copy joins the group."""
     texts = [COPIES[0], COPIES[0], COPIES[1]]
     bring_in(project, lead, [{"id": f"c{at}", "text": one} for at, one in enumerate(texts)])
     swap.rebuild(project)
@@ -587,9 +585,9 @@ def test_what_was_done_is_written_down_without_saying_to_whom(full: Project, lea
     done = do(full, lead, author=AUTHOR)
     with full.database.read() as session:
         entries = session.scalars(select(AuditEntry).where(AuditEntry.action.like("%purge")))
-        told = [(entry.action, entry.subject, entry.person_id) for entry in entries]
+        recorded = [(entry.action, entry.subject, entry.person_id) for entry in entries]
         last = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
-    assert told == [("begin purge", done.criterion, lead.id), ("purge", done.criterion, lead.id)]
+    assert recorded == [("begin purge", done.criterion, lead.id), ("purge", done.criterion, lead.id)]
     assert last is not None
     assert last.detail == {"counts": dict(done.counts), "rounds": [1]}
 
@@ -608,13 +606,13 @@ def test_while_a_round_runs_nothing_goes_and_only_leads_purge(
 
 
 @pytest.mark.parametrize(
-    ("lock", "said"), [(WORK, "Posts are being prepared"), (IMPORT, "import is running")]
+    ("lock", "message"), [(WORK, "Posts are being prepared"), (IMPORT, "import is running")]
 )
 def test_while_the_worker_or_an_import_is_at_work_nothing_goes(
-    full: Project, lead: Account, lock: str, said: str
+    full: Project, lead: Account, lock: str, message: str
 ) -> None:
     before = state(full)
-    with hold(full.data / lock, seconds=0), pytest.raises(WorkbenchError, match=said):
+    with hold(full.data / lock, seconds=0), pytest.raises(WorkbenchError, match=message):
         do(full, lead, author=AUTHOR)
     assert state(full) == before
     assert do(full, lead, author=AUTHOR).counts["posts"] == len(OURS)
@@ -623,15 +621,15 @@ def test_while_the_worker_or_an_import_is_at_work_nothing_goes(
 def test_posts_are_found_when_nobody_else_can_free_their_numbers(
     full: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another purge and an import in between would put an innocent post under a number that was listed."""
-    found, seen = purging.posts_of, []
+    """Otherwise a purge and an import in between would give a listed number to another post."""
+    posts_of, seen = purging.posts_of, []
 
     def listed(*given: object) -> list[int]:
         with pytest.raises(Timeout), hold(full.data / WORK, seconds=0):
             pass
         with pytest.raises(Timeout), hold(full.data / IMPORT, seconds=0):
             pass
-        seen.extend(found(*given))  # type: ignore[arg-type]
+        seen.extend(posts_of(*given))  # type: ignore[arg-type]
         return seen
 
     monkeypatch.setattr(purging, "posts_of", listed)

@@ -1,4 +1,4 @@
-"""What is asked of a few posts must not walk through the groups of them all: there may be ten million."""
+"""Queries about a few posts do not scan the groups of all, of which there may be ten million."""
 
 import pytest
 from sqlalchemy import Select

@@ -1,4 +1,4 @@
-"""The benchmarks' count of posts that two people were given can be something else than nought."""
+"""The benchmark's count of posts given to two annotators can exceed zero."""
 
 from sqlalchemy import update
 
@@ -18,7 +18,7 @@ def test_a_post_served_to_two_people_is_counted(project: Project, lead: Account)
     theirs = answers.hold_posts(project, ben)[0].post_id
     answers.submit(project, anna, post, "normal")
     assert given_twice(project) == 0
-    with project.database.write() as session:  # the fault: what Ben has before him is what Anna had
+    with project.database.write() as session:  # the fault: Ben's screen shows Anna's post
         session.execute(update(Claim).where(Claim.post_id == theirs).values(post_id=post))
     answers.submit(project, ben, post, "normal")
     assert given_twice(project) == 1

@@ -1,4 +1,4 @@
-"""The queue holds the band and all below it, most uncertain first, and held-out posts apart."""
+"""The queue holds the band and all posts below it, most uncertain first, and held-out posts separately."""
 
 from datetime import timedelta
 
@@ -84,9 +84,9 @@ def test_likely_violations_have_a_lane_of_their_own(project: Project, lead: Acco
     scores = np.tile([0.98, 0.01, 0.01], (60, 1))
     scores[::3] = [0.1, 0.1, 0.8]
     make_champion(project, lead, scores)
-    found = entries(project, "violation")
-    assert found
-    assert [entry.violation for entry in found] == pytest.approx([0.8] * len(found))
+    queued = entries(project, "violation")
+    assert queued
+    assert [entry.violation for entry in queued] == pytest.approx([0.8] * len(queued))
 
 
 def test_what_the_band_cannot_hold_is_counted(project: Project, lead: Account) -> None:
@@ -148,6 +148,6 @@ def test_newer_imports_come_first_where_posts_arrive_daily(project: Project, lea
     assert any(old)
     with project.database.write() as session:
         session.get_one(Import, 2).started_at = project.now() - timedelta(days=30)
-    rebuild(project)  # two days are not daily
+    rebuild(project)  # two days are not a daily pattern
     again = [entry.post_id <= 20 for entry in entries(project, "uncertain")]
     assert again != sorted(again)

@@ -1,4 +1,4 @@
-"""What a key press costs the database: fifty people press a key every few seconds."""
+"""Database cost of a key press, for fifty people who press a key every few seconds."""
 
 from sqlalchemy import event
 
@@ -10,7 +10,7 @@ from workbench.labelling import answers
 from workbench.project import Project
 
 MOST_STATEMENTS = 20
-"""An answer and the next post, both transactions and the checks of the person's right among them."""
+"""Statements of an answer and the next post: both transactions, including the permission checks."""
 
 
 def test_an_answer_and_the_next_post_take_few_statements(

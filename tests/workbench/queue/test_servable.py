@@ -1,4 +1,4 @@
-"""What can be served is read in steps; the steps do not show in what is found."""
+"""Servable posts are read in steps; the result does not depend on the step size."""
 
 from collections import Counter
 
@@ -30,13 +30,12 @@ def grouped(project: Project, lead: Account) -> Project:
 
 
 def members(project: Project) -> dict[int, tuple[str, list[int]]]:
-    """By group its split and the posts that may be served."""
-    found: dict[int, tuple[str, list[int]]] = {}
+    by_group: dict[int, tuple[str, list[int]]] = {}
     with project.database.read() as session:
         for group in session.scalars(select(PostGroup)):
             posts = select(Post.id).where(Post.group_id == group.id, Post.is_quarantined.is_(False))
-            found[group.id] = group.split, list(session.scalars(posts.order_by(Post.id)))
-    return found
+            by_group[group.id] = group.split, list(session.scalars(posts.order_by(Post.id)))
+    return by_group
 
 
 def read(project: Project, *labelled: int, seed: int = 0) -> Servable:
@@ -50,16 +49,19 @@ def test_each_group_without_a_label_has_one_post(
     monkeypatch.setattr(servable, "ROWS_AT_ONCE", rows_at_once)
     groups = members(grouped)
     done = list(groups)[::5]
-    found = read(grouped, *done)
-    assert found.pool.tolist() == read(grouped, *done).pool.tolist()
-    waiting = {group: kept for group, kept in groups.items() if group not in done}
+    servable_posts = read(grouped, *done)
+    assert servable_posts.pool.tolist() == read(grouped, *done).pool.tolist()
+    waiting = {group: members_of_group for group, members_of_group in groups.items() if group not in done}
     pool = [posts for split, posts in waiting.values() if split == "pool"]
-    assert len(found.pool) == len(pool)
-    assert all(sum(post in posts for post in found.pool.tolist()) == 1 for posts in pool)
+    assert len(servable_posts.pool) == len(pool)
+    assert all(sum(post in posts for post in servable_posts.pool.tolist()) == 1 for posts in pool)
     held_out = {group: posts[0] for group, (split, posts) in waiting.items() if split != "pool"}
-    assert dict(zip(found.held_out_groups.tolist(), found.held_out.tolist(), strict=True)) == held_out
+    assert (
+        dict(zip(servable_posts.held_out_groups.tolist(), servable_posts.held_out.tolist(), strict=True))
+        == held_out
+    )
     for name in ("validation", "test", "audit"):
-        posts = read_held_out(grouped, name, found).posts.tolist()
+        posts = read_held_out(grouped, name, servable_posts).posts.tolist()
         assert sorted(posts) == sorted(held_out[at] for at in held_out if groups[at][0] == name)
 
 
@@ -84,7 +86,7 @@ def test_the_held_out_order_is_drawn_by_hash_and_does_not_depend_on_the_steps(
 
 
 def test_the_order_of_a_group_is_for_ever() -> None:
-    """Another order would serve other posts, and what is labelled would be no random sample any more."""
+    """A new order would serve other posts, and the labelled ones would no longer be a random sample."""
     assert servable._draws([bytes(16), b"0123456789abcdef"]).tolist() == pytest.approx(
         [0.14843329422787732, 0.3044912145657417], abs=0
     )
@@ -99,7 +101,7 @@ def test_scores_in_parts_are_found_as_those_in_one(wanted: set[int], scored: set
         Scores(ids[start : start + size], probabilities[start : start + size])
         for start in range(0, len(ids) + size, size)
     ]
-    is_scored, found = scores_of(posts, parts)
+    is_scored, joined = scores_of(posts, parts)
     assert set(posts[is_scored].tolist()) == wanted & scored
     at = np.searchsorted(ids, posts[is_scored])
-    assert (found[is_scored] == probabilities[at]).all()
+    assert (joined[is_scored] == probabilities[at]).all()

@@ -1,4 +1,4 @@
-"""`workbench simulate`: the settings' queue, in a process of its own."""
+"""`workbench simulate`: the queue of the settings, in its own process."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Held-out groups get their stratum from their first score and keep it."""
+"""Held-out groups receive their stratum from their first score and keep it."""
 
 import numpy as np
 from sqlalchemy import select
@@ -31,7 +31,7 @@ def test_held_out_groups_get_a_stratum_once_and_strata_take_turns(project: Proje
     by_post = splits(project)
     served = [entry.post_id for entry in entries(project, "held_out") if by_post[entry.post_id] == "test"]
     rare = [before[post] == 3 for post in served]
-    assert rare[: 2 * sum(rare)].count(True) == sum(rare)  # in turn for as long as there are any
+    assert rare[: 2 * sum(rare)].count(True) == sum(rare)  # alternating while rare ones last
     make_champion(project, lead, np.full((300, 3), 1 / 3), number=2)
     give_strata(project, 2)
     assert strata() == before

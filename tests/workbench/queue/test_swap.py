@@ -1,4 +1,4 @@
-"""Replacing the queue loses no answer given meanwhile, and a swap that fails changes nothing."""
+"""Replacing the queue loses no answer saved meanwhile, and a failed swap changes no row."""
 
 from collections.abc import Sequence
 
@@ -22,10 +22,10 @@ def test_near_copies_of_what_was_labelled_during_the_planning_are_not_asked_abou
     import_texts(project, lead, [*texts, *(text + "!" for text in texts)])
     prepare(project)
     rebuild(project)
-    made = plan(project, None)
-    planned = {entry.post_id for entry in made.entries}
+    new_plan = plan(project, None)
+    planned = {entry.post_id for entry in new_plan.entries}
     with project.database.write() as session:
-        # Of ten groups the copy that was not planned: it stood in the queue before.
+        # In ten groups, the copy that is not in the new plan: it was in the queue before.
         groups = dict(session.execute(select(Post.id, Post.group_id)).all())
         others = [post for post in groups if post not in planned][:10]
         for post in others:
@@ -40,7 +40,7 @@ def test_near_copies_of_what_was_labelled_during_the_planning_are_not_asked_abou
                     saved_at=project.now(),
                 )
             )
-    with replacing(project, made):
+    with replacing(project, new_plan):
         pass
     with project.database.read() as session:
         left = set(session.scalars(select(QueueEntry.post_id).where(~QueueEntry.is_answered)))
@@ -50,24 +50,24 @@ def test_near_copies_of_what_was_labelled_during_the_planning_are_not_asked_abou
 
 def test_a_number_that_another_import_took_meanwhile_is_not_queued(project: Project, lead: Account) -> None:
     ready_queue(project, lead, 30)
-    made = plan(project, None)
-    taken = made.entries[0].post_id
+    new_plan = plan(project, None)
+    taken = new_plan.entries[0].post_id
     with project.database.write() as session:
-        session.get_one(Post, taken).group_id = None  # as a post is that nobody has prepared
-    with replacing(project, made):
+        session.get_one(Post, taken).group_id = None  # as in a post that is not prepared
+    with replacing(project, new_plan):
         pass
     with project.database.read() as session:
         queued = set(session.scalars(select(QueueEntry.post_id)))
-    assert len(queued) == len(made.entries) - 1
+    assert len(queued) == len(new_plan.entries) - 1
     assert taken not in queued
 
 
 def test_a_swap_binds_no_more_values_however_much_was_said_meanwhile(
     project: Project, lead: Account, ann: Account
 ) -> None:
-    """SQLite takes 250,000 in a statement, and a label file may bring more."""
+    """SQLite binds at most 250,000 values per statement, and a label file may hold more."""
     ready_queue(project, lead, 60)
-    made, bound = plan(project, None), []
+    new_plan, bound = plan(project, None), []
     with project.database.write() as session:
         for post in session.scalars(select(Post.id)).all():
             session.add(
@@ -88,7 +88,7 @@ def test_a_swap_binds_no_more_values_however_much_was_said_meanwhile(
         bound.append(len(values))
 
     event.listen(project.database.engine, "before_cursor_execute", see)
-    with replacing(project, made):
+    with replacing(project, new_plan):
         pass
     assert bound
     assert max(bound) < 20
@@ -100,11 +100,11 @@ def test_a_swap_that_fails_leaves_the_pages_figures_as_they_were(project: Projec
     rebuild(project)
     before = confidence_histogram(project).tolist()
     assert sum(before) > 0
-    made = plan(project, None)
-    with pytest.raises(ZeroDivisionError), replacing(project, made):
-        1 / 0  # noqa: B018 - whatever goes wrong
+    new_plan = plan(project, None)
+    with pytest.raises(ZeroDivisionError), replacing(project, new_plan):
+        1 / 0  # noqa: B018 - stands for any error
     assert confidence_histogram(project).tolist() == before
-    (project.data / "waiting.json").write_bytes(b"")  # as a power cut may leave it
+    (project.data / "waiting.json").write_bytes(b"")  # as after a power cut
     assert sum(confidence_histogram(project)) == 0
 
 
@@ -113,11 +113,11 @@ def test_a_post_that_is_gone_before_the_queue_takes_effect_is_left_out(
 ) -> None:
     import_texts(project, lead, different_texts(20))
     prepare(project)
-    made = plan(project, None)
-    stranger = made.entries[0]._replace(post_id=999)
-    with replacing(project, Plan(None, [*made.entries, stranger], made.band)):
+    new_plan = plan(project, None)
+    stranger = new_plan.entries[0]._replace(post_id=999)
+    with replacing(project, Plan(None, [*new_plan.entries, stranger], new_plan.band)):
         pass
     with project.database.read() as session:
-        assert set(session.scalars(select(QueueEntry.post_id))) == {row.post_id for row in made.entries}
+        assert set(session.scalars(select(QueueEntry.post_id))) == {row.post_id for row in new_plan.entries}
         assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
         assert session.connection().exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -1,4 +1,4 @@
-"""A lead labels what was found in one go and takes it back; what people answered is never touched."""
+"""A lead labels all hits of a search at once and revokes it; people's answers do not change."""
 
 from hashlib import sha256
 
@@ -62,9 +62,9 @@ def test_only_unlabelled_posts_of_the_pool_are_covered_and_counted(
     assert (seen.labelled, seen.held_out) == (1, 40 - len(pool))
     assert len(seen.examples) == bulk_labels.EXAMPLES
     assert all("加微信" in text for text in seen.examples)
-    made = bulk_labels.label_all(filled, lead, seen, "violation")
+    bulk = bulk_labels.label_all(filled, lead, seen, "violation")
     assert settled(filled) == set(seen.post_ids)
-    assert made.posts == len(seen.post_ids)
+    assert bulk.posts == len(seen.post_ids)
     assert answers(filled) == before
     assert {post.standing[0] for post in search.find(filled, lead, Filter(label="violation")).posts} == {
         "violation"
@@ -82,27 +82,27 @@ def test_a_post_that_a_lead_was_asked_about_is_left_to_be_looked_at(
     seen = bulk_labels.preview(filled, lead, SPAM)
     assert set(before.post_ids) - set(seen.post_ids) == {card.post_id}
     assert (seen.asked, seen.labelled) == (1, 0)
-    bulk_labels.label_all(filled, lead, before, "violation")  # asked after it was looked at
+    bulk_labels.label_all(filled, lead, before, "violation")  # a question asked after the preview
     assert card.post_id not in settled(filled)
 
 
 def test_it_is_written_down_under_one_number_and_taken_back_under_it(filled: Project, lead: Account) -> None:
-    made = bulk_labels.label_all(filled, lead, bulk_labels.preview(filled, lead, SPAM), "violation")
+    bulk = bulk_labels.label_all(filled, lead, bulk_labels.preview(filled, lead, SPAM), "violation")
     with filled.database.read() as session:
-        entry = session.get_one(AuditEntry, made.id)
+        entry = session.get_one(AuditEntry, bulk.id)
         assert (entry.action, entry.subject) == ("label many", "violation")
         assert entry.detail == {
-            "posts": made.posts,
+            "posts": bulk.posts,
             "wanted": {"text": sha256("加微信".encode()).hexdigest()},
         }
         waiting = session.scalar(
             select(func.count()).where(~QueueEntry.is_answered, QueueEntry.post_id <= 40)
         )
-    rows = made.posts
+    rows = bulk.posts
     assert [(one.id, one.posts, one.standing) for one in bulk_labels.newest(filled, lead)] == [
-        (made.id, rows, rows)
+        (bulk.id, rows, rows)
     ]
-    assert bulk_labels.take_back(filled, lead, made.id) == rows
+    assert bulk_labels.take_back(filled, lead, bulk.id) == rows
     assert settled(filled) == set()
     assert [(one.posts, one.standing) for one in bulk_labels.newest(filled, lead)] == [(rows, 0)]
     with filled.database.read() as session:
@@ -111,12 +111,12 @@ def test_it_is_written_down_under_one_number_and_taken_back_under_it(filled: Pro
             session.scalar(select(func.count()).where(~QueueEntry.is_answered, QueueEntry.post_id <= 40))
             == (waiting or 0) + rows
         )
-    with pytest.raises(InputError, match=f"nothing of {made.id} to take back"):
-        bulk_labels.take_back(filled, lead, made.id)
+    with pytest.raises(InputError, match=f"nothing of {bulk.id} to take back"):
+        bulk_labels.take_back(filled, lead, bulk.id)
 
 
 def test_a_decision_made_since_survives_the_taking_back(filled: Project, lead: Account, ann: Account) -> None:
-    made = bulk_labels.label_all(filled, lead, bulk_labels.preview(filled, lead, SPAM), "violation")
+    bulk = bulk_labels.label_all(filled, lead, bulk_labels.preview(filled, lead, SPAM), "violation")
     one = next(iter(settled(filled)))
     with filled.database.write() as session:
         session.add(
@@ -129,14 +129,14 @@ def test_a_decision_made_since_survives_the_taking_back(filled: Project, lead: A
                 decided_at=filled.now(),
             )
         )
-    assert bulk_labels.take_back(filled, lead, made.id) == made.posts - 1
+    assert bulk_labels.take_back(filled, lead, bulk.id) == bulk.posts - 1
     assert settled(filled) == {one}
 
 
 def test_what_was_labelled_is_no_longer_served_and_is_again_once_taken_back(
     filled: Project, lead: Account
 ) -> None:
-    made = bulk_labels.label_all(filled, lead, bulk_labels.preview(filled, lead, SPAM), "violation")
+    bulk = bulk_labels.label_all(filled, lead, bulk_labels.preview(filled, lead, SPAM), "violation")
     covered = settled(filled)
 
     def open_posts() -> set[int]:
@@ -146,7 +146,7 @@ def test_what_was_labelled_is_no_longer_served_and_is_again_once_taken_back(
     assert not open_posts() & covered
     swap.rebuild(filled)
     assert not open_posts() & covered
-    bulk_labels.take_back(filled, lead, made.id)
+    bulk_labels.take_back(filled, lead, bulk.id)
     swap.rebuild(filled)
     assert covered <= open_posts()
 

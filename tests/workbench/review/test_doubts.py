@@ -1,4 +1,4 @@
-"""The doubts of the newest round, worst first; decided ones are gone, and nothing changes by itself."""
+"""Doubts of the newest round, worst first; decided ones disappear, and no label changes by itself."""
 
 import json
 
@@ -21,7 +21,7 @@ from workbench.worker.doubting import find_doubts
 
 @pytest.fixture
 def doubted(project: Project, lead: Account, ann: Account) -> Project:
-    """Four labelled posts of round 1: p2 is most doubtful, then p1; p3 is certain, p4 not known here."""
+    """Four labelled posts of round 1: p2 is most doubtful, then p1; p3 is certain, p4 is not in this project."""
     ready_queue(project, lead, 12)
     make_champion(project, lead, np.tile([0.6, 0.3, 0.1], (12, 1)))
     for post in (1, 2, 3):
@@ -57,7 +57,7 @@ def test_a_label_given_to_many_is_doubted_kept_once_and_comes_back_with_undo(
         pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
         post = session.scalar(pool.where(Post.id > 3).limit(1))
     assert post is not None
-    made = bulk_labels.label_all(
+    bulk = bulk_labels.label_all(
         doubted, lead, bulk_labels.Preview(Filter(), [post], [], 0, 0, False), "violation"
     )
     write_doubts(doubted.round_folder(1), [f"p{post}"], ["violation"], np.array([[0.8, 0.1, 0.1]]))
@@ -70,9 +70,9 @@ def test_a_label_given_to_many_is_doubted_kept_once_and_comes_back_with_undo(
     assert resolutions.undo(doubted, lead, "doubt") == post
     assert listed(doubted, lead) == [(post, "violation", "normal")]
     assert [(one.id, one.posts, one.standing) for one in bulk_labels.newest(doubted, lead)] == [
-        (made.id, 1, 1)
+        (bulk.id, 1, 1)
     ]
-    assert bulk_labels.take_back(doubted, lead, made.id) == 1
+    assert bulk_labels.take_back(doubted, lead, bulk.id) == 1
     assert doubtful_labels(doubted, lead) == []
 
 
@@ -120,15 +120,15 @@ def test_the_worker_looks_at_training_rows_alone_and_finds_a_planted_error(
     make_champion(labelled, boss, np.tile([0.6, 0.3, 0.1], (POSTS, 1)))
     find_doubts(exported / "train.jsonl", labelled.round_folder(1))
     say(labelled, boss, int(str(wrong.line["id"])[1:]) + 1, "normal")
-    found = doubtful_labels(labelled, boss)
-    assert found[0].external_id == wrong.line["id"]
-    assert (found[0].label, found[0].other) == ("normal", "violation")
+    doubtful = doubtful_labels(labelled, boss)
+    assert doubtful[0].external_id == wrong.line["id"]
+    assert (doubtful[0].label, doubtful[0].other) == ("normal", "violation")
     training = {json.loads(line)["id"] for line in (exported / "train.jsonl").read_text("utf-8").splitlines()}
-    assert {one.external_id for one in found} <= training
+    assert {one.external_id for one in doubtful} <= training
 
 
 def test_rows_without_an_id_are_not_taken_for_others(project: Project) -> None:
-    """A line's number must not pass for the id of a post."""
+    """A line number is not an id of a post."""
     folder = project.round_folder(1)
     folder.mkdir(parents=True)
     lines = [

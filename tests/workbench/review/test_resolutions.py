@@ -1,4 +1,4 @@
-"""A lead's decision stands instead of the votes, wherever labels count, and the votes stay."""
+"""A lead's decision overrides the votes wherever labels count, and the votes stay."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def say(project: Project, person: Account, post_id: int, label: str, *, source: 
 
 
 def serve_blind(project: Project, person: Account, *posts: int) -> None:
-    """Held-out posts were drawn and served, and the person asks a lead about them."""
+    """Held-out posts are drawn and served, and the annotator sends them to a lead."""
     with project.database.write() as session:
         session.add_all(
             Annotation(
@@ -66,9 +66,9 @@ def serve_blind(project: Project, person: Account, *posts: int) -> None:
 def post_in(project: Project, split: str) -> int:
     with project.database.read() as session:
         query = select(Post.id).join(PostGroup).where(PostGroup.split == split).order_by(Post.id)
-        found = session.scalar(query.limit(1))
-    assert found is not None
-    return found
+        post = session.scalar(query.limit(1))
+    assert post is not None
+    return post
 
 
 def pool_posts(project: Project) -> list[int]:
@@ -123,7 +123,7 @@ def test_lane_and_source_are_told_of_what_counts_alone(queued: Project, lead: Ac
     with queued.database.read() as session:
         lane = session.get_one(Annotation, saved.annotation_id).lane
     assert lane is not None
-    assert line(post) == (lane, None)  # the log came first, and does not count beside a person
+    assert line(post) == (lane, None)  # the moderation log is older, but an annotator's label outranks it
     resolutions.resolve(queued, lead, post, "normal")
     assert line(post) == (lane, None)
     logged = next(one for one in pool_posts(queued) if one != post)
@@ -149,8 +149,8 @@ def test_a_decision_alone_makes_a_post_labelled_in_every_split(
     with queued.database.read() as session:
         assert (split, "violation", 1) in session.execute(labels_by_split(LABELS)).all()
         assert session.get_one(Post, post).group_id in set(session.scalars(labelled_groups()))
-    found = exported(queued)
-    assert (f"p{post}" in found) == (split != "audit")
+    lines = exported(queued)
+    assert (f"p{post}" in lines) == (split != "audit")
     swap.rebuild(queued)
     with queued.database.read() as session:
         assert session.get(QueueEntry, post) is None
@@ -172,10 +172,10 @@ def test_a_decided_post_leaves_the_queue_and_comes_back_when_it_is_taken_back(
 
 
 def test_a_decision_made_while_the_queue_is_built_is_not_lost(queued: Project, lead: Account) -> None:
-    made = queue_plan.plan(queued, None)
-    post = made.entries[0].post_id
+    planned = queue_plan.plan(queued, None)
+    post = planned.entries[0].post_id
     resolutions.resolve(queued, lead, post, "normal")
-    with swap.replacing(queued, made):
+    with swap.replacing(queued, planned):
         pass
     assert entry_of(queued, post)
 
@@ -297,19 +297,19 @@ def test_a_decided_case_comes_back_when_somebody_asks_anew(
     resolutions.resolve(queued, lead, saved.post_id, "normal")
     clock.move(minutes=1)
     answers.give_reason(queued, ann, asked.annotation_id, "辱骂")
-    assert cases.open_cases(queued, lead) == []  # a reason is no new question
+    assert cases.open_cases(queued, lead) == []  # a reason does not reopen the case
     other = answers.submit(queued, ann, answers.hold_posts(queued, ann)[0].post_id, "violation")
     resolutions.resolve(queued, lead, other.post_id, "normal")
     clock.move(minutes=1)
     answers.flag(queued, ann, other.annotation_id)
     (case,) = cases.open_cases(queued, lead)
     assert case.post_id == other.post_id
-    assert cases.resolved_case(queued, lead, other.post_id) is None  # open again: no names
+    assert cases.resolved_case(queued, lead, other.post_id) is None  # open again, so names are hidden
     with pytest.raises(LabellingError, match="decided meanwhile"):
         resolutions.resolve(queued, lead, other.post_id, "suspicious")
     resolutions.resolve(queued, lead, other.post_id, "suspicious", instead_of=case.decision_id)
     assert cases.open_cases(queued, lead) == []
-    with pytest.raises(LabellingError, match="decided meanwhile"):  # the decision it was seen with is gone
+    with pytest.raises(LabellingError, match="decided meanwhile"):  # the decision on screen is superseded
         resolutions.resolve(queued, lead, other.post_id, "normal", instead_of=case.decision_id)
     decided = cases.resolved_case(queued, lead, other.post_id)
     assert decided is not None
@@ -354,7 +354,7 @@ def test_whether_a_post_is_decided_is_looked_up_in_the_index(queued: Project) ->
 
 @dataclass(frozen=True)
 class Deed:
-    """Something that happens to a post: somebody's vote, a log's, a lead's decision or its end."""
+    """An event of a post: an annotator's vote, one from the log, a lead's decision or its revocation."""
 
     post: int
     kind: str
@@ -373,7 +373,6 @@ DEEDS = st.lists(
 
 
 def standing(deeds: Sequence[Deed]) -> tuple[dict[int, list[tuple[str, str]]], dict[int, str]]:
-    """Votes and decisions by post, counted in plain Python."""
     votes: dict[int, list[tuple[str, str]]] = {}
     decisions: dict[int, str] = {}
     for deed in deeds:
@@ -428,9 +427,9 @@ def test_plain_python_comes_to_the_same(
     counted: Counter[tuple[str, str]] = Counter()
     labelled, lines = set(), {}
     for post, split in enumerate(splits, start=1):
-        said = votes.get(post, [])
-        careful = [label for kind, label in said if kind != "log"]
-        counting = [label for _kind, label in said] if split == "pool" else careful
+        post_votes = votes.get(post, [])
+        careful = [label for kind, label in post_votes if kind != "log"]
+        counting = [label for _kind, label in post_votes] if split == "pool" else careful
         used = careful or counting
         if not used and post not in decisions:
             continue
@@ -453,8 +452,8 @@ def test_plain_python_comes_to_the_same(
         assert {*servable.pool.tolist(), *servable.held_out.tolist()} == set(groups) - labelled
         answered = set(session.scalars(select(QueueEntry.post_id).where(QueueEntry.is_answered)))
         assert answered == labelled
-    found = {
+    actual = {
         name: (line["label"], line["labels"], "resolved_by" in line)
         for name, line in exported(project).items()
     }
-    assert found == lines
+    assert actual == lines

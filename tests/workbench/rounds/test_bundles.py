@@ -1,4 +1,4 @@
-"""A round carried to a machine that has never seen the project, and what comes back."""
+"""A round trained on a machine without the project, and its return."""
 
 import ast
 import importlib
@@ -48,7 +48,7 @@ def unpack(archive: Path, into: Path) -> Path:
 
 
 def run_there(folder: Path, *arguments: str) -> None:
-    """A command of the bundle's README, with nothing but the bundle's own trainer in reach."""
+    """Runs a command of the bundle's README with only the bundle's own trainer on the path."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
@@ -67,13 +67,13 @@ def commands_of(folder: Path) -> list[list[str]]:
 
 @pytest.fixture(scope="session")
 def returned_home(labelled_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project beside `away`, the unpacked bundle of its posts, trained and scored by its README's commands."""
+    """A project beside `away`, the unpacked bundle of its posts, trained and scored by the commands of its README."""
 
     def make(folder: Path) -> None:
         project = open_project(shutil.copytree(labelled_home, folder / "project"))
         archive = folder / "bundle.tar.gz"
-        made = bundles.bundle(project, accounts.command_line(project), archive, has_pool=True)
-        assert made.pool == POSTS
+        packed = bundles.bundle(project, accounts.command_line(project), archive, has_pool=True)
+        assert packed.pool == POSTS
         project.database.dispose()
         away = unpack(archive, folder / "away")
         training, scoring = commands_of(away)
@@ -116,19 +116,19 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     assert (row.state, row.failure) == ("promoted", None)
     assert row.report is not None
     assert row.report["metrics"]["n"] > 0
-    # Nothing was scored again: what was brought stands, and took no time here.
+    # No post was scored again: the returned scores are used.
     assert row.scored == {"n": POSTS, "seconds": 0.0, "posts_per_second": None}
     scores = RoundScores.of(project, number).read()
     np.testing.assert_array_equal(scores.probabilities, brought.probabilities)
     sent = sha256_of(project.annotations / f"round-{number:04d}" / "train.jsonl")
     assert read_card(project.round_folder(number)).data["train"].sha256 == sent
-    # Rows that were sent some time ago are not the newest ones.
+    # Rows of an older bundle are not the newest export.
     assert not (project.annotations / "train.jsonl").exists()
     assert read_card(project.round_folder(number)).base.name == project.settings.base_model
 
 
 def run_here(attempt: Attempt, step: str, command: Sequence[object]) -> None:
-    """A trainer command in this process, which has torch loaded."""
+    """Runs a trainer command in this process, which has torch loaded already."""
     module, *arguments = map(str, command)
     progress = lifecycle.progress_file(attempt.project, attempt.number, step)
     assert importlib.import_module(module).main([*arguments, "--progress", str(progress)]) == 0
@@ -219,11 +219,11 @@ def test_the_rows_of_a_round_are_packed_by_its_number(
 ) -> None:
     with pytest.raises(RoundError, match="Round 1 has exported nothing"):
         bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
-    (kept,) = bundles.sent_rows(project)
-    shutil.copytree(kept, project.annotations / "round-0001")
-    made = bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
-    folder = unpack(made.file, tmp_path / "b")
-    assert sha256_of(folder / "train.jsonl") == sha256_of(kept / "train.jsonl")
+    (sent,) = bundles.sent_rows(project)
+    shutil.copytree(sent, project.annotations / "round-0001")
+    packed = bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
+    folder = unpack(packed.file, tmp_path / "b")
+    assert sha256_of(folder / "train.jsonl") == sha256_of(sent / "train.jsonl")
     with pytest.raises(InputError, match="already exists"):
         bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
     with pytest.raises(InputError, match="There is no folder"):
@@ -351,7 +351,7 @@ def no_scores_at_all(away: Path, project: Project) -> None:
         (other_rows, InputError, "trained on other rows"),
         (other_weights, AdapterError, "truncated or changed"),
         (other_labels, AdapterError, "its labels are spam, ham, eggs"),
-        (other_base, AdapterError, "trained on another"),  # the one it was sent with has changed since
+        (other_base, AdapterError, "trained on another"),  # the base has changed since the bundle was made
         (fewer_scores, InputError, "one score for each post"),
         (no_scores_at_all, InputError, "not a file of scores"),
         (no_rows, InputError, "trained on other rows"),

@@ -1,4 +1,4 @@
-"""Two rounds compared: their reports, their scores, the posts behind the largest changes."""
+"""Comparison of two rounds: reports, scores, and the posts with the largest changes."""
 
 import json
 import math
@@ -27,7 +27,7 @@ SURE, UNSURE, OTHER = [0.9, 0.05, 0.05], [0.5, 0.3, 0.2], [0.05, 0.05, 0.9]
 
 @pytest.fixture
 def two_rounds(project: Project, lead: Account) -> Project:
-    """Round 1 holds all posts for normal; in round 2 the first 60 are violations, the next 10 unsure."""
+    """Round 1 calls all posts normal; round 2 calls the first 60 violations and is unsure of the next 10."""
     import_texts(project, lead, different_texts(POSTS))
     prepare(project)
     make_champion(project, lead, np.array([SURE] * POSTS))
@@ -58,15 +58,15 @@ def test_examples_are_pool_posts_alone_and_say_what_people_said(two_rounds: Proj
         ).first()
     assert first is not None
     label_post(two_rounds, lead, first)
-    found = compare_rounds(two_rounds, lead, 1, 2).examples
-    kept = found["normal to violation"]
-    assert len(kept) == EXAMPLES
-    assert {splits(two_rounds)[one.external_id] for kind in found.values() for one in kind} == {"pool"}
-    assert [one.labels for one in kept if one.labels] == [["suspicious"]]
+    examples = compare_rounds(two_rounds, lead, 1, 2).examples
+    shown = examples["normal to violation"]
+    assert len(shown) == EXAMPLES
+    assert {splits(two_rounds)[one.external_id] for kind in examples.values() for one in kind} == {"pool"}
+    assert [one.labels for one in shown if one.labels] == [["suspicious"]]
     resolutions.resolve(two_rounds, lead, first, "violation")
     again = compare_rounds(two_rounds, lead, 1, 2).examples["normal to violation"]
     assert [one.labels for one in again if one.labels] == [["violation"]]
-    assert kept[0].after == pytest.approx(OTHER, abs=1e-3)
+    assert shown[0].after == pytest.approx(OTHER, abs=1e-3)
 
 
 def label_post(project: Project, person: Account, post_id: int) -> None:
@@ -112,9 +112,9 @@ def test_a_round_without_scores_is_compared_by_its_figures(two_rounds: Project, 
     with two_rounds.database.write() as session:
         values = {"state": "failed", "is_running": False, "is_quick": True, "base": "starter"}
         session.add(Round(number=3, created_at=two_rounds.now(), started_by_id=lead.id, **values))
-    found = compare_rounds(two_rounds, lead, 2, 3)
-    assert found.flips is None
-    assert found.to_dict()["flips"] is None
+    compared = compare_rounds(two_rounds, lead, 2, 3)
+    assert compared.flips is None
+    assert compared.to_dict()["flips"] is None
 
 
 def test_what_cannot_be_compared_is_refused(two_rounds: Project, lead: Account, ann: Account) -> None:
@@ -142,10 +142,10 @@ def test_posts_are_counted_by_the_band_in_force(
     values = {"band_low": 0.85, "band_high": 0.92, "pass_below": 0.1, "flag_from": 0.9, "prices": {}}
     with two_rounds.database.write() as session:
         session.add(Policy(version=1, person_id=lead.id, created_at=two_rounds.now(), **values))
-    found = compare_rounds(two_rounds, lead, 1, 2).to_dict()
-    assert found["band"] == [0.85, 0.92]
-    # All were 0.9 sure, so every one was in this band; the ten of 0.5 have left it.
-    assert (found["flips"]["band_before"], found["flips"]["left_band"]) == (POSTS, 10)
+    compared = compare_rounds(two_rounds, lead, 1, 2).to_dict()
+    assert compared["band"] == [0.85, 0.92]
+    # In round 1 all were in this band at 0.9; the ten at 0.5 have left it.
+    assert (compared["flips"]["band_before"], compared["flips"]["left_band"]) == (POSTS, 10)
     assert (before, comparison_inputs(two_rounds, 1, 2)) == ((0, POSTS, POSTS), (1, POSTS, POSTS))
     round_compare(1, 2, two_rounds.home)
     assert "In the band (0.85 to 0.92): 120 before" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""How long the next round takes is told from rounds that were, never guessed."""
+"""The duration of the next round is estimated from measured rounds, never guessed."""
 
 from typing import Any
 
@@ -38,31 +38,31 @@ def test_twice_the_labels_take_twice_as_long_and_scoring_goes_by_the_posts(
     project: Project, lead: Account
 ) -> None:
     add_round(project, lead, 1, report(1_024, 60.0), scored={"n": 500, "posts_per_second": 250.0})
-    (found,) = expected(project, labels=2_048)
-    assert (found.like, found.device) == (1, "cpu")
-    assert found.training == pytest.approx(120.0)
-    assert found.scoring == pytest.approx(40.0)
-    assert found.seconds == pytest.approx(160.0)
+    (duration,) = expected(project, labels=2_048)
+    assert (duration.like, duration.device) == (1, "cpu")
+    assert duration.training == pytest.approx(120.0)
+    assert duration.scoring == pytest.approx(40.0)
+    assert duration.seconds == pytest.approx(160.0)
 
 
 @pytest.mark.parametrize(("fitted_on", "trainings"), [("validation", 1), ("out-of-fold", 4)])
 def test_the_folds_of_a_young_project_are_trainings_too(
     project: Project, lead: Account, fitted_on: str, trainings: int
 ) -> None:
-    told = report(1_024, 60.0)
-    told["card"]["calibration"] = {"fitted_on": fitted_on}
-    add_round(project, lead, 1, told)
-    (found,) = expected(project, labels=1_024)
-    assert found.training == pytest.approx(trainings * 60.0)
+    measured = report(1_024, 60.0)
+    measured["card"]["calibration"] = {"fitted_on": fitted_on}
+    add_round(project, lead, 1, measured)
+    (duration,) = expected(project, labels=1_024)
+    assert duration.training == pytest.approx(trainings * 60.0)
 
 
 def test_a_trial_that_is_cut_off_takes_no_longer_with_more_labels(project: Project, lead: Account) -> None:
     trial = quick(FULL)
     add_round(project, lead, 1, report(5_000, 50.0, config=trial), is_quick=True)
     assert planned_steps(5_000, trial) == planned_steps(50_000, trial) == trial.max_steps
-    (found,) = expected(project, is_quick=True, labels=50_000)
-    assert found.training == pytest.approx(50.0)
-    assert found.scoring is None
+    (duration,) = expected(project, is_quick=True, labels=50_000)
+    assert duration.training == pytest.approx(50.0)
+    assert duration.scoring is None
 
 
 def test_each_machine_is_told_by_its_newest_round_of_the_same_kind(project: Project, lead: Account) -> None:

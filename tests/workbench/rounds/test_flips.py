@@ -1,4 +1,4 @@
-"""What changed between two rounds' scores, counted again the slow way."""
+"""Changes between two rounds' scores, checked against a plain loop."""
 
 import numpy as np
 from hypothesis import given
@@ -21,7 +21,6 @@ def scores_of(posts: dict[int, np.ndarray]) -> Scores:
 
 
 def cut(scores: Scores, sizes: list[int]) -> list[Scores]:
-    """The same scores in parts of these sizes, the rest as one."""
     parts, start = [], 0
     for size in [*sizes, len(scores.post_ids)]:
         end = start + size
@@ -40,7 +39,7 @@ def test_counts_and_largest_changes_are_those_of_a_plain_loop(
     before: dict[int, np.ndarray], after: dict[int, np.ndarray], sizes: list[int]
 ) -> None:
     one, other = scores_of(before), scores_of(after)
-    found = find_flips(cut(one, sizes), cut(other, sizes[::-1]), low=LOW, high=HIGH, most=3)
+    flips = find_flips(cut(one, sizes), cut(other, sizes[::-1]), low=LOW, high=HIGH, most=3)
     rows = [dict(zip(side.post_ids.tolist(), side.probabilities, strict=True)) for side in (one, other)]
     common = sorted(set(before) & set(after))
     expected = np.zeros((3, 3), int)
@@ -53,10 +52,10 @@ def test_counts_and_largest_changes_are_those_of_a_plain_loop(
             kinds.setdefault(flip_kind(LABELS[was.argmax()], LABELS[now.argmax()]), []).append((size, post))
         if is_inside(was) != is_inside(now):
             kinds.setdefault(LEFT if is_inside(was) else ENTERED, []).append((size, post))
-    assert found.matrix.tolist() == expected.tolist()
-    assert found.band_before == sum(is_inside(rows[0][post]) for post in common)
-    assert (found.entered, found.left) == (len(kinds.get(ENTERED, [])), len(kinds.get(LEFT, [])))
-    assert {kind: [change.post_id for change in kept] for kind, kept in found.largest.items()} == {
+    assert flips.matrix.tolist() == expected.tolist()
+    assert flips.band_before == sum(is_inside(rows[0][post]) for post in common)
+    assert (flips.entered, flips.left) == (len(kinds.get(ENTERED, [])), len(kinds.get(LEFT, [])))
+    assert {kind: [change.post_id for change in changes] for kind, changes in flips.largest.items()} == {
         kind: [post for _, post in sorted(those)[:3]] for kind, those in kinds.items()
     }
 
@@ -66,22 +65,22 @@ def test_rows_columns_and_the_band_add_up(
     before: dict[int, np.ndarray], after: dict[int, np.ndarray]
 ) -> None:
     one, other = scores_of(before), scores_of(after)
-    found = find_flips([one], [other], low=LOW, high=HIGH)
+    flips = find_flips([one], [other], low=LOW, high=HIGH)
     common = np.array(sorted(set(before) & set(after)), np.int64)
-    for scores, sums in ((one, found.matrix.sum(axis=1)), (other, found.matrix.sum(axis=0))):
+    for scores, sums in ((one, flips.matrix.sum(axis=1)), (other, flips.matrix.sum(axis=0))):
         verdicts = scores.of(common).probabilities.argmax(axis=1)
         assert sums.tolist() == np.bincount(verdicts, minlength=3).tolist()
-    assert found.posts == len(common)
-    assert found.changed == sum(found.matrix[i, j] for i in range(3) for j in range(3) if i != j)
-    assert found.band_after == found.band_before + found.entered - found.left
+    assert flips.posts == len(common)
+    assert flips.changed == sum(flips.matrix[i, j] for i in range(3) for j in range(3) if i != j)
+    assert flips.band_after == flips.band_before + flips.entered - flips.left
 
 
 @given(posts=scored, sizes=st.lists(st.integers(1, 7), max_size=6))
 def test_against_itself_nothing_changes(posts: dict[int, np.ndarray], sizes: list[int]) -> None:
     scores = scores_of(posts)
-    found = find_flips([scores], cut(scores, sizes), low=LOW, high=HIGH)
-    assert (found.posts, found.changed, found.entered, found.left) == (len(posts), 0, 0, 0)
-    assert found.largest == {}
+    flips = find_flips([scores], cut(scores, sizes), low=LOW, high=HIGH)
+    assert (flips.posts, flips.changed, flips.entered, flips.left) == (len(posts), 0, 0, 0)
+    assert flips.largest == {}
 
 
 def test_the_six_kinds_of_flips_have_names_of_their_own() -> None:

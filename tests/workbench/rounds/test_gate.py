@@ -1,4 +1,4 @@
-"""The gate promotes what is proven better, blocks what is proven worse, and asks about the rest."""
+"""The gate promotes a round proven better, blocks one proven worse, and asks about the rest."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A round's adapter taken out merged, by the real trainer in a child process."""
+"""Export of a round's adapter merged into its base, by the real trainer in a child process."""
 
 import json
 import shutil

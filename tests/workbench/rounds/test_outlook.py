@@ -1,4 +1,4 @@
-"""The outlook reads what finished rounds measured and how fast people label."""
+"""The outlook, from the measurements of finished rounds and the team's pace."""
 
 import json
 from collections.abc import Sequence
@@ -97,7 +97,7 @@ def test_the_gain_is_that_of_the_measured_rounds(project: Project, lead: Account
     put_in_use(project, 3)
     outlook = read_outlook(project)
     assert outlook is not None
-    # Every fifth post is held out: eighty of a hundred train.
+    # Every fifth post is held out: of a hundred, eighty train.
     expected = expected_gain([200, 400, 600], [0.6, 0.66, 0.69], [0.03 / 1.96] * 3, more=80)
     assert outlook.gain.mean == pytest.approx(expected.mean)
     assert outlook.gain.interval == pytest.approx(expected.interval)
@@ -153,9 +153,9 @@ def test_new_labels_and_minutes_are_the_teams_own(
         )
     assert free is not None
     resolutions.resolve(project, lead, free, "normal")
-    told = read_outlook(project)
-    assert told is not None
-    assert told.new_labels == 36
+    after = read_outlook(project)
+    assert after is not None
+    assert after.new_labels == 36
 
 
 def test_a_pace_of_few_labels_is_not_believed() -> None:
@@ -167,7 +167,7 @@ def test_rounds_that_agree_on_a_flat_curve_bring_the_hint(project: Project, lead
     for number in range(1, 5):
         add_round(project, lead, number, measured(100 * number, 0.7))
         score_round(project, number, SURE)
-    add_round(project, lead, 5, measured(500, 0.9), state="rejected")  # never scored a post: has no say
+    add_round(project, lead, 5, measured(500, 0.9), state="rejected")  # scored no post, so it does not count
     put_in_use(project, 4)
     outlook = read_outlook(project)
     assert outlook is not None
@@ -202,8 +202,8 @@ def test_status_tells_the_next_hundred(
     with project.database.write() as session:
         session.get_one(Round, 1).report = measured(300, 0.6)
     status_command(project.home, as_json=True)
-    told = json.loads(capsys.readouterr().out)["next_100"]
-    assert set(told) == {"gain", "interval", "minutes"}
-    assert told["interval"][0] <= told["gain"] <= told["interval"][1]
+    printed = json.loads(capsys.readouterr().out)["next_100"]
+    assert set(printed) == {"gain", "interval", "minutes"}
+    assert printed["interval"][0] <= printed["gain"] <= printed["interval"][1]
     status_command(project.home)
     assert "next 100 labels" in capsys.readouterr().out

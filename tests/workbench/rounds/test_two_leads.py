@@ -1,4 +1,4 @@
-"""Two leads press at once: whoever comes second is told what has changed, and changes nothing."""
+"""Two leads act at once: the second one gets an error that names the change, and has no effect."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from workbench.thresholds import policy
 
 @pytest.fixture
 def four_rounds(project: Project, lead: Account) -> Project:
-    """Rounds 1, 2 and 3 came into use one after the other; round 4 awaits a decision."""
+    """Rounds 1, 2 and 3 were promoted in turn; round 4 awaits a decision."""
     for number, before in ((1, None), (2, 1), (3, 2)):
         add_round(project, lead, number, "promoted")
         put_in_use(project, lead, number, before)
@@ -53,19 +53,19 @@ def test_a_rejected_round_can_still_be_put_in_use_on_purpose(four_rounds: Projec
 
 def test_thresholds_saved_meanwhile_are_not_passed_over(project: Project, lead: Account) -> None:
     judge_held_out(project, lead)
-    found = policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1))
-    assert policy.save(project, lead, found, expected_version=0) == 1
+    proposal = policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1))
+    assert policy.save(project, lead, proposal, expected_version=0) == 1
     with pytest.raises(InputError, match="put version 1 in force meanwhile"):
-        policy.save(project, lead, found, expected_version=0)
-    assert policy.save(project, lead, found, expected_version=1) == 2
-    assert policy.save(project, lead, found) == 3
+        policy.save(project, lead, proposal, expected_version=0)
+    assert policy.save(project, lead, proposal, expected_version=1) == 2
+    assert policy.save(project, lead, proposal) == 3
 
 
 def test_thresholds_of_a_round_no_longer_in_use_are_not_saved(project: Project, lead: Account) -> None:
     score, _is_violation = judge_held_out(project, lead)
-    found = policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1))
+    proposal = policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1))
     make_champion(project, lead, (score[:, None] * [-1, 0, 1]) + [1, 0, 0], number=2)
     with pytest.raises(InputError, match="Round 1, which these thresholds were chosen for"):
-        policy.save(project, lead, found)
+        policy.save(project, lead, proposal)
     with project.database.read() as session:
         assert session.get(Policy, 1) is None

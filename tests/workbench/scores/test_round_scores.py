@@ -1,4 +1,4 @@
-"""Scores are appended in whole segments and found again by post."""
+"""Scores are appended in whole segments and looked up by post."""
 
 from pathlib import Path
 
@@ -85,10 +85,10 @@ def test_before_the_first_segment_there_is_nothing(own: RoundScores) -> None:
 )
 def test_of_finds_exactly_the_scored_ones_in_the_order_asked(scored: list[int], wanted: list[int]) -> None:
     scores = some(scored)
-    found = scores.of(np.array(wanted, dtype=np.int64))
-    assert found.post_ids.tolist() == [post for post in wanted if post in scored]
+    read = scores.of(np.array(wanted, dtype=np.int64))
+    assert read.post_ids.tolist() == [post for post in wanted if post in scored]
     rows = dict(zip(scored, scores.probabilities.tolist(), strict=True))
-    assert found.probabilities.tolist() == [rows[post] for post in found.post_ids.tolist()]
+    assert read.probabilities.tolist() == [rows[post] for post in read.post_ids.tolist()]
 
 
 @settings(deadline=None)
@@ -106,21 +106,21 @@ def test_what_is_forgotten_is_gone_and_the_rest_is_as_it_was(
         ids += new
         last = new[-1]
     before, targets = own.read(), np.array(sorted(gone), dtype=np.int64)
-    kept = [number for number in ids if number not in gone]
-    assert own.count_of(targets) == len(ids) - len(kept)
-    assert own.forget(targets) == len(ids) - len(kept)
+    remaining = [number for number in ids if number not in gone]
+    assert own.count_of(targets) == len(ids) - len(remaining)
+    assert own.forget(targets) == len(ids) - len(remaining)
     assert own.forget(targets) == 0
     after = own.read()
-    assert after.post_ids.tolist() == kept
+    assert after.post_ids.tolist() == remaining
     assert (after.probabilities == before.of(after.post_ids).probabilities).all()
-    assert (own.count(), own.last_scored()) == (len(kept), max(kept, default=0))
+    assert (own.count(), own.last_scored()) == (len(remaining), max(remaining, default=0))
     assert len(list(own.folder.glob("*.parquet"))) == sum(
-        bool(set(part) & {*kept}) for part in _parts(wanted)
+        bool(set(part) & {*remaining}) for part in _parts(wanted)
     )
     for number in ids:
-        found = own.score_of(number)
-        assert (found is None) == (number in gone)
-        assert found is None or (found == before.of(np.array([number])).probabilities[0]).all()
+        score = own.score_of(number)
+        assert (score is None) == (number in gone)
+        assert score is None or (score == before.of(np.array([number])).probabilities[0]).all()
 
 
 def _parts(wanted: list[set[int]]) -> list[list[int]]:
@@ -141,9 +141,9 @@ def test_the_scores_of_some_posts_are_those_among_all(
     for start in range(0, len(ids), 7):
         own.append(some(ids[start : start + 7]))
     asked = np.array(sorted(wanted), dtype=np.int64)
-    found, expected = own.read_of(asked), own.read().of(asked)
-    assert found.post_ids.tolist() == expected.post_ids.tolist()
-    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    read, expected = own.read_of(asked), own.read().of(asked)
+    assert read.post_ids.tolist() == expected.post_ids.tolist()
+    np.testing.assert_array_equal(read.probabilities, expected.probabilities)
 
 
 def test_only_files_with_wanted_posts_are_opened(own: RoundScores) -> None:
@@ -154,32 +154,31 @@ def test_only_files_with_wanted_posts_are_opened(own: RoundScores) -> None:
 
 
 def budgeted(own: RoundScores, first: int, last: int, budget: int) -> Coverage:
-    """Scores `budget` of these posts in a pass of its own."""
     numbers = np.arange(first, last + 1)
     picker = Picker(len(numbers), budget)
     taken = picker.draw(numbers, np.zeros(len(numbers), bool))
     scores = np.random.default_rng(0).dirichlet([3, 1, 1], len(numbers)).astype(np.float32)
     picker.consider(numbers[~taken], scores[~taken])
     picked, rate = picker.picked()
-    made = Coverage(first, last, len(numbers), len(picked), rate, 12)
-    own.append(Scores(picked, scores[picked - first]), made)
-    return made
+    coverage = Coverage(first, last, len(numbers), len(picked), rate, 12)
+    own.append(Scores(picked, scores[picked - first]), coverage)
+    return coverage
 
 
 def test_a_pass_that_left_posts_out_says_so_and_they_count_as_looked_at(own: RoundScores) -> None:
     own.append(some([1, 2, 5]))
     assert own.coverage() == []
-    made = budgeted(own, 6, 5_000, 1_000)
-    assert own.coverage() == [made]
-    assert (own.last_scored(), own.count(), made.scored) == (5_000, 1_003, 1_000)
+    coverage = budgeted(own, 6, 5_000, 1_000)
+    assert own.coverage() == [coverage]
+    assert (own.last_scored(), own.count(), coverage.scored) == (5_000, 1_003, 1_000)
     own.append(some([5_001]))
-    assert own.coverage() == [made]
+    assert own.coverage() == [coverage]
 
 
 def test_fair_scores_are_those_nobody_chose_and_stand_for_the_others(own: RoundScores) -> None:
     own.append(some(list(range(1, 101))))
-    made = budgeted(own, 101, 100_100, 20_000)
-    assert own.lowest_rate() == made.rate == 0.02
+    coverage = budgeted(own, 101, 100_100, 20_000)
+    assert own.lowest_rate() == coverage.rate == 0.02
     parts = list(own.fair_parts())
     ids = np.concatenate([scores.post_ids for scores, _ in parts])
     weights = np.concatenate([weights for _, weights in parts])
@@ -196,11 +195,11 @@ def test_fair_scores_are_those_nobody_chose_and_stand_for_the_others(own: RoundS
 
 
 def test_posts_that_get_the_number_of_a_purged_one_are_looked_at(own: RoundScores) -> None:
-    made = budgeted(own, 1, 1_000, 100)
+    coverage = budgeted(own, 1, 1_000, 100)
     scored = own.read().post_ids
     inner = next(number for number in range(1, 1_000) if number not in scored)
     own.forget(np.array([inner]))
-    assert own.coverage() == [made]
+    assert own.coverage() == [coverage]
     own.forget(np.array([1_000]))
     left = scored[scored < 1_000]
     assert own.last_scored() == left[-1]

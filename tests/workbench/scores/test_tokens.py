@@ -11,7 +11,7 @@ from workbench.scores.tokens import TokenStore, bring_up_to_date, count_of, forg
 
 
 def by_letters(texts):
-    """A tokenizer whose ids are the letters, so that a text can be told from its tokens."""
+    """Token ids are the letters, so that tests can restore a text from its tokens."""
     return Tokens.of([[ord(letter) for letter in text] for text in texts])
 
 
@@ -73,16 +73,16 @@ def test_stopped_half_way_it_goes_on_where_it_was(project, lead, texts):
 
 
 def test_a_file_that_a_longer_one_replaced_is_passed_over(project, lead, texts):
-    """Killed between the two, the worker leaves both."""
+    """A worker killed between the two writes leaves both files."""
     import_texts(project, lead, texts[:5])
     prepare(project)
     store = bring_up_to_date(project, "a", by_letters)
     (old,) = store.files()
-    kept = old.read_bytes()
+    content = old.read_bytes()
     import_texts(project, lead, texts[5:7], start=6)
     prepare(project)
     bring_up_to_date(project, "a", by_letters)
-    old.write_bytes(kept)
+    old.write_bytes(content)
     assert len(list(store.folder.glob("*.arrow"))) == 2
     assert texts_in(store) == dict(enumerate(texts[:7], start=1))
 

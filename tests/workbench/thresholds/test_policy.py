@@ -1,4 +1,4 @@
-"""Versions of the thresholds: chosen on validation, told on test, in force as soon as they are saved."""
+"""Versions of the thresholds: chosen on validation, measured on test, in force once saved."""
 
 import json
 from itertools import pairwise
@@ -39,8 +39,8 @@ def jobs_waiting(project: Project) -> set[str]:
 
 def test_thresholds_are_the_cheapest_on_validation_and_told_on_test(project: Project, lead: Account) -> None:
     score, is_violation = judge_held_out(project, lead)
-    found = proposed(project, lead)
-    chosen = found.choice.thresholds
+    proposal = proposed(project, lead)
+    chosen = proposal.choice.thresholds
 
     def cost(posts: list[int], low: float, high: float, trust: int = 0) -> float:
         total = 0.0
@@ -59,20 +59,20 @@ def test_thresholds_are_the_cheapest_on_validation_and_told_on_test(project: Pro
         cost(validation, low, high, 900) for low in CUTS[::20] for high in CUTS[::20] if low <= high
     )
     assert cost(validation, chosen.pass_below, chosen.flag_from, 900) <= cheapest + 1e-9
-    assert found.expected.cost.mean == pytest.approx(cost(test, chosen.pass_below, chosen.flag_from))
-    assert (found.validation_posts, found.expected.rows) == (len(validation), len(test))
+    assert proposal.expected.cost.mean == pytest.approx(cost(test, chosen.pass_below, chosen.flag_from))
+    assert (proposal.validation_posts, proposal.expected.rows) == (len(validation), len(test))
     missed = [post for post in test if score[post - 1] < chosen.pass_below and is_violation[post - 1]]
-    assert found.expected.missed.mean == pytest.approx(len(missed) / len(test))
+    assert proposal.expected.missed.mean == pytest.approx(len(missed) / len(test))
 
 
 def test_volumes_are_those_of_every_score(project: Project, lead: Account) -> None:
     score, _ = judge_held_out(project, lead)
-    found = proposed(project, lead)
-    chosen = found.choice.thresholds
-    assert found.whole.passed == (score < chosen.pass_below).sum()
-    assert found.whole.flagged == (score >= chosen.flag_from).sum()
-    assert found.whole.human == len(score) - found.whole.passed - found.whole.flagged
-    assert found.day == found.whole  # one import, today
+    proposal = proposed(project, lead)
+    chosen = proposal.choice.thresholds
+    assert proposal.whole.passed == (score < chosen.pass_below).sum()
+    assert proposal.whole.flagged == (score >= chosen.flag_from).sum()
+    assert proposal.whole.human == len(score) - proposal.whole.passed - proposal.whole.flagged
+    assert proposal.day == proposal.whole  # one import, today
     with project.database.write() as session:
         session.get_one(Import, 1).started_at = project.now().replace(year=2020)
     assert proposed(project, lead).day is None
@@ -85,12 +85,12 @@ def test_every_pair_of_cuts_shares_out_every_post() -> None:
     cuts = [0.0, *np.sort(rng.choice(CUTS, 8, replace=False)), float(CUTS[-1])]
     for low, high in pairwise(cuts):
         verdicts = Thresholds(low, high).verdicts(scores)
-        found = policy.volumes(spread, Thresholds(low, high))
-        assert [found.passed, found.human, found.flagged] == np.bincount(verdicts, minlength=3).tolist()
+        volumes = policy.volumes(spread, Thresholds(low, high))
+        assert [volumes.passed, volumes.human, volumes.flagged] == np.bincount(verdicts, minlength=3).tolist()
 
 
 def test_rows_drawn_with_half_the_chance_count_double(project: Project, lead: Account) -> None:
-    """Three in four test posts of the lowest stratum lose their label: those left stand for four each."""
+    """Three in four test posts of the lowest stratum lose their label: each remaining one has weight four."""
     judge_held_out(project, lead)
     whole = policy.read_evidence(project, lead).test
     low = [post for post in posts_of(project, "test") if _stratum(project, post) == 0]
@@ -149,8 +149,8 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
 
     def counted() -> tuple[int, int]:
         with project.database.read() as session:
-            found = plan.band_counts(session, project)
-        return found.in_band, found.below_band
+            counts = plan.band_counts(session, project)
+        return counts.in_band, counts.below_band
 
     def expected(low: float, high: float) -> tuple[int, int]:
         return int(((pool >= low) & (pool <= high)).sum()), int((pool < low).sum())
@@ -171,7 +171,7 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
                 created_at=project.now(),
             )
         )
-    assert counted() == expected(0.4, 0.6)  # until the queue is filled again
+    assert counted() == expected(0.4, 0.6)  # until the queue is refilled
     swap.rebuild(project)
     assert counted() == expected(0.45, 0.8)
     with project.database.read() as session:
@@ -181,11 +181,11 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
 
 def test_only_a_lead_sets_thresholds(project: Project, lead: Account, ann: Account) -> None:
     judge_held_out(project, lead)
-    found = proposed(project, lead)
+    proposal = proposed(project, lead)
     with pytest.raises(NotAllowedError):
         policy.read_evidence(project, ann)
     with pytest.raises(NotAllowedError):
-        policy.save(project, ann, found)
+        policy.save(project, ann, proposal)
     with project.database.read() as session:
         assert policy.in_force(session) is None
 
@@ -220,18 +220,18 @@ def test_without_a_round_or_labels_it_is_said_what_is_lacking(project: Project, 
 def test_commands_set_and_show_the_policy(project: Project, lead: Account) -> None:
     judge_held_out(project, lead)
 
-    def told(*words: str) -> str:
-        found = CliRunner().invoke(app, ["policy", *words, "--home", str(project.home)])
-        assert found.exit_code == 0, found.output
-        return found.output
+    def output_of(*words: str) -> str:
+        result = CliRunner().invoke(app, ["policy", *words, "--home", str(project.home)])
+        assert result.exit_code == 0, result.output
+        return result.output
 
-    assert "policy set" in told()
+    assert "policy set" in output_of()
     prices = ("--missed", "20", "--false-alarm", "5", "--look", "1")
-    saved = json.loads(told("set", *prices, "--low", "0.3", "--high", "0.7", "--json"))
+    saved = json.loads(output_of("set", *prices, "--low", "0.3", "--high", "0.7", "--json"))
     expected = json.loads(json.dumps(proposed(project, lead).to_dict()))
     for key in ("pass_below", "flag_from", "prices", "expected", "volumes"):
         assert saved[key] == expected[key]
-    (version,) = json.loads(told("--json"))["versions"]
+    (version,) = json.loads(output_of("--json"))["versions"]
     assert (version["version"], version["band"]) == (1, [0.3, 0.7])
     assert version["pass_below"] == saved["pass_below"]
-    assert "20 / 5 / 1" in told()
+    assert "20 / 5 / 1" in output_of()

@@ -1,4 +1,4 @@
-"""The morning's verdicts: people before the model, each import once, the same file twice."""
+"""Verdicts: people before the model, each import once, and a repeated file unchanged."""
 
 import csv
 import json
@@ -73,7 +73,6 @@ def add_decision(project: Project, lead: Account, post: int, label: str | None) 
 
 
 def more_posts(project: Project, lead: Account, start: int, count: int, violation: float) -> None:
-    """Another import, prepared and scored."""
     import_texts(project, lead, different_texts(start + count)[-count:], start=start)
     prepare(project)
     scores = np.tile([1 - violation, 0, violation], (count, 1)).astype(np.float32)
@@ -84,15 +83,15 @@ def more_posts(project: Project, lead: Account, start: int, count: int, violatio
 
 def lines(file: Path) -> dict[str, dict[str, str]]:
     with file.open(encoding="utf-8", newline="") as rows:
-        found = list(csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE))
-    by_id = {row["id"]: row for row in found}
-    assert len(by_id) == len(found)
+        records = list(csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE))
+    by_id = {row["id"]: row for row in records}
+    assert len(by_id) == len(records)
     return by_id
 
 
 @pytest.fixture
 def decided_by(project: Project, lead: Account) -> np.ndarray:
-    """A round and thresholds in force; the violation scores of 60 posts."""
+    """A round and thresholds in force; returns the violation scores of 60 posts."""
     ready_queue(project, lead, 60)
     score = np.linspace(0, 0.995, 60).astype(np.float32)
     make_champion(project, lead, np.stack([(1 - score) * 0.6, (1 - score) * 0.4, score], axis=1))
@@ -107,25 +106,25 @@ def splits(project: Project) -> dict[str, str]:
 
 
 def test_the_model_decides_by_the_thresholds(project: Project, lead: Account, decided_by: np.ndarray) -> None:
-    found = decide(project, lead)
-    rows, split_of = lines(found.file), splits(project)
+    decided = decide(project, lead)
+    rows, split_of = lines(decided.file), splits(project)
     assert set(split_of.values()) > {"pool"}
-    assert found.rows == len(rows) == 60
+    assert decided.rows == len(rows) == 60
     for post, score in enumerate(decided_by, start=1):
         row = rows[f"p{post}"]
         assert row["verdict"] == ("pass" if score < 0.1 else "human" if score < 0.7 else "flag")
         if split_of[f"p{post}"] != "pool":
-            # To be labelled blind: the verdict, and nothing of what the model thinks.
+            # To be labelled blind: the verdict, and no score.
             assert (row["label"], row["certainty"], row["round"]) == ("", "", "")
             continue
         top = max((1 - score) * 0.6, score)
         assert row["label"] == ("violation" if score == top else "normal")
         assert float(row["certainty"]) == pytest.approx(top, abs=1e-4)
         assert (row["round"], row["policy"]) == ("1", "1")
-    assert found.verdicts == {
+    assert decided.verdicts == {
         name: sum(row["verdict"] == name for row in rows.values()) for name in ("pass", "human", "flag")
     }
-    assert found.by_people == 0
+    assert decided.by_people == 0
 
 
 def test_people_beat_the_model_and_a_leads_decision_beats_people(
@@ -144,10 +143,10 @@ def test_people_beat_the_model_and_a_leads_decision_beats_people(
     add_label(project, lead, 56, "normal", source="modlog")
     add_label(project, ann, 55, "normal")
     add_label(project, ben, 55, "suspicious")
-    found = decide(project, lead)
-    rows = lines(found.file)
-    said = {1: "flag", 60: "human", 59: "flag", 58: "pass", 57: "pass", 56: "pass", 55: "human"}
-    assert {post: rows[f"p{post}"]["verdict"] for post in said} == said
+    decided = decide(project, lead)
+    rows = lines(decided.file)
+    expected = {1: "flag", 60: "human", 59: "flag", 58: "pass", 57: "pass", 56: "pass", 55: "human"}
+    assert {post: rows[f"p{post}"]["verdict"] for post in expected} == expected
     assert rows["p59"] == {
         "id": "p59",
         "verdict": "flag",
@@ -156,7 +155,7 @@ def test_people_beat_the_model_and_a_leads_decision_beats_people(
         "round": "",
         "policy": "1",
     }
-    assert found.by_people == len(said)
+    assert decided.by_people == len(expected)
 
 
 def test_the_same_command_gives_the_same_file_until_something_comes_in(
@@ -179,15 +178,15 @@ def test_posts_without_a_score_wait_and_are_not_lost(
     project: Project, lead: Account, decided_by: np.ndarray
 ) -> None:
     import_texts(project, lead, different_texts(64)[60:], start=61)
-    found = decide(project, lead)
-    assert (found.rows, found.waiting) == (60, 4)
+    decided = decide(project, lead)
+    assert (decided.rows, decided.waiting) == (60, 4)
     prepare(project)
     assert decide(project, lead).waiting == 4  # prepared, not scored
     with project.database.read() as session:
         ids = np.array(session.scalars(select(Post.id).where(Post.id > 60)).all())
     RoundScores.of(project, 1).append(Scores(ids, np.full((4, 3), 1 / 3, np.float32)))
-    found = decide(project, lead)
-    assert (found.rows, found.waiting) == (4, 0)
+    decided = decide(project, lead)
+    assert (decided.rows, decided.waiting) == (4, 0)
 
 
 def test_a_moment_can_be_named_and_leaves_the_next_time_as_it_was(
@@ -244,7 +243,7 @@ def test_an_id_cannot_break_a_row(project: Project, lead: Account, decided_by: n
 def test_missed_violations_are_those_of_blind_posts_that_would_pass(project: Project, lead: Account) -> None:
     score, is_violation = judge_held_out(project, lead)
     add_policy(project, lead, low=0.4)
-    found = decide(project, lead).missed
+    missed_violations = decide(project, lead).missed
     with project.database.read() as session:
         held_out = set(session.scalars(select(Annotation.post_id)))
         test = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "test")
@@ -252,18 +251,18 @@ def test_missed_violations_are_those_of_blind_posts_that_would_pass(project: Pro
     wrong = sum(bool(is_violation[post - 1]) for post in would_pass)
     passed = sum(score[post - 1] < 0.4 for post in range(1, len(score) + 1) if post not in held_out)
     assert wrong > 0
-    assert found.test_posts == len(would_pass)
-    assert found.estimate == pytest.approx(passed * wrong / len(would_pass))
+    assert missed_violations.test_posts == len(would_pass)
+    assert missed_violations.estimate == pytest.approx(passed * wrong / len(would_pass))
     low, high = wilson(wrong / len(would_pass), len(would_pass))
-    assert found.interval == pytest.approx((passed * low, passed * high), rel=1e-3)
+    assert missed_violations.interval == pytest.approx((passed * low, passed * high), rel=1e-3)
 
 
 def test_rare_kinds_of_posts_count_for_what_they_stand_for() -> None:
     rows = Rows(
         np.array([0.0, 0.0, 0.9]), np.array([True, False, True]), np.array([1.0, 9.0, 5.0]), [1, 2, 3]
     )
-    found = missed(rows, Thresholds(0.5, 0.8), 1_000)
-    assert found.estimate == pytest.approx(100)
+    missed_violations = missed(rows, Thresholds(0.5, 0.8), 1_000)
+    assert missed_violations.estimate == pytest.approx(100)
     assert missed(rows, Thresholds(0.0, 0.8), 1_000).estimate is None
 
 
@@ -287,14 +286,14 @@ def test_the_command_writes_where_it_is_told(
 ) -> None:
     file = tmp_path / "today.tsv"
     given = ["decide", "--home", str(project.home), "--out", str(file)]
-    told = json.loads(CliRunner().invoke(app, [*given, "--json"]).output)
-    assert (told["file"], told["rows"], told["policy"]) == (str(file), 60, 1)
+    printed = json.loads(CliRunner().invoke(app, [*given, "--json"]).output)
+    assert (printed["file"], printed["rows"], printed["policy"]) == (str(file), 60, 1)
     assert len(lines(file)) == 60
-    assert told["chosen_for"] is None
-    said = CliRunner().invoke(app, given).output
-    assert "not chosen for round 1" in said
-    assert "60 posts" in said
-    assert "cannot be told" in said
+    assert printed["chosen_for"] is None
+    output = CliRunner().invoke(app, given).output
+    assert "not chosen for round 1" in output
+    assert "60 posts" in output
+    assert "cannot be told" in output
 
 
 def test_a_held_out_post_somebody_has_answered_says_what_they_said(

@@ -1,4 +1,4 @@
-"""The web process's one project is the test's, and its visitor whoever the test says."""
+"""Points the web process at the test's project, and sets its visitor."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -21,7 +21,7 @@ VisitAs = Callable[..., None]
 
 @pytest.fixture(autouse=True, scope="session")
 def components_scanned_once() -> Iterator[None]:
-    """Each AppTest reads the metadata of every installed package for Streamlit components: once will do."""
+    """Each AppTest scans every installed package for Streamlit components; one scan is enough."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(scan_component_manifests))
         yield
@@ -38,7 +38,7 @@ def served_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def visit_as(project: Project, monkeypatch: pytest.MonkeyPatch) -> VisitAs:
-    """Scripts run for this person from now on, as if their browser had sent the cookie."""
+    """Later script runs belong to this person, as if their browser had sent the cookie."""
 
     def visit(account: Account, *, language: str = "en") -> None:
         cookies = {identity.COOKIE: identity.make_cookie(project, account), LANGUAGE_COOKIE: language}

@@ -1,6 +1,6 @@
-"""A worker that kills itself at a chosen moment, the first time it gets there.
+"""A worker that kills itself the first time it reaches a given point.
 
-python -m tests.workbench.worker.crashing_worker HOME STEP before|after [fake]
+Run as: python -m tests.workbench.worker.crashing_worker HOME STEP before|after [fake]
 """
 
 import os

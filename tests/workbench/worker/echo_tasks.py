@@ -1,6 +1,6 @@
-"""Stands for the process that loads torch: answers at once, without torch, and ends when it is asked to.
+"""Replaces the torch process: answers at once, without torch, and ends on request.
 
-python -m tests.workbench.worker.echo_tasks --home DIR
+Run as: python -m tests.workbench.worker.echo_tasks --home DIR
 """
 
 import json

@@ -1,8 +1,8 @@
-"""The worker's process that loads torch, without torch: its requests, steps and locks are real, the model is not.
+"""The torch process without torch: requests, steps and locks are real, the model is not.
 
-python -m tests.workbench.worker.fake_tasks --home DIR
+Run as: python -m tests.workbench.worker.fake_tasks --home DIR
 
-Every post is scored with one row of probabilities, no text has a vector, and nothing is explained.
+Every post gets one fixed row of probabilities; no text has a vector or an explanation.
 """
 
 import sys
@@ -38,7 +38,7 @@ class Scored:
 def score_missing(
     project: Project, number: int, *, on_progress: object, should_stop: Callable[[], bool]
 ) -> Scored:
-    """Like the real one, it refuses a damaged adapter even where nothing is left to score."""
+    """Refuses a damaged adapter even if no post is left to score, as the real one does."""
     vouched_card(project.round_folder(number))
     if should_stop():
         raise StoppedError
@@ -56,7 +56,6 @@ def nothing(*_: object, **__: object) -> None:
 
 
 def replace_torch() -> None:
-    """Put stand-ins where the process would import what imports torch."""
     scoring = {"Scored": Scored, "score_missing": score_missing}
     names = ("cold_scores", "explain_with", "tokenise_posts", "vectors_of_posts")
     _stand_in("workbench.worker.scoring", scoring | dict.fromkeys(names, nothing))

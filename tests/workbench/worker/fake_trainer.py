@@ -1,8 +1,8 @@
-"""What a round's children do, without a model: an adapter folder that its card vouches for, and a report.
+"""The child processes of a round without a model: an adapter folder with a valid card, and a report.
 
-python -m tests.workbench.worker.fake_trainer trainer.train|trainer.evaluate|workbench.worker.doubting ARGUMENTS OF THAT MODULE
+Run as: python -m tests.workbench.worker.fake_trainer trainer.train|trainer.evaluate|workbench.worker.doubting ARGUMENTS
 
-The base `PATIENT` trains until it is killed.
+With the base `PATIENT` it trains until it is killed.
 """
 
 import argparse
@@ -26,7 +26,7 @@ ALIKE = Message("the two are alike")
 
 
 def train(options: argparse.Namespace) -> None:
-    """Raises EncoderError, as the real one, where the base is not here."""
+    """Raises EncoderError if the base is missing, as the real one does."""
     progress = reporting(options.progress, "training")
     progress.step(1, 2)
     if options.base == PATIENT:
@@ -65,7 +65,7 @@ def described(file: Path) -> DataFile:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Whatever it is compared with, the two are alike."""
+    """Reports no difference from any champion."""
     metrics = {"n": len(options.test.read_bytes().splitlines()), "macro_f1": 0.5}
     report = {
         "rows": metrics["n"],

@@ -1,8 +1,8 @@
-"""The worker without a model: its loop, jobs, fences, attempts and children are real, what needs torch is not.
+"""The worker without a model: loop, jobs, fences, attempts and children are real; all that needs torch is replaced.
 
-python -m tests.workbench.worker.fake_worker --home DIR
+Run as: python -m tests.workbench.worker.fake_worker --home DIR
 
-`fake_trainer` stands for the trainer in the children of a step, `fake_tasks` for the process that loads torch.
+`fake_trainer` replaces the trainer in a step's children, `fake_tasks` the torch process.
 """
 
 import os
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 def replace_children() -> None:
     worker.TorchChild = partial(TorchChild, module="tests.workbench.worker.fake_tasks")
     steps.run_child = _run_fake
-    # The children do not have the working directory on their path.
+    # Child processes do not have the working directory on their path.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 
 

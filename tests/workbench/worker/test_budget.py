@@ -1,4 +1,4 @@
-"""A pool too big for the machine: some posts are scored, fairly enough that figures stay right."""
+"""A pool too large for the machine: some posts are scored, and estimates for all stay unbiased."""
 
 import json
 from collections import Counter
@@ -30,14 +30,14 @@ POSTS = 1_500
 
 
 def adapter(texts: Sequence[str]) -> np.ndarray:
-    """What a post with 违 in it is, an adapter would call a violation; one with 疑 it is unsure about."""
-    found = np.tile(np.float32([0.95, 0.03, 0.02]), (len(texts), 1))
+    """(n, labels) fixed scores: 违禁 is a violation, 疑惑 is uncertain."""
+    probabilities = np.tile(np.float32([0.95, 0.03, 0.02]), (len(texts), 1))
     for at, text in enumerate(texts):
         if "违禁" in text:
-            found[at] = [0.05, 0.05, 0.9]
+            probabilities[at] = [0.05, 0.05, 0.9]
         elif "疑惑" in text:
-            found[at] = [0.45, 0.1, 0.45]
-    return found
+            probabilities[at] = [0.45, 0.1, 0.45]
+    return probabilities
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ def pool(project: Project, lead: Account) -> Project:
 
 def texts_of(project: Project, numbers: np.ndarray) -> list[str]:
     with project.database.read() as session:
-        known = dict(session.execute(select(PostText.post_id, PostText.text)).all())
-    return [known[int(number)] for number in numbers]
+        text_by_post = dict(session.execute(select(PostText.post_id, PostText.text)).all())
+    return [text_by_post[int(number)] for number in numbers]
 
 
 def splits(project: Project) -> dict[int, str]:
@@ -76,35 +76,34 @@ def splits(project: Project) -> dict[int, str]:
 
 
 def score(project: Project, most: int) -> Pick:
-    """What a worker does."""
     scores = RoundScores.of(project, 1)
     after = scores.last_scored()
     missing = np.array([number for number in sorted(splits(project)) if number > after])
-    found = Pick(missing, None)
+    pick = Pick(missing, None)
     if most < len(missing):
         picked = budget.pick(project, after, most, teach=adapter)
         assert picked is not None
-        found = picked
-    scores.append(Scores(found.numbers, adapter(texts_of(project, found.numbers))), found.coverage)
-    return found
+        pick = picked
+    scores.append(Scores(pick.numbers, adapter(texts_of(project, pick.numbers))), pick.coverage)
+    return pick
 
 
 def test_from_a_pool_too_big_to_the_lanes_that_are_served(
     pool: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strata, "CHUNK", 20)  # in many of which no post is drawn
-    found = score(pool, 450)
-    assert len(found.numbers) == 450
-    assert found.coverage is not None
-    assert found.coverage.rate == 0.05
+    monkeypatch.setattr(strata, "CHUNK", 20)  # many chunks contain no drawn post
+    pick = score(pool, 450)
+    assert len(pick.numbers) == 450
+    assert pick.coverage is not None
+    assert pick.coverage.rate == 0.05
     by_post, scores = splits(pool), RoundScores.of(pool, 1)
     drawn = np.array([number for number in by_post if is_drawn(np.array([number]), 0.05)[0]])
-    assert np.isin(drawn, found.numbers).all()
-    chosen = np.setdiff1d(found.numbers, drawn)
+    assert np.isin(drawn, pick.numbers).all()
+    chosen = np.setdiff1d(pick.numbers, drawn)
     assert {by_post[int(number)] for number in chosen} == {"pool"}
-    told = scores.partly_scored()
-    assert told is not None
-    assert (told.posts, told.scored, told.rate) == (POSTS, 450, 0.05)
+    partly = scores.partly_scored()
+    assert partly is not None
+    assert (partly.posts, partly.scored, partly.rate) == (POSTS, 450, 0.05)
     assert scores.last_scored() == POSTS
 
     strata.give_strata(pool, 1)
@@ -126,7 +125,7 @@ def test_from_a_pool_too_big_to_the_lanes_that_are_served(
     marks = Counter("违" if "违禁" in text else "疑" if "疑惑" in text else "" for text in texts)
     wanted = [at for at in by_post if by_post[at] == "pool" and at not in fair]
     unsure = sum("疑惑" in text for text in texts_of(pool, np.array(wanted)))
-    assert marks["疑"] == unsure  # the cheap model left none of the unsure ones out
+    assert marks["疑"] == unsure  # the cheap model omits none of the uncertain posts
     assert lanes["uncertain"][0].suspicious == pytest.approx(0.1)
     has_stratum = {number for number, group in firsts.items() if stratum_of[group] is not None}
     assert has_stratum == {number for number in drawn.tolist() if by_post[number] != "pool"}
@@ -134,18 +133,18 @@ def test_from_a_pool_too_big_to_the_lanes_that_are_served(
 
 
 def test_all_are_scored_where_they_fit(pool: Project) -> None:
-    found = score(pool, POSTS)
-    assert found.coverage is None
-    assert found.numbers.tolist() == sorted(splits(pool))
+    pick = score(pool, POSTS)
+    assert pick.coverage is None
+    assert pick.numbers.tolist() == sorted(splits(pool))
     assert RoundScores.of(pool, 1).coverage() == []
     assert RoundScores.of(pool, 1).partly_scored() is None
 
 
 def test_what_was_picked_is_kept_for_whoever_goes_on_with_it(pool: Project, tmp_path: Path) -> None:
     assert load_pick(tmp_path / "pass") is None
-    found = budget.pick(pool, 0, 300, teach=adapter)
-    assert found is not None
-    for pick in (found, Pick(found.numbers, None)):
+    picked = budget.pick(pool, 0, 300, teach=adapter)
+    assert picked is not None
+    for pick in (picked, Pick(picked.numbers, None)):
         save_pick(tmp_path / "pass", pick)
         again = load_pick(tmp_path / "pass")
         assert again is not None
@@ -157,11 +156,11 @@ def test_later_posts_that_fit_are_scored_one_and_all(pool: Project, lead: Accoun
     score(pool, 300)
     import_texts(pool, lead, different_texts(POSTS + 40)[POSTS:], start=POSTS + 1)
     prepare(pool)
-    found = score(pool, 300)
-    assert found.numbers.tolist() == list(range(POSTS + 1, POSTS + 41))
-    told = RoundScores.of(pool, 1).partly_scored()
-    assert told is not None
-    assert (told.posts, told.scored) == (POSTS + 40, 340)
+    pick = score(pool, 300)
+    assert pick.numbers.tolist() == list(range(POSTS + 1, POSTS + 41))
+    partly = RoundScores.of(pool, 1).partly_scored()
+    assert partly is not None
+    assert (partly.posts, partly.scored) == (POSTS + 40, 340)
 
 
 def test_labelled_held_out_posts_are_scored_but_get_no_stratum_for_it(pool: Project, lead: Account) -> None:
@@ -212,11 +211,11 @@ def test_a_post_without_a_score_is_for_people_and_is_counted(pool: Project, lead
                 created_at=pool.now(),
             )
         )
-    found = thresholds_verdicts.decide(pool, lead)
-    rows = [line.split("\t") for line in found.file.read_text(encoding="utf-8").splitlines()[1:]]
+    decided = thresholds_verdicts.decide(pool, lead)
+    rows = [line.split("\t") for line in decided.file.read_text(encoding="utf-8").splitlines()[1:]]
     scores = RoundScores.of(pool, 1).read()
     verdicts = dict(zip(scores.post_ids.tolist(), scores.probabilities[:, 2].tolist(), strict=True))
-    assert (found.rows, found.unscored) == (POSTS, POSTS - 450)
+    assert (decided.rows, decided.unscored) == (POSTS, POSTS - 450)
     for row in rows:
         violation = verdicts.get(int(row[0][1:]))
         expected = (
@@ -224,9 +223,9 @@ def test_a_post_without_a_score_is_for_people_and_is_counted(pool: Project, lead
         )
         assert row[1] == expected
         assert violation is not None or row[2:5] == ["", "", ""]
-    assert found.missed.estimate is None
-    told = CliRunner().invoke(app, ["decide", "--home", str(pool.home)]).stdout
-    assert f"{POSTS - 450:,} of them have no score" in told
+    assert decided.missed.estimate is None
+    output = CliRunner().invoke(app, ["decide", "--home", str(pool.home)]).stdout
+    assert f"{POSTS - 450:,} of them have no score" in output
 
 
 def test_figures_about_all_posts_are_made_from_those_nobody_chose(pool: Project) -> None:
@@ -247,27 +246,27 @@ def test_two_rounds_are_compared_on_posts_that_both_drew(pool: Project, lead: Ac
         names = {column.name: getattr(first, column.name) for column in Round.__table__.columns}
         session.add(Round(**{**names, "number": 2}))
     RoundScores.of(pool, 2).append(Scores(ids, adapter([""] * POSTS)))
-    found = comparison.compare_rounds(pool, lead, 1, 2)
-    assert found.is_sample
-    assert found.flips is not None
-    assert found.flips.posts == is_drawn(ids, 0.05).sum()
+    compared = comparison.compare_rounds(pool, lead, 1, 2)
+    assert compared.is_sample
+    assert compared.flips is not None
+    assert compared.flips.posts == is_drawn(ids, 0.05).sum()
 
 
 def test_commands_say_plainly_what_was_scored(pool: Project) -> None:
-    def said(*command: str) -> str:
+    def output_of(*command: str) -> str:
         return " ".join(CliRunner().invoke(app, [*command, "--home", str(pool.home)]).stdout.split())
 
-    assert json.loads(said("status", "--json"))["partly_scored"] is None
-    assert "too slow" not in said("status")
+    assert json.loads(output_of("status", "--json"))["partly_scored"] is None
+    assert "too slow" not in output_of("status")
     score(pool, 450)
     expected = {"posts": POSTS, "scored": 450, "rate": 0.05, "hours": 12.0}
-    assert json.loads(said("status", "--json"))["partly_scored"] == expected
-    assert json.loads(said("round", "show", "1", "--json"))["partly_scored"] == expected
-    assert json.loads(said("overview", "--json"))["partly_scored"] == expected
+    assert json.loads(output_of("status", "--json"))["partly_scored"] == expected
+    assert json.loads(output_of("round", "show", "1", "--json"))["partly_scored"] == expected
+    assert json.loads(output_of("overview", "--json"))["partly_scored"] == expected
     line = "450 of 1,500 posts were scored: this machine is too slow for all in 12 hours."
     for command in (("status",), ("overview",), ("round", "show", "1")):
-        assert line in said(*command)
-        assert "5% of all were drawn at random" in said(*command)
+        assert line in output_of(*command)
+        assert "5% of all were drawn at random" in output_of(*command)
 
 
 def test_the_budget_is_the_hours_times_the_speed(project: Project) -> None:

@@ -26,13 +26,12 @@ def lanes(project: Project) -> Counter[str]:
 
 
 def vectors(project: Project) -> PostVectors:
-    found = vectors_of_posts(project)
-    assert found is not None
-    return found
+    post_vectors = vectors_of_posts(project)
+    assert post_vectors is not None
+    return post_vectors
 
 
 def without_labels(project: Project) -> None:
-    """As if nobody had labelled: what stands is taken back."""
     with project.database.write() as session:
         for row in session.scalars(current_labels()).all():
             undone = {name: getattr(row, name) for name in ("post_id", "person_id", "label_set_id")}
@@ -54,8 +53,8 @@ def test_with_some_labels_a_simple_model_puts_the_doubtful_first(labelled: Proje
 
 
 def test_what_the_simple_model_says_is_better_than_chance(labelled: Project) -> None:
-    found = cold_scores(labelled, vectors(labelled))
-    assert found is not None
+    scores = cold_scores(labelled, vectors(labelled))
+    assert scores is not None
     with labelled.database.read() as session:
         labels = {row.post_id: str(row.label) for row in session.scalars(current_labels())}
         pool = set(
@@ -65,9 +64,11 @@ def test_what_the_simple_model_says_is_better_than_chance(labelled: Project) -> 
                 .where(PostGroup.split == "pool")
             )
         )
-    assert set(found.post_ids.tolist()) == pool
-    known = [at for at, post in enumerate(found.post_ids) if int(post) in labels]
-    right = [LABELS[found.probabilities[at].argmax()] == labels[int(found.post_ids[at])] for at in known]
+    assert set(scores.post_ids.tolist()) == pool
+    labelled_rows = [at for at, post in enumerate(scores.post_ids) if int(post) in labels]
+    right = [
+        LABELS[scores.probabilities[at].argmax()] == labels[int(scores.post_ids[at])] for at in labelled_rows
+    ]
     assert np.mean(right) > 0.8
 
 

@@ -1,4 +1,4 @@
-"""Who is explained, by which round, and when: nobody waits for it, and a held-out post never is."""
+"""Which posts are explained, by which round and when: no request waits for it, and a held-out post never is."""
 
 import logging
 import threading
@@ -29,8 +29,6 @@ WORD = (0, 2, 0.3)
 
 
 class Fake:
-    """Stands for an adapter folder's `Explain`; remembers what was loaded and asked."""
-
     def __init__(self) -> None:
         self.loaded: list[str] = []
         self.asked: list[Sequence[str]] = []
@@ -51,7 +49,6 @@ def fake() -> Fake:
 
 @pytest.fixture
 def explainer(project: Project, lead: Account, fake: Fake) -> Explainer:
-    """Of a project whose queue is scored by round 1."""
     ready_queue(project, lead, POSTS)
     make_champion(project, lead, np.full((POSTS, 3), 1 / 3))
     return Explainer(project, fake)
@@ -78,7 +75,6 @@ def claim(
 
 
 def scored(project: Project) -> list[int]:
-    """Queued posts with a score of a round."""
     with project.database.read() as session:
         return list(session.scalars(select(QueueEntry.post_id).where(QueueEntry.round_number.is_not(None))))
 
@@ -121,7 +117,7 @@ def test_that_no_word_carried_it_is_remembered_too(
 
 
 def test_a_held_out_post_is_never_explained(project: Project, ann: Account, explainer: Explainer) -> None:
-    """Each of the three signs is enough: its lane in the queue, the lane it was served from, its split."""
+    """Each of three signs suffices: its lane in the queue, the lane it was served from, its split."""
     queued, served, split = scored(project)[:3]
     with project.database.write() as session:
         session.execute(update(QueueEntry).where(QueueEntry.post_id == queued).values(lane="held_out"))
@@ -159,7 +155,7 @@ def test_the_newest_claims_come_first_and_a_few_at_once(
 
 
 def test_looking_for_something_to_explain_never_walks_through_the_pool(project: Project) -> None:
-    """It is done every second; joined the obvious way, half a million posts made it half a second."""
+    """It runs every second; the obvious join takes half a second for half a million posts."""
     plans: list[str] = []
 
     def plan(_connection: object, cursor: Any, statement: str, parameters: object, *_: object) -> None:
@@ -219,7 +215,7 @@ def test_nothing_is_explained_before_the_first_round(
 
 
 class Waits(threading.Event):
-    """Remembers for how long it was waited, and lets nobody wait; stops after some rounds."""
+    """Records the waits without waiting; stops after some rounds."""
 
     def __init__(self, rounds: int) -> None:
         super().__init__()
@@ -269,7 +265,7 @@ def test_a_failure_is_logged_and_tried_again_later(
 
 
 def test_the_real_worker_explains_what_is_held(labelled: Project, boss: Account, tmp_path: Path) -> None:
-    """By the adapter in use, as soon as somebody holds a post."""
+    """By the adapter in use, once an annotator holds a post."""
     train_champion(labelled, boss, tmp_path)
     held = scored(labelled)[:2]
     with running(worker_of(labelled)):
@@ -278,6 +274,6 @@ def test_the_real_worker_explains_what_is_held(labelled: Project, boss: Account,
     with labelled.database.read() as session:
         for post in held:
             text = session.get_one(PostText, post).text
-            found = influential_words(session, post, 1)
-            assert found
-            assert all(0 <= start < end <= len(text) and drop > 0 for start, end, drop in found)
+            words = influential_words(session, post, 1)
+            assert words
+            assert all(0 <= start < end <= len(text) and drop > 0 for start, end, drop in words)

@@ -1,4 +1,4 @@
-"""A step of a round that is over is not begun, and one that fails ends its round."""
+"""A step of a finished round does not start, and a failed step ends its round."""
 
 import pytest
 

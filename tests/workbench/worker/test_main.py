@@ -1,4 +1,4 @@
-"""A round in a worker process without a model: done, cancelled, killed, refused. `test_real_round.py` has a model."""
+"""A round in a worker without a model: finished, cancelled, killed, refused. `test_real_round.py` has a model."""
 
 import signal
 import subprocess
@@ -163,7 +163,7 @@ def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Proje
 
 
 def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:
-    """Stopped in training past a cancel, it wakes up, ends its child, and is not listened to."""
+    """Suspended in training until after a cancel, it resumes, ends its child, and its results are ignored."""
     number = lifecycle.start(labelled, boss, base=PATIENT)
     with running(fake_worker_of(labelled)) as process:
         wait_until(lambda: bool(trainers(labelled)), "a training process")
@@ -238,17 +238,17 @@ def test_an_adapter_that_could_not_be_measured_is_measured_beside_the_next_one(
         row = session.get_one(Round, 1)
         row.report = {"metrics": before, "warnings": [no_rows], "rows": 0}
         row.verdict = {"decision": "promote", "warnings": [no_rows, below]}
-        steps.fill_in(session, 1, report)  # with no test rows at all
+        steps.fill_in(session, 1, report)  # without test rows
         steps.fill_in(session, 1, report | {"champion": {"macro_f1": 0.6}})
     with project.database.read() as session:
         row = session.get_one(Round, 1)
-        known, verdict = row.report, row.verdict
-        assert known is not None
+        stored_report, verdict = row.report, row.verdict
+        assert stored_report is not None
         assert verdict is not None
         assert (no_rows in verdict["warnings"]) is (before is not None)
         assert below in verdict["warnings"]
-        assert known["metrics"] == (before or {"macro_f1": 0.6})
-        assert (known["rows"], known["warnings"]) == ((0, [no_rows]) if before else (60, []))
+        assert stored_report["metrics"] == (before or {"macro_f1": 0.6})
+        assert (stored_report["rows"], stored_report["warnings"]) == ((0, [no_rows]) if before else (60, []))
 
 
 def test_a_failing_radar_stops_nothing(
@@ -271,7 +271,7 @@ def test_posts_whose_queue_could_not_be_filled_are_taken_up_by_the_next_worker(
 ) -> None:
     import_texts(project, lead, different_texts(12))
     monkeypatch.setattr(scoring_steps, "vectors_of_posts", lambda _project: None)
-    monkeypatch.setattr(scoring_steps, "tokenise_posts", fail)  # ahead of time only: it does not matter
+    monkeypatch.setattr(scoring_steps, "tokenise_posts", fail)  # tokens ahead of time are optional
     with monkeypatch.context() as patched:
         patched.setattr(scoring_steps.swap, "rebuild", fail)
         assert prepare_guarded(project, 1, scoring_steps.prepare_import) == "failed"
@@ -290,15 +290,15 @@ def test_an_import_that_lacks_rows_is_told_and_the_others_reach_the_queue(
         with open_tsv(write_tsv(project.home / f"{name}.tsv", some)) as source:
             import_rows(project, lead, source)
     (file,) = files_in(folder_of(project, 1))
-    kept = file.read_bytes()
+    content = file.read_bytes()
     file.unlink()
     assert prepare_guarded(project, 1, scoring_steps.prepare_import) == "failed"
     with project.database.read() as session:
-        told = dict(session.execute(select(Import.file_name, Import.failure)).all())
-        assert "holds 0 of the 10 rows" in str(Message.from_dict(told["lost.tsv"]))
-        assert told["whole.tsv"] is None
+        failures = dict(session.execute(select(Import.file_name, Import.failure)).all())
+        assert "holds 0 of the 10 rows" in str(Message.from_dict(failures["lost.tsv"]))
+        assert failures["whole.tsv"] is None
         assert session.scalar(select(func.count()).select_from(QueueEntry))
-    file.write_bytes(kept)
+    file.write_bytes(content)
     assert prepare_guarded(project, 1, scoring_steps.prepare_import) == GO
     with project.database.read() as session:
         assert session.scalars(select(Import.failure)).all() == [None, None]

@@ -1,4 +1,4 @@
-"""A round by the real worker on a tiny real encoder: killed in training, taken up by the next worker, promoted."""
+"""A round by the real worker on a tiny real encoder: killed in training, resumed by the next worker, promoted."""
 
 import json
 import signal

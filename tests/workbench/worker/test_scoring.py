@@ -1,4 +1,4 @@
-"""Posts scored by a real adapter: tokens made once, what is missing scored, a killed pass taken up again."""
+"""Scoring by a real adapter: posts are tokenised once, only missing ones are scored, a killed pass resumes."""
 
 import shutil
 from pathlib import Path
@@ -57,18 +57,18 @@ def scored(project: Project, lead: Account, adapter: Path) -> Project:
 
 
 def scores_of(project: Project) -> dict[int, list[float]]:
-    found = RoundScores.of(project, 1).read()
-    return dict(zip(found.post_ids.tolist(), found.probabilities.tolist(), strict=True))
+    scores = RoundScores.of(project, 1).read()
+    return dict(zip(scores.post_ids.tolist(), scores.probabilities.tolist(), strict=True))
 
 
 def test_every_prepared_post_is_scored_and_later_ones_alone_afterwards(
     scored: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scores_module, "SEGMENT", 7)
-    told = []
-    first = score_missing(scored, 1, on_progress=told.append)
+    reports = []
+    first = score_missing(scored, 1, on_progress=reports.append)
     assert (first.n, first.distinct, first.precision) == (20, 20, "fp32")
-    assert (told[-1].posts, told[-1].total) == (20, 20)
+    assert (reports[-1].posts, reports[-1].total) == (20, 20)
     expected = Scorer.load(scored.round_folder(1)).probabilities(TEXTS)
     np.testing.assert_allclose(list(scores_of(scored).values()), expected[:20], atol=1e-5)
     assert score_missing(scored, 1) == Scored(0, 0.0)
@@ -92,22 +92,25 @@ def test_an_adapter_that_cannot_score_is_refused_even_where_nothing_is_left_to_s
 def test_posts_with_the_same_text_are_scored_once(scored: Project, lead: Account) -> None:
     import_texts(scored, lead, [TEXTS[25]] * 4, start=21)
     prepare(scored)
-    made = score_missing(scored, 1)
-    assert (made.n, made.distinct) == (24, 21)
+    scored_again = score_missing(scored, 1)
+    assert (scored_again.n, scored_again.distinct) == (24, 21)
     assert len({tuple(scores_of(scored)[number]) for number in range(21, 25)}) == 1
 
 
 def test_a_stopped_pass_is_taken_up_again(scored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_module, "PART_TOKENS", {"cpu": 100})
-    told = []
+    reports = []
     with pytest.raises(StoppedError):
         score_missing(
-            scored, 1, on_progress=told.append, should_stop=lambda: bool(told) and told[-1].share > 0.4
+            scored,
+            1,
+            on_progress=reports.append,
+            should_stop=lambda: bool(reports) and reports[-1].share > 0.4,
         )
     assert scores_of(scored) == {}
     again = []
     assert score_missing(scored, 1, on_progress=again.append).n == 20
-    assert again[0].posts > told[0].posts
+    assert again[0].posts > reports[0].posts
     assert len(scores_of(scored)) == 20
 
 
@@ -133,19 +136,19 @@ def test_where_there_is_no_time_for_all_some_are_scored_and_the_rest_is_left_out
     monkeypatch.setattr(sweep_module, "TRIED", 30)
     monkeypatch.setattr(sweep_module, "PART_TOKENS", {"cpu": 400})
     monkeypatch.setattr(scoring, "posts_in_time", lambda _project, speed: 60 if speed > 0 else 0)
-    told = []
+    reports = []
     with pytest.raises(StoppedError):
-        score_missing(scored, 1, on_progress=told.append, should_stop=lambda: bool(told))
-    # Another machine would have time for all, but what was begun is what is gone on with; then comes what came since.
+        score_missing(scored, 1, on_progress=reports.append, should_stop=lambda: bool(reports))
+    # A faster machine has time for all, but a started pass keeps its choice; later posts follow.
     monkeypatch.setattr(scoring, "posts_in_time", lambda _project, _speed: 1_000)
     import_texts(scored, lead, later[100:], start=121)
     prepare(scored)
-    made = score_missing(scored, 1)
+    result = score_missing(scored, 1)
     (covered,) = RoundScores.of(scored, 1).coverage()
     assert (covered.first, covered.last, covered.posts) == (1, 120, 120)
     assert covered.scored <= 60
     assert covered.hours == scored.settings.scoring_hours
-    assert made.n == covered.scored + 40 == len(scores_of(scored))
+    assert result.n == covered.scored + 40 == len(scores_of(scored))
     assert score_missing(scored, 1) == Scored(0, 0.0)
     texts = {**dict(enumerate(TEXTS[:20], start=1)), **dict(enumerate(later, start=21))}
     expected = Scorer.load(adapter).probabilities([texts[number] for number in scores_of(scored)])
@@ -157,16 +160,16 @@ def test_a_number_that_a_purge_made_free_is_scored_anew(scored: Project, lead: A
     before = scores_of(scored)
     for name in ("p19", "p20"):
         purge(scored, lead, Criterion(post=name), is_dry=False)
-    with scored.database.write() as session:  # as imports were before they kept their numbers
+    with scored.database.write() as session:  # as in imports from before they recorded their numbers
         session.execute(update(Import).values(first_post=None))
     import_texts(scored, lead, TEXTS[20:25], start=21)
     prepare(scored)
     assert score_missing(scored, 1).n == 5
-    found = scores_of(scored)
-    assert list(found) == list(range(1, 24))
-    assert {number: found[number] for number in range(1, 19)} == {n: before[n] for n in range(1, 19)}
+    after = scores_of(scored)
+    assert list(after) == list(range(1, 24))
+    assert {number: after[number] for number in range(1, 19)} == {n: before[n] for n in range(1, 19)}
     expected = Scorer.load(scored.round_folder(1)).probabilities(TEXTS[20:25])
-    np.testing.assert_allclose([found[number] for number in range(19, 24)], expected, atol=1e-5)
+    np.testing.assert_allclose([after[number] for number in range(19, 24)], expected, atol=1e-5)
 
 
 def test_a_pass_killed_before_it_tidied_up_is_not_told_of_twice(

@@ -1,4 +1,4 @@
-"""The process that loads torch: started on demand, started again when killed, ended when idle and with the worker."""
+"""The torch process: started on demand, restarted if killed, ended when idle and with the worker."""
 
 import json
 import os
@@ -31,9 +31,9 @@ ECHO = "tests.workbench.worker.echo_tasks"
 def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TorchChild]:
     path = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-    made = TorchChild(tmp_path, module=ECHO)
-    yield made
-    made.end_if_idle(after=0)
+    torch_child = TorchChild(tmp_path, module=ECHO)
+    yield torch_child
+    torch_child.end_if_idle(after=0)
 
 
 def asked(home: Path) -> list[dict[str, object]]:
@@ -88,7 +88,7 @@ def test_what_it_cannot_do_is_said(project: Project, child: TorchChild) -> None:
 
 
 def test_a_step_waits_for_that_of_a_killed_worker_to_be_gone(project: Project, lead: Account) -> None:
-    """And so does a purge: it is refused."""
+    """A purge is refused meanwhile."""
     real = TorchChild(project.home)
     answers: list[str] = []
     with hold(project.data / STEP):
@@ -104,7 +104,7 @@ def test_a_step_waits_for_that_of_a_killed_worker_to_be_gone(project: Project, l
 
 
 def test_it_ends_when_its_pipe_does_whatever_it_is_doing(project: Project) -> None:
-    """Even while it still loads torch."""
+    """Also while torch is loading."""
     command = [sys.executable, "-P", "-m", MODULE, "--home", str(project.home)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         assert process.stdin is not None
@@ -143,8 +143,7 @@ def test_a_worker_loads_no_torch_until_it_is_needed_and_takes_the_process_along(
 
 
 def torch_children(project: Project) -> list[int]:
-    """Processes that load torch for this project's worker."""
-    found = []
+    process_ids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -152,5 +151,5 @@ def torch_children(project: Project) -> list[int]:
             except OSError:
                 continue
             if MODULE.encode() in command and os.fsencode(project.home) in command:
-                found.append(int(entry.name))
-    return found
+                process_ids.append(int(entry.name))
+    return process_ids

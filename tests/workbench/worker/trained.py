@@ -1,4 +1,4 @@
-"""A project whose adapter in use is a real one."""
+"""A project with a real adapter in use."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,6 @@ from workbench.project import Project
 
 
 def train_champion(project: Project, boss: Account, folder: Path) -> None:
-    """Round 1 with a real adapter, trained in seconds."""
     files = []
     for name, letters in (("train", LETTERS[:20]), ("validation", LETTERS[20:])):
         rows = [

@@ -1,4 +1,4 @@
-"""HTML of the app: no text becomes HTML unless a template of ours says so."""
+"""No text becomes HTML except through the app's own templates."""
 
 import ast
 from html import unescape
@@ -22,14 +22,13 @@ WEB = Path(elements.__file__).parents[1]
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What reaches Streamlit."""
     bodies: list[str] = []
     monkeypatch.setattr(streamlit, "html", bodies.append)
     return bodies
 
 
 def test_only_one_function_hands_html_to_streamlit() -> None:
-    """It takes `Markup` alone, which mypy checks; ruff's S704 lets `Markup` be made of literals only."""
+    """It accepts only `Markup` (checked by mypy), and ruff's S704 allows only literals in `Markup`."""
     callers = [
         path.relative_to(WEB).as_posix()
         for path in WEB.rglob("*.py")

@@ -63,7 +63,7 @@ def test_it_is_told_in_chinese(lead: Account, visit_as: VisitAs, monkeypatch: py
 
 
 def test_a_single_round_is_called_a_guess(lead: Account, visit_as: VisitAs) -> None:
-    """Read from the project itself."""
+    """Reads a real project."""
     visit_as(lead)
     page = shown(open_screen())
     assert "Since then: 0 new labels. The next 100 should bring +" in page

@@ -1,4 +1,4 @@
-"""Pages say plainly that a round has not scored every post."""
+"""Pages state that a round has not scored every post."""
 
 from html import unescape
 
@@ -29,7 +29,7 @@ def overview_screen() -> None:
 
 @pytest.fixture
 def partly(project: Project, lead: Account) -> Project:
-    """A round in use that has scored 20 posts, all there were, and then none of 1,000 others."""
+    """A round in use that has scored its first 20 posts and none of 1,000 later ones."""
     ready_queue(project, lead, 20)
     make_champion(project, lead, np.full((20, 3), 1 / 3))
     nothing = Scores(np.empty(0, np.int64), np.empty((0, 3), np.float32))

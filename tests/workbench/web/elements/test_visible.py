@@ -1,4 +1,4 @@
-"""A post as it is shown: exactly what was written, and what hides in it."""
+"""A post on screen: the text exactly as written, with hidden characters marked."""
 
 from html import unescape
 
@@ -62,23 +62,23 @@ PIECES = [
 ]
 
 
-def kinds(found: list[Segment]) -> list[tuple[str, str]]:
-    return [(segment.kind, segment.source) for segment in found]
+def kinds(pieces: list[Segment]) -> list[tuple[str, str]]:
+    return [(segment.kind, segment.source) for segment in pieces]
 
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), st.booleans())
 def test_the_pieces_of_a_post_make_it_up_again(text: str, has_lookalikes: bool) -> None:
-    found = segments(text, has_lookalikes=has_lookalikes)
-    assert "".join(segment.source for segment in found) == text
-    assert all(segment.source for segment in found)
+    pieces = segments(text, has_lookalikes=has_lookalikes)
+    assert "".join(segment.source for segment in pieces) == text
+    assert all(segment.source for segment in pieces)
 
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), st.booleans())
 def test_only_marks_are_shown_otherwise_than_they_were_written(text: str, has_lookalikes: bool) -> None:
     plain = segments(text)
-    found = segments(text, has_lookalikes=has_lookalikes)
-    assert all(segment.text == segment.source for segment in found if segment.kind != "mark")
-    assert [each for each in found if each.kind in {"mark", "picture"}] == [
+    pieces = segments(text, has_lookalikes=has_lookalikes)
+    assert all(segment.text == segment.source for segment in pieces if segment.kind != "mark")
+    assert [each for each in pieces if each.kind in {"mark", "picture"}] == [
         each for each in plain if each.kind != "text"
     ]
 
@@ -160,7 +160,7 @@ def test_chinese_and_ascii_never_read_as_anything_else(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["[img]", "[img", "<img ", "![", "![](", "[图片", "[img]a", "[图片]x"])
 def test_the_longest_text_of_broken_markup_is_cut_whole(piece: str) -> None:
-    """A search that backtracks over it would take hours."""
+    """A backtracking search would take hours."""
     text = piece * (100_000 // len(piece))
     assert "".join(part.source for part in segments(text, has_lookalikes=True)) == text
 

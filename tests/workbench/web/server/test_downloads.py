@@ -1,4 +1,4 @@
-"""Exports and unreadable rows: for leads alone, under names of ours."""
+"""Downloads of exports and unreadable rows: for leads only, under names the server chooses."""
 
 import hashlib
 import io
@@ -99,12 +99,12 @@ def labelled_posts(project: Project, lead: Account) -> None:
 
 @pytest.mark.usefixtures("labelled_posts")
 def test_all_labels_are_taken_byte_for_byte(client_of: As, project: Project, lead: Account) -> None:
-    made = export_labels(project, lead, form="csv")
+    export = export_labels(project, lead, form="csv")
     client = client_of(lead)
-    answer = client.get(f"/download/labels/{made.folder.name}/labels.csv")
-    assert answer.content == (made.folder / "labels.csv").read_bytes()
+    answer = client.get(f"/download/labels/{export.folder.name}/labels.csv")
+    assert answer.content == (export.folder / "labels.csv").read_bytes()
     assert answer.headers["content-disposition"].startswith("attachment")
-    receipt = client.get(f"/download/labels/{made.folder.name}/receipt.json").json()
+    receipt = client.get(f"/download/labels/{export.folder.name}/receipt.json").json()
     assert receipt["files"]["labels.csv"]["sha256"] == hashlib.sha256(answer.content).hexdigest()
 
 
@@ -118,29 +118,29 @@ def test_a_folder_is_packed_while_it_is_sent(
         return StreamingResponse((pieces.append(piece) or piece for piece in content), **arguments)
 
     monkeypatch.setattr(downloads, "StreamingResponse", recording)
-    made = export_labels(project, lead, form="datasets")
-    (made.folder / "large").write_bytes(b"0123456789" * 100_000)
-    answer = client_of(lead).get(f"/download/labels/{made.folder.name}.zip")
+    export = export_labels(project, lead, form="datasets")
+    (export.folder / "large").write_bytes(b"0123456789" * 100_000)
+    answer = client_of(lead).get(f"/download/labels/{export.folder.name}.zip")
     assert max(map(len, pieces)) < 100_000
     with ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
-        assert {name.partition("/")[0] for name in archive.namelist()} == {made.folder.name}
+        assert {name.partition("/")[0] for name in archive.namelist()} == {export.folder.name}
         packed = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
     assert packed == {
-        str(path.relative_to(made.folder)): path.read_bytes()
-        for path in made.folder.rglob("*")
+        str(path.relative_to(export.folder)): path.read_bytes()
+        for path in export.folder.rglob("*")
         if path.is_file()
     }
 
 
 @pytest.mark.usefixtures("labelled_posts")
 def test_no_file_beside_an_export_can_be_named(client_of: As, project: Project, lead: Account) -> None:
-    made = export_labels(project, lead)
-    (made.folder / "secret.txt").write_text("no", encoding="utf-8")
+    export = export_labels(project, lead)
+    (export.folder / "secret.txt").write_text("no", encoding="utf-8")
     client = client_of(lead)
     for path in (
-        f"{made.folder.name}/secret.txt",
-        f"{made.folder.name}/..%2freceipt.json",
+        f"{export.folder.name}/secret.txt",
+        f"{export.folder.name}/..%2freceipt.json",
         "..%2f..",
         "x.zip",
     ):
@@ -149,8 +149,8 @@ def test_no_file_beside_an_export_can_be_named(client_of: As, project: Project, 
 
 @pytest.mark.usefixtures("labelled_posts")
 def test_an_annotator_takes_no_labels(client_of: As, project: Project, lead: Account, ann: Account) -> None:
-    made = export_labels(project, lead)
-    for path in (f"{made.folder.name}/labels.jsonl", f"{made.folder.name}.zip"):
+    export = export_labels(project, lead)
+    for path in (f"{export.folder.name}/labels.jsonl", f"{export.folder.name}.zip"):
         assert client_of(ann).get(f"/download/labels/{path}").status_code == 403
 
 

@@ -1,4 +1,4 @@
-"""Signing in and out, what is refused at the door, and the headers every answer carries."""
+"""Signing in and out, refused requests, and the headers of every answer."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,8 +41,8 @@ def client() -> Iterator[TestClient]:
     behind = [Route("/", page), Route("/media/file", page), WebSocketRoute("/_stcore/stream", stream)]
     with TestClient(
         Starlette(routes=[*ROUTES, *behind], middleware=MIDDLEWARE), follow_redirects=False
-    ) as made:
-        yield made
+    ) as test_client:
+        yield test_client
 
 
 @pytest.fixture
@@ -183,8 +183,8 @@ def test_guessing_is_slowed_down_and_passes(client: TestClient, monkeypatch: pyt
     def guess(word: str) -> str:
         return client.post("/sign-in", data=ANN | {"passphrase": word}, headers=ORIGIN).text
 
-    told = [guess(f"wrong {number}") for number in range(1_000)]
-    assert sum("not the passphrase" in text for text in told) == 5
+    pages = [guess(f"wrong {number}") for number in range(1_000)]
+    assert sum("not the passphrase" in text for text in pages) == 5
     assert "Too many wrong passphrases" in guess("开门")
     now = 10.0
     enter(client, passphrase="开门")

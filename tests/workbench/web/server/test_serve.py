@@ -1,4 +1,4 @@
-"""The process itself: light, closed to strangers, and sure of its own packages."""
+"""The web process: light, closed to strangers, and importing its own packages."""
 
 import os
 import socket
@@ -73,16 +73,16 @@ def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command += ["--home", str(project.home), "--port", str(port)]
-    told, environment = project.home / "told.txt", os.environ | {"PYTHONPATH": str(ROOT)}
+    printed, environment = project.home / "told.txt", os.environ | {"PYTHONPATH": str(ROOT)}
     with (
-        told.open("w") as out,
+        printed.open("w") as out,
         subprocess.Popen(command, cwd=project.home, env=environment, stdout=out) as app,
     ):
         try:
-            wait_until(lambda: told.read_text() != "", "the address")
+            wait_until(lambda: printed.read_text() != "", "the address")
         finally:
             app.terminate()
-    assert told.read_text().startswith(f"Open http://127.0.0.1:{port} in a browser.")
+    assert printed.read_text().startswith(f"Open http://127.0.0.1:{port} in a browser.")
 
 
 def test_a_taken_port_is_told_before_anything_starts(project: Project) -> None:

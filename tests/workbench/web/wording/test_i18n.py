@@ -1,4 +1,4 @@
-"""Whatever a person reads has a Chinese sentence, with the same blanks to fill."""
+"""Every displayed sentence has a Chinese translation with equal placeholders."""
 
 import ast
 import string
@@ -21,7 +21,7 @@ from workbench.web.wording.refusals import refusal_in
 
 WORKBENCH, TRAINER = (Path(str(package.__file__)).parent for package in (workbench, trainer))
 TEMPLATES_FROM_ELSEWHERE = {"messages.py", "rejects.py", "import_file.py"}
-"""Where a message is made of a template that stands in a table, or in another message."""
+"""Places where the template of a message comes from a table or another message."""
 
 
 @cache
@@ -30,7 +30,6 @@ def syntax_of(root: Path) -> dict[Path, list[ast.AST]]:
 
 
 def first_arguments(functions: set[str], root: Path) -> Iterator[tuple[Path, ast.expr]]:
-    """The first argument of every call of these functions, inside f-strings too."""
     for path, nodes in syntax_of(root).items():
         for node in nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
@@ -45,7 +44,7 @@ def first_texts(functions: set[str], root: Path) -> Iterator[str]:
 
 
 def message_classes() -> set[str]:
-    """`Message`, and by name every error that carries one."""
+    """`Message`, and the names of all errors that carry one."""
     names = {Message.__name__, MessageError.__name__}
     classes = [
         (node.name, {base.id for base in node.bases if isinstance(base, ast.Name)})
@@ -60,7 +59,7 @@ def message_classes() -> set[str]:
 
 
 def templates() -> set[str]:
-    """Of every message that workbench and trainer raise or store, as pages say them."""
+    """Templates of all messages that workbench and trainer raise or store."""
     written = {text for root in (WORKBENCH, TRAINER) for text in first_texts(message_classes(), root)}
     return {ON_PAGES.get(template, template) for template in {*written, *REASONS.values()}}
 
@@ -84,7 +83,7 @@ def test_every_text_and_refusal_has_a_chinese_sentence() -> None:
 
 
 def test_a_message_is_a_literal_template_with_its_values() -> None:
-    """Else no catalogue can hold it."""
+    """Otherwise no catalogue can contain it."""
     assert {"StoppedError", "RoundError", "DatasetError"} <= message_classes()
     unknown = {
         f"{path.name}, line {argument.lineno}"

@@ -1,4 +1,4 @@
-"""What other parts raise and store is shown in the reader's language."""
+"""Messages that other packages raise and store are shown in the reader's language."""
 
 import json
 from dataclasses import fields
@@ -116,7 +116,7 @@ def test_the_reasons_of_unreadable_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("template", sorted(templates()))
 def test_every_message_can_be_filled_in_chinese(template: str) -> None:
-    """One that could not would take every page down on which it is shown."""
+    """A translation that fails to format would break every page that shows it."""
     values = {name: 7 if f"{{{name}:" in template else f"<{name}>" for name in blanks(template)}
     shown = message_in(Message(template, **values), "zh")
     assert is_chinese(shown)

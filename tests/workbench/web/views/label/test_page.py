@@ -1,4 +1,4 @@
-"""The Label screen: one answer for the post that is shown, and nothing of the model before it."""
+"""The Label screen: one answer for the post on screen, and no model output before it."""
 
 import json
 from collections import Counter, defaultdict
@@ -49,7 +49,6 @@ def shown(app: AppTest) -> str:
 
 
 def on_desk(app: AppTest) -> dict[str, Any]:
-    """What the desk in the browser is given."""
     (desk,) = app.get("bidi_component")
     data: dict[str, Any] = json.loads(desk.proto.json)
     return data
@@ -166,11 +165,11 @@ def test_the_models_opinion_is_told_after_the_answer_and_never_of_a_held_out_pos
     app = open_screen()
     assert "thought" not in shown(app)
     assert on_desk(app)["current"]["suggestion"] is None
-    told: dict[str | None, set[bool]] = defaultdict(set)
+    is_shown_by_lane: dict[str | None, set[bool]] = defaultdict(set)
     for _ in range(10):
         press(app, "answer-normal")
-        told[app.session_state["desk"].last.lane].add('class="thought"' in html_of(app))
-    assert told == {"uncertain": {True}, "random": {True}, "held_out": {False}}
+        is_shown_by_lane[app.session_state["desk"].last.lane].add('class="thought"' in html_of(app))
+    assert is_shown_by_lane == {"uncertain": {True}, "random": {True}, "held_out": {False}}
 
 
 def test_only_known_facts_stand_beside_a_post(

@@ -1,4 +1,4 @@
-"""The Overview screen: six figures, one sentence, and what stands behind them."""
+"""The Overview screen: six figures, one sentence, and their details."""
 
 from datetime import date
 from html import unescape
@@ -66,20 +66,20 @@ def test_six_figures_and_what_stands_behind_them(
         for who, label in zip((ann, ben), labels, strict=True):
             add_label(project, who, post, label, suggestion="normal", was_suggestion_visible=who is ann)
     visit_as(lead)
-    page, found = shown(app.run()), look(project, lead)
-    assert found.agreement is not None
+    page, figures = shown(app.run()), look(project, lead)
+    assert figures.agreement is not None
     for value, name in (
         ("300", "posts"),
-        (f"{found.labelled}", "labelled"),
-        (f"{found.in_band}", "model unsure"),
-        (f"{found.below_band}", "less sure still"),
-        (f"{found.agreement.share:.0%}", "agreement of two people"),
+        (f"{figures.labelled}", "labelled"),
+        (f"{figures.in_band}", "model unsure"),
+        (f"{figures.below_band}", "less sure still"),
+        (f"{figures.agreement.share:.0%}", "agreement of two people"),
         ("–", "macro-F1 of the round in use"),
     ):
         assert f"<b>{value}</b><span>{name}</span>" in page
     assert "100% of the time where it was in sight (3), 67% where it was not (3)" in page
     assert "Ann" in page
-    assert len(app.get("vega_lite_chart")) == 1  # the certainties; there is no curve without a measured round
+    assert len(app.get("vega_lite_chart")) == 1  # the certainties; without a measured round there is no curve
     assert "Label on: the round in use has no measure yet" in page
 
 

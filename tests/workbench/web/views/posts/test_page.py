@@ -217,8 +217,8 @@ def test_a_lead_labels_all_that_was_found_after_seeing_it_and_takes_it_back(
     press(app, "label-all-violation")
     assert f"{count} posts were labelled violation." in shown(app)
     assert len(find(spam, lead, Filter(label="violation"), most=100).posts) == count
-    made = bulk_labels.newest(spam, lead)[0]
-    press(app, f"take-back-{made.id}")
+    bulk = bulk_labels.newest(spam, lead)[0]
+    press(app, f"take-back-{bulk.id}")
     assert f"{count} posts are as they were before." in shown(app)
     assert find(spam, lead, Filter(label="violation")).posts == []
 

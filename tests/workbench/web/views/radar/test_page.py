@@ -1,4 +1,4 @@
-"""The Radar screen shows what the worker left, to leads."""
+"""The Radar screen shows leads what the worker wrote."""
 
 from html import unescape
 
@@ -30,7 +30,7 @@ def raw(app: AppTest) -> str:
     return " ".join(element.proto.body for element in app.get("html"))
 
 
-def made() -> Radar:
+def make_radar() -> Radar:
     risen = [Rising("红包", 40, 2, 5.1, [HOSTILE])]
     disguises = [Disguise("薇信", "微信", "sound", 12, 0, ["加薇信"])]
     drifts = [Drift("violation", 0.3, BINS, BINS, [HOSTILE]), Drift("certainty", 0.05, BINS, BINS, [])]
@@ -40,14 +40,14 @@ def made() -> Radar:
 
 
 def test_what_was_kept_is_read_again(project: Project, lead: Account) -> None:
-    save_radar(project, made())
-    assert read_radar(project, lead) == made()
+    save_radar(project, make_radar())
+    assert read_radar(project, lead) == make_radar()
 
 
 def test_a_lead_sees_words_disguises_and_drift_with_examples_as_they_were_written(
     app: AppTest, project: Project, lead: Account, visit_as: VisitAs
 ) -> None:
-    save_radar(project, made())
+    save_radar(project, make_radar())
     visit_as(lead)
     page = raw(app.run())
     assert "1,234 posts looked at, beside 5,678" in page
@@ -70,7 +70,7 @@ def test_before_the_first_look_it_says_so(app: AppTest, lead: Account, visit_as:
 
 
 def test_annotators_are_refused(app: AppTest, project: Project, ann: Account, visit_as: VisitAs) -> None:
-    save_radar(project, made())
+    save_radar(project, make_radar())
     visit_as(ann)
     page = raw(app.run())
     assert "红包" not in page

@@ -1,4 +1,4 @@
-"""The Review screen: opinions without names, three keys, and only then who and what the model thinks."""
+"""The Review screen: opinions without names, three keys, and names and scores only after the decision."""
 
 import json
 from datetime import date
@@ -66,7 +66,6 @@ def decisions(project: Project) -> list[tuple[int, str | None, str | None]]:
 
 @pytest.fixture
 def asked(project: Project, lead: Account, ann: Account, visit_as: VisitAs) -> list[int]:
-    """Two posts on the lead's list, the newest first."""
     ready_queue(project, lead, 40)
     make_champion(project, lead, np.tile([0.1, 0.42, 0.48], (40, 1)))
     notes = [HOSTILE, "second"]
@@ -212,11 +211,11 @@ def test_a_doubtful_label_is_kept_or_changed_with_one_key(
     press(app, "answer-violation")
     press(app, "answer-normal")
     with project.database.read() as session:
-        found = {
+        resolved = {
             (row.post_id, row.label, row.occasion)
             for row in session.scalars(resolutions.standing_resolutions())
         }
-    assert found == {(2, "violation", "doubt"), (1, "normal", "doubt")}
+    assert resolved == {(2, "violation", "doubt"), (1, "normal", "doubt")}
     assert "No label is in doubt." in shown(app)
     press(app, "undo")
     assert keys(app)["subject"] == 1

@@ -1,4 +1,4 @@
-"""Two ticked rounds on the Rounds screen: for leads, with the forum's words as they were written."""
+"""Comparison of two ticked rounds on the Rounds screen: for leads, with posts exactly as written."""
 
 import numpy as np
 import pytest

@@ -22,10 +22,10 @@ def test_a_lead_makes_an_export_and_is_given_its_files(
     visit_as(lead)
     app = open_screen()
     press(app, BUTTON)
-    (made,) = list_exports(project)
-    assert f'href="/download/labels/{made.folder.name}/labels.jsonl" download' in html_of(app)
-    assert f"{made.receipt['posts']:,}" in shown(app)
-    assert "audit" not in made.receipt["splits"]
+    (exported,) = list_exports(project)
+    assert f'href="/download/labels/{exported.folder.name}/labels.jsonl" download' in html_of(app)
+    assert f"{exported.receipt['posts']:,}" in shown(app)
+    assert "audit" not in exported.receipt["splits"]
 
 
 def test_without_labels_the_refusal_is_one_line(project: Project, lead: Account, visit_as: VisitAs) -> None:

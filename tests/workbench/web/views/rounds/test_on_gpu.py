@@ -1,4 +1,7 @@
-"""A round on a CUDA GPU as its lead sees it: `make test-gpu`."""
+"""A round on a CUDA GPU on the Rounds screen.
+
+Run as: make test-gpu
+"""
 
 import shutil
 from collections.abc import Callable

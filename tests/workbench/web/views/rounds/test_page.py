@@ -1,4 +1,4 @@
-"""The Rounds screen: leads act, everybody looks."""
+"""The Rounds screen: leads act, everyone else reads."""
 
 from html import unescape
 from types import SimpleNamespace
@@ -98,7 +98,7 @@ def state_of(project: Project, number: int) -> str:
 
 @pytest.fixture
 def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Round 2 is in use, round 1 was, round 3 waits for a decision."""
+    """Round 2 is in use, round 1 was in use, round 3 awaits a decision."""
     monkeypatch.setattr("workbench.web.views.rounds.page.read_status", status_of)
     add_round(project, lead, 1, "promoted")
     add_round(project, lead, 2, "promoted")
@@ -115,7 +115,7 @@ def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> Pr
 
 
 def status_of(_project: Project) -> SimpleNamespace:
-    """Without scores on disk the band cannot be counted; the page only asks for labels and the worker."""
+    """Without score files the band cannot be counted, so the page asks only for labels and the worker."""
     band = dict.fromkeys(("in_band", "below_band", "widened", "left_out"), 0)
     return SimpleNamespace(posts=3, labels={"pool": {"normal": 3}}, worker=False, partly_scored=None, **band)
 
@@ -160,19 +160,18 @@ def test_what_is_in_use_and_what_was_stand_in_the_table(
 def trust_line(
     project: Project, lead: Account, metrics: dict[str, Any], calibration: dict[str, Any] | None
 ) -> str:
-    """What the page says about the certainty of a round of this report."""
     card = {"data": {"train": {"rows": 80}}} | ({} if calibration is None else {"calibration": calibration})
     add_round(project, lead, 4, "promoted", report={"metrics": METRICS | metrics, "card": card})
     put_in_use(project, lead, 4, 2)
-    found = [element.proto.body for element in open_screen().get("html") if "trust" in element.proto.body]
-    return unescape(found[0])
+    lines = [element.proto.body for element in open_screen().get("html") if "trust" in element.proto.body]
+    return unescape(lines[0])
 
 
 STEADY = {"n": 1200, "ece": 0.038, "intervals": {"ece": [0.029, 0.058]}}
 
 
 @pytest.mark.parametrize(
-    ("metrics", "calibration", "said"),
+    ("metrics", "calibration", "sentence"),
     [
         (
             STEADY,
@@ -207,10 +206,10 @@ def test_the_page_says_how_far_to_trust_the_certainty(
     visit_as: VisitAs,
     metrics: dict[str, Any],
     calibration: dict[str, Any] | None,
-    said: str,
+    sentence: str,
 ) -> None:
     visit_as(lead)
-    assert said in trust_line(used, lead, metrics, calibration)
+    assert sentence in trust_line(used, lead, metrics, calibration)
 
 
 def test_how_far_to_trust_the_certainty_is_said_in_chinese_too(

@@ -1,4 +1,4 @@
-"""Before a round is started: what it would use, how long it would take; while it runs; when it failed."""
+"""The form that starts a round: what it uses and how long it takes; a running round; a failed one."""
 
 from html import unescape
 
@@ -20,7 +20,6 @@ from workbench.rounds import lifecycle
 
 @pytest.fixture
 def labelled_posts(project: Project, lead: Account) -> dict[str, int]:
-    """Forty labels; returns how many of each kind."""
     ready_queue(project, lead, 60)
     given = dict.fromkeys(("normal", "violation"), 0)
     for number in range(40):

@@ -1,4 +1,4 @@
-"""The Thresholds screen: three prices in, thresholds and the day's volumes out, saved as a version."""
+"""The Thresholds screen: prices in, thresholds and daily volumes out, saved as a version."""
 
 from html import unescape
 
@@ -88,11 +88,13 @@ def test_thresholds_of_an_earlier_round_want_another_look(
     assert "not chosen for round" not in shown(app.run())
     with project.database.write() as session:
         first = session.get_one(Policy, 1)
-        kept = {
+        values = {
             name: getattr(first, name)
             for name in ("band_low", "band_high", "pass_below", "flag_from", "prices")
         }
-        session.add(Policy(version=2, round_number=None, person_id=lead.id, created_at=project.now(), **kept))
+        session.add(
+            Policy(version=2, round_number=None, person_id=lead.id, created_at=project.now(), **values)
+        )
     assert "not chosen for round 1" in shown(app.run())
 
 
