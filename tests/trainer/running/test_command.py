@@ -90,7 +90,7 @@ def test_an_interrupt_is_130(arguments):
 def test_a_child_dies_with_its_parent():
     """A killed parent cannot send a message, but its end of the pipe closes."""
     code = (
-        "import time; from trainer import command\n"
+        "import time; from trainer.running import command\n"
         "parser = command.parser('x', 'x'); command.add_child_arguments(parser)\n"
         "work = lambda _: print('up', flush=True) or time.sleep(60)\n"
         "command.run(work, parser.parse_args(['--watch-stdin']))"
