@@ -46,8 +46,8 @@ COMMANDS = {
         "measuring", "Replay a labelled set: how fast does quality rise, by which choice of posts?"
     ),
     "round": Command("rounds", "Training rounds."),
-    "policy": Command("policy", "Thresholds by cost."),
-    "decide": Command("deciding", "Write what is to happen to each new post: pass, human or flag."),
+    "policy": Command("thresholds", "Thresholds by cost."),
+    "decide": Command("thresholds", "Write what is to happen to each new post: pass, human or flag."),
     "overview": Command("overview", "Where the project stands, and what to do next."),
     "review": Command("review", "Posts people asked a lead about, and posts they judge differently."),
     "resolve": Command(

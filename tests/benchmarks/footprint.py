@@ -48,9 +48,9 @@ def cpu_seconds(command: Sequence[str]) -> float:
 def commands(home: Path) -> list[Row]:
     """Commands and reference take turns, so that other load on the machine affects all alike."""
     measured = {
-        "workbench --help": [*WORKBENCH, "--help"],
-        "workbench status": [*WORKBENCH, "status", "--home", str(home)],
-        "workbench status, loading alone": [sys.executable, "-c", "import workbench.commands.status"],
+        "`workbench --help`": [*WORKBENCH, "--help"],
+        "`workbench status`": [*WORKBENCH, "status", "--home", str(home)],
+        "`workbench status`, loading alone": [sys.executable, "-c", "import workbench.commands.status"],
     }
     seconds: dict[str, list[float]] = {name: [] for name in ("reference", *measured)}
     for _ in range(TURNS):
@@ -61,7 +61,7 @@ def commands(home: Path) -> list[Row]:
     usual = f"{reference:.2f} (import typer, rich, sqlalchemy)"
     return [
         (
-            f"`{name}`, CPU s",
+            f"{name}, CPU s",
             f"{median(seconds[name]):.2f}",
             usual,
             f"{median(seconds[name]) / reference:.1f}x",

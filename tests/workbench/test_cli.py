@@ -74,7 +74,7 @@ def test_every_command_is_in_the_list() -> None:
         defined |= set(get_group(import_module(f"workbench.commands.{module}").commands).commands)
     assert defined == set(cli.COMMANDS)
     files = {path.stem for path in Path(cli.__file__).with_name("commands").glob("*.py")}
-    assert files - {"__init__", "terminal"} == modules
+    assert files - {"__init__", "progress", "terminal"} == modules
 
 
 def test_groups_of_commands_stay_groups() -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, bar, out, print_json, say_worker
+from workbench.commands.progress import bar
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
 from workbench.imports import intake, storing, tsv
 from workbench.labelling import label_files
 from workbench.project import open_project

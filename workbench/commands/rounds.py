@@ -14,11 +14,11 @@ from db.tables import Round
 from trainer.labels import LABELS
 from trainer.messages import Message
 from workbench import accounts
+from workbench.commands.progress import bar
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
     NumberArgument,
-    bar,
     cell,
     out,
     partly_scored_line,

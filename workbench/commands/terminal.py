@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from workbench.errors import InputError
@@ -48,16 +47,6 @@ def printable(text: str) -> str:
 def cell(text: object) -> Text:
     """User text on one line, without rich markup and control characters."""
     return Text(printable(" ".join(str(text).split())))
-
-
-def bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    )
 
 
 def print_json(**values: Any) -> None:

@@ -8,7 +8,7 @@ from db.queries.serving import holders, queue_left, skipped_entries
 from workbench.accounts import Account
 from workbench.posts.counting import count_posts, count_preparing
 from workbench.project import Project
-from workbench.queue.plan import band_counts
+from workbench.queue.band import band_counts
 from workbench.rounds.champion import champion_number, partly_scored_in_use
 from workbench.rounds.lifecycle import is_worker_running
 from workbench.scores.round_scores import PartlyScored

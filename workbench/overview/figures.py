@@ -26,7 +26,7 @@ from workbench.labelling import pace
 from workbench.overview.weeks import A_DAY
 from workbench.posts.counting import count_posts
 from workbench.project import Project
-from workbench.queue.plan import band_counts
+from workbench.queue.band import band_counts
 from workbench.rounds import lifecycle
 from workbench.rounds import outlook as rounds_outlook
 from workbench.rounds.champion import partly_scored_in_use

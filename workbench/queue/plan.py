@@ -15,15 +15,16 @@ from sqlalchemy.orm import Session
 
 from db.queries.standing import labelled_groups
 from db.queries.training import labels_by_split
-from db.tables import Annotation, Import, QueueEntry, QueueState, Resolution
+from db.tables import Annotation, Import, Resolution
 from trainer.labels import LABELS, Label
 from trainer.selection.budget import is_drawn
-from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, Band, cold_lanes, pool_lanes
+from trainer.selection.lanes import HELD_OUT, RANDOM, UNCERTAIN, cold_lanes, pool_lanes
 from trainer.selection.strata import serving_order
-from trainer.selection.strategies import Embed, Positions, below_band, confidence, in_band
+from trainer.selection.strategies import Embed, Positions, confidence
 from trainer.statistics.thresholds import CUTS, thousandths
 from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside
 from workbench.project import Project
+from workbench.queue.band import BandCounts, count_in_band
 from workbench.queue.servable import Servable, read_held_out, read_servable, scores_of
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds.policy import band_in_force
@@ -40,12 +41,6 @@ SCORES_AT_ONCE = 100_000
 
 VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 """Post ids (n,) to vectors (n, d). The implementation needs torch and is in the worker."""
-
-
-@dataclass(frozen=True)
-class BandCounts:
-    in_band: int
-    below_band: int
 
 
 class Entry(NamedTuple):
@@ -128,7 +123,7 @@ def plan(
         is_new=is_new,
         is_drawn=draw.of(posts),
     )
-    band = _count(limits, probabilities) if round_number is not None else BandCounts(0, 0)
+    band = count_in_band(limits, probabilities) if round_number is not None else BandCounts(0, 0)
     inside = int((probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
     return Plan(
         round_number,
@@ -146,28 +141,6 @@ def plan(
 def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     """Counts (1001,) of scores in each thousandth from 0; the last place counts scores of exactly 1."""
     return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
-
-
-def band_counts(session: Session, project: Project) -> BandCounts:
-    """Current unlabelled posts in and below the band; a group of near-copies counts once."""
-    state = session.get(QueueState, 1)
-    if state is None:
-        return BandCounts(0, 0)
-    answered = select(QueueEntry.normal, QueueEntry.suspicious, QueueEntry.violation).where(
-        QueueEntry.round_number.is_not(None), QueueEntry.is_answered
-    )
-    scores = [row for row in session.execute(answered) if None not in row]
-    # The band with which the queue was filled: a newer one applies from the next rebuild.
-    limits = band_in_force(session, project, at=state.built_at)
-    done = _count(limits, np.array(scores, dtype=np.float32).reshape(-1, len(LABELS)))
-    return BandCounts(state.in_band - done.in_band, state.below_band - done.below_band)
-
-
-def _count(limits: Band, probabilities: NDArray[np.floating]) -> BandCounts:
-    return BandCounts(
-        int(in_band(probabilities, limits.low, limits.high).sum()),
-        int(below_band(probabilities, limits.low).sum()),
-    )
 
 
 def _scored(

@@ -12,7 +12,7 @@ from db.tables import Claim, QueueState
 from trainer.labels import LABELS
 from workbench.posts.counting import count_posts, count_preparing, count_quarantined
 from workbench.project import Project
-from workbench.queue.plan import band_counts
+from workbench.queue.band import band_counts
 from workbench.rounds.champion import champion_number, partly_scored_in_use
 from workbench.rounds.lifecycle import is_worker_running
 from workbench.scores.round_scores import PartlyScored

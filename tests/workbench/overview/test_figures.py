@@ -26,7 +26,7 @@ from workbench.overview import figures, weeks
 from workbench.overview.figures import Overview, read_overview
 from workbench.posts import counting
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue.plan import band_counts
+from workbench.queue.band import band_counts
 from workbench.queue.status import read_status
 from workbench.review import resolutions
 

@@ -12,7 +12,7 @@ from workbench.accounts import Account
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.queue.plan import band_counts
+from workbench.queue.band import band_counts
 from workbench.queue.swap import rebuild
 from workbench.scores.round_scores import Scores
 

@@ -17,6 +17,7 @@ from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project
 from workbench.queue import plan, swap
+from workbench.queue.band import band_counts
 from workbench.thresholds import policy
 
 PRICES = Prices(20, 5, 1)
@@ -149,7 +150,7 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
 
     def counted() -> tuple[int, int]:
         with project.database.read() as session:
-            counts = plan.band_counts(session, project)
+            counts = band_counts(session, project)
         return counts.in_band, counts.below_band
 
     def expected(low: float, high: float) -> tuple[int, int]:
