@@ -27,6 +27,9 @@ Reasons = Annotated[
 ]
 """At most as many as their keys, 4 to 9."""
 
+BAND = Band()
+SHARES = Composition()
+
 
 class Settings(BaseSettings):
     """Every field is a key of workbench.toml and a WORKBENCH_ variable."""
@@ -34,19 +37,25 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WORKBENCH_", extra="forbid", frozen=True)
 
     base_model: str = "starter"
-    band_low: float = Field(default=0.4, gt=0, lt=1)
-    band_high: float = Field(default=0.6, gt=0, lt=1)
+    band_low: float = Field(default=BAND.low, gt=0, lt=1)
+    band_high: float = Field(default=BAND.high, gt=0, lt=1)
     queue_at_least: int = Field(
-        default=200, ge=1, description="widen the band by margin until this many are queued"
+        default=BAND.at_least, ge=1, description="widen the band by margin until this many are queued"
     )
-    queue_at_most: int = Field(default=50_000, ge=1)
+    queue_at_most: int = Field(default=BAND.at_most, ge=1)
     uncertain_share: int = Field(
-        default=50, ge=1, description="of what is served; the shares need not add up to 100"
+        default=SHARES.uncertain, ge=1, description="of what is served; the shares need not add up to 100"
     )
-    random_share: int = Field(default=10, ge=0)
-    violation_share: int = Field(default=10, ge=0, description="likely violations outside the band")
-    second_opinion_share: int = Field(default=10, ge=0, description="posts another person has labelled")
-    held_out_share: int = Field(default=20, ge=0, description="until validation and test have enough")
+    random_share: int = Field(default=SHARES.random, ge=0)
+    violation_share: int = Field(
+        default=SHARES.violation, ge=0, description="likely violations outside the band"
+    )
+    second_opinion_share: int = Field(
+        default=SHARES.second_opinion, ge=0, description="posts another person has labelled"
+    )
+    held_out_share: int = Field(
+        default=SHARES.held_out, ge=0, description="until validation and test have enough"
+    )
     newest_days: int = Field(
         default=7, ge=0, description="newer imports come first, where posts arrive daily; 0: never"
     )

@@ -333,7 +333,8 @@ def test_unreadable_rows_of_before_have_their_code_and_the_posts_id(old_database
         with pytest.raises(IntegrityError, match="UNIQUE"):
             session.execute(insert(RejectedRow).values(import_id=1, line=2, code="", details={}, content=""))
     assert [str(reject.reason) for reject in rejects] == sentences
-    assert [reject.code for reject in rejects] == list(RejectCode)
+    codes = ["columns", "no_text", "no_id", "too_long", "other_text", "as_written"]
+    assert [reject.code for reject in rejects] == codes
     assert [reject.external_id for reject in rejects] == [
         *[None] * 4,
         "p 1\nis already known with another text",
