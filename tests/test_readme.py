@@ -29,6 +29,8 @@ def commands(readme: Path) -> list[list[str]]:
 
 
 def check_workbench(words: list[str]) -> None:
+    if words == ["--help"]:
+        return
     command = cli.load(words.pop(0)) if words and words[0] in cli.COMMANDS else get_command(cli.app)
     while words and not words[0].startswith("-") and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
