@@ -39,7 +39,7 @@ def toy_config(tiny_base: Path) -> TrainConfig:
     """Learns the toy task in two or three seconds."""
     return TrainConfig(
         base=str(tiny_base),
-        learning_rate=1.5e-3,
+        learning_rate=3e-3,
         dropout=0.0,
         max_epochs=12,
         min_steps=1,

@@ -1,6 +1,6 @@
 """`transformers.Trainer` for an adapter: weighted soft labels, batches of similar length, micro-batches that fit memory.
 
-The Trainer provides the loop, sampling, schedule, mixed precision and resuming. Differences from its defaults:
+The Trainer provides the loop, mixed precision and resuming. Differences from its defaults:
 
 - Every process draws the whole batch and keeps a share of it, where accelerate would give each process a batch of its
   own. Gradients are summed once per step instead of by DDP during the backward pass, so each process may choose a
@@ -23,13 +23,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from trainer.adapters.encoder import Encoder
 from trainer.config import TrainConfig
 from trainer.errors import TrainerError
 from trainer.fitting.checkpoint_folder import CheckpointFolder, Saved
 from trainer.fitting.epochs import MACRO_F1, Epochs
+from trainer.fitting.length_batches import LengthGroupedBatches
 from trainer.fitting.processes import Processes
 from trainer.running.device import attention_for_any_shape
 from trainer.scoring.scorer import logits
@@ -111,15 +111,12 @@ class AdapterTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        sampler = self._get_train_sampler()
-        assert isinstance(sampler, LengthGroupedSampler)
-        sampler.generator = torch.Generator()
         return DataLoader(
             self.rows,
-            batch_size=self.args.train_batch_size,
-            sampler=sampler,
+            batch_sampler=LengthGroupedBatches(self.rows["length"], self.args.train_batch_size),
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
+            generator=torch.Generator(),  # leaves the generator of dropout alone
         )
 
     def training_step(

@@ -64,13 +64,12 @@ class Epochs(TrainerCallback):
         trained: Parameters,
         best: Parameters,
         *,
-        rows: int,
         config: TrainConfig,
         progress: Progress,
         processes: Processes,
     ) -> None:
         self.tally, self.best = tally, best
-        self._trained, self._rows, self._config = trained, rows, config
+        self._trained, self._config = trained, config
         self._progress, self._processes = progress, processes
         self._began = self._loss = 0.0
         self._done = 0
@@ -91,22 +90,23 @@ class Epochs(TrainerCallback):
         self._done = 0
         self._total.zero_()
         rng = np.random.default_rng((self._config.seed, self.tally.epoch))
-        order, dropout = map(int, rng.integers(2**32, size=2))
-        facts["train_dataloader"].sampler.generator.manual_seed(order)
-        torch.manual_seed(dropout + self._processes.index)
+        torch.manual_seed(int(rng.integers(2**32)) + self._processes.index)
+        facts["train_dataloader"].batch_sampler.draw(rng)
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **facts: Any
     ) -> None:
-        size, tally = self._config.batch_size, self.tally
-        tally.posts += min(size, self._rows - self._done * size)
+        tally, batches = self.tally, facts["train_dataloader"].batch_sampler.batches
+        tally.posts += len(batches[self._done])
         tally.step = state.global_step
         self._done += 1
-        is_last = self._done * size >= self._rows or tally.step == state.max_steps
+        is_last = self._done == len(batches) or tally.step == state.max_steps
         if is_last or self._done % STEPS_BETWEEN_LOOKS == 0:
             self._loss = _finite(float(self._total) / self._done, tally)
-            facts = {"epoch": tally.epoch, "loss": round(self._loss, 4), **gpu_memory(self._processes.device)}
-            self._progress.step(tally.step, state.max_steps, **facts)
+            memory = gpu_memory(self._processes.device)
+            self._progress.step(
+                tally.step, state.max_steps, epoch=tally.epoch, loss=round(self._loss, 4), **memory
+            )
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **facts: Any

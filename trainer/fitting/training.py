@@ -118,9 +118,7 @@ def _run(
     if saved:
         best = saved.of("best")
         progress.resume(tally.step, steps)
-    epochs = Epochs(
-        tally, trained, best, rows=len(rows), config=config, progress=progress, processes=processes
-    )
+    epochs = Epochs(tally, trained, best, config=config, progress=progress, processes=processes)
     if not tally.is_over(steps, config):
         with _arguments(config, steps, checkpoints.path, processes, report_to) as arguments:
             trainer = AdapterTrainer(
@@ -153,7 +151,6 @@ def _arguments(
         yield TrainingArguments(
             output_dir=str(folder or unused),
             per_device_train_batch_size=config.batch_size,
-            train_sampling_strategy="group_by_length",
             max_steps=steps,
             max_grad_norm=LARGEST_GRADIENT,
             seed=config.seed % 2**32,

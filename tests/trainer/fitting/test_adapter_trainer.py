@@ -4,7 +4,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from trainer.fitting.adapter_trainer import (
     Collator,
@@ -41,20 +40,6 @@ def test_shares_of_several_processes_are_the_whole_batch(lengths, count):
     rows = rows_of(*lengths)
     shares = [Collator(0, Processes(CPU, index, count))(rows)["targets"] for index in range(count)]
     assert sorted(torch.cat(shares)[:, 0].tolist()) == pytest.approx([n / len(rows) for n in sorted(lengths)])
-
-
-@given(st.lists(st.integers(1, 300), min_size=1, max_size=200), st.integers(1, 40), st.integers(0, 2**32))
-def test_an_epoch_visits_every_row_once(lengths, batch_size, seed):
-    generator = torch.Generator().manual_seed(seed)
-    order = list(LengthGroupedSampler(batch_size, lengths=lengths, generator=generator))
-    assert sorted(order) == list(range(len(lengths)))
-
-
-def test_batches_of_like_length_hardly_pad():
-    sizes = np.random.default_rng(0).integers(3, 128, size=800).tolist()
-    order = list(LengthGroupedSampler(16, lengths=sizes, generator=torch.Generator().manual_seed(0)))
-    batches = [order[start : start + 16] for start in range(0, 800, 16)]
-    assert sum(max(sizes[row] for row in batch) * len(batch) for batch in batches) < 1.1 * sum(sizes)
 
 
 def test_the_rate_climbs_to_its_peak_and_falls_to_zero():
