@@ -25,6 +25,16 @@ def test_the_score_is_that_of_the_paper(count: int, n: int, before: int, m: int)
 
 
 @given(COUNTS, COUNTS)
+def test_a_word_falls_by_as_much_as_it_rises_the_other_way(
+    now: dict[str, int], before: dict[str, int]
+) -> None:
+    n, m = sum(now.values()), sum(before.values())
+    for word in now:
+        count, other = now[word], before.get(word, 0)
+        assert log_odds(count, n, other, m) == pytest.approx(-log_odds(other, m, count, n))
+
+
+@given(COUNTS, COUNTS)
 def test_nothing_rises_on_both_sides_at_once(now: dict[str, int], before: dict[str, int]) -> None:
     here = {one.word for one in rises(now, before, most=10)}
     there = {one.word for one in rises(before, now, most=10)}
