@@ -29,8 +29,8 @@ def test_a_word_falls_by_as_much_as_it_rises_the_other_way(
     now: dict[str, int], before: dict[str, int]
 ) -> None:
     n, m = sum(now.values()), sum(before.values())
-    for word in now:
-        count, other = now[word], before.get(word, 0)
+    for word, count in now.items():
+        other = before.get(word, 0)
         assert log_odds(count, n, other, m) == pytest.approx(-log_odds(other, m, count, n))
 
 
