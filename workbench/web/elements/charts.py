@@ -69,8 +69,8 @@ def histogram(
                 text="word:N", y=altair.Y("line:Q", scale=None, axis=None)
             )
         )
-    above = 14 * len(marks)
-    chart = altair.layer(*layers).properties(height=HEIGHT + above, padding={"top": 5 + above})
+    # Without padding of its own, Streamlit cuts off the upper half of a word above the bars.
+    chart = altair.layer(*layers).properties(height=HEIGHT + 14 * len(marks), padding={"top": 8})
     st.altair_chart(chart.resolve_scale(y="independent"), width="stretch")
 
 
