@@ -59,18 +59,19 @@ def histogram(
         layers.insert(0, band)
     if marks:
         lines = pandas.DataFrame(marks, columns=["from", "word"])
-        # One line of text per word: two marks may be close together.
-        lines["line"] = [12.0 + 14 * at for at in range(len(lines))]
+        # Above the bars, one line of text per word: two marks may be close together.
+        lines["line"] = [-6.0 - 14 * at for at in range(len(lines))]
         base = altair.Chart(lines).encode(x=across)
+        align = altair.expr("datum.from < 0.5 ? 'left' : 'right'")
         layers.append(base.mark_rule(color=QUIET, strokeDash=[4, 3], size=1.5))
         layers.append(
-            base.mark_text(align="left", dx=5, color=QUIET, fontWeight="bold").encode(
+            base.mark_text(align=align, color=QUIET, fontWeight="bold").encode(
                 text="word:N", y=altair.Y("line:Q", scale=None, axis=None)
             )
         )
-    st.altair_chart(
-        altair.layer(*layers).properties(height=HEIGHT).resolve_scale(y="independent"), width="stretch"
-    )
+    # Without padding of its own, Streamlit cuts off the upper half of a word above the bars.
+    chart = altair.layer(*layers).properties(height=HEIGHT + 14 * len(marks), padding={"top": 8})
+    st.altair_chart(chart.resolve_scale(y="independent"), width="stretch")
 
 
 def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: str, up: str) -> None:

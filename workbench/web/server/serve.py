@@ -14,12 +14,15 @@ from typing import Any
 import dbos  # noqa: F401 - loaded before the freeze, as no press that queues a job may wait for it
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
-import workbench.web.pages  # noqa: F401 - the views are imported before the freeze
 from trainer.running.children import WATCH_STDIN, end_with_parent
 from workbench import services
 from workbench.errors import WorkbenchError
 from workbench.web.current_project import project
+from workbench.web.pages import HOME  # imports the views: before the freeze
 from workbench.web.server import downloads, sign_in
 from workbench.web.server.guard import Guard, SecurityHeaders
 
@@ -56,7 +59,12 @@ CONFIG: dict[str, Any] = {
 }
 
 
-ROUTES = [*sign_in.ROUTES, *downloads.ROUTES]
+def show_home(_request: Request) -> RedirectResponse:
+    """Streamlit serves HOME at `/` alone and answers its name with an English "Page not found"."""
+    return RedirectResponse("/", 303)
+
+
+ROUTES = [*sign_in.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
 MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Guard)]
 
 

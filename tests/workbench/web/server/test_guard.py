@@ -1,11 +1,16 @@
 """Signing in and out, refused requests, and the headers of every answer."""
 
+import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from http.cookies import SimpleCookie
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import streamlit
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,7 +25,8 @@ from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
 from workbench.web import current_project, identity
-from workbench.web.pages import PATHS
+from workbench.web.pages import HOME, PATHS
+from workbench.web.server.guard import HEADERS
 from workbench.web.server.serve import MIDDLEWARE, ROUTES
 
 ORIGIN = {"origin": "http://testserver"}
@@ -71,6 +77,21 @@ def test_every_page_is_returned_to_after_signing_in_and_after_switching_the_lang
     assert client.get("/language/zh", params={"next": path}).headers["location"] == path
     signed_in = client.post("/sign-in", data=ANN | {"next": path}, headers=ORIGIN)
     assert signed_in.headers["location"] == path
+
+
+def test_the_name_of_the_first_page_leads_to_its_address(client: TestClient) -> None:
+    enter(client)
+    answer = client.get(f"/{HOME.name}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+def test_the_page_of_streamlit_runs_no_script_that_its_headers_refuse() -> None:
+    page_file = Path(streamlit.__file__).parent / "static" / "index.html"
+    scripts = re.findall(r"<script>(.*?)</script>", page_file.read_text(encoding="utf-8"), re.DOTALL)
+    assert scripts
+    for script in scripts:
+        digest = b64encode(sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in HEADERS["Content-Security-Policy"]
 
 
 def test_a_stranger_gets_no_websocket(client: TestClient) -> None:

@@ -88,7 +88,7 @@ def _facts(history: History) -> Markup:
         parts.append(_("being prepared"))
     elif history.split != "pool":
         parts.append(_("kept for checking the model"))
-    return Markup('<div class="facts">{}</div>').format(each(Markup("<span>{}</span>"), parts))
+    return Markup('<div class="facts whole">{}</div>').format(each(Markup("<span>{}</span>"), parts))
 
 
 def _events(events: Sequence[Event]) -> None:

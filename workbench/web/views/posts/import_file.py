@@ -67,15 +67,23 @@ def _ask_how(upload: StoredUpload) -> Reading:
             _("Encoding"),
             (DETECTED, *tsv.ENCODINGS),
             format_func=lambda encoding: encoding or _("as found"),
+            filter_mode=None,
             key=f"encoding-{upload.id}",
         )
         encoding, names = tsv.read_header(upload.path, choice or None)
-        text = st.selectbox(_("Text column"), names, index=_place(names, "text"), key=f"text-{upload.id}")
+        text = st.selectbox(
+            _("Text column"),
+            names,
+            index=_place(names, "text"),
+            key=f"text-{upload.id}",
+            filter_mode=None,
+        )
         identity = st.selectbox(
             _("Id column"),
             (NO_COLUMN, *names),
             index=_place((NO_COLUMN, *names), "id"),
             format_func=lambda column: column or _("none: the text stands for it"),
+            filter_mode=None,
             key=f"id-{upload.id}",
         )
     return {"text_column": text, "id_column": identity or None, "encoding": encoding}

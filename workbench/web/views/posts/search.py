@@ -106,6 +106,7 @@ def _choice(
         (ANY, *options),
         format_func=lambda option: options.get(option) or _("any"),
         key=key,
+        placeholder=_("any"),
         disabled=not options,
         width=width,
     )
