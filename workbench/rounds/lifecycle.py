@@ -89,7 +89,7 @@ def start(
             return row.number
     except IntegrityError as error:
         raise RoundError(
-            "Somebody else has just started a round. Look at it with `workbench round list`."
+            "Another lead has just started a round. Look at it with `workbench round list`."
         ) from error
 
 

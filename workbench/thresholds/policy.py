@@ -206,7 +206,7 @@ def save(
         last = newest.version if newest else 0
         if expected_version not in {None, last}:
             raise InputError(
-                "Somebody has put version {version} in force meanwhile. Look at it before you decide.",
+                "Version {version} has come into force meanwhile. Look at it before you decide.",
                 version=last,
             )
         champion = session.get(Champion, 1)

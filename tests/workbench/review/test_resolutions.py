@@ -244,13 +244,13 @@ def test_a_held_out_post_is_decided_only_after_somebody_was_served_it(
     post = post_in(queued, split)
     say(queued, ann, post, "normal", source="modlog")  # chosen, not drawn
     for may_replace in (False, True):
-        with pytest.raises(LabellingError, match="nobody was served it"):
+        with pytest.raises(LabellingError, match="only after an annotator was served it"):
             resolutions.resolve(queued, lead, post, "violation", may_replace=may_replace)
     serve_blind(queued, ann, post)
     resolutions.resolve(queued, lead, post, "violation")
     resolutions.take_back(queued, lead, post)
     answers.undo(queued, ann)
-    with pytest.raises(LabellingError, match="nobody was served it"):
+    with pytest.raises(LabellingError, match="only after an annotator was served it"):
         resolutions.resolve(queued, lead, post, "violation")
 
 

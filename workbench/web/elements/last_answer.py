@@ -79,9 +79,9 @@ def _saved_html(saved: Saved) -> Markup:
     if saved.propagated:
         parts.append(_("and {count} near-copies").format(count=saved.propagated))
     if saved.is_late:
-        parts.append(_("your time for it had run out and somebody else had it: kept as a second opinion"))
+        parts.append(_("your time for it had run out and another annotator had it: kept as a second opinion"))
     elif saved.is_second_opinion and saved.lane != SECOND_OPINION:
-        parts.append(_("somebody has labelled it too"))
+        parts.append(_("another annotator has labelled it too"))
     elif saved.lane is not None:
         parts.append(lane_word(saved.lane))
     return Markup(" · ").join(parts)

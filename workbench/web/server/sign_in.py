@@ -99,7 +99,7 @@ def _refuse_wrong_passphrase(request: Request, given: str) -> None:
         raise NotAllowedError("Too many wrong passphrases. Try again in {seconds} seconds.", seconds=seconds)
     if not hmac.compare_digest(given.encode(), passphrase.get_secret_value().encode()):
         throttle.count_wrong(address)
-        raise NotAllowedError("That is not the passphrase. Ask whoever runs the workbench.")
+        raise NotAllowedError("That is not the passphrase. Ask the person who runs the workbench.")
 
 
 def _page(

@@ -48,7 +48,7 @@ def _waiting(queue: EmptyQueue) -> list[str]:
     ]
     if queue.skipped:
         lines.append(
-            _("You have skipped {count} of the posts left; somebody else may take them.").format(
+            _("You have skipped {count} of the posts left; other annotators may take them.").format(
                 count=queue.skipped
             )
         )

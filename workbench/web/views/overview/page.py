@@ -190,7 +190,7 @@ def _label_row(label: str, counts: Mapping[str, int], splits: Sequence[str]) -> 
 def _people(overview: Overview) -> None:
     heading(_("Today"))
     if not overview.hands:
-        quiet(_("Nobody has labelled yet today."))
+        quiet(_("No labels yet today."))
         return
     headings = (_("who"), _("labelled"), _("seconds each"), _("minutes at work"))
     html(table(map(_annotator_row, overview.hands), headings, has_numbers=True))

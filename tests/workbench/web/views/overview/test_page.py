@@ -51,7 +51,7 @@ def test_an_empty_project_is_told_to_begin(app: AppTest, lead: Account, visit_as
     page = shown(app.run())
     assert "Import posts to begin." in page
     assert "<b>0</b><span>posts</span>" in page
-    assert "Nobody has labelled yet today." in page
+    assert "No labels yet today." in page
 
 
 def test_six_figures_and_what_stands_behind_them(

@@ -230,7 +230,7 @@ def test_the_timesheet_shows_days_and_what_became_of_skipped_posts(
     visit_as(lead)
     app = open_screen()
     open_section(app, "timesheet")
-    assert "1 skipped posts still wait for somebody, 1 of them in the queue." in shown(app)
+    assert "1 skipped posts still wait for a label, 1 of them in the queue." in shown(app)
     (table,) = app.dataframe
     assert table.value.iloc[0].to_list()[:4] == [date(2026, 1, 5).isoformat(), "Ann", 1, 1]
     assert "/download/timesheet.csv?since=2025-12-30&zone=" in shown(app)
