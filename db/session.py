@@ -55,8 +55,6 @@ class _Turn:
 
 @dataclass(frozen=True)
 class Database:
-    """Creates sessions with the right kind of transaction."""
-
     engine: Engine
     _turn: _Turn = field(default_factory=_Turn, repr=False, compare=False)
 
@@ -160,7 +158,7 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def checkpoint(connection: Connection) -> None:
-    """Checkpoint the WAL without blocking readers or writers."""
+    # Passive: it blocks neither readers nor writers.
     connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
     connection.rollback()
 

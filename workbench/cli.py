@@ -15,8 +15,6 @@ from trainer.messages import MessageError
 
 
 class Command(NamedTuple):
-    """`module` is the one in `workbench.commands`; `summary` is shown in the list of commands."""
-
     module: str
     summary: str
 
@@ -89,7 +87,6 @@ class _Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Returns a group if the command has subcommands."""
     module = import_module(f"workbench.commands.{COMMANDS[name].module}")
     return typer.main.get_group(module.commands).commands[name]
 

@@ -51,7 +51,6 @@ class Tally:
         return len(self.history) + 1
 
     def is_over(self, steps: int, config: TrainConfig) -> bool:
-        """Whether all steps are done, or the last `patience` epochs brought no better score, after `min_steps`."""
         without_gain = len(self.history) - self.best_epoch
         is_stalled = self.step >= config.min_steps and without_gain >= config.patience
         return self.step >= steps or is_stalled

@@ -55,16 +55,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class Text:
-    """The corpus as ids, and its tokenizer."""
-
     corpus: Corpus
     tokenizer: Tokenizer
 
 
 @dataclass(frozen=True)
 class Run:
-    """The state of training and its inputs."""
-
     config: PretrainConfig
     text: Text
     model: Pretraining

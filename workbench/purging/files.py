@@ -181,14 +181,13 @@ def _without_checked(folder: Path, ids: Collection[str]) -> int:
 
 
 def remove_what_is_made_again(project: Project) -> None:
-    """Files that are rebuilt on demand: the radar, a count of posts, and exports of the page."""
     radar_file(project).unlink(missing_ok=True)
     set_aside_file(project).unlink(missing_ok=True)
     shutil.rmtree(project.data / "exports", ignore_errors=True)
 
 
 def remove_leftovers(project: Project) -> None:
-    """Partial files of killed processes, which contain texts."""
+    # Killed processes leave partial files, which contain texts.
     bundles = project.data / "bundles"
     for root, pattern in (
         (bundles, f"{PACKING}*"),

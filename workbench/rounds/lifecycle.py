@@ -164,7 +164,6 @@ def rollback(project: Project, account: Account, expected: int | None = None) ->
 
 
 def rollback_target(session: Session) -> int | None:
-    """The adapter that the champion replaced at its latest promotion, ignoring rollbacks."""
     champion = session.get(Champion, 1)
     if champion is None:
         return None

@@ -119,8 +119,8 @@ def find(session: Session, version: int) -> Policy:
 
 
 def history(session: Session) -> list[dict[str, Any]]:
-    """All versions, newest first. The keys are part of the interface of `policy --json`."""
     rows = session.execute(policies().join(Person, Person.id == Policy.person_id).add_columns(Person.name))
+    # The keys are part of the interface of `policy --json`.
     return [
         {
             "version": policy.version,

@@ -43,7 +43,6 @@ class Chooser:
         return None if self.shown is None else candidates[self.shown]
 
     def bring_back(self, post_id: int) -> None:
-        """A decision was undone: its post comes next."""
         self.first, self.last = post_id, None
 
     def listen(self, keys: Mapping[str, str], act: Act) -> None:
@@ -88,12 +87,10 @@ def answer_action(label: str, decision_id: int | None) -> str:
 
 
 def parse_answer(action: str) -> tuple[str, int | None]:
-    """The label and the replaced decision of an `answer_action`."""
     label, _space, decision_id = action.removeprefix("answer ").partition(" ")
     return label, int(decision_id) if decision_id.isdecimal() else None
 
 
 def chooser(name: str) -> Chooser:
-    """State of the list `name` in this browser tab."""
     state: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))
     return state

@@ -34,8 +34,6 @@ _component = st.components.v2.component("workbench_desk", js=SCRIPT, isolate_sty
 
 @dataclass(frozen=True)
 class Press:
-    """An action, with the post and turn that were on screen."""
-
     post: int | None
     turn: int
     action: str

@@ -30,7 +30,6 @@ class Press(Protocol):
 
 
 def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
-    """The acknowledgement and the buttons for amendments. `influential` are the words behind the suggestion."""
     thought = thought_html(saved.suggestion, influential) if saved.suggestion else NOTHING
     html(Markup('<div class="last" role="status">{}</div>{}').format(_saved_html(saved), thought))
     if preview:
@@ -88,15 +87,14 @@ def _saved_html(saved: Saved) -> Markup:
 
 
 def influential_words(session: Session, saved: Saved | None) -> Sequence[str]:
-    """The words behind the suggestion; empty until the worker has computed them."""
     if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
         return ()
+    # None until the worker has explained the post.
     spans = explanations.influential_words(session, saved.post_id, saved.suggestion.round_number) or ()
     return [saved.text[start:end] for start, end, _drop in spans]
 
 
 def thought_html(suggestion: Suggestion, influential: Sequence[str]) -> Markup:
-    """The model's three probabilities as one bar, and the influential words."""
     part = Markup('<span class="label {}" style="flex-grow:{:.3f}">{} {:.2f}</span>')
     parts = NOTHING.join(
         part.format(label, max(share, 0.02), word, share) for label, word, share in suggestion_bar(suggestion)

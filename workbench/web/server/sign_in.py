@@ -55,7 +55,6 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Release the person's claims and invalidate their cookie."""
     if not _is_own_form(request):
         return PlainTextResponse("That form came from another site.", 403)
     visitor = await run_in_threadpool(signed_in, project(), request.cookies)
