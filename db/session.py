@@ -189,7 +189,7 @@ def leave_room(began: float, ended: float | None = None) -> None:
     """After one write of many, pause for as long as it took, LONGEST_PAUSE_SECONDS at most.
 
     SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators. `began`, `ended`: monotonic;
-    what was done without the lock since `ended`, by default nothing, counts as part of the pause.
+    work without the lock since `ended` (default: none) counts as part of the pause.
     """
     now = time.monotonic()
     ended = now if ended is None else ended

@@ -102,7 +102,6 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """An error is one line on standard error and exit status 1; `--debug` raises it."""
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

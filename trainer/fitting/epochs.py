@@ -85,9 +85,9 @@ class Epochs(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **facts: Any
     ) -> None:
-        """Seeds generators by seed and epoch, so that a resumed training repeats the draws of an unbroken one."""
         self._done = 0
         self._total.zero_()
+        # By seed and epoch: a resumed training repeats the draws of an unbroken one.
         rng = np.random.default_rng((self._config.seed, self.tally.epoch))
         torch.manual_seed(int(rng.integers(2**32)) + self._processes.index)
         facts["train_dataloader"].batch_sampler.draw(rng)

@@ -252,8 +252,8 @@ def take_step(run: Run, model: torch.nn.Module, batch: Batch, accelerator: Accel
 
 
 def share_clock(seconds: float, accelerator: Accelerator) -> float:
-    """The first process's clock, so that all processes stop at one step."""
     if accelerator.num_processes == 1:
         return seconds
+    # That of the first process, so that all processes stop at one step.
     clock = torch.tensor([seconds], dtype=torch.float64, device=accelerator.device)
     return float(broadcast(clock).item())

@@ -118,7 +118,6 @@ def reporting(path: Path | None, description: str) -> Progress:
 
 
 def hand_over(path: Path, failure: Message) -> None:
-    """Append why this process fails, as the last line of its progress."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({"failure": failure.to_dict()}, ensure_ascii=False) + "\n")

@@ -81,7 +81,6 @@ class PurgedPosts:
         return [RoundScores.of(self.project, number) for number in self._rounds()]
 
     def rounds_with_lines(self) -> list[int]:
-        """Rounds with one of the posts in their training or validation rows."""
         keys = self._keys()
         return [
             number
@@ -90,10 +89,10 @@ class PurgedPosts:
         ]
 
     def rounds_that_lost_lines(self) -> list[int]:
-        """Rounds whose receipts record removed rows for this criterion, by interrupted runs too."""
         return [
             number
             for number in self._rounds()
+            # By interrupted runs too.
             if redaction.has_lost_lines(self.project.export_folder(number), self.criterion.mark(self.project))
         ]
 

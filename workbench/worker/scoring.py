@@ -79,7 +79,6 @@ def vectors_of_posts(project: Project) -> PostVectors | None:
 
 
 def cold_scores(project: Project, vectors: PostVectors) -> Scores | None:
-    """Scores of a pool sample by logistic regression on frozen embeddings; None with too few labels."""
     with project.database.read() as session:
         labelled = _pool_labels(session)
         counts = Counter(labelled.values())

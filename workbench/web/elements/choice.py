@@ -37,7 +37,6 @@ class Chooser:
     notice: str | None = None
 
     def choose(self, candidates: Mapping[int, T]) -> T | None:
-        """The candidate to decide now, of candidates by post: deferred ones come last. None if there is none."""
         later = {post: place for place, post in enumerate(self.later)}
         self.shown = min(candidates, key=lambda post: (post != self.first, later.get(post, -1)), default=None)
         return None if self.shown is None else candidates[self.shown]

@@ -49,7 +49,6 @@ def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], pres
 
 
 def reasons_for(saved: Saved | None) -> Sequence[str]:
-    """The reasons that may still be given, from the settings; none if the answer has one or is flagged."""
     if saved is None or saved.reason is not None or saved.is_flagged:
         return ()
     if saved.label is None:

@@ -79,7 +79,6 @@ def clock(moment: datetime) -> str:
 
 
 def seconds(duration: float) -> str:
-    """mm:ss, or h:mm:ss from one hour on."""
     minutes, rest = divmod(round(duration), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

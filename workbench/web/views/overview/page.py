@@ -154,7 +154,6 @@ def _figures(overview: Overview) -> None:
 
 
 def sparkline(overview: Overview) -> str:
-    """Macro-F1 of the newest rounds as block characters, lowest to highest; empty for fewer than two."""
     values = [point.macro_f1 for point in overview.curve][-DRAWN:]
     if len(values) < 2:
         return ""
