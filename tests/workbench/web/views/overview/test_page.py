@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.workbench.making import judge_held_out, ready_queue
-from tests.workbench.overview.test_figures import add_label
-from tests.workbench.rounds.test_outlook import add_round, measured, put_in_use, score_round
+from tests.workbench.making import add_label, add_round, judge_held_out, ready_queue
+from tests.workbench.rounds.test_outlook import measured, put_in_use, score_round
 from tests.workbench.web.conftest import VisitAs
 from trainer.statistics.proportions import Share
 from workbench.accounts import Account
