@@ -11,7 +11,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class SchemaTooNewError(Exception):
-    """The database was written by a newer version of this software."""
+    pass
 
 
 def upgrade(database: Database) -> None:
@@ -45,7 +45,6 @@ def revision(database: Database) -> str | None:
 
 
 def revisions() -> list[str]:
-    """All revisions of this code, oldest first, from the names of the migrations' files."""
     return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 

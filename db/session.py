@@ -55,8 +55,6 @@ class _Turn:
 
 @dataclass(frozen=True)
 class Database:
-    """Creates sessions with the right kind of transaction."""
-
     engine: Engine
     _turn: _Turn = field(default_factory=_Turn, repr=False, compare=False)
 
@@ -160,7 +158,7 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def checkpoint(connection: Connection) -> None:
-    """Checkpoint the WAL without blocking readers or writers."""
+    # Passive: it blocks neither readers nor writers.
     connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
     connection.rollback()
 
@@ -191,7 +189,7 @@ def leave_room(began: float, ended: float | None = None) -> None:
     """After one write of many, pause for as long as it took, LONGEST_PAUSE_SECONDS at most.
 
     SQLite's lock is not fair: without a gap a tight loop of writes starves the annotators. `began`, `ended`: monotonic;
-    what was done without the lock since `ended`, by default nothing, counts as part of the pause.
+    work without the lock since `ended` (default: none) counts as part of the pause.
     """
     now = time.monotonic()
     ended = now if ended is None else ended

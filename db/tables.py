@@ -27,8 +27,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored as UTC."""
-
     impl = DateTime
     cache_ok = True
 
@@ -489,8 +487,6 @@ class Promotion(Base):
 
 
 class AuditEntry(Base):
-    """Actions of people and refusals, with time."""
-
     __tablename__ = "audit_entry"
     __table_args__ = (
         Index(

@@ -20,8 +20,6 @@ FEWEST_FOLDS, MOST_FOLDS = 3, 10
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of one adapter. Together with the data they reproduce it."""
-
     base: str = "starter"
     learning_rate: float = 3e-4
     """For an encoder of width 768; see `rate_for`."""

@@ -78,8 +78,6 @@ class Speed:
 
 @dataclass(frozen=True)
 class Workload:
-    """Posts of a round: to train on, to validate each epoch, and to score at the end."""
-
     labels: int = 5_000
     validation: int = 300
     pool: int = 100_000
@@ -100,11 +98,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Findings:
-    """Without a speed, `problem` has the reason and what to do."""
-
     machine: Machine
     is_base_here: bool
     problem: str | None = None
+    """Why there is no speed, and what to do."""
     speed: Speed | None = None
     estimate: Estimate | None = None
 

@@ -11,16 +11,16 @@ from trainer.messages import MessageError
 
 
 class TrainerError(MessageError):
-    """Base of every error that the trainer raises deliberately."""
+    pass
 
 
 class DatasetError(TrainerError):
-    """A file of posts cannot be read."""
+    pass
 
 
 class EncoderError(TrainerError):
-    """A base encoder is missing or cannot be loaded."""
+    pass
 
 
 class AdapterError(TrainerError):
-    """An adapter folder is refused."""
+    pass

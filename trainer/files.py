@@ -59,13 +59,11 @@ def new_file(final: Path) -> Iterator[Path]:
 
 
 def write_text(final: Path, text: str) -> None:
-    """In UTF-8, by `new_file`."""
     with new_file(final) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def part_of(final: Path) -> Path:
-    """The temporary name of a file that is being written, unique to this process."""
     return final.with_name(f".{final.name}.{os.getpid()}.part")
 
 
@@ -77,7 +75,6 @@ def publish(part: Path, final: Path) -> None:
 
 
 def put_in_place(folder: Path, final: Path) -> None:
-    """Give a complete folder its name, in place of a folder that has it."""
     shutil.rmtree(final, ignore_errors=True)
     final.parent.mkdir(parents=True, exist_ok=True)
     publish(folder, final)

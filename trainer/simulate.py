@@ -30,8 +30,6 @@ START = 100
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs in order: all strategies of a seed, then the next seed."""
-
     strategies: Sequence[str]
     seeds: Sequence[int]
     has_full: bool

@@ -75,7 +75,7 @@ def sign_in(project: Project, name: str, role: str) -> Account:
 
 
 def command_line(project: Project) -> Account:
-    """The account of commands: the right to run them on this machine is that of a lead."""
+    # The right to run commands on this machine is that of a lead.
     return _enter(project, COMMAND_LINE, "lead")
 
 

@@ -15,8 +15,6 @@ from trainer.messages import MessageError
 
 
 class Command(NamedTuple):
-    """`module` is the one in `workbench.commands`; `summary` is shown in the list of commands."""
-
     module: str
     summary: str
 
@@ -89,7 +87,6 @@ class _Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Returns a group if the command has subcommands."""
     module = import_module(f"workbench.commands.{COMMANDS[name].module}")
     return typer.main.get_group(module.commands).commands[name]
 
@@ -105,7 +102,6 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """An error is one line on standard error and exit status 1; `--debug` raises it."""
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

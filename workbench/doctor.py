@@ -24,12 +24,11 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Workload:
-    """Posts of a round; `is_example` if they are not counts of a project."""
-
     labels: int
     validation: int
     posts: int
     is_example: bool = False
+    """Whether the counts are examples and not those of a project."""
 
 
 EXAMPLE = Workload(

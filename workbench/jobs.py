@@ -30,11 +30,11 @@ class Job(StrEnum):
 
 
 def config(engine: Engine) -> "DBOSConfig":
-    """DBOS uses the project's engine: another SQLite library on the same file would break its locks."""
     from dbos import DBOSPortableJSONSerializer  # noqa: PLC0415 - see the module's docstring
 
     return {
         "name": "workbench",
+        # Shared: another SQLite library on the same file would break its locks.
         "system_database_engine": engine,
         "serializer": DBOSPortableJSONSerializer(),  # the default one is pickle
         "executor_id": "worker",

@@ -27,8 +27,6 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Project:
-    """The folders, settings and database of a project. The clock is a field so that tests can set it."""
-
     home: Path
     settings: Settings
     database: Database

@@ -79,7 +79,6 @@ def judged_by_several() -> Select[int, str | None]:
 
 
 def first_thoughts_on_suggestions() -> Select[Annotation]:
-    """Labels that are not corrections, on posts with a suggestion, visible or not."""
     return select(Annotation).where(
         Annotation.action == "label",
         Annotation.origin == "person",

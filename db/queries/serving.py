@@ -13,11 +13,11 @@ _LATER = aliased(Annotation)
 
 
 def has_answer() -> ColumnElement[bool]:
-    """What `QueueEntry.is_answered` duplicates. The entry's lane tells whether its post is held out."""
     labelled = exists().where(
         Annotation.post_id == QueueEntry.post_id,
         Annotation.action == "label",
         is_current(),
+        # The lane tells whether the post is held out.
         or_(QueueEntry.lane != "held_out", Annotation.source.is_(None)),
     )
     return or_(labelled, is_resolved(QueueEntry.post_id))
@@ -104,7 +104,7 @@ def live_claims(now: datetime) -> Select[int]:
 
 
 def claims_of(person_id: int | ColumnElement[int]) -> Select[Claim]:
-    """Oldest first: the post on screen comes first. Includes ended leases that no other person has claimed."""
+    # The post on screen comes first. Ended leases that no other person has claimed are included.
     return select(Claim).where(Claim.person_id == person_id).order_by(Claim.claimed_at, Claim.post_id)
 
 

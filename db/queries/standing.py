@@ -36,13 +36,11 @@ def current_labels() -> Select[Annotation]:
 
 
 def is_decided() -> ColumnElement[bool]:
-    """The resolution is in force: the newest of its post, and not withdrawn."""
     newer = exists().where(_NEWER.post_id == Resolution.post_id, _NEWER.id > Resolution.id)
     return and_(Resolution.label.is_not(None), ~newer.correlate(Resolution))
 
 
 def is_resolved(post_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """The post has a resolution in force, which counts in every split."""
     return exists().where(Resolution.post_id == post_id, is_decided()).correlate_except(Resolution)
 
 

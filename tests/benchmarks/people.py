@@ -397,7 +397,7 @@ def check(project: Project, given: Sequence[Answer]) -> None:
     lost, extra = sent - saved, saved - sent
     print(
         f"\nin the database: {sent.total()} answers sent, {saved.total()} saved, {lost.total()} lost, "
-        f"{extra.total()} nobody sent, {twice} posts given to two people",
+        f"{extra.total()} saved but not sent, {twice} posts given to two people",
         file=sys.stderr,
     )
 

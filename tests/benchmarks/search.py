@@ -103,7 +103,7 @@ def queries(texts: Sequence[str], each: int, rng: Random) -> dict[str, list[str]
             [p for p in ranked if counts[p] <= 2], each
         ),
         "pieces of six characters": pieces,
-        "six characters in an order nobody wrote": shuffled,
+        "six characters in shuffled order": shuffled,
         "two of the commonest pairs": [one + other for one, other in pairwise(ranked[: each + 1])],
     }
 

@@ -1,12 +1,13 @@
-"""Short ways to make posts and scores."""
+"""Short ways to make posts, scores, and the rows that people leave."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 
-from db.tables import Annotation, Champion, Post, PostGroup, Round
+from db.tables import Annotation, Champion, Policy, Post, PostGroup, Resolution, Round
 from workbench.accounts import Account
 from workbench.imports import intake
 from workbench.imports.preparing import prepare
@@ -54,23 +55,49 @@ def ready_queue(project: Project, lead: Account, count: int = 40) -> None:
     swap.rebuild(project)
 
 
+def posts_of(project: Project, split: str) -> list[int]:
+    query = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == split)
+    with project.database.read() as session:
+        return list(session.scalars(query.order_by(Post.id)))
+
+
+def label_row(project: Project, person: Account, post: int, label: str, **columns: Any) -> Annotation:
+    row = {"action": "label", "label_set_id": LABEL_SET_ID, "saved_at": project.now()} | columns
+    return Annotation(post_id=post, person_id=person.id, label=label, **row)
+
+
+def add_label(project: Project, person: Account, post: int, label: str, **columns: Any) -> None:
+    with project.database.write() as session:
+        session.add(label_row(project, person, post, label, **columns))
+
+
+def add_decision(project: Project, lead: Account, post: int, label: str | None, **columns: Any) -> None:
+    row = {"label_set_id": LABEL_SET_ID, "occasion": "review", "decided_at": project.now()} | columns
+    with project.database.write() as session:
+        session.add(Resolution(post_id=post, person_id=lead.id, label=label, **row))
+
+
+def add_policy(project: Project, lead: Account, version: int = 1, **columns: Any) -> None:
+    row = {"band_low": 0.4, "band_high": 0.6, "pass_below": 0.1, "flag_from": 0.7, "prices": {}} | columns
+    with project.database.write() as session:
+        session.add(Policy(version=version, person_id=lead.id, created_at=project.now(), **row))
+
+
+def add_round(
+    project: Project, lead: Account, number: int = 1, report: dict[str, Any] | None = None, **columns: Any
+) -> None:
+    row = {"state": "promoted", "is_running": False, "is_quick": False, "base": "starter"} | columns
+    at = project.now()
+    with project.database.write() as session:
+        session.add(Round(number=number, created_at=at, started_by_id=lead.id, report=report, **row))
+
+
 def make_champion(project: Project, lead: Account, probabilities: np.ndarray, number: int = 1) -> None:
     """`probabilities`: (n, labels), one row per post in the order of their numbers."""
     ids = np.arange(1, len(probabilities) + 1, dtype=np.int64)
     RoundScores.of(project, number).append(Scores(ids, probabilities.astype(np.float32)))
+    add_round(project, lead, number, is_quick=True)
     with project.database.write() as session:
-        session.add(
-            Round(
-                number=number,
-                state="promoted",
-                is_running=False,
-                is_quick=True,
-                base="starter",
-                created_at=project.now(),
-                started_by_id=lead.id,
-            )
-        )
-        session.flush()
         session.merge(Champion(id=1, round_number=number, since=project.now()))
     swap.rebuild(project)
 
@@ -93,15 +120,6 @@ def judge_held_out(
             select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split != "pool")
         )
         for post in session.scalars(held_out):
-            session.add(
-                Annotation(
-                    post_id=post,
-                    person_id=lead.id,
-                    action="label",
-                    label_set_id=LABEL_SET_ID,
-                    label="violation" if is_violation[post - 1] else "normal",
-                    lane="held_out",
-                    saved_at=project.now(),
-                )
-            )
+            label = "violation" if is_violation[post - 1] else "normal"
+            session.add(label_row(project, lead, post, label, lane="held_out"))
     return violation.astype(np.float64), is_violation

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from db.tables import Round
 from tests.encoders import make_tiny_encoder
-from tests.workbench.making import different_texts, import_texts, write_tsv
+from tests.workbench.making import add_round, different_texts, import_texts, write_tsv
 from workbench import cli, doctor
 from workbench.doctor import EXAMPLE, Workload, examine
 from workbench.errors import WorkbenchError
@@ -130,18 +129,7 @@ def test_a_worker_that_does_not_run_is_told(project):
 
 
 def test_a_round_under_way_makes_the_speeds_doubtful(project, lead):
-    with project.database.write() as session:
-        session.add(
-            Round(
-                number=1,
-                state="training",
-                is_running=True,
-                is_quick=True,
-                base="starter",
-                created_at=project.now(),
-                started_by_id=lead.id,
-            )
-        )
+    add_round(project, lead, state="training", is_running=True)
     with hold(project.data / WORKER):
         checkup = examine(project.home, look=Looks())
     assert checkup.worker is True

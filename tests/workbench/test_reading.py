@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 import db.session
 from db.session import open_database
-from db.tables import Annotation, Post, PostGroup
-from tests.workbench.making import judge_held_out, make_champion
+from db.tables import Annotation
+from tests.workbench.making import judge_held_out, make_champion, posts_of
 from trainer.statistics.thresholds import Prices
 from workbench import accounts
 from workbench.accounts import Account
@@ -51,9 +51,7 @@ def home(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     violation, _ = judge_held_out(project, lead, POSTS)
     make_champion(project, lead, np.stack([1 - violation, np.zeros(POSTS), violation], axis=1), number=2)
     policy.save(project, lead, policy.propose(policy.read_evidence(project, lead), Prices(20, 2, 1)))
-    with project.database.read() as session:
-        pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
-        resolved = session.scalar(pool.limit(1))
+    resolved = posts_of(project, "pool")[0]
     assert resolved == 1
     resolutions.resolve(project, lead, resolved, "violation")
     for label in ("normal", "violation"):

@@ -21,8 +21,6 @@ PACKAGES = ("torch", "transformers", "peft", "tokenizers", "numpy", "scikit-lear
 
 @dataclass(frozen=True)
 class Base:
-    """The encoder below the adapter."""
-
     name: str
     """As configured ("starter", a hub name or a path), so that a project can move."""
     fingerprint: str
@@ -34,8 +32,6 @@ class Base:
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of labelled posts as it was read."""
-
     file: str
     rows: int
     sha256: str

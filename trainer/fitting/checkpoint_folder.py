@@ -65,11 +65,11 @@ class CheckpointFolder:
                 shutil.rmtree(folder)
 
     def newest(self) -> Saved | None:
-        """The checkpoint of this training. Others stay until it saves its own: several processes call this at once."""
         if self.path is None:
             return None
         if self.path.is_file():  # of a version in which checkpoints were files
             self.path.unlink(missing_ok=True)
+        # Others stay until this training saves its own: several processes call this at once.
         saved = map(Saved.read, self._all())
         return next((one for one in saved if one.facts["made_of"] == self.inputs_hash), None)
 

@@ -51,7 +51,6 @@ class Tally:
         return len(self.history) + 1
 
     def is_over(self, steps: int, config: TrainConfig) -> bool:
-        """Whether all steps are done, or the last `patience` epochs brought no better score, after `min_steps`."""
         without_gain = len(self.history) - self.best_epoch
         is_stalled = self.step >= config.min_steps and without_gain >= config.patience
         return self.step >= steps or is_stalled
@@ -86,9 +85,9 @@ class Epochs(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **facts: Any
     ) -> None:
-        """Seeds generators by seed and epoch, so that a resumed training repeats the draws of an unbroken one."""
         self._done = 0
         self._total.zero_()
+        # By seed and epoch: a resumed training repeats the draws of an unbroken one.
         rng = np.random.default_rng((self._config.seed, self.tally.epoch))
         torch.manual_seed(int(rng.integers(2**32)) + self._processes.index)
         facts["train_dataloader"].batch_sampler.draw(rng)

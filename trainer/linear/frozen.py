@@ -16,8 +16,6 @@ STRENGTH = 0.01
 
 @dataclass(frozen=True)
 class FrozenClassifier:
-    """Logistic regression over standardised vectors."""
-
     mean: NDArray[np.floating]
     scale: NDArray[np.floating]
     model: Any

@@ -60,7 +60,7 @@ def fold(text: str) -> str:
 
 
 def is_held_out(line: str) -> bool:
-    """By the text alone, so that copies of a held-out line are held out in every file and run."""
+    # By the text alone: copies of a held-out line are held out in every file and run.
     return zlib.crc32(line.encode()) % HELD_OUT_ONE_IN == 0
 
 

@@ -55,16 +55,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class Text:
-    """The corpus as ids, and its tokenizer."""
-
     corpus: Corpus
     tokenizer: Tokenizer
 
 
 @dataclass(frozen=True)
 class Run:
-    """The state of training and its inputs."""
-
     config: PretrainConfig
     text: Text
     model: Pretraining
@@ -256,8 +252,8 @@ def take_step(run: Run, model: torch.nn.Module, batch: Batch, accelerator: Accel
 
 
 def share_clock(seconds: float, accelerator: Accelerator) -> float:
-    """The first process's clock, so that all processes stop at one step."""
     if accelerator.num_processes == 1:
         return seconds
+    # That of the first process, so that all processes stop at one step.
     clock = torch.tensor([seconds], dtype=torch.float64, device=accelerator.device)
     return float(broadcast(clock).item())

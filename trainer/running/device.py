@@ -26,7 +26,7 @@ def gpu_memory(device: torch.device) -> dict[str, float]:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether bf16 is faster than fp32: on a GPU with native support, not on a CPU."""
+    # On a CPU, or emulated, bf16 is not faster than fp32.
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
@@ -37,7 +37,7 @@ def half_precision(device: torch.device) -> torch.dtype | None:
 
 
 def attention_for_any_shape() -> AbstractContextManager[None]:
-    """Attention without cuDNN, which builds a plan per batch shape; batches have a hundred lengths."""
+    # Without cuDNN, which builds a plan per batch shape; batches have a hundred lengths.
     kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
     return sdpa_kernel(kernels)
 

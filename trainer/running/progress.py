@@ -15,8 +15,6 @@ EVERY_SECONDS = 0.25
 
 
 class Progress(Protocol):
-    """Receiver of progress."""
-
     def step(self, done: int, total: int, **facts: Any) -> None:
         """Called often; shown a few times a second at most."""
 
@@ -30,8 +28,6 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Discards all progress."""
-
     def step(self, done: int, total: int, **facts: Any) -> None: ...
 
     def resume(self, done: int, total: int) -> None: ...
@@ -43,8 +39,6 @@ class Silent:
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of longer work, reported as steps of the whole."""
-
     whole: Progress
     before: int
     """Steps before this stretch."""
@@ -64,8 +58,7 @@ class Part:
         if not self.is_quiet:
             self.whole.note(**facts)
 
-    def close(self) -> None:
-        """The whole is closed by the caller."""
+    def close(self) -> None: ...  # the caller closes the whole
 
 
 class Bar:
@@ -125,7 +118,6 @@ def reporting(path: Path | None, description: str) -> Progress:
 
 
 def hand_over(path: Path, failure: Message) -> None:
-    """Append why this process fails, as the last line of its progress."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({"failure": failure.to_dict()}, ensure_ascii=False) + "\n")

@@ -34,7 +34,7 @@ Network = Callable[[NDArray[np.int64], NDArray[np.int64] | None], torch.Tensor]
 
 
 class StoppedError(TrainerError):
-    """Scoring ended early because `should_stop` returned true."""
+    pass
 
 
 class Scorer:

@@ -24,8 +24,6 @@ from trainer.texts.tokens import Tokens, select, tokenise
 
 
 class Vectors:
-    """Frozen vectors of a pool, computed on first use."""
-
     def __init__(self, base: str, texts: Sequence[str]) -> None:
         self._embedder, self._texts = Embedder.load(base), texts
         self._vectors = np.zeros((len(texts), self._embedder.width), dtype=np.float32)

@@ -67,8 +67,6 @@ class Plan:
 
 @dataclass
 class Oracle:
-    """Reveals labels on request."""
-
     labels: Sequence[str]
     asked: list[int] = field(default_factory=list)
 
@@ -79,8 +77,6 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Point:
-    """One model of one run: its number of labels and its macro-F1."""
-
     strategy: str
     seed: int
     labels: int
@@ -121,8 +117,6 @@ def choosers(composition: Composition, limits: Band) -> dict[str, Chooser]:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A pool, a learner with its test set, and the choosers."""
-
     pool: Sequence[Post]
     learner: Learner
     plan: Plan

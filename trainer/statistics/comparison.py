@@ -55,8 +55,6 @@ class Violations:
 
 @dataclass(frozen=True)
 class CalibrationErrors:
-    """Expected calibration errors of champion and challenger, with an interval of their difference."""
-
     champion: float
     challenger: float
     interval: tuple[float, float]

@@ -52,7 +52,6 @@ def as_examples(objects: Iterable[Numbered]) -> list[Example]:
 
 
 def read_objects(path: Path) -> Iterator[Numbered]:
-    """The object of each line that is not blank."""
     return parse_objects(path, read_lines(path))
 
 
@@ -81,7 +80,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what can be wrong with a file into a DatasetError that names it."""
+    """Raises a DatasetError that names the file if it cannot be opened or decoded."""
     try:
         yield
     except UnicodeDecodeError as error:

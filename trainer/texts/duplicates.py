@@ -38,9 +38,8 @@ _END = "\n"
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a text is compared by. `group_key` is the key of the group that it would start."""
-
     group_key: bytes
+    """The key of a group that begins with this text."""
     shingles: frozenset[str]
     band_keys: tuple[int, ...]
 

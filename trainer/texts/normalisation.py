@@ -22,5 +22,4 @@ def group_key(text: str) -> bytes:
 
 
 def key_of(normal: str) -> bytes:
-    """The 16-byte `group_key` of a normalised text."""
     return hashlib.sha256(normal.encode("utf-8", "surrogatepass")).digest()[:16]

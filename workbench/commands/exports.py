@@ -23,7 +23,8 @@ def export_command(
     with_audit: Annotated[
         bool,
         typer.Option(
-            "--with-audit", help="Add the sealed audit set: whoever sees it can no longer be audited by it."
+            "--with-audit",
+            help="Add the sealed audit set: a person who sees it can no longer be audited by it.",
         ),
     ] = False,
     as_json: JsonOption = False,

@@ -132,7 +132,7 @@ def timesheet_command(
         with file.open("w", encoding="utf-8", newline="") as stream:
             stream.writelines(lines)
     err.print(
-        f"{skipped.waiting:,} skipped posts still wait for somebody, {skipped.queued:,} of them in the queue."
+        f"{skipped.waiting:,} skipped posts still wait for a label, {skipped.queued:,} of them in the queue."
     )
 
 

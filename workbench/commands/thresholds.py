@@ -50,7 +50,7 @@ def policy_command(
 def policy_set(
     missed: Annotated[float, typer.Option(min=0, help="What a missed violation costs.")],
     false_alarm: Annotated[float, typer.Option(min=0, help="What a wrong flag costs.")],
-    look: Annotated[float, typer.Option(min=0, help="What it costs when somebody looks at a post.")],
+    look: Annotated[float, typer.Option(min=0, help="What it costs when a person looks at a post.")],
     home: HomeOption = Path(),
     low: Annotated[float | None, typer.Option(help="Low end of the band people label.")] = None,
     high: Annotated[float | None, typer.Option(help="High end of the band people label.")] = None,

@@ -30,11 +30,10 @@ _FILE_OF = {"pool": "train", "validation": "validation", "test": "test"}
 
 @dataclass(frozen=True)
 class LabelledPost:
-    """A post with its resolved label and its votes; `line` is its JSON object."""
-
     split: str
     group_id: int
     line: Mapping[str, Any]
+    """Its JSON object."""
     stratum: int | None = None
 
 

@@ -80,7 +80,6 @@ class WaitingPosts:
 
     @classmethod
     def of(cls, project: Project) -> "WaitingPosts":
-        """The waiting posts of all finished imports. Unreadable files are left out: storing reports them."""
         posts = cls()
         with project.database.read() as session:
             imports = session.scalars(select(Import.id).where(Import.waiting > 0).order_by(Import.id)).all()

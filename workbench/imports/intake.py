@@ -43,8 +43,6 @@ LONGEST_REJECT_SHOWN = 500
 
 @dataclass
 class Receipt:
-    """Counts of all rows of the file, and the first rejects."""
-
     import_id: int
     accepted: int = 0
     duplicates: int = 0

@@ -29,7 +29,6 @@ AFTER_BOARD = "\ue001"
 
 
 def index_missing(project: Project) -> int:
-    """Index the prepared posts after the last indexed one; resumable. Returns their number."""
     done = 0
     while True:
         with project.database.read() as session:

@@ -29,9 +29,8 @@ ENCODINGS = ("utf-8", "utf-8-sig", "gb18030", "utf-16")
 
 
 class Row(NamedTuple):
-    """A readable row. `line` counts from 1 and includes the header."""
-
     line: int
+    """From 1, with the header counted."""
     id: str | None
     text: str
     facts: Mapping[str, str]

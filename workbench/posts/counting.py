@@ -29,7 +29,6 @@ def count_posts(session: Session) -> int:
 
 
 def count_preparing(session: Session) -> int:
-    """Posts without a group: stored ones, from an index, and those that an import has not stored yet."""
     without_group = select(func.count()).select_from(Post).where(Post.group_id.is_(None))
     waiting = select(func.sum(Import.waiting)).where(Import.waiting > 0)
     return (session.scalar(without_group) or 0) + (session.scalar(waiting) or 0)
@@ -42,7 +41,6 @@ def count_quarantined(session: Session, project: Project) -> int:
 
 
 def count_set_aside(session: Session) -> SetAside:
-    """Count the quarantined posts below the first post without a group."""
     first_waiting = session.scalar(select(func.min(Post.id)).where(Post.group_id.is_(None)))
     last = session.scalar(select(func.max(Post.id))) or 0
     up_to = last if first_waiting is None else first_waiting - 1

@@ -81,7 +81,6 @@ class PurgedPosts:
         return [RoundScores.of(self.project, number) for number in self._rounds()]
 
     def rounds_with_lines(self) -> list[int]:
-        """Rounds with one of the posts in their training or validation rows."""
         keys = self._keys()
         return [
             number
@@ -90,10 +89,10 @@ class PurgedPosts:
         ]
 
     def rounds_that_lost_lines(self) -> list[int]:
-        """Rounds whose receipts record removed rows for this criterion, by interrupted runs too."""
         return [
             number
             for number in self._rounds()
+            # By interrupted runs too.
             if redaction.has_lost_lines(self.project.export_folder(number), self.criterion.mark(self.project))
         ]
 
@@ -181,14 +180,13 @@ def _without_checked(folder: Path, ids: Collection[str]) -> int:
 
 
 def remove_what_is_made_again(project: Project) -> None:
-    """Files that are rebuilt on demand: the radar, a count of posts, and exports of the page."""
     radar_file(project).unlink(missing_ok=True)
     set_aside_file(project).unlink(missing_ok=True)
     shutil.rmtree(project.data / "exports", ignore_errors=True)
 
 
 def remove_leftovers(project: Project) -> None:
-    """Partial files of killed processes, which contain texts."""
+    # Killed processes leave partial files, which contain texts.
     bundles = project.data / "bundles"
     for root, pattern in (
         (bundles, f"{PACKING}*"),

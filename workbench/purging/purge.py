@@ -131,7 +131,7 @@ def _write_anew(project: Project) -> None:
     if is_busy:
         raise WorkbenchError(
             "The posts are gone, but the database's file still holds traces: "
-            "somebody is reading it, or the disk is full. Run it again."
+            "it is being read, or the disk is full. Run it again."
         )
 
 

@@ -22,7 +22,6 @@ def queue_of(home: Path) -> tuple[Settings, Band]:
 
 
 def simulate(settings: Settings, in_force: Band, arguments: Sequence[str]) -> int:
-    """Run `trainer.simulate` in the terminal with the project's queue as `default`. Returns its exit status."""
     band = {"low": in_force.low, "high": in_force.high}
     queue = ["--composition", json.dumps(asdict(settings.composition)), "--band", json.dumps(band)]
     with start(

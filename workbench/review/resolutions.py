@@ -117,7 +117,7 @@ def _refuse_unjudgeable(session: Session, post_id: int) -> None:
     split = session.get_one(PostGroup, post.group_id).split
     if split != "pool" and session.scalar(served_blind(post_id).limit(1)) is None:
         raise LabellingError(
-            "Post {id} is kept for checking the model, and nobody was served it: it is not decided before.",
+            "Post {id} is kept for checking the model. It is decided only after an annotator was served it.",
             id=post.external_id,
         )
 

@@ -89,7 +89,7 @@ def start(
             return row.number
     except IntegrityError as error:
         raise RoundError(
-            "Somebody else has just started a round. Look at it with `workbench round list`."
+            "Another lead has just started a round. Look at it with `workbench round list`."
         ) from error
 
 
@@ -164,7 +164,6 @@ def rollback(project: Project, account: Account, expected: int | None = None) ->
 
 
 def rollback_target(session: Session) -> int | None:
-    """The adapter that the champion replaced at its latest promotion, ignoring rollbacks."""
     champion = session.get(Champion, 1)
     if champion is None:
         return None

@@ -128,8 +128,8 @@ def seconds_each(gaps: Sequence[float]) -> float:
 
 
 def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
-    """Stopping hint from the newest rounds of the curve that have scores; only promoted rounds have."""
     of_round = {point: RoundScores.of(project, point.number) for point in points}
+    # Only promoted rounds have scores.
     newest = [point for point in points if of_round[point].count()][-ROUNDS - 1 :]
     scores = [of_round[point].read_first(AMONG_FIRST) for point in newest]
     posts = fixed_posts([round_scores.post_ids for round_scores in scores])
@@ -138,7 +138,6 @@ def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
 
 
 def fixed_posts(scored: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """The 2,000 posts with the smallest hash of their number, among those that every round has scored."""
     if not scored:
         return np.empty(0, np.int64)
     common = reduce(np.intersect1d, scored)

@@ -32,10 +32,9 @@ SEGMENTS_KEPT = 16
 
 
 class Segment(TypedDict):
-    """An entry of the manifest; `last` is the number of the last post in the file."""
-
     file: str
     last: int
+    """The number of the last post in the file."""
     posts: int
 
 

@@ -119,8 +119,8 @@ def find(session: Session, version: int) -> Policy:
 
 
 def history(session: Session) -> list[dict[str, Any]]:
-    """All versions, newest first. The keys are part of the interface of `policy --json`."""
     rows = session.execute(policies().join(Person, Person.id == Policy.person_id).add_columns(Person.name))
+    # The keys are part of the interface of `policy --json`.
     return [
         {
             "version": policy.version,
@@ -206,7 +206,7 @@ def save(
         last = newest.version if newest else 0
         if expected_version not in {None, last}:
             raise InputError(
-                "Somebody has put version {version} in force meanwhile. Look at it before you decide.",
+                "Version {version} has come into force meanwhile. Look at it before you decide.",
                 version=last,
             )
         champion = session.get(Champion, 1)

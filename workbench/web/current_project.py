@@ -9,5 +9,5 @@ from workbench.project import Project, open_project
 
 @cache
 def project() -> Project:
-    """The project in WORKBENCH_HOME, opened once: all sessions and routes share its connections."""
+    # Opened once: all sessions and routes share its connections.
     return open_project(Path(os.environ.get("WORKBENCH_HOME", ".")))

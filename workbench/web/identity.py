@@ -23,8 +23,6 @@ COOKIE_SECONDS = 14 * 24 * 3600
 
 @dataclass(frozen=True)
 class SignedIn:
-    """An account and the token of its cookie."""
-
     account: Account
     token: str
 
@@ -44,7 +42,6 @@ def signed_in(project: Project, cookies: Mapping[str, str]) -> SignedIn | None:
 
 
 def current_account() -> Account | None:
-    """The account of the current script run, as the database has it now."""
     visitor = signed_in(project(), st.context.cookies.to_dict())
     return visitor.account if visitor else None
 

@@ -16,9 +16,8 @@ from workbench.web.wording.i18n import N_
 
 @dataclass(frozen=True)
 class Page:
-    """A screen: its address below `/`, its title in the navigation, and the right that opens it."""
-
     name: str
+    """The address below `/`."""
     title: str
     show: Callable[[], None]
     right: Right | None = None

@@ -22,7 +22,6 @@ MOST_ROWS = 20_000
 
 
 def find_doubts(train: Path, folder: Path) -> None:
-    """Writes nothing if the rows are too few or have no ids."""
     if not all("id" in record for _line, _where, record in read_objects(train)):
         return  # rows of a bundle, returned with an adopted adapter, have no ids
     rows = read_jsonl(train)[-MOST_ROWS:]

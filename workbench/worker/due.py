@@ -18,7 +18,6 @@ COLD_AGAIN = 25
 
 
 def is_work_left(session: Session, project: Project) -> bool:
-    """Whether posts wait to be grouped, indexed, queued or scored by the current adapter."""
     if session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is not None:
         return True
     if search_index.is_behind(session) or due_file(project).exists():

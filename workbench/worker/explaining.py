@@ -47,7 +47,6 @@ class Explainer:
                 pause = AFTER_FAILURE_SECONDS
 
     def explain_some(self) -> int:
-        """Explain the newest claims; returns the number of posts."""
         now = self._project.now()
         with self._project.database.read() as session:
             number = champion_number(session)

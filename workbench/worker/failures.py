@@ -38,12 +38,12 @@ def guarded(project: Project, number: int, name: str, step: Step) -> str:
 
 
 def prepare_guarded(project: Project, number: int, prepare: Step) -> str:
-    """Prepare; an error is written to the waiting imports, and the next worker tries again."""
     try:
         return prepare(project, number)
     except Exception as error:
         logging.exception("preparing failed")
         with project.database.write() as session:
+            # The next worker tries again.
             waiting = update(Import).where(Import.state == "stored")
             session.execute(waiting.values(failure=_failure(error).to_dict()))
         return "failed"

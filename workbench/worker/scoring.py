@@ -71,7 +71,6 @@ class PostVectors:
 
 
 def vectors_of_posts(project: Project) -> PostVectors | None:
-    """None if the base encoder is not available; the queue is then built without vectors."""
     try:
         return PostVectors(project, Embedder.load(project.settings.base_model))
     except EncoderError:
@@ -80,7 +79,6 @@ def vectors_of_posts(project: Project) -> PostVectors | None:
 
 
 def cold_scores(project: Project, vectors: PostVectors) -> Scores | None:
-    """Scores of a pool sample by logistic regression on frozen embeddings; None with too few labels."""
     with project.database.read() as session:
         labelled = _pool_labels(session)
         counts = Counter(labelled.values())
@@ -116,7 +114,7 @@ def _pool_labels(session: Session) -> dict[int, str]:
 
 
 def explain_with(folder: Path) -> Explain:
-    """The adapter stays loaded while the returned function is referenced."""
+    # Stays loaded while the returned function is referenced.
     scorer = Scorer.load(folder)
     return lambda texts: influential_spans(texts, scorer.probabilities)
 
@@ -224,11 +222,11 @@ def _posts_to_score(
 
 
 def tokenise_posts(project: Project) -> None:
-    """Store the token ids of new posts before the first adapter needs them."""
     try:
         folder = resolve_base(project.settings.base_model)
     except EncoderError:
         return  # logged by `vectors_of_posts`
+    # Stored ahead of the first adapter, which needs them.
     tokenizer, longest = load_tokenizer(folder), TrainConfig().max_length
     name = fingerprint(tokenizer, longest)
     bring_up_to_date(project, name, lambda texts: tokenise(tokenizer, texts, longest))

@@ -83,9 +83,9 @@ def score(project: Project, number: int) -> str:
 
 
 def promote(project: Project, number: int) -> str:
-    """Sets the champion and replaces the queue in one short transaction; the plan is computed before it."""
     attempt = begin(project, number, "scoring")
     strata.give_strata(project, number)
+    # Planned before the short transaction that sets the champion and replaces the queue.
     planned = plan.plan(project, number, vectors=vectors_of_posts(project))
     now, replacing = project.now(), swap.replacing(project, planned)
     with attempt.finish(

@@ -49,9 +49,9 @@ class Steps:
 
 
 def export(project: Project, number: int) -> str:
-    """All splits come from one read transaction."""
     attempt = begin(project, number, "exporting")
     with project.database.read() as session:
+        # All splits come from one read transaction.
         posts = labelled_posts(session, number)
         row = session.get_one(Round, number)
         by = session.get_one(Person, row.started_by_id).name

@@ -28,7 +28,7 @@ class RequestError(Exception):
 
 
 class EndedError(MessageError):
-    """The process ended before it answered."""
+    pass
 
 
 class TorchChild:

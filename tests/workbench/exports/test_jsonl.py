@@ -7,28 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from db.tables import Annotation, Post, PostGroup
-from tests.workbench.making import different_texts, import_texts
+from db.tables import Post, PostGroup
+from tests.workbench.making import add_label, different_texts, import_texts
 from trainer.texts.dataset import read_jsonl
 from workbench.accounts import Account
 from workbench.errors import RoundError
 from workbench.exports.jsonl import LabelledPost, labelled_posts, write_export
 from workbench.imports.preparing import prepare
-from workbench.project import LABEL_SET_ID, Project
-
-
-def annotate(project: Project, person: Account, post_id: int, label: str) -> None:
-    with project.database.write() as session:
-        session.add(
-            Annotation(
-                post_id=post_id,
-                person_id=person.id,
-                action="label",
-                label=label,
-                label_set_id=LABEL_SET_ID,
-                saved_at=project.now(),
-            )
-        )
+from workbench.project import Project
 
 
 @pytest.fixture
@@ -37,8 +23,8 @@ def exported(project: Project, lead: Account, ann: Account, ben: Account, tmp_pa
     import_texts(project, lead, [*texts, texts[0] + "!", texts[0] + "?"])
     prepare(project)
     for post in range(1, 63):
-        annotate(project, ann, post, "violation" if post % 3 else "normal")
-    annotate(project, ben, 3, "suspicious")
+        add_label(project, ann, post, "violation" if post % 3 else "normal")
+    add_label(project, ben, 3, "suspicious")
     with project.database.read() as session:
         posts = labelled_posts(session, 7)
     write_export(tmp_path / "out", posts, round_number=7, by="林", now=project.now())
@@ -116,7 +102,7 @@ def test_a_held_out_row_says_how_likely_it_was_to_be_labelled(
         posts = {post.group_id: post.id for post in session.scalars(select(Post))}
     rare, common = groups[:10], groups[10:]
     for group in (*rare[:8], *common[:6]):
-        annotate(project, ann, posts[group.id], "normal")
+        add_label(project, ann, posts[group.id], "normal")
     with project.database.read() as session:
         labelled = labelled_posts(session, 1)
     chances = {post.group_id: post.line["inclusion_probability"] for post in labelled}

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from db.tables import Annotation, AuditEntry, Post, PostGroup
-from tests.workbench.exports.test_jsonl import annotate
-from tests.workbench.making import different_texts, import_texts
+from tests.workbench.making import add_label, different_texts, import_texts
 from trainer.errors import TrainerError
 from trainer.labels import LABELS
 from trainer.texts.dataset import read_jsonl
@@ -37,9 +36,9 @@ def labelled_project(project: Project, lead: Account, ann: Account, ben: Account
     import_texts(project, lead, [*texts, texts[0] + "!", texts[0] + "?", *formulas])
     prepare(project)
     for post in range(1, POSTS + 1):
-        annotate(project, ann, post, LABELS[post % 3])
+        add_label(project, ann, post, LABELS[post % 3])
         if post % 10 == 0:
-            annotate(project, ben, post, "violation")
+            add_label(project, ben, post, "violation")
     return project
 
 
@@ -167,7 +166,7 @@ def test_a_planted_leak_is_refused_and_nothing_written(
         other = select(PostGroup.id).where(PostGroup.split != mine, PostGroup.split != "audit").limit(1)
         twin = session.scalars(select(Post.id).where(Post.external_id == "p1000")).one()
         session.execute(update(Post).where(Post.id == twin).values(group_id=other.scalar_subquery()))
-    annotate(labelled_project, lead, twin, "normal")
+    add_label(labelled_project, lead, twin, "normal")
     with pytest.raises(RoundError, match="would leak"):
         export_labels(labelled_project, lead, tmp_path / "out", form=form)
     assert list(tmp_path.glob("*out*")) == []

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from db.queries.standing import current_labels
 from db.tables import Annotation, Claim, Draft, Person, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
-from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.making import COPIES, add_label, import_texts, make_champion, ready_queue, write_tsv
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.errors import LabellingError, NotAllowedError
@@ -292,13 +292,7 @@ def test_no_second_opinion_of_held_out_skipped_or_imported_answers(
                 .where(PostGroup.split != "pool")
             )
         )
-    with project.database.write() as session:
-        session.add(
-            Annotation(
-                post_id=min(held_out), person_id=ann.id, action="label", label="normal", label_set_id=1,
-                lane="held_out", saved_at=project.now(),
-            )
-        )  # fmt: skip
+    add_label(project, ann, min(held_out), "normal", lane="held_out")
     assert answers.submit(project, ben, first(project, ben).post_id, "normal").lane != "second_opinion"
 
 
@@ -488,13 +482,7 @@ def test_a_near_copy_with_a_label_of_its_own_keeps_it(
     copied: answers.Saved, project: Project, lead: Account, ann: Account
 ) -> None:
     other = next(number for number in (1, 2, 3) if number != copied.post_id)
-    with project.database.write() as session:
-        session.add(
-            Annotation(
-                post_id=other, person_id=lead.id, action="label", label="normal", label_set_id=1,
-                saved_at=project.now(),
-            )
-        )  # fmt: skip
+    add_label(project, lead, other, "normal")
     assert answers.propagate(project, ann, copied.annotation_id, POSTS).propagated == 1
     assert (other, "normal") in standing(project)
     assert (other, "violation") not in standing(project)

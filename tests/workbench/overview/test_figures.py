@@ -13,9 +13,18 @@ from typer.testing import CliRunner
 
 from db.tables import Annotation, Post, PostGroup, Round
 from tests.conftest import Clock
-from tests.workbench.making import different_texts, import_texts, judge_held_out, make_champion, ready_queue
+from tests.workbench.making import (
+    add_label,
+    add_round,
+    different_texts,
+    import_texts,
+    judge_held_out,
+    make_champion,
+    posts_of,
+    ready_queue,
+)
 from tests.workbench.plans import plans_of
-from tests.workbench.rounds.test_outlook import add_round, measured, put_in_use, score_round
+from tests.workbench.rounds.test_outlook import measured, put_in_use, score_round
 from trainer.selection.forecast import expected_gain
 from workbench.accounts import Account
 from workbench.cli import app
@@ -25,7 +34,7 @@ from workbench.labelling import answers
 from workbench.overview import figures, weeks
 from workbench.overview.figures import Overview, read_overview
 from workbench.posts import counting
-from workbench.project import LABEL_SET_ID, Project
+from workbench.project import Project
 from workbench.queue.band import band_counts
 from workbench.queue.status import read_status
 from workbench.review import resolutions
@@ -33,19 +42,6 @@ from workbench.review import resolutions
 
 def look(project: Project, lead: Account) -> Overview:
     return read_overview(project, lead, project.now().replace(hour=0))
-
-
-def add_label(project: Project, who: Account, post: int, label: str, **values: object) -> None:
-    row = {
-        "post_id": post,
-        "person_id": who.id,
-        "action": "label",
-        "label_set_id": LABEL_SET_ID,
-        "label": label,
-        "saved_at": project.now(),
-    }
-    with project.database.write() as session:
-        session.add(Annotation(**(row | values)))
 
 
 def test_posts_labels_and_the_band_are_counted(
@@ -185,11 +181,7 @@ def test_one_thing_to_do_is_named_at_every_stage(
     assert next_step() == ("import", 0, None)
     ready_queue(project, lead, 400)
     assert next_step() == ("label", 20, None)
-    with project.database.read() as session:
-        query = (
-            select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
-        )
-        pool = list(session.scalars(query))
+    pool = posts_of(project, "pool")
     for post in pool[:25]:
         add_label(project, ann, post, "normal")
     assert next_step() == ("label", 1, None)  # a single kind trains no model

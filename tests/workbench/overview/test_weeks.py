@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from db.tables import Annotation, Import, Post, PostGroup
-from tests.workbench.making import different_texts, import_texts, judge_held_out, make_champion, ready_queue
+from db.tables import Import, Post, PostGroup
+from tests.workbench.making import (
+    different_texts,
+    import_texts,
+    judge_held_out,
+    label_row,
+    make_champion,
+    ready_queue,
+)
 from trainer.statistics.drift import in_tenths, stability_index
 from trainer.statistics.proportions import wilson
 from workbench.accounts import Account
 from workbench.imports.preparing import prepare
 from workbench.overview.weeks import Week, monday_of, weeks
-from workbench.project import LABEL_SET_ID, Project
+from workbench.project import Project
 from workbench.queue.plan import count_thousandths
 
 
@@ -37,17 +44,9 @@ def test_violations_are_counted_among_the_posts_drawn_that_week(project: Project
         pool = session.scalars(query.where(PostGroup.split == "pool").limit(40)).all()
         drawn, chosen = pool[:30], pool[30:]
         for post in pool:
-            session.add(
-                Annotation(
-                    post_id=post,
-                    person_id=lead.id,
-                    action="label",
-                    label_set_id=LABEL_SET_ID,
-                    label="violation" if is_violation[post - 1] or post in chosen else "normal",
-                    lane="random" if post in drawn else "uncertain",
-                    saved_at=project.now() + timedelta(days=7),
-                )
-            )
+            label = "violation" if is_violation[post - 1] or post in chosen else "normal"
+            lane, at = "random" if post in drawn else "uncertain", project.now() + timedelta(days=7)
+            session.add(label_row(project, lead, post, label, lane=lane, saved_at=at))
     first, this, following = look(project)
     assert (first.monday, first.posts, first.violations) == (monday - timedelta(days=70), 600, None)
     wrong = sum(bool(is_violation[post - 1]) for post in judged)
@@ -107,17 +106,11 @@ def test_near_copies_of_one_violation_count_once(project: Project, lead: Account
             .where(PostGroup.split != "audit")
         ).all()
         for post, group, split in labelled:
-            session.add(
-                Annotation(
-                    post_id=post,
-                    person_id=lead.id,
-                    action="label",
-                    label_set_id=LABEL_SET_ID,
-                    label="violation" if group == spam else "normal",
-                    lane="random" if split == "pool" else "held_out",
-                    saved_at=project.now(),
-                )
+            label, lane = (
+                "violation" if group == spam else "normal",
+                "random" if split == "pool" else "held_out",
             )
+            session.add(label_row(project, lead, post, label, lane=lane))
     groups = {row.group_id for row in labelled}
     assert len(labelled) >= len(groups) + 24
     (this,) = look(project)

@@ -7,7 +7,16 @@ import pytest
 from sqlalchemy import select
 
 from db.tables import Annotation, Post, PostGroup, Resolution
-from tests.workbench.making import COPIES, different_texts, import_texts, make_champion, write_tsv
+from tests.workbench.making import (
+    COPIES,
+    add_decision,
+    add_label,
+    different_texts,
+    import_texts,
+    make_champion,
+    posts_of,
+    write_tsv,
+)
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
@@ -16,7 +25,7 @@ from workbench.labelling import answers
 from workbench.labelling.label_files import import_labels, parse_map
 from workbench.posts.history import history_of
 from workbench.posts.search import Filter, choices, find
-from workbench.project import LABEL_SET_ID, Project
+from workbench.project import Project
 from workbench.queue import swap
 from workbench.review import resolutions
 
@@ -159,18 +168,7 @@ def test_annotators_see_texts_and_labels_and_nothing_else(scored: Project, ann: 
 
 def test_a_leads_decision_stands_before_what_people_said(scored: Project, lead: Account) -> None:
     post = numbers(scored, lead, label="normal")[0]
-    with scored.database.write() as session:
-        session.add(
-            Resolution(
-                post_id=post,
-                person_id=lead.id,
-                label_set_id=LABEL_SET_ID,
-                label="suspicious",
-                occasion="review",
-                reason="规则三",
-                decided_at=scored.now(),
-            )
-        )
+    add_decision(scored, lead, post, "suspicious", reason="规则三")
     assert post in numbers(scored, lead, label="suspicious")
     assert post not in numbers(scored, lead, label="normal")
     event = history_of(scored, lead, post).events[-1]
@@ -248,25 +246,10 @@ def test_the_history_has_each_rounds_scores_but_not_of_a_post_that_waits_blind(
 def test_a_held_out_post_a_lead_is_to_decide_stays_blind_for_everybody(
     scored: Project, lead: Account, ann: Account, ben: Account, how: str
 ) -> None:
-    with scored.database.read() as session:
-        free = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "test")
-        post = max(session.scalars(free))
+    post = posts_of(scored, "test")[-1]
 
     def answer(person: Account, label: str, *, slot: int = 0, is_flagged: bool = False) -> None:
-        with scored.database.write() as session:
-            session.add(
-                Annotation(
-                    post_id=post,
-                    person_id=person.id,
-                    action="label",
-                    label=label,
-                    label_set_id=LABEL_SET_ID,
-                    lane="held_out",
-                    slot=slot,
-                    is_flagged=is_flagged,
-                    saved_at=scored.now(),
-                )
-            )
+        add_label(scored, person, post, label, lane="held_out", slot=slot, is_flagged=is_flagged)
 
     def seen() -> tuple[bool, list[str], bool, set[str | None], bool]:
         (one,) = [one for one in find(scored, lead, Filter(), most=POSTS).posts if one.post_id == post]
@@ -309,13 +292,7 @@ def test_who_has_judged_a_held_out_post_is_told_no_scores_and_somebody_else_is(
         for post, facts in expected_facts(scored).items()
         if facts["split"] == "test" and not labels_of(facts)
     )
-    with scored.database.write() as session:
-        session.add(
-            Annotation(
-                post_id=post, person_id=boss.id, action="label", label="normal", label_set_id=1,
-                lane="held_out", saved_at=scored.now(),
-            )
-        )  # fmt: skip
+    add_label(scored, boss, post, "normal", lane="held_out")
     assert history_of(scored, boss, post).is_blind
     assert not history_of(scored, boss, post).scores
     assert history_of(scored, lead, post).scores

@@ -28,8 +28,7 @@ from db.tables import (
 )
 from tests.conftest import Clock
 from tests.workbench.commands.test_review import run
-from tests.workbench.making import COPIES, different_texts, make_champion, write_tsv
-from tests.workbench.review.test_resolutions import say
+from tests.workbench.making import COPIES, add_label, different_texts, make_champion, write_tsv
 from trainer.files import sha256_of, write_json
 from trainer.texts.tokens import Tokens
 from workbench.accounts import Account
@@ -99,7 +98,7 @@ def full(project: Project, lead: Account, ann: Account) -> Project:
     scores = Scores(more, np.tile(np.float32([0.3, 0.3, 0.4]), (10, 1)))
     RoundScores.of(project, 1).append(scores)
     for post in range(1, POSTS + 1):
-        say(project, ann, post, ("normal", "violation")[post % 2])
+        add_label(project, ann, post, ("normal", "violation")[post % 2])
     folder = export(project, 1)
     rows = [json.loads(line) for line in (folder / "train.jsonl").read_text("utf-8").split("\n")[:-1]]
     write_doubts(

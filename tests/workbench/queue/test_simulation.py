@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from db.tables import Policy
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples
+from tests.workbench.making import add_policy
 from trainer.running import children
 from trainer.running.children import Child
 from trainer.selection.lanes import Band
@@ -57,9 +57,7 @@ def test_a_projects_band_in_force_is_simulated(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert simulation.queue_of(project.home)[1] == project.settings.band
-    values = {"band_low": 0.35, "band_high": 0.92, "pass_below": 0.1, "flag_from": 0.9, "prices": {}}
-    with project.database.write() as session:
-        session.add(Policy(version=1, person_id=lead.id, created_at=project.now(), **values))
+    add_policy(project, lead, band_low=0.35, band_high=0.92)
     ran: list[list[str]] = []
 
     def start(command: list[str]) -> Child:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sqlalchemy import event, select
 
-from db.tables import Annotation, Post, QueueEntry
-from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue
+from db.tables import Post, QueueEntry
+from tests.workbench.making import different_texts, import_texts, label_row, make_champion, ready_queue
 from workbench.accounts import Account
 from workbench.imports.preparing import prepare
-from workbench.project import LABEL_SET_ID, Project
+from workbench.project import Project
 from workbench.queue.plan import Plan, plan
 from workbench.queue.swap import confidence_histogram, rebuild, replacing
 
@@ -29,17 +29,7 @@ def test_near_copies_of_what_was_labelled_during_the_planning_are_not_asked_abou
         groups = dict(session.execute(select(Post.id, Post.group_id)).all())
         others = [post for post in groups if post not in planned][:10]
         for post in others:
-            session.add(
-                Annotation(
-                    post_id=post,
-                    person_id=ann.id,
-                    action="label",
-                    label_set_id=LABEL_SET_ID,
-                    label="normal",
-                    lane="random",
-                    saved_at=project.now(),
-                )
-            )
+            session.add(label_row(project, ann, post, "normal", lane="random"))
     with replacing(project, new_plan):
         pass
     with project.database.read() as session:
@@ -70,17 +60,7 @@ def test_a_swap_binds_no_more_values_however_much_was_said_meanwhile(
     new_plan, bound = plan(project, None), []
     with project.database.write() as session:
         for post in session.scalars(select(Post.id)).all():
-            session.add(
-                Annotation(
-                    post_id=post,
-                    person_id=ann.id,
-                    action="label",
-                    label_set_id=LABEL_SET_ID,
-                    label="normal",
-                    lane="random",
-                    saved_at=project.now(),
-                )
-            )
+            session.add(label_row(project, ann, post, "normal", lane="random"))
 
     def see(
         _connection: object, _cursor: object, _statement: str, values: Sequence[object], *_: object

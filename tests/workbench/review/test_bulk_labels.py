@@ -7,14 +7,14 @@ from sqlalchemy import func, select, update
 
 from db.queries.standing import is_resolved
 from db.tables import Annotation, AuditEntry, Post, PostGroup, QueueEntry, Resolution
-from tests.workbench.making import different_texts, import_texts, ready_queue
+from tests.workbench.making import add_decision, different_texts, import_texts, posts_of, ready_queue
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers as labelling_answers
 from workbench.posts import search
 from workbench.posts.search import Filter
-from workbench.project import LABEL_SET_ID, Project
+from workbench.project import Project
 from workbench.queue import swap
 from workbench.review import bulk_labels
 
@@ -118,17 +118,7 @@ def test_it_is_written_down_under_one_number_and_taken_back_under_it(filled: Pro
 def test_a_decision_made_since_survives_the_taking_back(filled: Project, lead: Account, ann: Account) -> None:
     bulk = bulk_labels.label_all(filled, lead, bulk_labels.preview(filled, lead, SPAM), "violation")
     one = next(iter(settled(filled)))
-    with filled.database.write() as session:
-        session.add(
-            Resolution(
-                post_id=one,
-                person_id=lead.id,
-                label_set_id=LABEL_SET_ID,
-                label="normal",
-                occasion="review",
-                decided_at=filled.now(),
-            )
-        )
+    add_decision(filled, lead, one, "normal")
     assert bulk_labels.take_back(filled, lead, bulk.id) == bulk.posts - 1
     assert settled(filled) == {one}
 
@@ -200,10 +190,8 @@ def test_what_is_previewed_is_what_is_done_with_posts_that_cannot_be_trained_on_
 ) -> None:
     ready_queue(project, lead, 40)
     import_texts(project, lead, different_texts(55)[40:], start=41)  # not prepared yet
+    pool = posts_of(project, "pool")
     with project.database.write() as session:
-        pool = session.scalars(
-            select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
-        ).all()
         session.execute(update(Post).where(Post.id.in_(pool[:5])).values(is_quarantined=True))
     seen = bulk_labels.preview(project, lead, Filter())
     assert sorted(seen.post_ids) == sorted(pool[5:])

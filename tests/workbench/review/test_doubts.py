@@ -4,11 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from sqlalchemy import select
 
-from db.tables import Annotation, Post, PostGroup
-from tests.workbench.making import POSTS, make_champion, ready_queue
-from tests.workbench.review.test_resolutions import say
+from db.tables import Annotation
+from tests.workbench.making import POSTS, add_label, label_row, make_champion, posts_of, ready_queue
 from workbench.accounts import Account
 from workbench.errors import LabellingError, NotAllowedError
 from workbench.exports.jsonl import labelled_posts, write_export
@@ -25,7 +23,7 @@ def doubted(project: Project, lead: Account, ann: Account) -> Project:
     ready_queue(project, lead, 12)
     make_champion(project, lead, np.tile([0.6, 0.3, 0.1], (12, 1)))
     for post in (1, 2, 3):
-        say(project, ann, post, "normal")
+        add_label(project, ann, post, "normal")
     rows = np.array([[0.3, 0.6, 0.1], [0.1, 0.1, 0.8], [0.9, 0.1, 0.0], [0.0, 0.0, 1.0]])
     write_doubts(project.round_folder(1), ["p1", "p2", "p3", "p4000"], ["normal"] * 4, rows)
     return project
@@ -53,10 +51,7 @@ def test_what_is_kept_or_changed_leaves_the_list_and_undo_brings_it_back(
 def test_a_label_given_to_many_is_doubted_kept_once_and_comes_back_with_undo(
     doubted: Project, lead: Account
 ) -> None:
-    with doubted.database.read() as session:
-        pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
-        post = session.scalar(pool.where(Post.id > 3).limit(1))
-    assert post is not None
+    post = next(post for post in posts_of(doubted, "pool") if post > 3)
     bulk = bulk_labels.label_all(
         doubted, lead, bulk_labels.Preview(Filter(), [post], [], 0, 0, False), "violation"
     )
@@ -79,17 +74,7 @@ def test_a_label_given_to_many_is_doubted_kept_once_and_comes_back_with_undo(
 def test_a_label_changed_since_is_no_longer_doubted(doubted: Project, lead: Account, ann: Account) -> None:
     with doubted.database.write() as session:
         earlier = session.query(Annotation).filter_by(post_id=2).one()
-        session.add(
-            Annotation(
-                post_id=2,
-                person_id=ann.id,
-                action="label",
-                label="violation",
-                label_set_id=1,
-                supersedes_id=earlier.id,
-                saved_at=doubted.now(),
-            )
-        )
+        session.add(label_row(doubted, ann, 2, "violation", supersedes_id=earlier.id))
     assert [post for post, *_ in listed(doubted, lead)] == [1]
 
 
@@ -119,7 +104,7 @@ def test_the_worker_looks_at_training_rows_alone_and_finds_a_planted_error(
     write_export(exported, posts, round_number=1, by="x", now=labelled.now())
     make_champion(labelled, boss, np.tile([0.6, 0.3, 0.1], (POSTS, 1)))
     find_doubts(exported / "train.jsonl", labelled.round_folder(1))
-    say(labelled, boss, int(str(wrong.line["id"])[1:]) + 1, "normal")
+    add_label(labelled, boss, int(str(wrong.line["id"])[1:]) + 1, "normal")
     doubtful = doubtful_labels(labelled, boss)
     assert doubtful[0].external_id == wrong.line["id"]
     assert (doubtful[0].label, doubtful[0].other) == ("normal", "violation")

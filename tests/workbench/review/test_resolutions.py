@@ -16,7 +16,15 @@ from db.queries.standing import is_labelled, labelled_groups, standing_resolutio
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Post, PostGroup, QueueEntry, Resolution
 from tests.conftest import Clock
-from tests.workbench.making import COPIES, different_texts, import_texts, make_champion, ready_queue
+from tests.workbench.making import (
+    COPIES,
+    add_label,
+    different_texts,
+    import_texts,
+    make_champion,
+    posts_of,
+    ready_queue,
+)
 from tests.workbench.plans import plans_of
 from trainer.labels import LABELS, Label
 from workbench.accounts import Account
@@ -29,21 +37,6 @@ from workbench.queue import plan as queue_plan
 from workbench.queue import status, swap
 from workbench.queue.servable import read_servable
 from workbench.review import cases, resolutions
-
-
-def say(project: Project, person: Account, post_id: int, label: str, *, source: str | None = None) -> None:
-    with project.database.write() as session:
-        session.add(
-            Annotation(
-                post_id=post_id,
-                person_id=person.id,
-                action="label",
-                label=label,
-                label_set_id=LABEL_SET_ID,
-                source=source,
-                saved_at=project.now(),
-            )
-        )
 
 
 def serve_blind(project: Project, person: Account, *posts: int) -> None:
@@ -61,20 +54,6 @@ def serve_blind(project: Project, person: Account, *posts: int) -> None:
             )
             for post in posts
         )
-
-
-def post_in(project: Project, split: str) -> int:
-    with project.database.read() as session:
-        query = select(Post.id).join(PostGroup).where(PostGroup.split == split).order_by(Post.id)
-        post = session.scalar(query.limit(1))
-    assert post is not None
-    return post
-
-
-def pool_posts(project: Project) -> list[int]:
-    with project.database.read() as session:
-        query = select(Post.id).join(PostGroup).where(PostGroup.split == "pool").order_by(Post.id)
-        return list(session.scalars(query))
 
 
 def entry_of(project: Project, post_id: int) -> bool:
@@ -96,9 +75,9 @@ def queued(project: Project, lead: Account) -> Project:
 def test_the_export_takes_the_decision_and_keeps_the_votes(
     queued: Project, lead: Account, ann: Account, ben: Account
 ) -> None:
-    post = post_in(queued, "pool")
-    say(queued, ann, post, "normal")
-    say(queued, ben, post, "violation")
+    post = posts_of(queued, "pool")[0]
+    add_label(queued, ann, post, "normal")
+    add_label(queued, ben, post, "violation")
     assert exported(queued)[f"p{post}"]["label"] == "violation"
     resolutions.resolve(queued, lead, post, "normal", reason="a quotation")
     line = exported(queued)[f"p{post}"]
@@ -116,7 +95,7 @@ def test_lane_and_source_are_told_of_what_counts_alone(queued: Project, lead: Ac
         return exported(queued)[f"p{post}"]["lane"], exported(queued)[f"p{post}"]["source"]
 
     post = answers.hold_posts(queued, ann)[0].post_id
-    say(queued, lead, post, "normal", source="modlog")
+    add_label(queued, lead, post, "normal", source="modlog")
     while (card := answers.hold_posts(queued, ann)[0]).post_id != post:
         answers.skip(queued, ann, card.post_id)
     saved = answers.submit(queued, ann, post, "violation")
@@ -126,12 +105,12 @@ def test_lane_and_source_are_told_of_what_counts_alone(queued: Project, lead: Ac
     assert line(post) == (lane, None)  # the moderation log is older, but an annotator's label outranks it
     resolutions.resolve(queued, lead, post, "normal")
     assert line(post) == (lane, None)
-    logged = next(one for one in pool_posts(queued) if one != post)
-    say(queued, ann, logged, "normal", source="modlog")
+    logged = next(one for one in posts_of(queued, "pool") if one != post)
+    add_label(queued, ann, logged, "normal", source="modlog")
     assert line(logged) == (None, "modlog")
     resolutions.resolve(queued, lead, logged, "violation")
     assert line(logged) == (None, None)
-    asked = post_in(queued, "test")
+    asked = posts_of(queued, "test")[0]
     serve_blind(queued, ann, asked)
     resolutions.resolve(queued, lead, asked, "violation")
     assert line(asked) == ("held_out", None)
@@ -141,8 +120,8 @@ def test_lane_and_source_are_told_of_what_counts_alone(queued: Project, lead: Ac
 def test_a_decision_alone_makes_a_post_labelled_in_every_split(
     queued: Project, lead: Account, ann: Account, split: str
 ) -> None:
-    post = post_in(queued, split)
-    say(queued, ann, post, "normal", source="modlog")
+    post = posts_of(queued, split)[0]
+    add_label(queued, ann, post, "normal", source="modlog")
     if split != "pool":
         serve_blind(queued, ann, post)
     resolutions.resolve(queued, lead, post, "violation")
@@ -194,8 +173,8 @@ def test_an_answer_to_a_post_decided_meanwhile_is_kept_as_a_second_opinion(
 def test_nobody_is_asked_a_second_time_about_a_decided_post(
     queued: Project, lead: Account, ann: Account, ben: Account
 ) -> None:
-    post = post_in(queued, "pool")
-    say(queued, ann, post, "normal")
+    post = posts_of(queued, "pool")[0]
+    add_label(queued, ann, post, "normal")
     with queued.database.read() as session:
         assert session.scalars(second_opinions_wanted(ben.id, queued.now())).all() == [post]
     resolutions.resolve(queued, lead, post, "normal")
@@ -212,8 +191,8 @@ def test_a_decided_near_copy_is_given_nobodys_answer(project: Project, lead: Acc
 
 
 def test_the_status_counts_a_decided_post_once(queued: Project, lead: Account, ann: Account) -> None:
-    post = post_in(queued, "pool")
-    say(queued, ann, post, "normal")
+    post = posts_of(queued, "pool")[0]
+    add_label(queued, ann, post, "normal")
     before = status.read_status(queued)
     resolutions.resolve(queued, lead, post, "violation")
     after = status.read_status(queued)
@@ -222,7 +201,7 @@ def test_the_status_counts_a_decided_post_once(queued: Project, lead: Account, a
 
 
 def test_two_leads_do_not_overwrite_each_other_unseen(queued: Project, lead: Account, ann: Account) -> None:
-    post = post_in(queued, "pool")
+    post = posts_of(queued, "pool")[0]
     resolutions.resolve(queued, lead, post, "normal")
     with pytest.raises(LabellingError, match="decided meanwhile"):
         resolutions.resolve(queued, lead, post, "violation")
@@ -241,16 +220,16 @@ def test_two_leads_do_not_overwrite_each_other_unseen(queued: Project, lead: Acc
 def test_a_held_out_post_is_decided_only_after_somebody_was_served_it(
     queued: Project, lead: Account, ann: Account, split: str
 ) -> None:
-    post = post_in(queued, split)
-    say(queued, ann, post, "normal", source="modlog")  # chosen, not drawn
+    post = posts_of(queued, split)[0]
+    add_label(queued, ann, post, "normal", source="modlog")  # chosen, not drawn
     for may_replace in (False, True):
-        with pytest.raises(LabellingError, match="nobody was served it"):
+        with pytest.raises(LabellingError, match="only after an annotator was served it"):
             resolutions.resolve(queued, lead, post, "violation", may_replace=may_replace)
     serve_blind(queued, ann, post)
     resolutions.resolve(queued, lead, post, "violation")
     resolutions.take_back(queued, lead, post)
     answers.undo(queued, ann)
-    with pytest.raises(LabellingError, match="nobody was served it"):
+    with pytest.raises(LabellingError, match="only after an annotator was served it"):
         resolutions.resolve(queued, lead, post, "violation")
 
 
@@ -320,7 +299,7 @@ def test_the_models_view_is_told_after_the_decision_and_never_of_a_held_out_post
     queued: Project, lead: Account, ann: Account
 ) -> None:
     make_champion(queued, lead, np.tile([0.2, 0.5, 0.3], (120, 1)))
-    pool, held_out = post_in(queued, "pool"), post_in(queued, "test")
+    pool, held_out = posts_of(queued, "pool")[0], posts_of(queued, "test")[0]
     serve_blind(queued, ann, held_out)
     for post in (pool, held_out):
         resolutions.resolve(queued, lead, post, "violation")
@@ -421,7 +400,7 @@ def test_plain_python_comes_to_the_same(
                 resolutions.take_back(project, lead, deed.post)
         else:
             person, source = people[deed.kind]
-            say(project, person, deed.post, deed.label, source=source)
+            add_label(project, person, deed.post, deed.label, source=source)
     votes, decisions = standing(deeds)
 
     counted: Counter[tuple[str, str]] = Counter()

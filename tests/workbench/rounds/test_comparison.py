@@ -9,8 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from db.tables import Policy, Post, PostGroup, Round
-from tests.workbench.making import different_texts, import_texts, make_champion
+from db.tables import Post, PostGroup, Round
+from tests.workbench.making import (
+    add_policy,
+    add_round,
+    different_texts,
+    import_texts,
+    make_champion,
+    posts_of,
+)
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.commands.rounds import round_compare
@@ -52,11 +59,7 @@ def test_verdicts_and_band_of_every_post_are_counted(two_rounds: Project, lead: 
 
 
 def test_examples_are_pool_posts_alone_and_say_what_people_said(two_rounds: Project, lead: Account) -> None:
-    with two_rounds.database.read() as session:
-        first = session.scalars(
-            select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "pool")
-        ).first()
-    assert first is not None
+    first = posts_of(two_rounds, "pool")[0]
     label_post(two_rounds, lead, first)
     examples = compare_rounds(two_rounds, lead, 1, 2).examples
     shown = examples["normal to violation"]
@@ -109,9 +112,7 @@ def set_report(project: Project, number: int, report: dict[str, str]) -> None:
 
 
 def test_a_round_without_scores_is_compared_by_its_figures(two_rounds: Project, lead: Account) -> None:
-    with two_rounds.database.write() as session:
-        values = {"state": "failed", "is_running": False, "is_quick": True, "base": "starter"}
-        session.add(Round(number=3, created_at=two_rounds.now(), started_by_id=lead.id, **values))
+    add_round(two_rounds, lead, 3, state="failed")
     compared = compare_rounds(two_rounds, lead, 2, 3)
     assert compared.flips is None
     assert compared.to_dict()["flips"] is None
@@ -139,9 +140,7 @@ def test_posts_are_counted_by_the_band_in_force(
     two_rounds: Project, lead: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = comparison_inputs(two_rounds, 1, 2)
-    values = {"band_low": 0.85, "band_high": 0.92, "pass_below": 0.1, "flag_from": 0.9, "prices": {}}
-    with two_rounds.database.write() as session:
-        session.add(Policy(version=1, person_id=lead.id, created_at=two_rounds.now(), **values))
+    add_policy(two_rounds, lead, band_low=0.85, band_high=0.92)
     compared = compare_rounds(two_rounds, lead, 1, 2).to_dict()
     assert compared["band"] == [0.85, 0.92]
     # In round 1 all were in this band at 0.9; the ten at 0.5 have left it.

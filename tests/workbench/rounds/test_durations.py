@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.workbench.rounds.test_outlook import add_round
+from tests.workbench.making import add_round
 from trainer.config import TrainConfig, planned_steps, quick
 from workbench.accounts import Account
 from workbench.project import Project

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from db.tables import AuditEntry, Round
+from db.tables import AuditEntry
 from tests.encoders import make_tiny_encoder
 from tests.made_once import made_once
 from tests.trainer.toy import toy_examples, write_examples
+from tests.workbench.making import add_round
 from trainer.config import TrainConfig
 from trainer.merge import served_probabilities
 from trainer.running.progress import Silent
@@ -44,14 +45,8 @@ def _train(folder: Path) -> None:
 @pytest.fixture
 def trained_round(project: Project, lead: Account, adapter: Path) -> Project:
     shutil.copytree(adapter, project.round_folder(1))
-    add_round(project, lead, 1)
+    add_round(project, lead, state="awaiting")
     return project
-
-
-def add_round(project: Project, lead: Account, number: int) -> None:
-    with project.database.write() as session:
-        values = {"state": "awaiting", "is_running": False, "is_quick": True, "base": "starter"}
-        session.add(Round(number=number, created_at=project.now(), started_by_id=lead.id, **values))
 
 
 def test_the_merged_folder_says_what_the_adapter_says(
@@ -99,7 +94,7 @@ def test_what_cannot_be_exported_is_refused_before_any_work(
     trained_round: Project, lead: Account, ann: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merged_export, "start", lambda *_args, **_more: pytest.fail("no child is wanted"))
-    add_round(trained_round, lead, 2)
+    add_round(trained_round, lead, 2, state="awaiting")
     out = tmp_path / "served"
     with pytest.raises(NotAllowedError):
         export_merged(trained_round, ann, 1, out)

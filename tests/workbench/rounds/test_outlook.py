@@ -11,7 +11,7 @@ from sqlalchemy import select
 from db.queries.standing import is_labelled
 from db.tables import Champion, Post, PostGroup, Round
 from tests.conftest import Clock
-from tests.workbench.making import make_champion, ready_queue
+from tests.workbench.making import add_round, make_champion, ready_queue
 from trainer.selection.forecast import expected_gain
 from workbench.accounts import Account
 from workbench.commands.status import status_command
@@ -38,23 +38,6 @@ def measured(
         "labels_counted": ["normal", "violation"],
     }
     return {"metrics": metrics, "card": {"data": {"train": {"rows": labels}}}}
-
-
-def add_round(
-    project: Project, lead: Account, number: int, report: dict[str, Any] | None, **values: Any
-) -> None:
-    row = {
-        "number": number,
-        "state": "promoted",
-        "is_running": False,
-        "is_quick": False,
-        "base": "starter",
-        "created_at": project.now(),
-        "started_by_id": lead.id,
-        "report": report,
-    }
-    with project.database.write() as session:
-        session.add(Round(**(row | values)))
 
 
 def put_in_use(project: Project, number: int) -> None:

@@ -55,7 +55,7 @@ def test_thresholds_saved_meanwhile_are_not_passed_over(project: Project, lead: 
     judge_held_out(project, lead)
     proposal = policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1))
     assert policy.save(project, lead, proposal, expected_version=0) == 1
-    with pytest.raises(InputError, match="put version 1 in force meanwhile"):
+    with pytest.raises(InputError, match="Version 1 has come into force meanwhile"):
         policy.save(project, lead, proposal, expected_version=0)
     assert policy.save(project, lead, proposal, expected_version=1) == 2
     assert policy.save(project, lead, proposal) == 3

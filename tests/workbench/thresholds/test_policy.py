@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select, text
 from typer.testing import CliRunner
 
-from db.tables import Annotation, AuditEntry, Import, Policy, Post, PostGroup, QueueEntry
+from db.tables import Annotation, AuditEntry, Import, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
-from tests.workbench.making import judge_held_out, make_champion, ready_queue
+from tests.workbench.making import add_policy, judge_held_out, make_champion, posts_of, ready_queue
 from trainer.statistics.thresholds import CUTS, Prices, Thresholds, expected
 from workbench.accounts import Account
 from workbench.cli import app
@@ -25,12 +25,6 @@ PRICES = Prices(20, 5, 1)
 
 def proposed(project: Project, lead: Account, prices: Prices = PRICES) -> policy.Proposal:
     return policy.propose(policy.read_evidence(project, lead), prices)
-
-
-def posts_of(project: Project, split: str) -> list[int]:
-    with project.database.read() as session:
-        query = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == split)
-        return list(session.scalars(query))
 
 
 def jobs_waiting(project: Project) -> set[str]:
@@ -159,19 +153,7 @@ def test_the_queue_follows_the_policys_band(project: Project, lead: Account, clo
     assert counted() == expected(0.4, 0.6)
     assert swap.confidence_histogram(project)[400:600].sum() == expected(0.4, 0.6)[0]
     clock.move(minutes=1)
-    with project.database.write() as session:
-        session.add(
-            Policy(
-                version=1,
-                band_low=0.45,
-                band_high=0.8,
-                pass_below=0.1,
-                flag_from=0.9,
-                prices={},
-                person_id=lead.id,
-                created_at=project.now(),
-            )
-        )
+    add_policy(project, lead, band_low=0.45, band_high=0.8)
     assert counted() == expected(0.4, 0.6)  # until the queue is refilled
     swap.rebuild(project)
     assert counted() == expected(0.45, 0.8)

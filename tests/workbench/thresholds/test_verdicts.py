@@ -10,66 +10,29 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from db.tables import Annotation, Import, Policy, Post, PostGroup, Resolution
+from db.tables import Annotation, Import, Post, PostGroup
 from tests.conftest import Clock
-from tests.workbench.making import different_texts, import_texts, judge_held_out, make_champion, ready_queue
+from tests.workbench.making import (
+    add_decision,
+    add_label,
+    add_policy,
+    different_texts,
+    import_texts,
+    judge_held_out,
+    make_champion,
+    posts_of,
+    ready_queue,
+)
 from trainer.statistics.proportions import wilson
 from trainer.statistics.thresholds import Rows, Thresholds
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.imports.preparing import prepare
-from workbench.project import LABEL_SET_ID, Project
+from workbench.project import Project
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import verdicts
 from workbench.thresholds.verdicts import decide, missed
-
-
-def add_policy(
-    project: Project, lead: Account, version: int = 1, low: float = 0.1, high: float = 0.7
-) -> None:
-    with project.database.write() as session:
-        session.add(
-            Policy(
-                version=version,
-                band_low=0.4,
-                band_high=0.6,
-                pass_below=low,
-                flag_from=high,
-                prices={},
-                person_id=lead.id,
-                created_at=project.now(),
-            )
-        )
-
-
-def add_label(project: Project, who: Account, post: int, label: str, source: str | None = None) -> None:
-    with project.database.write() as session:
-        session.add(
-            Annotation(
-                post_id=post,
-                person_id=who.id,
-                action="label",
-                label_set_id=LABEL_SET_ID,
-                label=label,
-                source=source,
-                saved_at=project.now(),
-            )
-        )
-
-
-def add_decision(project: Project, lead: Account, post: int, label: str | None) -> None:
-    with project.database.write() as session:
-        session.add(
-            Resolution(
-                post_id=post,
-                person_id=lead.id,
-                label_set_id=LABEL_SET_ID,
-                label=label,
-                occasion="review",
-                decided_at=project.now(),
-            )
-        )
 
 
 def more_posts(project: Project, lead: Account, start: int, count: int, violation: float) -> None:
@@ -202,7 +165,7 @@ def test_a_moment_can_be_named_and_leaves_the_next_time_as_it_was(
 
 
 def test_an_older_policy_can_be_named(project: Project, lead: Account, decided_by: np.ndarray) -> None:
-    add_policy(project, lead, version=2, low=0.0, high=1.001)
+    add_policy(project, lead, version=2, pass_below=0.0, flag_from=1.001)
     assert decide(project, lead).verdicts == {"pass": 0, "human": 60, "flag": 0}
     older = decide(project, lead, version=1)
     assert older.policy == 1
@@ -242,12 +205,11 @@ def test_an_id_cannot_break_a_row(project: Project, lead: Account, decided_by: n
 
 def test_missed_violations_are_those_of_blind_posts_that_would_pass(project: Project, lead: Account) -> None:
     score, is_violation = judge_held_out(project, lead)
-    add_policy(project, lead, low=0.4)
+    add_policy(project, lead, pass_below=0.4)
     missed_violations = decide(project, lead).missed
     with project.database.read() as session:
         held_out = set(session.scalars(select(Annotation.post_id)))
-        test = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(PostGroup.split == "test")
-        would_pass = [post for post in session.scalars(test) if score[post - 1] < 0.4]
+    would_pass = [post for post in posts_of(project, "test") if score[post - 1] < 0.4]
     wrong = sum(bool(is_violation[post - 1]) for post in would_pass)
     passed = sum(score[post - 1] < 0.4 for post in range(1, len(score) + 1) if post not in held_out)
     assert wrong > 0

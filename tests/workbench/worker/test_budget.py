@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from db.tables import Annotation, Champion, Policy, Post, PostGroup, PostText, QueueEntry, Round
-from tests.workbench.making import different_texts, import_texts
+from db.tables import Champion, Post, PostGroup, PostText, QueueEntry, Round
+from tests.workbench.making import add_policy, add_round, different_texts, import_texts, label_row
 from trainer.selection.budget import is_drawn
 from trainer.selection.strata import DRAWN
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.imports.preparing import prepare
 from workbench.overview import weeks
-from workbench.project import LABEL_SET_ID, Project
+from workbench.project import Project
 from workbench.queue import strata, swap
 from workbench.rounds import comparison
 from workbench.scores.picks import Pick, load_pick, save_pick
@@ -46,19 +46,8 @@ def pool(project: Project, lead: Account) -> Project:
     texts = [text + marks[at % 20] for at, text in enumerate(different_texts(POSTS))]
     import_texts(project, lead, texts)
     prepare(project)
+    add_round(project, lead)
     with project.database.write() as session:
-        session.add(
-            Round(
-                number=1,
-                state="promoted",
-                is_running=False,
-                is_quick=True,
-                base="starter",
-                created_at=project.now(),
-                started_by_id=lead.id,
-            )
-        )
-        session.flush()
         session.add(Champion(id=1, round_number=1, since=project.now()))
     return project
 
@@ -171,17 +160,7 @@ def test_labelled_held_out_posts_are_scored_but_get_no_stratum_for_it(pool: Proj
     ][:20]
     with pool.database.write() as session:
         for number in undrawn:
-            session.add(
-                Annotation(
-                    post_id=number,
-                    person_id=lead.id,
-                    action="label",
-                    label_set_id=LABEL_SET_ID,
-                    label="normal",
-                    lane="held_out",
-                    saved_at=pool.now(),
-                )
-            )
+            session.add(label_row(pool, lead, number, "normal", lane="held_out"))
     assert np.isin(undrawn, score(pool, 450).numbers).all()
     strata.give_strata(pool, 1)
     with pool.database.read() as session:
@@ -197,20 +176,7 @@ def test_it_stops_when_asked(pool: Project) -> None:
 
 def test_a_post_without_a_score_is_for_people_and_is_counted(pool: Project, lead: Account) -> None:
     score(pool, 450)
-    with pool.database.write() as session:
-        session.add(
-            Policy(
-                version=1,
-                round_number=1,
-                band_low=0.4,
-                band_high=0.6,
-                pass_below=0.3,
-                flag_from=0.8,
-                prices={},
-                person_id=lead.id,
-                created_at=pool.now(),
-            )
-        )
+    add_policy(pool, lead, round_number=1, pass_below=0.3, flag_from=0.8)
     decided = thresholds_verdicts.decide(pool, lead)
     rows = [line.split("\t") for line in decided.file.read_text(encoding="utf-8").splitlines()[1:]]
     scores = RoundScores.of(pool, 1).read()

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from db.queries.standing import current_labels, is_labelled
 from db.tables import Annotation, Post, PostGroup, QueueEntry
+from tests.workbench.making import label_row, posts_of
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling import answers
@@ -57,14 +58,7 @@ def test_what_the_simple_model_says_is_better_than_chance(labelled: Project) -> 
     assert scores is not None
     with labelled.database.read() as session:
         labels = {row.post_id: str(row.label) for row in session.scalars(current_labels())}
-        pool = set(
-            session.scalars(
-                select(Post.id)
-                .join(PostGroup, PostGroup.id == Post.group_id)
-                .where(PostGroup.split == "pool")
-            )
-        )
-    assert set(scores.post_ids.tolist()) == pool
+    assert scores.post_ids.tolist() == posts_of(labelled, "pool")
     labelled_rows = [at for at, post in enumerate(scores.post_ids) if int(post) in labels]
     right = [
         LABELS[scores.probabilities[at].argmax()] == labels[int(scores.post_ids[at])] for at in labelled_rows
@@ -77,12 +71,7 @@ def test_few_labels_or_one_kind_teach_no_model(labelled: Project, boss: Account)
     assert cold_scores(labelled, vectors(labelled)) is None
     with labelled.database.write() as session:
         for post in range(1, 101):
-            session.add(
-                Annotation(
-                    post_id=post, person_id=boss.id, action="label", label="normal", label_set_id=1,
-                    saved_at=labelled.now(),
-                )
-            )  # fmt: skip
+            session.add(label_row(labelled, boss, post, "normal"))
     assert cold_scores(labelled, vectors(labelled)) is None
 
 

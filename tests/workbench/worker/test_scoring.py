@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from db.tables import Import, Round
+from db.tables import Import
 from tests.encoders import make_tiny_encoder
 from tests.made_once import made_once
 from tests.trainer.toy import toy_examples, write_examples
-from tests.workbench.making import different_texts, import_texts
+from tests.workbench.making import add_round, different_texts, import_texts
 from trainer.adapters.folders import WEIGHTS, resolve_base
 from trainer.config import TrainConfig
 from trainer.errors import AdapterError
@@ -48,9 +48,7 @@ def _train(folder: Path) -> None:
 @pytest.fixture
 def scored(project: Project, lead: Account, adapter: Path) -> Project:
     shutil.copytree(adapter, project.round_folder(1))
-    with project.database.write() as session:
-        values = {"state": "promoted", "is_running": False, "is_quick": True, "base": "starter"}
-        session.add(Round(number=1, created_at=project.now(), started_by_id=lead.id, **values))
+    add_round(project, lead)
     import_texts(project, lead, TEXTS[:20])
     prepare(project)
     return project

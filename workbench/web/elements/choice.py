@@ -37,13 +37,11 @@ class Chooser:
     notice: str | None = None
 
     def choose(self, candidates: Mapping[int, T]) -> T | None:
-        """The candidate to decide now, of candidates by post: deferred ones come last. None if there is none."""
         later = {post: place for place, post in enumerate(self.later)}
         self.shown = min(candidates, key=lambda post: (post != self.first, later.get(post, -1)), default=None)
         return None if self.shown is None else candidates[self.shown]
 
     def bring_back(self, post_id: int) -> None:
-        """A decision was undone: its post comes next."""
         self.first, self.last = post_id, None
 
     def listen(self, keys: Mapping[str, str], act: Act) -> None:
@@ -88,12 +86,10 @@ def answer_action(label: str, decision_id: int | None) -> str:
 
 
 def parse_answer(action: str) -> tuple[str, int | None]:
-    """The label and the replaced decision of an `answer_action`."""
     label, _space, decision_id = action.removeprefix("answer ").partition(" ")
     return label, int(decision_id) if decision_id.isdecimal() else None
 
 
 def chooser(name: str) -> Chooser:
-    """State of the list `name` in this browser tab."""
     state: Chooser = st.session_state.setdefault(f"chooser-{name}", Chooser(name))
     return state

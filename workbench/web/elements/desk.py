@@ -34,8 +34,6 @@ _component = st.components.v2.component("workbench_desk", js=SCRIPT, isolate_sty
 
 @dataclass(frozen=True)
 class Press:
-    """An action, with the post and turn that were on screen."""
-
     post: int | None
     turn: int
     action: str
@@ -190,7 +188,7 @@ def _help(keys: Sequence[str]) -> list[list[str]]:
             f"{FIRST_REASON_KEY} – 9",
             _("a reason for the violation or the skip you have just saved; never required"),
         ],
-        ["S", _("skip: somebody else gets the post")],
+        ["S", _("skip: another annotator gets the post")],
         ["F", _("ask the lead: the post goes on the lead's list")],
         ["U", _("undo, any number of steps")],
         [f"⇧ {' '.join(key.upper() for key in keys)}", _("change your last answer")],

@@ -30,7 +30,6 @@ class Press(Protocol):
 
 
 def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], press: Press) -> None:
-    """The acknowledgement and the buttons for amendments. `influential` are the words behind the suggestion."""
     thought = thought_html(saved.suggestion, influential) if saved.suggestion else NOTHING
     html(Markup('<div class="last" role="status">{}</div>{}').format(_saved_html(saved), thought))
     if preview:
@@ -50,7 +49,6 @@ def show(saved: Saved, influential: Sequence[str], preview: Sequence[Copy], pres
 
 
 def reasons_for(saved: Saved | None) -> Sequence[str]:
-    """The reasons that may still be given, from the settings; none if the answer has one or is flagged."""
     if saved is None or saved.reason is not None or saved.is_flagged:
         return ()
     if saved.label is None:
@@ -79,24 +77,23 @@ def _saved_html(saved: Saved) -> Markup:
     if saved.propagated:
         parts.append(_("and {count} near-copies").format(count=saved.propagated))
     if saved.is_late:
-        parts.append(_("your time for it had run out and somebody else had it: kept as a second opinion"))
+        parts.append(_("your time for it had run out and another annotator had it: kept as a second opinion"))
     elif saved.is_second_opinion and saved.lane != SECOND_OPINION:
-        parts.append(_("somebody has labelled it too"))
+        parts.append(_("another annotator has labelled it too"))
     elif saved.lane is not None:
         parts.append(lane_word(saved.lane))
     return Markup(" · ").join(parts)
 
 
 def influential_words(session: Session, saved: Saved | None) -> Sequence[str]:
-    """The words behind the suggestion; empty until the worker has computed them."""
     if saved is None or saved.suggestion is None or saved.suggestion.round_number is None:
         return ()
+    # None until the worker has explained the post.
     spans = explanations.influential_words(session, saved.post_id, saved.suggestion.round_number) or ()
     return [saved.text[start:end] for start, end, _drop in spans]
 
 
 def thought_html(suggestion: Suggestion, influential: Sequence[str]) -> Markup:
-    """The model's three probabilities as one bar, and the influential words."""
     part = Markup('<span class="label {}" style="flex-grow:{:.3f}">{} {:.2f}</span>')
     parts = NOTHING.join(
         part.format(label, max(share, 0.02), word, share) for label, word, share in suggestion_bar(suggestion)

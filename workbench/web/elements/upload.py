@@ -33,7 +33,6 @@ class StoredUpload:
 
 
 def store(upload: Upload) -> StoredUpload:
-    """This session's copy of the upload; the copy of an earlier upload is deleted."""
     stored: StoredUpload | None = st.session_state.get("kept_upload")
     if stored is not None and stored.id == upload.file_id:
         return stored

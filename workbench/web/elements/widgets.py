@@ -17,7 +17,6 @@ from workbench.web.wording.words import ROLE_WORDS
 
 
 def require_account() -> Account:
-    """The signed-in account; ends the script run if there is none."""
     account = current_account()
     if account is None:
         out = Markup('<p>{} <a href="/sign-in">{}</a></p>')
@@ -27,7 +26,6 @@ def require_account() -> Account:
 
 
 def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
-    """The top line: figures of the page, then the account, the language switch and the sign-out button."""
     other = next(language for language in LANGUAGES if language != current_language())
     line = Markup(
         '<div class="bar">{left}<span class="end">'
@@ -81,7 +79,6 @@ def clock(moment: datetime) -> str:
 
 
 def seconds(duration: float) -> str:
-    """mm:ss, or h:mm:ss from one hour on."""
     minutes, rest = divmod(round(duration), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
@@ -118,6 +115,5 @@ def attempt(action: Callable[[Account], object]) -> None:
 
 
 def show_notice() -> None:
-    """The refusal of the last `attempt`, shown once."""
     if notice := st.session_state.pop("notice", None):
         note(notice)

@@ -55,12 +55,12 @@ async def download_labels(request: Request) -> Response:
 
 
 async def download_folder(request: Request) -> Response:
-    """All files of an export as one archive, packed while it is sent."""
     if refusal := await _refusal(request, Right.EXPORT):
         return refusal
     export = await _named(request)
     if export is None:
         return PlainTextResponse("There is no such file.", 404)
+    # Packed while it is sent.
     archive = await run_in_threadpool(ZipStream.from_path, export.folder)
     headers = {"Content-Disposition": f'attachment; filename="{export.folder.name}.zip"'}
     return StreamingResponse(archive, media_type="application/zip", headers=headers)
@@ -73,7 +73,6 @@ async def _named(request: Request) -> Export | None:
 
 
 async def download_timesheet(request: Request) -> Response:
-    """Days of all annotators from `since`, in the time zone `zone` (default UTC)."""
     if refusal := await _refusal(request, Right.REVIEW):
         return refusal
     query = request.query_params

@@ -57,14 +57,13 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Sets the headers on every response, Streamlit's included."""
-
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # Streamlit's own responses pass here too.
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -74,8 +73,6 @@ class SecurityHeaders:
 
 
 class Guard:
-    """Redirects visitors without a valid cookie to the sign-in page and refuses their websockets."""
-
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

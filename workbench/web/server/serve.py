@@ -73,7 +73,6 @@ def make_app() -> st.App:
 
 
 def main() -> int:
-    """Serve until terminated. Returns the exit status."""
     try:
         settings = project().settings
         services.refuse_open_door(project(), settings.host)

@@ -55,7 +55,6 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Release the person's claims and invalidate their cookie."""
     if not _is_own_form(request):
         return PlainTextResponse("That form came from another site.", 403)
     visitor = await run_in_threadpool(signed_in, project(), request.cookies)
@@ -99,7 +98,7 @@ def _refuse_wrong_passphrase(request: Request, given: str) -> None:
         raise NotAllowedError("Too many wrong passphrases. Try again in {seconds} seconds.", seconds=seconds)
     if not hmac.compare_digest(given.encode(), passphrase.get_secret_value().encode()):
         throttle.count_wrong(address)
-        raise NotAllowedError("That is not the passphrase. Ask whoever runs the workbench.")
+        raise NotAllowedError("That is not the passphrase. Ask the person who runs the workbench.")
 
 
 def _page(

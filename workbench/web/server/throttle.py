@@ -23,7 +23,6 @@ class Throttle:
         self._buckets: dict[str, _Bucket] = {}
 
     def seconds_to_wait(self, address: str) -> float:
-        """0 if the address may try now."""
         return max(0.0, (1 - self._fill(address).tries) * SECONDS_A_TRY)
 
     def count_wrong(self, address: str) -> None:

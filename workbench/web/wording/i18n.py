@@ -39,7 +39,6 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 @lru_cache(maxsize=1_000)
 def choose_language(chosen: str | None, accepted: str | None) -> str:
-    """The chosen language (a cookie), else the first supported one of `Accept-Language`, else English."""
     if chosen in LANGUAGES:
         return chosen
     wanted = [part.split(";")[0].strip() for part in (accepted or "").split(",")]
@@ -58,9 +57,9 @@ _session_language = _SessionLanguage()
 
 
 def current_language() -> str:
-    """The language of the current session. It changes only when the page is loaded again."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or context is not _session_language.context:
+        # The cookies and headers are those with which the page was loaded.
         _session_language.language = choose_language(
             st.context.cookies.get(COOKIE), st.context.headers.get("Accept-Language")
         )

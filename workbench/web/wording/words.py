@@ -102,7 +102,6 @@ def label_html(label: str) -> Markup:
 
 
 def facts_word(column: str) -> str | None:
-    """The word for a column of the forum's file; None if the column is not shown."""
     meaning = meaning_of(column)
     word = FACT_WORDS.get(meaning) if meaning else None
     return _(word) if word else None

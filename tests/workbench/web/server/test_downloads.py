@@ -12,8 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
-from tests.workbench.exports.test_jsonl import annotate
-from tests.workbench.making import different_texts, import_texts, ready_queue, write_tsv
+from tests.workbench.making import add_label, different_texts, import_texts, ready_queue, write_tsv
 from workbench.accounts import Account
 from workbench.exports.labelled_posts import export_labels
 from workbench.imports import intake
@@ -94,7 +93,7 @@ def labelled_posts(project: Project, lead: Account) -> None:
     import_texts(project, lead, different_texts(40))
     prepare(project)
     for post in range(1, 41):
-        annotate(project, lead, post, "violation" if post % 3 else "normal")
+        add_label(project, lead, post, "violation" if post % 3 else "normal")
 
 
 @pytest.mark.usefixtures("labelled_posts")

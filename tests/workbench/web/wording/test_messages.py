@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from db.tables import Import, Round
-from tests.workbench.making import write_tsv
+from db.tables import Import
+from tests.workbench.making import add_round, write_tsv
 from tests.workbench.web.wording.test_i18n import blanks, templates
 from trainer.errors import AdapterError
 from trainer.labels import LABELS
@@ -164,7 +164,7 @@ def test_what_the_worker_says_of_a_failed_round_is_told_in_chinese(
         assert shown.startswith("评估失败：")
         assert is_chinese(shown.partition("：")[2])
         assert str(abs(status)) in shown
-    add_round(project, lead)
+    add_round(project, lead, state="queued", is_running=True)
     for _ in range(MOST_STEP_ATTEMPTS):
         begin(project, 1, "training")
     with pytest.raises(SupersededError):
@@ -177,7 +177,7 @@ def test_a_step_that_breaks_is_named_in_chinese(project: Project, lead: Account,
     def breaking(_project: Project, _number: int) -> str:
         raise OSError(28, "No space left on device")
 
-    add_round(project, lead)
+    add_round(project, lead, state="queued", is_running=True)
     assert guarded(project, 1, step, breaking) == "failed"
     step_word, _, reason = failure_in_chinese(project).partition("：")
     assert is_chinese(step_word)
@@ -189,7 +189,7 @@ def test_what_a_step_refuses_is_stored_as_it_was_raised(project: Project, lead: 
     def refusing(_project: Project, _number: int) -> str:
         raise AdapterError("{folder}: no such adapter folder", folder="{x}")
 
-    add_round(project, lead)
+    add_round(project, lead, state="queued", is_running=True)
     assert guarded(project, 1, "score", refusing) == "failed"
     assert failure_in_chinese(project) == "{x}：没有这个模型文件夹"
 
@@ -206,12 +206,6 @@ def test_what_an_import_lacks_is_told_in_chinese(project: Project, lead: Account
     with project.database.read() as session:
         failure = session.get_one(Import, 1).failure
     assert failure == refused.value.message.to_dict()
-
-
-def add_round(project: Project, lead: Account) -> None:
-    values = {"state": "queued", "is_running": True, "is_quick": True, "base": "starter"}
-    with project.database.write() as session:
-        session.add(Round(number=1, created_at=project.now(), started_by_id=lead.id, **values))
 
 
 def failure_in_chinese(project: Project) -> str:

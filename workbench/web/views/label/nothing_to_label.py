@@ -15,7 +15,6 @@ LOOK_AGAIN_SECONDS = 5
 
 
 def explain(account: Account) -> None:
-    """Show the reasons and the possible actions; rerun the page as soon as a post is available."""
     queue = read_empty_queue(project(), account)
     for line in reasons(queue, account):
         note(line)
@@ -48,7 +47,7 @@ def _waiting(queue: EmptyQueue) -> list[str]:
     ]
     if queue.skipped:
         lines.append(
-            _("You have skipped {count} of the posts left; somebody else may take them.").format(
+            _("You have skipped {count} of the posts left; other annotators may take them.").format(
                 count=queue.skipped
             )
         )

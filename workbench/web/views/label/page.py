@@ -102,13 +102,13 @@ def _set_notice(state: Desk, cards: Sequence[Card]) -> None:
     first = cards[0] if cards else None
     if first is not None and first.is_late:
         state.notice = _(
-            "Your time for this post ran out and somebody else has it: your answer will be a second opinion."
+            "Your time for this post ran out and another annotator has it: your answer will be a second opinion."
         )
     elif state.taken_back is not None:
         is_back = first is not None and first.post_id == state.taken_back
         back, away = (
             _("Taken back. Here is the post again."),
-            _("Taken back. Somebody else has the post open now."),
+            _("Taken back. Another annotator has the post open now."),
         )
         state.notice = back if is_back else away
     state.taken_back = None

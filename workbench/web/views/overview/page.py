@@ -154,7 +154,6 @@ def _figures(overview: Overview) -> None:
 
 
 def sparkline(overview: Overview) -> str:
-    """Macro-F1 of the newest rounds as block characters, lowest to highest; empty for fewer than two."""
     values = [point.macro_f1 for point in overview.curve][-DRAWN:]
     if len(values) < 2:
         return ""
@@ -190,7 +189,7 @@ def _label_row(label: str, counts: Mapping[str, int], splits: Sequence[str]) -> 
 def _people(overview: Overview) -> None:
     heading(_("Today"))
     if not overview.hands:
-        quiet(_("Nobody has labelled yet today."))
+        quiet(_("No labels yet today."))
         return
     headings = (_("who"), _("labelled"), _("seconds each"), _("minutes at work"))
     html(table(map(_annotator_row, overview.hands), headings, has_numbers=True))

@@ -15,7 +15,6 @@ USUAL = 0.05
 
 
 def show_weeks(weeks: Sequence[Week], *, is_watching: bool) -> None:
-    """`is_watching` adds the settings for a queue that only watches."""
     if not weeks:
         return
     heading(_("Week by week"))

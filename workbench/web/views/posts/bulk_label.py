@@ -23,7 +23,7 @@ def bulk_label(account: Account, wanted: Filter) -> None:
             _confirm(*seen)
             return
         text = _(
-            "At most {most} at a time, the newest first. Posts that somebody has labelled and those kept for "
+            "At most {most} at a time, the newest first. Labelled posts and those kept for "
             "checking the model stay as they are. You see what would be labelled before anything is saved."
         )
         quiet(text.format(most=f"{AT_MOST:,}"))

@@ -93,7 +93,7 @@ def _facts(history: History) -> Markup:
 
 def _events(events: Sequence[Event]) -> None:
     if not events:
-        note(_("Nobody has answered it yet."), is_done=True)
+        note(_("It has no answer yet."), is_done=True)
         return
     html(table((clock(event.at), person_word(event.who or ""), _event_html(event)) for event in events))
 

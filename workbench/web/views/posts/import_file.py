@@ -28,8 +28,6 @@ NO_COLUMN = DETECTED = ""
 
 
 class Reading(TypedDict):
-    """How to read a file."""
-
     text_column: str
     id_column: str | None
     encoding: str

@@ -122,9 +122,9 @@ def _cursors(wanted: Filter) -> list[int | None]:
 
 
 def keep_filter() -> None:
-    """Keep the filter while its fields are not drawn: Streamlit drops the state of widgets that a run omits."""
     for key in FIELDS:
         if key in st.session_state:
+            # Streamlit drops the state of widgets that a run does not draw.
             st.session_state[key] = st.session_state[key]
 
 
@@ -189,7 +189,6 @@ def _labels(post: ListedPost) -> Markup:
 
 
 def scores_html(probabilities: Sequence[float]) -> Markup:
-    """Three probabilities as a thin bar, the highest in words below; all three in the tooltip."""
     of_labels = [*zip(LABELS, probabilities, strict=True)]
     words = " · ".join(f"{label_word(name)} {value:.2f}" for name, value in of_labels)
     part = Markup('<i class="{}" style="flex: {:.4f} 0 0"></i>')

@@ -46,7 +46,7 @@ def show() -> None:
         skipped = timesheet.skipped_posts(session)
     quiet(_skipped(skipped))
     if not shown:
-        note(_("Nobody has labelled since then."), is_done=True)
+        note(_("No labels since then."), is_done=True)
         return
     st.dataframe(_table(shown), hide_index=True)
     zone = str(now.tzinfo)
@@ -56,8 +56,8 @@ def show() -> None:
 
 def _skipped(skipped: timesheet.SkippedPosts) -> str:
     if not skipped.waiting:
-        return _("No skipped post waits for somebody.")
-    return _("{count} skipped posts still wait for somebody, {queued} of them in the queue.").format(
+        return _("No skipped post waits for a label.")
+    return _("{count} skipped posts still wait for a label, {queued} of them in the queue.").format(
         count=f"{skipped.waiting:,}", queued=f"{skipped.queued:,}"
     )
 

@@ -36,7 +36,7 @@ def show_exports() -> None:
         has_audit = st.checkbox(
             _("With the sealed audit set"),
             key="export-audit",
-            help=_("Whoever has seen it can no longer be audited by it."),
+            help=_("A person who has seen it can no longer be audited by it."),
         )
         is_sent = st.form_submit_button(_("Export"))
     if is_sent:

@@ -33,7 +33,6 @@ def show_history(history: Sequence[dict[str, Any]]) -> None:
 
 
 def failure_line(history: Sequence[dict[str, Any]]) -> None:
-    """Show the failure of the round that ended last, if it failed."""
     ended = [entry for entry in history if entry["finished_at"]]
     last = max(ended, key=lambda entry: str(entry["finished_at"]), default=None)
     if last is not None and last["failure"]:

@@ -39,7 +39,7 @@ def _measured(metrics: dict[str, Any]) -> str:
 
 
 def _rests_on(calibration: dict[str, Any] | None) -> str:
-    """What the certainty was calibrated on; empty if the report is older than this field."""
+    """The rows that calibrated the certainty; empty if the report is older than this field."""
     rows = (calibration or {}).get("rows", 0)
     match (calibration or {}).get("fitted_on"):
         case "nothing":

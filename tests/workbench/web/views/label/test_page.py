@@ -300,7 +300,7 @@ def test_a_post_that_somebody_took_over_stays_and_the_page_says_so(
     assert seen in {card.text for card in answers.hold_posts(queued, ben)}
     app.run()
     assert text_of(on_desk(app)["current"]) == seen
-    assert "Your time for this post ran out and somebody else has it" in shown(app)
+    assert "Your time for this post ran out and another annotator has it" in shown(app)
     press(app, "answer-normal")
     assert "kept as a second opinion" in shown(app)
     assert text_of(on_desk(app)["current"]) != seen

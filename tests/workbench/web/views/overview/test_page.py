@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.workbench.making import judge_held_out, ready_queue
-from tests.workbench.overview.test_figures import add_label
-from tests.workbench.rounds.test_outlook import add_round, measured, put_in_use, score_round
+from tests.workbench.making import add_label, add_round, judge_held_out, ready_queue
+from tests.workbench.rounds.test_outlook import measured, put_in_use, score_round
 from tests.workbench.web.conftest import VisitAs
 from trainer.statistics.proportions import Share
 from workbench.accounts import Account
@@ -51,7 +50,7 @@ def test_an_empty_project_is_told_to_begin(app: AppTest, lead: Account, visit_as
     page = shown(app.run())
     assert "Import posts to begin." in page
     assert "<b>0</b><span>posts</span>" in page
-    assert "Nobody has labelled yet today." in page
+    assert "No labels yet today." in page
 
 
 def test_six_figures_and_what_stands_behind_them(

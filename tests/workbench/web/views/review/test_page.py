@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from db.tables import Annotation, Post, PostGroup
+from db.tables import Post, PostGroup
 from tests.conftest import Clock
-from tests.workbench.making import make_champion, ready_queue
-from tests.workbench.review.test_resolutions import say
+from tests.workbench.making import add_label, make_champion, ready_queue
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.labelling import answers
@@ -151,18 +150,7 @@ def test_a_decided_case_that_is_asked_about_anew_can_be_decided_anew(
 ) -> None:
     resolutions.resolve(project, lead, asked[0], "normal")
     clock.move(minutes=1)
-    with project.database.write() as session:
-        session.add(
-            Annotation(
-                post_id=asked[0],
-                person_id=ann.id,
-                action="label",
-                label="violation",
-                label_set_id=1,
-                is_flagged=True,
-                saved_at=project.now(),
-            )
-        )
+    add_label(project, ann, asked[0], "violation", is_flagged=True)
     app = open_screen()
     assert keys(app)["subject"] == asked[0]
     assert "Ann" not in shown(app)
@@ -200,7 +188,7 @@ def test_a_doubtful_label_is_kept_or_changed_with_one_key(
     ready_queue(project, lead, 12)
     make_champion(project, lead, np.tile([0.6, 0.3, 0.1], (12, 1)))
     for post in (1, 2):
-        say(project, ann, post, "normal")
+        add_label(project, ann, post, "normal")
     rows = np.array([[0.3, 0.6, 0.1], [0.1, 0.1, 0.8]])
     write_doubts(project.round_folder(1), ["p1", "p2"], ["normal"] * 2, rows)
     visit_as(lead)
@@ -230,7 +218,7 @@ def test_the_timesheet_shows_days_and_what_became_of_skipped_posts(
     visit_as(lead)
     app = open_screen()
     open_section(app, "timesheet")
-    assert "1 skipped posts still wait for somebody, 1 of them in the queue." in shown(app)
+    assert "1 skipped posts still wait for a label, 1 of them in the queue." in shown(app)
     (table,) = app.dataframe
     assert table.value.iloc[0].to_list()[:4] == [date(2026, 1, 5).isoformat(), "Ann", 1, 1]
     assert "/download/timesheet.csv?since=2025-12-30&zone=" in shown(app)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db.tables import Policy, Round
-from tests.workbench.making import different_texts, import_texts, make_champion
+from db.tables import Round
+from tests.workbench.making import add_policy, different_texts, import_texts, make_champion
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import METRICS, html_of, screen, shown
 from workbench.accounts import Account
@@ -73,7 +73,5 @@ def test_another_band_is_counted_anew(compared: Project, lead: Account, visit_as
     visit_as(lead)
     app = open_with([1, 2])
     assert "Model unsure (certainty 0.40 to 0.60): 0 posts before" in shown(app)
-    values = {"band_low": 0.85, "band_high": 0.92, "pass_below": 0.1, "flag_from": 0.9, "prices": {}}
-    with compared.database.write() as session:
-        session.add(Policy(version=1, person_id=lead.id, created_at=compared.now(), **values))
+    add_policy(compared, lead, band_low=0.85, band_high=0.92)
     assert "Model unsure (certainty 0.85 to 0.92): 60 posts before" in shown(app.run())

@@ -1,7 +1,6 @@
 """The Exports part of the Rounds screen."""
 
-from tests.workbench.exports.test_jsonl import annotate
-from tests.workbench.making import different_texts, import_texts
+from tests.workbench.making import add_label, different_texts, import_texts
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import html_of, open_screen, press, shown
 from workbench.accounts import Account
@@ -18,7 +17,7 @@ def test_a_lead_makes_an_export_and_is_given_its_files(
     import_texts(project, lead, different_texts(40))
     prepare(project)
     for post in range(1, 41):
-        annotate(project, lead, post, "normal")
+        add_label(project, lead, post, "normal")
     visit_as(lead)
     app = open_screen()
     press(app, BUTTON)

@@ -120,6 +120,6 @@ def test_a_version_another_lead_has_saved_is_not_passed_over(
     app.run()
     policy.save(project, lead, policy.propose(policy.read_evidence(project, lead), Prices(9, 9, 1)))
     press(app, "save-1")
-    assert "put version 1 in force meanwhile" in shown(app)
+    assert "Version 1 has come into force meanwhile" in shown(app)
     with project.database.read() as session:
         assert [row["version"] for row in policy.history(session)] == [1]
