@@ -1,5 +1,6 @@
 """Points the web process at the test's project, and sets its visitor."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -25,6 +26,12 @@ def components_scanned_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(scan_component_manifests))
         yield
+
+
+@pytest.fixture(autouse=True)
+def main_module_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page run by AppTest becomes `__main__`, which a process that a later test spawns would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(autouse=True)
