@@ -33,7 +33,10 @@ COMMANDS = {
         "importing",
         "Store what can be read of an import whose waiting rows were lost from the disk, and do without the others.",
     ),
-    "import-labels": Command("importing", "Import labels people gave elsewhere, from JSONL or TSV."),
+    "import-labels": Command(
+        "importing",
+        "Import labels people gave elsewhere: TSV, JSONL, or an export of doccano, Label Studio or Argilla.",
+    ),
     "score": Command("running", "Have the worker score what the adapter in use has not scored."),
     "status": Command("status", "Posts, labels, the band, the queue, what the next labels should bring."),
     "doctor": Command(

@@ -21,7 +21,8 @@ from workbench import accounts, services
 from workbench.errors import WorkbenchError
 from workbench.imports.intake import import_rows
 from workbench.imports.tsv import open_tsv
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.project import Project, init_project, is_project, open_project
 from workbench.rounds import lifecycle
 

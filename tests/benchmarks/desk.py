@@ -28,7 +28,8 @@ from workbench import accounts
 from workbench.imports.intake import import_rows
 from workbench.imports.storing import store_waiting
 from workbench.imports.tsv import open_tsv
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.project import Project, init_project
 from workbench.rounds import lifecycle
 from workbench.services import web_command, worker_command

@@ -15,7 +15,8 @@ from workbench.accounts import Account
 from workbench.imports.intake import import_rows
 from workbench.imports.preparing import prepare
 from workbench.imports.tsv import open_tsv
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.project import Project, init_project, open_project
 
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}

@@ -11,7 +11,8 @@ from workbench import cli, doctor
 from workbench.doctor import EXAMPLE, Workload, examine
 from workbench.errors import WorkbenchError
 from workbench.imports.preparing import prepare
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.locks import WORKER, hold
 
 Usage = namedtuple("Usage", "total used free")

@@ -1,6 +1,7 @@
 """`workbench import`, `store-rest`, `import-labels`."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from workbench.commands.progress import bar
 from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
 from workbench.imports import intake, storing, tsv
 from workbench.labelling import label_files
+from workbench.labelling.files.mapping import parse_map
 from workbench.project import open_project
 
 commands = typer.Typer()
@@ -55,6 +57,7 @@ def import_command(
             encoding=source.encoding,
             seconds=round(seconds, 3),
         )
+        _fail_if_all_rejected(receipt)
         return
     out.print(
         f"{receipt.rows:,} rows: {receipt.accepted:,} accepted, {receipt.duplicates:,} duplicate, "
@@ -65,6 +68,12 @@ def import_command(
     if receipt.rejected > 10:
         out.print("  ... all of them are on the Posts page.")
     say_worker(project)
+    _fail_if_all_rejected(receipt)
+
+
+def _fail_if_all_rejected(receipt: intake.Receipt) -> None:
+    if receipt.rejected and receipt.rejected == receipt.rows:
+        raise typer.Exit(1)
 
 
 @commands.command("store-rest")
@@ -108,7 +117,7 @@ def import_labels_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import labels people gave elsewhere, from JSONL or TSV."""
+    """Import labels people gave elsewhere: TSV, JSONL, or an export of doccano, Label Studio or Argilla."""
     project = open_project(home)
     receipt = label_files.import_labels(
         project,
@@ -118,22 +127,46 @@ def import_labels_command(
         text_column=text_column,
         id_column=id_column,
         encoding=encoding,
-        mapping=label_files.parse_map(label_map),
+        mapping=parse_map(label_map),
         source=source,
     )
     if as_json:
         print_json(**asdict(receipt))
         return
-    out.print(
+    for line in _receipt_lines(receipt, source):
+        out.print(line, markup=False, soft_wrap=True)
+    if receipt.places.get(label_files.UNPREPARED):
+        say_worker(project)
+
+
+def _receipt_lines(receipt: label_files.LabelReceipt, source: str | None) -> Iterator[str]:
+    yield (
         f"{receipt.labelled:,} labels saved, {receipt.unchanged:,} were there already, {receipt.new_posts:,} new posts, "
         f"{receipt.left_out:,} lines left out."
     )
+    if receipt.superseded:
+        yield f"{receipt.superseded:,} earlier actions were superseded by the last one on the same post."
+    if receipt.repeated:
+        yield f"{receipt.repeated:,} lines repeat the label of another line about the same post."
+    yield f"Their posts: {', '.join(_places(receipt, source)) or 'none'}."
     if source is not None:
-        out.print(
+        yield (
             "Labels with a source train, but do not judge. A round is measured on posts of validation and test, "
-            "which people label in the queue (their held-out share); or import careful labels without --source.",
-            soft_wrap=True,
+            "which people label in the queue (their held-out share); or import careful labels without --source."
         )
+
+
+def _places(receipt: label_files.LabelReceipt, source: str | None) -> Iterator[str]:
+    places = receipt.places
+    if places.get(label_files.TRAIN):
+        yield f"{places[label_files.TRAIN]:,} train"
+    if receipt.held_out:
+        unused = " (labels with a source are never used there)" if source is not None else ""
+        yield f"{receipt.held_out:,} held out for validation, test and audit{unused}"
+    if places.get(label_files.UNPREPARED):
+        yield f"{places[label_files.UNPREPARED]:,} wait for the worker, which decides whether they train or are held out"
+    if places.get(label_files.SET_ASIDE):
+        yield f"{places[label_files.SET_ASIDE]:,} set aside, which are not used"
 
 
 def _print_preview(source: tsv.Source, as_json: bool) -> None:

@@ -22,7 +22,7 @@ from workbench.commands.terminal import (
 from workbench.errors import InputError
 from workbench.exports.spreadsheet import BOM, csv_lines
 from workbench.labelling import guidelines, timesheet
-from workbench.labelling.label_files import parse_map
+from workbench.labelling.files.mapping import label_key, parse_map
 from workbench.project import open_project
 from workbench.review import cases as review_cases
 from workbench.review import doubts, resolutions
@@ -71,7 +71,7 @@ def resolve_command(
     if label is None:
         resolutions.take_back(project, account, number)
     else:
-        label = parse_map(None).get(label, label)
+        label = parse_map(None).get(label_key(label), label)
         resolutions.resolve(
             project,
             account,

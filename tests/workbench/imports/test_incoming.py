@@ -23,6 +23,9 @@ from workbench.imports.rejects import RejectCode
 from workbench.imports.storing import Rest, store_the_rest, store_waiting
 from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers, label_files
+from workbench.labelling.files.checking import Checked
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.files.source import LabelFile
 from workbench.posts.counting import count_posts, count_preparing
 from workbench.posts.search import Filter, find
 from workbench.project import Project
@@ -394,17 +397,18 @@ def test_no_label_lands_on_a_post_that_came_in_between(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While labels are imported, another import is refused."""
-    look, tried = label_files._refuse_problems, []
+    look, tried = label_files.check, []
 
-    def then_another(its: Project, file: label_files._LabelFile) -> None:
-        look(its, file)
+    def then_another(its: Project, file: LabelFile) -> Checked:
+        checked = look(its, file)
         with pytest.raises(InputError, match="Another import is running"):
             take_in(its, lead, ["harmless"])
         tried.append(True)
+        return checked
 
-    monkeypatch.setattr(label_files, "_refuse_problems", then_another)
+    monkeypatch.setattr(label_files, "check", then_another)
     file = write_tsv(project.home / "labels.tsv", [{"id": "p1", "text": "violent", "label": "violation"}])
-    label_files.import_labels(project, lead, file, mapping=label_files.parse_map(None))
+    label_files.import_labels(project, lead, file, mapping=parse_map(None))
     assert tried
     assert stored(project) == [(1, "p1", "violent")]
 

@@ -19,7 +19,8 @@ from workbench.errors import LabellingError, NotAllowedError
 from workbench.exports.jsonl import labelled_posts
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers, empty_queue
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.project import Project, open_project
 from workbench.queue import plan, swap
 from workbench.queue.claims import POSTS_HELD

@@ -4,20 +4,26 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from db.queries.serving import queue_left
 from db.queries.standing import current_labels
 from db.tables import Annotation, Post
 from tests.workbench.making import different_texts, import_texts, write_tsv
+from trainer.labels import LABELS
 from trainer.texts.duplicates import split_of
 from trainer.texts.normalisation import group_key
+from workbench import accounts
 from workbench.accounts import Account
 from workbench.errors import InputError
 from workbench.exports.jsonl import labelled_posts
+from workbench.exports.labelled_posts import export_labels
 from workbench.imports.preparing import prepare
-from workbench.labelling.label_files import LabelReceipt, import_labels, parse_map
-from workbench.project import Project
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import LabelReceipt, import_labels
+from workbench.project import Project, init_project
 from workbench.queue import swap
 
 
@@ -185,3 +191,158 @@ def test_chosen_labels_train_but_never_judge(project: Project, lead: Account, tm
         exported = labelled_posts(session, 1)
     assert {post.split for post in exported} == {"train"}
     assert len(exported) == sum(split_of(group_key(text)) == "pool" for text in texts)
+
+
+def labelled_from(project: Project, lead: Account, content: str, name: str = "l.tsv") -> LabelReceipt:
+    file = project.home / name
+    file.write_text(content, encoding="utf-8")
+    return import_labels(project, lead, file, mapping=parse_map("0=normal,2=violation"))
+
+
+MANGLED = [("1.2E+17", "卖二手显卡"), ("1.2E+17", "今天天气不错"), ("1.2E+17", "出售游戏账号")]
+
+
+@pytest.mark.parametrize("name", ["l.tsv", "l.jsonl"])
+def test_an_id_that_means_another_text_is_refused_by_line(project: Project, lead: Account, name: str) -> None:
+    """A spreadsheet rounds long ids, so that several posts share one."""
+    if name == "l.tsv":
+        content = "".join(f"{id_}\t{text}\tnormal\n" for id_, text in [("id", "text"), *MANGLED])
+        content = content.replace("text\tnormal", "text\tlabel", 1)
+    else:
+        lines = [{"id": id_, "text": text, "label": "normal"} for id_, text in [("p0", "第一条"), *MANGLED]]
+        content = "\n".join(map(json.dumps, lines))
+    with pytest.raises(InputError, match=r"line 3: id 1.2E\+17 has another text than line 2; line 4: "):
+        labelled_from(project, lead, content, name)
+    assert standing(project) == {}
+
+
+def test_an_empty_id_is_no_id(project: Project, lead: Account) -> None:
+    lines = [{"id": "", "text": text, "label": 0} for text in ("卖二手显卡", "今天天气不错")]
+    content = "\n".join(map(json.dumps, lines))
+    assert labelled_from(project, lead, content, "l.jsonl") == LabelReceipt(2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"id": "p1", "label": 2}\n{"id": "p2", "label": "0"}',
+        '[{"id": "p1", "label": 2}, {"id": "p2", "label": 0.0}]',
+    ],
+)
+def test_known_posts_need_no_text_in_json(project: Project, lead: Account, content: str) -> None:
+    import_texts(project, lead, ["a", "b"])
+    assert labelled_from(project, lead, content, "l.json") == LabelReceipt(2, 0, 0)
+    assert standing(project) == {"p1": "violation", "p2": "normal"}
+
+
+def test_a_line_without_text_may_speak_of_a_post_that_another_line_brings(
+    project: Project, lead: Account
+) -> None:
+    content = '{"id": "n1", "label": 0}\n{"id": "n1", "text": "新帖", "label": 0}'
+    assert labelled_from(project, lead, content, "l.jsonl") == LabelReceipt(1, 0, 1, repeated=1)
+
+
+def test_a_repeated_line_was_not_there_already(project: Project, lead: Account) -> None:
+    content = "text\tlabel\n甲\tnormal\n甲\tnormal\n乙\tviolation\n"
+    assert labelled_from(project, lead, content) == LabelReceipt(2, 0, 2, repeated=1)
+    assert labelled_from(project, lead, content) == LabelReceipt(0, 2, 0, repeated=1)
+
+
+def test_lines_that_name_one_post_by_id_and_by_text_must_agree(project: Project, lead: Account) -> None:
+    import_texts(project, lead, ["甲的帖子"])
+    with pytest.raises(InputError, match="line 2: violation, but line 1 says normal of the same post"):
+        labelled_from(project, lead, '{"id": "p1", "label": 0}\n{"text": "甲的帖子", "label": 2}', "l.jsonl")
+
+
+LOG = [
+    "p1\t{at}10:00\tviolation",
+    "p1\t{at}12:00\tnormal",
+    "p1\t{at}11:00\tsuspicious",
+    "p2\t{at}09:00\tviolation",
+]
+
+
+@given(st.permutations(LOG))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_last_action_of_a_log_counts_in_any_order(
+    project: Project, lead: Account, lines: list[str]
+) -> None:
+    if not standing(project):
+        import_texts(project, lead, ["a", "b"])
+    content = "\n".join(["id\t操作时间\tlabel", *lines]).format(at="2026-03-01 ")
+    receipt = labelled_from(project, lead, content)
+    assert (receipt.superseded, receipt.repeated, receipt.labelled + receipt.unchanged) == (2, 0, 2)
+    assert standing(project) == {"p1": "normal", "p2": "violation"}
+
+
+def test_actions_at_one_time_or_without_a_time_are_refused_by_line(project: Project, lead: Account) -> None:
+    import_texts(project, lead, ["a"])
+    for content, words in (
+        ("id\ttime\tlabel\np1\t2026-03-01\tviolation\np1\t2026-03-01\tnormal\n", "at the same time"),
+        ("id\tlabel\np1\tviolation\np1\tnormal\n", "no column says which came last"),
+    ):
+        with pytest.raises(
+            InputError, match=f"line 3: normal, but line 2 says violation of the same post.* {words}"
+        ):
+            labelled_from(project, lead, content)
+
+
+def test_unknown_labels_are_counted_with_the_map_that_would_name_them(
+    project: Project, lead: Account
+) -> None:
+    content = "text\tlabel\n" + "".join(f"帖子{n}\t{'删除' if n % 3 else '通过'}\n" for n in range(12))
+    with pytest.raises(InputError) as refusal:
+        labelled_from(project, lead, content)
+    assert "'删除' (8), '通过' (4)" in str(refusal.value)
+    assert "--map 删除=ours,通过=ours" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("l.jsonl", "\n"), ("l.json", "[]"), ("l.tsv", "text\tlabel\n")]
+)
+def test_a_file_without_rows_is_refused(project: Project, lead: Account, name: str, content: str) -> None:
+    with pytest.raises(InputError, match="has no rows"):
+        labelled_from(project, lead, content, name)
+
+
+def test_an_array_that_is_cut_off_is_refused_in_one_sentence(project: Project, lead: Account) -> None:
+    with pytest.raises(InputError, match="is not valid JSON"):
+        labelled_from(project, lead, '[{"text": "a", "label": 0}', "l.json")
+    with pytest.raises(InputError, match="entry 2: no label"):
+        labelled_from(project, lead, '[{"text": "a", "label": 0}, {"text": "b"}]', "l.json")
+
+
+def test_the_receipt_says_where_the_labels_go(project: Project, lead: Account) -> None:
+    texts = different_texts(60)
+    import_texts(project, lead, texts)
+    unprepared = labelled_from(
+        project, lead, "id\tlabel\n" + "".join(f"p{n}\tnormal\n" for n in range(1, 61))
+    )
+    assert unprepared.places == {"unprepared": 60}
+    prepare(project)
+    prepared = labelled_from(project, lead, "id\tlabel\n" + "".join(f"p{n}\tnormal\n" for n in range(1, 61)))
+    train = sum(split_of(group_key(text)) == "pool" for text in texts)
+    assert (prepared.places["train"], prepared.held_out) == (train, 60 - train)
+
+
+def test_our_own_export_for_datasets_is_read_back_without_loss(
+    project: Project, lead: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_texts(project, lead, different_texts(40))
+    prepare(project)
+    content = "id\tlabel\n" + "".join(f"p{n}\t{LABELS[n % 3]}\n" for n in range(1, 41))
+    labelled_from(project, lead, content)
+    before = standing(project)
+    export_labels(project, lead, tmp_path / "out", form="datasets", has_audit=True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets  # noqa: PLC0415 - slow to load, only needed here
+
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    other = init_project(tmp_path / "other")
+    for split, table in loaded.items():
+        table.to_json(str(tmp_path / f"{split}.jsonl"))
+        import_labels(
+            other, accounts.command_line(other), tmp_path / f"{split}.jsonl", mapping=parse_map(None)
+        )
+    assert standing(other) == before
+    other.database.dispose()

@@ -11,7 +11,8 @@ from tests.workbench.making import different_texts, import_texts, make_champion,
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError
 from workbench.imports.preparing import prepare
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.overview import radar_scan
 from workbench.overview.radar import radar_file, read_radar
 from workbench.overview.radar_scan import watch

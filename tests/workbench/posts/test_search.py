@@ -22,7 +22,8 @@ from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.posts.history import history_of
 from workbench.posts.search import Filter, choices, find
 from workbench.project import Project

@@ -12,7 +12,8 @@ from workbench import accounts
 from workbench.accounts import COMMAND_LINE, Account
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers
-from workbench.labelling.label_files import import_labels, parse_map
+from workbench.labelling.files.mapping import parse_map
+from workbench.labelling.label_files import import_labels
 from workbench.posts.search import Filter, find
 from workbench.project import Project
 from workbench.queue import swap

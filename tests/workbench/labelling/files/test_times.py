@@ -1,0 +1,46 @@
+"""The time of an action, in the ways logs write it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from workbench.labelling.files.times import moment, time_column
+
+AT = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01 09:05",
+        "2026/3/1 9:05:00",
+        "2026年3月1日 9:05",
+        "2026年3月1日 9时05分",
+        "2026-03-01T09:05:00Z",
+        "2026-03-01T17:05:00+08:00",
+        "2026-03-01T09:05:00.000000Z",
+        str(int(AT.timestamp())),
+        f"{int(AT.timestamp())}000",
+        f"{int(AT.timestamp())}.0",
+    ],
+)
+def test_one_moment_in_each_spelling(text: str) -> None:
+    assert moment(text) == AT
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "9" * 400, "2026-03-01 25:00"])
+def test_what_is_no_time_is_none(text: str) -> None:
+    assert moment(text) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "column"),
+    [
+        (["id", "时间", "操作时间"], "操作时间"),
+        (["created_at", "Action_Time"], "Action_Time"),
+        (["id", "time"], "time"),
+        (["id", "发布时间", "posted_at"], None),
+    ],
+)
+def test_the_time_of_the_action_comes_before_that_of_the_post(names: list[str], column: str | None) -> None:
+    assert time_column(names) == column

@@ -1,0 +1,70 @@
+"""Argilla's records: `records.to_json`, and the flat rows of `to_datasets`.
+
+{"id": "...", "fields": {"text": "..."}, "responses": {"label": [{"value": "normal", "status": "submitted"}]}}
+{"id": "...", "text": "...", "label.responses": ["normal"], "label.responses.status": ["submitted"]}
+"""
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any
+
+from trainer.messages import Message
+from workbench.labelling.files.formats.votes import agreed, chosen
+from workbench.labelling.files.rows import Names, Stated
+
+_FLAT = ".responses"
+_SUBMITTED = frozenset({None, "submitted"})
+"""States of an answer that counts; the others are a draft and a discarded one."""
+
+
+def is_nested(value: Mapping[str, Any]) -> bool:
+    return isinstance(value.get("fields"), dict) and "responses" in value
+
+
+def is_flat(value: Mapping[str, Any]) -> bool:
+    return any(name.endswith(_FLAT) for name in value)
+
+
+def read_nested(value: Mapping[str, Any], names: Names) -> Stated | Message | None:
+    """None for a record without a submitted answer."""
+    responses = value.get("responses") or {}
+    fields = value.get("fields") or {}
+    if not isinstance(responses, dict) or not isinstance(fields, dict):
+        return Message("no record of Argilla, as the first one is")
+    answers = {name: _submitted(given) for name, given in responses.items()}
+    return _stated(value, fields, answers, names)
+
+
+def read_flat(value: Mapping[str, Any], names: Names) -> Stated | Message | None:
+    """None for a record without a submitted answer."""
+    answers = {}
+    for name in value:
+        if name.endswith(_FLAT):
+            states = value.get(f"{name}.status") or ()
+            given = [
+                {"value": label, "status": state}
+                for label, state in zip_longest(value[name] or (), states[: len(value[name] or ())])
+            ]
+            answers[name.removesuffix(_FLAT)] = _submitted(given)
+    return _stated(value, value, answers, names)
+
+
+def _stated(
+    value: Mapping[str, Any], fields: Mapping[str, Any], answers: Mapping[str, list[Any]], names: Names
+) -> Stated | Message | None:
+    question = chosen([name for name, labels in answers.items() if labels], names.label)
+    if question is None or isinstance(question, Message):
+        return question
+    label = agreed(answers.get(question, []))
+    if isinstance(label, Message):
+        return label
+    return Stated(value.get(names.id or "id"), fields.get(names.text or "text"), label)
+
+
+def _submitted(given: Any) -> list[Any]:
+    answers = given if isinstance(given, list) else [given]
+    return [
+        answer.get("value")
+        for answer in answers
+        if isinstance(answer, dict) and answer.get("status") in _SUBMITTED and answer.get("value") is not None
+    ]
