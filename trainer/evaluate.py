@@ -7,7 +7,7 @@ The measures are in `trainer.statistics` and `trainer.linear.baseline`.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer.adapters.card import read_card
+from trainer.errors import DatasetError
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
@@ -26,6 +27,7 @@ from trainer.running.progress import Progress, Silent, reporting
 from trainer.statistics.comparison import compare
 from trainer.statistics.metrics import calibration_error, metrics
 from trainer.statistics.vector_scaling import apply_calibration
+from trainer.texts.copies import without_copies
 from trainer.texts.dataset import Example, group_weights, read_jsonl
 
 
@@ -44,13 +46,18 @@ def evaluate(
     Without test rows the report has a warning and no metrics.
     """
     examples = read_jsonl(test)
-    learned = [] if train is None else read_jsonl(train)
+    given = [] if train is None else read_jsonl(train)
+    learned = without_copies(given, examples)
+    if given and not learned:
+        raise DatasetError(
+            "every text of {train} is also in {other}: nothing is left to train on", train=train, other=test
+        )
     report: dict[str, Any] = {"rows": len(examples), "test_sha256": sha256_of(test)}
-    report |= {"metrics": None, "warnings": []}
+    warnings = [*_about(examples), *_about_training(model, report["test_sha256"], len(given) - len(learned))]
+    report |= {"metrics": None, "warnings": [warning.to_dict() for warning in warnings]}
     raw = _score(model, examples, progress or Silent())
     probabilities = _calibrate(model, raw)
     if not examples:
-        report["warnings"].append(Message("no test rows: nothing could be measured").to_dict())
         return report, _table(examples, probabilities)
     labels, groups = [example.label for example in examples], [example.group for example in examples]
     weights = group_weights(examples)
@@ -71,6 +78,28 @@ def evaluate(
             rival, probabilities, labels, groups, rng=rng, weights=weights
         ).to_dict()
     return report, _table(examples, probabilities)
+
+
+def _about(examples: Sequence[Example]) -> Iterator[Message]:
+    labels = {example.label for example in examples}
+    if not labels:
+        yield Message("no test rows: nothing could be measured")
+    if len(labels) == 1:
+        yield Message(
+            "all test rows are labelled {label}: the other labels could not be measured", label=min(labels)
+        )
+
+
+def _about_training(model: Path, test_sha256: str, shared: int) -> Iterator[Message]:
+    if any(file.sha256 == test_sha256 and file.rows for file in read_card(model).data.values()):
+        yield Message(
+            "the adapter was trained with this very test file: its figures say nothing of other posts"
+        )
+    if shared:
+        yield Message(
+            "{count} training rows have the text of a test row: the linear baseline is trained without them",
+            count=shared,
+        )
 
 
 def _score(model: Path, examples: Sequence[Example], progress: Progress) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ after a kill and adds strategies and seeds to the folder.
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from trainer.running.progress import Progress, reporting
 from trainer.selection.lanes import Band, Composition
 from trainer.simulation.curves import draw, summary, write_csv
 from trainer.simulation.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, Simulation, choosers
+from trainer.texts.copies import near_copies
+from trainer.texts.normalisation import group_key
 from trainer.texts.reading import read_labelled
 
 START = 100
@@ -69,8 +71,8 @@ def simulate(
     ]
 
 
-def write_curves(out: Path, points: Sequence[Point]) -> dict[str, Any]:
-    totals = summary(points)
+def write_curves(out: Path, points: Sequence[Point], copies: int = 0) -> dict[str, Any]:
+    totals = summary(points) | {"copies_left_out": copies}
     write_csv(out / "curves.csv", points)
     draw(out / "curves.png", points)
     write_json(out / "summary.json", totals)
@@ -87,6 +89,32 @@ def read_points(out: Path) -> list[Point]:
 
 def read_posts(file: Path) -> list[Post]:
     return [Post(name, text, label) for name, text, label in read_labelled(file)]
+
+
+def apart(pool: Sequence[Post], test: Sequence[Post]) -> tuple[list[Post], int]:
+    """The posts of the pool without copies of test posts, and the number of these."""
+    is_copy = near_copies([post.text for post in pool], [post.text for post in test])
+    kept = [post for post, is_left_out in zip(pool, is_copy, strict=True) if not is_left_out]
+    return kept, len(pool) - len(kept)
+
+
+def notes(pool: Sequence[Post], copies: int, plan: Plan, runs: Runs) -> Iterator[str]:
+    """What a reader of the curves should know."""
+    if copies:
+        yield f"{copies:,} posts of the pool are copies of test posts: they are left out, {len(pool):,} remain."
+    different = len({group_key(post.text) for post in pool})
+    if len(runs.strategies) < 2:
+        return
+    if plan.start >= min(plan.budget, different):
+        yield (
+            f"the first {plan.start:,} labels are chosen before there is a model, alike for all strategies, and they "
+            "are the whole budget: the strategies cannot differ. Give a greater --budget, and a pool that is larger."
+        )
+    elif plan.budget >= different:
+        yield (
+            f"the budget of {plan.budget:,} labels covers the whole pool ({different:,} different posts): the "
+            "strategies differ only in the order, and end alike."
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,12 +143,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _simulate(options: argparse.Namespace) -> None:
     pool, test = read_posts(options.pool), read_posts(options.test)
+    _refuse_unfit(options.pool, pool)
+    _refuse_unfit(options.test, test)
+    pool, copies = apart(pool, test)
+    if not pool:
+        raise TrainerError(
+            "every post of {pool} is also in {test}, or a near-copy of one: give other posts to choose from",
+            pool=options.pool,
+            test=options.test,
+        )
     start = min(START, options.budget) if options.start is None else options.start
     plan = Plan(options.budget, options.batch, start, options.candidates)
     runs = Runs(options.strategy.split(","), range(options.seeds), not options.no_full)
     may_choose = choosers(Composition(**options.composition), Band(**options.band))
     _refuse_unknown(runs.strategies, may_choose)
-    inputs = {
+    inputs: dict[str, Any] = {
         "pool": sha256_of(options.pool),
         "test": sha256_of(options.test),
         "plan": asdict(plan),
@@ -130,13 +167,17 @@ def _simulate(options: argparse.Namespace) -> None:
         "band": options.band,
         "settings": TrainConfig(base=options.base).to_dict(),
     }
+    if copies:  # absent without them, so that folders of earlier versions go on
+        inputs["copies"] = copies
+    for note in notes(pool, copies, plan, runs):
+        print(f"note: {note}", file=sys.stderr)
     learner = _learner(options.learner, pool, test, options.base)
     progress = reporting(options.progress, "simulating")
     try:
         points = simulate(Simulation(pool, learner, plan, may_choose), runs, options.out, inputs, progress)
     finally:
         progress.close()
-    totals = write_curves(options.out, points)
+    totals = write_curves(options.out, points, copies)
     print(json.dumps(totals) if options.json else table(totals))
 
 
@@ -169,6 +210,18 @@ def _learner(name: str, pool: Sequence[Post], test: Sequence[Post], base: str) -
     if name == "frozen":
         return FrozenLearner(pool, test, base)
     return LoraLearner(pool, test, TrainConfig(base=base))
+
+
+def _refuse_unfit(file: Path, posts: Sequence[Post]) -> None:
+    labels = {post.label for post in posts}
+    if not labels:
+        raise TrainerError("{path} holds no posts", path=file)
+    if len(labels) == 1:
+        raise TrainerError(
+            "{path}: all posts are labelled {label}; a simulation needs posts of two labels or more",
+            path=file,
+            label=min(labels),
+        )
 
 
 def _refuse_unknown(strategies: Sequence[str], available: Mapping[str, Chooser]) -> None:

@@ -25,7 +25,7 @@ from trainer.adapters.card import Card, DataFile, installed_versions, read_card
 from trainer.adapters.encoder import save_adapter
 from trainer.adapters.folders import WEIGHTS, base_fingerprint, resolve_base, vouched_card
 from trainer.config import PRESETS, TrainConfig, quick
-from trainer.errors import TrainerError
+from trainer.errors import DatasetError, TrainerError
 from trainer.files import new_folder, refuse_existing, sha256_of
 from trainer.fitting.calibration_rows import calibrate, plan_folds
 from trainer.fitting.out_of_fold import fold_steps, out_of_fold
@@ -38,6 +38,7 @@ from trainer.running.progress import Part, Progress, Silent, reporting
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import metrics
 from trainer.statistics.vector_scaling import apply_calibration
+from trainer.texts.copies import without_copies
 from trainer.texts.dataset import Example, count_labels, group_weights
 
 TRACKERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",), "wandb": ("wandb",)}
@@ -58,7 +59,8 @@ def train(
     writes. Raises DatasetError, EncoderError or TrainerError, all before training starts except for a non-finite loss.
     """
     refuse_existing(out)
-    rows, validation = read_training_file(train_file), read_training_file(eval_file)
+    given, validation = read_training_file(train_file), read_training_file(eval_file)
+    rows = _apart(given, validation, train_file, eval_file)
     checkpoints = out.parent / f".{out.name}.checkpoints"
     processes = Processes.current()
     fitted, calibration, warnings = _fit(
@@ -79,7 +81,7 @@ def train(
         epochs=fitted.epochs,
         calibration=calibration,
         validation=_measure(fitted, calibration, validation, config.seed),
-        warnings=warnings,
+        warnings=(*_shared(len(given) - len(rows)), *warnings),
         files={},
     )
     processes.wait()  # for processes that still read a checkpoint
@@ -197,6 +199,26 @@ def _read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise TrainerError("{path}: expected an object of settings", path=path)
     return settings
+
+
+def _apart(
+    rows: Sequence[Example], validation: Sequence[Example], train_file: Path, eval_file: Path
+) -> list[Example]:
+    """The training rows whose text is not among the validation rows. Raises DatasetError if all are."""
+    apart = without_copies(rows, validation)
+    if rows and not apart:
+        raise DatasetError(
+            "every text of {train} is also in {other}: nothing is left to train on",
+            train=train_file,
+            other=eval_file,
+        )
+    return apart
+
+
+def _shared(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count:,} training rows have the text of a validation row: they were left out of training",)
 
 
 def _describe(path: Path, examples: Sequence[Example]) -> DataFile:

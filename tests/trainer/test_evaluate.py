@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.trainer.toy import write_examples
+from tests.trainer.toy import toy_examples, write_examples
+from trainer.errors import DatasetError
 from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
 from trainer.labels import LABELS
@@ -135,3 +136,26 @@ def test_the_measures_load_without_torch():
     code = "import sys, trainer.evaluate; print(bool({'torch', 'transformers', 'datasets'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_file_that_was_learnt_is_named_when_it_measures(trained, toy_files, rng):
+    report, _ = evaluate(trained, toy_files["validation"], rng=rng)
+    assert "this very test file" in str(Message.from_dict(report["warnings"][0]))
+
+
+def test_training_rows_that_are_tested_are_left_out_of_the_baseline(trained, toy_files, tmp_path, rng):
+    test = toy_files["test"].read_text(encoding="utf-8")
+    both = tmp_path / "both.jsonl"
+    both.write_text(toy_files["train"].read_text(encoding="utf-8") + test, encoding="utf-8")
+    report, _ = evaluate(trained, toy_files["test"], rng=rng, train=both)
+    (warning,) = map(Message.from_dict, report["warnings"])
+    assert "the linear baseline is trained without them" in str(warning)
+    assert warning.values["count"] >= 90
+    with pytest.raises(DatasetError, match="nothing is left to train on"):
+        evaluate(trained, toy_files["test"], rng=rng, train=toy_files["test"])
+
+
+def test_test_rows_of_one_label_are_said_to_measure_little(trained, tmp_path, rng):
+    file = write_examples(tmp_path / "one.jsonl", toy_examples(30, 9, ["normal"]))
+    report, _ = evaluate(trained, file, rng=rng)
+    assert "all test rows are labelled normal" in str(Message.from_dict(report["warnings"][0]))

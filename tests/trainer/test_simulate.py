@@ -1,13 +1,16 @@
 """The command: files in, curves out, resumable after a kill."""
 
 import json
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.trainer.toy import toy_examples
-from trainer.simulate import main, read_points
+from trainer.simulate import Runs, main, notes, read_points
+from trainer.simulation.replay import Plan, Post
 from trainer.texts.dataset import Example
 
 
@@ -121,3 +124,80 @@ def test_a_folder_of_another_simulation_is_left_alone(
     assert main(command(files, tiny_base, out, "--batch", "7")) == 1
     assert "holds another simulation" in capsys.readouterr().err
     assert (out / "points.jsonl").read_bytes() == before
+
+
+def test_copies_of_test_posts_are_left_out_of_the_pool_and_counted(
+    files: list[str], tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = write_labelled(tmp_path / "pool.tsv", different(60) + different(70)[65:])
+    test = write_labelled(tmp_path / "test.tsv", different(70)[60:])
+    arguments = [*command(files, tiny_base, tmp_path / "out"), "--pool", str(pool), "--test", str(test)]
+    assert main([*arguments, "--strategy", "random", "--seeds", "1", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "note: 5 posts of the pool are copies of test posts: they are left out, 60 remain." in printed.err
+    assert json.loads(printed.out)["copies_left_out"] == 5
+    assert max(at for point in read_points(tmp_path / "out") for at in point.positions) < 60
+
+
+def different(count: int) -> list[Example]:
+    """Examples without near-copies among them."""
+    draw = random.Random(5)
+    tails = ("".join(map(chr, draw.choices(range(0x4E00, 0x5A00), k=20))) for _ in range(count))
+    return [
+        replace(row, text=row.text + tail) for row, tail in zip(toy_examples(count, 3), tails, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pool", "test", "words"),
+    [
+        (different(30), different(30), "every post of"),
+        ([], different(30), "holds no posts"),
+        (different(30), [], "holds no posts"),
+        (different(30), different(1), "all posts are labelled normal"),
+        (different(1), different(30), "all posts are labelled normal"),
+    ],
+)
+def test_files_that_measure_nothing_are_refused(
+    files: list[str],
+    tiny_base: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    pool: list[Example],
+    test: list[Example],
+    words: str,
+) -> None:
+    given = [
+        "--pool",
+        str(write_labelled(tmp_path / "p.tsv", pool)),
+        "--test",
+        str(write_labelled(tmp_path / "t.tsv", test)),
+    ]
+    assert main([*command(files, tiny_base, tmp_path / "out"), *given]) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("plan", "strategies", "words"),
+    [
+        (Plan(budget=50, batch=10, start=50), ("default", "random"), "the strategies cannot differ"),
+        (Plan(budget=200, batch=10, start=80), ("default", "random"), "the strategies cannot differ"),
+        (
+            Plan(budget=200, batch=10, start=20),
+            ("default", "random"),
+            "covers the whole pool (80 different posts)",
+        ),
+        (Plan(budget=40, batch=10, start=20), ("default", "random"), None),
+        (Plan(budget=50, batch=10, start=50), ("random",), None),
+    ],
+)
+def test_it_says_when_strategies_could_not_differ(
+    plan: Plan, strategies: tuple[str, ...], words: str | None
+) -> None:
+    pool = [Post(row.id, row.text, row.label) for row in different(80)]
+    said = list(notes(pool, 0, plan, Runs(strategies, range(1), has_full=False)))
+    assert len(said) == (words is not None)
+    assert words is None or words in said[0]

@@ -15,6 +15,8 @@ from trainer.adapters.folders import WEIGHTS
 from trainer.files import sha256_of
 from trainer.running.progress import Silent
 from trainer.statistics.calibration import Calibration
+from trainer.texts.copies import without_copies
+from trainer.texts.dataset import read_jsonl
 from trainer.train import main, train
 
 
@@ -249,3 +251,24 @@ def test_wrong_usage_is_2(capsys):
         main([])
     assert exit_.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_rows_that_validation_holds_too_are_left_out_and_counted(command, toy_files, tmp_path, capsys):
+    rows = toy_files["train"].read_text(encoding="utf-8")
+    shared = toy_files["validation"].read_text(encoding="utf-8").splitlines(keepends=True)[:7]
+    both = tmp_path / "both.jsonl"
+    both.write_text(rows + "".join(shared), encoding="utf-8")
+    apart = len(without_copies(read_jsonl(both), read_jsonl(toy_files["validation"])))
+    assert main([*command, f"--train={both}"]) == 0
+    left_out = 157 - apart
+    assert left_out >= 7
+    assert f"warning: {left_out} training rows have the text of a validation row" in capsys.readouterr().err
+    assert read_card(tmp_path / "out").data["train"].rows == apart
+
+
+def test_training_on_what_it_is_evaluated_on_is_refused(command, toy_files, tmp_path, capsys):
+    assert main([*command, f"--train={toy_files['validation']}"]) == 1
+    error = capsys.readouterr().err
+    assert "nothing is left to train on" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
