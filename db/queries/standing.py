@@ -96,6 +96,7 @@ def labelled_groups(*, since_annotation: int = 0, since_resolution: int = 0) -> 
 
 
 def labelled_posts() -> CompoundSelect[int]:
+    """Posts with a current label of a person or an import, or a resolution: what "labelled" means wherever it is counted."""
     labelled = select(Annotation.post_id).where(Annotation.action == "label", is_current())
     return union(labelled, select(Resolution.post_id).where(is_decided()))
 

@@ -10,8 +10,10 @@ from db.queries.standing import (
     current_labels,
     is_current,
     is_decided,
+    is_labelled,
     is_of_pool,
     is_resolved,
+    labelled_posts,
     standing_resolutions,
 )
 from db.tables import Annotation, Post, PostGroup, PostText, Resolution
@@ -100,6 +102,22 @@ def labels_by_split(by_severity: Sequence[str]) -> Select[str, str | None, int]:
         .outerjoin(PostGroup, PostGroup.id == Post.group_id)
         .where(Post.is_quarantined.is_(False))
         .group_by(split, labels.c.label)
+    )
+
+
+def labels_by_use() -> Select[str | None, bool, bool, int]:
+    """(split, is set aside, counts for its split, number of posts) of all labelled posts.
+
+    The split of a new post is None.
+    """
+    labelled = labelled_posts().subquery()
+    counts = is_labelled().label("counts")
+    return (
+        select(PostGroup.split, Post.is_quarantined, counts, func.count())
+        .select_from(labelled)
+        .join(Post, Post.id == labelled.c.post_id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .group_by(PostGroup.split, Post.is_quarantined, counts)
     )
 
 

@@ -43,3 +43,5 @@ def export_command(
         markup=False,
         soft_wrap=True,
     )
+    for note in export.notes():
+        out.print(str(note), markup=False, soft_wrap=True)

@@ -23,12 +23,14 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         return
     table = Table(show_header=False, box=None)
     for name, value in figures.to_dict().items():
-        if name not in {"labels", "partly_scored"}:
+        if name not in {"labels", "not_used", "partly_scored"}:
             table.add_row(name.replace("_", " "), shown(value))
     for split, counts in figures.labels.items():
         table.add_row(
             f"labels in {split}", ", ".join(f"{count:,} {label}" for label, count in counts.items())
         )
+    if reasons := figures.not_used.reasons():
+        table.add_row("labelled posts not used yet", "; ".join(map(str, reasons)))
     if ahead is not None:
         low, mean, high = (
             100 * value for value in (ahead.gain.interval[0], ahead.gain.mean, ahead.gain.interval[1])

@@ -19,9 +19,11 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import strata_sizes
 from trainer.files import new_folder, sha256_of, write_json
 from trainer.labels import LABELS, Label
+from trainer.messages import Message
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import Census, LabelledPost, dump_line, each_labelled_post
+from workbench.exports.left_out import LeftOut, count_asked, read_left_out
 from workbench.exports.spreadsheet import BOM, not_a_formula
 from workbench.project import Project
 
@@ -59,6 +61,21 @@ class Export:
     folder: Path
     receipt: Mapping[str, Any]
 
+    def notes(self) -> list[Message]:
+        """What the export leaves out or had to decide; none in receipts of earlier versions."""
+        notes = LeftOut(**self.receipt.get("left_out", {})).reasons()
+        if notes:
+            notes = [Message("Left out: {reasons}.", reasons=notes)]
+        if disputed := self.receipt.get("disagreements"):
+            notes.append(
+                Message(
+                    "{count} posts have different labels and no decision of a lead: theirs is the most frequent one, "
+                    "in a tie the more severe.",
+                    count=disputed,
+                )
+            )
+        return notes
+
 
 def export_labels(
     project: Project,
@@ -78,11 +95,13 @@ def export_labels(
     now = project.now()
     out = out or _exports_folder(project) / f"{now:%Y%m%dT%H%M%S%f}-{form}"
     with reading(project, account, Right.EXPORT) as session:
-        census = _take_census(session, has_audit)
+        left_out = read_left_out(session, has_audit=has_audit)
+        census = _take_census(session, has_audit, left_out)
         with new_folder(out) as part:
-            counts: Counter[tuple[str, str]] = Counter()
+            counts, disputed = Counter[tuple[str, str]](), Counter[str]()
             posts = each_labelled_post(session, has_audit=has_audit)
-            _WRITERS[form](part, _counted(posts, census, counts))
+            lines = _counted(posts, census, counts, disputed)
+            _WRITERS[form](part, lines if account.may(Right.REVIEW) else map(_without_people, lines))
             receipt = {
                 "schema": SCHEMA,
                 "format": form,
@@ -90,6 +109,8 @@ def export_labels(
                 "by": account.name,
                 "posts": counts.total(),
                 "splits": _nested(counts),
+                "left_out": left_out.to_dict(),
+                "disagreements": disputed.total(),
                 "files": {
                     str(file.relative_to(part)): {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
                     for file in sorted(part.rglob("*"))
@@ -116,23 +137,49 @@ def _exports_folder(project: Project) -> Path:
     return project.data / "exports"
 
 
-def _take_census(session: Session, has_audit: bool) -> Census:
+def _take_census(session: Session, has_audit: bool, left_out: LeftOut) -> Census:
     census, has_posts = Census(session.execute(strata_sizes())), False
     for post in each_labelled_post(session, has_audit=has_audit):
         census.add(post)
         has_posts = True
     if not has_posts:
-        raise RoundError("There are no labels yet. Label some posts first.")
+        raise _nothing_to_export(left_out, count_asked(session))
     return census
 
 
+def _nothing_to_export(left_out: LeftOut, asked: int) -> RoundError:
+    if left_out.posts:
+        return RoundError(
+            "None of the {count} labelled posts can be exported yet: {reasons}.",
+            count=left_out.posts,
+            reasons=left_out.reasons(),
+        )
+    if asked:
+        return RoundError(
+            "There are no labels yet: {count} posts wait for a lead to decide them.", count=asked
+        )
+    return RoundError("There are no labels yet. Label some posts first.")
+
+
+def _without_people(line: Line) -> Line:
+    """For a reader who may not see who labelled what. A resolution stays one: it replaces the votes."""
+    hidden: dict[str, Any] = {"annotators": []}
+    return {**line, **hidden, **({"resolved_by": 0} if "resolved_by" in line else {})}
+
+
 def _counted(
-    posts: Iterable[LabelledPost], census: Census, counts: Counter[tuple[str, str]]
+    posts: Iterable[LabelledPost],
+    census: Census,
+    counts: Counter[tuple[str, str]],
+    disputed: Counter[str],
 ) -> Iterator[Line]:
-    """The weighted lines; `counts` by split and label grows as they are consumed."""
+    """The weighted lines. As they are consumed, `counts` by split and label grows, and `disputed`, the posts by split
+    that have different labels and no resolution.
+    """
     for post in posts:
         line = {name: value for name, value in census.weighed(post).line.items() if name != "round"}
         counts[post.split, line["label"]] += 1
+        disputed[post.split] += len(line["labels"]) > 1 and "resolved_by" not in line
         yield line
 
 

@@ -10,6 +10,7 @@ from db.queries.standing import labelled_posts
 from db.queries.training import labels_by_split
 from db.tables import Claim, QueueState
 from trainer.labels import LABELS
+from workbench.exports.left_out import LeftOut, read_left_out
 from workbench.posts.counting import count_posts, count_preparing, count_quarantined
 from workbench.project import Project
 from workbench.queue.band import band_counts
@@ -23,7 +24,8 @@ class Status:
     """Counts of posts; `champion` is the number of the round in use.
 
     `widened`: posts queued beyond the band because it was short; `left_out`: posts of the band beyond the
-    limit. `partly_scored`: posts that the champion has not scored, which are in no band; None if it scored all.
+    limit. `labels` counts the labelled posts that count for their split, by split and label; `not_used` the others.
+    `partly_scored`: posts that the champion has not scored, which are in no band; None if it scored all.
     """
 
     posts: int
@@ -39,6 +41,7 @@ class Status:
     preparing: int
     quarantined: int
     labels: dict[str, dict[str, int]]
+    not_used: LeftOut
     worker: bool
     partly_scored: PartlyScored | None = None
 
@@ -71,6 +74,7 @@ def read_status(project: Project) -> Status:
             preparing=count_preparing(session),
             quarantined=count_quarantined(session, project),
             labels=labels,
+            not_used=read_left_out(session, has_audit=True),
             worker=is_worker_running(project),
             partly_scored=partly_scored_in_use(session, project),
         )

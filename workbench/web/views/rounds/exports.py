@@ -13,6 +13,7 @@ from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import attempt, clock, heading, quiet
 from workbench.web.wording.i18n import N_, _
+from workbench.web.wording.messages import shown
 from workbench.web.wording.words import person_word
 
 FORMAT_WORDS = {
@@ -45,6 +46,7 @@ def show_exports() -> None:
         st.rerun()
     if exports := list_exports(project()):
         html(table(map(_row, exports), (_("format"), _("posts"), _("when"), _("who"), _("files"))))
+        quiet(*(f"{clock(_made(exports[0]))}: {shown(note)}" for note in exports[0].notes()))
         quiet(_("The newest five are kept."))
 
 
@@ -57,10 +59,14 @@ def _row(export: Export) -> Sequence[Cell]:
     return (
         _(FORMAT_WORDS[receipt["format"]]),
         receipt["posts"],
-        clock(datetime.fromisoformat(receipt["created"])),
+        clock(_made(export)),
         person_word(receipt["by"]),
         _links(export),
     )
+
+
+def _made(export: Export) -> datetime:
+    return datetime.fromisoformat(export.receipt["created"])
 
 
 def _links(export: Export) -> Markup:

@@ -14,9 +14,9 @@ BUTTON = "FormSubmitter:export-Export"
 def test_a_lead_makes_an_export_and_is_given_its_files(
     project: Project, lead: Account, visit_as: VisitAs
 ) -> None:
-    import_texts(project, lead, different_texts(40))
+    import_texts(project, lead, different_texts(90))
     prepare(project)
-    for post in range(1, 41):
+    for post in range(1, 91):
         add_label(project, lead, post, "normal")
     visit_as(lead)
     app = open_screen()
@@ -25,6 +25,7 @@ def test_a_lead_makes_an_export_and_is_given_its_files(
     assert f'href="/download/labels/{exported.folder.name}/labels.jsonl" download' in html_of(app)
     assert f"{exported.receipt['posts']:,}" in shown(app)
     assert "audit" not in exported.receipt["splits"]
+    assert f"{exported.receipt['left_out']['audit']} are in the sealed audit set" in shown(app)
 
 
 def test_without_labels_the_refusal_is_one_line(project: Project, lead: Account, visit_as: VisitAs) -> None:
