@@ -7,7 +7,6 @@ round. A base that is missing or unusable is reported as a problem and is not a 
 """
 
 import argparse
-import json
 import math
 import os
 import shutil
@@ -34,6 +33,7 @@ from trainer.labels import LABELS
 from trainer.running import command
 from trainer.running.device import default_device, device_name, half_precision, has_bf16, leave_a_core
 from trainer.running.progress import Progress, reporting
+from trainer.running.terminal import json_text
 from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example
 from trainer.texts.reading import read_texts
@@ -242,7 +242,7 @@ def _examine(options: argparse.Namespace) -> None:
     work = Workload(options.labels, options.validation, options.pool)
     report = partial(reporting, options.progress)
     findings = examine(options.base, texts, work, report=report, seconds=options.seconds)
-    print(json.dumps(asdict(findings), ensure_ascii=False))
+    print(json_text(asdict(findings), sys.stdout.encoding))
 
 
 if __name__ == "__main__":

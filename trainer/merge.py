@@ -25,6 +25,7 @@ from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
 from trainer.running import command
 from trainer.running.device import leave_a_core
+from trainer.running.terminal import printable
 from trainer.scoring.eight_bit import write_onnx
 from trainer.scoring.scorer import Scorer
 
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _merge(options: argparse.Namespace) -> None:
     leave_a_core()
     gap = merge(options.model, options.out, is_onnx=options.onnx)
-    print(f"{options.out}: the same as the adapter to {gap:.1e}")
+    print(f"{printable(str(options.out))}: the same as the adapter to {gap:.1e}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ One JSON object per line: id or line number, label, confidence, probabilities by
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from trainer.chunks import in_chunks
 from trainer.labels import LABELS
 from trainer.running import command
 from trainer.running.device import leave_a_core
+from trainer.running.terminal import json_text
 from trainer.scoring.scorer import Scorer
 from trainer.texts.reading import read_texts
 
@@ -39,7 +39,7 @@ def _predict(options: argparse.Namespace) -> None:
     at_once = TEXTS_AT_ONCE if options.batch else 1
     for part in in_chunks(posts, at_once):
         for line in predictions(scorer, part):
-            print(json.dumps(line, ensure_ascii=False), flush=at_once == 1)
+            print(json_text(line, sys.stdout.encoding), flush=at_once == 1)
 
 
 def predictions(scorer: Scorer, posts: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:

@@ -35,6 +35,7 @@ from trainer.fitting.training_file import read_training_file
 from trainer.running import command
 from trainer.running.device import leave_a_core
 from trainer.running.progress import Part, Progress, Silent, reporting
+from trainer.running.terminal import printable
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import metrics
 from trainer.statistics.vector_scaling import apply_calibration
@@ -138,7 +139,7 @@ def _train(options: argparse.Namespace) -> None:
     if options.again is not None and is_first:
         print(_compare(read_card(options.again), card))
     for warning in card.warnings if is_first else ():
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {printable(warning)}", file=sys.stderr)
 
 
 def _check_tracker(name: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from typer.core import TyperCommand, TyperGroup
 
 from trainer.messages import MessageError
+from trainer.running.terminal import INTERRUPTED, accept_any_text, printable
 
 
 class Command(NamedTuple):
@@ -105,28 +106,35 @@ app = typer.Typer(
 
 
 def main() -> None:
+    accept_any_text()
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(arguments)
-    except (MessageError, OSError) as error:
-        if is_debug:
-            raise
-        _die(str(error))
-    except SQLAlchemyError as error:
-        if is_debug:
-            raise
-        _die(
-            f"the database refused: {getattr(error, 'orig', error)}. Check that its folder is writable and has space."
-        )
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted", file=sys.stderr)
+        raise
     except Exception as error:
         if is_debug:
             raise
-        _die(f"{type(error).__name__}: {error} (--debug shows where)")
+        _die(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case MessageError() | OSError():
+            return str(error)
+        case SQLAlchemyError():
+            reason = getattr(error, "orig", error)
+            return f"the database refused: {reason}. Check that its folder is writable and has space."
+        case OverflowError():
+            return "One of the numbers is too large."
+    return f"{type(error).__name__}: {error} (--debug shows where)"
 
 
 def _die(sentence: str) -> NoReturn:
-    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     sys.exit(1)
 
 

@@ -21,6 +21,7 @@ from trainer.pretrain.corpus import Corpus
 from trainer.pretrain.exclusion import WHOLE, read_excluded
 from trainer.pretrain.run import read_text
 from trainer.running import command
+from trainer.running.terminal import printable
 from trainer.texts.normalisation import normalise
 
 
@@ -69,7 +70,7 @@ def check(arguments: argparse.Namespace) -> None:
     count = 0
     for line, contained in find_overlaps(read_lines(text.corpus, text.tokenizer), tested):
         count += 1
-        print(f"{contained} | in: {line}")
+        print(printable(f"{contained} | in: {line}"))
     if count:
         raise TrainerError(
             "{count} lines hold one of {tested} texts whole", count=f"{count:,}", tested=f"{len(tested):,}"

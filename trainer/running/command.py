@@ -10,6 +10,7 @@ from pathlib import Path
 from trainer.messages import Message, MessageError, message_of
 from trainer.running.children import WATCH_STDIN, end_with_parent
 from trainer.running.progress import hand_over
+from trainer.running.terminal import INTERRUPTED, accept_any_text, printable
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -30,12 +31,15 @@ def add_child_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
     """Returns the exit status: 0 done, 1 failed with one line on standard error, 130 interrupted."""
+    accept_any_text()
     if getattr(arguments, "watch_stdin", False):
         end_with_parent()
     try:
         work(arguments)
     except KeyboardInterrupt:
-        return 130
+        if not getattr(arguments, "watch_stdin", False):  # else the parent says it
+            print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of standard output has closed it, so it must not be flushed again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,6 +48,10 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         if arguments.debug:
             raise
         return _refuse(arguments, message_of(error))
+    except OverflowError:
+        if arguments.debug:
+            raise
+        return _refuse(arguments, Message("One of the numbers is too large."))
     except Exception as error:
         if arguments.debug:
             raise
@@ -55,7 +63,7 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
 def _refuse(arguments: argparse.Namespace, message: Message) -> int:
     """One line for a person on standard error; for a parent process the message as data beside the progress."""
     message = message.on_one_line()
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(str(message))}", file=sys.stderr)
     progress: Path | None = getattr(arguments, "progress", None)
     if progress is not None:
         with suppress(OSError):  # the disk may be what is full: the line above says it too

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from trainer.labels import LABELS
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, cell, err, out, print_json, printable
+from workbench.commands.terminal import HomeOption, JsonOption, cell, err, out, print_json
 from workbench.posts.history import Event, History, history_of
 from workbench.posts.search import LISTED, Filter, ListedPost, find
 from workbench.project import open_project
@@ -73,7 +73,7 @@ def _top(probabilities: Sequence[float]) -> str:
 
 
 def _print_history(history: History) -> None:
-    out.print(Text("\n".join(map(printable, history.text.split("\n")))))
+    out.print(Text(history.text))
     facts = ", ".join(f"{name}: {value}" for name, value in history.facts.items())
     came = history.came_with
     out.print(cell(f"{history.external_id} (no. {history.post_id}) {facts}".strip()))

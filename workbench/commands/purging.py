@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, out, parse_day, print_json, printable
+from workbench.commands.terminal import HomeOption, JsonOption, out, parse_day, print_json
 from workbench.project import open_project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
@@ -41,7 +41,7 @@ def purge_command(
         numbers = ", ".join(map(str, done.rounds))
         out.print(f"Trained with some of these posts, and kept: the adapters of rounds {numbers}.")
     for copy in done.copies:
-        out.print(printable(f"Still holds them, delete it: {copy}"), markup=False, soft_wrap=True)
+        out.print(f"Still holds them, delete it: {copy}", markup=False, soft_wrap=True)
     if not done.counts["posts"] and not done.is_done:
         out.print("No post is meant by that. Is the name written as the forum writes it?")
     elif not done.is_done:

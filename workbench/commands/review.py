@@ -17,7 +17,6 @@ from workbench.commands.terminal import (
     out,
     parse_day,
     print_json,
-    printable,
 )
 from workbench.errors import InputError
 from workbench.exports.spreadsheet import BOM, csv_lines
@@ -85,7 +84,7 @@ def resolve_command(
         print_json(post=post, label=label)
         return
     done = f"{post} is {label} from now on." if label else f"The decision on {post} was taken back."
-    out.print(printable(done), markup=False, soft_wrap=True)
+    out.print(done, markup=False, soft_wrap=True)
 
 
 @commands.command("doubts")

@@ -1,6 +1,5 @@
 """`workbench round`: training rounds."""
 
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +22,7 @@ from workbench.commands.terminal import (
     out,
     partly_scored_line,
     print_json,
-    printable,
+    print_value,
     say_worker,
 )
 from workbench.errors import WorkbenchError
@@ -79,7 +78,7 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     with project.database.read() as session:
         rows = list(map(_in_english, lifecycle.history(session)))
     if as_json:
-        out.print_json(json.dumps(rows, ensure_ascii=False))
+        print_value(rows)
         return
     table = Table("round", "state", "in use", "macro-F1", "labels", "by", "why", box=None)
     for row in rows:
@@ -130,7 +129,7 @@ def round_compare(
         for one in examples[:SHOWN_EXAMPLES]:
             people = f" (people: {', '.join(one.labels)})" if one.labels else ""
             line = f"  {one.external_id}{people}: {' '.join(one.text.split())[:80]}"
-            out.print(printable(line), markup=False, soft_wrap=True)
+            out.print(line, markup=False, soft_wrap=True)
 
 
 def _print_figures(compared: RoundComparison) -> None:

@@ -1,14 +1,17 @@
 """Consoles, shared options and formatting of the commands."""
 
-import json
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.highlighter import JSONHighlighter
+from rich.segment import Segment
 from rich.text import Text
 
+from trainer.running.terminal import json_text, printable
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -16,8 +19,17 @@ from workbench.rounds import lifecycle
 if TYPE_CHECKING:
     from workbench.scores.round_scores import PartlyScored
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class SafeConsole(Console):
+    """Writes no character of a text, a name or a message that could steer the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+out = SafeConsole(highlight=False)
+err = SafeConsole(stderr=True, highlight=False)
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="WORKBENCH_HOME", help="The project's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -37,20 +49,21 @@ def shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def printable(text: str) -> str:
-    """Replaces control characters, which could steer the terminal."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
-
-
 def cell(text: object) -> Text:
-    """User text on one line, without rich markup and control characters."""
+    """User text on one line, without rich markup. Replaced here already, because columns are measured before they are
+    written.
+    """
     return Text(printable(" ".join(str(text).split())))
 
 
 def print_json(**values: Any) -> None:
-    out.print_json(json.dumps(values, ensure_ascii=False))
+    print_value(values)
+
+
+def print_value(value: object) -> None:
+    """As JSON; what the terminal cannot show, or what could steer it, is escaped."""
+    text = JSONHighlighter()(json_text(value, out.encoding, indent=2))
+    out.print(text, soft_wrap=True)
 
 
 def parse_day(text: str | None) -> date | None:

@@ -24,6 +24,7 @@ from sqlalchemy import update
 from db.tables import Round
 from trainer.messages import Message
 from trainer.running.children import WATCH_STDIN, watch_stdin
+from trainer.running.terminal import printable
 from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.jobs import Job
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None, *, steps_of: StepsOf = Steps.of
         project = open_project(options.home)
         serve(project, stop, steps_of)
     except (WorkbenchError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     _uncount_attempt(project)
     # Does not wait for the step at work: its child ends with the pipe, and the step is resumed at the next start.

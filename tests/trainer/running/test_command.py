@@ -103,3 +103,18 @@ def test_a_child_dies_with_its_parent():
         assert child.poll() is None
         child.stdin.close()
         assert child.wait(timeout=10) != 0
+
+
+def test_ctrl_c_is_130_and_one_line(arguments, capsys):
+    assert command.run(failing(KeyboardInterrupt()), arguments) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_number_beyond_any_machine_is_one_line(arguments, capsys):
+    assert command.run(failing(OverflowError("Python int too large to convert to C long")), arguments) == 1
+    assert capsys.readouterr().err == "error: One of the numbers is too large.\n"
+
+
+def test_a_message_does_not_steer_the_terminal(arguments, capsys):
+    assert command.run(failing(OSError("no file \x1b[2Ja\u202e.tsv")), arguments) == 1
+    assert capsys.readouterr().err == "error: no file \ufffd[2Ja\ufffd.tsv\n"

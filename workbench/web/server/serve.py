@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from trainer.running.children import WATCH_STDIN, end_with_parent
+from trainer.running.terminal import printable
 from workbench import services
 from workbench.errors import WorkbenchError
 from workbench.web.current_project import project
@@ -77,7 +78,7 @@ def main() -> int:
         settings = project().settings
         services.refuse_open_door(project(), settings.host)
     except WorkbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     if WATCH_STDIN in sys.argv:
         end_with_parent()
