@@ -4,7 +4,7 @@ The whole file is checked before anything is written: a missing or unknown label
 never `normal`. A line belongs to the post with its id, else with its text; an unknown text becomes a post.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -67,7 +67,7 @@ def import_labels(
     """Import the labels of a JSON, JSONL or TSV file as answers of `account`.
 
     `source` names the origin of selected labels, such as `modlog`: they train, but stay out of validation and
-    test. Without it they count as careful human labels. Importing a file again changes nothing; another label
+    test. Without it they count as careful human labels, except those of our own export that have a source. Importing a file again changes nothing; another label
     for a post supersedes the imported one. Raises InputError for an unreadable file or unusable lines, before
     anything is written.
     """
@@ -82,7 +82,8 @@ def import_labels(
         new_posts = _import_unknown(project, account, file, checked)
         labelled, places = 0, Counter[str]()
         for chunk in in_chunks(_chosen(file, checked), CHUNK):
-            labelled += _annotate(project, account, chunk, source, places)
+            for origin, rows in _by_source(chunk, source).items():
+                labelled += _annotate(project, account, rows, origin, places)
     receipt = LabelReceipt(
         labelled,
         len(checked.labels) - labelled,
@@ -140,6 +141,14 @@ def _unknown(project: Project, entries: Iterator[LabelledRow]) -> Iterator[Row]:
         with project.database.read() as session:
             posts = posts_of(session, [entry.row for entry in chunk])
         yield from (entry.row for entry, post in zip(chunk, posts, strict=True) if post is None)
+
+
+def _by_source(chunk: Sequence[LabelledRow], source: str | None) -> dict[str | None, list[LabelledRow]]:
+    """The rows by the source of their labels: the given one, else the row's own."""
+    rows: defaultdict[str | None, list[LabelledRow]] = defaultdict(list)
+    for entry in chunk:
+        rows[source or entry.source].append(entry)
+    return rows
 
 
 def _annotate(

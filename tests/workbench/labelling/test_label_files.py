@@ -346,3 +346,24 @@ def test_our_own_export_for_datasets_is_read_back_without_loss(
         )
     assert standing(other) == before
     other.database.dispose()
+
+
+def test_a_log_that_is_exported_and_read_back_still_never_judges(
+    project: Project, lead: Account, tmp_path: Path
+) -> None:
+    texts = different_texts(40)
+    import_texts(project, lead, texts)
+    prepare(project)
+    log = write_tsv(tmp_path / "log.tsv", [{"id": f"p{n}", "label": "violation"} for n in range(1, 31)])
+    import_labels(project, lead, log, mapping=parse_map(None), source="modlog")
+    careful = write_tsv(tmp_path / "l.tsv", [{"id": f"p{n}", "label": "normal"} for n in range(31, 41)])
+    import_labels(project, lead, careful, mapping=parse_map(None))
+    export_labels(project, lead, tmp_path / "out", has_audit=True)
+    other = init_project(tmp_path / "other")
+    import_labels(
+        other, accounts.command_line(other), tmp_path / "out" / "labels.jsonl", mapping=parse_map(None)
+    )
+    with other.database.read() as session:
+        sources = dict(session.execute(select(Annotation.label, Annotation.source).distinct()).all())
+    assert sources == {"violation": "modlog", "normal": None}
+    other.database.dispose()

@@ -26,6 +26,7 @@ class Stated(NamedTuple):
     facts: Mapping[str, str] = NO_FACTS
     time: Any = None
     annotator: Any = None
+    source: Any = None
 
 
 class LabelledRow(NamedTuple):
@@ -33,6 +34,7 @@ class LabelledRow(NamedTuple):
     label: str
     time: str | None = None
     annotator: str | None = None
+    source: str | None = None
 
 
 class Unknown(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from trainer.messages import Message
-from workbench.labelling.files.formats import argilla, hugging_face, label_studio, plain
+from workbench.labelling.files.formats import argilla, label_studio, own_export, plain
 from workbench.labelling.files.rows import Names, Stated
 
 Read: TypeAlias = Callable[[Mapping[str, Any], Names], Stated | Message | None]
@@ -14,7 +14,7 @@ _SHAPES: tuple[tuple[Callable[[Mapping[str, Any]], bool], Read], ...] = (
     (label_studio.is_flat, label_studio.read_flat),
     (argilla.is_nested, argilla.read_nested),
     (argilla.is_flat, argilla.read_flat),
-    (hugging_face.is_read_here, hugging_face.read),
+    (own_export.is_read_here, own_export.read),
 )
 
 

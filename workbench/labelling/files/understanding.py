@@ -28,7 +28,7 @@ def understood(stated: Stated, line: int, mapping: Mapping[str, str]) -> Entry:
     if label == LEFT_OUT:
         return None
     row = Row(line, identity, text, stated.facts)
-    return LabelledRow(row, label, _said(stated.time), _said(stated.annotator))
+    return LabelledRow(row, label, _said(stated.time), _said(stated.annotator), _said(stated.source))
 
 
 def _identity(value: object) -> str | Message | None:

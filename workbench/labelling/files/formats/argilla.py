@@ -4,7 +4,7 @@
 {"id": "...", "text": "...", "label.responses": ["normal"], "label.responses.status": ["submitted"]}
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -22,7 +22,7 @@ def is_nested(value: Mapping[str, Any]) -> bool:
 
 
 def is_flat(value: Mapping[str, Any]) -> bool:
-    return any(name.endswith(_FLAT) for name in value)
+    return any(name.endswith(_FLAT) or _is_answered(field) for name, field in value.items())
 
 
 def read_nested(value: Mapping[str, Any], names: Names) -> Stated | Message | None:
@@ -37,16 +37,23 @@ def read_nested(value: Mapping[str, Any], names: Names) -> Stated | Message | No
 
 def read_flat(value: Mapping[str, Any], names: Names) -> Stated | Message | None:
     """None for a record without a submitted answer."""
-    answers = {}
-    for name in value:
+    answers = {name: _submitted(field) for name, field in value.items() if _is_answered(field)}
+    for name, labels in value.items():
         if name.endswith(_FLAT):
-            states = value.get(f"{name}.status") or ()
-            given = [
-                {"value": label, "status": state}
-                for label, state in zip_longest(value[name] or (), states[: len(value[name] or ())])
-            ]
-            answers[name.removesuffix(_FLAT)] = _submitted(given)
+            states = value.get(f"{name}.status")
+            answers[name.removesuffix(_FLAT)] = _submitted(_paired(labels or [], states or []))
     return _stated(value, value, answers, names)
+
+
+def _paired(labels: Sequence[Any], states: Sequence[Any]) -> list[dict[str, Any]]:
+    pairs = zip_longest(labels, states[: len(labels)])
+    return [{"value": label, "status": state} for label, state in pairs]
+
+
+def _is_answered(field: Any) -> bool:
+    return isinstance(field, list) and any(
+        isinstance(answer, dict) and {"value", "status"} <= answer.keys() for answer in field
+    )
 
 
 def _stated(

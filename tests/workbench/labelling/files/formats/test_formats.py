@@ -160,6 +160,17 @@ def test_argilla_as_flat_rows(tmp_path: Path) -> None:
     ]
 
 
+def test_argilla_of_version_1(tmp_path: Path) -> None:
+    def row(*answers: tuple[str, str]) -> dict[str, Any]:
+        return {
+            "text": "加我领红包",
+            "verdict": [{"user_id": "u", "value": v, "status": s} for v, s in answers],
+        }
+
+    rows = [row(("pos", "discarded"), ("neg", "submitted")), {"text": "没有答案", "verdict": []}]
+    assert read(tmp_path / "rows.jsonl", rows) == [(None, "加我领红包", "violation"), None]
+
+
 def test_a_number_is_a_position_of_ours_only_in_our_own_export(tmp_path: Path) -> None:
     ours = {
         "text": "加我领红包",
