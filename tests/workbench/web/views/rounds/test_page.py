@@ -13,6 +13,7 @@ from tests.workbench.web.conftest import VisitAs
 from trainer.labels import LABELS
 from trainer.messages import Message
 from workbench.accounts import Account
+from workbench.exports.left_out import LeftOut
 from workbench.labelling import answers
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -117,7 +118,14 @@ def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> Pr
 def status_of(_project: Project) -> SimpleNamespace:
     """Without score files the band cannot be counted, so the page asks only for labels and the worker."""
     band = dict.fromkeys(("in_band", "below_band", "widened", "left_out"), 0)
-    return SimpleNamespace(posts=3, labels={"pool": {"normal": 3}}, worker=False, partly_scored=None, **band)
+    return SimpleNamespace(
+        posts=3,
+        labels={"pool": {"normal": 3}},
+        not_used=LeftOut(),
+        worker=False,
+        partly_scored=None,
+        **band,
+    )
 
 
 def test_a_round_with_too_few_labels_is_refused_in_one_line(
