@@ -5,8 +5,7 @@ from html import unescape
 import pytest
 
 from db.tables import Round
-from tests.workbench.exports.test_jsonl import annotate
-from tests.workbench.making import different_texts, import_texts, ready_queue
+from tests.workbench.making import add_label, different_texts, import_texts, ready_queue
 from tests.workbench.rounds.test_durations import report
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import add_round, html_of, open_screen, press, shown
@@ -50,7 +49,7 @@ def test_the_labels_it_would_use_are_counted(
 def test_labels_it_cannot_use_yet_are_counted(project: Project, lead: Account, visit_as: VisitAs) -> None:
     import_texts(project, lead, different_texts(3))
     for post in (1, 2):
-        annotate(project, lead, post, "normal")
+        add_label(project, lead, post, "normal")
     visit_as(lead)
     assert "not used yet: 2 wait for the worker to prepare them." in shown(open_screen())
 
