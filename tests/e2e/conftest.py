@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.error import URLError
 
 import pytest
@@ -39,6 +40,7 @@ PATIENCE_MS = 20_000
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 SignIn = Callable[..., Page]
+Theme = Literal["light", "dark"]
 
 
 @dataclass
@@ -122,8 +124,14 @@ def serve() -> Iterator[Server]:
 def sign_in(browser: Browser) -> Iterator[SignIn]:
     contexts = []
 
-    def enter(address: str, name: str = "Ann", role: str = "annotator", locale: str = "en-US") -> Page:
-        context = browser.new_context(locale=locale)
+    def enter(
+        address: str,
+        name: str = "Ann",
+        role: str = "annotator",
+        locale: str = "en-US",
+        theme: Theme = "light",
+    ) -> Page:
+        context = browser.new_context(locale=locale, color_scheme=theme)
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()

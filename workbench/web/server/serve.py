@@ -24,7 +24,7 @@ from workbench import services
 from workbench.errors import WorkbenchError
 from workbench.web.current_project import project
 from workbench.web.pages import HOME  # imports the views: before the freeze
-from workbench.web.server import downloads, sign_in
+from workbench.web.server import downloads, shell, sign_in
 from workbench.web.server.guard import Guard, SecurityHeaders
 
 SWITCH_SECONDS = 0.0005
@@ -70,7 +70,7 @@ MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Guard)]
 
 
 def make_app() -> st.App:
-    return st.App(SCRIPT, routes=ROUTES, middleware=MIDDLEWARE)
+    return st.App(SCRIPT, routes=[*ROUTES, *shell.ROUTES], middleware=MIDDLEWARE)
 
 
 def main() -> int:

@@ -1,0 +1,42 @@
+"""The document of the pages holds no script that the content security policy refuses."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from workbench.web.pages import PATHS
+from workbench.web.server import shell
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=shell.ROUTES), follow_redirects=False) as test_client:
+        yield test_client
+
+
+@pytest.mark.parametrize("path", sorted(PATHS - {shell.HOME_PATH}))
+def test_every_page_is_one_document_whose_scripts_are_files(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.headers["cache-control"] == "no-cache"
+    assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>", answer.text) == []
+    first, *_others = re.findall(r'<script[^>]* ?src="([^"]+)"', answer.text)
+    assert first == shell.START
+
+
+def test_the_inline_scripts_of_the_original_run_from_a_file_that_names_the_servers_address(
+    client: TestClient,
+) -> None:
+    inline = re.findall(r"<script>(.*?)</script>", shell.DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    answer = client.get(shell.START)
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "BACKEND_BASE_URL: window.location.origin" in answer.text
+    assert inline
+    assert all(script in answer.text for script in inline)
+
+
+def test_the_first_page_has_one_address_and_keeps_its_query(client: TestClient) -> None:
+    assert client.get(shell.HOME_PATH).headers["location"] == "/"
+    assert client.get(f"{shell.HOME_PATH}?post=7&a=b").headers["location"] == "/?post=7&a=b"

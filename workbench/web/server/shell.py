@@ -1,0 +1,59 @@
+"""The HTML document of the pages: Streamlit's own, with its inline scripts in a file.
+
+The content security policy refuses inline scripts. The file also names the server's address: without it Streamlit's
+client looks for the server below the address of the page first (`/posts/_stcore/health`).
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import streamlit
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from workbench.web.pages import HOME, PATHS
+
+DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"
+START = "/start.js"
+HOME_PATH = f"/{HOME.name}"
+NOT_CACHED = {"Cache-Control": "no-cache"}
+_INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_ADDRESS = "window.__streamlit = { BACKEND_BASE_URL: window.location.origin };"
+
+
+async def show_page(_request: Request) -> Response:
+    return HTMLResponse(document(), headers=NOT_CACHED)
+
+
+async def show_home(request: Request) -> Response:
+    """Streamlit knows its first page by the address `/` alone."""
+    return RedirectResponse(f"/?{request.url.query}".rstrip("?"))
+
+
+async def start_script(_request: Request) -> Response:
+    return Response(script(), media_type="text/javascript", headers=NOT_CACHED)
+
+
+@cache
+def document() -> str:
+    tag = f'<head><script src="{START}"></script>'
+    return _INLINE.sub("", _source()).replace("<head>", tag, 1)
+
+
+@cache
+def script() -> str:
+    return "\n".join([_ADDRESS, *_INLINE.findall(_source())])
+
+
+@cache
+def _source() -> str:
+    return DOCUMENT.read_text(encoding="utf-8")
+
+
+ROUTES = [
+    Route(START, start_script),
+    Route(HOME_PATH, show_home),
+    *(Route(path, show_page) for path in sorted(PATHS - {HOME_PATH})),
+]
