@@ -101,6 +101,7 @@ def test_a_round_is_started_cancelled_and_labels_are_taken_away(
     expect(page.locator(".stMain")).to_contain_text("it learns from")
     page.click("text=Start a round")
     expect(page.locator(".steps")).to_be_visible()
+    expect(page.locator("table.rows").filter(has_text="waiting for the worker")).to_be_visible()
     with project.database.read() as session:
         assert lifecycle.find(session, 1).is_running
     page.click(".st-key-cancel-1 button")

@@ -52,6 +52,11 @@ class Progress:
     losses: Sequence[tuple[int, float]]
     macro_f1: Sequence[tuple[float, float]]
 
+    @property
+    def share(self) -> float | None:
+        """The part of the step that is done."""
+        return min(1.0, (self.done or 0) / self.total) if self.total else None
+
 
 def start(
     project: Project,

@@ -1,19 +1,31 @@
 """All rounds: a table, and the details of each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import streamlit as st
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from trainer.labels import LABELS
 from workbench.rounds import lifecycle
+from workbench.rounds.lifecycle import Progress
 from workbench.web.current_project import project
 from workbench.web.elements.markup import each, html
 from workbench.web.elements.tables import Cell, table
-from workbench.web.elements.widgets import clock, decimal, heading, note, percent, quiet, seconds
+from workbench.web.elements.widgets import (
+    clock,
+    decimal,
+    heading,
+    note,
+    percent,
+    quiet,
+    require_account,
+    seconds,
+)
 from workbench.web.views.rounds.decision import verdict_lines
+from workbench.web.views.rounds.running import LOOK_AGAIN_SECONDS
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown_as_stored
 from workbench.web.wording.words import STATE_WORDS, label_html, person_word
@@ -21,12 +33,15 @@ from workbench.web.wording.words import STATE_WORDS, label_html, person_word
 MOST_OPENED = 20
 
 
-def show_history(history: Sequence[dict[str, Any]]) -> None:
+def show_history(history: Sequence[dict[str, Any]], running: int | None) -> None:
+    """The ended rounds, and the one that runs."""
     heading(_("All rounds"))
-    if not history:
+    if running is not None:
+        _live_table(running, history)
+    elif history:
+        _table(map(_row, history))
+    else:
         quiet(_("None yet. Label some posts, then start one."))
-        return
-    _table(history)
     for entry in history[:MOST_OPENED]:
         with st.expander(_("Round {number}").format(number=entry["number"]), key=f"round-{entry['number']}"):
             _details(entry)
@@ -40,7 +55,17 @@ def failure_line(history: Sequence[dict[str, Any]]) -> None:
         note(line.format(number=last["number"], failure=shown_as_stored(last["failure"])))
 
 
-def _table(history: Sequence[dict[str, Any]]) -> None:
+@st.fragment(run_every=LOOK_AGAIN_SECONDS)
+def _live_table(running: int, ended: Sequence[dict[str, Any]]) -> None:
+    require_account()
+    with project().database.read() as session:
+        row = lifecycle.find(session, running)
+        entry = lifecycle.describe(session, row)
+    progress = lifecycle.read_progress(project(), row)
+    _table(chain([_running_row(entry, progress)], map(_row, ended)))
+
+
+def _table(rows: Iterable[Sequence[Cell]]) -> None:
     headings = (
         _("round"),
         _("state"),
@@ -54,7 +79,7 @@ def _table(history: Sequence[dict[str, Any]]) -> None:
         _("who"),
         _("why"),
     )
-    html(table(map(_row, history), headings))
+    html(table(rows, headings))
 
 
 def _row(entry: dict[str, Any]) -> Sequence[Cell]:
@@ -74,6 +99,22 @@ def _row(entry: dict[str, Any]) -> Sequence[Cell]:
         person_word(entry["decided_by"] or entry["started_by"] or ""),
         _why(entry),
     )
+
+
+def _running_row(entry: dict[str, Any], progress: Progress) -> Sequence[Cell]:
+    number, state, *others, took, who, why = _row(entry)
+    passed = project().now() - datetime.fromisoformat(entry["created_at"])
+    return number, _step(str(state), progress), *others, took or seconds(passed.total_seconds()), who, why
+
+
+def _step(state: str, progress: Progress) -> Markup:
+    """The state, with the progress and the time left of its step as far as they are known."""
+    parts = []
+    if progress.share is not None:
+        parts.append(percent(progress.share))
+    if progress.seconds_left is not None:
+        parts.append(_("about {time} left").format(time=seconds(progress.seconds_left)))
+    return escape(state) + (Markup("<br><small>{}</small>").format(" · ".join(parts)) if parts else "")
 
 
 def _state(entry: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ def show() -> None:
         if is_lead and earlier is not None and running is None:
             _roll_back(earlier)
         ended = [entry for entry in history if running is None or entry["number"] != running.number]
-        show_history(ended)
+        show_history(ended, None if running is None else running.number)
         if is_lead:
             show_comparison(account, ended)
             show_exports()

@@ -41,8 +41,8 @@ def _live(number: int) -> None:
         st.rerun()
     progress = lifecycle.read_progress(project(), row)
     html(Markup('<div class="steps">{}</div>').format(steps_html(row.state)))
-    if progress.total:
-        st.progress(min(1.0, (progress.done or 0) / progress.total), text=_time_line(row, progress))
+    if progress.share is not None:
+        st.progress(progress.share, text=_time_line(row, progress))
     else:
         quiet(_time_line(row, progress))
     _curves(progress)

@@ -1,5 +1,7 @@
 """The Rounds screen: leads act, everyone else reads."""
 
+import json
+import re
 from html import unescape
 from types import SimpleNamespace
 from typing import Any
@@ -163,6 +165,40 @@ def test_what_is_in_use_and_what_was_stand_in_the_table(
     assert "In use: round 2" in text
     for figure in ("75%", "50%", "0.61 [0.50, 0.70]", "in use", "was in use", "waiting for a decision"):
         assert figure in text
+
+
+def table_of(app: AppTest) -> str:
+    return next(
+        unescape(element.proto.body) for element in app.get("html") if "<thead>" in element.proto.body
+    )
+
+
+def write_progress(project: Project, number: int, state: str, **line: float) -> None:
+    file = lifecycle.progress_file(project, number, state)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(line) + "\n", encoding="utf-8")
+
+
+RUNNING = {"state": "training", "is_running": True, "finished_at": None, "report": None, "is_quick": True}
+
+
+def test_a_running_round_stands_in_the_table_with_its_step_progress_and_time_left(
+    used: Project, ann: Account, lead: Account, visit_as: VisitAs
+) -> None:
+    add_round(used, lead, 4, **RUNNING)
+    write_progress(used, 4, "training", step=30, steps=120, seconds_left=95)
+    visit_as(ann)
+    first, *others = re.findall("<tr>(.*?)</tr>", table_of(open_screen()))[1:]
+    assert first.startswith("<td>4</td><td>training · trial<br><small>25% · about 01:35 left</small></td>")
+    assert [re.search(r"\d", row)[0] for row in others] == ["3", "2", "1"]  # type: ignore[index]
+
+
+def test_a_round_whose_step_counts_nothing_stands_in_the_table_by_its_step(
+    project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    add_round(project, lead, 1, **RUNNING | {"state": "queued"})
+    visit_as(lead, language="zh")
+    assert "<td>等待后台进程 · 试跑</td>" in table_of(open_screen())
 
 
 def trust_line(
