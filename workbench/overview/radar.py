@@ -27,12 +27,15 @@ class Rising:
 
 @dataclass(frozen=True)
 class Disguise:
+    """`evidence`: standard errors by which its contexts resemble those of the word more than random ones do."""
+
     written: str
     word: str
     how: str
     count: int
     before: int
     examples: Sequence[str]
+    evidence: float = 0.0
 
 
 @dataclass(frozen=True)

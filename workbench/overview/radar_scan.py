@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from trainer.chunks import in_chunks
 from trainer.labels import Label
 from trainer.statistics.drift import stability_index
 from trainer.statistics.rising import Rise, rises
+from trainer.texts.contexts import Contexts
 from trainer.texts.variants import Variant, Variants
 from trainer.texts.word_spans import words
 from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, save_radar
@@ -58,15 +60,18 @@ class _Sample:
 def watch(project: Project) -> Radar:
     with project.database.read() as session:
         spans = [(*row,) for row in session.execute(import_spans())]
-        violation_words = _violation_words(session)
+        labelled = [(label, text) for label, text in session.execute(newest_pool_labels(LABELLED))]
+        known = violation_words(labelled)
         number = champion_number(session)
         rng = np.random.default_rng(SEED)
-        finder = Variants(violation_words)
+        finder = Variants(known)
         periods = [
-            _period(session, project, number, finder, kind, name, now, before, rng)
+            _period(
+                session, project, number, finder, [text for _, text in labelled], kind, name, now, before, rng
+            )
             for kind, name, now, before in _periods(spans)
         ]
-    radar = Radar(project.now().isoformat(), number, violation_words, periods)
+    radar = Radar(project.now().isoformat(), number, known, periods)
     save_radar(project, radar)
     return radar
 
@@ -99,6 +104,7 @@ def _period(
     project: Project,
     number: int | None,
     finder: Variants,
+    labelled: Sequence[str],
     kind: Literal["import", "week"],
     name: str,
     now: Sequence[Sequence[_Span]],
@@ -106,19 +112,15 @@ def _period(
     rng: np.random.Generator,
 ) -> Period:
     current, earlier = _sample(session, now, rng), _sample(session, before, rng)
-    words_of = {post: _words(text) for post, text in current.texts.items()}
+    words_of = {post: words_in(text) for post, text in current.texts.items()}
     variants_of = {post: finder.of(text) for post, text in current.texts.items()}
     current.words.update(word for held in words_of.values() for word in held)
     current.variants.update(one for held in variants_of.values() for one in held)
     for text in earlier.texts.values():
-        earlier.words.update(_words(text))
+        earlier.words.update(words_in(text))
         earlier.variants.update(finder.of(text))
     risen: Sequence[Rise] = rises(current.words, earlier.words, most=LISTED) if earlier.texts else []
-    disguises = sorted(
-        current.variants,
-        # New disguises first.
-        key=lambda one: (earlier.variants[one] - current.variants[one], one.written, one.word),
-    )[:LISTED]
+    contexts = Contexts([*labelled, *current.texts.values(), *earlier.texts.values()], rng)
     return Period(
         kind,
         name,
@@ -128,19 +130,35 @@ def _period(
             Rising(one.word, one.count, one.before, round(one.z, 2), current.examples(words_of, one.word))
             for one in risen
         ],
-        [
-            Disguise(
-                one.written,
-                one.word,
-                one.how,
-                current.variants[one],
-                earlier.variants[one],
-                current.examples(variants_of, one),
-            )
-            for one in disguises
-        ],
+        _disguises(current, earlier, variants_of, contexts),
         _drifts(project, number, current, earlier),
     )
+
+
+def _disguises(
+    current: _Sample,
+    earlier: _Sample,
+    variants_of: Mapping[int, Iterable[Variant]],
+    contexts: Contexts,
+) -> list[Disguise]:
+    """Spellings that stand where the word stands, those with the most evidence first."""
+    texts: dict[Variant, list[str]] = {}
+    for post, variants in variants_of.items():
+        for one in variants:
+            texts.setdefault(one, []).append(current.texts[post])
+    evident = islice(contexts.evident(texts).items(), LISTED)
+    return [
+        Disguise(
+            one.written,
+            one.word,
+            one.how,
+            current.variants[one],
+            earlier.variants[one],
+            current.examples(variants_of, one),
+            round(evidence, 2),
+        )
+        for one, evidence in evident
+    ]
 
 
 def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.Generator) -> _Sample:
@@ -163,7 +181,7 @@ def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.
     return sample
 
 
-def _words(text: str) -> set[str]:
+def words_in(text: str) -> set[str]:
     """Distinct words of a text, without single characters and long runs.
 
     For words that the segmenter guesses (加微信), the dictionary words inside them count too.
@@ -179,11 +197,11 @@ def _words(text: str) -> set[str]:
     return {word for word in whole | inside if 2 <= len(word) <= LONGEST and not word.isdecimal()}
 
 
-def _violation_words(session: Session) -> list[str]:
+def violation_words(labelled: Iterable[tuple[str, str]]) -> list[str]:
     bad: Counter[str] = Counter()
     other: Counter[str] = Counter()
-    for label, text in session.execute(newest_pool_labels(LABELLED)):
-        (bad if label == Label.VIOLATION else other).update(_words(text))
+    for label, text in labelled:
+        (bad if label == Label.VIOLATION else other).update(words_in(text))
     return [one.word for one in rises(bad, other, most=KNOWN)]
 
 

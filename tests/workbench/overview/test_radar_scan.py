@@ -8,6 +8,7 @@ from db.queries.training import newest_pool_labels
 from db.tables import Post, PostGroup
 from tests.conftest import Clock
 from tests.workbench.making import different_texts, import_texts, make_champion, write_tsv
+from trainer.texts.contexts import LEAST_EVIDENCE
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError
 from workbench.imports.preparing import prepare
@@ -85,7 +86,19 @@ def test_rising_words_and_disguises_are_told_with_counts_and_examples(filled: Pr
         "sound",
         of_pool,
     )
+    assert disguises["薇信"].evidence >= LEAST_EVIDENCE
     assert newest.drifts == []
+
+
+def test_a_spelling_that_sounds_alike_in_other_contexts_is_not_listed(
+    filled: Project, lead: Account, clock: Clock
+) -> None:
+    clock.move(days=7)
+    texts = [f"{text}他在部队里很有威信" for text in different_texts(300)[260:]]
+    import_texts(filled, lead, texts, start=2_000)
+    prepare(filled)
+    newest = watch(filled).periods[0]
+    assert all(one.written != "威信" for one in newest.disguises)
 
 
 def test_a_models_drift_is_the_stability_index_of_its_scores(filled: Project, lead: Account) -> None:
