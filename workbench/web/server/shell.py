@@ -10,14 +10,13 @@ from pathlib import Path
 
 import streamlit
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from workbench.web.pages import HOME, PATHS
 
 DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"
 START = "/start.js"
-HOME_PATH = f"/{HOME.name}"
 NOT_CACHED = {"Cache-Control": "no-cache"}
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _ADDRESS = "window.__streamlit = { BACKEND_BASE_URL: window.location.origin };"
@@ -25,11 +24,6 @@ _ADDRESS = "window.__streamlit = { BACKEND_BASE_URL: window.location.origin };"
 
 async def show_page(_request: Request) -> Response:
     return HTMLResponse(document(), headers=NOT_CACHED)
-
-
-async def show_home(request: Request) -> Response:
-    """Streamlit knows its first page by the address `/` alone."""
-    return RedirectResponse(f"/?{request.url.query}".rstrip("?"))
 
 
 async def start_script(_request: Request) -> Response:
@@ -54,6 +48,5 @@ def _source() -> str:
 
 ROUTES = [
     Route(START, start_script),
-    Route(HOME_PATH, show_home),
-    *(Route(path, show_page) for path in sorted(PATHS - {HOME_PATH})),
+    *(Route(path, show_page) for path in sorted(PATHS - {f"/{HOME.name}"})),
 ]
