@@ -56,6 +56,8 @@ def show() -> None:
     with st.container(key="wide"):
         bar(account, "/thresholds", _in_force_line(versions))
         show_notice()
+        if in_use is None:
+            _explain()
         try:
             evidence = _evidence(
                 str(project().home), account.id, account.role, in_use.number if in_use else None
@@ -80,6 +82,15 @@ def show() -> None:
             args=(_saving(proposal, low, high, version - 1),),
         )
         _history(versions)
+
+
+def _explain() -> None:
+    quiet(
+        _(
+            "Thresholds turn the scores of the model in use into verdicts: a post passes, is flagged, or is looked at by people."
+        )
+    )
+    html(Markup('<a href="/rounds">{}</a>').format(_("Start a round on the Rounds page")))
 
 
 @cached(CACHE_SECONDS)

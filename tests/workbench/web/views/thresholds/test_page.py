@@ -52,6 +52,17 @@ def test_prices_in_thresholds_and_volumes_out(
     assert len(app.get("vega_lite_chart")) == 2
 
 
+@pytest.mark.parametrize(("language", "sentence"), [("en", "into verdicts"), ("zh", "变成判定")])
+def test_without_a_round_the_page_says_what_it_is_for_and_leads_to_the_rounds(
+    app: AppTest, lead: Account, visit_as: VisitAs, language: str, sentence: str
+) -> None:
+    visit_as(lead, language=language)
+    page = shown(app.run())
+    assert sentence in page
+    assert '<a href="/rounds">' in page
+    assert not app.button
+
+
 def test_the_band_tells_how_many_posts_it_would_ask_about(
     app: AppTest, project: Project, lead: Account, visit_as: VisitAs
 ) -> None:
