@@ -12,15 +12,20 @@ from trainer.labels import LABELS
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, cell, err, out, print_json
 from workbench.posts.history import Event, History, history_of
-from workbench.posts.search import LISTED, Filter, ListedPost, find
+from workbench.posts.query import excerpt, places
+from workbench.posts.search import LISTED, Filter, Hits, ListedPost, count, find
 from workbench.project import open_project
 
 commands = typer.Typer()
 
+TEXT_SHOWN = 60
+
 
 @commands.command("posts")
 def posts_command(
-    query: Annotated[str, typer.Argument(help="What they say: two characters or more.")] = "",
+    query: Annotated[
+        str, typer.Argument(help="Words that all stand in the post, or a phrase in quotes.")
+    ] = "",
     home: HomeOption = Path(),
     label: Annotated[str | None, typer.Option(help=f"{', '.join(LABELS)}, or none.")] = None,
     board: Annotated[str | None, typer.Option(help="The forum's board.")] = None,
@@ -30,19 +35,28 @@ def posts_command(
     """Find posts, newest first."""
     project = open_project(home)
     wanted = Filter(text=query, label=label, board=board)
-    page = find(project, accounts.command_line(project), wanted, most=limit)
+    account = accounts.command_line(project)
+    page = find(project, account, wanted, most=limit)
     if page.is_partial:
         err.print(
             "The worker is still storing posts or making them searchable; the newest come last.", markup=False
         )
     if page.is_cut:
         err.print(f"Only the newest {page.looked_at:,} candidates were looked through.", markup=False)
+    hits = Hits(len(page.posts), True) if page.after is None else count(project, account, wanted)
     if as_json:
-        print_json(posts=[post.to_dict() for post in page.posts], has_more=page.after is not None)
+        print_json(
+            posts=[post.to_dict() for post in page.posts],
+            has_more=page.after is not None,
+            hits=hits.posts,
+            is_exact=hits.is_exact,
+        )
         return
+    err.print(f"Posts found: {hits.posts:,}{'' if hits.is_exact else ' or more'}", markup=False)
     table = Table("id", "text", "label", "model", "who", box=None)
     for post in page.posts:
-        table.add_row(*map(cell, _cells(post)))
+        external_id, *others = map(cell, _cells(post))
+        table.add_row(external_id, _highlighted(post.text, wanted.words), *others)
     out.print(table)
 
 
@@ -61,10 +75,16 @@ def post_command(
     _print_history(history)
 
 
+def _highlighted(text: str, words: Sequence[str]) -> Text:
+    shown = cell(excerpt(text, words, TEXT_SHOWN))
+    for start, end in places(shown.plain, words):
+        shown.stylize("bold", start, end)
+    return shown
+
+
 def _cells(post: ListedPost) -> tuple[str, ...]:
-    text = " ".join(post.text.split())[:60]
     model = "" if post.probabilities is None else _top(post.probabilities)
-    return post.external_id, text, " / ".join(post.standing), model, ", ".join(post.people)
+    return post.external_id, " / ".join(post.standing), model, ", ".join(post.people)
 
 
 def _top(probabilities: Sequence[float]) -> str:

@@ -1,7 +1,7 @@
 """Full-text search of posts, for queries from two characters on.
 
 A post is indexed by the character bigrams of its normalised text, which ignores width, case, blanks, zero-width
-characters and look-alikes. Matching bigrams need not be adjacent, so each hit is checked against the text (`contains`).
+characters and look-alikes. Matching bigrams need not be adjacent, so each hit is checked against the text.
 """
 
 import time
@@ -22,7 +22,6 @@ from workbench.project import Project
 
 BATCH = 1_000
 """Posts per transaction, which bounds how long annotators wait for the write lock."""
-LONGEST_QUERY = 200
 BOARD = "\ue000"
 """A private-use character that begins the term of a board, which is longer than any bigram."""
 AFTER_BOARD = "\ue001"
@@ -60,11 +59,3 @@ def pairs(normal: str) -> set[str]:
 def board_term(board: str) -> str:
     name = normalise(board).encode("utf-8", "surrogatepass")
     return BOARD + blake2b(name, digest_size=8).hexdigest()
-
-
-def wanted(query: str) -> str:
-    return normalise(query[:LONGEST_QUERY])
-
-
-def contains(text: str, normal: str) -> bool:
-    return normal in normalise(text)

@@ -5,7 +5,7 @@ Conditions without an index (an exact text, a confidence, a board besides a labe
 looks at no more than `LOOKED_THROUGH` candidates, so that a rare match ends too; a cursor continues from there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -27,11 +27,14 @@ from workbench.imports import search_index
 from workbench.imports.facts import fact_of
 from workbench.imports.incoming import is_anything_waiting
 from workbench.posts.blindness import still_blind
+from workbench.posts.query import contains, words_of
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import RoundScores
 
 LISTED = 25
+COUNTED = 1_000
+"""Hits up to which they are counted."""
 IMPORTS_LISTED = 50
 LOOKED_THROUGH = 20_000
 """Candidates for one page: reading and comparing them takes about a second."""
@@ -70,6 +73,11 @@ class Filter:
         return any(
             value is not None for value in (self.certainty, self.lane, self.round_number, self.annotator)
         )
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The normalised words of the text."""
+        return words_of(self.text)
 
     def to_dict(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value not in (None, "")}
@@ -120,8 +128,8 @@ class SearchPage:
     """Matching posts, newest first.
 
     `after` is the cursor of the next page, None at the end. `is_cut`: the limit of candidates was reached
-    before the page was full. `is_partial`: some posts are not stored or not indexed yet. `is_short`: a single
-    character has no index, so only the newest posts were compared.
+    before the page was full. `is_partial`: some posts are not stored or not indexed yet. `is_short`: all words are
+    single characters, which have no index, so only the newest posts were compared.
     """
 
     posts: Sequence[ListedPost]
@@ -130,6 +138,14 @@ class SearchPage:
     is_cut: bool = False
     is_partial: bool = False
     is_short: bool = False
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The number of matching posts; there may be more of them unless `is_exact`."""
+
+    posts: int
+    is_exact: bool
 
 
 @dataclass(frozen=True)
@@ -185,6 +201,19 @@ def find(
         return scan.page(posts, last if is_cut else None, looked_at, is_cut=is_cut)
 
 
+def count(
+    project: Project,
+    account: Account,
+    wanted: Filter,
+    *,
+    most: int = COUNTED,
+    look_through: int = LOOKED_THROUGH,
+) -> Hits:
+    """Raises NotAllowedError as `find` does."""
+    page = find(project, account, wanted, most=most, look_through=look_through)
+    return Hits(len(page.posts), page.after is None)
+
+
 def choices(project: Project, account: Account) -> Choices:
     with reading(project, account, Right.LABEL) as session:
         boards = _boards(session)
@@ -227,7 +256,7 @@ class _Scan:
     def __init__(self, session: Session, project: Project, account: Account, wanted: Filter) -> None:
         is_lead = account.may(Right.REVIEW)
         self._session, self._wanted, self._is_lead, self._viewer = session, wanted, is_lead, account.id
-        self._normal = search_index.wanted(wanted.text)
+        self._words = wanted.words
         self._board = search_index.board_term(wanted.board) if wanted.board else None
         champion = champion_number(session) if is_lead else None
         self._scores = None if champion is None else RoundScores.of(project, champion)
@@ -241,8 +270,8 @@ class _Scan:
             looked_at,
             is_cut,
             is_partial=is_anything_waiting(self._session)
-            or (bool(self._normal or self._board) and search_index.is_behind(self._session)),
-            is_short=len(self._normal) == 1,
+            or (bool(self._words or self._board) and search_index.is_behind(self._session)),
+            is_short=bool(self._words) and not _pairs(self._words),
         )
 
     def fitting(self, post_ids: Sequence[int]) -> Iterator[ListedPost]:
@@ -267,7 +296,7 @@ class _Scan:
             board = fact_of(facts or {}, "board")
             if board is None or search_index.board_term(board) != self._board:
                 return False
-        return not self._normal or search_index.contains(text, self._normal)
+        return not self._words or contains(text, self._words)
 
     def _is_labelled_so(self, post: ListedPost) -> bool:
         match self._wanted.label:
@@ -338,10 +367,14 @@ def _candidates(wanted: Filter, before: int | None, most: int) -> Select[int]:
             before=before,
             most=most,
         )
-    terms = search_index.pairs(search_index.wanted(wanted.text))
+    terms = _pairs(wanted.words)
     if wanted.board:
         terms.add(search_index.board_term(wanted.board))
     return (matching(sorted(terms), before) if terms else newest_posts(before)).limit(most)
+
+
+def _pairs(words: Iterable[str]) -> set[str]:
+    return {pair for word in words for pair in search_index.pairs(word)}
 
 
 def _chunks(session: Session, posts: Select[int]) -> Iterator[list[int]]:

@@ -44,9 +44,10 @@ def test_posts_are_listed_as_a_table_and_as_json(run) -> None:
     assert "加微信[b]领红包" in run("posts", "微信")
     matches = json.loads(run("posts", "微 信", "--json"))
     assert [post["id"] for post in matches["posts"]] == ["p1"]
-    assert matches["has_more"] is False
+    assert (matches["has_more"], matches["hits"], matches["is_exact"]) == (False, 1, True)
     few = json.loads(run("posts", "--label", "none", "--limit", "3", "--json"))
     assert (len(few["posts"]), few["has_more"]) == (3, True)
+    assert (few["hits"], few["is_exact"]) == (20, True)
     labelled = json.loads(run("posts", "--label", "violation", "--json"))["posts"]
     assert [(post["labels"], post["people"]) for post in labelled] == [(["violation"], ["Ann"])]
 

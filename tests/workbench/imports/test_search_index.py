@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from db.search import last_indexed, matching
 from tests.workbench.making import different_texts, import_texts, write_tsv
+from trainer.texts.normalisation import normalise
+from workbench import accounts
 from workbench.accounts import Account
 from workbench.imports import search_index
 from workbench.imports.intake import import_rows
 from workbench.imports.preparing import prepare
 from workbench.imports.tsv import open_tsv
+from workbench.posts.query import contains, words_of
 from workbench.posts.search import Filter, choices, find
 from workbench.project import Project, open_project
 
@@ -43,7 +46,15 @@ def filled(project: Project, lead: Account) -> Project:
     ("query", "ids"),
     [
         ("微信", ["2", "1"]),
-        ("微 信", ["2", "1"]),
+        ("微 信", ["4", "3", "2", "1"]),
+        ('"微 信"', ["2", "1"]),
+        ("“微 信”", ["2", "1"]),
+        ("「微 信」 vx", ["2"]),
+        ("红包 微信", ["1"]),
+        ("红包　微信", ["1"]),
+        ("微信 号", []),
+        ("信号 微", ["3"]),
+        ('红包 "微信" 微', ["1"]),
         ("vx123", ["2"]),
         ("ＶＸ", ["2"]),
         ('"和', ["5"]),
@@ -121,11 +132,11 @@ def test_one_character_looks_through_the_newest_and_says_so(filled: Project, lea
 
 @given(st.text(max_size=30), st.data())
 def test_whatever_stands_in_a_text_has_its_pairs_among_its_terms(text: str, data: st.DataObject) -> None:
-    normal = search_index.wanted(text)
+    normal = normalise(text)
     start = data.draw(st.integers(0, len(normal)))
     piece = normal[start : data.draw(st.integers(start, len(normal)))]
     assert search_index.pairs(piece) <= search_index.terms_of(text, {})
-    assert search_index.contains(text, piece)
+    assert contains(text, [piece])
 
 
 @given(text=st.text(st.characters(exclude_categories=("Cs",)), min_size=2, max_size=12))
@@ -138,6 +149,15 @@ def test_the_index_finds_every_pair_whatever_its_characters(blank_index: Project
         matched = {term for term in terms if session.scalars(matching([term])).all() == [1]}
         session.rollback()
     assert matched == terms
+
+
+@given(query=st.text(st.characters() | st.sampled_from('"“”「」 *():^-微信\x00'), max_size=30))
+def test_any_query_is_searched_without_an_error_and_its_hits_hold_all_words(
+    blank_index: Project, query: str
+) -> None:
+    lead = accounts.command_line(blank_index)
+    page = find(blank_index, lead, Filter(text=query))
+    assert all(contains(post.text, words_of(query)) for post in page.posts)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from workbench.labelling import answers
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
 from workbench.posts.history import history_of
-from workbench.posts.search import Filter, choices, find
+from workbench.posts.search import Filter, Hits, choices, count, find
 from workbench.project import Project
 from workbench.queue import swap
 from workbench.review import resolutions
@@ -132,6 +132,15 @@ def test_a_filter_that_fits_little_ends_and_says_where_to_go_on(scored: Project,
     assert (list(hits.posts), hits.is_cut, hits.looked_at, hits.after) == ([], True, 20, POSTS - 19)
     end = find(scored, lead, Filter(certainty=(1, 1)), before=hits.after)
     assert (end.is_cut, end.after) == (False, None)
+
+
+def test_hits_are_counted_up_to_a_limit(scored: Project, lead: Account, ann: Account) -> None:
+    assert count(scored, lead, Filter()) == Hits(POSTS, is_exact=True)
+    assert count(scored, lead, Filter(), most=POSTS) == Hits(POSTS, is_exact=True)
+    assert count(scored, lead, Filter(), most=7) == Hits(7, is_exact=False)
+    assert count(scored, lead, Filter(certainty=(1, 1)), look_through=20) == Hits(0, is_exact=False)
+    with pytest.raises(NotAllowedError):
+        count(scored, ann, Filter(lane="random"))
 
 
 def test_lanes_and_rounds_are_those_of_answers_and_of_what_waits(scored: Project, lead: Account) -> None:

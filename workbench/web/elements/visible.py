@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain, groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, groupby, pairwise
 from typing import Literal
 
 from markupsafe import Markup, escape
@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from trainer.texts.characters import Table, reads_as
 from workbench.web.elements.markup import NOTHING
 
+HIGHLIGHT = Markup("<mark>{}</mark>")
 JOINER = "\u200d"
 VARIATION = "\ufe0f"
 BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -67,12 +68,32 @@ def segments(text: str, *, has_lookalikes: bool = False) -> list[Segment]:
     return list(_cut(parts, _lookalikes) if has_lookalikes else parts)
 
 
-def post_html(text: str) -> Markup:
+def post_html(text: str, highlighted: Sequence[tuple[int, int]] = ()) -> Markup:
     """Escaped text in which control, formatting and blank characters are marks with their code point.
 
     Bidirectional controls thereby lose their effect.
+
+    Args:
+        highlighted: parts to highlight as [start, end), in order and without overlap.
     """
-    return NOTHING.join(map(_segment_html, segments(text)))
+    return NOTHING.join(
+        HIGHLIGHT.format(_segment_html(part)) if is_highlighted else _segment_html(part)
+        for part, is_highlighted in _parts(segments(text), highlighted)
+    )
+
+
+def _parts(
+    parts: Iterable[Segment], highlighted: Sequence[tuple[int, int]]
+) -> Iterator[tuple[Segment, bool]]:
+    """The segments cut at the ends of the highlighted parts."""
+    ends = sorted({end for span in highlighted for end in span})
+    at = 0
+    for part in parts:
+        cuts = [at, *(end for end in ends if at < end < at + len(part.source)), at + len(part.source)]
+        for start, end in pairwise(cuts):
+            source = part.source[start - at : end - at]
+            yield replace(part, source=source), any(first <= start < last for first, last in highlighted)
+        at += len(part.source)
 
 
 def _segment_html(segment: Segment) -> Markup:

@@ -11,12 +11,13 @@ from markupsafe import Markup
 from trainer.labels import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
-from workbench.posts.search import UNLABELLED, Choices, Filter, ListedPost, SearchPage
+from workbench.posts.query import excerpt, places
+from workbench.posts.search import UNLABELLED, Choices, Filter, Hits, ListedPost, SearchPage
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import NOTHING, each, html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import note
+from workbench.web.elements.widgets import note, quiet
 from workbench.web.views.posts.bulk_label import bulk_label
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import LANE_WORDS, label_html, label_word, lane_word, person_word
@@ -37,7 +38,9 @@ def post_search(account: Account) -> None:
     page = search.find(project(), account, wanted, before=cursors[-1])
     _show_notices(page)
     if page.posts:
-        _table(page.posts, is_lead)
+        if wanted != Filter():
+            quiet(_count_line(account, wanted, page, cursors))
+        _table(page.posts, wanted.words, is_lead)
     _pager(page, cursors)
     if is_lead and wanted != Filter():
         bulk_label(account, wanted)
@@ -56,7 +59,7 @@ def _filter(choices: Choices, is_lead: bool) -> Filter:
     text = st.text_input(
         _("Search"),
         key="search",
-        placeholder=_("Any two characters or more, such as 微信"),
+        placeholder=_("Words that all stand in the post: 微信 红包, or a phrase: “加 微信”"),
         label_visibility="collapsed",
         max_chars=200,
     )
@@ -146,7 +149,14 @@ def _show_notices(page: SearchPage) -> None:
         note(_("No post fits."), is_done=True)
 
 
-def _table(posts: Sequence[ListedPost], is_lead: bool) -> None:
+def _count_line(account: Account, wanted: Filter, page: SearchPage, cursors: Sequence[int | None]) -> str:
+    is_whole = len(cursors) == 1 and page.after is None
+    hits = Hits(len(page.posts), True) if is_whole else search.count(project(), account, wanted)
+    line = _("Posts found: {count}") if hits.is_exact else _("Posts found: {count} or more")
+    return line.format(count=f"{hits.posts:,}")
+
+
+def _table(posts: Sequence[ListedPost], words: Sequence[str], is_lead: bool) -> None:
     with st.container(key="found-lead" if is_lead else "found", gap=None):
         names = (
             [_("text"), _("model"), _("label"), _("why"), _("who")] if is_lead else [_("text"), _("label")]
@@ -154,12 +164,12 @@ def _table(posts: Sequence[ListedPost], is_lead: bool) -> None:
         with st.columns(COLUMNS)[0] if is_lead else nullcontext():
             html(Markup('<div class="hit head">{}</div>').format(each(CELL, names)))
         for post in posts:
-            _row(post, is_lead)
+            _row(post, words, is_lead)
 
 
-def _row(post: ListedPost, is_lead: bool) -> None:
+def _row(post: ListedPost, words: Sequence[str], is_lead: bool) -> None:
     if not is_lead:
-        html(ROW.format(_text(post), CELL.format(_labels(post))))
+        html(ROW.format(_text(post, words), CELL.format(_labels(post))))
         return
     cells = (
         scores_html(post.probabilities) if post.probabilities else "",
@@ -169,17 +179,17 @@ def _row(post: ListedPost, is_lead: bool) -> None:
     )
     row, beside = st.columns(COLUMNS, vertical_alignment="center")
     with row:
-        html(ROW.format(_text(post), each(CELL, cells)))
+        html(ROW.format(_text(post, words), each(CELL, cells)))
     with beside:
         if st.button(_("History"), key=f"history-{post.post_id}", type="tertiary", width="content"):
             st.query_params["post"] = str(post.post_id)
             st.rerun()
 
 
-def _text(post: ListedPost) -> Markup:
-    text = post.text if len(post.text) <= TEXT_SHOWN else f"{post.text[:TEXT_SHOWN]}…"
+def _text(post: ListedPost, words: Sequence[str]) -> Markup:
+    text = excerpt(post.text, words, TEXT_SHOWN)
     return Markup('<div><p dir="auto" lang="zh">{}</p><small>{}</small></div>').format(
-        post_html(" ".join(text.split())), " · ".join(filter(None, (post.external_id, post.board)))
+        post_html(text, places(text, words)), " · ".join(filter(None, (post.external_id, post.board)))
     )
 
 

@@ -14,7 +14,7 @@ from workbench.imports.preparing import prepare
 from workbench.labelling import answers
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
-from workbench.posts.search import Filter, find
+from workbench.posts.search import Filter, Hits, find
 from workbench.project import Project
 from workbench.queue import swap
 from workbench.review import bulk_labels
@@ -135,8 +135,10 @@ def test_two_characters_find_what_holds_them_a_page_at_a_time(
 ) -> None:
     visit_as(lead)
     assert hits(app.run()) == 25
+    assert "Posts found" not in shown(app)
     app.text_input(key="search").set_value("微信").run()
     assert hits(app) == 25
+    assert "Posts found: 30" in shown(app)
     assert hits(press(app, "older-1")) == 5
     assert "Page 2" in shown(app)
     assert hits(press(app, "newer-2")) == 25
@@ -155,6 +157,26 @@ def test_hostile_text_is_shown_as_it_was_written(
     assert "&lt;b&gt;粗&lt;/b&gt;" in raw
     assert "<b>粗" not in raw
     assert not [element for element in app.markdown if "evil" in element.value]
+
+
+def test_the_words_found_are_highlighted_and_what_the_text_writes_stays_text(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead, language="zh")
+    app.run().text_input(key="search").set_value("<b> evil").run()
+    raw = " ".join(element.proto.body for element in app.get("html"))
+    assert "找到 1 条帖子" in raw
+    assert "http://<mark>evil</mark>.example" in raw
+    assert "<mark>&lt;b&gt;</mark>粗&lt;/b&gt;" in raw
+
+
+def test_more_hits_than_are_counted_are_so_many_or_more(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.posts.search.count", lambda *_: Hits(27, is_exact=False))
+    visit_as(lead)
+    app.run().text_input(key="search").set_value("微信").run()
+    assert "Posts found: 27 or more" in shown(app)
 
 
 def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
