@@ -4,7 +4,7 @@ Only unlabelled posts of the pool that wait for no lead are included; held-out p
 label is a lead's decision (`Resolution`), and no answer changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -26,26 +26,35 @@ from workbench.project import LABEL_SET_ID, Project
 from workbench.queue.claims import note_answers
 
 AT_MOST = 1_000
-EXAMPLES = 5
 LISTED = 10
 LABELLED, TAKEN_BACK = "label many", "take back many"
+
+
+@dataclass(frozen=True)
+class PreviewedPost:
+    post_id: int
+    external_id: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Preview:
     """The posts that one step would label.
 
-    `labelled` posts have a label already, `held_out` ones are reserved for evaluation and `asked` ones wait for
+    `posts` come newest first. `labelled` posts have a label already, `held_out` ones are reserved for evaluation and `asked` ones wait for
     a lead: all three stay as they are. `is_cut`: more posts may match; these are the newest.
     """
 
     wanted: Filter
-    post_ids: Sequence[int]
-    examples: Sequence[str]
+    posts: Sequence[PreviewedPost]
     labelled: int
     held_out: int
     is_cut: bool
     asked: int = 0
+
+    @property
+    def post_ids(self) -> Sequence[int]:
+        return [post.post_id for post in self.posts]
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,9 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
     unlabelled = [post for post in page.posts if not post.is_held_out and not post.standing]
     free = [post for post in unlabelled if post.post_id in may_be]
     held_out = sum(post.is_held_out for post in page.posts)
-    # Spread over the matches, so that the examples are not only the newest.
-    step = max(1, len(free) // EXAMPLES)
     return Preview(
         wanted,
-        [post.post_id for post in free],
-        [post.text for post in free[::step][:EXAMPLES]],
+        [PreviewedPost(post.post_id, post.external_id, post.text) for post in free],
         labelled=len(page.posts) - len(unlabelled) - held_out,
         held_out=held_out,
         asked=sum(post.post_id in asked for post in unlabelled),
@@ -88,8 +94,15 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
     )
 
 
-def label_all(project: Project, account: Account, seen: Preview, label: str) -> Bulk:
-    """Label the posts of a preview, without those labelled since.
+def label_all(
+    project: Project,
+    account: Account,
+    seen: Preview,
+    label: str,
+    *,
+    ticked: Collection[int] | None = None,
+) -> Bulk:
+    """Label the ticked posts of a preview (by default all), without those labelled since.
 
     Raises NotAllowedError if `account` is not a lead; InputError for an unknown label, too many posts, or none
     left.
@@ -98,10 +111,11 @@ def label_all(project: Project, account: Account, seen: Preview, label: str) -> 
         raise InputError(
             "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
         )
-    if len(seen.post_ids) > AT_MOST:
+    chosen = [post_id for post_id in seen.post_ids if ticked is None or post_id in ticked]
+    if len(chosen) > AT_MOST:
         raise InputError("At most {most} posts can be labelled in one go.", most=AT_MOST)
     with acting(project, account, Right.REVIEW) as session:
-        free = _free(session, seen.post_ids)
+        free = _free(session, chosen)
         if not free:
             raise InputError("None of these posts is left to label.")
         now = project.now()

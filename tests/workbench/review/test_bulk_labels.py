@@ -1,5 +1,6 @@
 """A lead labels all hits of a search at once and revokes it; people's answers do not change."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 import pytest
@@ -17,6 +18,7 @@ from workbench.posts.search import Filter
 from workbench.project import Project
 from workbench.queue import swap
 from workbench.review import bulk_labels
+from workbench.review.bulk_labels import Preview, PreviewedPost
 
 SPAM = Filter(text="加微信")
 
@@ -49,6 +51,22 @@ def answers(project: Project) -> list[tuple[object, ...]]:
         return [tuple(row) for row in rows]
 
 
+def preview_of(post_ids: Iterable[int]) -> Preview:
+    return Preview(SPAM, [PreviewedPost(post_id, f"p{post_id}", "") for post_id in post_ids], 0, 0, False)
+
+
+def test_posts_that_are_not_ticked_stay_as_they_are(filled: Project, lead: Account) -> None:
+    seen = bulk_labels.preview(filled, lead, SPAM)
+    left_out, *ticked = seen.post_ids
+    others = [post_id for post_id in posts_of(filled, "pool") if post_id not in seen.post_ids]
+    bulk = bulk_labels.label_all(filled, lead, seen, "violation", ticked={*ticked, *others})
+    assert bulk.posts == len(ticked)
+    assert settled(filled) == set(ticked)
+    assert left_out not in settled(filled)
+    with pytest.raises(InputError, match="None of these posts"):
+        bulk_labels.label_all(filled, lead, seen, "violation", ticked=())
+
+
 def test_only_unlabelled_posts_of_the_pool_are_covered_and_counted(
     filled: Project, lead: Account, ann: Account
 ) -> None:
@@ -60,8 +78,8 @@ def test_only_unlabelled_posts_of_the_pool_are_covered_and_counted(
     seen = bulk_labels.preview(filled, lead, SPAM)
     assert set(seen.post_ids) == pool - {labelled.post_id}
     assert (seen.labelled, seen.held_out) == (1, 40 - len(pool))
-    assert len(seen.examples) == bulk_labels.EXAMPLES
-    assert all("加微信" in text for text in seen.examples)
+    assert all("加微信" in post.text for post in seen.posts)
+    assert [post.external_id for post in seen.posts] == [f"p{post_id}" for post_id in seen.post_ids]
     bulk = bulk_labels.label_all(filled, lead, seen, "violation")
     assert settled(filled) == set(seen.post_ids)
     assert bulk.posts == len(seen.post_ids)
@@ -158,7 +176,7 @@ def test_there_is_a_most_and_the_newest_come_first(filled: Project, lead: Accoun
     assert seen.is_cut
     assert len(seen.post_ids) + seen.held_out == 10
     assert min(seen.post_ids) > 40
-    far = bulk_labels.Preview(SPAM, range(1, bulk_labels.AT_MOST + 2), [], 0, 0, False)
+    far = preview_of(range(1, bulk_labels.AT_MOST + 2))
     with pytest.raises(InputError, match="At most"):
         bulk_labels.label_all(filled, lead, far, "violation")
     with pytest.raises(InputError, match="no label spam"):
@@ -169,7 +187,7 @@ def test_held_out_posts_are_refused_even_when_a_preview_names_them(filled: Proje
     held_out = [post for post, split in splits(filled).items() if split != "pool"]
     assert held_out
     with pytest.raises(InputError, match="None of these posts"):
-        bulk_labels.label_all(filled, lead, bulk_labels.Preview(SPAM, held_out, [], 0, 0, False), "violation")
+        bulk_labels.label_all(filled, lead, preview_of(held_out), "violation")
 
 
 def test_annotators_may_not(filled: Project, lead: Account, ann: Account) -> None:

@@ -82,6 +82,11 @@ def post_html(text: str, highlighted: Sequence[tuple[int, int]] = ()) -> Markup:
     )
 
 
+def post_text(text: str) -> str:
+    """`post_html` for elements that show plain text."""
+    return "".join(segment.text for segment in segments(text))
+
+
 def _parts(
     parts: Iterable[Segment], highlighted: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[Segment, bool]]:

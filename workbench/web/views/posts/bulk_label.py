@@ -1,5 +1,8 @@
 """Label all search results at once: preview, confirm, take back."""
 
+from collections.abc import Collection
+
+import pandas
 import streamlit as st
 from markupsafe import Markup
 
@@ -9,11 +12,13 @@ from workbench.posts.search import Filter
 from workbench.review import bulk_labels
 from workbench.review.bulk_labels import AT_MOST, Bulk, Preview
 from workbench.web.current_project import project
-from workbench.web.elements.markup import each, html
-from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import attempt, clock, heading, note, quiet
+from workbench.web.elements.markup import html
+from workbench.web.elements.visible import post_text
+from workbench.web.elements.widgets import attempt, clock, heading, note, quiet, shortened
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, person_word
+
+TEXT_SHOWN = 100
 
 
 def bulk_label(account: Account, wanted: Filter) -> None:
@@ -36,8 +41,7 @@ def bulk_label(account: Account, wanted: Filter) -> None:
 
 
 def _confirm(seen: Preview, label: str) -> None:
-    count = len(seen.post_ids)
-    text = _("{count} posts would be labelled:").format(count=f"{count:,}")
+    text = _("{count} posts would be labelled:").format(count=f"{len(seen.posts):,}")
     left = [
         _("{count} have a label already").format(count=f"{seen.labelled:,}") if seen.labelled else "",
         _("{count} are kept for checking the model").format(count=f"{seen.held_out:,}")
@@ -49,26 +53,43 @@ def _confirm(seen: Preview, label: str) -> None:
     html(Markup("<div>{} {}</div>").format(text, label_html(label)))
     if any(left):
         note("; ".join(part for part in left if part))
-    if seen.examples:
-        examples = (post_html(" ".join(example[:200].split())) for example in seen.examples)
-        html(
-            Markup('<div class="copies">{}</div>').format(
-                each(Markup('<p dir="auto" lang="zh">{}</p>'), examples)
-            )
-        )
+    ticked = _tick(seen, label)
+    count = len(ticked)
     with st.container(horizontal=True):
         title = _("Label {count} posts as {label}").format(count=f"{count:,}", label=label_word(label))
         if st.button(title, type="primary", key=f"label-all-{label}", disabled=not count):
-            attempt(lambda account: _label(account, seen, label))
+            attempt(lambda account: _label(account, seen, label, ticked))
             st.rerun()
         if st.button(_("Leave them as they are"), key="bulk-cancel"):
             del st.session_state["bulk-seen"]
             st.rerun()
 
 
-def _label(account: Account, seen: Preview, label: str) -> None:
+def _tick(seen: Preview, label: str) -> frozenset[int]:
+    """The posts with their labels before and after the step; returns the numbers of those that stay ticked."""
+    if not seen.posts:
+        return frozenset()
+    names = (_("include"), _("id"), _("text"), _("before"), _("after"))
+    before, after = _("not labelled"), label_word(label)
+    rows = [
+        (True, post_text(post.external_id), post_text(shortened(post.text, TEXT_SHOWN)), before, after)
+        for post in seen.posts
+    ]
+    edited = st.data_editor(
+        pandas.DataFrame(rows, columns=list(names)),
+        hide_index=True,
+        disabled=names[1:],
+        column_config={names[0]: st.column_config.CheckboxColumn(width="small")},
+        key=f"bulk-ticks-{label}",
+    )
+    return frozenset(
+        post.post_id for post, is_ticked in zip(seen.posts, edited[names[0]], strict=True) if is_ticked
+    )
+
+
+def _label(account: Account, seen: Preview, label: str, ticked: Collection[int]) -> None:
     st.session_state.pop("bulk-seen", None)
-    bulk = bulk_labels.label_all(project(), account, seen, label)
+    bulk = bulk_labels.label_all(project(), account, seen, label, ticked=ticked)
     st.session_state["bulk-done"] = _(
         "{count} posts were labelled {label}. It can be taken back below."
     ).format(count=f"{bulk.posts:,}", label=label_word(label))

@@ -2,6 +2,7 @@
 
 from html import unescape
 
+import pandas
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -226,6 +227,25 @@ def test_a_post_that_is_not_there_is_said(
     assert "There is no post" in shown(app.run())
 
 
+def ticks(app: AppTest) -> pandas.DataFrame:
+    """The editable table of the preview."""
+    return app.dataframe[0].value
+
+
+@pytest.mark.parametrize(("language", "before"), [("en", "not labelled"), ("zh", "未标")])
+def test_the_preview_writes_out_what_a_text_hides(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs, language: str, before: str
+) -> None:
+    import_texts(project, lead, [f"加微\u202e信<b>**{text}" for text in different_texts(10)])
+    prepare(project)
+    visit_as(lead, language=language)
+    app.run().text_input(key="search").set_value("微信").run()
+    press(app, "look-normal")
+    rows = [*ticks(app).itertuples(index=False)]
+    assert rows
+    assert all(row[2].startswith("加微␣U+202E信<b>**") and row[3] == before for row in rows)
+
+
 def test_a_lead_labels_all_that_was_found_after_seeing_it_and_takes_it_back(
     app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
 ) -> None:
@@ -236,6 +256,14 @@ def test_a_lead_labels_all_that_was_found_after_seeing_it_and_takes_it_back(
     press(app, "look-violation")
     count = len(bulk_labels.preview(spam, lead, Filter(text="微信")).post_ids)
     assert f'{count} posts would be labelled: <span class="label violation">' in shown(app)
+    listed = ticks(app)
+    assert (len(listed), set(listed["before"]), set(listed["after"])) == (
+        count,
+        {"not labelled"},
+        {"violation"},
+    )
+    assert all(listed["include"])
+    assert all("加微信" in text for text in listed["text"])
     assert find(spam, lead, Filter(label="violation")).posts == []
     press(app, "label-all-violation")
     assert f"{count} posts were labelled violation." in shown(app)
