@@ -3,10 +3,25 @@
 import os
 import tempfile
 import weakref
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Protocol
 
 import streamlit as st
+
+from workbench.errors import InputError
+
+NOT_TEXT = (
+    b"PK\x03\x04",
+    b"\xd0\xcf\x11\xe0",
+    b"%PDF",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"Rar!",
+    b"7z\xbc\xaf",
+)
+"""First bytes of workbooks, documents, pictures and archives, whatever their name ends with."""
 
 
 class Upload(Protocol):
@@ -14,6 +29,7 @@ class Upload(Protocol):
 
     file_id: str
     name: str
+    size: int
 
     def getbuffer(self) -> memoryview: ...
 
@@ -30,6 +46,20 @@ class StoredUpload:
         self.name = PurePath(upload.name).name
         """The name given by the browser: for messages and lists, never for a path."""
         self.discard = weakref.finalize(self, self.path.unlink, missing_ok=True)
+
+
+def refuse_unfit(upload: Upload, kinds: Sequence[str]) -> None:
+    """Raises InputError if the file is empty or holds no text, or its name ends with none of `kinds`."""
+    name = PurePath(upload.name).name
+    if not upload.size:
+        raise InputError("{file} is empty. Choose a file with a header row and posts.", file=name)
+    is_of_kind = name.lower().endswith(tuple(f".{kind}" for kind in kinds))
+    if not is_of_kind or bytes(upload.getbuffer()[:4]).startswith(NOT_TEXT):
+        raise InputError(
+            "{file} is of another kind. Save it as a table in plain text and choose that: {kinds}.",
+            file=name,
+            kinds=", ".join(kinds),
+        )
 
 
 def store(upload: Upload) -> StoredUpload:

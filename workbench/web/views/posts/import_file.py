@@ -17,7 +17,7 @@ from workbench.imports.rejects import Reject
 from workbench.imports.tsv import Row, Source
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
-from workbench.web.elements.upload import StoredUpload, store
+from workbench.web.elements.upload import StoredUpload, refuse_unfit, store
 from workbench.web.elements.widgets import attempt, note, quiet, refusal, shortened
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown
@@ -25,6 +25,9 @@ from workbench.web.wording.messages import shown
 ROWS_SHOWN = 5
 REJECTS_SHOWN = 50
 NO_COLUMN = DETECTED = ""
+KINDS = ("tsv", "csv", "txt")
+MOST_MB = 200
+"""No more than `server.maxUploadSize`: an upload is in memory."""
 
 
 class Reading(TypedDict):
@@ -34,18 +37,34 @@ class Reading(TypedDict):
 
 
 def import_file() -> None:
-    # Streamlit labels the button in English; style.css shows this text instead.
-    html(Markup('<style>.stFileUploader {{ --upload: "{}"; }}</style>').format(_("Choose a file")))
+    _translate_uploader()
     uploader = f"upload-{st.session_state.get('imported', 0)}"  # a new key empties the field after an import
-    upload = st.file_uploader(_("A tab-separated file with a header row"), type=["tsv", "txt"], key=uploader)
+    # Without `type`, so that a file of another kind is refused here, in the reader's language.
+    upload = st.file_uploader(
+        _("A tab-separated file with a header row"), key=uploader, max_upload_size=MOST_MB
+    )
     if upload is None:
         _show_receipt()
+        return
+    try:
+        refuse_unfit(upload, KINDS)
+    except InputError as error:
+        refusal(error)
         return
     stored = store(upload)
     try:
         _preview(stored)
     except InputError as error:
         refusal(_named(error, stored))
+
+
+def _translate_uploader() -> None:
+    """Streamlit writes its button and its refusals in English; style.css shows these texts instead."""
+    failed = _(
+        "The upload failed: the file is larger than {most} MB, or the connection broke. A large file is imported by command: workbench import FILE"
+    )
+    texts = (_("Choose a file"), failed.format(most=MOST_MB))
+    html(Markup('<style>.stFileUploader {{ --upload: "{}"; --failed: "{}"; }}</style>').format(*texts))
 
 
 def _preview(upload: StoredUpload) -> None:

@@ -92,6 +92,31 @@ def test_another_encoding_can_be_named(app: AppTest, lead: Account, visit_as: Vi
     assert list(app.dataframe[0].value["text"]) == ["一"]
 
 
+UNFIT = {
+    "empty.csv": (b"", "is empty", "是空文件"),
+    "posts.pdf": (b"%PDF-1.7 posts", "of another kind", "不是可读取的文件类型"),
+    "posts.xlsx": (b"PK\x03\x04....", "of another kind", "不是可读取的文件类型"),
+    "renamed.csv": (b"PK\x03\x04....", "of another kind", "不是可读取的文件类型"),
+    "bytes.tsv": (b"text\n\xff\xfe\xff\n", "neither UTF-8 nor GB18030", "既不是 UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(
+    app: AppTest, lead: Account, visit_as: VisitAs, name: str, language: str
+) -> None:
+    content, english, chinese = UNFIT[name]
+    visit_as(lead, language=language)
+    app.run()
+    app.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
+    page = shown(app)
+    assert page.count('class="refusal"') == 1
+    assert (english if language == "en" else chinese) in page
+    assert name in page
+    assert not [button for button in app.button if button.key == "import"]
+
+
 def test_an_annotator_sees_posts_and_labels_but_brings_nothing_in(
     app: AppTest, project: Project, lead: Account, ann: Account, visit_as: VisitAs
 ) -> None:
