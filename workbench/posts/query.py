@@ -11,6 +11,7 @@ from trainer.texts.normalisation import normalise
 
 LONGEST_QUERY = 200
 _WORD = re.compile(r'"([^"]*)"|“([^”]*)”|「([^」]*)」|(\S+)')
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Span = tuple[int, int]
 """Character offsets [start, end)."""
@@ -18,7 +19,9 @@ Span = tuple[int, int]
 
 def words_of(query: str) -> list[str]:
     """Normalised, without repetitions. A quote without its counterpart is a plain character."""
-    words = ("".join(filter(None, match.groups())) for match in _WORD.finditer(query[:LONGEST_QUERY]))
+    # A command line may pass bytes that are no UTF-8 as surrogates, which the database does not take.
+    query = _SURROGATE.sub("\ufffd", query[:LONGEST_QUERY])
+    words = ("".join(filter(None, match.groups())) for match in _WORD.finditer(query))
     return [word for word in dict.fromkeys(map(normalise, words)) if word]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from db.search import last_indexed, matching
@@ -151,6 +151,7 @@ def test_the_index_finds_every_pair_whatever_its_characters(blank_index: Project
     assert matched == terms
 
 
+@example(query="微\udcff信")
 @given(query=st.text(st.characters() | st.sampled_from('"“”「」 *():^-微信\x00'), max_size=30))
 def test_any_query_is_searched_without_an_error_and_its_hits_hold_all_words(
     blank_index: Project, query: str

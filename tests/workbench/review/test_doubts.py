@@ -52,9 +52,8 @@ def test_a_label_given_to_many_is_doubted_kept_once_and_comes_back_with_undo(
     doubted: Project, lead: Account
 ) -> None:
     post = next(post for post in posts_of(doubted, "pool") if post > 3)
-    bulk = bulk_labels.label_all(
-        doubted, lead, bulk_labels.Preview(Filter(), [post], [], 0, 0, False), "violation"
-    )
+    seen = bulk_labels.Preview(Filter(), [bulk_labels.PreviewedPost(post, f"p{post}", "")], 0, 0, False)
+    bulk = bulk_labels.label_all(doubted, lead, seen, "violation")
     write_doubts(doubted.round_folder(1), [f"p{post}"], ["violation"], np.array([[0.8, 0.1, 0.1]]))
     (one,) = doubtful_labels(doubted, lead)
     assert (one.post_id, one.label, one.other) == (post, "violation", "normal")
