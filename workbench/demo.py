@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import os
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from sqlalchemy import select
 from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
 from trainer.messages import Message
-from trainer.running.children import Child, start
+from trainer.running.children import Child
 from workbench import accounts, services
 from workbench.errors import WorkbenchError
 from workbench.imports.intake import import_rows
@@ -72,12 +71,11 @@ def _worker(project: Project) -> Iterator[Child]:
     # No annotator uses the machine yet, so torch gets every core. Waiting threads sleep instead of spinning, which on a
     # busy machine makes two threads many times slower than one.
     every_core = {"OMP_NUM_THREADS": str(os.cpu_count() or 1), "OMP_WAIT_POLICY": "PASSIVE"}
-    command = services.worker_command(project.home)
-    with start(command, stdout=subprocess.DEVNULL, variables=every_core) as worker:
-        try:
+    with services.launching(project) as is_first:
+        if not is_first:
+            raise WorkbenchError("A worker is already running in {home}.", home=project.home)
+        with services.worker(project, every_core) as worker:
             yield worker
-        finally:
-            worker.terminate()
 
 
 def _give_labels(project: Project, lead: accounts.Account) -> None:

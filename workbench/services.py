@@ -1,14 +1,20 @@
 """Run the web app and the worker as child processes that end together."""
 
-import ipaddress
+import os
 import signal
-import socket
+import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NoReturn
+
+from filelock import Timeout
 
 from trainer.running.children import Child, module_command, start
+from workbench import addresses
 from workbench.errors import InputError, WorkbenchError
+from workbench.locks import LAUNCH, WORKER, hold, keep
 from workbench.project import Project
 
 NICENESS = 10
@@ -16,6 +22,8 @@ NICENESS = 10
 ARENAS = 2
 """malloc arenas of the web process. Each page run is a new thread, and each of the sixteen default arenas retains the peak
 of its threads: about 40 MiB more after an hour of fifty people (docs/benchmarks.md)."""
+LAUNCH_SECONDS = 1.0
+"""A worker whose launcher was killed ends within this time, and a probe of a lock holds it briefly."""
 
 
 def worker_command(home: Path) -> list[str]:
@@ -27,31 +35,80 @@ def web_command() -> list[str]:
     return ["env", f"MALLOC_ARENA_MAX={ARENAS}", *module_command("workbench.web.server.serve")]
 
 
+def become_worker(project: Project) -> NoReturn:
+    """Replace this process by the worker, so that signals reach it. Raises WorkbenchError if the project has one."""
+    another = WorkbenchError("A worker is already running in {home}.", home=project.home)
+    keep(project.data / LAUNCH, seconds=LAUNCH_SECONDS, refusal=another)
+    project.database.dispose()
+    command = worker_command(project.home)
+    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+
+
+@contextmanager
+def launching(project: Project) -> Iterator[bool]:
+    """Whether the caller is to start the worker: False if the project has one, running or starting.
+
+    Other commands see a worker for as long as the block runs, also in the seconds in which it loads.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold(project.data / LAUNCH, seconds=LAUNCH_SECONDS))
+            with hold(project.data / WORKER, seconds=LAUNCH_SECONDS):
+                is_first = True
+        except Timeout:
+            is_first = False
+        yield is_first
+
+
+@contextmanager
+def worker(project: Project, variables: Mapping[str, str] | None = None) -> Iterator[Child]:
+    """A worker that is silent on standard output and ends with the block."""
+    with start(worker_command(project.home), stdout=subprocess.DEVNULL, variables=variables) as child:
+        try:
+            yield child
+        finally:
+            child.terminate()
+
+
 def up(
     project: Project, *, host: str | None = None, port: int | None = None, has_worker: bool = True
 ) -> None:
     """Run web app and worker until Ctrl-C or SIGTERM; prints the address once pages are served.
 
-    Raises InputError if the app would listen beyond this machine without a passphrase or the port is taken,
-    WorkbenchError if a child ends by itself.
+    Without a worker if the project has one already. Raises InputError if the app would listen beyond this machine
+    without a passphrase or a named port is taken, WorkbenchError if a child ends by itself.
     """
     host = host or project.settings.host
-    port = project.settings.port if port is None else port
     refuse_open_door(project, host)
-    address = _address(host, port)
-    if _listens(address):
-        raise InputError(
-            "Something listens on port {port} already, perhaps this app. Name another one with --port.",
-            port=port,
-        )
+    chosen, taken = addresses.choose_port(project.settings, host, port)
     variables = {
         "WORKBENCH_HOME": str(project.home),
         "WORKBENCH_HOST": host,
-        "WORKBENCH_PORT": str(port),
+        "WORKBENCH_PORT": str(chosen),
     }
     commands = {"The web app": web_command()}
-    if has_worker:
-        commands["The worker"] = worker_command(project.home)
+    with ExitStack() as stack:
+        if has_worker:
+            if stack.enter_context(launching(project)):
+                commands["The worker"] = worker_command(project.home)
+            else:
+                print("This project has a worker already: only the web app starts.", flush=True)
+        _run(commands, variables, _announcement(host, chosen, taken), addresses.reached_at(host, chosen))
+
+
+def _announcement(host: str, port: int, taken: int | None) -> str:
+    why = "" if taken is None else f" (port {taken} is taken)"
+    others = "" if addresses.is_loopback(host) else " Others put this machine's name in its place."
+    address = addresses.shown(addresses.reached_at(host, port))
+    return f"Open http://{address} in a browser{why}.{others} Ctrl-C ends the app."
+
+
+def _run(
+    commands: Mapping[str, list[str]],
+    variables: Mapping[str, str],
+    announcement: str,
+    address: addresses.Address,
+) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     children: dict[str, Child] = {}
     try:
@@ -59,9 +116,8 @@ def up(
             children[name] = start(command, variables=variables)
         is_announced = False
         while (ended := _ended(children)) is None:
-            if not is_announced and _listens(address):
-                others = "" if is_loopback(host) else " Others put this machine's name in its place."
-                print(f"Open http://{_shown(address)} in a browser.{others} Ctrl-C ends the app.", flush=True)
+            if not is_announced and addresses.listens(address):
+                print(announcement, flush=True)
                 is_announced = True
             time.sleep(0.2)
     except KeyboardInterrupt:
@@ -82,43 +138,10 @@ def _end(children: Iterable[Child]) -> None:
         child.communicate()
 
 
-def _address(host: str, port: int) -> tuple[str, int]:
-    """The address to reach a listener on `host` from this machine: the loopback address for a wildcard."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host, port
-    if not address.is_unspecified:
-        return str(address), port
-    return ("127.0.0.1" if address.version == 4 else "::1"), port
-
-
-def _listens(address: tuple[str, int]) -> bool:
-    try:
-        with socket.create_connection(address, timeout=1):
-            return True
-    except (OSError, UnicodeError):  # UnicodeError: an invalid name
-        return False
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def refuse_open_door(project: Project, host: str) -> None:
     """Raises InputError without a passphrase on a host that others reach: they could sign in as a lead."""
-    if project.settings.passphrase is None and not is_loopback(host):
+    if project.settings.passphrase is None and not addresses.is_loopback(host):
         raise InputError(
             "Without a passphrase the app listens on this machine only, not on {host}. Set WORKBENCH_PASSPHRASE first.",
             host=host,
         )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,6 +1,7 @@
-"""Progress of long work: JSON lines for a parent process, or a bar for a person."""
+"""Progress of long work: JSON lines for a parent process, a bar at a terminal, a line now and then elsewhere."""
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from tqdm import tqdm
 from trainer.messages import Message
 
 EVERY_SECONDS = 0.25
+LINE_SECONDS = 30.0
+"""Between two lines where there is no terminal."""
 
 
 class Progress(Protocol):
     def step(self, done: int, total: int, **facts: Any) -> None:
-        """Called often; shown a few times a second at most."""
+        """Called often; shown a few times a second at most. `total` is 0 where it is unknown."""
 
     def resume(self, done: int, total: int) -> None:
         """`done` steps come from an earlier run and are excluded from the speed."""
@@ -66,7 +69,7 @@ class Bar:
         self._bar = tqdm(desc=description, leave=False, dynamic_ncols=True)
 
     def step(self, done: int, total: int, **_facts: Any) -> None:
-        self._bar.total = total
+        self._bar.total = total or None
         self._bar.update(done - self._bar.n)
 
     def resume(self, done: int, total: int) -> None:
@@ -79,6 +82,49 @@ class Bar:
 
     def close(self) -> None:
         self._bar.close()
+
+
+class Occasional:
+    """A line on standard error at the start, at most every LINE_SECONDS, and at the end: for logs and pipes."""
+
+    def __init__(self, description: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.description = description
+        self._clock = clock
+        self._began = self._written = clock()
+        self._first: tuple[int, float] | None = None
+        self._done = self._total = 0
+        self._print("begins")
+
+    def step(self, done: int, total: int, **_facts: Any) -> None:
+        now = self._clock()
+        self._done, self._total = done, total
+        if self._first is None or done < self._first[0]:  # another stretch of the work counts anew
+            self._first = (done, now)
+        begun, started = self._first
+        if now - self._written < LINE_SECONDS:
+            return
+        self._written = now
+        left = (now - started) * (total - done) / (done - begun) if total > done > begun else None
+        self._print(self._count() + ("" if left is None else f", about {_duration(left)} left"))
+
+    def resume(self, done: int, total: int) -> None:
+        self._first = None
+        self.step(done, total)
+
+    def note(self, **facts: Any) -> None: ...
+
+    def close(self) -> None:
+        self._print(f"{self._count()}, ends after {_duration(self._clock() - self._began)}")
+
+    def _count(self) -> str:
+        return f"{self._done:,}" + (f" of {self._total:,}" if self._total else " done")
+
+    def _print(self, text: str) -> None:
+        print(f"{self.description}: {text}", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 class Lines:
@@ -114,7 +160,9 @@ class Lines:
 
 
 def reporting(path: Path | None, description: str) -> Progress:
-    return Bar(description) if path is None else Lines(path)
+    if path is not None:
+        return Lines(path)
+    return Bar(description) if sys.stderr.isatty() else Occasional(description)
 
 
 def hand_over(path: Path, failure: Message) -> None:

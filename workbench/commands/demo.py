@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workbench import demo, services
-from workbench.commands.terminal import err
+from workbench.commands.terminal import HostOption, PortOption, err
 
 commands = typer.Typer()
 
@@ -15,8 +15,8 @@ commands = typer.Typer()
 @commands.command("demo")
 def demo_command(
     home: Annotated[Path, typer.Option("--home", help="Where the sample project goes.")] = Path("demo"),
-    host: str | None = None,
-    port: int | None = None,
+    host: HostOption = None,
+    port: PortOption = None,
     seed_only: Annotated[bool, typer.Option("--seed-only", help="Make the project, do not open it.")] = False,
 ) -> None:
     """Seed a sample project, score it and open it: nothing to configure, no network, no GPU."""

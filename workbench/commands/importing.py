@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from workbench import accounts
-from workbench.commands.progress import bar
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
+from workbench.commands.progress import showing
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, printable, say_worker
 from workbench.imports import intake, storing, tsv
 from workbench.labelling import label_files
 from workbench.labelling.files.mapping import parse_map
@@ -35,16 +35,13 @@ def import_command(
         if dry_run:
             _print_preview(source, as_json)
             return
-        with bar() as progress:
-            task = progress.add_task(file.name, total=source.size)
+        with showing(printable(file.name)) as show:
             begin = time.monotonic()
             receipt = intake.import_rows(
                 project,
                 accounts.command_line(project),
                 source,
-                on_progress=lambda rows, read: progress.update(
-                    task, completed=read, description=f"{rows:,} rows"
-                ),
+                on_progress=lambda rows, read: show(f"{rows:,} rows, bytes read", read, source.size),
             )
     seconds = time.monotonic() - begin
     if as_json:

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 from rich.table import Table
 
-from db.tables import Round
 from trainer.labels import LABELS
 from trainer.messages import Message
-from workbench import accounts
-from workbench.commands.progress import bar
+from trainer.running.children import Child
+from workbench import accounts, services
+from workbench.commands.progress import Show, showing
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
     NumberArgument,
     cell,
+    err,
     out,
     partly_scored_line,
     print_json,
@@ -62,6 +62,7 @@ def round_start(
 def _follow(project: Project, number: int, wait: bool, as_json: bool) -> None:
     if not as_json:
         out.print(f"Round {number} is queued.")
+    if not (wait or as_json):
         say_worker(project)
     if wait:
         _wait_for_round(project, number)
@@ -211,15 +212,14 @@ def round_bundle(
 ) -> None:
     """Pack a round to be trained on another machine, such as a rented GPU."""
     project = open_project(home)
-    with bar() as progress:
-        task = progress.add_task("posts", total=None, visible=with_pool)
+    with showing("posts") as show:
         packed = bundles.bundle(
             project,
             accounts.command_line(project),
             file,
             number=number,
             has_pool=with_pool,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=lambda done, total: show("posts", done, total),
         )
     if as_json:
         print_json(**{**asdict(packed), "file": str(packed.file)})
@@ -270,32 +270,44 @@ def round_adopt(
 
 def _after_promotion(project: Project, number: int, wait: bool) -> None:
     out.print(f"Round {number} will be in use as soon as it has scored every post.")
-    say_worker(project)
-    if wait:
-        _wait_for_round(project, number)
-        _print_round(project, number, as_json=False)
-        _refuse_failure(project, number)
+    if not wait:
+        say_worker(project)
+        return
+    _wait_for_round(project, number)
+    _print_round(project, number, as_json=False)
+    _refuse_failure(project, number)
 
 
 def _wait_for_round(project: Project, number: int) -> None:
-    """Raises WorkbenchError if no worker runs for WORKER_PATIENCE_SECONDS."""
+    """Runs a worker meanwhile if the project has none. Raises WorkbenchError if that one ends by itself."""
+    with showing(f"round {number}") as show, services.launching(project) as is_first:
+        if not is_first:
+            _watch(project, number, show, worker=None)
+            return
+        err.print("No worker is running: this command runs one until the round has ended.", markup=False)
+        with services.worker(project) as worker:
+            _watch(project, number, show, worker)
+
+
+def _watch(project: Project, number: int, show: Show, worker: Child | None) -> None:
+    """Raises WorkbenchError if no worker runs for WORKER_PATIENCE_SECONDS, or if `worker` ends by itself."""
     seen_worker = time.monotonic()
-    with bar() as progress:
-        task = progress.add_task("queued", total=None)
-        while True:
-            with project.database.read() as session:
-                row = lifecycle.find(session, number)
-            if row.state in lifecycle.SETTLED and not row.is_running:
-                return
-            if lifecycle.is_worker_running(project):
-                seen_worker = time.monotonic()
-            elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
-                raise WorkbenchError(
-                    "Round {number} waits, but no worker is running. Start one: workbench worker",
-                    number=number,
-                )
-            _show_step(progress, task, project, row)
-            time.sleep(POLL_SECONDS)
+    while True:
+        with project.database.read() as session:
+            row = lifecycle.find(session, number)
+        if row.state in lifecycle.SETTLED and not row.is_running:
+            return
+        if worker is not None and worker.poll() is not None:
+            raise WorkbenchError("{name} ended by itself; the lines above say why.", name="The worker")
+        if lifecycle.is_worker_running(project):
+            seen_worker = time.monotonic()
+        elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
+            raise WorkbenchError(
+                "Round {number} waits, but no worker is running. Start one: workbench worker", number=number
+            )
+        progress = lifecycle.read_progress(project, row)
+        show(row.state, progress.done or 0, progress.total)
+        time.sleep(POLL_SECONDS)
 
 
 def _refuse_failure(project: Project, number: int) -> None:
@@ -304,11 +316,6 @@ def _refuse_failure(project: Project, number: int) -> None:
     if row.failure or row.state == "cancelled":
         failure = Message.from_dict(row.failure) if row.failure else Message("it was cancelled.")
         raise WorkbenchError("Round {number}: {failure}", number=number, failure=failure)
-
-
-def _show_step(shown: Progress, task: Any, project: Project, row: Round) -> None:
-    progress = lifecycle.read_progress(project, row)
-    shown.update(task, description=row.state, completed=progress.done or 0, total=progress.total)
 
 
 def _print_round(project: Project, number: int, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """`workbench init`, `up`, `worker`, `score`: create a project and run its processes."""
 
-import os
 import shlex
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ import typer
 
 from trainer.adapters.folders import STARTER
 from workbench import jobs, services
-from workbench.commands.terminal import HomeOption, out, say_worker
+from workbench.commands.terminal import HomeOption, HostOption, PortOption, out, say_worker
 from workbench.project import init_project, open_project
 
 commands = typer.Typer()
@@ -42,8 +41,8 @@ def init_command(
 @commands.command()
 def up(
     home: HomeOption = Path(),
-    host: str | None = None,
-    port: int | None = None,
+    host: HostOption = None,
+    port: PortOption = None,
     worker: Annotated[bool, typer.Option(help="Start the worker too.")] = True,
 ) -> None:
     """Bring the database up to date, start the worker and the web app."""
@@ -53,10 +52,7 @@ def up(
 @commands.command("worker")
 def worker_command(home: HomeOption = Path()) -> None:
     """Run only the worker (on the GPU box)."""
-    open_project(home).database.dispose()
-    # Replaces this process, so that signals reach the worker.
-    command = services.worker_command(home)
-    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+    services.become_worker(open_project(home))
 
 
 @commands.command("score")

@@ -33,6 +33,15 @@ err = SafeConsole(stderr=True, highlight=False)
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="WORKBENCH_HOME", help="The project's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+HostOption = Annotated[
+    str | None, typer.Option(help="Where to listen; by default 127.0.0.1, this machine only.")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=65_535, help="By default 8501, or the next free one; a named one is not replaced."
+    ),
+]
 NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
 
 

@@ -23,7 +23,7 @@ from trainer.messages import Message
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import RoundError
-from workbench.locks import WORKER, is_held
+from workbench.locks import LAUNCH, WORKER, is_held
 from workbench.project import Project
 
 STEPS = ("exporting", "training", "evaluating", "gating", "scoring", "promoted")
@@ -276,7 +276,8 @@ def progress_file(project: Project, number: int, step: str) -> Path:
 
 
 def is_worker_running(project: Project) -> bool:
-    return is_held(project.data / WORKER)
+    """Or about to: what starts it holds a lock while it loads."""
+    return is_held(project.data / WORKER) or is_held(project.data / LAUNCH)
 
 
 def refuse_second(session: Session) -> None:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from trainer.messages import Message
-from trainer.running.progress import Bar, Lines, Part, Silent, reason_of, reporting
+from trainer.running.progress import Bar, Lines, Occasional, Part, Silent, reason_of, reporting
 
 
 def read(path):
@@ -65,16 +65,54 @@ def test_lines_are_appended(tmp_path):
     assert len(read(path)) == 2
 
 
-def test_a_person_gets_a_bar_on_standard_error(capsys):
+def test_a_terminal_gets_a_bar_on_standard_error(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     bar = reporting(None, "training")
     assert isinstance(bar, Bar)
     bar.resume(1, 3)
     bar.step(2, 3, epoch=1)
+    bar.step(2, 0)
     bar.note(epoch=1, macro_f1=0.7)
     bar.close()
     captured = capsys.readouterr()
     assert "training" in captured.err
     assert captured.out == ""
+
+
+def test_without_a_terminal_a_line_comes_every_30_seconds_and_at_both_ends(capsys):
+    now = 0.0
+    lines = Occasional("training", clock=lambda: now)
+    for second in range(101):
+        now = second
+        lines.step(second, 300, loss=0.5)
+    lines.note(epoch=1)
+    now = 150.0
+    lines.close()
+    assert capsys.readouterr() == (
+        "",
+        "training: begins\n"
+        "training: 30 of 300, about 4 min left\n"
+        "training: 60 of 300, about 4 min left\n"
+        "training: 90 of 300, about 4 min left\n"
+        "training: 100 of 300, ends after 2 min\n",
+    )
+
+
+def test_lines_say_nothing_of_a_total_or_a_time_left_that_is_unknown(capsys):
+    now = 0.0
+    lines = Occasional("predicting", clock=lambda: now)
+    now = 40.0
+    lines.resume(20_000, 0)
+    lines.close()
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "predicting: 20,000 done",
+        "predicting: 20,000 done, ends after 40 s",
+    ]
+
+
+def test_work_without_a_terminal_reports_in_lines(capsys):
+    reporting(None, "scoring").close()
+    assert capsys.readouterr().err == "scoring: begins\nscoring: 0 done, ends after 0 s\n"
 
 
 def test_silence_is_silent(capsys):

@@ -1,18 +1,25 @@
 """Rounds at the terminal: messages are English sentences there, in JSON too."""
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from db.tables import Round
+from tests.workbench.working import fake_worker_of, round_of
 from trainer.messages import Message
+from workbench import services
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.commands import terminal
+from workbench.errors import WorkbenchError
 from workbench.project import Project
+from workbench.rounds.lifecycle import is_worker_running
 
+ROOT = Path(__file__).parents[3]
 CHANGE = Message(
     "macro-F1 changes by {change} points (95% interval {low} to {high})", change=-3, low=-5, high=-1
 )
@@ -73,3 +80,37 @@ def test_a_round_is_shown_with_reasons_warnings_and_failure(
     lines = [line.strip() for line in run(rejected, "show", "1").splitlines()]
     assert lines[-4:] == [SENTENCE, SENTENCE, str(WARNING), "Training failed: x: gone"]
     assert "Training failed: x: gone" in run(rejected, "list")
+
+
+def test_waiting_for_a_round_runs_a_worker_where_there_is_none(
+    labelled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = fake_worker_of(labelled)[:-1]
+    monkeypatch.setattr(services, "worker_command", lambda _home: command)
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(
+        app, ["round", "start", "--quick", "--wait", "--json", "--home", str(labelled.home)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "this command runs one until the round has ended" in done.stderr
+    assert json.loads(done.stdout)["state"] == "promoted"
+    assert not is_worker_running(labelled)
+
+
+def test_a_worker_that_ends_by_itself_ends_the_waiting(
+    labelled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "worker_command", lambda _home: [sys.executable, "-c", ""])
+    done = CliRunner().invoke(app, ["round", "start", "--quick", "--wait", "--home", str(labelled.home)])
+    assert isinstance(done.exception, WorkbenchError)
+    assert str(done.exception) == "The worker ended by itself; the lines above say why."
+    assert round_of(labelled, 1).is_running
+
+
+def test_a_round_that_nothing_works_on_says_how_to_start_a_worker(labelled: Project) -> None:
+    assert "No worker is running" in run(labelled, "start", "--quick")
+
+
+def test_a_worker_that_is_starting_needs_no_such_hint(labelled: Project) -> None:
+    with services.launching(labelled):
+        assert "No worker is running" not in run(labelled, "start", "--quick")

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.working import wait_until
-from workbench import services
-from workbench.errors import InputError
 from workbench.project import Project
 from workbench.services import web_command
 
@@ -83,25 +81,3 @@ def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
         finally:
             app.terminate()
     assert printed.read_text().startswith(f"Open http://127.0.0.1:{port} in a browser.")
-
-
-def test_a_taken_port_is_told_before_anything_starts(project: Project) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"listens on port {port} already"):
-            services.up(project, port=port)
-
-
-@pytest.mark.parametrize(
-    ("host", "shown"),
-    [
-        ("0.0.0.0", "127.0.0.1:80"),
-        ("::", "[::1]:80"),
-        ("0:0:0:0:0:0:0:0", "[::1]:80"),
-        ("::1", "[::1]:80"),
-        ("localhost", "localhost:80"),
-        ("10.1.1.1", "10.1.1.1:80"),
-    ],
-)
-def test_the_address_to_open_is_one_that_a_browser_takes(host: str, shown: str) -> None:
-    assert services._shown(services._address(host, 80)) == shown
