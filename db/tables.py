@@ -329,6 +329,16 @@ class Policy(Base):
     created_at: Mapped[datetime]
 
 
+class GivenVerdict(Base):
+    """The verdict last given about a post to the forum's systems, and the thresholds that it first came from."""
+
+    __tablename__ = "given_verdict"
+    __table_args__ = (CheckConstraint("verdict IN ('pass', 'human', 'flag')", name="verdict"),)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True, autoincrement=False)
+    verdict: Mapped[str]
+    policy_version: Mapped[int] = mapped_column(ForeignKey("policy.version"))
+
+
 class Claim(Base):
     """A lease on a post while one person has it open. Slot 1 is for second opinions."""
 

@@ -11,6 +11,7 @@ from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json, say_worker
 from workbench.project import open_project
 from workbench.thresholds import policy, verdicts
+from workbench.thresholds.verdicts import VerdictFile
 
 commands = typer.Typer()
 policy_app = typer.Typer(help="Thresholds by cost.", invoke_without_command=True)
@@ -94,12 +95,19 @@ def decide_command(
     file: Annotated[
         Path | None, typer.Option("--out", help="The TSV file; without it in data/verdicts.")
     ] = None,
+    new_only: Annotated[
+        bool,
+        typer.Option(
+            "--new-only",
+            help="Of all imports, only the posts without a verdict so far or with another one; each comes once.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write what is to happen to each new post: pass, human or flag."""
     project = open_project(home)
     account = accounts.command_line(project)
-    decided = verdicts.decide(project, account, since=since, version=version, out=file)
+    decided = verdicts.decide(project, account, since=since, version=version, out=file, is_new_only=new_only)
     if as_json:
         print_json(**decided.to_dict())
         return
@@ -109,6 +117,7 @@ def decide_command(
         markup=False,
         soft_wrap=True,
     )
+    out.print(_news(decided), soft_wrap=True)
     missed = decided.missed
     if decided.unscored:
         out.print(
@@ -134,6 +143,12 @@ def decide_command(
         )
     if decided.waiting:
         err.print(f"{decided.waiting:,} posts are not scored yet: they come next time.")
+
+
+def _news(decided: VerdictFile) -> str:
+    if decided.is_new_only and not decided.rows:
+        return "Nothing is new: every post still has the verdict that it was last given."
+    return f"{decided.new:,} posts have a verdict for the first time, {decided.changed:,} another one than last time."
 
 
 def _flag_from(threshold: float) -> str:

@@ -1,15 +1,16 @@
 """Daily verdicts: a file with pass, human or flag for each imported post, for the forum's own systems.
 
 Labels by people take precedence over the model. Imports are covered in order and once each; without new imports the
-last file is written again, so repeating the command gives the same file.
+last file is written again, so repeating the command gives the same file. A file of only what is new covers every import,
+and holds the posts whose verdict differs from the one last given (`given.py`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import exists, func, select
@@ -27,9 +28,12 @@ from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import policy as thresholds_policy
+from workbench.thresholds.given import Given, remember, verdicts_given
 from workbench.thresholds.held_out import held_out_rows
 
 COLUMNS = ("id", "verdict", "label", "certainty", "round", "policy")
+BEFORE = "before"
+"""One more column of a file of only what is new: the verdict last given, empty for a post without one."""
 VERDICT_OF_LABEL: Mapping[str, Verdict] = {
     Label.NORMAL: "pass",
     Label.SUSPICIOUS: "human",
@@ -64,7 +68,8 @@ class VerdictFile:
 
     `by_people` rows have a label by a person; `waiting` posts are left for the next file. `chosen_for` is the round on
     whose scores the policy was chosen. `unscored` rows have neither label nor score and go to people; `missed` is then
-    empty, because the scored posts are not a random sample.
+    empty, because the scored posts are not a random sample. `new` rows had no verdict before, `changed` ones another;
+    with `is_new_only` the file holds no others.
     """
 
     file: Path
@@ -79,6 +84,9 @@ class VerdictFile:
     last_import: int
     waiting: int
     unscored: int = 0
+    new: int = 0
+    changed: int = 0
+    is_new_only: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "file": str(self.file)}
@@ -93,6 +101,27 @@ class _Rule:
     scores: RoundScores
 
 
+class _Kind(NamedTuple):
+    """Rows are counted by it. Unscored: neither label nor score."""
+
+    verdict: Verdict
+    is_by_person: bool
+    is_unscored: bool
+
+
+class _Row(NamedTuple):
+    """`cells` without the column BEFORE; `before` is the verdict last given."""
+
+    post_id: int
+    cells: tuple[str, ...]
+    kind: _Kind
+    before: str | None
+
+    @property
+    def is_new(self) -> bool:
+        return self.kind.verdict != self.before
+
+
 def decide(
     project: Project,
     account: Account,
@@ -100,33 +129,43 @@ def decide(
     since: date | datetime | None = None,
     version: int | None = None,
     out: Path | None = None,
+    is_new_only: bool = False,
 ) -> VerdictFile:
     """Write the verdicts on the imports since the last call, or since a moment, to a TSV file.
 
-    The defaults are the newest policy and a file in `data/verdicts/`. The first import that is not prepared and scored,
-    and all after it, wait for the next call. Raises RoundError without a champion, InputError without a policy or
-    posts, NotAllowedError without the right to export.
+    With `is_new_only` on all imports, or those since the moment, but only the verdicts that differ from those last
+    given. The defaults are the newest policy and a file in `data/verdicts/`. The first import that is not prepared and
+    scored, and all after it, wait for the next call. Raises RoundError without a champion, InputError without a policy
+    or posts, or if `out` holds what would not be written again, NotAllowedError without the right to export.
     """
+    if is_new_only and out is not None and out.exists():
+        raise InputError(
+            "{file} exists already, and its posts would not come again. Move it away, or name another file.",
+            file=out,
+        )
     with reading(project, account, Right.EXPORT) as session:
         rule = _rule(session, project, version)
         ready = _ready(session, rule.scores.last_scored())
-        numbers = _wanted(session, ready, since)
+        numbers = _wanted(session, ready, since, is_new_only)
         if not numbers:
             raise InputError(
                 "There are no posts to decide on: nothing was imported, or nothing is scored yet."
             )
-        file = out or project.data / "verdicts" / f"imports-{numbers[0]:04d}-{numbers[-1]:04d}.tsv"
-        counts: Counter[tuple[Verdict, bool]] = Counter()
-        unscored: Counter[int] = Counter()
-        _write(file, _counted(_rows(session, rule, numbers, unscored), counts))
-        passed = counts["pass", False]
+        file = out or project.data / "verdicts" / _file_name(project, numbers, is_new_only)
+        counts, given = Counter[_Kind](), Given()
+        rows = _rows(session, rule, numbers)
+        if is_new_only:
+            rows = (row for row in rows if row.is_new)
+        _write(file, _counted(rows, counts, given), is_new_only)
+        unscored = _sum(counts, lambda kind: kind.is_unscored)
+        passed = _sum(counts, lambda kind: kind.verdict == "pass" and not kind.is_by_person)
         decided = VerdictFile(
             file=file,
             rows=counts.total(),
-            verdicts={name: counts[name, False] + counts[name, True] for name in VERDICTS},
-            by_people=sum(count for (_verdict, is_by_person), count in counts.items() if is_by_person),
+            verdicts=_by_verdict(counts),
+            by_people=_sum(counts, lambda kind: kind.is_by_person),
             missed=Missed(None, None, 0)
-            if unscored.total()
+            if unscored
             else missed(held_out_rows(session, project, rule.round_number)["test"], rule.thresholds, passed),
             round_number=rule.round_number,
             policy=rule.policy,
@@ -134,21 +173,32 @@ def decide(
             first_import=numbers[0],
             last_import=numbers[-1],
             waiting=_waiting(session, ready),
-            unscored=unscored.total(),
+            unscored=unscored,
+            new=given.new,
+            changed=given.changed,
+            is_new_only=is_new_only,
         )
-    with acting(project, account, Right.EXPORT) as session:
-        action = DECIDED if since is None else f"{DECIDED} since"
-        imports = [decided.first_import, decided.last_import]
-        record(
-            session,
-            project,
-            account.id,
-            action,
-            f"round {rule.round_number}",
-            imports=imports,
-            policy=rule.policy,
-        )
+    remember(project, given, rule.policy)
+    action = f"{DECIDED} new" if is_new_only else DECIDED if since is None else f"{DECIDED} since"
+    _record(project, account, action, decided)
     return decided
+
+
+def _record(project: Project, account: Account, action: str, decided: VerdictFile) -> None:
+    imports, subject = [decided.first_import, decided.last_import], f"round {decided.round_number}"
+    with acting(project, account, Right.EXPORT) as session:
+        record(session, project, account.id, action, subject, imports=imports, policy=decided.policy)
+
+
+def _by_verdict(counts: Counter[_Kind]) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for kind, count in counts.items():
+        totals[kind.verdict] += count
+    return {name: totals[name] for name in VERDICTS}
+
+
+def _sum(counts: Counter[_Kind], is_counted: Callable[[_Kind], bool]) -> int:
+    return sum(count for kind, count in counts.items() if is_counted(kind))
 
 
 def missed(rows: Rows, thresholds: Thresholds, passed: int) -> Missed:
@@ -193,7 +243,15 @@ def _ready(session: Session, scored: int) -> list[int]:
     return ready
 
 
-def _wanted(session: Session, ready: list[int], since: date | datetime | None) -> list[int]:
+def _file_name(project: Project, numbers: list[int], is_new_only: bool) -> str:
+    if is_new_only:
+        return f"new-{project.now():%Y%m%dT%H%M%S%f}.tsv"  # one a call: its posts do not come again
+    return f"imports-{numbers[0]:04d}-{numbers[-1]:04d}.tsv"
+
+
+def _wanted(
+    session: Session, ready: list[int], since: date | datetime | None, is_new_only: bool
+) -> list[int]:
     """The imports to cover. Those without new posts are left out: their file would be empty."""
     holds_posts = exists().where(Post.import_id == Import.id)
     if since is not None:
@@ -201,6 +259,8 @@ def _wanted(session: Session, ready: list[int], since: date | datetime | None) -
             Import.started_at >= _moment(since), Import.id.in_(ready), holds_posts
         )
         return sorted(session.scalars(begun))
+    if is_new_only:
+        return sorted(session.scalars(select(Import.id).where(Import.id.in_(ready), holds_posts)))
     last = session.scalar(
         select(AuditEntry.detail).where(AuditEntry.action == DECIDED).order_by(AuditEntry.id.desc()).limit(1)
     )
@@ -222,32 +282,36 @@ def _waiting(session: Session, ready: list[int]) -> int:
     return session.scalar(accepted) or 0
 
 
-def _rows(
-    session: Session, rule: _Rule, numbers: Iterable[int], unscored: Counter[int]
-) -> Iterator[tuple[tuple[str, ...], Verdict, bool]]:
-    """Cells, verdict, and whether it is by a person, of each post; CHUNK posts are in memory at once.
-
-    `unscored` counts, by import, posts with neither a label nor a score.
-    """
+def _rows(session: Session, rule: _Rule, numbers: Iterable[int]) -> Iterator[_Row]:
+    """Each post of the imports; CHUNK posts are in memory at once."""
     for number in numbers:
         after = 0
         while posts := session.execute(posts_of_import(number, after).limit(CHUNK)).all():
-            after = posts[-1].id
             ids = [post.id for post in posts]
-            labels = _labels_by_people(session, ids)
+            labels, before = _labels_by_people(session, ids), verdicts_given(session, ids[0], ids[-1])
             scores = rule.scores.read_of(np.array(ids, dtype=np.int64))
             by_model = dict(zip(scores.post_ids.tolist(), _by_model(scores, rule), strict=True))
+            after = ids[-1]
             for post in posts:
-                label = labels.get(post.id)
-                if label is not None:
-                    verdict, cells = VERDICT_OF_LABEL[label], (label, "", "")
-                else:
-                    verdict, cells = by_model.get(post.id, UNKNOWN)
-                    unscored[number] += post.id not in by_model
-                    if post.split not in {None, "pool"}:
-                        cells = HIDDEN
-                name = post.external_id.translate(ESCAPES)
-                yield (name, verdict, *cells, str(rule.policy)), verdict, label is not None
+                yield _row(post, rule, labels.get(post.id), by_model.get(post.id), before.get(post.id))
+
+
+def _row(
+    post: Any,
+    rule: _Rule,
+    label: str | None,
+    by_model: tuple[Verdict, tuple[str, str, str]] | None,
+    before: str | None,
+) -> _Row:
+    if label is not None:
+        verdict, cells = VERDICT_OF_LABEL[label], (label, "", "")
+    else:
+        verdict, cells = by_model or UNKNOWN
+        if post.split not in {None, "pool"}:
+            cells = HIDDEN
+    name = post.external_id.translate(ESCAPES)
+    kind = _Kind(verdict, label is not None, label is None and by_model is None)
+    return _Row(post.id, (name, verdict, *cells, str(rule.policy)), kind, before)
 
 
 def _by_model(scores: Scores, rule: _Rule) -> Iterator[tuple[Verdict, tuple[str, str, str]]]:
@@ -271,19 +335,21 @@ def _labels_by_people(session: Session, post_ids: list[int]) -> dict[int, str]:
     return labels | resolved
 
 
-def _counted(
-    rows: Iterable[tuple[tuple[str, ...], Verdict, bool]], counts: Counter[tuple[Verdict, bool]]
-) -> Iterator[tuple[str, ...]]:
-    for cells, verdict, is_by_person in rows:
-        counts[verdict, is_by_person] += 1
-        yield cells
+def _counted(rows: Iterable[_Row], counts: Counter[_Kind], given: Given) -> Iterator[_Row]:
+    for row in rows:
+        counts[row.kind] += 1
+        if row.is_new:
+            given.add(row.post_id, row.kind.verdict, row.before)
+        yield row
 
 
-def _write(file: Path, rows: Iterable[tuple[str, ...]]) -> None:
+def _write(file: Path, rows: Iterable[_Row], has_before: bool) -> None:
     """Atomic. Ids are those of the forum, with tabs and line ends escaped."""
     if file.is_dir():
         raise InputError("{file} is a folder. Name a file.", file=file)
     file.parent.mkdir(parents=True, exist_ok=True)
     with new_file(file) as part, part.open("w", encoding="utf-8", newline="\n") as lines:
-        lines.write("\t".join(COLUMNS) + "\n")
-        lines.writelines("\t".join(cells) + "\n" for cells in rows)
+        lines.write("\t".join((*COLUMNS, BEFORE) if has_before else COLUMNS) + "\n")
+        for row in rows:
+            cells = (*row.cells, row.before or "") if has_before else row.cells
+            lines.write("\t".join(cells) + "\n")
