@@ -7,7 +7,8 @@ The measures are in `trainer.statistics` and `trainer.linear.baseline`.
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,15 @@ from trainer.linear.baseline import linear_baseline
 from trainer.messages import Message
 from trainer.running import command
 from trainer.running.progress import Progress, Silent, reporting
+from trainer.running.terminal import printable
 from trainer.statistics.comparison import compare
 from trainer.statistics.metrics import calibration_error, metrics
+from trainer.statistics.table import interval, metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.copies import without_copies
 from trainer.texts.dataset import Example, group_weights, read_jsonl
+
+RIVALS = {"linear": "the linear baseline", "champion": "the champion"}
 
 
 def evaluate(
@@ -145,20 +150,31 @@ def _evaluate(options: argparse.Namespace) -> None:
     from trainer.report import write_report  # noqa: PLC0415  matplotlib, for the command alone
 
     refuse_existing(options.out)
-    progress = reporting(options.progress, "evaluating")
-    report, table = evaluate(
-        options.model,
-        options.test,
-        rng=np.random.default_rng(options.seed),
-        train=options.train,
-        champion=options.champion,
-        progress=progress,
-    )
-    progress.close()
+    with closing(reporting(options.progress, "evaluating")) as progress:
+        report, table = evaluate(
+            options.model,
+            options.test,
+            rng=np.random.default_rng(options.seed),
+            train=options.train,
+            champion=options.champion,
+            progress=progress,
+        )
     with new_folder(options.out) as folder:
         pq.write_table(table, folder / "test_probabilities.parquet")
         write_json(folder / "report.json", report)
         write_report(folder, report, table, read_card(options.model))
+    print(printable("\n".join(_summary(options.out, report))))
+
+
+def _summary(out: Path, report: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{out}: measured on {report['rows']:,} posts."
+    yield from (f"warning: {Message.from_dict(warning)}" for warning in report["warnings"])
+    if report["metrics"] is None:
+        return
+    yield metrics_table(report["metrics"])
+    for name, title in RIVALS.items():
+        if name in report:
+            yield f"macro-F1 of {title}: {interval(report[name], 'macro_f1')}"
 
 
 if __name__ == "__main__":

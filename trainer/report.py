@@ -15,6 +15,7 @@ from trainer.adapters.card import Card, calibration_in_words
 from trainer.labels import LABELS
 from trainer.messages import Message
 from trainer.statistics.metrics import ECE_BINS, reliability
+from trainer.statistics.table import interval
 
 FIGURES = {
     "macro_f1": "macro-F1",
@@ -58,7 +59,7 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
         yield from _figures(metrics, linear, report["uncalibrated"])
         yield from ("", "| label | posts | precision | recall | F1 |", "|---|---|---|---|---|")
         for label, values in metrics["per_label"].items():
-            cells = (_cell(values, name) for name in ("precision", "recall", "f1"))
+            cells = (interval(values, name) for name in ("precision", "recall", "f1"))
             yield f"| {label} | {values['support']:,} | {' | '.join(cells)} |"
         yield ""
     if "comparison" in report:
@@ -78,16 +79,9 @@ def _figures(
     yield f"| {' | '.join(titles)} |"
     yield "|---" * len(titles) + "|"
     for name, title in FIGURES.items():
-        cells = [_cell(values, name) for values in (adapter, linear) if values]
+        cells = [interval(values, name) for values in (adapter, linear) if values]
         yield f"| {title} | {' | '.join(cells)} |"
-    yield f"| the same before calibration | {_cell(uncalibrated, 'ece')} |{' |' if linear else ''}"
-
-
-def _cell(values: Mapping[str, Any], name: str) -> str:
-    low, high = values["intervals"][name]
-    if values[name] is None:
-        return "not defined"
-    return f"{values[name]:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
+    yield f"| the same before calibration | {interval(uncalibrated, 'ece')} |{' |' if linear else ''}"
 
 
 def _plot(path: Path, draw: Any, *what: Any) -> None:

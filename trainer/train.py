@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -38,6 +38,7 @@ from trainer.running.progress import Part, Progress, Silent, reporting
 from trainer.running.terminal import printable
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.metrics import metrics
+from trainer.statistics.table import metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.copies import without_copies
 from trainer.texts.dataset import Example, count_labels, group_weights
@@ -136,10 +137,22 @@ def _train(options: argparse.Namespace) -> None:
         card = train(options.train, options.eval, options.out, config, progress, options.report_to)
     finally:
         progress.close()
-    if options.again is not None and is_first:
+    if not is_first:
+        return
+    if options.again is not None:
         print(_compare(read_card(options.again), card))
-    for warning in card.warnings if is_first else ():
+    print(printable("\n".join(_summary(options.out, card))))
+    for warning in card.warnings:
         print(f"warning: {printable(warning)}", file=sys.stderr)
+
+
+def _summary(out: Path, card: Card) -> Iterator[str]:
+    train, validation = card.data["train"], card.data["validation"]
+    labels = ", ".join(f"{count:,} {label}" for label, count in train.labels.items())
+    yield f"{out}: trained on {train.rows:,} posts ({labels}) in {card.seconds:.0f} s; kept epoch {card.best_epoch}."
+    if card.validation is not None:
+        yield f"Figures on the {validation.rows:,} validation posts, which chose the epoch and the calibration:"
+        yield metrics_table(card.validation)
 
 
 def _check_tracker(name: str) -> None:

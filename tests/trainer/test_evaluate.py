@@ -16,6 +16,7 @@ from trainer.labels import LABELS
 from trainer.messages import Message
 from trainer.running.progress import Silent
 from trainer.scoring.scorer import Scorer
+from trainer.statistics.table import metrics_table
 from trainer.texts.dataset import read_jsonl
 from trainer.train import train
 
@@ -24,7 +25,7 @@ def report_of(folder):
     return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 
-def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_path):
+def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_path, capsys):
     out = tmp_path / "out"
     files = [f"--test={toy_files['test']}", f"--train={toy_files['train']}", f"--champion={trained}"]
     assert main([f"--model={trained}", f"--out={out}", *files]) == 0
@@ -37,6 +38,12 @@ def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_p
     assert report["comparison"]["outcome"] == "undecided"
     assert report["champion"].keys() == report["metrics"].keys()
     assert report["champion"]["macro_f1"] == report["metrics"]["macro_f1"]  # it is its own rival
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{out}: measured on 90 posts.\n{metrics_table(report['metrics'])}\n")
+    assert [line.split(":")[0] for line in printed.splitlines()[-2:]] == [
+        "macro-F1 of the linear baseline",
+        "macro-F1 of the champion",
+    ]
     table = pq.read_table(out / "test_probabilities.parquet")
     probabilities = ["p_normal", "p_suspicious", "p_violation"]
     assert table.column_names == ["id", "group", "label", "weight", *probabilities]

@@ -15,6 +15,7 @@ from trainer.adapters.folders import WEIGHTS
 from trainer.files import sha256_of
 from trainer.running.progress import Silent
 from trainer.statistics.calibration import Calibration
+from trainer.statistics.table import metrics_table
 from trainer.texts.copies import without_copies
 from trainer.texts.dataset import read_jsonl
 from trainer.train import main, train
@@ -41,7 +42,7 @@ def test_an_adapter_folder_holds_everything_and_nothing_else(trained):
     assert not [path for path in trained.parent.iterdir() if path != trained]
 
 
-def test_trains_from_the_command_line(command, tmp_path):
+def test_trains_from_the_command_line(command, tmp_path, capsys):
     progress = tmp_path / "progress.jsonl"
     assert main([*command, "--seed=5", "--quick", f"--progress={progress}"]) == 0
     card = read_card(tmp_path / "out")
@@ -49,6 +50,10 @@ def test_trains_from_the_command_line(command, tmp_path):
     lines = [json.loads(line) for line in progress.read_text(encoding="utf-8").splitlines()]
     assert lines[0].keys() == {"step", "steps", "epoch", "loss", "seconds_left"}
     assert lines[-1].keys() == {"epoch", "loss", "macro_f1"}
+    first, second, *table = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{tmp_path / 'out'}: trained on 150 posts (")
+    assert second.startswith("Figures on the 60 validation posts")
+    assert table == metrics_table(card.validation).splitlines()
 
 
 def test_a_killed_training_goes_on_and_leaves_no_trace(command, toy_files, toy_config, trained, tmp_path):

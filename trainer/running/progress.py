@@ -11,6 +11,7 @@ from typing import Any, Protocol, TextIO
 from tqdm import tqdm
 
 from trainer.messages import Message
+from trainer.running.terminal import printable
 
 EVERY_SECONDS = 0.25
 LINE_SECONDS = 30.0
@@ -120,7 +121,7 @@ class Occasional:
         return f"{self._done:,}" + (f" of {self._total:,}" if self._total else " done")
 
     def _print(self, text: str) -> None:
-        print(f"{self.description}: {text}", file=sys.stderr, flush=True)
+        print(printable(f"{self.description}: {text}"), file=sys.stderr, flush=True)
 
 
 def _duration(seconds: float) -> str:
