@@ -130,9 +130,13 @@ def timesheet_command(
     else:
         with file.open("w", encoding="utf-8", newline="") as stream:
             stream.writelines(lines)
-    err.print(
-        f"{skipped.waiting:,} skipped posts still wait for a label, {skipped.queued:,} of them in the queue."
-    )
+    err.print(_of_skipped(skipped))
+
+
+def _of_skipped(skipped: timesheet.SkippedPosts) -> str:
+    if not skipped.waiting:
+        return "All skipped posts are labelled by now."
+    return f"{skipped.waiting:,} skipped posts still wait for a label, {skipped.queued:,} of them in the queue."
 
 
 @commands.command("guidelines")

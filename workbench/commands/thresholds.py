@@ -9,7 +9,8 @@ import typer
 from trainer.statistics.thresholds import NEVER, Prices
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json, say_worker
-from workbench.project import open_project
+from workbench.errors import RoundError
+from workbench.project import Project, open_project
 from workbench.thresholds import policy, verdicts
 from workbench.thresholds.verdicts import VerdictFile
 
@@ -34,7 +35,7 @@ def policy_command(
         print_json(versions=versions)
         return
     if not versions:
-        out.print("There are none yet. Set some with `workbench policy set`.", markup=False)
+        out.print(_first_step(project), markup=False, soft_wrap=True)
         return
     for row in versions:
         prices = " / ".join(f"{row['prices'].get(name, 0):g}" for name in ("missed", "false_alarm", "look"))
@@ -45,6 +46,18 @@ def policy_command(
             markup=False,
             soft_wrap=True,
         )
+
+
+def _first_step(project: Project) -> str:
+    """What thresholds still need, or how to set them."""
+    try:
+        policy.read_evidence(project, accounts.command_line(project))
+    except RoundError as error:
+        return f"There are no thresholds yet. {error}"
+    return (
+        "There are no thresholds yet, and the labels for them suffice. Set some by what mistakes cost: "
+        "workbench policy set --missed 20 --false-alarm 5 --look 1"
+    )
 
 
 @policy_app.command("set")

@@ -145,7 +145,10 @@ def read_evidence(project: Project, account: Account) -> Evidence:
     with reading(project, account, Right.SET_POLICY) as session:
         champion = session.get(Champion, 1)
         if champion is None:
-            raise RoundError("No round is in use yet, so there are no scores to set thresholds on.")
+            raise RoundError(
+                "No round is in use yet. Thresholds need the scores of one, and {fewest} labelled posts each of validation and test, with a violation in both. Start a round on the Rounds page, or with `workbench round start --wait`.",
+                fewest=FEWEST,
+            )
         rows = held_out_rows(session, project, champion.round_number)
         posts_a_day = _posts_a_day(session, project)
     for name in ("validation", "test"):

@@ -214,12 +214,16 @@ def missed(rows: Rows, thresholds: Thresholds, passed: int) -> Missed:
 def _rule(session: Session, project: Project, version: int | None) -> _Rule:
     champion = session.get(Champion, 1)
     if champion is None:
-        raise RoundError("No round is in use yet, so there is nothing to decide by. Start one first.")
+        raise RoundError(
+            "No round is in use yet, so there is nothing to decide by. Start one on the Rounds page, or with `workbench round start --wait`."
+        )
     policy: Policy | None = (
         thresholds_policy.in_force(session) if version is None else thresholds_policy.find(session, version)
     )
     if policy is None:
-        raise InputError("No thresholds are in force. Set them with `workbench policy set`.")
+        raise InputError(
+            "No thresholds are in force. Set them on the Thresholds page, or by what mistakes cost: `workbench policy set --missed 20 --false-alarm 5 --look 1`."
+        )
     number = champion.round_number
     return _Rule(
         number,

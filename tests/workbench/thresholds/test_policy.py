@@ -200,6 +200,19 @@ def test_without_a_round_or_labels_it_is_said_what_is_lacking(project: Project, 
         policy.read_evidence(project, lead)
 
 
+def test_the_command_says_what_the_first_thresholds_need(project: Project, lead: Account) -> None:
+    def printed() -> str:
+        result = CliRunner().invoke(app, ["policy", "--home", str(project.home)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "30 labelled posts each of validation and test" in printed()
+    assert "workbench round start --wait" in printed()
+    ready_queue(project, lead, 40)
+    make_champion(project, lead, np.full((40, 3), 1 / 3))
+    assert "there are 0 with 0" in printed()
+
+
 def test_commands_set_and_show_the_policy(project: Project, lead: Account) -> None:
     judge_held_out(project, lead)
 

@@ -56,7 +56,7 @@ def show() -> None:
 
 def _skipped(skipped: timesheet.SkippedPosts) -> str:
     if not skipped.waiting:
-        return _("No skipped post waits for a label.")
+        return _("All skipped posts are labelled by now.")
     return _("{count} skipped posts still wait for a label, {queued} of them in the queue.").format(
         count=f"{skipped.waiting:,}", queued=f"{skipped.queued:,}"
     )
