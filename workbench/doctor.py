@@ -154,10 +154,13 @@ def _look_at_project(home: Path) -> _Project:
     with project.database.read() as session:
         is_busy = lifecycle.running(session) is not None
     project.database.dispose()
-    labels, validation = (sum(status.labels.get(split, {}).values()) for split in ("pool", "validation"))
+    pool, unprepared, validation = (
+        sum(status.labels.get(split, {}).values()) for split in ("pool", "unprepared", "validation")
+    )
+    labels = pool + unprepared  # their preparation precedes the round
     problems = []
     if not status.worker:
-        problems.append("No worker is running: start one with `workbench worker` or `workbench up`.")
+        problems.append(services.worker_hint(project.home))
     elif is_busy:
         problems.append("A round is under way, so these speeds are too low: look again when it has ended.")
     if labels >= lifecycle.FEWEST_LABELS:

@@ -1,6 +1,7 @@
 """Run the web app and the worker as child processes that end together."""
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -33,6 +34,12 @@ def worker_command(home: Path) -> list[str]:
 def web_command() -> list[str]:
     # By `env`: the C library reads the variable when the process starts.
     return ["env", f"MALLOC_ARENA_MAX={ARENAS}", *module_command("workbench.web.server.serve")]
+
+
+def worker_hint(home: Path) -> str:
+    elsewhere = "" if home == Path.cwd() else f" --home {shlex.quote(str(home))}"
+    commands = (f"`workbench {name}{elsewhere}`" for name in ("up", "worker"))
+    return f"No worker is running: start one with {' or '.join(commands)}."
 
 
 def become_worker(project: Project) -> NoReturn:

@@ -60,10 +60,11 @@ class Looks:
         return self.observation
 
 
-def label_posts(project, lead, count):
+def label_posts(project, lead, count, *, is_prepared=True):
     texts = different_texts(count)
     import_texts(project, lead, texts)
-    prepare(project)
+    if is_prepared:
+        prepare(project)
     labels = ("normal", "violation")
     rows = [{"id": f"p{at + 1}", "text": text, "label": labels[at % 2]} for at, text in enumerate(texts)]
     import_labels(project, lead, write_tsv(project.home / "labels.tsv", rows), mapping=parse_map(None))
@@ -121,6 +122,14 @@ def test_a_project_with_too_few_labels_is_told_so_and_gets_the_example(project, 
     assert look.asked[0][1] == EXAMPLE
     assert checkup.can_run
     assert any("needs 20 labelled posts" in problem for problem in checkup.problems)
+
+
+def test_labels_of_posts_that_are_not_prepared_yet_count_as_for_a_round(project, lead):
+    label_posts(project, lead, 30, is_prepared=False)
+    look = Looks()
+    checkup = examine(project.home, look=look)
+    assert look.asked[0][1].labels == 30
+    assert not any("labelled posts" in problem for problem in checkup.problems)
 
 
 def test_a_worker_that_does_not_run_is_told(project):

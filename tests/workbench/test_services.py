@@ -31,6 +31,16 @@ def test_a_worker_that_is_being_started_counts_as_running(project: Project) -> N
     assert not is_worker_running(project)
 
 
+def test_the_hint_names_the_project_unless_it_is_the_current_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"`workbench up --home {project.home}`" in services.worker_hint(project.home)
+    monkeypatch.chdir(project.home)
+    assert services.worker_hint(Path.cwd()) == (
+        "No worker is running: start one with `workbench up` or `workbench worker`."
+    )
+
+
 @pytest.mark.parametrize("lock", [LAUNCH, WORKER])
 def test_a_project_with_a_worker_gets_no_second_one(
     project: Project, lock: str, monkeypatch: pytest.MonkeyPatch

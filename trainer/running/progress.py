@@ -106,6 +106,9 @@ class Occasional:
             return
         self._written = now
         left = (now - started) * (total - done) / (done - begun) if total > done > begun else None
+        if not (done or total):
+            self._print("at work")
+            return
         self._print(self._count() + ("" if left is None else f", about {_duration(left)} left"))
 
     def resume(self, done: int, total: int) -> None:
@@ -115,7 +118,8 @@ class Occasional:
     def note(self, **facts: Any) -> None: ...
 
     def close(self) -> None:
-        self._print(f"{self._count()}, ends after {_duration(self._clock() - self._began)}")
+        count = f"{self._count()}, " if self._done or self._total else ""
+        self._print(f"{count}ends after {_duration(self._clock() - self._began)}")
 
     def _count(self) -> str:
         return f"{self._done:,}" + (f" of {self._total:,}" if self._total else " done")

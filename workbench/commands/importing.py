@@ -8,24 +8,31 @@ from typing import Annotated
 
 import typer
 
+from trainer.running.terminal import printable
 from workbench import accounts
 from workbench.commands.progress import showing
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, printable, say_worker
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
 from workbench.imports import intake, storing, tsv
 from workbench.labelling import label_files
 from workbench.labelling.files.mapping import parse_map
 from workbench.project import open_project
+
+TextColumn = Annotated[str | None, typer.Option(help="The column with the texts, by default text.")]
+IdColumn = Annotated[
+    str | None, typer.Option(help="The column with the forum's ids; by default id, if there is one.")
+]
+Encoding = Annotated[str | None, typer.Option(help="utf-8, gb18030 or utf-16; by default recognised.")]
 
 commands = typer.Typer()
 
 
 @commands.command("import")
 def import_command(
-    file: Path,
+    file: Annotated[Path, typer.Argument(help="Tab-separated, with a header.")],
     home: HomeOption = Path(),
-    text_column: str | None = None,
-    id_column: str | None = None,
-    encoding: str | None = None,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    encoding: Encoding = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how the file would be read.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,13 +42,14 @@ def import_command(
         if dry_run:
             _print_preview(source, as_json)
             return
-        with showing(printable(file.name)) as show:
+        name = printable(file.name)
+        with showing(name) as show:
             begin = time.monotonic()
             receipt = intake.import_rows(
                 project,
                 accounts.command_line(project),
                 source,
-                on_progress=lambda rows, read: show(f"{rows:,} rows, bytes read", read, source.size),
+                on_progress=lambda rows, read: show(f"{name}, {rows:,} rows, bytes read", read, source.size),
             )
     seconds = time.monotonic() - begin
     if as_json:
@@ -98,12 +106,12 @@ def store_rest_command(
 
 @commands.command("import-labels")
 def import_labels_command(
-    file: Path,
+    file: Annotated[Path, typer.Argument(help="A TSV with a header, or JSONL.")],
     home: HomeOption = Path(),
-    label_column: str = "label",
-    text_column: str | None = None,
-    id_column: str | None = None,
-    encoding: str | None = None,
+    label_column: Annotated[str, typer.Option(help="The column with their labels.")] = "label",
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    encoding: Encoding = None,
     label_map: Annotated[
         str | None,
         typer.Option("--map", help="Their names for ours: 删除=violation,通过=normal,警告=- (left out)"),

@@ -37,6 +37,9 @@ def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     if as_json:
         print_json(cases=[case.to_dict() for case in cases])
         return
+    if not cases:
+        out.print("Nothing waits for a decision.")
+        return
     table = Table("post", "why", "text", "what people said")
     for case in cases:
         opinions = [f"{one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
@@ -136,7 +139,9 @@ def timesheet_command(
 def _of_skipped(skipped: timesheet.SkippedPosts) -> str:
     if not skipped.waiting:
         return "All skipped posts are labelled by now."
-    return f"{skipped.waiting:,} skipped posts still wait for a label, {skipped.queued:,} of them in the queue."
+    return (
+        f"{skipped.waiting:,} skipped posts still wait for a label, {skipped.queued:,} of them in the queue."
+    )
 
 
 @commands.command("guidelines")

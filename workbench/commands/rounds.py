@@ -1,6 +1,7 @@
 """`workbench round`: training rounds."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -280,13 +281,12 @@ def _after_promotion(project: Project, number: int, wait: bool) -> None:
 
 def _wait_for_round(project: Project, number: int) -> None:
     """Runs a worker meanwhile if the project has none. Raises WorkbenchError if that one ends by itself."""
-    with showing(f"round {number}") as show, services.launching(project) as is_first:
-        if not is_first:
-            _watch(project, number, show, worker=None)
-            return
-        err.print("No worker is running: this command runs one until the round has ended.", markup=False)
-        with services.worker(project) as worker:
-            _watch(project, number, show, worker)
+    with ExitStack() as stack:
+        worker = None
+        if stack.enter_context(services.launching(project)):
+            err.print("No worker is running: this command runs one until the round has ended.", markup=False)
+            worker = stack.enter_context(services.worker(project))
+        _watch(project, number, stack.enter_context(showing(f"round {number}")), worker)
 
 
 def _watch(project: Project, number: int, show: Show, worker: Child | None) -> None:

@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from trainer.running.terminal import json_text, printable
+from workbench import services
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -47,7 +48,7 @@ NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
 
 def say_worker(project: Project) -> None:
     if not lifecycle.is_worker_running(project):
-        err.print("No worker is running: start one with `workbench worker` or `workbench up`.", markup=False)
+        err.print(services.worker_hint(project.home), markup=False, soft_wrap=True)
 
 
 def shown(value: object) -> str:

@@ -131,6 +131,20 @@ def decide_command(
         soft_wrap=True,
     )
     out.print(_news(decided), soft_wrap=True)
+    if decided.rows:
+        _print_missed(decided)
+    if decided.chosen_for != decided.round_number:
+        err.print(
+            f"The thresholds were not chosen for round {decided.round_number}, which is in use: set them again with "
+            "`workbench policy set`.",
+            markup=False,
+            soft_wrap=True,
+        )
+    if decided.waiting:
+        err.print(f"{decided.waiting:,} posts are not scored yet: they come next time.")
+
+
+def _print_missed(decided: VerdictFile) -> None:
     missed = decided.missed
     if decided.unscored:
         out.print(
@@ -147,15 +161,6 @@ def decide_command(
             f"violations, by {missed.test_posts:,} blind test posts.",
             soft_wrap=True,
         )
-    if decided.chosen_for != decided.round_number:
-        err.print(
-            f"The thresholds were not chosen for round {decided.round_number}, which is in use: set them again with "
-            "`workbench policy set`.",
-            markup=False,
-            soft_wrap=True,
-        )
-    if decided.waiting:
-        err.print(f"{decided.waiting:,} posts are not scored yet: they come next time.")
 
 
 def _news(decided: VerdictFile) -> str:

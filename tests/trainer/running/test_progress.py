@@ -110,9 +110,17 @@ def test_lines_say_nothing_of_a_total_or_a_time_left_that_is_unknown(capsys):
     ]
 
 
+def test_work_that_has_not_counted_yet_is_at_work(capsys):
+    now = 0.0
+    lines = Occasional("queued", clock=lambda: now)
+    now = 31.0
+    lines.step(0, 0)
+    assert capsys.readouterr().err == "queued: begins\nqueued: at work\n"
+
+
 def test_work_without_a_terminal_reports_in_lines(capsys):
     reporting(None, "scoring").close()
-    assert capsys.readouterr().err == "scoring: begins\nscoring: 0 done, ends after 0 s\n"
+    assert capsys.readouterr().err == "scoring: begins\nscoring: ends after 0 s\n"
 
 
 def test_silence_is_silent(capsys):

@@ -32,6 +32,10 @@ def cases(project: Project) -> list[str]:
     return [case["external_id"] for case in listed]
 
 
+def test_without_cases_it_says_so(project: Project) -> None:
+    assert run(project, "review").output == "Nothing waits for a decision.\n"
+
+
 def test_a_case_is_decided_and_taken_back_by_command(project: Project, asked: str) -> None:
     assert cases(project) == [asked]
     assert "Ann" not in run(project, "review").stdout

@@ -12,14 +12,8 @@ from typer.testing import CliRunner
 
 from db.tables import GivenVerdict
 from tests.conftest import Clock
-from tests.workbench.thresholds.test_verdicts import (
-    add_decision,
-    add_label,
-    add_policy,
-    decided_by,
-    lines,
-    more_posts,
-)
+from tests.workbench.making import add_decision, add_label, add_policy
+from tests.workbench.thresholds.test_verdicts import decided_by, lines, more_posts
 from trainer.statistics.thresholds import VERDICTS
 from workbench.accounts import Account
 from workbench.cli import app
@@ -75,7 +69,7 @@ def test_other_thresholds_bring_only_the_posts_that_they_judge_differently(
     project: Project, lead: Account, decided_by: np.ndarray
 ) -> None:
     decide(project, lead)
-    add_policy(project, lead, version=2, low=0.1, high=0.9)
+    add_policy(project, lead, version=2, pass_below=0.1, flag_from=0.9)
     decided = decide(project, lead, is_new_only=True)
     moved = [f"p{post}" for post, score in enumerate(decided_by, start=1) if 0.7 <= score < 0.9]
     assert moved
@@ -122,7 +116,9 @@ def test_the_command_says_how_many_are_new(project: Project, lead: Account, deci
     assert (
         "60 posts have a verdict for the first time, 0 another one" in CliRunner().invoke(app, command).output
     )
-    assert "Nothing is new" in CliRunner().invoke(app, [*command, "--new-only"]).output
+    nothing = CliRunner().invoke(app, [*command, "--new-only"]).output
+    assert "Nothing is new" in nothing
+    assert "How many violations" not in nothing
     facts = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
     assert (facts["new"], facts["changed"], facts["is_new_only"]) == (0, 0, False)
 
