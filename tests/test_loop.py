@@ -13,7 +13,9 @@ import pytest
 
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import write_tsv
+from tests.workbench.working import wait_until
 from workbench import services
+from workbench.locks import WORKER, is_held
 
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
 TIMEOUT_SECONDS = 300
@@ -72,6 +74,7 @@ def test_from_a_tsv_to_a_promoted_adapter_and_back_to_the_queue(
 
     worker = [*services.worker_command(shell.home), "--watch-stdin"]
     with subprocess.Popen(worker, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        wait_until(lambda: is_held(shell.home / "data" / WORKER), "the worker")
         first = shell.ask("round", "start", "--quick", "--wait")
         assert (first["state"], first["promoted"], first["scored"]["n"]) == ("promoted", True, 160)
         assert first["train"]["n"] + 40 <= 160

@@ -27,6 +27,7 @@ from workbench.commands.terminal import (
     say_worker,
 )
 from workbench.errors import WorkbenchError
+from workbench.locks import WORKER, is_held
 from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, comparison, lifecycle, merged_export
 from workbench.rounds.comparison import RoundComparison, Side
@@ -290,7 +291,7 @@ def _wait_for_round(project: Project, number: int) -> None:
 
 
 def _watch(project: Project, number: int, show: Show, worker: Child | None) -> None:
-    """Raises WorkbenchError if no worker runs for WORKER_PATIENCE_SECONDS, or if `worker` ends by itself."""
+    """Raises WorkbenchError if no worker runs for WORKER_PATIENCE_SECONDS, or if `worker` ends by itself and no other runs."""
     seen_worker = time.monotonic()
     while True:
         with project.database.read() as session:
@@ -298,7 +299,8 @@ def _watch(project: Project, number: int, show: Show, worker: Child | None) -> N
         if row.state in lifecycle.SETTLED and not row.is_running:
             return
         if worker is not None and worker.poll() is not None:
-            raise WorkbenchError("{name} ended by itself; the lines above say why.", name="The worker")
+            _refuse_end(project)
+            worker = None
         if lifecycle.is_worker_running(project):
             seen_worker = time.monotonic()
         elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
@@ -308,6 +310,12 @@ def _watch(project: Project, number: int, show: Show, worker: Child | None) -> N
         progress = lifecycle.read_progress(project, row)
         show(row.state, progress.done or 0, progress.total)
         time.sleep(POLL_SECONDS)
+
+
+def _refuse_end(project: Project) -> None:
+    """A worker ends by itself where another one, not started by a command, has come before it: that one goes on."""
+    if not is_held(project.data / WORKER):
+        raise WorkbenchError("{name} ended by itself; the lines above say why.", name="The worker")
 
 
 def _refuse_failure(project: Project, number: int) -> None:

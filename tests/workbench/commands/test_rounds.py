@@ -14,8 +14,9 @@ from trainer.messages import Message
 from workbench import services
 from workbench.accounts import Account
 from workbench.cli import app
-from workbench.commands import terminal
+from workbench.commands import rounds, terminal
 from workbench.errors import WorkbenchError
+from workbench.locks import WORKER, hold
 from workbench.project import Project
 from workbench.rounds.lifecycle import is_worker_running
 
@@ -105,6 +106,13 @@ def test_a_worker_that_ends_by_itself_ends_the_waiting(
     assert isinstance(done.exception, WorkbenchError)
     assert str(done.exception) == "The worker ended by itself; the lines above say why."
     assert round_of(labelled, 1).is_running
+
+
+def test_a_worker_that_ends_because_another_came_first_ends_nothing(labelled: Project) -> None:
+    with hold(labelled.data / WORKER):
+        rounds._refuse_end(labelled)
+    with pytest.raises(WorkbenchError, match="ended by itself"):
+        rounds._refuse_end(labelled)
 
 
 def test_a_round_that_nothing_works_on_says_how_to_start_a_worker(labelled: Project) -> None:
