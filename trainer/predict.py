@@ -53,6 +53,7 @@ def _predict(options: argparse.Namespace) -> None:
 def _predict_many(scorer: Scorer, posts: Iterator[tuple[str, str]]) -> None:
     done = 0
     with closing(reporting(None, "predicting")) as progress:
+        progress.step(done, 0)
         for part in in_chunks(posts, TEXTS_AT_ONCE):
             for line in predictions(scorer, part):
                 print(_as_json(line))

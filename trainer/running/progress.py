@@ -86,15 +86,18 @@ class Bar:
 
 
 class Occasional:
-    """A line on standard error at the start, at most every LINE_SECONDS, and at the end: for logs and pipes."""
+    """A line on standard error at the first step, at most every LINE_SECONDS, and at the end: for logs and pipes.
+
+    Work that is refused before its first step has no lines.
+    """
 
     def __init__(self, description: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.description = description
         self._clock = clock
-        self._began = self._written = clock()
+        self._began = clock()
+        self._written: float | None = None
         self._first: tuple[int, float] | None = None
         self._done = self._total = 0
-        self._print("begins")
 
     def step(self, done: int, total: int, **_facts: Any) -> None:
         now = self._clock()
@@ -102,6 +105,9 @@ class Occasional:
         if self._first is None or done < self._first[0]:  # another stretch of the work counts anew
             self._first = (done, now)
         begun, started = self._first
+        if self._written is None:
+            self._written = now
+            self._print("begins")
         if now - self._written < LINE_SECONDS:
             return
         self._written = now
@@ -118,6 +124,8 @@ class Occasional:
     def note(self, **facts: Any) -> None: ...
 
     def close(self) -> None:
+        if self._written is None:
+            return
         count = f"{self._count()}, " if self._done or self._total else ""
         self._print(f"{count}ends after {_duration(self._clock() - self._began)}")
 

@@ -101,6 +101,7 @@ def test_without_a_terminal_a_line_comes_every_30_seconds_and_at_both_ends(capsy
 def test_lines_say_nothing_of_a_total_or_a_time_left_that_is_unknown(capsys):
     now = 0.0
     lines = Occasional("predicting", clock=lambda: now)
+    lines.step(10_000, 0)
     now = 40.0
     lines.resume(20_000, 0)
     lines.close()
@@ -113,14 +114,22 @@ def test_lines_say_nothing_of_a_total_or_a_time_left_that_is_unknown(capsys):
 def test_work_that_has_not_counted_yet_is_at_work(capsys):
     now = 0.0
     lines = Occasional("queued", clock=lambda: now)
+    lines.step(0, 0)
     now = 31.0
     lines.step(0, 0)
     assert capsys.readouterr().err == "queued: begins\nqueued: at work\n"
 
 
 def test_work_without_a_terminal_reports_in_lines(capsys):
-    reporting(None, "scoring").close()
+    lines = reporting(None, "scoring")
+    lines.step(0, 0)
+    lines.close()
     assert capsys.readouterr().err == "scoring: begins\nscoring: ends after 0 s\n"
+
+
+def test_work_that_is_refused_before_its_first_step_has_no_lines(capsys):
+    Occasional("training").close()
+    assert capsys.readouterr().err == ""
 
 
 def test_silence_is_silent(capsys):
