@@ -71,7 +71,18 @@ def sign_in(project: Project, name: str, role: str) -> Account:
         raise InputError("Choose a role: annotator or lead.")
     if name == COMMAND_LINE:
         raise InputError("That name is taken. Choose another.")
-    return _enter(project, name, role)
+    account = _enter(project, name, role)
+    with project.database.write() as session:
+        record(session, project, account.id, "sign in", name, role=role)
+    return account
+
+
+def record_refused_sign_in(project: Project, name: str, client: str) -> None:
+    """`client` is the network address. An unknown name may be a mistyped passphrase, so it is not recorded."""
+    with project.database.write() as session:
+        person = session.scalar(select(Person).where(Person.name == " ".join(name.split())))
+        subject = "unknown name" if person is None else person.name
+        record(session, project, person.id if person else None, "sign in refused", subject, client=client)
 
 
 def command_line(project: Project) -> Account:
@@ -125,6 +136,12 @@ def reading(project: Project, account: Account, right: Right) -> Iterator[Sessio
     raise refusal
 
 
+def check(project: Project, account: Account, right: Right) -> None:
+    """Raises NotAllowedError and records the refusal."""
+    with reading(project, account, right):
+        pass
+
+
 def record(
     session: Session, project: Project, person_id: int | None, action: str, subject: str, **detail: object
 ) -> AuditEntry:
@@ -139,6 +156,8 @@ def _enter(project: Project, name: str, role: str) -> Account:
         if person is None:
             person = Person(name=name, role=role, created_at=project.now())
             session.add(person)
+            session.flush()
+            record(session, project, person.id, "new person", name, role=role)
         if person.is_active is False:
             raise NotAllowedError("{name} is disabled. Ask a lead.", name=name)
         if person.role != role:

@@ -1,8 +1,10 @@
 """A project's settings: `workbench.toml` in its home, then WORKBENCH_* variables."""
 
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -21,6 +23,8 @@ SKIP_REASONS = ("缺少上下文", "看不懂", "拿不准", "其他")
 
 LabelKey = Annotated[str, StringConstraints(pattern="^[123adhijqvwxyz]$")]
 """Keys that no command uses (k keeps a doubtful label); c and r belong to Streamlit."""
+HostName = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[^\s/:@*]+$")]
+"""Without scheme and port."""
 Reasons = Annotated[
     tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)], ...],
     Field(max_length=6),
@@ -76,6 +80,16 @@ class Settings(BaseSettings):
     )
     host: str = "127.0.0.1"
     port: int = Field(default=8501, ge=0, le=65_535)
+    public_url: str | None = Field(
+        default=None,
+        description="the address in the browser behind a reverse proxy: https://label.example.org",
+    )
+    allowed_hosts: tuple[HostName, ...] = Field(
+        default=(), description="other names of this machine; loopback names and `host` are known"
+    )
+    forwarded_allow_ips: tuple[str, ...] = Field(
+        default=(), description="addresses or networks of proxies whose X-Forwarded headers are believed"
+    )
     passphrase: SecretStr | None = None
 
     @property
@@ -97,6 +111,28 @@ class Settings(BaseSettings):
         if self.band_low >= self.band_high:
             raise ValueError("band_low must be below band_high")
         return self
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.path.strip("/")
+            or parts.query
+        ):
+            raise ValueError("write it as https://name or https://name:port")
+        return url.rstrip("/")
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_networks(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            ip_network(address)  # its ValueError names the address
+        return addresses
 
     @field_validator("label_keys")
     @classmethod

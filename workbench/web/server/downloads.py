@@ -1,16 +1,19 @@
 """Streamed downloads. Names in a request are only compared with existing ones, so no path can be traversed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 from zipstream import ZipStream
 
+from workbench import accounts
 from workbench.accounts import Account, Right
+from workbench.errors import NotAllowedError
 from workbench.exports.jsonl import FILES
 from workbench.exports.labelled_posts import RECEIPT, Export, list_exports
 from workbench.exports.spreadsheet import csv_lines
@@ -19,97 +22,117 @@ from workbench.imports.rejects import Reject
 from workbench.labelling import timesheet
 from workbench.web.current_project import project
 from workbench.web.identity import signed_in
+from workbench.web.server.guard import SIGN_IN_FIRST
+from workbench.web.server.refusing import refusal
+from workbench.web.wording.i18n import N_
+
+LONGEST_NUMBER = 9
 
 
-async def download_export(request: Request) -> Response:
-    if refusal := await _refusal(request, Right.EXPORT):
-        return refusal
-    number, name = request.path_params["number"], request.path_params["name"]
-    file = project().export_folder(number) / name if name in FILES else None
-    if file is None or not file.is_file():
-        return PlainTextResponse("There is no such file.", 404)
-    return FileResponse(file, filename=f"round-{number:04d}-{name}", content_disposition_type="attachment")
+Make = Callable[[Request, Account], Response | None]
+"""Makes the answer for a person with the right; None if there is no such file. Runs in a thread."""
+
+NO_FILE = N_("There is no such file.")
+NOT_YOURS = N_("You may not take this file. Ask a lead.")
+WRONG_QUERY = N_("Write since=2026-01-31 and zone=Asia/Shanghai.")
 
 
-async def download_rejected(request: Request) -> Response:
-    if refusal := await _refusal(request, Right.IMPORT):
-        return refusal
-    number = request.path_params["number"]
-    headers = {"Content-Disposition": f'attachment; filename="import-{number}-unreadable.tsv"'}
-    rows = await run_in_threadpool(intake.rejects_of, project(), number)
-    return StreamingResponse(
-        csv_lines(_rejected_rows(rows), delimiter="\t"),
-        media_type="text/tab-separated-values; charset=utf-8",
-        headers=headers,
-    )
+def _download(address: str, right: Right, make: Make) -> Route:
+    """A route that checks the right first, and records each file that is taken and each refusal."""
+
+    async def answer(request: Request) -> Response:
+        visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+        if visitor is None:
+            return refusal(request.scope, 401, SIGN_IN_FIRST)
+        try:
+            return await run_in_threadpool(_taken, request, visitor.account, right, make)
+        except NotAllowedError:
+            return refusal(request.scope, 403, NOT_YOURS)
+
+    return Route(address, answer, methods=["GET"])
 
 
-async def download_labels(request: Request) -> Response:
-    if refusal := await _refusal(request, Right.EXPORT):
-        return refusal
-    export, name = await _named(request), request.path_params["file"]
+def _taken(request: Request, account: Account, right: Right, make: Make) -> Response:
+    accounts.check(project(), account, right)
+    response = make(request, account)
+    if response is None:
+        return refusal(request.scope, 404, NO_FILE)
+    if response.status_code == 200:
+        with accounts.acting(project(), account, right) as session:
+            accounts.record(session, project(), account.id, "download", request.url.path)
+    return response
+
+
+def _export(request: Request, _account: Account) -> Response | None:
+    number, name = _number(request), request.path_params["name"]
+    if number is None or name not in FILES:
+        return None
+    return _file(project().export_folder(number) / name, f"round-{number:04d}-{name}")
+
+
+def _rejected(request: Request, _account: Account) -> Response | None:
+    number = _number(request)
+    if number is None:
+        return None
+    lines = csv_lines(_rejected_rows(intake.rejects_of(project(), number)), delimiter="\t")
+    return _stream(lines, f"import-{number}-unreadable.tsv", "text/tab-separated-values; charset=utf-8")
+
+
+def _labels(request: Request, _account: Account) -> Response | None:
+    export, name = _named(request), request.path_params["file"]
     if export is None or name not in {*export.receipt["files"], RECEIPT}:
-        return PlainTextResponse("There is no such file.", 404)
-    file, file_name = export.folder / name, f"{export.folder.name}-{name}"
-    return FileResponse(file, filename=file_name, content_disposition_type="attachment")
+        return None
+    return _file(export.folder / name, f"{export.folder.name}-{name}")
 
 
-async def download_folder(request: Request) -> Response:
-    if refusal := await _refusal(request, Right.EXPORT):
-        return refusal
-    export = await _named(request)
+def _folder(request: Request, _account: Account) -> Response | None:
+    export = _named(request)
     if export is None:
-        return PlainTextResponse("There is no such file.", 404)
+        return None
     # Packed while it is sent.
-    archive = await run_in_threadpool(ZipStream.from_path, export.folder)
-    headers = {"Content-Disposition": f'attachment; filename="{export.folder.name}.zip"'}
-    return StreamingResponse(archive, media_type="application/zip", headers=headers)
+    return _stream(ZipStream.from_path(export.folder), f"{export.folder.name}.zip", "application/zip")
 
 
-async def _named(request: Request) -> Export | None:
-    exports = await run_in_threadpool(list_exports, project())
-    name = request.path_params["name"]
-    return next((export for export in exports if export.folder.name == name), None)
-
-
-async def download_timesheet(request: Request) -> Response:
-    if refusal := await _refusal(request, Right.REVIEW):
-        return refusal
+def _timesheet(request: Request, account: Account) -> Response:
     query = request.query_params
     try:
         since = date.fromisoformat(query["since"]) if "since" in query else None
         zone = ZoneInfo(query.get("zone", "UTC"))
     except (ValueError, ZoneInfoNotFoundError, OSError):
-        return PlainTextResponse("Write since=2026-01-31 and zone=Asia/Shanghai.", 400)
-    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
-    if visitor is None:
-        return PlainTextResponse("Sign in first.", 401)
-    days = await run_in_threadpool(_days, visitor.account, since, zone)
-    return StreamingResponse(
-        csv_lines(timesheet.cells(days)),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="timesheet.csv"'},
+        return refusal(request.scope, 400, WRONG_QUERY)
+    days = timesheet.timesheet(project(), account, since=since, zone=zone)
+    return _stream(csv_lines(timesheet.cells(days)), "timesheet.csv", "text/csv; charset=utf-8")
+
+
+def _number(request: Request) -> int | None:
+    """Of a round or an import; None if it is longer than any of them."""
+    text = request.path_params["number"]
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else None
+
+
+def _named(request: Request) -> Export | None:
+    name = request.path_params["name"]
+    return next((export for export in list_exports(project()) if export.folder.name == name), None)
+
+
+def _file(file: Path, name: str) -> Response | None:
+    return (
+        FileResponse(file, filename=name, content_disposition_type="attachment") if file.is_file() else None
     )
 
 
-def _days(account: Account, since: date | None, zone: ZoneInfo) -> Iterator[timesheet.PersonDay]:
-    return timesheet.timesheet(project(), account, since=since, zone=zone)
+def _stream(content: Iterable[str | bytes], name: str, media_type: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(content, media_type=media_type, headers=headers)
 
 
 ROUTES = [
-    Route("/download/rounds/{number:int}/{name:str}", download_export, methods=["GET"]),
-    Route("/download/labels/{name:str}.zip", download_folder, methods=["GET"]),
-    Route("/download/labels/{name:str}/{file:str}", download_labels, methods=["GET"]),
-    Route("/download/timesheet.csv", download_timesheet, methods=["GET"]),
-    Route("/download/imports/{number:int}/unreadable.tsv", download_rejected, methods=["GET"]),
+    _download("/download/rounds/{number:str}/{name:str}", Right.EXPORT, _export),
+    _download("/download/labels/{name:str}.zip", Right.EXPORT, _folder),
+    _download("/download/labels/{name:str}/{file:str}", Right.EXPORT, _labels),
+    _download("/download/timesheet.csv", Right.REVIEW, _timesheet),
+    _download("/download/imports/{number:str}/unreadable.tsv", Right.IMPORT, _rejected),
 ]
-
-
-async def _refusal(request: Request, right: Right) -> Response | None:
-    visitor = await run_in_threadpool(signed_in, project(), request.cookies)
-    if visitor is None or not visitor.account.may(right):
-        return PlainTextResponse("You may not take this file. Ask a lead.", 403)
-    return None
 
 
 def _rejected_rows(rows: list[Reject]) -> Iterator[Sequence[object]]:

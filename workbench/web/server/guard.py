@@ -1,17 +1,26 @@
-"""Middleware of all requests: no access without a valid cookie, security headers on every response."""
+"""Middleware behind the door: no access without a valid cookie, and to some addresses of Streamlit none without a right."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from workbench import accounts
+from workbench.accounts import Account, Right
+from workbench.errors import NotAllowedError
 from workbench.web.current_project import project
-from workbench.web.identity import signed_in
+from workbench.web.identity import SignedIn, signed_in
 from workbench.web.pages import PATHS
+from workbench.web.server.refusing import refusal
+from workbench.web.server.sockets import OpenSockets
+from workbench.web.server.uploads import UPLOADS, Uploads, held_by_streamlit
+from workbench.web.wording.i18n import N_
 
 SIGN_IN = "/sign-in"
 OPEN_PATHS = frozenset({SIGN_IN, "/_stcore/health", "/favicon.png"})
@@ -30,51 +39,21 @@ IDENTITY_HEADERS = frozenset(
     }
 )
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        # Streamlit runs a component's own script from a blob. The hash is of the one script in its page,
-        # `window.prerenderReady = false`; without it each page load logs an error in the browser.
-        "script-src 'self' blob: 'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
 
+RIGHTS: Mapping[str, Right] = MappingProxyType({UPLOADS: Right.IMPORT, "/_stcore/metrics": Right.RUN_ROUNDS})
+"""Rights by the beginning of an address. The use cases of our own addresses check their rights themselves."""
 
-class SecurityHeaders:
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+SIGN_IN_FIRST = N_("Sign in first.")
+NO_RIGHT = N_("You may not do this. Ask a lead.")
+TOO_MANY_FILES = N_("Too many files are open. Close other pages that import, or use workbench import.")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                # Streamlit's own responses pass here too.
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+open_sockets = OpenSockets()
 
 
 class Guard:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, uploads: Uploads | None = None) -> None:
         self._app = app
+        self._uploads = uploads or Uploads(held_by_streamlit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -82,20 +61,56 @@ class Guard:
             return
         # Identity comes from the cookie alone; a header that claims one was set by the client.
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in IDENTITY_HEADERS]
-        if _is_open(scope["path"]) or await _is_signed_in(scope):
+        if _is_open(scope["path"]):
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await WebSocketClose(code=1008, reason="not signed in")(scope, receive, send)
-        elif scope["path"] in PATHS:
-            await RedirectResponse(f"{SIGN_IN}?next={quote(scope['path'])}", 303)(scope, receive, send)
+        elif visitor := await _visitor(scope):
+            await self._let_in(visitor, scope, receive, send)
         else:
-            await PlainTextResponse("Sign in first.", 401)(scope, receive, send)
+            await _turn_away(scope, receive, send)
+
+    async def _let_in(self, visitor: SignedIn, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await open_sockets.run(self._app, visitor.token, scope, receive, send)
+        elif not await _has_right(visitor.account, scope["path"]):
+            await refusal(scope, 403, NO_RIGHT)(scope, receive, send)
+        elif scope["method"] == "PUT" and scope["path"].startswith(UPLOADS):
+            await self._upload(visitor.account, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _upload(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
+        size = int(Headers(scope=scope)["content-length"])
+        with self._uploads.arriving(account.id, scope["path"], size) as is_admitted:
+            if is_admitted:
+                await self._app(scope, receive, send)
+            else:
+                await refusal(scope, 413, TOO_MANY_FILES)(scope, receive, send)
+
+
+async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocketClose(code=1008, reason="not signed in")(scope, receive, send)
+    elif scope["path"] in PATHS:
+        await RedirectResponse(f"{SIGN_IN}?next={quote(scope['path'])}", 303)(scope, receive, send)
+    else:
+        await refusal(scope, 401, SIGN_IN_FIRST)(scope, receive, send)
 
 
 def _is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
-async def _is_signed_in(scope: Scope) -> bool:
-    cookies = HTTPConnection(scope).cookies
-    return await run_in_threadpool(signed_in, project(), cookies) is not None
+async def _visitor(scope: Scope) -> SignedIn | None:
+    return await run_in_threadpool(signed_in, project(), HTTPConnection(scope).cookies)
+
+
+async def _has_right(account: Account, path: str) -> bool:
+    """A refusal is recorded."""
+    right = next((right for start, right in RIGHTS.items() if path.startswith(start)), None)
+    if right is None:
+        return True
+    try:
+        await run_in_threadpool(accounts.check, project(), account, right)
+    except NotAllowedError:
+        return False
+    return True

@@ -7,7 +7,9 @@ the objects of torch alone take a quarter of a second.
 """
 
 import gc
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,13 @@ from trainer.running.children import WATCH_STDIN, end_with_parent
 from trainer.running.terminal import printable
 from workbench import services
 from workbench.errors import WorkbenchError
+from workbench.settings import Settings
 from workbench.web.current_project import project
 from workbench.web.pages import HOME  # imports the views: before the freeze
 from workbench.web.server import downloads, shell, sign_in
-from workbench.web.server.guard import Guard, SecurityHeaders
+from workbench.web.server.door import Door
+from workbench.web.server.guard import Guard
+from workbench.web.server.uploads import MOST_FILE_MEGABYTES
 
 SWITCH_SECONDS = 0.0005
 """Switch interval of the interpreter's lock.
@@ -33,6 +38,9 @@ SWITCH_SECONDS = 0.0005
 A key press releases the lock at every statement and message, about fifty times. Beside a thread that computes,
 each reacquisition takes one interval; with Python's default of 5 ms they add up to a quarter of a second.
 """
+
+NOBODY = "none"
+"""The address of no client: no proxy is trusted."""
 
 SCRIPT = Path(__file__).parents[1] / "app.py"
 
@@ -42,6 +50,7 @@ CONFIG: dict[str, Any] = {
     "browser.gatherUsageStats": False,
     "server.fileWatcherType": "none",
     "server.headless": True,
+    "server.maxUploadSize": MOST_FILE_MEGABYTES,
     "runner.postScriptGC": False,  # the automatic collection suffices, without one after each key press
     "logger.hideWelcomeMessage": True,  # `workbench up` prints the address
     "theme.font": "Source Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif",
@@ -66,7 +75,7 @@ def show_home(_request: Request) -> RedirectResponse:
 
 
 ROUTES = [*sign_in.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
-MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Guard)]
+MIDDLEWARE = [Middleware(Door), Middleware(Guard)]
 
 
 def make_app() -> st.App:
@@ -82,13 +91,27 @@ def main() -> int:
         return 1
     if WATCH_STDIN in sys.argv:
         end_with_parent()
+    trust_only(settings.forwarded_allow_ips)
     app = make_app()
     sys.setswitchinterval(SWITCH_SECONDS)
     # Objects loaded by now live until exit: frozen, they cost the collector nothing.
     gc.collect()
     gc.freeze()
-    app.run(config={**CONFIG, "server.address": settings.host, "server.port": settings.port})
+    app.run(config={**CONFIG, **_config_of(settings)})
     return 0
+
+
+def _config_of(settings: Settings) -> dict[str, Any]:
+    return {
+        "server.address": settings.host,
+        "server.port": settings.port,
+        "server.corsAllowedOrigins": [settings.public_url] if settings.public_url else [],
+    }
+
+
+def trust_only(proxies: Sequence[str]) -> None:
+    """Uvicorn reads this variable. By default it believes every client on this machine."""
+    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies) or NOBODY
 
 
 if __name__ == "__main__":

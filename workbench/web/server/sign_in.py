@@ -5,25 +5,25 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from string import Template
-from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from workbench import accounts
-from workbench.accounts import ROLES
+from workbench.accounts import ROLES, Account
 from workbench.errors import NotAllowedError, WorkbenchError
 from workbench.labelling import answers
 from workbench.web.current_project import project
 from workbench.web.identity import COOKIE, COOKIE_SECONDS, make_cookie, signed_in
 from workbench.web.pages import PATHS
-from workbench.web.server.guard import SIGN_IN
+from workbench.web.server.guard import SIGN_IN, open_sockets
+from workbench.web.server.refusing import language_of
 from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
-from workbench.web.wording.i18n import LANGUAGES, catalogue, choose_language
+from workbench.web.wording.i18n import LANGUAGES, catalogue
 from workbench.web.wording.refusals import refusal_in
 from workbench.web.wording.words import ROLE_WORDS
 
@@ -42,12 +42,9 @@ async def sign_in(request: Request) -> Response:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
     name, role, next_page = fields.get("name", ""), fields.get("role", ""), _next_page(fields.get("next"))
     try:
-        if not _is_own_form(request):
-            raise NotAllowedError("That form came from another site. Open this page again and repeat.")
-        _refuse_wrong_passphrase(request, fields.get("passphrase", ""))
-        account = await run_in_threadpool(accounts.sign_in, project(), name, role)
+        account = await _enter(request, name, role, fields.get("passphrase", ""))
     except WorkbenchError as error:
-        refusal = refusal_in(error, _language(request))
+        refusal = refusal_in(error, language_of(request))
         return _page(request, name=name, role=role, next_page=next_page, refusal=refusal)
     response = RedirectResponse(next_page, 303)
     _set_cookie(request, response, COOKIE, make_cookie(project(), account), COOKIE_SECONDS)
@@ -55,12 +52,11 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    if not _is_own_form(request):
-        return PlainTextResponse("That form came from another site.", 403)
     visitor = await run_in_threadpool(signed_in, project(), request.cookies)
     if visitor is not None:
         await run_in_threadpool(accounts.sign_out, project(), visitor.account, visitor.token)
         await run_in_threadpool(answers.release, project(), visitor.account)
+        open_sockets.end(visitor.token)
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(COOKIE)
     return response
@@ -82,29 +78,39 @@ ROUTES = [
 ]
 
 
-def _is_own_form(request: Request) -> bool:
-    """Against cross-site requests: a form of another site must not sign a person in or out."""
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+async def _enter(request: Request, name: str, role: str, passphrase: str) -> Account:
+    """Raises NotAllowedError without the passphrase, too often or for a disabled person; all but the second are recorded."""
+    _refuse_too_many_tries(name)
+    try:
+        _refuse_wrong_passphrase(passphrase)
+        return await run_in_threadpool(accounts.sign_in, project(), name, role)
+    except NotAllowedError:
+        throttle.count_wrong(
+            name
+        )  # before anything is awaited: tries at the same time are counted one by one
+        client = request.client.host if request.client else ""
+        await run_in_threadpool(accounts.record_refused_sign_in, project(), name, client)
+        raise
 
 
-def _refuse_wrong_passphrase(request: Request, given: str) -> None:
+def _refuse_too_many_tries(name: str) -> None:
+    if wait := throttle.seconds_to_wait(name):
+        seconds = math.ceil(wait)
+        raise NotAllowedError("Too many wrong passphrases. Try again in {seconds} seconds.", seconds=seconds)
+
+
+def _refuse_wrong_passphrase(given: str) -> None:
     passphrase = project().settings.passphrase
     if passphrase is None:
         return
-    address = request.client.host if request.client else ""
-    if wait := throttle.seconds_to_wait(address):
-        seconds = math.ceil(wait)
-        raise NotAllowedError("Too many wrong passphrases. Try again in {seconds} seconds.", seconds=seconds)
     if not hmac.compare_digest(given.encode(), passphrase.get_secret_value().encode()):
-        throttle.count_wrong(address)
         raise NotAllowedError("That is not the passphrase. Ask the person who runs the workbench.")
 
 
 def _page(
     request: Request, *, name: str = "", role: str = "", next_page: str = "/", refusal: str = ""
 ) -> Response:
-    language = _language(request)
+    language = language_of(request)
     _ = catalogue(language).gettext
     other = next(other for other in LANGUAGES if other != language)
     values = {
@@ -132,10 +138,6 @@ def _role_options(_: Callable[[str], str], chosen: str) -> Markup:
     return Markup("").join(
         option.format(role, " checked" if role == chosen else "", _(ROLE_WORDS[role])) for role in ROLES
     )
-
-
-def _language(request: Request) -> str:
-    return choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
 
 
 def _next_page(wanted: str | None, otherwise: str = "/") -> str:

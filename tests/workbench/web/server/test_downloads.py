@@ -8,10 +8,12 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
+from db.tables import AuditEntry
 from tests.workbench.making import add_label, different_texts, import_texts, ready_queue, write_tsv
 from workbench.accounts import Account
 from workbench.exports.labelled_posts import export_labels
@@ -29,7 +31,8 @@ As = Callable[[Account], TestClient]
 
 @pytest.fixture
 def client_of(project: Project) -> Iterator[As]:
-    with TestClient(Starlette(routes=ROUTES, middleware=MIDDLEWARE), follow_redirects=False) as client:
+    app = Starlette(routes=ROUTES, middleware=MIDDLEWARE)
+    with TestClient(app, base_url="http://127.0.0.1:8501", follow_redirects=False) as client:
 
         def use(account: Account) -> TestClient:
             client.cookies[identity.COOKIE] = identity.make_cookie(project, account)
@@ -64,6 +67,9 @@ def test_a_lead_takes_an_export_byte_for_byte(client_of: As, lead: Account) -> N
         "4/train.jsonl",
         "3/test.jsonl",
         "-1/train.jsonl",
+        "9999999999999999999999/train.jsonl",
+        "1" * 5_000 + "/train.jsonl",
+        "３/train.jsonl",
     ],
 )
 def test_no_other_file_can_be_named(client_of: As, lead: Account, path: str) -> None:
@@ -75,6 +81,30 @@ def test_an_annotator_takes_nothing(client_of: As, ann: Account) -> None:
     client = client_of(ann)
     assert client.get("/download/rounds/3/train.jsonl").status_code == 403
     assert client.get("/download/imports/1/unreadable.tsv").status_code == 403
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "9" * 5_000, "-1", "1e3", "²"])
+def test_a_number_that_no_import_has_is_a_file_that_is_not_there(
+    client_of: As, lead: Account, number: str
+) -> None:
+    assert client_of(lead).get(f"/download/imports/{number}/unreadable.tsv").status_code == 404
+
+
+@pytest.mark.usefixtures("exported")
+def test_each_file_that_is_taken_and_each_refusal_is_recorded(
+    client_of: As, project: Project, lead: Account, ann: Account
+) -> None:
+    for account in (lead, ann):
+        client_of(account).get("/download/rounds/3/train.jsonl")
+        client_of(account).get("/download/rounds/9/train.jsonl")
+    with project.database.read() as session:
+        entries = session.execute(
+            select(AuditEntry.person_id, AuditEntry.action, AuditEntry.subject).where(
+                AuditEntry.action.in_(("download", "refused"))
+            )
+        ).all()
+    taken = (lead.id, "download", "/download/rounds/3/train.jsonl")
+    assert [tuple(entry) for entry in entries] == [taken, *[(ann.id, "refused", "export")] * 2]
 
 
 def test_unreadable_rows_come_with_line_and_reason_and_no_formula(
