@@ -3,6 +3,7 @@
 Only the module of the invoked command is imported, which keeps the start fast.
 """
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
@@ -107,6 +108,7 @@ app = typer.Typer(
 
 def main() -> None:
     accept_any_text()
+    os.umask(0o077)  # posts and names are for this user alone
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

@@ -3,7 +3,9 @@
 import json
 import math
 import os
+import shlex
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,10 +15,10 @@ from typing import Any
 from trainer.running.children import module_command, start
 from workbench import demo, services
 from workbench.errors import WorkbenchError
-from workbench.project import is_project, open_project
+from workbench.project import FOLDERS, is_project, open_project
 from workbench.queue.status import read_status
 from workbench.rounds import lifecycle
-from workbench.settings import Settings, load_settings
+from workbench.settings import FILE_NAME, Settings, load_settings
 
 LEAST_FREE_BYTES = 10**9
 GIB = 2**30
@@ -120,7 +122,7 @@ def examine(home: Path, *, base: str | None = None, price: float | None = None, 
         problems.append(str(error))
     free = shutil.disk_usage(_nearest_folder(home)).free
     problems += [*_machine_problems(measured), *_load_problems(measured, load)]
-    problems += [*_disk_problems(home, free), *project.problems]
+    problems += [*_disk_problems(home, free), *_privacy_problems(home), *project.problems]
     return Checkup(
         home=str(home.resolve()),
         base=base,
@@ -203,6 +205,21 @@ def _disk_problems(home: Path, free: int) -> list[str]:
     return [
         f"Only {_size(free)} are free in {home}: make room, each round leaves an adapter and scores there."
     ]
+
+
+def _privacy_problems(home: Path) -> list[str]:
+    """Other users of the machine reach a project that an earlier version or another umask has left open."""
+    if not is_project(home) or not _is_open(home):
+        return []
+    paths = [path for name in (*FOLDERS, FILE_NAME) if (path := home / name).exists() and _is_open(path)]
+    if not paths:
+        return []
+    named = " ".join(shlex.quote(str(path)) for path in paths)
+    return [f"Other users of this machine can open the project. Close it: chmod -R go= {named}"]
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def _nearest_folder(home: Path) -> Path:

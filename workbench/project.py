@@ -19,6 +19,11 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.settings import FILE_NAME, Settings, load_settings
 
 LABEL_SET_ID = 1
+FOLDERS = ("data", "models")
+PRIVATE = 0o700
+"""Mode of a project's folders: posts, names and the passphrase are for the user who runs the workbench."""
+SHORTEST_SECRET = 32
+"""Characters."""
 
 
 def utc_now() -> datetime:
@@ -55,11 +60,13 @@ def init_project(home: Path, *, base_model: str = "starter") -> Project:
     """Create an empty project. Raises InputError if `home` already holds one."""
     if is_project(home):
         raise InputError("{home} already holds a project. Use it, or choose another folder.", home=home)
-    (home / "data").mkdir(parents=True, exist_ok=True)
-    (home / "models").mkdir(exist_ok=True)
+    home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    for name in FOLDERS:
+        (home / name).mkdir(mode=PRIVATE, exist_ok=True)
     settings_file = home / FILE_NAME
     if not settings_file.exists():
         base = Path(base_model).resolve() if Path(base_model).is_dir() else base_model
+        settings_file.touch(mode=0o600)  # it may hold the passphrase
         # A JSON string is a TOML string.
         settings_file.write_text(
             f"base_model = {json.dumps(str(base), ensure_ascii=False)}\n", encoding="utf-8"
@@ -106,11 +113,14 @@ def open_project(home: Path) -> Project:
 
 
 def cookie_secret(project: Project) -> str:
+    """The secret that signs cookies. An empty or cut file is replaced: anyone could sign with what is left of it."""
     file = project.data / "cookie.key"
-    if not file.exists():
-        with new_file(file) as part:
-            part.touch(mode=0o600)
-            part.write_text(secrets.token_urlsafe(32), encoding="ascii")
+    secret = file.read_text(encoding="ascii", errors="replace").strip() if file.exists() else ""
+    if len(secret) >= SHORTEST_SECRET:
+        return secret
+    with new_file(file) as part:
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(SHORTEST_SECRET), encoding="ascii")
     return file.read_text(encoding="ascii")
 
 

@@ -18,6 +18,7 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.locks import LAUNCH, WORKER, hold, keep
 from workbench.project import Project
 
+SHORTEST_PASSPHRASE = 12
 NICENESS = 10
 """Of the worker, in favour of the web app."""
 ARENAS = 2
@@ -146,8 +147,15 @@ def _end(children: Iterable[Child]) -> None:
 
 
 def refuse_open_door(project: Project, host: str) -> None:
-    """Raises InputError without a passphrase on a host that others reach: they could sign in as a lead."""
-    if project.settings.passphrase is None and not addresses.is_loopback(host):
+    """Raises InputError for a short passphrase, and without one on a host that others reach: they could sign in as a lead."""
+    passphrase = project.settings.passphrase
+    if passphrase is not None and len(passphrase.get_secret_value().strip()) < SHORTEST_PASSPHRASE:
+        raise InputError(
+            "The passphrase has fewer than {least} characters. Choose a longer one, or remove WORKBENCH_PASSPHRASE "
+            "and the passphrase in workbench.toml.",
+            least=SHORTEST_PASSPHRASE,
+        )
+    if passphrase is None and not addresses.is_loopback(host):
         raise InputError(
             "Without a passphrase the app listens on this machine only, not on {host}. Set WORKBENCH_PASSPHRASE first.",
             host=host,

@@ -1,4 +1,6 @@
 import json
+import shlex
+import subprocess
 from collections import namedtuple
 from dataclasses import replace
 from typing import Any
@@ -248,3 +250,21 @@ def test_a_child_that_ends_badly_is_one_sentence(tmp_path, monkeypatch, deed, me
     monkeypatch.setattr("sys.executable", str(child))
     with pytest.raises(WorkbenchError, match=message):
         doctor.look("starter", EXAMPLE)
+
+
+def test_a_project_that_other_users_can_open_is_named_with_the_command_that_closes_it(project):
+    def privacy_problems() -> list[str]:
+        return [text for text in examine(project.home, look=Looks()).problems if "Other users" in text]
+
+    project.home.chmod(0o755)
+    assert privacy_problems() == []
+    for name in ("data", "workbench.toml"):
+        (project.home / name).chmod(0o755)
+    (problem,) = privacy_problems()
+    command = problem.partition("Close it: ")[2]
+    assert command == f"chmod -R go= {project.home}/data {project.home}/workbench.toml"
+    subprocess.run(shlex.split(command), check=True)
+    assert privacy_problems() == []
+    (project.home / "data").chmod(0o755)
+    project.home.chmod(0o700)
+    assert privacy_problems() == []

@@ -1,5 +1,9 @@
 """A project is created once, opened where it is, and configured by its file and the environment."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,8 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project, cookie_secret, init_project, open_project
 from workbench.services import refuse_open_door
 from workbench.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_second_init_is_refused(project: Project) -> None:
@@ -80,3 +86,70 @@ def test_a_label_gets_no_key_that_does_something_else(tmp_path: Path, key: str) 
     (tmp_path / "workbench.toml").write_text(f'label_keys = ["j", "{key}", "x"]\n', encoding="utf-8")
     with pytest.raises(InputError, match="label_keys"):
         load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("left", ["", "\n", "short"])
+def test_a_cookie_key_that_was_emptied_is_replaced(project: Project, left: str) -> None:
+    file = project.data / "cookie.key"
+    first = cookie_secret(project)
+    file.write_text(left, encoding="ascii")
+    second = cookie_secret(project)
+    assert second not in {first, left}
+    assert len(second) >= 32
+    assert cookie_secret(project) == second
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_the_folders_of_a_project_are_for_its_user_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        project = init_project(tmp_path / "private")
+    finally:
+        os.umask(before)
+    project.database.dispose()
+    modes = [
+        (project.home / name).stat().st_mode & 0o777 for name in ("", "data", "models", "workbench.toml")
+    ]
+    assert modes == [0o700, 0o700, 0o700, 0o600]
+
+
+def test_no_file_that_a_command_writes_can_be_read_by_others(tmp_path: Path) -> None:
+    home, tsv = tmp_path / "open", tmp_path / "posts.tsv"
+    home.mkdir(mode=0o755)
+    tsv.write_text("id\ttext\n1\t你好\n", encoding="utf-8")
+    for arguments in (["init"], ["import", str(tsv)], ["guidelines", "--help"]):
+        command = [sys.executable, "-P", "-m", "workbench.cli", *arguments, "--home", str(home)]
+        subprocess.run(
+            command, check=True, capture_output=True, umask=0, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+    assert [path for path in home.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize("passphrase", ["", " ", "a", "elevenchars", " " * 20])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_an_empty_or_short_passphrase_opens_no_door(
+    project: Project, monkeypatch: pytest.MonkeyPatch, passphrase: str, host: str
+) -> None:
+    monkeypatch.setenv("WORKBENCH_PASSPHRASE", passphrase)
+    opened = replace(project, settings=load_settings(project.home))
+    with pytest.raises(InputError, match="fewer than 12 characters"):
+        refuse_open_door(opened, host)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKBENCH_PUBLIC_URL", "label.example.org"),
+        ("WORKBENCH_PUBLIC_URL", "https://label.example.org/path"),
+        ("WORKBENCH_ALLOWED_HOSTS", '["https://a"]'),
+        ("WORKBENCH_ALLOWED_HOSTS", '["*"]'),
+        ("WORKBENCH_FORWARDED_ALLOW_IPS", '["*"]'),
+        ("WORKBENCH_FORWARDED_ALLOW_IPS", '["proxy"]'),
+    ],
+)
+def test_an_address_of_another_form_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=name.removeprefix("WORKBENCH_").lower()):
+        load_settings(project.home)

@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None, *, steps_of: StepsOf = Steps.of
     parser.add_argument("--home", type=Path, default=Path())
     parser.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
+    os.umask(0o077)  # posts and names are for this user alone
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

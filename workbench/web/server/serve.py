@@ -83,6 +83,7 @@ def make_app() -> st.App:
 
 
 def main() -> int:
+    os.umask(0o077)  # posts and names are for this user alone
     try:
         settings = project().settings
         services.refuse_open_door(project(), settings.host)

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 
 from tests.workbench.working import wait_until
 from workbench.project import Project
 from workbench.services import web_command
+from workbench.web.server import serve
 
 ROOT = Path(__file__).parents[4]
 IMPORTS = """
@@ -81,3 +83,56 @@ def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
         finally:
             app.terminate()
     assert printed.read_text().startswith(f"Open http://127.0.0.1:{port} in a browser.")
+
+
+def test_a_running_server_believes_no_forwarded_header_and_reads_no_large_body(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "WORKBENCH_HOME": str(project.home),
+        "WORKBENCH_PORT": str(port),
+        "FORWARDED_ALLOW_IPS": "*",
+    }
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+    with client, subprocess.Popen(web_command(), cwd=project.home, env=environment) as app:
+        try:
+            wait_until(lambda: _is_served(client), "the server")
+            behind = {"origin": f"https://127.0.0.1:{port}", "x-forwarded-proto": "https"}
+            form = {"name": "Ann", "role": "annotator"}
+            assert client.post("/sign-in", data=form, headers=behind).status_code == 403
+            assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+            own = {"origin": f"http://127.0.0.1:{port}"}
+            assert client.post("/sign-in", data=form, headers=own).status_code == 303
+            with socket.create_connection(("127.0.0.1", port)) as stranger:
+                head = (
+                    f"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
+                )
+                stranger.sendall(f"{head}Content-Length: {150 * 2**20}\r\n\r\n".encode())
+                assert stranger.recv(20).startswith(b"HTTP/1.1 413")
+        finally:
+            app.terminate()
+
+
+def _is_served(client: httpx.Client) -> bool:
+    try:
+        return client.get("/_stcore/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("proxies", "variable"), [((), serve.NOBODY), (("10.0.0.1", "10.1.0.0/16"), "10.0.0.1,10.1.0.0/16")]
+)
+def test_only_the_proxies_of_the_settings_are_trusted(
+    monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], variable: str
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    serve.trust_only(proxies)
+    assert os.environ["FORWARDED_ALLOW_IPS"] == variable
+
+
+def test_a_short_passphrase_ends_the_start(project: Project) -> None:
+    result = run(web_command(), project.home, WORKBENCH_HOME=str(project.home), WORKBENCH_PASSPHRASE="")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: The passphrase has fewer than 12 characters.")
