@@ -9,8 +9,10 @@ of them enqueue.
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, column, inspect, select, table
 from sqlalchemy.orm import Session
+
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, DBOSConfig
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 # Enqueuer and worker must name the same version, otherwise the job is never run.
 APP_VERSION = "1"
 QUEUE = "jobs"
+FORM = "portable_json"
+"""What DBOSPortableJSONSerializer calls itself in the rows."""
 
 
 class Job(StrEnum):
@@ -43,16 +47,56 @@ def config(engine: Engine) -> "DBOSConfig":
     }
 
 
+def refuse_foreign_rows(engine: Engine) -> None:
+    """To call before DBOS starts: it reads each row in the form that the row names, and one of them is pickle.
+
+    Raises WorkbenchError for a row that this program has not written. A trigger of the database may write one later,
+    so reading pickle is switched off as well.
+    """
+    _switch_off_pickle()
+    tables = inspect(engine)
+    for name in tables.get_table_names():
+        if any(column["name"] == "serialization" for column in tables.get_columns(name)):
+            _refuse_foreign_rows_of(engine, name)
+
+
+def _refuse_foreign_rows_of(engine: Engine, name: str) -> None:
+    form = column("serialization")
+    foreign = select(form).select_from(table(name)).where(form != FORM).limit(1)
+    with engine.connect() as connection:
+        found = connection.scalar(foreign)
+    if found is not None:
+        raise WorkbenchError(
+            "{file} holds a job in the form {form}, which may run code; this program writes {ours} alone. "
+            "Nothing was run. Put back a backup of your own.",
+            file=engine.url.database,
+            form=repr(found),
+            ours=FORM,
+        )
+
+
+def _switch_off_pickle() -> None:
+    from dbos import _serialization  # noqa: PLC0415 - see the module's docstring
+
+    def refuse(_self: object, _serialized_data: str) -> object:
+        raise WorkbenchError("A job in the form of pickle was not read, as it may run code.")
+
+    _serialization.DefaultSerializer.deserialize = refuse  # type: ignore[method-assign]
+
+
 def create_tables(engine: Engine) -> None:
+    """Raises WorkbenchError if the tables are there, with rows that this program has not written."""
     from dbos import DBOS  # noqa: PLC0415 - see the module's docstring
 
+    refuse_foreign_rows(engine)
     DBOS(config=config(engine))
     DBOS.launch()  # creates them
     DBOS.destroy()
 
 
 def is_waiting(engine: Engine, number: int) -> bool:
-    jobs = _client(engine).list_workflows(status=["PENDING", "ENQUEUED"])
+    # Without what they took and gave: a row of a received project may be in a form that runs code.
+    jobs = _client(engine).list_workflows(status=["PENDING", "ENQUEUED"], load_input=False, load_output=False)
     return any(
         job.workflow_id in {f"round-{number}"} or job.workflow_id.startswith(f"promote-{number}-")
         for job in jobs

@@ -47,11 +47,12 @@ StepsOf = Callable[[TorchChild], Steps]
 
 
 def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
-    """Raises WorkbenchError if this project already has a worker."""
+    """Raises WorkbenchError if this project already has a worker, or jobs in another form than ours."""
     at_work = threading.Event()
     another = WorkbenchError("A worker is already running in {home}.", home=project.home)
     with hold(project.data / WORKER, seconds=LOCK_SECONDS, refusal=another):
         child = TorchChild(project.home)
+        jobs.refuse_foreign_rows(project.database.engine)
         _register(project, at_work, steps_of(child))
         DBOS(config=jobs.config(project.database.engine))
         DBOS.launch()
