@@ -16,6 +16,7 @@ from trainer.statistics.calibration import Calibration, FittedOn
 
 SCHEMA = 1
 FILE = "card.json"
+MOST_BYTES = 10_000_000
 PACKAGES = ("torch", "transformers", "peft", "tokenizers", "numpy", "scikit-learn")
 
 
@@ -100,9 +101,11 @@ def read_card(folder: Path) -> Card:
             name=FILE,
         )
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"larger than {MOST_BYTES:,} bytes")
         values = json.loads(path.read_text(encoding="utf-8"))
         schema = values["schema"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AdapterError(
             "{path}: not a readable card ({error}); restore it or train again", path=path, error=error
         ) from error

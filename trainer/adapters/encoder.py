@@ -24,13 +24,12 @@ from transformers.utils.logging import disable_progress_bar
 
 from trainer.adapters.card import Base, Card, write_card
 from trainer.adapters.folders import base_fingerprint, resolve_base, same_base, vouched_card
+from trainer.adapters.lora_config import HEADS
 from trainer.config import ALL_LINEAR, TrainConfig
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 from trainer.labels import LABELS
 
-HEADS = ("pooler", "pre_classifier", "classifier", "score")
-"""Modules above the encoder, by their names in transformers; trained fully and not through LoRA."""
 NOT_IN_8_BITS = tuple(rf"(.*\.)?{head}" for head in HEADS)
 """transformers matches a pattern from the start of the full module name: `pooler` would not match bert.pooler.dense."""
 
@@ -118,7 +117,8 @@ def load_adapter(folder: Path) -> Adapter:
     try:
         with quiet():
             model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            # Of the base, whose files are verified: that of the folder is a copy, and may come from elsewhere.
+            tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError(
             "{folder}: does not fit its base ({error}); restore it or train again", folder=folder, error=error

@@ -1,18 +1,17 @@
 """Folders of base encoders and adapters: resolved, hashed and checked without opening any weights."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from trainer.adapters.card import Card, read_card
+from trainer.adapters.lora_config import ADAPTER_CONFIG, check_lora_config
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 from trainer.labels import LABELS
 
 STARTER = "starter"
 WEIGHTS = "adapter_model.safetensors"
-ADAPTER_CONFIG = "adapter_config.json"
 TOKENIZER_FILES = (
     "tokenizer*",
     "vocab.*",
@@ -63,7 +62,7 @@ def vouched_card(folder: Path) -> Card:
     _refuse_pickles(folder)
     _refuse_other_labels(folder, card)
     _refuse_changed_files(folder, card)
-    _refuse_other_shape(folder, card)
+    check_lora_config(folder, card)
     return card
 
 
@@ -164,19 +163,3 @@ def _refuse_changed_files(folder: Path, card: Card) -> None:
             raise AdapterError(
                 "{path}: truncated or changed since written; restore it or train again", path=path
             )
-
-
-def _refuse_other_shape(folder: Path, card: Card) -> None:
-    """A folder may come from an untrusted source: its memory use must match its card."""
-    path = folder / ADAPTER_CONFIG
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        shape = values["peft_type"], values["r"], values["lora_alpha"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise AdapterError(
-            "{path}: not readable ({error}); restore it or train again", path=path, error=error
-        ) from error
-    if shape != ("LORA", card.config.rank, card.config.alpha):
-        raise AdapterError(
-            "{path}: not the LoRA that its card tells of; restore it or train again", path=path
-        )

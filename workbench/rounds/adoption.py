@@ -19,7 +19,8 @@ from sqlalchemy import func, select
 from db.queries.rounds import rounds_by_number
 from db.tables import Post, Round
 from trainer.adapters.card import Card, write_card
-from trainer.adapters.folders import ADAPTER_CONFIG, TOKENIZER_FILES, WEIGHTS, same_base, vouched_card
+from trainer.adapters.folders import TOKENIZER_FILES, WEIGHTS, same_base, vouched_card
+from trainer.adapters.lora_config import ADAPTER_CONFIG
 from trainer.errors import AdapterError
 from trainer.files import new_folder, put_in_place
 from trainer.labels import LABELS

@@ -356,7 +356,7 @@ def no_scores_at_all(away: Path, project: Project) -> None:
         (no_scores_at_all, InputError, "not a file of scores"),
         (no_rows, InputError, "trained on other rows"),
         (vouching_for_more, AdapterError, "run.sh is no file of an adapter"),
-        (another_shape, AdapterError, "not the LoRA that its card tells of"),
+        (another_shape, AdapterError, "r is not as our trainer writes it for this card"),
         (a_pickle, AdapterError, "a format that can run code"),
         (no_temperature, AdapterError, "not a readable card"),
         (impossible_scores, InputError, "no probabilities"),

@@ -12,7 +12,8 @@ import threading
 from pathlib import Path
 
 from trainer.adapters.card import Base, Card, DataFile, write_card
-from trainer.adapters.folders import ADAPTER_CONFIG, WEIGHTS, base_fingerprint, resolve_base
+from trainer.adapters.folders import WEIGHTS, base_fingerprint, resolve_base
+from trainer.adapters.lora_config import ADAPTER_CONFIG
 from trainer.config import TrainConfig
 from trainer.files import new_folder, sha256_of, write_json
 from trainer.labels import LABELS
@@ -35,7 +36,14 @@ def train(options: argparse.Namespace) -> None:
     config = TrainConfig(base=options.base)
     with new_folder(options.out) as folder:
         (folder / WEIGHTS).write_bytes(b"weights" * 100)
-        shape = {"peft_type": "LORA", "r": config.rank, "lora_alpha": config.alpha}
+        shape = {
+            "peft_type": "LORA",
+            "r": config.rank,
+            "lora_alpha": config.alpha,
+            "lora_dropout": config.dropout,
+            "target_modules": ["query", "value"],
+            "modules_to_save": ["classifier"],
+        }
         write_json(folder / ADAPTER_CONFIG, shape)
         files = {name: sha256_of(folder / name) for name in (WEIGHTS, ADAPTER_CONFIG)}
         card = Card(
