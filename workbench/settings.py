@@ -31,6 +31,8 @@ Reasons = Annotated[
 ]
 """At most as many as their keys, 4 to 9."""
 
+ALLOWED_BASES = ("starter", "hfl/chinese-roberta-wwm-ext")
+
 BAND = Band()
 SHARES = Composition()
 
@@ -41,6 +43,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WORKBENCH_", extra="forbid", frozen=True)
 
     base_model: str = "starter"
+    allowed_bases: tuple[str, ...] = Field(
+        default=ALLOWED_BASES,
+        description="other base encoders that a lead may name: folders, or names on the hub",
+    )
     band_low: float = Field(default=BAND.low, gt=0, lt=1)
     band_high: float = Field(default=BAND.high, gt=0, lt=1)
     queue_at_least: int = Field(
@@ -91,6 +97,11 @@ class Settings(BaseSettings):
         default=(), description="addresses or networks of proxies whose X-Forwarded headers are believed"
     )
     passphrase: SecretStr | None = None
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Base encoders of rounds, the project's own first."""
+        return tuple(dict.fromkeys((self.base_model, *self.allowed_bases)))
 
     @property
     def composition(self) -> Composition:

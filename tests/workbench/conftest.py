@@ -1,5 +1,6 @@
 """A project whose posts a tiny encoder can separate."""
 
+import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,8 +19,10 @@ from workbench.imports.tsv import open_tsv
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
 from workbench.project import Project, init_project, open_project
+from workbench.settings import FILE_NAME
 
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
+OTHER_BASES = ["patient", "no/such-encoder"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -40,6 +43,8 @@ def _make_labelled(folder: Path) -> None:
         rows.append({"id": f"p{number}", "text": f"{noise[:6]}{WORDS[label]}{noise[6:]}", "label": label})
     encoder = make_tiny_encoder(folder / "encoder", [row["text"] for row in rows])
     project = init_project(folder / "project", base_model=str(encoder))
+    with (project.home / FILE_NAME).open("a", encoding="utf-8") as settings:
+        settings.write(f"allowed_bases = {json.dumps(OTHER_BASES)}\n")
     lead = accounts.command_line(project)
     posts = [{"id": row["id"], "text": row["text"]} for row in rows]
     with open_tsv(write_tsv(folder / "posts.tsv", posts)) as source:

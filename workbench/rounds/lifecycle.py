@@ -68,10 +68,12 @@ def start(
 ) -> int:
     """Queue a new round; returns its number.
 
-    Raises RoundError if one is running, or if there are too few labels.
+    Raises RoundError if one is running, if there are too few labels or if the base encoder is not one of the settings.
     """
+    base = base or project.settings.base_model
     try:
         with acting(project, account, Right.RUN_ROUNDS) as session:
+            refuse_other_base(project, base)
             refuse_second(session)
             refuse_too_few_labels(session)
             last = session.scalar(rounds_by_number().limit(1))
@@ -80,14 +82,15 @@ def start(
                 state="queued",
                 is_running=True,
                 is_quick=is_quick,
-                base=base or project.settings.base_model,
+                base=base,
                 notes=None if notes is None else Message.verbatim(notes).to_dict(),
                 created_at=project.now(),
                 started_by_id=account.id,
             )
             session.add(row)
             session.flush()
-            record(session, project, account.id, "start round", f"round {row.number}", quick=is_quick)
+            subject = f"round {row.number}"
+            record(session, project, account.id, "start round", subject, quick=is_quick, base=base)
             jobs.enqueue(
                 project.database.engine, session, jobs.Job.ROUND, row.number, job_id=f"round-{row.number}"
             )
@@ -96,6 +99,16 @@ def start(
         raise RoundError(
             "Another lead has just started a round. Look at it with `workbench round list`."
         ) from error
+
+
+def refuse_other_base(project: Project, base: str) -> None:
+    """A name is a folder that is read or a model that is downloaded, so only those of the settings are taken."""
+    if base not in project.settings.bases:
+        raise RoundError(
+            "{base} is not among the base encoders of this project: {known}. Add it to allowed_bases in workbench.toml.",
+            base=base,
+            known=", ".join(project.settings.bases),
+        )
 
 
 def cancel(project: Project, account: Account, number: int) -> None:

@@ -39,13 +39,7 @@ def start_round(status: Status) -> None:
             key="kind",
         )
         notes = st.text_input(_("Notes"), key="notes", max_chars=200)
-        other = st.text_input(
-            _("Another base encoder"),
-            key="base",
-            max_chars=200,
-            placeholder=base,
-            help=_("A folder on this machine or a name on the hub; empty: the project's own."),
-        )
+        other = st.selectbox(_("Base encoder"), project().settings.bases, key="base")
         is_sent = st.form_submit_button(_("Start a round"), type="primary")
     html(_uses(status.labels))
     if reasons := status.not_used.reasons():
@@ -57,9 +51,7 @@ def start_round(status: Status) -> None:
 
 
 def _begin(account: Account, is_quick: bool, notes: str, base: str) -> None:
-    lifecycle.start(
-        project(), account, is_quick=is_quick, base=base.strip() or None, notes=notes.strip() or None
-    )
+    lifecycle.start(project(), account, is_quick=is_quick, base=base, notes=notes.strip() or None)
 
 
 def _uses(labels: Mapping[str, Mapping[str, int]]) -> Markup:

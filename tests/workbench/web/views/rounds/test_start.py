@@ -3,8 +3,9 @@
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 
-from db.tables import Round
+from db.tables import AuditEntry, Round
 from tests.workbench.making import add_label, different_texts, import_texts, ready_queue
 from tests.workbench.rounds.test_durations import report
 from tests.workbench.web.conftest import VisitAs
@@ -12,6 +13,7 @@ from tests.workbench.web.views.rounds.test_page import add_round, html_of, open_
 from trainer.labels import LABELS
 from trainer.messages import Message
 from workbench.accounts import Account
+from workbench.errors import RoundError
 from workbench.exports import jsonl
 from workbench.labelling import answers
 from workbench.project import Project
@@ -75,13 +77,28 @@ def test_another_base_is_the_rounds_own(
 ) -> None:
     visit_as(lead)
     app = open_screen()
-    next(field for field in app.text_input if field.key == "base").set_value(" owner/encoder ")
+    choice = next(field for field in app.selectbox if field.key == "base")
+    assert choice.options == ["starter", "hfl/chinese-roberta-wwm-ext"]
+    choice.set_value("hfl/chinese-roberta-wwm-ext")
     next(field for field in app.text_input if field.key == "notes").set_value("with another base")
     press(app, "FormSubmitter:start-Start a round")
     with project.database.read() as session:
         row = lifecycle.find(session, 1)
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "start round")).one()
+    assert entry.detail["base"] == "hfl/chinese-roberta-wwm-ext"
     notes = Message.verbatim("with another base").to_dict()
-    assert (row.base, row.notes, row.state) == ("owner/encoder", notes, "queued")
+    assert (row.base, row.notes, row.state) == ("hfl/chinese-roberta-wwm-ext", notes, "queued")
+
+
+@pytest.mark.parametrize("base", ["/etc", "/etc/shadow", "owner/huge-model", "../..", " starter", ""])
+def test_a_base_that_the_settings_do_not_name_is_refused_without_a_look_at_it(
+    project: Project, lead: Account, labelled_posts: dict[str, int], base: str
+) -> None:
+    if not base:
+        assert lifecycle.start(project, lead, base=base) == 1  # the project's own
+        return
+    with pytest.raises(RoundError, match="is not among the base encoders of this project: starter, hfl/"):
+        lifecycle.start(project, lead, base=base)
 
 
 def test_the_running_step_tells_time_left_and_the_memory_of_a_gpu(
