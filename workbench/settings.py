@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     scoring_hours: float = Field(
         default=12, gt=0, description="one scoring pass; where it is too short for all posts, some are scored"
     )
+    rejects_kept_days: int = Field(
+        default=90, ge=0, description="unreadable rows of an import, which hold names and texts; 0: for ever"
+    )
     claim_minutes: float = Field(default=15, gt=0)
     label_keys: tuple[LabelKey, LabelKey, LabelKey] = Field(
         default=("1", "2", "3"),

@@ -42,7 +42,7 @@ def purge_command(
         out.print(f"Trained with some of these posts, and kept: the adapters of rounds {numbers}.")
     for copy in done.copies:
         out.print(f"Still holds them, delete it: {copy}", markup=False, soft_wrap=True)
-    if not done.counts["posts"] and not done.is_done:
+    if not done.counts.get("posts"):
         out.print("No post is meant by that. Is the name written as the forum writes it?")
     elif not done.is_done:
         out.print("Nothing was changed. Add --yes to do it; it cannot be undone.")

@@ -26,7 +26,7 @@ from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
 from workbench.imports import incoming
 from workbench.imports.facts import thread_key
-from workbench.imports.incoming import Block, WaitingPosts, text_hash
+from workbench.imports.incoming import Block, WaitingPosts, plain_id, text_hash
 from workbench.imports.rejects import Reject, RejectCode
 from workbench.imports.tsv import Columns, Row
 from workbench.locks import IMPORT, hold
@@ -144,7 +144,7 @@ def rejects_of(project: Project, import_id: int) -> list[Reject]:
 
 
 def identity(row: Row) -> str:
-    return row.id if row.id is not None else f"text-{text_hash(row.text).hex()}"
+    return plain_id(row.id) if row.id is not None else f"text-{text_hash(row.text).hex()}"
 
 
 def _next_block(entries: Iterator[Row | Reject], path: Path) -> list[Row | Reject]:

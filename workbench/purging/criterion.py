@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from db.tables import Import, Post, PostFacts, RejectedRow
 from workbench.errors import InputError
 from workbench.imports.facts import day_of, has_fact
+from workbench.imports.incoming import plain_id
 from workbench.project import Project, cookie_secret
 
 
@@ -40,7 +42,8 @@ class Criterion:
 
 def posts_of(session: Session, criterion: Criterion) -> Iterator[int]:
     if criterion.post:
-        yield from session.scalars(select(Post.id).where(Post.external_id == criterion.post))
+        names = {criterion.post, plain_id(criterion.post)}
+        yield from session.scalars(select(Post.id).where(Post.external_id.in_(names)))
         return
     facts = select(Post.id, PostFacts.facts, Import.started_at).join(Import, Import.id == Post.import_id)
     if criterion.author:
@@ -61,7 +64,10 @@ def posts_of(session: Session, criterion: Criterion) -> Iterator[int]:
 
 
 def rejected_rows(session: Session, criterion: Criterion) -> list[tuple[int, int]]:
-    """(import, line) of matching unreadable rows: by id, by author or id in any cell, or by the import's day."""
+    """(import, line) of matching unreadable rows: by id, by author anywhere, by id in any cell, or by the import's day.
+
+    A row may be broken, so that the author is part of a cell; a longer name that contains it is another.
+    """
     rows = select(
         RejectedRow.import_id, RejectedRow.line, RejectedRow.external_id, RejectedRow.content
     ).order_by(RejectedRow.import_id, RejectedRow.line)
@@ -70,12 +76,13 @@ def rejected_rows(session: Session, criterion: Criterion) -> list[tuple[int, int
         imports = {row.id for row in session.execute(early) if row.started_at.date() < criterion.before}
         return [(row.import_id, row.line) for row in session.execute(rows) if row.import_id in imports]
     wanted = (criterion.author or criterion.post or "").strip()
+    around = (r"(?<!\w)", r"(?!\w)") if criterion.author else (r"(?:^|\t)\s*", r"\s*(?:\t|$)")
+    named = re.compile(re.escape(wanted).join(around))
     is_likely = func.instr(RejectedRow.content, wanted) > 0
     if criterion.post:
         is_likely |= RejectedRow.external_id == criterion.post
     return [
         (row.import_id, row.line)
         for row in session.execute(rows.where(is_likely))
-        if (criterion.post and row.external_id == criterion.post)
-        or wanted in {cell.strip() for cell in row.content.split("\t")}
+        if (criterion.post and row.external_id == criterion.post) or named.search(row.content)
     ]

@@ -28,8 +28,9 @@ from workbench.rounds.adoption import ADOPTING
 from workbench.rounds.bundles import PACKING
 from workbench.scores import tokens
 from workbench.scores.round_scores import RoundScores
-from workbench.thresholds.verdicts import ESCAPES
+from workbench.thresholds.verdicts import escaped
 
+EARLIER_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 CHECKED = Path("evaluation") / "test_probabilities.parquet"
 """In a round's folder: its adapter's probabilities of the test posts."""
 
@@ -160,7 +161,8 @@ def without_verdicts(file: Path, ids: Collection[str]) -> int:
 
 
 def _as_written(ids: Collection[str]) -> Collection[str]:
-    return {name.translate(ESCAPES) for name in ids}
+    """As now, and as in files of earlier versions."""
+    return {*map(escaped, ids), *(name.translate(EARLIER_ESCAPES) for name in ids)}
 
 
 def _checked(folder: Path, ids: Collection[str]) -> int:

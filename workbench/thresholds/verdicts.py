@@ -5,6 +5,7 @@ last file is written again, so repeating the command gives the same file. A file
 and holds the posts whose verdict differs from the one last given (`given.py`).
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from trainer.statistics.proportions import Interval, weighted_share
 from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
+from workbench.exports.spreadsheet import FORMULA_STARTS
 from workbench.project import Project
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import policy as thresholds_policy
@@ -47,7 +49,11 @@ UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", HIDDEN)
 the model have judged it."""
 CHUNK = 5_000
 DECIDED = "decide"
-ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+ESCAPES = str.maketrans(
+    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+    | {line_end: f"\\u{ord(line_end):04x}" for line_end in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"}
+)
+_NUMBER = re.compile(r"[-+]?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,12 @@ def _sum(counts: Counter[_Kind], is_counted: Callable[[_Kind], bool]) -> int:
     return sum(count for kind, count in counts.items() if is_counted(kind))
 
 
+def escaped(external_id: str) -> str:
+    """The id on one line, and with a backslash before what a spreadsheet would run as a formula."""
+    text = external_id.translate(ESCAPES)
+    return f"\\{text}" if text.startswith(FORMULA_STARTS) and not _NUMBER.fullmatch(text) else text
+
+
 def missed(rows: Rows, thresholds: Thresholds, passed: int) -> Missed:
     is_passed = thresholds.verdicts(rows.scores) == 0
     groups = [group for group, is_one in zip(rows.groups, is_passed, strict=True) if is_one]
@@ -313,7 +325,7 @@ def _row(
         verdict, cells = by_model or UNKNOWN
         if post.split not in {None, "pool"}:
             cells = HIDDEN
-    name = post.external_id.translate(ESCAPES)
+    name = escaped(post.external_id)
     kind = _Kind(verdict, label is not None, label is None and by_model is None)
     return _Row(post.id, (name, verdict, *cells, str(rule.policy)), kind, before)
 
@@ -348,7 +360,7 @@ def _counted(rows: Iterable[_Row], counts: Counter[_Kind], given: Given) -> Iter
 
 
 def _write(file: Path, rows: Iterable[_Row], has_before: bool) -> None:
-    """Atomic. Ids are those of the forum, with tabs and line ends escaped."""
+    """Atomic. Ids are those of the forum, `escaped`."""
     if file.is_dir():
         raise InputError("{file} is a folder. Name a file.", file=file)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from trainer.running.children import WATCH_STDIN, watch_stdin
 from trainer.running.terminal import printable
 from workbench import jobs
 from workbench.errors import WorkbenchError
+from workbench.imports.retention import forget_old_rejects
 from workbench.jobs import Job
 from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
@@ -41,7 +42,7 @@ from workbench.worker.torch_child import TorchChild
 LOCK_SECONDS = 1.0
 """Retried for this long, because a page that checks for a worker holds the lock briefly."""
 LOOK_SECONDS = 20.0
-"""Interval of the checks for an outdated cold queue and an idle torch process."""
+"""Interval of the checks for an outdated cold queue, old unreadable rows and an idle torch process."""
 
 StepsOf = Callable[[TorchChild], Steps]
 
@@ -63,6 +64,7 @@ def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
         print("The worker is ready.", flush=True)
         while not stop.wait(LOOK_SECONDS):
             _refresh_cold_queue(project)
+            forget_old_rejects(project)
             child.end_if_idle()
 
 

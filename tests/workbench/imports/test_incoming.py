@@ -17,7 +17,7 @@ from workbench import accounts, cli
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError, WorkbenchError
 from workbench.imports import incoming, intake, storing
-from workbench.imports.incoming import Block, WaitingPosts, files_in, folder_of
+from workbench.imports.incoming import Block, WaitingPosts, files_in, folder_of, plain_id
 from workbench.imports.preparing import prepare
 from workbench.imports.rejects import RejectCode
 from workbench.imports.storing import Rest, store_the_rest, store_waiting
@@ -57,6 +57,34 @@ def seen_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(storing._Store, "_step", see)
     return steps
+
+
+@given(some.text(some.sampled_from("ab \t\v\f\x1c\x1d\x1e\x85\u2028\u2029\r\n")))
+def test_an_id_is_one_line_for_every_reader_and_otherwise_as_it_was(text: str) -> None:
+    plain = plain_id(text)
+    assert len(plain.splitlines()) <= 1
+    assert plain_id(plain) == plain
+    assert [letter for letter in plain if letter in "ab \t"] == [
+        letter for letter in text if letter in "ab \t"
+    ]
+
+
+def test_a_post_is_stored_and_found_again_without_line_separators_in_its_id(
+    project: Project, lead: Account
+) -> None:
+    one, two = different_texts(2)
+    rows = [{"id": "a\u2028b", "text": one}, {"id": "c\x85d\ve", "text": two}]
+    for expected in (2, 0):
+        with open_tsv(write_tsv(project.home / "x.tsv", rows)) as source:
+            receipt = intake.import_rows(project, lead, source)
+        assert (receipt.accepted, receipt.accepted + receipt.duplicates) == (expected, 2)
+    store_waiting(project)
+    assert [external_id for _, external_id, _ in stored(project)] == ["ab", "cde"]
+    labels = write_tsv(project.home / "labels.tsv", [{"id": "a\u2028b", "label": "violation"}])
+    prepare(project)
+    label_files.import_labels(project, lead, labels, mapping=label_files.parse_map(None))
+    assert purge(project, lead, Criterion(post="a\u2028b"), is_dry=False).counts["annotations"] == 1
+    assert [external_id for _, external_id, _ in stored(project)] == ["cde"]
 
 
 def test_an_import_leaves_its_posts_beside_the_database_and_they_count(

@@ -12,6 +12,7 @@ import pytest
 from filelock import Timeout
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
+from typer.testing import CliRunner
 
 from db.tables import (
     Annotation,
@@ -32,6 +33,7 @@ from tests.workbench.making import COPIES, add_label, different_texts, make_cham
 from trainer.files import sha256_of, write_json
 from trainer.texts.tokens import Tokens
 from workbench.accounts import Account
+from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError, WorkbenchError
 from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
 from workbench.imports import intake, search_index
@@ -52,7 +54,7 @@ from workbench.review import resolutions
 from workbench.review.doubts import write_doubts
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
-from workbench.thresholds.verdicts import ESCAPES
+from workbench.thresholds.verdicts import escaped
 
 AUTHOR = "老王"
 OURS = [3, 10, 17, 24, 38, 40]
@@ -392,15 +394,22 @@ def test_imports_count_what_they_still_have_and_one_without_posts_is_passed_over
     assert [period.name for period in watch(full).periods] == ["posts.tsv", "2026-W02"]
 
 
-def test_verdicts_are_known_by_their_ids_as_they_are_written(tmp_path: Path) -> None:
-    names = ["a\tb", "c\nd", "e\\f", "g\rh", "i\u2028j", "k\x85l", "m"]
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [(escaped, r"stays\u2028here"), (lambda name: name.translate(files.EARLIER_ESCAPES), "stays\u2028here")],
+    ids=["now", "in files of earlier versions"],
+)
+def test_verdicts_are_known_by_their_ids_as_they_are_written(
+    tmp_path: Path, written: Callable[[str], str], kept: str
+) -> None:
+    names = ["a\tb", "c\nd", "e\\f", "g\rh", "i\u2028j", "k\x85l", "m", "=n"]
     file = tmp_path / "x.tsv"
     with file.open("w", encoding="utf-8", newline="\n") as lines:
         lines.write("id\tverdict\n")
-        lines.writelines(f"{name.translate(ESCAPES)}\tpass\n" for name in [*names, "stays\u2028here", "f"])
+        lines.writelines(f"{written(name)}\tpass\n" for name in [*names, "stays\u2028here", "f"])
     assert files.verdicts_on(file, names) == len(names)
     assert files.without_verdicts(file, names) == len(names)
-    assert file.read_bytes().decode() == "id\tverdict\nstays\u2028here\tpass\nf\tpass\n"
+    assert file.read_bytes().decode() == f"id\tverdict\n{kept}\tpass\nf\tpass\n"
 
 
 def test_what_is_made_while_posts_go_is_removed_as_well(
@@ -567,6 +576,37 @@ def test_unreadable_rows_of_the_author_go_too(project: Project, lead: Account) -
     assert purge(project, lead, Criterion(author=AUTHOR)).counts["unreadable rows"] == 1
     assert do(project, lead, author=AUTHOR).counts["unreadable rows"] == 1
     assert [row.line for row in intake.rejects_of(project, receipt.import_id)] == [4]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        f"7 话 {AUTHOR} 多",
+        f"7\t话\t作者：{AUTHOR}，多\t多",
+        f"7\t话\t[{AUTHOR}]\t多",
+        f"{AUTHOR}",
+        f'7\t话\t"{AUTHOR}"\t多',
+    ],
+)
+def test_an_unreadable_row_goes_with_its_author_where_the_name_is_part_of_a_cell(
+    project: Project, lead: Account, broken: str
+) -> None:
+    file = write_tsv(project.home / "x.tsv", [{"id": "1", "text": "好的好的", "author": "小林"}])
+    file.write_text(f"{file.read_text('utf-8')}{broken}\n8 话 {AUTHOR}二 多\n", encoding="utf-8")
+    with open_tsv(file) as source:
+        receipt = intake.import_rows(project, lead, source)
+    assert receipt.rejected == 2
+    assert do(project, lead, author=AUTHOR).counts["unreadable rows"] == 1
+    assert [row.line for row in intake.rejects_of(project, receipt.import_id)] == [4]
+
+
+def test_a_purge_of_nothing_is_one_sentence_with_yes_too(project: Project) -> None:
+    for arguments in ([], ["--yes"], ["--yes"]):
+        result = CliRunner().invoke(
+            app, ["purge", "--author", "nobody", "--home", str(project.home), *arguments]
+        )
+        assert result.exit_code == 0, result.exception
+        assert "No post is meant by that." in result.output
 
 
 def test_an_unreadable_row_of_the_post_goes_too_where_what_is_kept_of_it_was_cut_before_its_id(

@@ -28,8 +28,10 @@ from trainer.statistics.thresholds import Rows, Thresholds
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError
+from workbench.exports.spreadsheet import FORMULA_STARTS
 from workbench.imports.preparing import prepare
 from workbench.project import Project
+from workbench.purging.files import without_verdicts
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import verdicts
 from workbench.thresholds.verdicts import decide, missed
@@ -198,9 +200,25 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(
 def test_an_id_cannot_break_a_row(project: Project, lead: Account, decided_by: np.ndarray) -> None:
     with project.database.write() as session:
         session.get_one(Post, 1).external_id = 'a\tb\nc\\d"'
-        session.get_one(Post, 2).external_id = "=1+1"
+        session.get_one(Post, 2).external_id = "a\u2028b\x85c\vd"
     rows = lines(decide(project, lead).file)
-    assert {'a\\tb\\nc\\\\d"', "=1+1"} <= set(rows)
+    assert {'a\\tb\\nc\\\\d"', r"a\u2028b\u0085c\u000bd"} <= set(rows)
+
+
+def test_an_id_is_no_formula_where_a_spreadsheet_opens_the_file_and_is_found_by_a_purge(
+    project: Project, lead: Account, decided_by: np.ndarray
+) -> None:
+    ids = ["=HYPERLINK(1)", "+1+1", "-2+3", "@SUM(1)", "＝1", "-5", "+86", "=old"]
+    with project.database.write() as session:
+        for post, external_id in enumerate(ids, start=1):
+            session.get_one(Post, post).external_id = external_id
+    file = decide(project, lead).file
+    written = [r"\=HYPERLINK(1)", r"\+1+1", r"\-2+3", r"\@SUM(1)", r"\＝1", "-5", "+86", r"\=old"]
+    assert set(written) <= set(lines(file))
+    assert not any(name.startswith(FORMULA_STARTS) for name in set(lines(file)) - {"-5", "+86"})
+    file.write_text(file.read_text(encoding="utf-8").replace(r"\=old", "=old"), encoding="utf-8")
+    assert without_verdicts(file, ids) == len(ids)
+    assert not {*written, "=old"} & set(lines(file))
 
 
 def test_missed_violations_are_those_of_blind_posts_that_would_pass(project: Project, lead: Account) -> None:

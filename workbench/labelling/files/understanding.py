@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from trainer.messages import Message
+from workbench.imports.incoming import plain_id
 from workbench.imports.rejects import Reject, RejectCode
 from workbench.imports.tsv import LONGEST_TEXT, Row
 from workbench.labelling.files.mapping import LEFT_OUT, label_name, ours
@@ -39,7 +40,7 @@ def _identity(value: object) -> str | Message | None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
         return Message("the id is neither text nor a number")
-    return str(value).strip()
+    return plain_id(str(value).strip())
 
 
 def _text(value: object) -> str | Message:

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketClose
 
 from workbench.settings import Settings
 from workbench.web.current_project import project
-from workbench.web.server.addresses import Addresses, Arrival
+from workbench.web.server.origins import Addresses, Arrival
 from workbench.web.server.refusing import refusal
 from workbench.web.server.uploads import MOST_UPLOAD_BYTES, UPLOADS
 from workbench.web.wording.i18n import N_

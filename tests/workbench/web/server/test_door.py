@@ -17,8 +17,8 @@ from workbench.accounts import Account
 from workbench.project import Project
 from workbench.settings import Settings
 from workbench.web import current_project, identity
-from workbench.web.server.addresses import Addresses, Origin, parse_origin
 from workbench.web.server.door import MOST_FORM_BYTES
+from workbench.web.server.origins import Addresses, Origin, parse_origin
 from workbench.web.server.serve import MIDDLEWARE, ROUTES
 from workbench.web.server.uploads import MOST_UPLOAD_BYTES, UPLOADS
 
