@@ -1,11 +1,10 @@
 """Import a file: upload, preview, import, receipt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypedDict
 
-import pandas
 import streamlit as st
 from markupsafe import Markup
 
@@ -17,13 +16,16 @@ from workbench.imports.rejects import Reject
 from workbench.imports.tsv import Row, Source
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
+from workbench.web.elements.tables import table
 from workbench.web.elements.upload import StoredUpload, refuse_unfit, store
+from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import attempt, note, quiet, refusal, shortened
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown
 
 ROWS_SHOWN = 5
 REJECTS_SHOWN = 50
+LONGEST_SHOWN = 200
 NO_COLUMN = DETECTED = ""
 KINDS = ("tsv", "csv", "txt")
 MOST_MB = 200
@@ -108,7 +110,7 @@ def _ask_how(upload: StoredUpload) -> Reading:
 
 def _first_rows(source: Source) -> None:
     rows = [_as_read(entry) for entry in islice(source, ROWS_SHOWN)]
-    _table(rows, [_("line"), _("id"), _("text"), _("kept beside it")])
+    _table(rows, (_("line"), _("id"), _("text"), _("kept beside it")))
 
 
 def _as_read(entry: Row | Reject) -> tuple[int, str, str, str]:
@@ -156,16 +158,20 @@ def _show_receipt() -> None:
     if not receipt.rejects:
         return
     rejects = receipt.rejects[:REJECTS_SHOWN]
-    rows = [(row.line, shown(row.reason), shortened(row.content, 200)) for row in rejects]
-    _table(rows, [_("line"), _("reason"), _("content")])
+    rows = [(row.line, shown(row.reason), row.content) for row in rejects]
+    _table(rows, (_("line"), _("reason"), _("content")))
     link = f"/download/imports/{receipt.import_id}/unreadable.tsv"
     html(Markup('<a href="{}" download>{}</a>').format(link, _("Download all unreadable rows")))
 
 
-def _table(rows: Sequence[tuple[object, ...]], columns: list[str]) -> None:
-    """Rows of a file as plain cells; the first column is the line number."""
-    narrow = st.column_config.NumberColumn(width="small")
-    st.dataframe(pandas.DataFrame(rows, columns=columns), hide_index=True, column_config={columns[0]: narrow})
+def _table(rows: Iterable[tuple[int, *tuple[str, ...]]], columns: Sequence[str]) -> None:
+    """Rows of a file, the first cell a line number. Streamlit's grid would write them to a CSV that runs formulas."""
+    html(table(((line, *map(_cell, texts)) for line, *texts in rows), columns))
+
+
+def _cell(text: str) -> Markup:
+    """The beginning of a foreign text; invisible characters are marks."""
+    return post_html(shortened(text, LONGEST_SHOWN))
 
 
 def _place(names: tuple[str, ...], wanted: str) -> int:

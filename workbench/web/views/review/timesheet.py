@@ -1,10 +1,10 @@
 """The timesheet: work per person and day, on screen and as a download. Sorted by day: it is no ranking."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, timedelta
 from itertools import islice
 from urllib.parse import urlencode
 
-import pandas
 import streamlit as st
 from markupsafe import Markup
 
@@ -12,6 +12,7 @@ from workbench.labelling import timesheet
 from workbench.labelling.timesheet import PersonDay
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
+from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import local, note, quiet, require_account
 from workbench.web.wording.i18n import N_, _
 
@@ -19,8 +20,8 @@ DAYS = 7
 SHOWN = 500
 """Most rows of the table; the file has all of them."""
 COLUMN_WORDS = {
-    "day": N_("day"),
     "person": N_("who"),
+    "day": N_("day"),
     "labelled": N_("labelled"),
     "skipped": N_("skipped"),
     "asked": N_("asked a lead"),
@@ -48,7 +49,7 @@ def show() -> None:
     if not shown:
         note(_("No labels since then."), is_done=True)
         return
-    st.dataframe(_table(shown), hide_index=True)
+    html(_table(shown))
     zone = str(now.tzinfo)
     address = "/download/timesheet.csv?" + urlencode({"since": since.isoformat(), "zone": zone})
     html(Markup('<a href="{}" download>{}</a>').format(address, _("Take it away as CSV")))
@@ -62,8 +63,11 @@ def _skipped(skipped: timesheet.SkippedPosts) -> str:
     )
 
 
-def _table(days: list[PersonDay]) -> pandas.DataFrame:
-    rows = [day.to_dict() for day in days]
-    return pandas.DataFrame(rows)[list(COLUMN_WORDS)].rename(
-        columns={k: _(v) for k, v in COLUMN_WORDS.items()}
-    )
+def _table(days: Sequence[PersonDay]) -> Markup:
+    # Not Streamlit's grid, whose own CSV would hold names as formulas.
+    rows = [[_cell(day.to_dict()[name]) for name in COLUMN_WORDS] for day in days]
+    return table(rows, [_(word) for word in COLUMN_WORDS.values()], has_numbers=True)
+
+
+def _cell(value: str | float) -> Cell:
+    return f"{value:,.1f}" if isinstance(value, float) else value

@@ -1,5 +1,6 @@
 """The Posts screen: figures, imports with their receipt, exports for leads."""
 
+import re
 from html import unescape
 
 import pandas
@@ -35,9 +36,19 @@ def app() -> AppTest:
     return AppTest.from_function(screen, default_timeout=10)
 
 
-def shown(app: AppTest) -> str:
+def html_of(app: AppTest) -> str:
     assert not app.exception
-    return unescape(" ".join(element.proto.body for element in app.get("html")))
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def shown(app: AppTest) -> str:
+    return unescape(html_of(app))
+
+
+def column_of(app: AppTest, at: int) -> list[str]:
+    """The cells of a column of the first table."""
+    body = html_of(app).partition("<tbody>")[2].partition("</tbody>")[0]
+    return [unescape(re.findall("<td[^>]*>(.*?)</td>", row)[at]) for row in body.split("</tr>") if row]
 
 
 def select(app: AppTest, prefix: str, value: str) -> None:
@@ -52,12 +63,11 @@ def test_a_lead_sees_how_a_file_will_be_read_and_brings_it_in(
     app.file_uploader[0].set_value(("论坛.tsv", FILE, "text/plain")).run()
     select(app, "text-", "body")
     assert "Read as gb18030." in shown(app)
-    preview = app.dataframe[0].value
-    assert list(preview["text"]) == ["**一**", "unreadable: no text", "三"]
+    assert column_of(app, 2) == ["**一**", "unreadable: no text", "三"]
     next(button for button in app.button if button.key == "import").click().run()
     assert "3 rows: 2 new, 0 known already, 1 unreadable." in shown(app)
     assert "论坛.tsv" in shown(app)
-    assert list(app.dataframe[0].value["reason"]) == ["no text"]
+    assert column_of(app, 1) == ["no text"]
     assert "/download/imports/1/unreadable.tsv" in shown(app)
 
 
@@ -89,7 +99,24 @@ def test_another_encoding_can_be_named(app: AppTest, lead: Account, visit_as: Vi
     select(app, "encoding-", "utf-16")
     assert "a.tsv is not utf-16" in shown(app)
     select(app, "encoding-", "utf-8")
-    assert list(app.dataframe[0].value["text"]) == ["一"]
+    assert column_of(app, 2) == ["一"]
+
+
+def test_what_a_file_hides_is_shown_as_marks_and_no_grid_offers_it_as_a_csv(
+    app: AppTest, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run()
+    lines = ["id\ttext\tauthor", "1\u2066\t=HYPERLINK(1)\u202egnp.exe\t<b>x</b>\u200b", "2\t一\t二\u202e\t三"]
+    app.file_uploader[0].set_value(("a.tsv", "\n".join(lines).encode(), "text/plain")).run()
+    assert not app.dataframe
+    page = html_of(app)
+    assert not {"\u202e", "\u2066", "\u200b"} & set(page)
+    assert "<b>x" not in page
+    assert all(mark in page for mark in ("␣U+202E", "␣U+2066", "␣U+200B", "&lt;b&gt;x"))
+    next(button for button in app.button if button.key == "import").click().run()
+    assert "␣U+202E" in html_of(app)
+    assert not {"\u202e"} & set(html_of(app))
 
 
 UNFIT = {

@@ -1,7 +1,6 @@
 """The Review screen: opinions without names, three keys, and names and scores only after the decision."""
 
 import json
-from datetime import date
 from html import unescape
 from typing import Any
 
@@ -219,6 +218,7 @@ def test_the_timesheet_shows_days_and_what_became_of_skipped_posts(
     app = open_screen()
     open_section(app, "timesheet")
     assert "1 skipped posts still wait for a label, 1 of them in the queue." in shown(app)
-    (table,) = app.dataframe
-    assert table.value.iloc[0].to_list()[:4] == [date(2026, 1, 5).isoformat(), "Ann", 1, 1]
+    assert not app.dataframe
+    first = '<td>Ann</td><td class="number">2026-01-05</td><td class="number">1</td><td class="number">1</td>'
+    assert first in shown(app)
     assert "/download/timesheet.csv?since=2025-12-30&zone=" in shown(app)
