@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MINUTES ?= 10
 
-.PHONY: demo test test-gpu torture unit lint bench bench-train wheel clean
+.PHONY: demo test test-gpu torture unit lint audit bench bench-train wheel clean
 
 demo: $(READY)  ## install, seed the sample project, open the app
 	$(BIN)/workbench demo
@@ -22,11 +22,18 @@ test-gpu: $(READY)  ## what only a CUDA GPU can show; 8 bits need `pip install b
 torture: $(READY)  ## kill the real worker in every step and at random moments: make torture MINUTES=30
 	MINUTES=$(MINUTES) $(BIN)/python -m pytest -m torture tests/torture
 
-lint: $(READY)  ## format, lint, types, import contracts
+lint: $(READY)  ## format, lint, types, import contracts, insecure calls
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml workbench trainer db
+
+audit: $(READY)  ## the pinned packages against known vulnerabilities; asks a service on the network
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	@$(VENV)/audit/bin/pip-audit --strict --requirement requirements.txt --no-deps --disable-pip \
+	    || { echo "Not audited: a package is vulnerable, or the service could not be reached; the lines above say which."; exit 1; }
 
 bench: $(READY)  ## ratios of speed, measured in one run on this machine
 	$(BIN)/python -m tests.benchmarks

@@ -72,14 +72,14 @@ def build(config: TrainConfig) -> Encoder:
     )
     with quiet():
         peft_model = get_peft_model(model, lora)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # nosec B615 # a local folder
     lora.base_model_name_or_path = config.base  # peft stores the local folder
     return Encoder(peft_model, tokenizer, _describe(config.base, folder, model))
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     with quiet():
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # nosec B615 # a local folder
     return tokenizer
 
 
@@ -118,7 +118,7 @@ def load_adapter(folder: Path) -> Adapter:
         with quiet():
             model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
             # Of the base, whose files are verified: that of the folder is a copy, and may come from elsewhere.
-            tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)  # nosec B615 # a local folder
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError(
             "{folder}: does not fit its base ({error}); restore it or train again", folder=folder, error=error
@@ -143,7 +143,7 @@ def _load_8bit(folder: Path) -> nn.Module:
 def _load_base(folder: Path, labels: tuple[str, ...], **settings: Any) -> nn.Module:
     try:
         with quiet():
-            model: nn.Module = AutoModelForSequenceClassification.from_pretrained(
+            model: nn.Module = AutoModelForSequenceClassification.from_pretrained(  # nosec B615 # a local folder
                 folder,
                 num_labels=len(labels),
                 id2label=dict(enumerate(labels)),

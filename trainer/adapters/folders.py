@@ -110,13 +110,15 @@ def _from_hub(name: str) -> Path:
     repository, _, revision = name.partition("@")
     wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FINGERPRINTED)}
     try:
-        cached = Path(snapshot_download(repository, local_files_only=True, **wanted))
+        folder = snapshot_download(repository, local_files_only=True, **wanted)  # nosec B615 # the name may carry a revision
+        cached = Path(folder)
         if any(cached.glob("*.safetensors")):
             return cached
     except (OSError, ValueError):
         pass  # not in the cache yet
     try:
-        return Path(snapshot_download(repository, **wanted))
+        folder = snapshot_download(repository, **wanted)  # nosec B615 # the name may carry a revision
+        return Path(folder)
     except Exception as error:  # the hub client raises many types, all of which mean: not available
         raise EncoderError(
             "{name}: neither a folder, nor in the local cache, nor to be had from the hub; run `hf download {repository}` where there is a network, or name a folder",

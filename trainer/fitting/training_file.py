@@ -16,7 +16,7 @@ from trainer.texts.dataset import Example, as_examples, parse_objects, reading
 def read_training_file(path: Path) -> list[Example]:
     """As `trainer.texts.dataset.read_jsonl`. Raises DatasetError with file and line."""
     with reading(path), path.open(), TemporaryDirectory() as locks:
-        rows = load_dataset(
+        rows = load_dataset(  # nosec B615 # a local file
             "text",
             data_files=glob.escape(str(path.absolute())),
             split="train",

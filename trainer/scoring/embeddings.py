@@ -32,10 +32,10 @@ class Embedder:
         """Raises EncoderError if the base is not available."""
         folder = resolve_base(base)
         with quiet():
-            model = AutoModel.from_pretrained(
+            model = AutoModel.from_pretrained(  # nosec B615 # a local folder
                 folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
             )
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # nosec B615 # a local folder
         return cls(model, tokenizer)
 
     @torch.inference_mode()

@@ -32,16 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # output of libraries must not be read as an answer
-    requests: SimpleQueue[Request] = SimpleQueue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
-    serve(requests, answers, _ready(open_project(options.home)))
+    waiting: SimpleQueue[Request] = SimpleQueue()
+    threading.Thread(target=_read, args=(waiting,), daemon=True).start()
+    serve(waiting, answers, _ready(open_project(options.home)))
     return 0
 
 
-def serve(requests: "SimpleQueue[Request]", answers: IO[str], answer: Answer) -> None:
+def serve(waiting: "SimpleQueue[Request]", answers: IO[str], answer: Answer) -> None:
     while True:
         try:
-            reply: dict[str, object] = {"result": answer(requests.get())}
+            reply: dict[str, object] = {"result": answer(waiting.get())}
         except Exception as error:
             logging.exception("a request failed")
             reply = {"error": f"{type(error).__name__}: {error}"}
@@ -74,12 +74,12 @@ def _ready(project: Project) -> Answer:
     return answer
 
 
-def _read(requests: "SimpleQueue[Request]") -> None:
+def _read(waiting: "SimpleQueue[Request]") -> None:
     """Queue requests until the pipe closes, then end the process without waiting for the current request."""
     # Not through sys.stdin: its lock, held by a daemon thread, is fatal when the interpreter shuts down.
     with os.fdopen(0, "rb", closefd=False) as lines:
         for line in lines:
-            requests.put(json.loads(line))
+            waiting.put(json.loads(line))
     os._exit(0)
 
 
