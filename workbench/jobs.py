@@ -9,7 +9,7 @@ of them enqueue.
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, column, inspect, select, table
+from sqlalchemy import Engine, Text, column, inspect, select, table
 from sqlalchemy.orm import Session
 
 from workbench.errors import WorkbenchError
@@ -61,16 +61,16 @@ def refuse_foreign_rows(engine: Engine) -> None:
 
 
 def _refuse_foreign_rows_of(engine: Engine, name: str) -> None:
-    form = column("serialization")
-    foreign = select(form).select_from(table(name)).where(form != FORM).limit(1)
+    form = column("serialization", Text)
+    query = select(form).select_from(table(name)).where(form != FORM).limit(1)
     with engine.connect() as connection:
-        found = connection.scalar(foreign)
-    if found is not None:
+        foreign = connection.scalar(query)
+    if foreign is not None:
         raise WorkbenchError(
             "{file} holds a job in the form {form}, which may run code; this program writes {ours} alone. "
             "Nothing was run. Put back a backup of your own.",
             file=engine.url.database,
-            form=repr(found),
+            form=repr(foreign),
             ours=FORM,
         )
 
@@ -81,7 +81,7 @@ def _switch_off_pickle() -> None:
     def refuse(_self: object, _serialized_data: str) -> object:
         raise WorkbenchError("A job in the form of pickle was not read, as it may run code.")
 
-    _serialization.DefaultSerializer.deserialize = refuse  # type: ignore[method-assign]
+    _serialization.DefaultSerializer.deserialize = refuse  # type: ignore[method-assign,assignment]
 
 
 def create_tables(engine: Engine) -> None:

@@ -39,7 +39,7 @@ A key press releases the lock at every statement and message, about fifty times.
 each reacquisition takes one interval; with Python's default of 5 ms they add up to a quarter of a second.
 """
 
-NOBODY = "none"
+NO_PROXY = "none"
 """The address of no client: no proxy is trusted."""
 
 SCRIPT = Path(__file__).parents[1] / "app.py"
@@ -112,7 +112,7 @@ def _config_of(settings: Settings) -> dict[str, Any]:
 
 def trust_only(proxies: Sequence[str]) -> None:
     """Uvicorn reads this variable. By default it believes every client on this machine."""
-    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies) or NOBODY
+    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies) or NO_PROXY
 
 
 if __name__ == "__main__":

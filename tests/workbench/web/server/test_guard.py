@@ -231,7 +231,7 @@ def test_signing_in_failing_and_coming_for_the_first_time_are_recorded(
 
 
 @pytest.mark.usefixtures("guarded")
-def test_wrong_passphrases_are_recorded_without_names_that_nobody_has(
+def test_wrong_passphrases_are_recorded_and_unknown_names_left_out(
     client: TestClient, project: Project, lead: Account
 ) -> None:
     for name in ("hunter2 hunter2", lead.name):

@@ -122,7 +122,7 @@ def _is_served(client: httpx.Client) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("proxies", "variable"), [((), serve.NOBODY), (("10.0.0.1", "10.1.0.0/16"), "10.0.0.1,10.1.0.0/16")]
+    ("proxies", "variable"), [((), serve.NO_PROXY), (("10.0.0.1", "10.1.0.0/16"), "10.0.0.1,10.1.0.0/16")]
 )
 def test_only_the_proxies_of_the_settings_are_trusted(
     monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], variable: str
