@@ -82,7 +82,7 @@ def test_a_post_is_stored_and_found_again_without_line_separators_in_its_id(
     assert [external_id for _, external_id, _ in stored(project)] == ["ab", "cde"]
     labels = write_tsv(project.home / "labels.tsv", [{"id": "a\u2028b", "label": "violation"}])
     prepare(project)
-    label_files.import_labels(project, lead, labels, mapping=label_files.parse_map(None))
+    label_files.import_labels(project, lead, labels, mapping=parse_map(None))
     assert purge(project, lead, Criterion(post="a\u2028b"), is_dry=False).counts["annotations"] == 1
     assert [external_id for _, external_id, _ in stored(project)] == ["cde"]
 
