@@ -1,6 +1,7 @@
 """No text becomes HTML except through the app's own templates."""
 
 import ast
+import re
 from html import unescape
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from workbench.web import elements
-from workbench.web.elements.markup import each, html
+from workbench.web.elements.markup import STYLE, each, html
 from workbench.web.elements.tables import table
 from workbench.web.elements.visible import post_html
 
@@ -75,4 +76,10 @@ def test_a_table_of_numbers_has_titles_and_aligns_the_rest() -> None:
 def test_a_table_without_headings_has_rows_of_any_length() -> None:
     assert table([["a"], ["b", "c"]]) == (
         '<table class="rows"><tbody><tr><td>a</td></tr><tr><td>b</td><td>c</td></tr></tbody></table>'
+    )
+
+
+def test_a_grid_offers_no_csv_of_its_own_which_would_hold_formulas() -> None:
+    assert re.search(
+        r'\[data-testid="stElementToolbar"\][^{}]*\{ display: none; \}', STYLE.read_text(encoding="utf-8")
     )
