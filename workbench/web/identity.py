@@ -4,6 +4,7 @@ The cookie holds the account's number and a random token. Signing out records th
 cookie stays invalid, also after a restart.
 """
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from workbench.accounts import Account
 from workbench.project import Project, cookie_secret
 from workbench.web.current_project import project
 
-COOKIE = "workbench"
 COOKIE_SECONDS = 14 * 24 * 3600
 
 
@@ -27,6 +27,11 @@ class SignedIn:
     token: str
 
 
+def cookie_name(project: Project) -> str:
+    """Differs by project: browsers send a cookie to every port of a host, so that two workbenches would share one."""
+    return f"workbench-{hashlib.sha256(cookie_secret(project).encode()).hexdigest()[:8]}"
+
+
 def make_cookie(project: Project, account: Account) -> str:
     return _signer(project).dumps([account.id, secrets.token_urlsafe(16)])
 
@@ -34,7 +39,9 @@ def make_cookie(project: Project, account: Account) -> str:
 def signed_in(project: Project, cookies: Mapping[str, str]) -> SignedIn | None:
     """The sender of these cookies; None if they are forged, expired, signed out or of a disabled account."""
     try:
-        person_id, token = _signer(project).loads(cookies.get(COOKIE, ""), max_age=COOKIE_SECONDS)
+        person_id, token = _signer(project).loads(
+            cookies.get(cookie_name(project), ""), max_age=COOKIE_SECONDS
+        )
     except (BadSignature, ValueError, TypeError):
         return None
     account = accounts.find_signed_in(project, person_id, token)

@@ -48,7 +48,10 @@ def visit_as(project: Project, monkeypatch: pytest.MonkeyPatch) -> VisitAs:
     """Later script runs belong to this person, as if their browser had sent the cookie."""
 
     def visit(account: Account, *, language: str = "en") -> None:
-        cookies = {identity.COOKIE: identity.make_cookie(project, account), LANGUAGE_COOKIE: language}
+        cookies = {
+            identity.cookie_name(project): identity.make_cookie(project, account),
+            LANGUAGE_COOKIE: language,
+        }
         monkeypatch.setattr(type(st.context), "cookies", property(lambda _self: StreamlitCookies(cookies)))
 
     return visit

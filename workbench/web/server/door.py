@@ -33,9 +33,8 @@ NO_FORM = N_("Only simple forms are read here.")
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
-        # Streamlit runs a component's own script from a blob. The hash is of the one script in its page,
-        # `window.prerenderReady = false`; without it each page load logs an error in the browser.
-        "script-src 'self' blob: 'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='",
+        # Streamlit runs a component's own script from a blob; `shell.py` moves its inline script to a file.
+        "script-src 'self' blob:",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",

@@ -17,7 +17,7 @@ from workbench.accounts import ROLES, Account
 from workbench.errors import NotAllowedError, WorkbenchError
 from workbench.labelling import answers
 from workbench.web.current_project import project
-from workbench.web.identity import COOKIE, COOKIE_SECONDS, make_cookie, signed_in
+from workbench.web.identity import COOKIE_SECONDS, cookie_name, make_cookie, signed_in
 from workbench.web.pages import PATHS
 from workbench.web.server.guard import SIGN_IN, open_sockets
 from workbench.web.server.refusing import language_of
@@ -47,7 +47,7 @@ async def sign_in(request: Request) -> Response:
         refusal = refusal_in(error, language_of(request))
         return _page(request, name=name, role=role, next_page=next_page, refusal=refusal)
     response = RedirectResponse(next_page, 303)
-    _set_cookie(request, response, COOKIE, make_cookie(project(), account), COOKIE_SECONDS)
+    _set_cookie(request, response, cookie_name(project()), make_cookie(project(), account), COOKIE_SECONDS)
     return response
 
 
@@ -58,7 +58,7 @@ async def sign_out(request: Request) -> Response:
         await run_in_threadpool(answers.release, project(), visitor.account)
         open_sockets.end(visitor.token)
     response = RedirectResponse(SIGN_IN, 303)
-    response.delete_cookie(COOKIE)
+    response.delete_cookie(cookie_name(project()))
     return response
 
 

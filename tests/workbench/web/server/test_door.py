@@ -54,7 +54,7 @@ APP = Starlette(
 def client(project: Project, lead: Account) -> Iterator[TestClient]:
     """Signed in as a lead: the victim's browser."""
     with TestClient(APP, base_url=ADDRESS, follow_redirects=False) as victim:
-        victim.cookies[identity.COOKIE] = identity.make_cookie(project, lead)
+        victim.cookies[identity.cookie_name(project)] = identity.make_cookie(project, lead)
         yield victim
 
 

@@ -35,7 +35,7 @@ def client_of(project: Project) -> Iterator[As]:
     with TestClient(app, base_url="http://127.0.0.1:8501", follow_redirects=False) as client:
 
         def use(account: Account) -> TestClient:
-            client.cookies[identity.COOKIE] = identity.make_cookie(project, account)
+            client.cookies[identity.cookie_name(project)] = identity.make_cookie(project, account)
             return client
 
         yield use
