@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
 from trainer.messages import Message
+from trainer.reading.columns import Choice
 from trainer.running import command
 from trainer.running.progress import Progress, Silent, reporting
 from trainer.running.terminal import printable
@@ -31,7 +33,7 @@ from trainer.statistics.metrics import calibration_error, metrics
 from trainer.statistics.table import interval, metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.copies import without_copies
-from trainer.texts.dataset import Example, group_weights, read_jsonl
+from trainer.texts.dataset import LABELLED, Example, group_weights, read_jsonl
 
 RIVALS = {"linear": "the linear baseline", "champion": "the champion"}
 
@@ -44,14 +46,15 @@ def evaluate(
     train: Path | None = None,
     champion: Path | None = None,
     progress: Progress | None = None,
+    choice: Choice = LABELLED,
 ) -> tuple[dict[str, Any], pa.Table]:
     """The report, and a table with the probabilities of the test rows.
 
     `train` adds the linear baseline trained on those rows, `champion` the comparison with that adapter.
     Without test rows the report has a warning and no metrics.
     """
-    examples = read_jsonl(test)
-    given = [] if train is None else read_jsonl(train)
+    examples = read_jsonl(test, choice)
+    given = [] if train is None else read_jsonl(train, choice)
     learned = without_copies(given, examples)
     if given and not learned:
         raise DatasetError(
@@ -137,11 +140,12 @@ def _table(examples: Sequence[Example], probabilities: NDArray[np.float32]) -> p
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser("trainer.evaluate", "Measure an adapter on labelled test posts.")
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="adapter folder")
-    parser.add_argument("--test", type=Path, required=True, metavar="FILE", help="labelled JSONL")
+    parser.add_argument("--test", type=Path, required=True, metavar="FILE", help="labelled posts")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the report")
     parser.add_argument("--train", type=Path, metavar="FILE", help="training JSONL: adds the linear baseline")
     parser.add_argument("--champion", type=Path, metavar="DIR", help="adapter to compare with")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    command.add_reading_arguments(parser)
     command.add_child_arguments(parser)
     return command.run(_evaluate, parser.parse_args(arguments))
 
@@ -158,6 +162,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             train=options.train,
             champion=options.champion,
             progress=progress,
+            choice=replace(LABELLED, encoding=options.encoding, is_quoted=options.quoted),
         )
     with new_folder(options.out) as folder:
         pq.write_table(table, folder / "test_probabilities.parquet")

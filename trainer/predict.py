@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from trainer.chunks import in_chunks
+from trainer.errors import DatasetError
 from trainer.labels import LABELS
+from trainer.reading.columns import Choice
+from trainer.reading.marks import cap_marks
 from trainer.running import command
 from trainer.running.device import leave_a_core
 from trainer.running.progress import reporting
@@ -32,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="JSON lines at a terminal too")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--text", help="one text")
-    source.add_argument("--batch", type=Path, metavar="FILE", help="TSV or JSONL with `text`, or plain lines")
+    source.add_argument(
+        "--batch", type=Path, metavar="FILE", help="table or JSON with a text, or plain lines"
+    )
+    command.add_reading_arguments(parser)
     return command.run(_predict, parser.parse_args(arguments))
 
 
@@ -89,10 +95,19 @@ def predictions(scorer: Scorer, posts: Iterable[tuple[str, str]]) -> Iterator[di
 
 def _posts(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     if options.text is not None:
-        return iter([("1", options.text)])
+        return iter([("1", cap_marks(options.text))])
     if options.batch is not None:
-        return read_texts(options.batch)
+        return _read(options.batch, Choice(encoding=options.encoding, is_quoted=options.quoted))
     return _typed()
+
+
+def _read(path: Path, choice: Choice) -> Iterator[tuple[str, str]]:
+    posts = read_texts(path, choice)
+    first = next(posts, None)
+    if first is None:
+        raise DatasetError("{file} holds no posts.", file=path)
+    yield first
+    yield from posts
 
 
 def _typed() -> Iterator[tuple[str, str]]:
@@ -103,7 +118,7 @@ def _typed() -> Iterator[tuple[str, str]]:
     while line := _read_line(is_terminal):
         if line.strip():
             number += 1
-            yield str(number), line.rstrip("\n")
+            yield str(number), cap_marks(line.rstrip("\n"))
         elif is_terminal:
             return
     if is_terminal:

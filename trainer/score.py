@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from trainer.chunks import in_chunks
 from trainer.files import new_folder, refuse_existing
 from trainer.labels import LABELS
+from trainer.reading.columns import Choice
 from trainer.running import command
 from trainer.running.device import leave_a_core
 from trainer.running.progress import reporting
@@ -43,7 +44,8 @@ def scores_table(ids: Sequence[str], probabilities: NDArray[np.float32]) -> pa.T
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser("trainer.score", "Score a pool of posts with an adapter.")
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="adapter folder")
-    parser.add_argument("--pool", type=Path, required=True, metavar="FILE", help="TSV or JSONL with `text`")
+    parser.add_argument("--pool", type=Path, required=True, metavar="FILE", help="table or JSON with a text")
+    command.add_reading_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the scores")
     command.add_child_arguments(parser)
     return command.run(_score, parser.parse_args(arguments))
@@ -56,7 +58,8 @@ def _score(options: argparse.Namespace) -> None:
     # Beside the result, so that a killed run can be resumed.
     scratch = options.out.parent / f".{options.out.name}.scoring"
     scratch.mkdir(parents=True, exist_ok=True)
-    names, files = _tokenised(scorer, options.pool, scratch)
+    choice = Choice(encoding=options.encoding, is_quoted=options.quoted)
+    names, files = _tokenised(scorer, options.pool, scratch, choice)
     shown = reporting(options.progress, "scoring")
 
     def tell(progress: Progress) -> None:
@@ -80,11 +83,11 @@ def _score(options: argparse.Namespace) -> None:
     shutil.rmtree(scratch)
 
 
-def _tokenised(scorer: Scorer, pool: Path, folder: Path) -> tuple[list[str], list[Path]]:
+def _tokenised(scorer: Scorer, pool: Path, folder: Path, choice: Choice) -> tuple[list[str], list[Path]]:
     """The ids of the posts of a file, and the files of their tokens."""
     names: list[str] = []
     files: list[Path] = []
-    for some in in_chunks(read_texts(pool), FILE_POSTS):
+    for some in in_chunks(read_texts(pool, choice), FILE_POSTS):
         files.append(folder / f"tokens-{len(files):04d}.arrow")
         numbers = np.arange(len(names), len(names) + len(some), dtype=np.int64)
         write_tokens(files[-1], numbers, scorer.tokenise(text for _, text in some))

@@ -2,7 +2,7 @@
 
     python -m trainer.simulate --pool FILE --test FILE --strategy default,random --seeds 3 --out DIR
 
-Pool and test set are TSV or JSONL with `text`, `label` and optionally `id`. The output folder gets
+Pool and test set are tables or JSON with a text, a label and optionally an id. The output folder gets
 `points.jsonl` (one model per line), `curves.csv`, `curves.png` and `summary.json`. A repeated command resumes
 after a kill and adds strategies and seeds to the folder.
 """
@@ -11,19 +11,21 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.config import TrainConfig
 from trainer.errors import TrainerError
 from trainer.files import sha256_of, write_json
+from trainer.reading.columns import Choice
 from trainer.running import command
 from trainer.running.progress import Progress, reporting
 from trainer.selection.lanes import Band, Composition
 from trainer.simulation.curves import draw, summary, write_csv
 from trainer.simulation.replay import DEFAULT, FULL, Chooser, Learner, Plan, Point, Post, Simulation, choosers
 from trainer.texts.copies import near_copies
+from trainer.texts.dataset import LABELLED
 from trainer.texts.normalisation import group_key
 from trainer.texts.reading import read_labelled
 
@@ -87,8 +89,8 @@ def read_points(out: Path) -> list[Point]:
     return [_point(json.loads(line)) for line in lines]
 
 
-def read_posts(file: Path) -> list[Post]:
-    return [Post(name, text, label) for name, text, label in read_labelled(file)]
+def read_posts(file: Path, choice: Choice = LABELLED) -> list[Post]:
+    return [Post(name, text, label) for name, text, label in read_labelled(file, choice)]
 
 
 def apart(pool: Sequence[Post], test: Sequence[Post]) -> tuple[list[Post], int]:
@@ -137,12 +139,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", type=Path, required=True, metavar="DIR", help="folder for points and curves; it may be there"
     )
     add("--json", action="store_true", help="print the summary as JSON")
+    command.add_reading_arguments(parser)
     command.add_child_arguments(parser)
     return command.run(_simulate, parser.parse_args(arguments))
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    pool, test = read_posts(options.pool), read_posts(options.test)
+    choice = replace(LABELLED, encoding=options.encoding, is_quoted=options.quoted)
+    pool, test = read_posts(options.pool, choice), read_posts(options.test, choice)
     _refuse_unfit(options.pool, pool)
     _refuse_unfit(options.test, test)
     pool, copies = apart(pool, test)

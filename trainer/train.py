@@ -32,6 +32,7 @@ from trainer.fitting.out_of_fold import fold_steps, out_of_fold
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import Fit, fit
 from trainer.fitting.training_file import read_training_file
+from trainer.reading.columns import Choice
 from trainer.running import command
 from trainer.running.device import leave_a_core
 from trainer.running.progress import Part, Progress, Silent, reporting
@@ -41,7 +42,7 @@ from trainer.statistics.metrics import metrics
 from trainer.statistics.table import metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.copies import without_copies
-from trainer.texts.dataset import Example, count_labels, group_weights
+from trainer.texts.dataset import LABELLED, Example, count_labels, group_weights
 
 TRACKERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",), "wandb": ("wandb",)}
 """Choices of --report-to, each with the packages of which it needs one; none of them is a dependency."""
@@ -54,6 +55,7 @@ def train(
     config: TrainConfig,
     progress: Progress,
     report_to: str = "none",
+    choice: Choice = LABELLED,
 ) -> Card:
     """Write the adapter folder `out` atomically; returns its card.
 
@@ -61,7 +63,7 @@ def train(
     writes. Raises DatasetError, EncoderError or TrainerError, all before training starts except for a non-finite loss.
     """
     refuse_existing(out)
-    given, validation = read_training_file(train_file), read_training_file(eval_file)
+    given, validation = read_training_file(train_file, choice), read_training_file(eval_file, choice)
     rows = _apart(given, validation, train_file, eval_file)
     checkpoints = out.parent / f".{out.name}.checkpoints"
     processes = Processes.current()
@@ -96,7 +98,7 @@ def train(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser("trainer.train", "Train a LoRA adapter on labelled posts.")
-    parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="labelled JSONL")
+    parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="labelled posts")
     parser.add_argument(
         "--eval", type=Path, required=True, metavar="FILE", help="validation JSONL, may be empty"
     )
@@ -118,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="none",
         help="tracker to send losses and scores to",
     )
+    command.add_reading_arguments(parser)
     command.add_child_arguments(parser)
     options = parser.parse_args(arguments)
     others = (options.config, options.quick, options.preset, options.seed is not None)
@@ -134,7 +137,8 @@ def _train(options: argparse.Namespace) -> None:
     progress = reporting(options.progress, "training") if is_first else Silent()
     try:
         config = _config(options) if options.again is None else _config_of(options)
-        card = train(options.train, options.eval, options.out, config, progress, options.report_to)
+        choice = replace(LABELLED, encoding=options.encoding, is_quoted=options.quoted)
+        card = train(options.train, options.eval, options.out, config, progress, options.report_to, choice)
     finally:
         progress.close()
     if not is_first:

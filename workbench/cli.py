@@ -29,7 +29,8 @@ COMMANDS = {
     "up": Command("running", "Bring the database up to date, start the worker and the web app."),
     "worker": Command("running", "Run only the worker (on the GPU box)."),
     "import": Command(
-        "importing", "Import a forum's TSV. What is new is prepared, scored and queued by the worker."
+        "importing",
+        "Import a forum's posts: TSV, CSV or JSON. What is new is prepared, scored and queued by the worker.",
     ),
     "store-rest": Command(
         "importing",
@@ -37,7 +38,7 @@ COMMANDS = {
     ),
     "import-labels": Command(
         "importing",
-        "Import labels people gave elsewhere: TSV, JSONL, or an export of doccano, Label Studio or Argilla.",
+        "Import labels people gave elsewhere: TSV, CSV, JSON, or an export of doccano, Label Studio or Argilla.",
     ),
     "score": Command("running", "Have the worker score what the adapter in use has not scored."),
     "status": Command("status", "Posts, labels, the band, the queue, what the next labels should bring."),

@@ -19,11 +19,12 @@ import numpy as np
 from sqlalchemy import insert, update
 
 from db.tables import Import, Post, PostFacts, PostGroup, PostText
+from trainer.reading.rows import Row
 from trainer.texts.normalisation import normalise
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.imports import search_index
-from workbench.imports.tsv import Row, open_tsv
+from workbench.imports.tsv import open_tsv
 from workbench.posts import search
 from workbench.posts.search import Filter
 from workbench.project import Project, init_project

@@ -24,8 +24,8 @@ from db.search import is_table_of_code
 from db.session import Database, open_database
 from db.tables import Base, Import, Person, Post, PostFacts, PostGroup, PostText, RejectedRow, Round
 from trainer.messages import Message
+from trainer.reading.rejects import Reject, RejectCode
 from workbench.imports.facts import COLUMNS, thread_key
-from workbench.imports.rejects import Reject, RejectCode
 
 desk = import_module("db.migrations.versions.0003_annotators_desk")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)

@@ -124,7 +124,11 @@ def test_the_command_prints_one_json_object(tiny_base, posts, tmp_path, capsys):
 
 
 def test_the_command_refuses_a_file_without_posts(tmp_path, capsys):
-    empty = tmp_path / "empty.tsv"
-    empty.write_text("", encoding="utf-8")
-    assert doctor.main(["--posts", str(empty)]) == 1
-    assert capsys.readouterr().err == f"error: {empty}: holds no posts to measure with\n"
+    for name, sentence in (
+        ("empty.jsonl", ": holds no posts to measure with"),
+        ("empty.tsv", " is empty. Its first line must name the columns."),
+    ):
+        empty = tmp_path / name
+        empty.write_text("", encoding="utf-8")
+        assert doctor.main(["--posts", str(empty)]) == 1
+        assert capsys.readouterr().err == f"error: {empty}{sentence}\n"

@@ -152,8 +152,8 @@ def different(count: int) -> list[Example]:
     ("pool", "test", "words"),
     [
         (different(30), different(30), "every post of"),
-        ([], different(30), "holds no posts"),
-        (different(30), [], "holds no posts"),
+        ([], different(30), "has no rows below its header"),
+        (different(30), [], "has no rows below its header"),
         (different(30), different(1), "all posts are labelled normal"),
         (different(1), different(30), "all posts are labelled normal"),
     ],

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from trainer.chunks import in_chunks
 from trainer.errors import DatasetError
+from trainer.reading.marks import cap_marks
 
 Ids = NDArray[np.uint16]
 Numbers = NDArray[np.int64]
@@ -56,7 +57,7 @@ def read_corpus(path: Path) -> Iterator[str]:
 
 
 def fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).lower()
+    return unicodedata.normalize("NFKC", cap_marks(text)).lower()
 
 
 def is_held_out(line: str) -> bool:

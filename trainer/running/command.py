@@ -29,6 +29,15 @@ def add_child_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(WATCH_STDIN, action="store_true", help="end when standard input closes")
 
 
+def add_reading_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--encoding", help="of the files; else found by their bytes")
+    command.add_argument(
+        "--quoted",
+        action=argparse.BooleanOptionalAction,
+        help="quotes of TSV files enclose cells; else found by looking at the whole file",
+    )
+
+
 def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
     """Returns the exit status: 0 done, 1 failed with one line on standard error, 130 interrupted."""
     accept_any_text()

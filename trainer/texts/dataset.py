@@ -1,11 +1,11 @@
-"""Labelled posts from a JSONL file, and what they weigh."""
+"""Labelled posts from a file, and what they weigh."""
 
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,18 @@ from numpy.typing import NDArray
 from trainer.errors import DatasetError
 from trainer.labels import LABELS
 from trainer.messages import Message
+from trainer.reading.columns import Choice, guess_id, guess_label, guess_text
+from trainer.reading.formats import Format, format_of
+from trainer.reading.lines import readable
+from trainer.reading.marks import cap_marks
+from trainer.reading.objects import NotJson, open_objects
+from trainer.reading.posts import open_posts
+from trainer.reading.rejects import Reject
 
 CHARACTERS_PER_TOKEN = 32
 """Text beyond this many characters per token cannot reach the model and is not tokenised."""
-
+LABELLED = Choice(is_label_needed=True)
+"""How to read a file of labelled posts."""
 
 Numbered = tuple[int, Message, dict[str, Any]]
 """Line number, "file, line n", and the object of that line."""
@@ -38,57 +46,81 @@ class Example:
     """Probability, above 0 to 1, that this post was selected for labelling: it represents 1 / inclusion posts."""
 
 
-def read_jsonl(path: Path) -> list[Example]:
-    """Read lines of `{"text", "label", "id", "group", "weight", "labels": {"violation": 2, ...}, ...}`.
+def read_jsonl(path: Path, choice: Choice = LABELLED) -> list[Example]:
+    """Read objects of `{"text", "label", "id", "group", "weight", "labels": {"violation": 2, ...}, ...}`.
 
-    Only `text` and `label` are required. With `resolved_by`, the label is a resolution and the votes are
-    ignored. Raises DatasetError with file and line.
+    Only `text` and `label` are required; a table holds these two and the id. With `resolved_by`, the label is a
+    resolution and the votes are ignored. Raises DatasetError with file and line.
     """
-    return as_examples(read_objects(path))
+    return as_examples(read_objects(path, choice))
 
 
 def as_examples(objects: Iterable[Numbered]) -> list[Example]:
     return [_example(record, where, f"{number}") for number, where, record in objects]
 
 
-def read_objects(path: Path) -> Iterator[Numbered]:
-    return parse_objects(path, read_lines(path))
+def read_objects(path: Path, choice: Choice = LABELLED) -> Iterator[Numbered]:
+    """The objects of a file, or the rows of a table as objects, with `text`, `label` and `id` under these names."""
+    with readable(path):
+        path.stat()
+        if format_of(path) is Format.JSON:
+            yield from _objects(path, choice)
+        else:
+            yield from _rows(path, choice)
 
 
-def parse_objects(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Numbered]:
-    for number, line in lines:
-        if not line.strip():
-            continue
-        where = Message("{path}, line {number}", path=path, number=number)
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise DatasetError("{where}: not JSON ({error})", where=where, error=error) from error
-        if not isinstance(record, dict):
-            raise DatasetError(
-                "{where}: expected an object, found {kind}", where=where, kind=type(record).__name__
+def where_of(path: Path, number: int) -> Message:
+    return Message("{path}, line {number}", path=path, number=number)
+
+
+def _objects(path: Path, choice: Choice) -> Iterator[Numbered]:
+    with closing(open_objects(path, choice.encoding)) as objects:
+        for number, value in objects:
+            where = where_of(path, number)
+            match value:
+                case dict():
+                    yield number, where, _renamed(value, choice)
+                case NotJson():
+                    raise DatasetError("{where}: not JSON ({error})", where=where, error=value.problem)
+                case Reject():
+                    raise DatasetError("{where} cannot be used: {reason}", where=where, reason=value.reason)
+                case _:
+                    kind = type(value).__name__
+                    raise DatasetError("{where}: expected an object, found {kind}", where=where, kind=kind)
+
+
+def _renamed(record: dict[str, Any], choice: Choice) -> dict[str, Any]:
+    """Other usual names of the text, the label and the id replaced by these."""
+    renamed = {name: record[other] for name, other in _other_names(tuple(record), choice)}
+    text = renamed.get("text", record.get("text"))
+    return record | renamed | ({"text": cap_marks(text)} if isinstance(text, str) else {})
+
+
+@lru_cache  # a file has few sets of names
+def _other_names(names: tuple[str, ...], choice: Choice) -> tuple[tuple[str, str], ...]:
+    guessed = {
+        "text": choice.text_column or guess_text(names),
+        "label": choice.label_column or guess_label(names),
+        "id": guess_id(names) if choice.id_column is None else choice.id_column,
+    }
+    return tuple(
+        (name, other) for name, other in guessed.items() if other in names and other != name and other
+    )
+
+
+def _rows(path: Path, choice: Choice) -> Iterator[Numbered]:
+    with open_posts(path, choice) as source:
+        label = source.columns.label
+        for row in source:
+            where = where_of(path, row.line)
+            if isinstance(row, Reject):
+                raise DatasetError("{where} cannot be used: {reason}", where=where, reason=row.reason)
+            named = {"id": row.id, "label": row.facts.get(label) if label else None}
+            yield (
+                row.line,
+                where,
+                {"text": row.text} | {name: cell for name, cell in named.items() if cell is not None},
             )
-        yield number, where, record
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a UTF-8 file. Only line feeds and carriage returns end a line: U+2028 is text."""
-    with reading(path), path.open(encoding="utf-8-sig") as stream:
-        for number, line in enumerate(stream, start=1):
-            yield number, line.rstrip("\n")
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Raises a DatasetError that names the file if it cannot be opened or decoded."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            "{path}: not UTF-8 ({problem}); save the file as UTF-8", path=path, problem=error.reason
-        ) from error
-    except OSError as error:
-        raise DatasetError("{path}: cannot be read ({problem})", path=path, problem=error.strerror) from error
 
 
 def text_of(record: Mapping[str, Any], where: Message) -> str:

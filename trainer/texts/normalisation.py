@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 
+from trainer.reading.marks import cap_marks
 from trainer.texts.characters import Table, fold
 
 _FOLDED = Table(fold)
@@ -13,7 +14,7 @@ def normalise(text: str) -> str:
 
     Letters and digits that look alike become one (`trainer.texts.characters`).
     """
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", cap_marks(text)).casefold())
     return unicodedata.normalize("NFKC", apart.translate(_FOLDED))
 
 

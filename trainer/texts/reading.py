@@ -1,86 +1,85 @@
-"""Texts from a file: TSV or JSONL with a `text` column, or plain lines."""
+"""Texts from a file: a table or JSON objects with a text, or plain lines."""
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from trainer.errors import DatasetError
 from trainer.labels import LABELS
 from trainer.messages import Message
-from trainer.texts.dataset import read_lines, read_objects, text_of
+from trainer.reading.columns import Choice, is_known
+from trainer.reading.encoding import endless_line
+from trainer.reading.formats import Format, format_of
+from trainer.reading.lines import Lines, Survey, readable, survey
+from trainer.reading.marks import cap_marks
+from trainer.reading.posts import open_posts
+from trainer.reading.rejects import RejectCode
+from trainer.reading.rows import Row
+from trainer.texts.dataset import LABELLED, read_objects, text_of, where_of
 
 Text = tuple[str, str]
 """An id (or line number) and a text."""
+ANY = Choice()
 
 
-def read_texts(path: Path) -> Iterator[Text]:
-    """The format is taken from the first line: `{` begins JSONL; a tab, or the single word `text`, is a TSV
-    header; otherwise each line is a text. Quotes in TSV are plain characters. Raises DatasetError.
+def read_texts(path: Path, choice: Choice = ANY) -> Iterator[Text]:
+    """The format is that of the file's name. In a file called otherwise, a tab in its first line, or a usual name of the
+    text alone in it, begins a table; else each line is a text. Raises DatasetError.
     """
-    numbered = read_lines(path)
-    first = next(((number, line) for number, line in numbered if line.strip()), None)
-    if first is None:
-        return iter(())
-    if path.suffix == ".jsonl" or first[1].lstrip().startswith("{"):
-        return _jsonl(path)
-    if path.suffix == ".tsv" or "\t" in first[1] or first[1].strip() == "text":
-        return _tsv(path, first[1], numbered)
-    return ((str(number), line) for number, line in chain([first], numbered) if line.strip())
+    kind = format_of(path)
+    if kind is Format.JSON:
+        return _from_objects(path, choice)
+    if kind is not Format.TEXT:
+        return _from_table(path, choice)
+    known = survey(path, choice.encoding)
+    return _from_table(path, choice) if _has_columns(known) else _from_lines(known)
 
 
-def _jsonl(path: Path) -> Iterator[Text]:
-    for number, where, record in read_objects(path):
+def read_labelled(path: Path, choice: Choice = LABELLED) -> Iterator[tuple[str, str, str]]:
+    """(id, text, label) of each row.
+
+    Raises DatasetError with the line, also for an unknown label.
+    """
+    for number, where, record in read_objects(path, choice):
+        name = record.get("id")
+        yield (
+            str(number if name is None else name),
+            text_of(record, where),
+            _label_of(record.get("label"), where),
+        )
+
+
+def _from_objects(path: Path, choice: Choice) -> Iterator[Text]:
+    for number, where, record in read_objects(path, choice):
         name = record.get("id")
         yield str(number if name is None else name), text_of(record, where)
 
 
-def _tsv(path: Path, header: str, rows: Iterator[tuple[int, str]]) -> Iterator[Text]:
-    for number, row in _tsv_rows(path, header, rows, ("text",)):
-        yield row.get("id") or str(number), row["text"]
+def _from_table(path: Path, choice: Choice) -> Iterator[Text]:
+    with open_posts(path, choice) as source:
+        for row in source:
+            if isinstance(row, Row):
+                yield str(row.line) if row.id is None else row.id, row.text
+            elif row.code is RejectCode.NO_TEXT:  # each row of a table has an answer
+                yield row.external_id or str(row.line), ""
+            else:
+                where = where_of(path, row.line)
+                raise DatasetError("{where} cannot be used: {reason}", where=where, reason=row.reason)
 
 
-def _tsv_rows(
-    path: Path, header: str, rows: Iterator[tuple[int, str]], wanted: Sequence[str]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and cells by column. Raises DatasetError unless each `wanted` column occurs exactly once."""
-    columns = [column.strip() for column in header.split("\t")]
-    for name in wanted:
-        if columns.count(name) != 1:
-            raise DatasetError(
-                "{path}: expected one `{name}` column, found {found}",
-                path=path,
-                name=name,
-                found=", ".join(columns),
-            )
-    for number, line in rows:
-        if not line.strip():
-            continue
-        cells = line.split("\t")
-        if len(cells) != len(columns):
-            raise DatasetError(
-                "{path}, line {number}: expected {expected} columns, found {found}",
-                path=path,
-                number=number,
-                expected=len(columns),
-                found=len(cells),
-            )
-        yield number, dict(zip(columns, cells, strict=True))
+def _has_columns(known: Survey) -> bool:
+    with closing(Lines(known)) as lines:
+        first = next((line for _, line in lines if line.strip()), "")
+    return "\t" in first or is_known(first)
 
 
-def read_labelled(path: Path) -> Iterator[tuple[str, str, str]]:
-    """(id, text, label) of each row of a TSV or JSONL file.
-
-    Raises DatasetError with the line, also for an unknown label.
-    """
-    if path.suffix == ".jsonl":
-        for number, where, record in read_objects(path):
-            yield str(record.get("id", number)), text_of(record, where), _label_of(record.get("label"), where)
-        return
-    numbered = read_lines(path)
-    header = next((line for _, line in numbered if line.strip()), "")
-    for number, row in _tsv_rows(path, header, numbered, ("text", "label")):
-        where = Message("{path}, line {number}", path=path, number=number)
-        yield row.get("id") or str(number), text_of(row, where), _label_of(row["label"], where)
+def _from_lines(known: Survey) -> Iterator[Text]:
+    with readable(known.path), closing(Lines(known)) as lines:
+        if known.is_endless:
+            raise endless_line(known.path)
+        for number, line in lines:
+            if line.strip():
+                yield str(number), cap_marks(line)
 
 
 def _label_of(label: object, where: Message) -> str:

@@ -8,22 +8,34 @@ from typing import Annotated
 
 import typer
 
+from trainer.reading.posts import Source
+from trainer.reading.rows import Row
 from trainer.running.terminal import printable
 from workbench import accounts
 from workbench.commands.progress import showing
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
+from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json, say_worker
 from workbench.imports import intake, storing, tsv
 from workbench.labelling import label_files
 from workbench.labelling.files.mapping import parse_map
 from workbench.project import open_project
 
-TextColumn = Annotated[str | None, typer.Option(help="The column with the texts, by default text.")]
+TextColumn = Annotated[
+    str | None, typer.Option(help="The column with the texts; by default known by its name.")
+]
 IdColumn = Annotated[
-    str | None, typer.Option(help="The column with the forum's ids; by default id, if there is one.")
+    str | None,
+    typer.Option(
+        help="The column with the forum's ids; by default known by its name. '' for none: the text stands for it."
+    ),
 ]
 Encoding = Annotated[str | None, typer.Option(help="utf-8, gb18030 or utf-16; by default recognised.")]
+Quoted = Annotated[
+    bool | None,
+    typer.Option("--quoted/--no-quoted", help="Quotes of a TSV enclose cells; by default recognised."),
+]
 
 commands = typer.Typer()
+NO_ID = "No id column: the text stands for it."
 
 
 @commands.command("import")
@@ -33,15 +45,20 @@ def import_command(
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     encoding: Encoding = None,
+    quoted: Quoted = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how the file would be read.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a forum's TSV. What is new is prepared, scored and queued by the worker."""
+    """Import a forum's posts: TSV, CSV or JSON. What is new is prepared, scored and queued by the worker."""
     project = open_project(home)
-    with tsv.open_tsv(file, text_column=text_column, id_column=id_column, encoding=encoding) as source:
+    with tsv.open_tsv(
+        file, text_column=text_column, id_column=id_column, encoding=encoding, is_quoted=quoted
+    ) as source:
         if dry_run:
             _print_preview(source, as_json)
             return
+        if source.columns.id is None:
+            err.print(NO_ID, markup=False)
         name = printable(file.name)
         with showing(name) as show:
             begin = time.monotonic()
@@ -78,6 +95,7 @@ def import_command(
 
 def _fail_if_all_rejected(receipt: intake.Receipt) -> None:
     if receipt.rejected and receipt.rejected == receipt.rows:
+        err.print("Every row was rejected: nothing was imported.", markup=False)
         raise typer.Exit(1)
 
 
@@ -106,12 +124,15 @@ def store_rest_command(
 
 @commands.command("import-labels")
 def import_labels_command(
-    file: Annotated[Path, typer.Argument(help="A TSV with a header, or JSONL.")],
+    file: Annotated[Path, typer.Argument(help="A table with a header, or JSON.")],
     home: HomeOption = Path(),
-    label_column: Annotated[str, typer.Option(help="The column with their labels.")] = "label",
+    label_column: Annotated[
+        str | None, typer.Option(help="The column with their labels; by default known by its name.")
+    ] = None,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     encoding: Encoding = None,
+    quoted: Quoted = None,
     label_map: Annotated[
         str | None,
         typer.Option("--map", help="Their names for ours: 删除=violation,通过=normal,警告=- (left out)"),
@@ -122,7 +143,7 @@ def import_labels_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import labels people gave elsewhere: TSV, JSONL, or an export of doccano, Label Studio or Argilla."""
+    """Import labels people gave elsewhere: TSV, CSV, JSON, or an export of doccano, Label Studio or Argilla."""
     project = open_project(home)
     receipt = label_files.import_labels(
         project,
@@ -132,6 +153,7 @@ def import_labels_command(
         text_column=text_column,
         id_column=id_column,
         encoding=encoding,
+        is_quoted=quoted,
         mapping=parse_map(label_map),
         source=source,
     )
@@ -174,11 +196,11 @@ def _places(receipt: label_files.LabelReceipt, source: str | None) -> Iterator[s
         yield f"{places[label_files.SET_ASIDE]:,} set aside, which are not used"
 
 
-def _print_preview(source: tsv.Source, as_json: bool) -> None:
+def _print_preview(source: Source, as_json: bool) -> None:
     rows = [row for row, _ in zip(source, range(5), strict=False)]
     columns = source.columns
     if as_json:
-        shown = [{"line": row.line, "text": row.text} for row in rows if isinstance(row, tsv.Row)]
+        shown = [{"line": row.line, "text": row.text} for row in rows if isinstance(row, Row)]
         print_json(
             encoding=source.encoding,
             columns=list(columns.names),
@@ -192,5 +214,5 @@ def _print_preview(source: tsv.Source, as_json: bool) -> None:
         markup=False,
     )
     for row in rows:
-        shown_row = row.text if isinstance(row, tsv.Row) else f"rejected: {row.reason}"
+        shown_row = row.text if isinstance(row, Row) else f"rejected: {row.reason}"
         out.print(f"  line {row.line}: {shown_row[:100]}", markup=False)

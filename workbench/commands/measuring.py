@@ -41,9 +41,7 @@ def doctor_command(
 
 @commands.command("simulate")
 def simulate_command(
-    pool: Annotated[
-        Path, typer.Option(help="Labelled posts to choose from: TSV or JSONL with text and label.")
-    ],
+    pool: Annotated[Path, typer.Option(help="Labelled posts to choose from, with text and label.")],
     test: Annotated[Path, typer.Option(help="Labelled posts to measure on.")],
     home: HomeOption = Path(),
     strategy: Annotated[
@@ -65,6 +63,16 @@ def simulate_command(
             "--out", help="Points and curves go there; the same command goes on where it was killed."
         ),
     ] = Path("simulation"),
+    encoding: Annotated[
+        str | None, typer.Option(help="Of both files; else found by looking at them.")
+    ] = None,
+    quoted: Annotated[
+        bool | None,
+        typer.Option(
+            "--quoted/--no-quoted",
+            help="Quotes of a TSV enclose cells; else found by looking at the whole file.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay a labelled set: how fast does quality rise, by which choice of posts?"""
@@ -73,4 +81,6 @@ def simulate_command(
     arguments = [text for name, value in values.items() for text in (f"--{name}", str(value))]
     arguments += [] if full else ["--no-full"]
     arguments += ["--json"] if as_json else []
+    arguments += [] if encoding is None else ["--encoding", encoding]
+    arguments += [] if quoted is None else ["--quoted" if quoted else "--no-quoted"]
     raise typer.Exit(simulation.simulate(*simulation.queue_of(home), arguments))

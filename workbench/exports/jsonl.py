@@ -214,18 +214,3 @@ def _labelled_post(
 
 def dump_line(line: Mapping[str, Any]) -> str:
     return json.dumps(line, ensure_ascii=False)
-
-
-def read_objects(path: Path) -> Iterator[tuple[int, Any]]:
-    """Line number and parsed value of each non-blank line; the value is None if the line is not JSON."""
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _parse(line)
-
-
-def _parse(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None

@@ -61,11 +61,6 @@ def text_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def plain_id(text: str) -> str:
-    """An id without the characters at which some reader of lines begins another one: U+2028, NEL, VT and others."""
-    return text if text.isprintable() else "".join(text.splitlines())
-
-
 def folder_of(project: Project, import_id: int) -> Path:
     return project.data / FOLDER / f"{import_id:06d}"
 

@@ -21,14 +21,16 @@ from db.tables import Import, Post, RejectedRow
 from trainer.chunks import in_chunks
 from trainer.errors import TrainerError
 from trainer.files import new_folder
+from trainer.reading.columns import Columns
+from trainer.reading.rejects import Reject, RejectCode
+from trainer.reading.rows import Row, plain_id
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
 from workbench.imports import incoming
 from workbench.imports.facts import thread_key
-from workbench.imports.incoming import Block, WaitingPosts, plain_id, text_hash
-from workbench.imports.rejects import Reject, RejectCode
-from workbench.imports.tsv import Columns, Row
+from workbench.imports.incoming import Block, WaitingPosts, text_hash
+from workbench.imports.tsv import refusing
 from workbench.locks import IMPORT, hold
 from workbench.project import Project
 
@@ -152,14 +154,17 @@ def _next_block(entries: Iterator[Row | Reject], path: Path) -> list[Row | Rejec
     block: list[Row | Reject] = []
     characters = 0
     try:
-        for entry in islice(entries, BLOCK):
-            block.append(entry)
-            if isinstance(entry, Row):
-                characters += len(entry.text) + (sum(map(len, entry.facts.values())) if entry.facts else 0)
-            else:
-                characters += len(entry.content)
-            if characters >= BLOCK_CHARACTERS:
-                break
+        with refusing():
+            for entry in islice(entries, BLOCK):
+                block.append(entry)
+                if isinstance(entry, Row):
+                    characters += len(entry.text) + (
+                        sum(map(len, entry.facts.values())) if entry.facts else 0
+                    )
+                else:
+                    characters += len(entry.content)
+                if characters >= BLOCK_CHARACTERS:
+                    break
     except OSError as error:
         raise InputError("{file} can no longer be read: {problem}.", file=path, problem=error) from error
     return block

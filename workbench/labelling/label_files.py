@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 from db.queries.standing import is_current
 from db.tables import Annotation, Post, PostGroup
 from trainer.chunks import in_chunks
+from trainer.reading.columns import Columns
+from trainer.reading.rejects import Reject
+from trainer.reading.rows import Row
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.imports.intake import alone, take_in
-from workbench.imports.rejects import Reject
 from workbench.imports.storing import store_waiting
-from workbench.imports.tsv import Columns, Row
 from workbench.labelling.files.checking import CHUNK, Checked, check
 from workbench.labelling.files.matching import posts_of
 from workbench.labelling.files.rows import LabelledRow, Names
@@ -57,21 +58,24 @@ def import_labels(
     account: Account,
     path: Path,
     *,
-    label_column: str = "label",
+    label_column: str | None = None,
     text_column: str | None = None,
     id_column: str | None = None,
     encoding: str | None = None,
+    is_quoted: bool | None = None,
     mapping: Mapping[str, str],
     source: str | None = None,
 ) -> LabelReceipt:
-    """Import the labels of a JSON, JSONL or TSV file as answers of `account`.
+    """Import the labels of a file of posts, in any format that an import takes, as answers of `account`.
 
     `source` names the origin of selected labels, such as `modlog`: they train, but stay out of validation and
     test. Without it they count as careful human labels, except those of our own export that have a source. Importing a file again changes nothing; another label
     for a post supersedes the imported one. Raises InputError for an unreadable file or unusable lines, before
     anything is written.
     """
-    file = LabelFile(path, Names(label_column, text_column, id_column), encoding, mapping)
+    file = LabelFile(
+        path, Names(label_column or "label", text_column, id_column), encoding, mapping, is_quoted
+    )
     next(iter(file.entries()), None)  # a file that cannot be opened fails first
     with reading(project, account, Right.IMPORT):
         pass

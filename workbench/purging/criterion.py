@@ -11,9 +11,9 @@ from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Import, Post, PostFacts, RejectedRow
+from trainer.reading.rows import plain_id
 from workbench.errors import InputError
 from workbench.imports.facts import day_of, has_fact
-from workbench.imports.incoming import plain_id
 from workbench.project import Project, cookie_secret
 
 

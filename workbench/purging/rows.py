@@ -27,9 +27,9 @@ from db.tables import (
     Resolution,
 )
 from trainer.chunks import in_chunks
+from trainer.reading.rejects import RejectCode
 from trainer.texts.duplicates import band_keys
 from trainer.texts.normalisation import group_key
-from workbench.imports.rejects import RejectCode
 from workbench.project import Project
 from workbench.purging.criterion import Criterion, rejected_rows
 

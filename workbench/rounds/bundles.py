@@ -29,9 +29,10 @@ from db.tables import Post
 from trainer.adapters.folders import STARTER, base_files, base_fingerprint, resolve_base
 from trainer.config import TrainConfig
 from trainer.files import new_file, new_folder, write_json
+from trainer.texts.dataset import read_objects
 from workbench.accounts import Account, Right, acting, reading, record
 from workbench.errors import InputError, RoundError
-from workbench.exports.jsonl import SPLITS, LabelledPost, labelled_posts, read_objects, write_export
+from workbench.exports.jsonl import SPLITS, LabelledPost, labelled_posts, write_export
 from workbench.project import Project
 from workbench.rounds import lifecycle
 
@@ -142,7 +143,7 @@ def _rows(project: Project, number: int | None) -> Iterable[LabelledPost]:
     return [
         LabelledPost(split, int(line["group"], 16), line)
         for split in SPLITS
-        for _, line in read_objects(exported / f"{split}.jsonl")
+        for _, _, line in read_objects(exported / f"{split}.jsonl")
     ]
 
 

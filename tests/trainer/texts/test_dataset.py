@@ -103,13 +103,18 @@ def test_a_bad_line_is_named(read, file, record, message):
     assert f"{file}, line 2" in str(error.value)
 
 
-def test_a_file_that_is_not_there_or_not_utf8_is_named(read, tmp_path):
+def test_a_file_that_is_not_there_or_cannot_be_decoded_is_named(read, tmp_path):
     with pytest.raises(DatasetError, match="cannot be read"):
         read(tmp_path / "nowhere.jsonl")
-    path = tmp_path / "gb.jsonl"
-    path.write_bytes('{"text": "违规", "label": "violation"}'.encode("gb18030"))
-    with pytest.raises(DatasetError, match="not UTF-8"):
+    path = tmp_path / "odd.jsonl"
+    path.write_bytes(b'{"text": "\xff\xff", "label": "violation"}')
+    with pytest.raises(DatasetError, match="neither UTF-8 nor GB18030: byte 10"):
         read(path)
+
+
+def test_a_file_in_gb18030_is_read(read, file):
+    file.write_bytes('{"text": "违规", "label": "violation"}'.encode("gb18030"))
+    assert [example.text for example in read(file)] == ["违规"]
 
 
 def test_copies_share_one_weight():

@@ -1,7 +1,10 @@
+import gzip
+
 import pytest
 
 from trainer.errors import DatasetError
-from trainer.texts.reading import read_texts
+from trainer.texts.dataset import read_jsonl
+from trainer.texts.reading import read_labelled, read_texts
 
 
 def write(path, content):
@@ -29,18 +32,43 @@ def test_plain_lines_are_texts(tmp_path):
     assert list(read_texts(path)) == [("1", "one"), ("3", "a\u2028b")]
 
 
-def test_an_empty_file_holds_nothing(tmp_path):
-    assert list(read_texts(write(tmp_path / "empty.tsv", "\n"))) == []
+def test_an_empty_table_is_refused_and_an_empty_file_of_objects_holds_nothing(tmp_path):
+    with pytest.raises(DatasetError, match="is empty"):
+        list(read_texts(write(tmp_path / "empty.tsv", "\n")))
+    assert list(read_texts(write(tmp_path / "empty.jsonl", "\n"))) == []
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id\tbody\n1\tx\n", "expected one `text` column, found id, body"),
-        ("text\ttext\nx\ty\n", "expected one `text` column"),
-        ("id\ttext\n1\tx\ty\n", "line 2: expected 2 columns, found 3"),
+        ("id\tstory\n1\tx\n", "has no column text; its columns are: id, story"),
+        ("text\ttext\nx\ty\n", "two columns called text"),
+        ("id\ttext\n1\tx\ty\n", "line 2 cannot be used: expected 2 columns, found 3"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(tmp_path, content, message):
     with pytest.raises(DatasetError, match=message):
         list(read_texts(write(tmp_path / "pool.tsv", content)))
+
+
+def test_each_row_of_a_table_has_an_answer_and_other_faults_are_named(tmp_path):
+    path = write(tmp_path / "pool.tsv", "id\ttext\na\tone\nb\t \n")
+    assert list(read_texts(path)) == [("a", "one"), ("b", "")]
+    with pytest.raises(DatasetError, match="line 3 cannot be used: expected 2 columns, found 1"):
+        list(read_texts(write(path, "id\ttext\na\tone\nb\n")))
+
+
+@pytest.mark.parametrize("name", ["test.csv", "test.CSV.gz"])
+def test_labelled_rows_of_a_table_are_examples(tmp_path, name):
+    content = '编号,正文,标签\n7,"他说""好""\n就走了",normal\n'.encode("gb18030")
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert list(read_labelled(path)) == [("7", '他说"好"\n就走了', "normal")]
+    (example,) = read_jsonl(path)
+    assert (example.id, example.text, example.label) == ("7", '他说"好"\n就走了', "normal")
+
+
+def test_objects_with_other_usual_names_are_examples(tmp_path):
+    path = write(tmp_path / "test.json", '[{"content": "one", "Label": "normal", "pid": 3}]')
+    (example,) = read_jsonl(path)
+    assert (example.id, example.text, example.label) == ("3", "one", "normal")

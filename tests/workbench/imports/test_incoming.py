@@ -13,13 +13,14 @@ from sqlalchemy import func, select
 
 from db.tables import AuditEntry, Guideline, Import, Post, PostFacts, PostText
 from tests.workbench.making import different_texts, ready_queue, write_tsv
+from trainer.reading.rejects import RejectCode
+from trainer.reading.rows import plain_id
 from workbench import accounts, cli
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError, WorkbenchError
 from workbench.imports import incoming, intake, storing
-from workbench.imports.incoming import Block, WaitingPosts, files_in, folder_of, plain_id
+from workbench.imports.incoming import Block, WaitingPosts, files_in, folder_of
 from workbench.imports.preparing import prepare
-from workbench.imports.rejects import RejectCode
 from workbench.imports.storing import Rest, store_the_rest, store_waiting
 from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers, label_files

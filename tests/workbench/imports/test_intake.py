@@ -13,14 +13,16 @@ from sqlalchemy import func, select
 from db.tables import Import, Post, PostFacts, PostText
 from tests.workbench.making import import_texts, write_tsv
 from tests.workbench.working import TIMEOUT_SECONDS, running, wait_until
+from trainer.reading.posts import Source
+from trainer.reading.rejects import Reject, RejectCode
+from trainer.reading.rows import NO_FACTS, Row
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.imports import intake
 from workbench.imports.facts import thread_key
 from workbench.imports.incoming import Block, files_in, folder_of
-from workbench.imports.rejects import Reject, RejectCode
 from workbench.imports.storing import store_waiting
-from workbench.imports.tsv import NO_FACTS, Row, Source, open_tsv
+from workbench.imports.tsv import open_tsv
 from workbench.project import Project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge

@@ -6,17 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer.reading.rejects import Reject
+from trainer.reading.rows import EMPTY, Row
 from workbench.errors import InputError
-from workbench.imports.rejects import Reject
-from workbench.imports.tsv import Row, open_tsv
+from workbench.imports.tsv import open_tsv
 
 
-def read(path: Path, **options: str) -> list[Row | Reject]:
+def read(path: Path, **options: str | bool) -> list[Row | Reject]:
     with open_tsv(path, **options) as source:
         return list(source)
 
 
-def texts(path: Path, **options: str) -> list[str]:
+def texts(path: Path, **options: str | bool) -> list[str]:
     return [row.text for row in read(path, **options) if isinstance(row, Row)]
 
 
@@ -77,10 +78,10 @@ def test_a_bad_row_is_told_with_its_line(file: Path, line: str, reason: str) -> 
     [
         (b"", "is empty"),
         (b"id,text\n1,a\n", "It has no tab"),
-        (b"id\tbody\n1\ta\n", "has no column text; its columns are: id, body"),
+        (b"id\tstory\n1\ta\n", "has no column text; its columns are: id, story"),
         (b"id\ttext\ttext\n", "two columns called text"),
         (b"id\ttext\n1\t\xe4\xbd\xa0 \xff\xff\xff\xff\n", "neither UTF-8 nor GB18030: byte 14"),
-        (b"i\0d\0\t\0", "looks like UTF-16 without a byte order mark"),
+        ("id\ttext\n".encode("utf-16-le"), "has no rows below its header"),
     ],
 )
 def test_an_unusable_file_is_refused_in_one_sentence(file: Path, content: bytes, message: str) -> None:
@@ -117,7 +118,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     rows=st.lists(
         st.text(
             st.characters(exclude_characters="\t\n\r\0", exclude_categories=["Cs"]), min_size=1, max_size=40
-        ).filter(lambda text: text.strip()),
+        ).filter(lambda text: text.strip() and text not in EMPTY),
         min_size=1,
         max_size=20,
     ),
@@ -128,4 +129,4 @@ def test_every_text_comes_back_as_it_was_written(
 ) -> None:
     file = tmp_path_factory.mktemp("round") / "trip.tsv"
     file.write_bytes(("text\tn\n" + "".join(f"{row}\t{n}\n" for n, row in enumerate(rows))).encode(encoding))
-    assert texts(file, encoding=encoding) == rows
+    assert texts(file, encoding=encoding, is_quoted=False) == rows

@@ -31,6 +31,8 @@ from tests.conftest import Clock
 from tests.workbench.commands.test_review import run
 from tests.workbench.making import COPIES, add_label, different_texts, make_champion, write_tsv
 from trainer.files import sha256_of, write_json
+from trainer.reading.rejects import RejectCode
+from trainer.reading.rows import LONGEST_TEXT
 from trainer.texts.tokens import Tokens
 from workbench.accounts import Account
 from workbench.cli import app
@@ -38,8 +40,7 @@ from workbench.errors import InputError, NotAllowedError, RoundError, WorkbenchE
 from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
 from workbench.imports import intake, search_index
 from workbench.imports.preparing import prepare
-from workbench.imports.rejects import RejectCode
-from workbench.imports.tsv import LONGEST_TEXT, open_tsv
+from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers
 from workbench.locks import IMPORT, WORK, hold
 from workbench.overview.figures import read_overview

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from trainer.chunks import in_chunks
 from trainer.labels import LABELS
 from trainer.messages import Message
+from trainer.reading.rows import Row
 from trainer.texts.normalisation import group_key
 from workbench.errors import InputError
-from workbench.imports.tsv import Row
 from workbench.labelling.files.mapping import quoted
 from workbench.labelling.files.matching import posts_of, texts_by_id
 from workbench.labelling.files.rows import LabelledRow, Unknown

@@ -6,9 +6,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Post, PostGroup, PostText
+from trainer.reading.rows import Row
 from trainer.texts.normalisation import group_key
 from workbench.imports.incoming import text_hash
-from workbench.imports.tsv import Row
 
 
 def posts_of(session: Session, rows: Sequence[Row]) -> list[int | None]:

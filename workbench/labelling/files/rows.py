@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from trainer.messages import Message
-from workbench.imports.tsv import NO_FACTS, Row
+from trainer.reading.rows import NO_FACTS, Row
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,27 @@
 """The lines of a label file, in whichever format it is."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from trainer.messages import Message
-from workbench.errors import InputError
-from workbench.exports.jsonl import read_objects
-from workbench.imports.rejects import Reject, RejectCode
-from workbench.imports.tsv import Columns, Row, open_tsv
-from workbench.labelling.files.formats import label_studio
+from trainer.reading.columns import Choice, guess_id, guess_label, guess_text
+from trainer.reading.formats import Format, format_of
+from trainer.reading.lines import readable
+from trainer.reading.objects import NotJson, Objects, open_objects
+from trainer.reading.rejects import Reject
+from trainer.reading.rows import Row
+from workbench.imports.tsv import open_file, refusing
+from workbench.labelling.files.formats import label_studio, plain
 from workbench.labelling.files.rows import Entry, LabelledRow, Names, Stated
-from workbench.labelling.files.shapes import reader_of
+from workbench.labelling.files.shapes import Read, reader_of
 from workbench.labelling.files.times import time_in
 from workbench.labelling.files.understanding import understood
 
-JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
+USUAL_LABEL = Names().label
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class LabelFile:
     names: Names
     encoding: str | None
     mapping: Mapping[str, str]
+    is_quoted: bool | None = None
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """Line number, or number in a JSON array, with what stands there."""
@@ -42,34 +46,35 @@ class LabelFile:
 
     @property
     def _is_json(self) -> bool:
-        return self.path.suffix.lower() in JSON_SUFFIXES
+        with refusing():
+            return format_of(self.path) is Format.JSON
 
     @cached_property
     def _is_array(self) -> bool:
         if not self._is_json:
             return False
-        with self.path.open("rb") as file:
-            return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+        with closing(self._objects()) as objects:
+            return objects.is_array
+
+    def _objects(self) -> Objects:
+        with refusing(), readable(self.path):
+            return open_objects(self.path, self.encoding)
 
     def _from_table(self) -> Iterator[tuple[int, Entry]]:
-        with open_tsv(
-            self.path,
-            text_column=self.names.text,
-            id_column=self.names.id,
-            encoding=self.encoding,
-            must_have=self.names.label,
-            is_text_needed=False,
-        ) as source:
-            for row in source:
-                entry = _with_empty_id(row, source.columns) if isinstance(row, Reject) else row
+        names = self.names
+        label = None if names.label == USUAL_LABEL else names.label
+        choice = Choice(names.text, names.id, label, self.encoding, self.is_quoted)
+        choice = replace(choice, is_text_needed=False, is_id_needed=False, is_label_needed=True)
+        with open_file(self.path, choice) as source:
+            for entry in source:
                 if isinstance(entry, Reject):
                     yield entry.line, entry.reason
                 else:
-                    yield entry.line, self._from_cells(entry)
+                    yield entry.line, self._from_cells(entry, source.columns.label or USUAL_LABEL)
 
-    def _from_cells(self, row: Row) -> Entry:
+    def _from_cells(self, row: Row, label_column: str) -> Entry:
         facts = dict(row.facts)
-        label, annotator = facts.pop(self.names.label, None), None
+        label, annotator = facts.pop(label_column, None), None
         identity = row.id
         if label_studio.is_flat(facts):
             annotator = facts["annotator"]
@@ -78,43 +83,42 @@ class LabelFile:
         return understood(stated, row.line, self.mapping)
 
     def _from_json(self) -> Iterator[tuple[int, Entry]]:
-        if self.path.is_dir():
-            raise InputError("{file} is a folder. Name a file in it.", file=self.path)
-        if not self.path.is_file():
-            raise InputError("There is no file {file}.", file=self.path)
-        try:
-            yield from self._from_objects(_array(self.path) if self._is_array else read_objects(self.path))
-        except UnicodeDecodeError as error:
-            raise InputError("{file} is not UTF-8. Save it as UTF-8.", file=self.path) from error
+        with closing(self._objects()) as objects, refusing():
+            yield from self._from_objects(objects)
 
-    def _from_objects(self, objects: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Entry]]:
-        read = None
+    def _from_objects(self, objects: Objects) -> Iterator[tuple[int, Entry]]:
+        read, names = None, self.names
         for number, value in objects:
-            read = read or reader_of(value)
-            if not isinstance(value, dict):
+            if read is None and not isinstance(value, Reject | NotJson):
+                read = reader_of(value)
+                names = _usual(names, read, value)
+            if isinstance(value, Reject):
+                yield number, value.reason
+            elif read is None or not isinstance(value, dict):
                 yield number, Message("not a JSON object")
-                continue
-            stated = read(value, self.names)
-            if isinstance(stated, Stated):
-                yield number, understood(stated, number, self.mapping)
             else:
-                yield number, stated
+                yield number, self._from_object(read(value, names), number)
+
+    def _from_object(self, stated: Stated | Message | None, number: int) -> Entry:
+        if not isinstance(stated, Stated):
+            return stated
+        has_id = self.names.id != ""
+        return understood(stated if has_id else stated._replace(id=None), number, self.mapping)
 
 
-def _array(path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputError("{file} is not valid JSON: {problem}.", file=path, problem=error) from error
-    return iter(enumerate(values, start=1))
+def _usual(names: Names, read: Read, first: Any) -> Names:
+    """The names of the fields of plain objects that no one gave, from the first of them."""
+    if read is not plain.read or not isinstance(first, dict):
+        return names
+    keys = tuple(first)
+    is_given = names.label != USUAL_LABEL
+    return Names(
+        names.label if is_given else _written(first, guess_label(keys)) or names.label,
+        names.text or guess_text(keys),
+        guess_id(keys) if names.id is None else names.id,
+    )
 
 
-def _with_empty_id(reject: Reject, columns: Columns) -> Row | Reject:
-    """An empty id is none, where the text says which post is meant."""
-    cells = dict(zip(columns.names, reject.content.split("\t"), strict=False))
-    if reject.code != RejectCode.NO_ID or not columns.text or len(cells) != len(columns.names):
-        return reject
-    facts = {name: cell for name, cell in cells.items() if cell and name not in {columns.text, columns.id}}
-    return Row(reject.line, None, cells[columns.text], facts)
+def _written(first: Mapping[str, Any], name: str | None) -> str | None:
+    """None for a list, which doccano writes as `labels`."""
+    return None if name is None or isinstance(first[name], list) else name

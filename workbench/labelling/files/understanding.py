@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from trainer.messages import Message
-from workbench.imports.incoming import plain_id
-from workbench.imports.rejects import Reject, RejectCode
-from workbench.imports.tsv import LONGEST_TEXT, Row
+from trainer.reading.marks import cap_marks
+from trainer.reading.rejects import Reject, RejectCode
+from trainer.reading.rows import LONGEST_TEXT, Row, id_of, is_blank, visible
 from workbench.labelling.files.mapping import LEFT_OUT, label_name, ours
 from workbench.labelling.files.rows import Entry, LabelledRow, Stated, Unknown
 
@@ -36,16 +36,16 @@ def _identity(value: object) -> str | Message | None:
     """An empty id is none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
         return Message("the id is neither text nor a number")
-    return plain_id(str(value).strip())
+    return id_of(str(value)) or None
 
 
 def _text(value: object) -> str | Message:
     """Empty if there is none: an id alone names a known post."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and is_blank(value)):
         return ""
     if not isinstance(value, str):
         return Message("the text is no text")
@@ -54,7 +54,7 @@ def _text(value: object) -> str | Message:
     if len(value) > LONGEST_TEXT:
         values = {"length": len(value), "most": LONGEST_TEXT}
         return Reject(0, RejectCode.TOO_LONG, "", values=values).reason
-    return value.replace("\0", "\u2400")
+    return cap_marks(visible(value))
 
 
 def _said(value: object) -> str | None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import streamlit as st
 
+from trainer.reading.formats import SUFFIXES
 from workbench.errors import InputError
 
 NOT_TEXT = (
@@ -35,10 +36,10 @@ class Upload(Protocol):
 
 
 class StoredUpload:
-    """A copy under a generated name. Deleted by `discard`, with this object, or at exit."""
+    """A copy under a generated name, with an ending that says its format. Deleted by `discard`, with this object, or at exit."""
 
     def __init__(self, upload: Upload) -> None:
-        descriptor, path = tempfile.mkstemp(suffix=".tsv")
+        descriptor, path = tempfile.mkstemp(suffix=_suffix(upload.name))
         with os.fdopen(descriptor, "wb") as file:
             file.write(upload.getbuffer())
         self.id = upload.file_id
@@ -46,6 +47,10 @@ class StoredUpload:
         self.name = PurePath(upload.name).name
         """The name given by the browser: for messages and lists, never for a path."""
         self.discard = weakref.finalize(self, self.path.unlink, missing_ok=True)
+
+
+def _suffix(name: str) -> str:
+    return next((end for end in SUFFIXES[::-1] if name.lower().endswith(end)), ".tsv")
 
 
 def refuse_unfit(upload: Upload, kinds: Sequence[str]) -> None:

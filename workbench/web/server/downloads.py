@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 from zipstream import ZipStream
 
+from trainer.reading.rejects import Reject
 from workbench import accounts
 from workbench.accounts import Account, Right
 from workbench.errors import NotAllowedError
@@ -18,7 +19,6 @@ from workbench.exports.jsonl import FILES
 from workbench.exports.labelled_posts import RECEIPT, Export, list_exports
 from workbench.exports.spreadsheet import csv_lines
 from workbench.imports import intake
-from workbench.imports.rejects import Reject
 from workbench.labelling import timesheet
 from workbench.web.current_project import project
 from workbench.web.identity import signed_in

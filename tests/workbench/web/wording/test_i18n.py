@@ -13,14 +13,14 @@ from babel.messages.pofile import read_po
 import trainer
 import workbench
 from trainer.messages import Message, MessageError
+from trainer.reading.rejects import REASONS, RejectCode
 from workbench.errors import NotAllowedError, RoundError
-from workbench.imports.rejects import REASONS, RejectCode
 from workbench.web.wording.i18n import FOLDER, catalogue, choose_language
 from workbench.web.wording.messages import ON_PAGES
 from workbench.web.wording.refusals import refusal_in
 
 WORKBENCH, TRAINER = (Path(str(package.__file__)).parent for package in (workbench, trainer))
-TEMPLATES_FROM_ELSEWHERE = {"messages.py", "rejects.py", "import_file.py"}
+TEMPLATES_FROM_ELSEWHERE = {"messages.py", "rejects.py", "import_file.py", "tsv.py"}
 """Places where the template of a message comes from a table or another message."""
 
 

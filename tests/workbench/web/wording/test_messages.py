@@ -14,6 +14,8 @@ from tests.workbench.web.wording.test_i18n import blanks, templates
 from trainer.errors import AdapterError
 from trainer.labels import LABELS
 from trainer.messages import Message
+from trainer.reading.rejects import Reject, RejectCode
+from trainer.reading.rows import LONGEST_TEXT
 from trainer.running.progress import reason_of
 from trainer.statistics.comparison import compare
 from workbench import accounts
@@ -21,9 +23,8 @@ from workbench.accounts import Account
 from workbench.errors import InputError, RoundError, WorkbenchError
 from workbench.imports.incoming import files_in, folder_of
 from workbench.imports.intake import import_rows
-from workbench.imports.rejects import Reject, RejectCode
 from workbench.imports.storing import store_waiting
-from workbench.imports.tsv import LONGEST_TEXT, open_tsv
+from workbench.imports.tsv import open_tsv
 from workbench.project import Project
 from workbench.rounds import gate, lifecycle
 from workbench.web.wording import words
@@ -109,8 +110,16 @@ def test_the_reasons_of_unreadable_rows(tmp_path: Path) -> None:
     with open_tsv(file) as source:
         rejects = [entry for entry in source if isinstance(entry, Reject)]
     known_otherwise = Reject(5, RejectCode.OTHER_TEXT, "", "p7")
-    assert {reject.code for reject in (*rejects, known_otherwise)} == {*RejectCode} - {RejectCode.AS_WRITTEN}
-    assert in_english([reject.reason for reject in (*rejects, known_otherwise)]) == []
+    without_values = (RejectCode.HEADER, RejectCode.NOT_JSON, RejectCode.ID_KIND, RejectCode.SURROGATE)
+    others = [
+        *(Reject(6, code, "") for code in without_values),
+        Reject(7, RejectCode.QUOTES, "", values={"opened": 6}),
+        Reject(8, RejectCode.BYTES, "", values={"encoding": "utf-8", "place": 9}),
+        Reject(9, RejectCode.LONG_CELL, "", values={"length": 9, "column": "a", "most": 8}),
+    ]
+    every = [*rejects, *others, known_otherwise]
+    assert {reject.code for reject in every} == {*RejectCode} - {RejectCode.AS_WRITTEN}
+    assert in_english([reject.reason for reject in every]) == []
     assert "p7" in message_in(known_otherwise.reason, "zh")
 
 

@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TypedDict
 
 import streamlit as st
 from markupsafe import Markup
+from streamlit.delta_generator import DeltaGenerator
 
+from trainer.reading.columns import Choice, guess_id, guess_text
+from trainer.reading.encoding import ENCODINGS
+from trainer.reading.formats import SUFFIXES
+from trainer.reading.posts import Source
+from trainer.reading.rejects import Reject
+from trainer.reading.rows import Row
 from workbench.accounts import Account
 from workbench.errors import InputError
 from workbench.imports import intake, tsv
 from workbench.imports.intake import Receipt
-from workbench.imports.rejects import Reject
-from workbench.imports.tsv import Row, Source
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import table
@@ -27,15 +31,9 @@ ROWS_SHOWN = 5
 REJECTS_SHOWN = 50
 LONGEST_SHOWN = 200
 NO_COLUMN = DETECTED = ""
-KINDS = ("tsv", "csv", "txt")
+KINDS = tuple(suffix.removeprefix(".") for suffix in SUFFIXES)
 MOST_MB = 200
 """No more than `server.maxUploadSize`: an upload is in memory."""
-
-
-class Reading(TypedDict):
-    text_column: str
-    id_column: str | None
-    encoding: str
 
 
 def import_file() -> None:
@@ -43,7 +41,7 @@ def import_file() -> None:
     uploader = f"upload-{st.session_state.get('imported', 0)}"  # a new key empties the field after an import
     # Without `type`, so that a file of another kind is refused here, in the reader's language.
     upload = st.file_uploader(
-        _("A tab-separated file with a header row"), key=uploader, max_upload_size=MOST_MB
+        _("A table with a header row (TSV, CSV), or JSON"), key=uploader, max_upload_size=MOST_MB
     )
     if upload is None:
         _show_receipt()
@@ -70,42 +68,71 @@ def _translate_uploader() -> None:
 
 
 def _preview(upload: StoredUpload) -> None:
-    reading = _ask_how(upload)
-    with tsv.open_tsv(upload.path, **reading) as source:
-        _first_rows(source)
-    quiet(_("Read as {encoding}.").format(encoding=reading["encoding"]))
-    if st.button(_("Import"), type="primary", key="import"):
-        attempt(lambda account: _import(account, upload, reading))
+    choice = _ask_how(upload)
+    if not choice.text_column:
+        note(_("Choose the column that holds the text."))
+    else:
+        with tsv.open_file(upload.path, choice) as source:
+            _first_rows(source)
+        quiet(_("Read as {encoding}.").format(encoding=choice.encoding))
+        if not choice.id_column:
+            quiet(_("No id column: the text stands for it."))
+    if st.button(_("Import"), type="primary", key="import", disabled=not choice.text_column):
+        attempt(lambda account: _import(account, upload, choice))
         st.rerun()
 
 
-def _ask_how(upload: StoredUpload) -> Reading:
-    """Encoding and columns, as detected until the person chooses others."""
+def _ask_how(upload: StoredUpload) -> Choice:
+    """Encoding, columns and quotes, as detected until the person chooses others; no text column where that is unsure."""
     with st.container(horizontal=True):
-        choice = st.selectbox(
+        encoding = st.selectbox(
             _("Encoding"),
-            (DETECTED, *tsv.ENCODINGS),
-            format_func=lambda encoding: encoding or _("as found"),
+            (DETECTED, *ENCODINGS),
+            format_func=lambda name: name or _("as found"),
             filter_mode=None,
             key=f"encoding-{upload.id}",
         )
-        encoding, names = tsv.read_header(upload.path, choice or None)
-        text = st.selectbox(
-            _("Text column"),
-            names,
-            index=_place(names, "text"),
-            key=f"text-{upload.id}",
-            filter_mode=None,
-        )
-        identity = st.selectbox(
-            _("Id column"),
-            (NO_COLUMN, *names),
-            index=_place((NO_COLUMN, *names), "id"),
-            format_func=lambda column: column or _("none: the text stands for it"),
-            filter_mode=None,
-            key=f"id-{upload.id}",
-        )
-    return {"text_column": text, "id_column": identity or None, "encoding": encoding}
+        columns, quotes = st.container(horizontal=True), st.container()
+        is_quoted = _ask_for_quotes(quotes, upload)
+        found, names = tsv.read_names(upload.path, Choice(encoding=encoding or None, is_quoted=is_quoted))
+        with columns:
+            text, identity = _ask_for_columns(upload, names)
+    return Choice(text, identity, None, found, is_quoted)
+
+
+def _ask_for_columns(upload: StoredUpload, names: Sequence[str]) -> tuple[str | None, str]:
+    """The text column, None if not chosen, and the id column, empty for none."""
+    guessed_text, guessed_id = guess_text(names), guess_id(names) or NO_COLUMN
+    text = st.selectbox(
+        _("Text column"),
+        names,
+        index=None if guessed_text is None else names.index(guessed_text),
+        placeholder=_("not chosen"),
+        filter_mode=None,
+        key=f"text-{upload.id}",
+    )
+    identity = st.selectbox(
+        _("Id column"),
+        (NO_COLUMN, *names),
+        index=(NO_COLUMN, *names).index(guessed_id),
+        format_func=lambda column: column or _("none: the text stands for it"),
+        filter_mode=None,
+        key=f"id-{upload.id}",
+    )
+    return text, identity
+
+
+def _ask_for_quotes(place: DeltaGenerator, upload: StoredUpload) -> bool | None:
+    choice = place.selectbox(
+        _("Quotes"),
+        (DETECTED, "quoted", "plain"),
+        format_func=lambda name: {"quoted": _("enclose cells"), "plain": _("part of the text")}.get(
+            name, _("as found")
+        ),
+        filter_mode=None,
+        key=f"quotes-{upload.id}",
+    )
+    return {"quoted": True, "plain": False}.get(choice)
 
 
 def _first_rows(source: Source) -> None:
@@ -124,9 +151,9 @@ def _as_read(entry: Row | Reject) -> tuple[int, str, str, str]:
     )
 
 
-def _import(account: Account, upload: StoredUpload, reading: Reading) -> None:
+def _import(account: Account, upload: StoredUpload, choice: Choice) -> None:
     bar = st.progress(0.0)
-    with tsv.open_tsv(upload.path, **reading) as source:
+    with tsv.open_file(upload.path, choice) as source:
         source.path = Path(upload.name)  # shown in the list of imports
 
         def show(rows: int, read: int) -> None:
@@ -172,7 +199,3 @@ def _table(rows: Iterable[tuple[int, *tuple[str, ...]]], columns: Sequence[str])
 def _cell(text: str) -> Markup:
     """The beginning of a foreign text; invisible characters are marks."""
     return post_html(shortened(text, LONGEST_SHOWN))
-
-
-def _place(names: tuple[str, ...], wanted: str) -> int:
-    return names.index(wanted) if wanted in names else 0

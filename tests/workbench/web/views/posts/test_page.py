@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_read_is_refused_under_its_own_name(
     visit_as(lead)
     app.run()
     app.file_uploader[0].set_value(("../bad.tsv", b"id\ttext\n1\t\xff\xff\n", "text/plain")).run()
-    assert "bad.tsv is neither UTF-8 nor GB18030: byte 10 fits neither." in shown(app)
+    assert "bad.tsv is neither UTF-8 nor GB18030: byte 10 (line 2) does not fit UTF-8" in shown(app)
     app.file_uploader[0].set_value(("empty.tsv", b"\n", "text/plain")).run()
     assert "empty.tsv is empty." in shown(app)
 
@@ -142,6 +142,39 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(
     assert (english if language == "en" else chinese) in page
     assert name in page
     assert not [button for button in app.button if button.key == "import"]
+
+
+def test_an_id_column_that_is_not_wanted_is_not_used(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app.run()
+    file = "id\ttext\n0\t一\n0\t二\n".encode()
+    app.file_uploader[0].set_value(("a.tsv", file, "text/plain")).run()
+    assert "No id column" not in shown(app)
+    select(app, "id-", "")
+    assert "No id column: the text stands for it." in shown(app)
+    next(button for button in app.button if button.key == "import").click().run()
+    assert "2 rows: 2 new, 0 known already, 0 unreadable." in shown(app)
+
+
+def test_an_unsure_text_column_is_not_guessed(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app.run()
+    file = "帖子ID\t发言\n1\t一\n".encode()
+    app.file_uploader[0].set_value(("a.tsv", file, "text/plain")).run()
+    assert "Choose the column that holds the text." in shown(app)
+    assert next(button for button in app.button if button.key == "import").disabled
+    select(app, "text-", "发言")
+    assert column_of(app, 1) == ["1"]
+    assert column_of(app, 2) == ["一"]
+
+
+def test_a_csv_and_json_are_read_by_their_names(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app.run()
+    app.file_uploader[0].set_value(("a.CSV", 'id,text\n1,"一\n二"\n'.encode(), "text/csv")).run()
+    assert column_of(app, 2) == ["一 二"]
+    app.file_uploader[0].set_value(("a.json", '[{"text": "三"}]'.encode(), "application/json")).run()
+    assert column_of(app, 2) == ["三"]
 
 
 def test_an_annotator_sees_posts_and_labels_but_brings_nothing_in(

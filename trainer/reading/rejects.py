@@ -15,6 +15,13 @@ class RejectCode(StrEnum):
     NO_TEXT = "no_text"
     NO_ID = "no_id"
     TOO_LONG = "too_long"
+    LONG_CELL = "long_cell"
+    HEADER = "header"
+    BYTES = "bytes"
+    QUOTES = "quotes"
+    NOT_JSON = "not_json"
+    ID_KIND = "id_kind"
+    SURROGATE = "surrogate"
     OTHER_TEXT = "other_text"
     AS_WRITTEN = "as_written"
 
@@ -24,6 +31,13 @@ REASONS = {
     RejectCode.NO_TEXT: "no text",
     RejectCode.NO_ID: "no id",
     RejectCode.TOO_LONG: "text of {length} characters; at most {most}",
+    RejectCode.LONG_CELL: "a cell of {length} characters in column {column}; at most {most}",
+    RejectCode.HEADER: "the header line again",
+    RejectCode.BYTES: "bytes that are not {encoding}, at byte {place} of the file",
+    RejectCode.QUOTES: "a quote that opens in line {opened} does not close properly",
+    RejectCode.NOT_JSON: "not a JSON object",
+    RejectCode.ID_KIND: "the id is neither text nor a number",
+    RejectCode.SURROGATE: "half of a surrogate pair in the text",
     RejectCode.OTHER_TEXT: "id {id} is already known with another text",
 }
 """Of every code except AS_WRITTEN, which carries a sentence stored by an older version."""

@@ -1,0 +1,75 @@
+"""A row of a file, and the checks that tables and JSON objects share."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from trainer.reading.rejects import Reject, RejectCode
+
+LONGEST_TEXT = 100_000
+"""Characters. A longer cell indicates a damaged file."""
+EMPTY = frozenset(("", "NULL", "\\N", "None", "NaN"))
+"""Whole cells that mean empty: databases and pandas write them."""
+LONGEST_EMPTY = 4
+NO_FACTS: Mapping[str, str] = MappingProxyType({})
+"""Shared by all rows without other columns: a dict for each would cost more than reading the row."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Row(NamedTuple):
+    """A readable row. `line` counts from 1 and includes the header."""
+
+    line: int
+    id: str | None
+    text: str
+    facts: Mapping[str, str]
+
+
+def plain_id(text: str) -> str:
+    """An id without the characters at which some reader of lines begins another one: U+2028, NEL, VT and others."""
+    return text if text.isprintable() else "".join(text.splitlines())
+
+
+def id_of(cell: str) -> str:
+    """Empty if the cell means empty."""
+    identity = plain_id(cell.strip()).strip("\ufeff")
+    return "" if identity in EMPTY else identity
+
+
+def is_blank(text: str) -> bool:
+    return not text or text.isspace() or (len(text) <= LONGEST_EMPTY and text in EMPTY)
+
+
+def checked(
+    line: int, identity: str | None, text: str, facts: Mapping[str, str], content: str
+) -> Row | Reject:
+    """The row, unless its text or a fact is too long. Only for rows of more than LONGEST_TEXT characters."""
+    if len(text) > LONGEST_TEXT:
+        return too_long(line, text, content, identity)
+    for name, value in {"id": identity or "", **facts}.items():
+        if len(value) > LONGEST_TEXT:
+            values: dict[str, int | str] = {"length": len(value), "column": name, "most": LONGEST_TEXT}
+            return Reject(line, RejectCode.LONG_CELL, content, identity or None, values)
+    return Row(line, identity, text, facts)
+
+
+def too_long(line: int, text: str, content: str, identity: str | None) -> Reject:
+    values = {"length": len(text), "most": LONGEST_TEXT}
+    return Reject(line, RejectCode.TOO_LONG, content, identity or None, values)
+
+
+def undecoded(line: int, content: str, encoding: str, place: int) -> Reject:
+    values: dict[str, int | str] = {"encoding": encoding.removesuffix("-sig"), "place": place}
+    return Reject(line, RejectCode.BYTES, decoded(content), values=values)
+
+
+def decoded(content: str) -> str:
+    """With a replacement character for each byte that could not be decoded."""
+    return _SURROGATES.sub("\ufffd", content)
+
+
+def visible(content: str) -> str:
+    """Characters that end or cut a text elsewhere, as their visible symbols."""
+    return content.replace("\0", "\u2400").replace("\r", "\u240d")

@@ -1,0 +1,251 @@
+"""The rows of a table: TSV or CSV, quoted or not."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from trainer.errors import DatasetError
+from trainer.reading import quoting
+from trainer.reading.columns import Choice, Columns, checked_header, unnamed
+from trainer.reading.encoding import endless_line, misfit
+from trainer.reading.formats import Format
+from trainer.reading.lines import Joint, Lines, Survey, is_header_ended_by_return
+from trainer.reading.marks import cap_marks
+from trainer.reading.quoting import Record, cells_of, records
+from trainer.reading.rejects import Reject, RejectCode
+from trainer.reading.rows import (
+    EMPTY,
+    LONGEST_EMPTY,
+    LONGEST_TEXT,
+    NO_FACTS,
+    Row,
+    checked,
+    decoded,
+    id_of,
+    undecoded,
+    visible,
+)
+
+Entry = Row | Reject
+Read = Callable[[int, list[str], str], Entry]
+"""Reads a row from its first line, its cells and its content."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the cells of a table are separated, with the name of each; a column without a name has an empty one."""
+
+    survey: Survey
+    delimiter: str
+    is_quoted: bool
+    names: tuple[str, ...]
+    joint: Joint | None
+
+    def lines(self) -> Lines:
+        return Lines(self.survey, self.joint)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.names))
+
+
+def layout_of(path: Path, kind: Format, known: Survey, choice: Choice) -> Layout:
+    """Raises DatasetError without a header, or if the quotes of the file can be read in both ways."""
+    if known.is_endless:
+        raise endless_line(path)
+    header = _first_line(path, known)
+    delimiter = _delimiter(header) if kind is Format.CSV else "\t"
+    width = header.count(delimiter) + 1
+    joint = _joint(known, delimiter, width)
+    is_quoted = choice.is_quoted
+    if is_quoted is None:
+        is_quoted = kind is Format.CSV or (known.has_openers and _judge(path, known, joint, delimiter))
+    layout = Layout(known, delimiter, is_quoted, (), None if is_quoted else joint)
+    names = checked_header(path, _header(path, layout), choice)
+    if not any(names):
+        raise empty(path)
+    layout = replace(layout, names=names)
+    if not all(names):
+        _refuse_filled(path, layout)
+    return layout
+
+
+def rows(layout: Layout, lines: Lines, columns: Columns, choice: Choice) -> Iterator[Entry]:
+    """The rows below the header. `lines` are those of the layout, from their beginning."""
+    read = _reader(layout, columns, choice)
+    if layout.survey.has_bad_bytes:
+        read = _refusing_bytes(read, layout.survey.encoding, lines.places)
+    if layout.survey.has_nulls or layout.survey.has_carriage_returns:
+        read = _with_symbols(read)
+    if layout.survey.has_long_runs:
+        read = _with_short_runs(read)
+    delimiter = layout.delimiter
+    if layout.is_quoted:
+        yield from _quoted_rows(lines, delimiter, read)
+        return
+    numbered = iter(lines)
+    next(content for _, content in numbered if content)  # the header
+    for line, content in numbered:
+        if content:
+            yield read(line, content.split(delimiter), content)
+
+
+def empty(path: Path) -> DatasetError:
+    return DatasetError("{file} is empty. Its first line must name the columns.", file=path)
+
+
+def _quoted_rows(lines: Lines, delimiter: str, read: Read) -> Iterator[Entry]:
+    for record in _below_header(records(lines, delimiter)):
+        content = "\n".join(record.lines)
+        cells = None if record.is_broken else cells_of(content, delimiter)
+        if cells is not None:
+            yield read(record.line, cells, content)
+            continue
+        for line, part in enumerate(record.lines, start=record.line):
+            yield Reject(line, RejectCode.QUOTES, decoded(visible(part)), values={"opened": record.line})
+
+
+def _below_header(every: Iterator[Record]) -> Iterator[Record]:
+    return islice((record for record in every if any(record.lines)), 1, None)
+
+
+def _reader(layout: Layout, columns: Columns, choice: Choice) -> Read:
+    """The reader of a row, with column positions looked up once: there are millions of rows."""
+    names = layout.names
+    text_at = names.index(columns.text) if columns.text else None
+    id_at = names.index(columns.id) if columns.id else None
+    facts_at = [(at, name) for at, name in enumerate(names) if name and at not in (text_at, id_at)]
+    width = len(names)
+    text_name, id_name = columns.text, columns.id
+    is_text_needed, is_id_needed = choice.is_text_needed, choice.is_id_needed
+
+    def read(line: int, cells: list[str], content: str) -> Entry:
+        if len(cells) != width:
+            if len(cells) < width or any(cells[width:]):
+                values = {"expected": width, "found": len(cells)}
+                return Reject(line, RejectCode.COLUMNS, content, values=values)
+            cells = cells[:width]
+        identity = None if id_at is None else cells[id_at].strip()
+        if identity is not None and (len(identity) <= LONGEST_EMPTY or not identity.isprintable()):
+            identity = id_of(identity)
+        if text_at is None:
+            text = ""
+        else:
+            text = cells[text_at]
+            if not text or text.isspace() or (len(text) <= LONGEST_EMPTY and text in EMPTY):
+                if is_text_needed or not identity:
+                    return Reject(line, RejectCode.NO_TEXT, content, identity or None)
+                text = ""
+        if identity == id_name and text.endswith(text_name) and text.strip("\ufeff ") == text_name:
+            return Reject(line, RejectCode.HEADER, content)
+        if identity == "":
+            if is_id_needed:
+                return Reject(line, RejectCode.NO_ID, content)
+            identity = None
+        facts = (
+            {name: cell for at, name in facts_at if (cell := cells[at]) not in EMPTY}
+            if facts_at
+            else NO_FACTS
+        )
+        if len(content) > LONGEST_TEXT:
+            return checked(line, identity, text, facts, content)
+        return Row(line, identity, text, facts)
+
+    return read
+
+
+def _refusing_bytes(read: Read, encoding: str, places: Mapping[int, int]) -> Read:
+    def read_decoded(line: int, cells: list[str], content: str) -> Entry:
+        if misfit(content) is None:
+            return read(line, cells, content)
+        last = line + content.count("\n")
+        place = next(places[number] for number in range(line, last + 1) if number in places)
+        return undecoded(line, content, encoding, place)
+
+    return read_decoded
+
+
+def _with_symbols(read: Read) -> Read:
+    def read_visible(line: int, cells: list[str], content: str) -> Entry:
+        return read(line, list(map(visible, cells)), visible(content))
+
+    return read_visible
+
+
+def _with_short_runs(read: Read) -> Read:
+    def read_short(line: int, cells: list[str], content: str) -> Entry:
+        return read(line, list(map(cap_marks, cells)), content)
+
+    return read_short
+
+
+def _first_line(path: Path, known: Survey) -> str:
+    lines = Lines(known)
+    try:
+        first = next((content for _, content in lines if content.strip()), None)
+    finally:
+        lines.close()
+    if first is None:
+        raise empty(path)
+    return first
+
+
+def _header(path: Path, layout: Layout) -> list[str]:
+    lines = layout.lines()
+    try:
+        if not layout.is_quoted:
+            return next(content for _, content in lines if content).split(layout.delimiter)
+        record = next(record for record in records(lines, layout.delimiter) if any(record.lines))
+    finally:
+        lines.close()
+    cells = None if record.is_broken else cells_of("\n".join(record.lines), layout.delimiter)
+    if cells is None:
+        raise DatasetError(
+            "{file}: a quote in its first line does not close properly. Correct it, or say --no-quoted.",
+            file=path,
+        )
+    return cells
+
+
+def _delimiter(header: str) -> str:
+    """The one that occurs most often in the header of a CSV."""
+    return max(",;\t", key=header.count)
+
+
+def _joint(known: Survey, delimiter: str, width: int) -> Joint | None:
+    if not known.is_mixed:
+        return None
+    return Joint(delimiter, width, width == 1 and is_header_ended_by_return(known))
+
+
+def _judge(path: Path, known: Survey, joint: Joint | None, delimiter: str) -> bool:
+    least = max(known.line_feeds - 2, 0)
+    lines = Lines(known, joint)
+    try:
+        raw, encoding = lines.raw()
+        return quoting.is_quoted(path, raw, encoding, delimiter, least=least)
+    finally:
+        lines.close()
+
+
+def _refuse_filled(path: Path, layout: Layout) -> None:
+    """Raises DatasetError if a column without a name holds something."""
+    lines = layout.lines()
+    places = [at for at, name in enumerate(layout.names) if not name]
+
+    def read(line: int, cells: list[str], content: str) -> Entry:
+        filled = [at for at in places if at < len(cells) and cells[at].strip() not in EMPTY]
+        if filled:
+            raise unnamed(path, filled, line)
+        return Reject(line, RejectCode.COLUMNS, content)
+
+    try:
+        if layout.is_quoted:
+            deque(_quoted_rows(lines, layout.delimiter, read), maxlen=0)
+            return
+        for line, content in islice(((number, content) for number, content in lines if content), 1, None):
+            read(line, content.split(layout.delimiter), content)
+    finally:
+        lines.close()
