@@ -14,8 +14,8 @@ from trainer.messages import Message
 from trainer.running.terminal import printable
 
 EVERY_SECONDS = 0.25
-LINE_SECONDS = 30.0
-"""Between two lines where there is no terminal."""
+SHORT_SECONDS, LINE_SECONDS = 5.0, 30.0
+"""Where there is no terminal: work that ends sooner has no lines; the time between two lines."""
 
 
 class Progress(Protocol):
@@ -86,16 +86,13 @@ class Bar:
 
 
 class Occasional:
-    """A line on standard error at the first step, at most every LINE_SECONDS, and at the end: for logs and pipes.
-
-    Work that is refused before its first step has no lines.
-    """
+    """Lines on standard error, for logs and pipes: at the first step after SHORT_SECONDS, every LINE_SECONDS, at the end."""
 
     def __init__(self, description: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.description = description
         self._clock = clock
         self._began = clock()
-        self._written: float | None = None
+        self._next, self._has_written = self._began + SHORT_SECONDS, False
         self._first: tuple[int, float] | None = None
         self._done = self._total = 0
 
@@ -105,12 +102,9 @@ class Occasional:
         if self._first is None or done < self._first[0]:  # another stretch of the work counts anew
             self._first = (done, now)
         begun, started = self._first
-        if self._written is None:
-            self._written = now
-            self._print("begins")
-        if now - self._written < LINE_SECONDS:
+        if now < self._next:
             return
-        self._written = now
+        self._next, self._has_written = now + LINE_SECONDS, True
         left = (now - started) * (total - done) / (done - begun) if total > done > begun else None
         if not (done or total):
             self._print("at work")
@@ -124,7 +118,7 @@ class Occasional:
     def note(self, **facts: Any) -> None: ...
 
     def close(self) -> None:
-        if self._written is None:
+        if not self._has_written:
             return
         count = f"{self._count()}, " if self._done or self._total else ""
         self._print(f"{count}ends after {_duration(self._clock() - self._began)}")
