@@ -43,13 +43,11 @@ def places(text: str, words: Sequence[str]) -> list[Span]:
     return spans
 
 
-def excerpt(text: str, words: Sequence[str], most: int) -> str:
-    """One line of about `most` characters, around the first of the words."""
-    flat = " ".join(text.split())
-    if len(flat) <= most:
-        return flat
-    first = next(iter(places(flat, words)), (0, 0))
-    start = 0 if first[1] <= most else max(0, first[0] - most // 4)
+def excerpt(text: str, words: Sequence[str], most: int, *, ahead: int | None = None) -> str:
+    """One line of about `most` characters that shows the first of the words, with at most `ahead` (`most`) up to its end."""
+    flat, ahead = " ".join(text.split()), most if ahead is None else ahead
+    first = next(iter(places(flat, words)), (0, 0)) if len(flat) > ahead else (0, 0)
+    start = 0 if first[1] <= ahead else max(0, first[0] - ahead // 4)
     shown = flat[start : start + most]
     return f"{'…' if start else ''}{shown}{'…' if start + most < len(flat) else ''}"
 

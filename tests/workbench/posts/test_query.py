@@ -51,6 +51,7 @@ def test_an_excerpt_is_cut_around_the_first_word() -> None:
     assert excerpt(text, ["微信"], 80) == f"…{'前' * 20}微信{'后' * 58}…"
     assert excerpt(text, [], 80) == f"{'前' * 80}…"
     assert excerpt("一\n 二", ["微信"], 80) == "一 二"
+    assert excerpt(f"{'前' * 60}微信", ["微信"], 80, ahead=40) == f"…{'前' * 10}微信"
 
 
 @given(st.text(max_size=40), st.text(max_size=20))

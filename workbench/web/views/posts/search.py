@@ -28,6 +28,8 @@ FIELDS = ("search", "label", "board", "lane", "person", "round", "certainty")
 LEAST_CERTAIN = 33
 TEXT_SHOWN = 240
 """Characters of a post, more than two lines hold."""
+SURELY_SHOWN = 44
+"""Characters that two lines hold on a phone."""
 ROW, CELL = Markup('<div class="hit">{}{}</div>'), Markup("<span>{}</span>")
 
 
@@ -187,7 +189,7 @@ def _row(post: ListedPost, words: Sequence[str], is_lead: bool) -> None:
 
 
 def _text(post: ListedPost, words: Sequence[str]) -> Markup:
-    text = excerpt(post.text, words, TEXT_SHOWN)
+    text = excerpt(post.text, words, TEXT_SHOWN, ahead=SURELY_SHOWN)
     return Markup('<div><p dir="auto" lang="zh">{}</p><small>{}</small></div>').format(
         post_html(text, places(text, words)), " · ".join(filter(None, (post.external_id, post.board)))
     )
