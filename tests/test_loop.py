@@ -75,7 +75,14 @@ def test_from_a_tsv_to_a_promoted_adapter_and_back_to_the_queue(
     worker = [*services.worker_command(shell.home), "--watch-stdin"]
     with subprocess.Popen(worker, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         wait_until(lambda: is_held(shell.home / "data" / WORKER), "the worker")
-        first = shell.ask("round", "start", "--quick", "--wait")
+        waiting = shell.ask("round", "start", "--quick", "--wait")
+        assert (waiting["state"], waiting["promoted"]) == ("awaiting", False)
+        assert "test posts" in waiting["verdict"]["reasons"][0]
+        assert (
+            shell.run("round", "promote", waiting["number"], "--reason", "a start", "--wait").returncode == 0
+        )
+        first = shell.ask("round", "show", waiting["number"])
+        assert first["decision_reason"] == "a start"
         assert (first["state"], first["promoted"], first["scored"]["n"]) == ("promoted", True, 160)
         assert first["train"]["n"] + 40 <= 160
 

@@ -23,12 +23,14 @@ from trainer.errors import DatasetError
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
 from trainer.linear.baseline import linear_baseline
+from trainer.linear.folded import read_judged
 from trainer.messages import Message
 from trainer.reading.columns import Choice
 from trainer.running import command
 from trainer.running.progress import Progress, Silent, reporting
 from trainer.running.terminal import printable
 from trainer.statistics.comparison import compare
+from trainer.statistics.evidence import evidence
 from trainer.statistics.metrics import calibration_error, metrics
 from trainer.statistics.table import interval, metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
@@ -51,7 +53,8 @@ def evaluate(
     """The report, and a table with the probabilities of the test rows.
 
     `train` adds the linear baseline trained on those rows, `champion` the comparison with that adapter.
-    Without test rows the report has a warning and no metrics.
+    Without test rows the report has a warning and no metrics. `evidence` is what speaks for the adapter beside the
+    simplest alternatives: of the test rows, and of the folds that it was calibrated with.
     """
     examples = read_jsonl(test, choice)
     given = [] if train is None else read_jsonl(train, choice)
@@ -63,6 +66,7 @@ def evaluate(
     report: dict[str, Any] = {"rows": len(examples), "test_sha256": sha256_of(test)}
     warnings = [*_about(examples), *_about_training(model, report["test_sha256"], len(given) - len(learned))]
     report |= {"metrics": None, "warnings": [warning.to_dict() for warning in warnings]}
+    report["evidence"] = {"test": None, "out_of_fold": read_judged(model)}
     raw = _score(model, examples, progress or Silent())
     probabilities = _calibrate(model, raw)
     if not examples:
@@ -72,12 +76,12 @@ def evaluate(
     report["metrics"] = metrics(probabilities, labels, weights, groups, rng=rng)
     error, interval = calibration_error(raw, labels, weights, groups, rng=rng)
     report["uncalibrated"] = {"ece": error, "intervals": {"ece": interval}}
-    if learned:
-        linear = linear_baseline(
-            [example.text for example in learned],
-            [example.label for example in learned],
-            [example.text for example in examples],
-        )
+    linear = _linear(learned, examples)
+    predicted = None if linear is None else linear.argmax(axis=1)
+    report["evidence"]["test"] = evidence(
+        probabilities.argmax(axis=1), predicted, labels, weights, groups, rng=rng
+    ).to_dict()
+    if linear is not None:
         report["linear"] = metrics(linear, labels, weights, groups, rng=rng)
     if champion is not None:
         rival = _calibrate(champion, _score(champion, examples, progress or Silent()))
@@ -86,6 +90,14 @@ def evaluate(
             rival, probabilities, labels, groups, rng=rng, weights=weights
         ).to_dict()
     return report, _table(examples, probabilities)
+
+
+def _linear(learned: Sequence[Example], examples: Sequence[Example]) -> NDArray[np.float64] | None:
+    if not learned:
+        return None
+    labels = [example.label for example in learned]
+    texts = [[example.text for example in some] for some in (learned, examples)]
+    return linear_baseline(texts[0], labels, texts[1])
 
 
 def _about(examples: Sequence[Example]) -> Iterator[Message]:

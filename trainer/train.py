@@ -32,12 +32,14 @@ from trainer.fitting.out_of_fold import fold_steps, out_of_fold
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import Fit, fit
 from trainer.fitting.training_file import read_training_file
+from trainer.linear.folded import judge_folds, save_judged
 from trainer.reading.columns import Choice
 from trainer.running import command
 from trainer.running.device import leave_a_core
 from trainer.running.progress import Part, Progress, Silent, reporting
 from trainer.running.terminal import printable
 from trainer.statistics.calibration import Calibration
+from trainer.statistics.evidence import Evidence
 from trainer.statistics.metrics import metrics
 from trainer.statistics.table import metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
@@ -67,7 +69,7 @@ def train(
     rows = _apart(given, validation, train_file, eval_file)
     checkpoints = out.parent / f".{out.name}.checkpoints"
     processes = Processes.current()
-    fitted, calibration, warnings = _fit(
+    fitted, calibration, judged, warnings = _fit(
         rows, validation, config, progress, processes, checkpoints, report_to
     )
     card = Card(
@@ -92,6 +94,8 @@ def train(
     if processes.is_first:
         with new_folder(out) as folder:
             card = save_adapter(folder, fitted.encoder, card)
+            if judged is not None:
+                save_judged(folder, judged)
         shutil.rmtree(checkpoints, ignore_errors=True)
     return card
 
@@ -251,7 +255,8 @@ def _fit(
     processes: Processes,
     checkpoints: Path,
     report_to: str,
-) -> tuple[Fit, Calibration, tuple[str, ...]]:
+) -> tuple[Fit, Calibration, Evidence | None, tuple[str, ...]]:
+    """`Evidence` comes from the folds of the calibration, None without any."""
     folds, warnings = plan_folds(rows, validation, config)
     remaining_steps = fold_steps(len(rows), folds, config)
     fitted = fit(
@@ -263,7 +268,7 @@ def _fit(
         checkpoint=checkpoints / "whole",
         report_to=report_to,
     )
-    folded = None
+    folded = judged = None
     if folds:
         part = Part(progress, before=fitted.steps, after=0)
         scores = out_of_fold(
@@ -276,7 +281,10 @@ def _fit(
             checkpoints=checkpoints,
         )
         folded = (scores, rows)
-    return fitted, calibrate((fitted.validation_logits, validation), folded), (*fitted.warnings, *warnings)
+        if processes.is_first:
+            judged = judge_folds(rows, scores, folds, rng=np.random.default_rng(config.seed))
+    calibration = calibrate((fitted.validation_logits, validation), folded)
+    return fitted, calibration, judged, (*fitted.warnings, *warnings)
 
 
 def _measure(

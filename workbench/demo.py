@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from db.queries.rounds import rounds_by_number
-from db.tables import Import, Post, PostGroup
+from db.tables import Import, Post, PostGroup, Round
 from trainer.messages import Message
 from trainer.running.children import Child
 from workbench import accounts, services
@@ -30,6 +30,8 @@ POOL_LABELS_GIVEN = {"normal": 120, "suspicious": 100, "violation": 100}
 
 HELD_OUT_LABELS_GIVEN = {"validation": 150, "test": 120}
 """With 150 validation posts or more a round needs no folds for calibration, and takes less time."""
+
+REASON = "To show the app with a model in use, although a trial on a few hundred labels is no good model yet."
 
 POLL_SECONDS = 0.2
 
@@ -53,7 +55,12 @@ def seed(home: Path, *, say: Callable[[str], None]) -> Project:
         _give_labels(project, lead)
         say("Training the first round ...")
         number = lifecycle.start(project, lead, is_quick=True, notes="sample")
-        _watch(project, number, worker, say)
+        row = _watch(project, number, worker, say)
+        if row.state == "awaiting":
+            # The gate is not loosened for the sample: the lead decides, with a reason in the history.
+            lifecycle.promote(project, lead, number, REASON, expected_state="awaiting")
+            row = _watch(project, number, worker, say)
+        _refuse_unused(row)
     return project
 
 
@@ -108,7 +115,8 @@ def _is_prepared(project: Project) -> bool:
         return session.scalar(select(Import.id).where(Import.state == "stored").limit(1)) is None
 
 
-def _watch(project: Project, number: int, worker: Child, say: Callable[[str], None]) -> None:
+def _watch(project: Project, number: int, worker: Child, say: Callable[[str], None]) -> Round:
+    """The round, once it has ended or awaits a decision."""
     last_state = "queued"
 
     def is_settled() -> bool:
@@ -122,7 +130,10 @@ def _watch(project: Project, number: int, worker: Child, say: Callable[[str], No
 
     _wait(worker, is_settled)
     with project.database.read() as session:
-        row = lifecycle.find(session, number)
+        return lifecycle.find(session, number)
+
+
+def _refuse_unused(row: Round) -> None:
     if row.state != "promoted":
         raise WorkbenchError(
             "The sample round ended as {state}: {reason}",

@@ -18,9 +18,9 @@ from tests.workbench.working import (
     TIMEOUT_SECONDS,
     assert_whole,
     crashing_worker_of,
+    decided,
     running,
     trainers,
-    wait_for_state,
     wait_until,
     worker_of,
 )
@@ -31,7 +31,7 @@ from workbench.rounds import lifecycle
 
 pytestmark = pytest.mark.torture
 
-STEPS = ("export", "train", "evaluate", "judge", "score", "promote")
+STEPS = ("export", "train", "evaluate", "judge", "score", "weigh", "promote")
 MINUTES = float(os.environ.get("MINUTES", "10"))
 KILLS = 2
 """Per round: a step that kills the worker three times ends it."""
@@ -40,7 +40,7 @@ LONGEST_LIFE_SECONDS = 40.0
 
 def finish(project: Project, number: int) -> None:
     with running(worker_of(project)):
-        row = wait_for_state(project, number, *lifecycle.SETTLED)
+        row = decided(project, number)
     assert (row.state, row.failure) == ("promoted", None)
     assert_whole(project)
 

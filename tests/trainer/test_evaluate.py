@@ -8,14 +8,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.trainer.toy import toy_examples, write_examples
+from tests.trainer.toy import copy_of, toy_examples, write_examples
 from trainer.errors import DatasetError
 from trainer.evaluate import evaluate, main
 from trainer.files import sha256_of
 from trainer.labels import LABELS
+from trainer.linear.folded import save_judged
 from trainer.messages import Message
 from trainer.running.progress import Silent
 from trainer.scoring.scorer import Scorer
+from trainer.statistics.evidence import Evidence
+from trainer.statistics.gain import Gain
 from trainer.statistics.table import metrics_table
 from trainer.texts.dataset import read_jsonl
 from trainer.train import train
@@ -44,6 +47,12 @@ def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_p
         "macro-F1 of the linear baseline",
         "macro-F1 of the champion",
     ]
+    found = Evidence.from_dict(report["evidence"]["test"])
+    assert (found.posts, found.violations, found.macro_f1) == (90, 30, report["metrics"]["macro_f1"])
+    assert found.linear is not None
+    assert found.linear.other == report["linear"]["macro_f1"]
+    assert found.majority.is_proven
+    assert report["evidence"]["out_of_fold"] is None
     table = pq.read_table(out / "test_probabilities.parquet")
     probabilities = ["p_normal", "p_suspicious", "p_violation"]
     assert table.column_names == ["id", "group", "label", "weight", *probabilities]
@@ -115,7 +124,7 @@ def test_baseline_and_comparison_are_only_there_when_asked_for(trained, toy_file
     progress = tmp_path / "progress.jsonl"
     arguments = [f"--model={trained}", f"--test={toy_files['test']}", f"--out={tmp_path / 'out'}"]
     assert main([*arguments, f"--progress={progress}"]) == 0
-    parts = {"rows", "test_sha256", "metrics", "uncalibrated", "warnings"}
+    parts = {"rows", "test_sha256", "metrics", "uncalibrated", "warnings", "evidence"}
     assert report_of(tmp_path / "out").keys() == parts
     last = json.loads(progress.read_text(encoding="utf-8").splitlines()[-1])
     assert last["step"] == last["steps"]
@@ -130,6 +139,15 @@ def test_an_empty_test_file_is_reported_as_such(trained, toy_files, tmp_path):
     assert report["metrics"] is None
     assert report["warnings"] == [Message("no test rows: nothing could be measured").to_dict()]
     assert pq.read_table(tmp_path / "out" / "test_probabilities.parquet").num_rows == 0
+
+
+def test_what_was_judged_out_of_fold_comes_into_the_report(trained, tmp_path, rng):
+    adapter = copy_of(trained, tmp_path)
+    judged = Evidence(90, 30, None, Gain(0.9, 0.2, (0.6, 0.8)))
+    save_judged(adapter, judged)
+    (tmp_path / "empty.jsonl").touch()
+    report, _ = evaluate(adapter, tmp_path / "empty.jsonl", rng=rng)
+    assert report["evidence"] == {"test": None, "out_of_fold": judged.to_dict()}
 
 
 def test_a_refused_adapter_leaves_no_report(toy_files, tmp_path, capsys):

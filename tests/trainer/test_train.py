@@ -13,6 +13,7 @@ from tests.encoders import make_tiny_encoder
 from trainer.adapters.card import read_card
 from trainer.adapters.folders import WEIGHTS
 from trainer.files import sha256_of
+from trainer.linear.folded import read_judged
 from trainer.running.progress import Silent
 from trainer.statistics.calibration import Calibration
 from trainer.statistics.table import metrics_table
@@ -103,6 +104,11 @@ def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, toy_co
     assert card.calibration == whole.calibration
     assert (card.calibration.fitted_on, card.calibration.rows) == ("out-of-fold", 210)
     assert any("out-of-fold" in warning for warning in card.warnings)
+    judged = read_judged(tmp_path / "out")
+    assert judged == read_judged(tmp_path / "whole")
+    assert judged is not None
+    assert judged["posts"] == 150
+    assert judged["linear"]["other"] > 0.8
     assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
 
 

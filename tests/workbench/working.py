@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from db.tables import Annotation, Champion, Promotion, Round
 from tests.workbench.making import POSTS
-from workbench import services
+from workbench import accounts, services
 from workbench.project import Project
 from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores
@@ -89,6 +89,15 @@ def wait_for_state(project: Project, number: int, *states: str) -> Round:
         lambda: round_of(project, number).state in states, f"round {number} to be {' or '.join(states)}"
     )
     return round_of(project, number)
+
+
+def decided(project: Project, number: int) -> Round:
+    """The settled round, after a lead's decision to use it where the gate leaves that to one."""
+    row = wait_for_state(project, number, *lifecycle.SETTLED)
+    if row.state != "awaiting":
+        return row
+    lifecycle.promote(project, accounts.command_line(project), number)
+    return wait_for_state(project, number, *lifecycle.SETTLED)
 
 
 def champion(project: Project) -> int | None:

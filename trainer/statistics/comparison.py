@@ -6,51 +6,25 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
-from trainer.labels import Label
 from trainer.messages import Message
+from trainer.statistics.gain import gain
 from trainer.statistics.metrics import (
     INTERVAL,
     RESAMPLES,
     Labels,
     calibration_errors,
-    confusion_by_group,
-    f1_macro,
     label_positions,
-    resample,
     row_weights,
 )
+from trainer.statistics.violations import AtEqualFlags, at_equal_flags
 
 Outcome = Literal["better", "worse", "undecided"]
 
-RECALL_MARGIN = 0.02
-"""A loss of violation recall up to this does not count against a challenger."""
-SIGNIFICANCE = 0.05
 CALIBRATION_MARGIN = 0.02
 """A growth of the calibration error up to this does not count against a challenger."""
 CALIBRATION_GROUPS = 1_000
 """With fewer groups of test rows, errors of this size arise by chance: they do not count against a challenger."""
-
-
-@dataclass(frozen=True)
-class Violations:
-    """Exact two-sided McNemar test on the rows whose label is violation."""
-
-    n: int
-    gained: int
-    """Violations that only the challenger predicts."""
-    lost: int
-    """Violations that only the champion predicts."""
-    p_value: float
-    """Unweighted: the test is exact for the drawn rows."""
-    recall_difference: float
-    """Challenger minus champion, weighted."""
-
-    @property
-    def is_proven_loss(self) -> bool:
-        is_large = -self.recall_difference > RECALL_MARGIN
-        return self.lost > self.gained and self.p_value < SIGNIFICANCE and is_large
 
 
 @dataclass(frozen=True)
@@ -86,7 +60,7 @@ class Comparison:
     """95%, by a paired bootstrap of whole groups."""
     smallest_difference: float
     """Half the width of the interval: a smaller true difference cannot show on these rows."""
-    violations: Violations
+    violations: AtEqualFlags
     calibration: CalibrationErrors
     reasons: tuple[Message, ...]
     n: int
@@ -113,55 +87,41 @@ def compare(
     """Compare two sets of probabilities (n, 3) over the same rows; raises ValueError without rows.
 
     better: the interval of the macro-F1 difference lies above zero. worse: it lies below zero, or a loss of
-    violations is proven. undecided: everything else, and also a better challenger whose calibration is proven
-    worse, because the queue is ordered by confidence.
+    violations is proven at an equal number of flags. undecided: everything else, and also a better challenger
+    whose calibration is proven worse, because the queue is ordered by confidence.
     """
     truth = label_positions(labels)
     if not len(truth):
         raise ValueError("a comparison needs labelled rows")
-    champion = np.asarray(champion_probabilities).argmax(axis=1)
-    challenger = np.asarray(challenger_probabilities).argmax(axis=1)
+    champion, challenger = np.asarray(champion_probabilities), np.asarray(challenger_probabilities)
     counts = row_weights(weights, len(truth))
-    pairs = np.stack(
-        [confusion_by_group(truth, guess, counts, groups) for guess in (champion, challenger)], axis=1
+    found = gain(
+        challenger.argmax(axis=1),
+        champion.argmax(axis=1),
+        truth,
+        counts,
+        groups,
+        rng=rng,
+        resamples=resamples,
     )
-    difference = _gain(pairs.sum(axis=0))
-    low, high = np.nanpercentile(_gain(resample(pairs, rng, resamples)), INTERVAL)
-    is_violation = truth == Label.VIOLATION.position
-    violations = _mcnemar(champion[is_violation], challenger[is_violation], counts[is_violation])
-    both = (champion_probabilities, challenger_probabilities)
-    errors = calibration_errors(both, truth, counts, groups, rng=rng)
+    low, high = found.interval
+    violations = at_equal_flags(champion, challenger, truth, counts)
+    errors = calibration_errors((champion, challenger), truth, counts, groups, rng=rng)
     calibration = _calibrations(*errors, len(truth) if groups is None else len(set(groups)))
     outcome = _outcome(low, high, violations)
     if outcome == "better" and calibration.is_proven_worse:
         outcome = "undecided"
     comparison = Comparison(
         outcome=outcome,
-        difference=float(difference),
-        interval=(float(low), float(high)),
-        smallest_difference=float(high - low) / 2,
+        difference=found.difference,
+        interval=found.interval,
+        smallest_difference=(high - low) / 2,
         violations=violations,
         calibration=calibration,
         reasons=(),
         n=len(truth),
     )
     return replace(comparison, reasons=tuple(_reasons(comparison)))
-
-
-def _gain(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Macro-F1 of the challenger minus that of the champion, from confusion matrices (..., 2, 3, 3)."""
-    scores = f1_macro(pairs)
-    return scores[..., 1] - scores[..., 0]
-
-
-def _mcnemar(champion: NDArray[Any], challenger: NDArray[Any], weights: NDArray[np.float64]) -> Violations:
-    violation = Label.VIOLATION.position
-    is_lost = (champion == violation) & (challenger != violation)
-    is_gained = (champion != violation) & (challenger == violation)
-    lost, gained = int(is_lost.sum()), int(is_gained.sum())
-    p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    change = float(weights[is_gained].sum() - weights[is_lost].sum())
-    return Violations(len(champion), gained, lost, p_value, change / weights.sum() if len(champion) else 0.0)
 
 
 def _calibrations(
@@ -175,7 +135,7 @@ def _calibrations(
     return CalibrationErrors(float(errors[0]), float(errors[1]), (float(low), float(high)), groups)
 
 
-def _outcome(low: float, high: float, violations: Violations) -> Outcome:
+def _outcome(low: float, high: float, violations: AtEqualFlags) -> Outcome:
     if high < 0 or violations.is_proven_loss:
         return "worse"
     return "better" if low > 0 else "undecided"
@@ -192,13 +152,14 @@ def _reasons(result: Comparison) -> list[Message]:
             high=f"{high:+.1f}",
         )
     ]
-    violations = result.violations
-    if violations.is_proven_loss:
+    violations = result.violations.proven
+    if result.violations.is_proven_loss:
         reasons.append(
             Message(
-                "of {n} violations it misses {lost} that the champion finds, "
-                "and finds {gained} that the champion misses (p = {p})",
+                "of {n} violations it misses {lost} that the champion finds, and finds {gained} that the "
+                "champion misses, if both flag {flags} of the test posts (p = {p})",
                 n=violations.n,
+                flags=violations.flags,
                 lost=violations.lost,
                 gained=violations.gained,
                 p=f"{violations.p_value:.3f}",

@@ -18,6 +18,7 @@ from trainer.statistics.drift import in_tenths, stability_index
 from trainer.statistics.proportions import Share, weighted_share
 from trainer.statistics.thresholds import CUTS, thousandths
 from workbench.accounts import Account, Right, reading
+from workbench.exports.drawn import drawn_weights
 from workbench.exports.jsonl import LabelledPost, labelled_posts
 from workbench.project import Project
 from workbench.scores.round_scores import RoundScores
@@ -95,26 +96,11 @@ def _shares(posts: Sequence[LabelledPost]) -> Mapping[date, Share]:
         if (
             share := weighted_share(
                 [post.line["label"] == Label.VIOLATION for post in posts_of_week],
-                _weights(posts_of_week),
+                drawn_weights(posts_of_week),
                 [post.group_id for post in posts_of_week],
             )
         )
     }
-
-
-def _weights(posts: Sequence[LabelledPost]) -> NDArray[np.float64]:
-    """(n,) weights: a group of near-copies counts once.
-
-    Held-out posts are weighted by inverse inclusion probability, rescaled to their own total, so that the two
-    samples combine by size.
-    """
-    chances = [post.line.get("inclusion_probability") for post in posts]
-    shares = np.array([post.line["weight"] for post in posts], dtype=np.float64)
-    weights = np.array([share / (chance or 1.0) for share, chance in zip(shares, chances, strict=True)])
-    is_held_out = np.array([chance is not None for chance in chances])
-    if is_held_out.any():
-        weights[is_held_out] *= shares[is_held_out].sum() / weights[is_held_out].sum()
-    return weights
 
 
 def _spreads(session: Session, project: Project, round_number: int) -> dict[date, NDArray[np.int64]]:

@@ -4,12 +4,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from db.queries.serving import queue_left
 from db.queries.standing import labelled_posts
 from db.queries.training import labels_by_split
-from db.tables import Claim, QueueState
+from db.tables import Claim, QueueEntry, QueueState
 from trainer.labels import LABELS
+from trainer.selection.lanes import UNCERTAIN
 from workbench.exports.left_out import LeftOut, read_left_out
 from workbench.posts.counting import count_posts, count_preparing, count_quarantined
 from workbench.project import Project
@@ -18,6 +20,8 @@ from workbench.rounds.champion import champion_number, partly_scored_in_use
 from workbench.rounds.lifecycle import is_worker_running
 from workbench.scores.round_scores import PartlyScored
 
+NO_MODEL, SIMPLE_MODEL = "typical and random posts", "a simple model of the labels"
+
 
 @dataclass(frozen=True)
 class Status:
@@ -25,6 +29,7 @@ class Status:
 
     `widened`: posts queued beyond the band because it was short; `left_out`: posts of the band beyond the
     limit. `labels` counts the labelled posts that count for their split, by split and label; `not_used` the others.
+    `queue_order`: what the queue is ordered by, in words.
     `partly_scored`: posts that the champion has not scored, which are in no band; None if it scored all.
     """
 
@@ -38,6 +43,7 @@ class Status:
     queued: int
     claimed: int
     champion: int | None
+    queue_order: str
     preparing: int
     quarantined: int
     labels: dict[str, dict[str, int]]
@@ -52,6 +58,7 @@ class Status:
 def read_status(project: Project) -> Status:
     with project.database.read() as session:
         band, state = band_counts(session, project), session.get(QueueState, 1)
+        champion = champion_number(session)
         posts = count_posts(session)
         labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
         labels: dict[str, dict[str, int]] = {}
@@ -70,7 +77,8 @@ def read_status(project: Project) -> Status:
                 select(func.count()).select_from(Claim).where(Claim.expires_at > project.now())
             )
             or 0,
-            champion=champion_number(session),
+            champion=champion,
+            queue_order=_queue_order(session, champion),
             preparing=count_preparing(session),
             quarantined=count_quarantined(session, project),
             labels=labels,
@@ -78,3 +86,11 @@ def read_status(project: Project) -> Status:
             worker=is_worker_running(project),
             partly_scored=partly_scored_in_use(session, project),
         )
+
+
+def _queue_order(session: Session, champion: int | None) -> str:
+    """Without a champion a simple model orders the queue once its uncertain lane is filled (`plan.plan`)."""
+    if champion is not None:
+        return f"round {champion}"
+    is_modelled = select(QueueEntry.post_id).where(QueueEntry.lane == UNCERTAIN).limit(1)
+    return SIMPLE_MODEL if session.scalar(is_modelled) is not None else NO_MODEL

@@ -139,8 +139,9 @@ def promote(
     """Put a round's adapter in use: the worker completes its scores, then moves the champion pointer.
 
     `expected_state` is the state shown to the lead. Raises RoundError if the state has changed, the round has
-    no adapter or is in use already, or another round is running.
+    no adapter or is in use already, another round is running, or a round that awaits no decision is given no reason.
     """
+    reason = (reason or "").strip() or None
     with acting(project, account, Right.RUN_ROUNDS) as session:
         written = None if reason is None else Message.verbatim(reason)
         _promote(project, session, account, number, written, expected_state=expected_state)
@@ -253,6 +254,7 @@ def describe(session: Session, row: Round) -> dict[str, Any]:
         "scored": row.scored,
         "comparison": report.get("comparison"),
         "verdict": row.verdict,
+        "evaluated": row.report is not None,
         "failure": row.failure,
         "decision_reason": row.decision_reason,
     }
@@ -359,6 +361,13 @@ def _promote(
     if row.report is None:
         raise RoundError(
             "Round {number} has no evaluated adapter: it is {state}.", number=number, state=row.state
+        )
+    if reason is None and row.state != "awaiting":
+        raise RoundError(
+            "Round {number} awaits no decision: it is {state}. To put it in use all the same, write why "
+            "(at the command line with --reason).",
+            number=number,
+            state=row.state,
         )
     row.state_before, row.state, row.is_running = row.state, "scoring", True
     row.failure, row.is_rolling_back = None, is_rollback

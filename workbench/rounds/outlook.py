@@ -64,6 +64,7 @@ class Point:
     labels: int
     score: float
     error: float
+    was_used: bool
 
 
 def read_outlook(project: Project) -> Outlook | None:
@@ -128,9 +129,9 @@ def seconds_each(gaps: Sequence[float]) -> float:
 
 
 def hint_from(project: Project, points: Sequence[Point]) -> StoppingHint:
-    of_round = {point: RoundScores.of(project, point.number) for point in points}
-    # Only promoted rounds have scores.
-    newest = [point for point in points if of_round[point].count()][-ROUNDS - 1 :]
+    # A round may have scores and never have been used.
+    of_round = {point: RoundScores.of(project, point.number) for point in points if point.was_used}
+    newest = [point for point in of_round if of_round[point].count()][-ROUNDS - 1 :]
     scores = [of_round[point].read_first(AMONG_FIRST) for point in newest]
     posts = fixed_posts([round_scores.post_ids for round_scores in scores])
     predicted = [round_scores.of(posts).probabilities.argmax(axis=1) for round_scores in scores]
@@ -157,7 +158,7 @@ def _point(row: Round) -> Point | None:
     low, high = metrics["macro_f1_interval"]
     # An empty or missing interval means too few test rows: use the largest error that they allow.
     error = 0.5 / np.sqrt(metrics["n"]) if low is None or high <= low else (high - low) / (2 * 1.96)
-    return Point(row.number, labels, metrics["macro_f1"], float(error))
+    return Point(row.number, labels, metrics["macro_f1"], float(error), row.state == "promoted")
 
 
 def _labelled_since(session: Session, row: Round) -> int:

@@ -102,14 +102,13 @@ def _register(project: Project, at_work: threading.Event, steps: Steps) -> None:
         return GO
 
     def round_job(number: int) -> str:
-        result = run(number, "export", "train", "evaluate", "judge")
-        return promote_job(number) if result == GO else result
+        return run(number, "export", "train", "evaluate", "judge", "score", "weigh", "promote")
 
     def adopt_job(number: int) -> str:
-        result = run(number, "admit", "evaluate", "judge")
-        return promote_job(number) if result == GO else result
+        return run(number, "admit", "evaluate", "judge", "score", "weigh", "promote")
 
     def promote_job(number: int) -> str:
+        """A lead's decision: the labels that the round gives are not weighed again."""
         return run(number, "score", "promote")
 
     def prepare_job(number: int) -> str:

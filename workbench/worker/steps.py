@@ -17,6 +17,7 @@ from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
 from workbench.project import Project
 from workbench.rounds import gate
 from workbench.rounds.champion import champion_number
+from workbench.rounds.shares import doubts_of_shares
 from workbench.worker.attempts import GO, Attempt, Step, begin
 from workbench.worker.child import run_child
 from workbench.worker.torch_child import TorchChild
@@ -30,6 +31,7 @@ class Steps:
     evaluate: Step
     judge: Step
     score: Step
+    weigh: Step
     promote: Step
     prepare: Step
     """Takes the number of an import."""
@@ -43,6 +45,7 @@ class Steps:
             evaluate=evaluate,
             judge=judge,
             score=child.step("score"),
+            weigh=weigh,
             promote=child.step("promote"),
             prepare=child.step("prepare"),
         )
@@ -122,7 +125,7 @@ def _find_doubts(attempt: Attempt) -> None:
 
 
 def judge(project: Project, number: int) -> str:
-    """Returns GO if the gate promotes, else "awaiting" or "rejected"."""
+    """Returns GO if the gate promotes, which `weigh` may revise, else "awaiting" or "rejected"."""
     attempt = begin(project, number, "gating")
     with project.database.read() as session:
         row = session.get_one(Round, number)
@@ -139,3 +142,25 @@ def judge(project: Project, number: int) -> str:
         decision_reason=None if state == "awaiting" else Message.joined(verdict.reasons).to_dict(),
     ):
         return state
+
+
+def weigh(project: Project, number: int) -> str:
+    """Returns GO unless the scores contradict the labels of randomly drawn posts; then the lead decides.
+
+    It follows the scoring of a round that the gate promotes; a lead's own decision is not weighed.
+    """
+    attempt = begin(project, number, "scoring")
+    doubts = doubts_of_shares(project, number)
+    if not doubts:
+        with attempt.finish(step_attempts=0):
+            return GO
+    with project.database.read() as session:
+        verdict = session.get_one(Round, number).verdict or {}
+    reasons = [*(doubt.to_dict() for doubt in doubts), *verdict.get("reasons", ())]
+    with attempt.finish(
+        verdict={**verdict, "decision": "ask", "reasons": reasons},
+        state="awaiting",
+        is_running=False,
+        finished_at=project.now(),
+    ):
+        return "awaiting"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.statistics.proportions import weighted_share, wilson
+from trainer.statistics.proportions import Z99, Share, weighted_share, wilson
 
 
 @given(st.integers(1, 500), st.data())
@@ -60,3 +60,20 @@ def test_the_scale_of_the_weights_does_not_matter(rows: list[tuple[bool, float, 
     assert other.effective == pytest.approx(one.effective)
     assert 0 <= one.interval[0] <= one.mean + 1e-12
     assert one.mean <= one.interval[1] + 1e-12
+
+
+def test_far_is_outside_of_the_interval_and_twice_or_half() -> None:
+    share = Share(0.1, (0.08, 0.3), rows=100, effective=100)
+    assert [other for other in (0.0, 0.05, 0.06, 0.1, 0.2, 0.3, 0.31) if share.is_far_from(other)] == [
+        0.0,
+        0.05,
+        0.31,
+    ]
+    none = Share(0.0, wilson(0.0, 50), rows=50, effective=50)
+    assert [other for other in (0.0, 0.05, 0.5) if none.is_far_from(other)] == [0.5]
+
+
+def test_a_surer_interval_is_wider() -> None:
+    low, high = wilson(0.2, 80)
+    surer = wilson(0.2, 80, z=Z99)
+    assert surer[0] < low < high < surer[1]

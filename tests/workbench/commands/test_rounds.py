@@ -15,7 +15,7 @@ from workbench import services
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.commands import rounds, terminal
-from workbench.errors import WorkbenchError
+from workbench.errors import RoundError, WorkbenchError
 from workbench.locks import WORKER, hold
 from workbench.project import Project
 from workbench.rounds.lifecycle import is_worker_running
@@ -122,3 +122,14 @@ def test_a_round_that_nothing_works_on_says_how_to_start_a_worker(labelled: Proj
 def test_a_worker_that_is_starting_needs_no_such_hint(labelled: Project) -> None:
     with services.launching(labelled):
         assert "No worker is running" not in run(labelled, "start", "--quick")
+
+
+def test_a_rejected_round_is_put_in_use_with_a_reason_only(rejected: Project) -> None:
+    arguments = ["round", "promote", "1", "--home", str(rejected.home)]
+    refused = CliRunner().invoke(app, arguments)
+    assert isinstance(refused.exception, RoundError)
+    assert "write why (at the command line with --reason)" in str(refused.exception)
+    assert "Round 1 will be in use" in run(rejected, "promote", "1", "--reason", "the test posts were old")
+    with rejected.database.read() as session:
+        row = session.get_one(Round, 1)
+        assert row.decision_reason == Message.verbatim("the test posts were old").to_dict()

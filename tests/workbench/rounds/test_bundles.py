@@ -23,7 +23,7 @@ from db.tables import Person
 from tests.encoders import make_tiny_encoder
 from tests.made_once import made_once
 from tests.workbench.making import POSTS
-from tests.workbench.working import TIMEOUT_SECONDS, round_of, running, wait_for_state, worker_of
+from tests.workbench.working import TIMEOUT_SECONDS, decided, round_of, running, worker_of
 from trainer.adapters.card import read_card
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
@@ -112,7 +112,7 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     assert not (project.round_folder(number) / "notes.txt").exists()
     brought = RoundScores.of(project, number).read()
     with running(worker_of(project)):
-        row = wait_for_state(project, number, *lifecycle.SETTLED)
+        row = decided(project, number)
     assert (row.state, row.failure) == ("promoted", None)
     assert row.report is not None
     assert row.report["metrics"]["n"] > 0
@@ -146,10 +146,11 @@ def test_scores_that_are_not_the_adapters_own_are_made_again(
     for step in (
         scoring_steps.admit,
         steps.evaluate,
-        steps.judge,
-        scoring_steps.score,
-        scoring_steps.promote,
     ):
+        assert step(project, number) == GO
+    assert steps.judge(project, number) == "awaiting"  # its test posts are too few for the gate
+    lifecycle.promote(project, boss, number)
+    for step in (scoring_steps.score, scoring_steps.promote):
         assert step(project, number) == GO
     row = round_of(project, number)
     assert row.state == "promoted"

@@ -1,8 +1,9 @@
 """Two leads act at once: the second one gets an error that names the change, and has no effect."""
 
 import pytest
+from sqlalchemy import select
 
-from db.tables import Policy, Round
+from db.tables import AuditEntry, Policy, Round
 from tests.workbench.making import judge_held_out, make_champion
 from tests.workbench.web.views.rounds.test_page import add_round, put_in_use, state_of
 from trainer.messages import Message
@@ -45,10 +46,33 @@ def test_a_round_rejected_meanwhile_is_not_put_in_use(four_rounds: Project, lead
 
 def test_a_rejected_round_can_still_be_put_in_use_on_purpose(four_rounds: Project, lead: Account) -> None:
     lifecycle.reject(four_rounds, lead, 4, "misses adverts")
-    lifecycle.promote(four_rounds, lead, 4)
+    lifecycle.promote(four_rounds, lead, 4, "adverts are rare")
     with four_rounds.database.read() as session:
         row = session.get_one(Round, 4)
-        assert (row.state, row.decision_reason) == ("scoring", Message.verbatim("misses adverts").to_dict())
+        reason = Message.verbatim("adverts are rare").to_dict()
+        assert (row.state, row.state_before, row.decision_reason) == ("scoring", "rejected", reason)
+        audit = session.scalars(select(AuditEntry).where(AuditEntry.action == "promote round")).one()
+        assert (audit.person_id, audit.subject, audit.detail) == (
+            lead.id,
+            "round 4",
+            {"reason": "adverts are rare"},
+        )
+
+
+@pytest.mark.parametrize("reason", [None, "", "  "])
+def test_a_round_that_awaits_no_decision_is_put_in_use_with_a_reason_only(
+    four_rounds: Project, lead: Account, reason: str | None
+) -> None:
+    lifecycle.reject(four_rounds, lead, 4, "misses adverts")
+    for number, state in ((4, "rejected"), (1, "promoted")):
+        with pytest.raises(RoundError, match=f"it is {state}. To put it in use all the same, write why"):
+            lifecycle.promote(four_rounds, lead, number, reason)
+        assert state_of(four_rounds, number) == state
+
+
+def test_an_earlier_round_is_put_back_in_use_with_a_reason(four_rounds: Project, lead: Account) -> None:
+    lifecycle.promote(four_rounds, lead, 1, "finds more spam")
+    assert state_of(four_rounds, 1) == "scoring"
 
 
 def test_thresholds_saved_meanwhile_are_not_passed_over(project: Project, lead: Account) -> None:

@@ -43,6 +43,7 @@ STATES = {
     "evaluate": "evaluating",
     "judge": "gating",
     "score": "scoring",
+    "weigh": "scoring",
     "promote": "scoring",
 }
 

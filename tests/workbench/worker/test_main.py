@@ -10,7 +10,16 @@ import pytest
 from sqlalchemy import func, select
 
 from db.tables import Import, QueueEntry, Round
-from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.making import (
+    add_label,
+    add_round,
+    different_texts,
+    import_texts,
+    make_champion,
+    posts_of,
+    ready_queue,
+    write_tsv,
+)
 from tests.workbench.worker.fake_trainer import PATIENT
 from tests.workbench.working import (
     TIMEOUT_SECONDS,
@@ -36,6 +45,7 @@ from workbench.locks import WORK
 from workbench.overview import radar_scan
 from workbench.project import Project
 from workbench.rounds import lifecycle
+from workbench.scores.round_scores import RoundScores, Scores
 from workbench.worker import __main__ as worker
 from workbench.worker import scoring_steps, steps
 from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, SupersededError, begin
@@ -47,7 +57,7 @@ from workbench.worker.failures import prepare_guarded
     ("step", "moment"),
     [
         ("export", "after"), ("train", "before"), ("train", "after"), ("evaluate", "after"),
-        ("judge", "after"), ("score", "after"), ("promote", "after"),
+        ("judge", "after"), ("score", "after"), ("weigh", "before"), ("weigh", "after"), ("promote", "after"),
     ],
 )  # fmt: skip
 def test_killed_in_any_step_it_goes_on_from_that_step(
@@ -249,6 +259,29 @@ def test_an_adapter_that_could_not_be_measured_is_measured_beside_the_next_one(
         assert below in verdict["warnings"]
         assert stored_report["metrics"] == (before or {"macro_f1": 0.6})
         assert (stored_report["rows"], stored_report["warnings"]) == ((0, [no_rows]) if before else (60, []))
+
+
+@pytest.mark.parametrize(("label", "state"), [(0, "scoring"), (2, "awaiting")])
+def test_scores_that_contradict_the_drawn_labels_leave_the_round_to_the_lead(
+    project: Project, lead: Account, label: int, state: str
+) -> None:
+    """The gate promoted it provisionally; the champion's number has not moved yet."""
+    ready_queue(project, lead, 400)
+    for post in posts_of(project, "test"):
+        add_label(project, lead, post, "normal", lane="held_out")
+    before = {"decision": "promote", "outcome": "first", "reasons": [], "warnings": []}
+    add_round(project, lead, state="scoring", is_running=True, report={}, verdict=before)
+    ids = np.arange(1, 401, dtype=np.int64)
+    RoundScores.of(project, 1).append(Scores(ids, np.tile(np.eye(3, dtype=np.float32)[label], (400, 1))))
+    assert (steps.weigh(project, 1) == GO) is (state == "scoring")
+    row = round_of(project, 1)
+    assert (row.state, row.is_running, champion(project)) == (state, state == "scoring", None)
+    if state == "awaiting":
+        assert row.verdict is not None
+        assert row.verdict["decision"] == "ask"
+        assert "it calls 100.0% of all posts violation" in str(Message.from_dict(row.verdict["reasons"][-1]))
+        lifecycle.promote(project, lead, 1)
+        assert round_of(project, 1).state == "scoring"
 
 
 def test_a_failing_radar_stops_nothing(

@@ -5,7 +5,7 @@ from typing import Any
 
 from trainer.messages import Message, Value
 from workbench.web.wording.i18n import N_, catalogue, current_language
-from workbench.web.wording.words import NAME_WORDS, RIGHT_WORDS, SPLIT_WORDS, STATE_WORDS
+from workbench.web.wording.words import LABEL_WORDS, NAME_WORDS, RIGHT_WORDS, SPLIT_WORDS, STATE_WORDS
 
 FAILED_STEP_WORDS = {
     "Training": N_("Training"),
@@ -18,12 +18,14 @@ FAILED_STEP_WORDS = {
     "promote": N_("promote"),
     "score": N_("score"),
     "train": N_("train"),
+    "weigh": N_("weigh"),
 }
 WORDS: Mapping[str, Mapping[str, str]] = {
     "state": STATE_WORDS,
     "right": RIGHT_WORDS,
     "split": SPLIT_WORDS,
     "name": NAME_WORDS,
+    "label": LABEL_WORDS,
     "step": FAILED_STEP_WORDS,
 }
 """Values to translate, by their name in the template; all others are names and numbers, used as they are."""
@@ -33,10 +35,10 @@ ON_PAGES = {
         "its confidences are further from the truth: calibration error {own}, of the one in use {other}"
     ),
     "there is no adapter in use to compare with": N_("nothing was in use to compare with"),
-    "of {n} violations it misses {lost} that the champion finds, "
-    "and finds {gained} that the champion misses (p = {p})": N_(
-        "of {n} violations it misses {lost} that the one in use finds, "
-        "and finds {gained} that the one in use misses (p = {p})"
+    "of {n} violations it misses {lost} that the champion finds, and finds {gained} that the "
+    "champion misses, if both flag {flags} of the test posts (p = {p})": N_(
+        "of {n} violations it misses {lost} that the one in use finds, and finds {gained} that the "
+        "one in use misses, if both flag {flags} of the test posts (p = {p})"
     ),
 }
 """Templates with another wording on pages, which avoid "champion", a term of the commands and the docs."""

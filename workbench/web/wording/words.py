@@ -47,6 +47,15 @@ OUTCOME_WORDS = {
     "worse": N_("worse"),
     "undecided": N_("can't tell yet"),
 }
+ORDER_WORDS = {
+    "typical and random posts": N_(
+        "No round is in use yet: typical and random posts are served; after some labels, those a simple model is unsure about."
+    ),
+    "a simple model of the labels": N_(
+        "No round is in use yet: a simple model of the labels so far orders the queue, and is learned again as labels come."
+    ),
+}
+"""By what orders the queue while no round does (`workbench.queue.status`)."""
 LANE_WORDS = {
     "uncertain": N_("model unsure"),
     "random": N_("drawn at random"),

@@ -1,7 +1,7 @@
 """Messages that other packages raise and store are shown in the reader's language."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from trainer.reading.rejects import Reject, RejectCode
 from trainer.reading.rows import LONGEST_TEXT
 from trainer.running.progress import reason_of
 from trainer.statistics.comparison import compare
+from trainer.statistics.evidence import Evidence
+from trainer.statistics.gain import Gain
 from workbench import accounts
 from workbench.accounts import Account
 from workbench.errors import InputError, RoundError, WorkbenchError
@@ -77,21 +79,37 @@ REPORTS = {
 }
 
 
+PROVEN, UNPROVEN = Gain(0.6, 0.3, (0.1, 0.4)), Gain(0.4, 0.5, (-0.2, 0.1))
+DOUBTED = Evidence(posts=200, violations=40, linear=UNPROVEN, majority=UNPROVEN)
+EVIDENCE = {"evidence": {"test": replace(DOUBTED, linear=PROVEN, majority=PROVEN).to_dict()}}
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_reasons_of_a_verdict(name: str) -> None:
     comparison = json.loads(json.dumps(REPORTS[name].to_dict()))
-    verdict = gate.judge({"comparison": comparison}, is_first=False)
+    verdict = gate.judge({"comparison": comparison} | EVIDENCE, is_first=False)
     assert verdict.reasons == REPORTS[name].reasons
     assert verdict.reasons
     assert in_english([*verdict.reasons]) == []
 
 
+def kept(test: Evidence | None, folded: Evidence | None = None) -> dict[str, object]:
+    return {
+        "evidence": {
+            name: None if found is None else found.to_dict()
+            for name, found in (("test", test), ("out_of_fold", folded))
+        }
+    }
+
+
+@pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize(
-    ("report", "is_first"),
-    [({}, True), ({}, False), ({"metrics": {"macro_f1": 0.5}, "linear": {"macro_f1": 0.6}}, True)],
+    "report", [{}, kept(None), kept(DOUBTED), kept(replace(DOUBTED, posts=3), replace(DOUBTED, posts=3))]
 )
-def test_verdicts_without_a_comparison(report: dict[str, object], is_first: bool) -> None:
+def test_verdicts_without_proof(report: dict[str, object], is_first: bool) -> None:
+    report = report if is_first else report | {"comparison": REPORTS["alike"].to_dict()}
     verdict = gate.judge(report, is_first=is_first)
+    assert verdict.reasons
     assert in_english([*verdict.reasons, *verdict.warnings]) == []
 
 
@@ -99,7 +117,7 @@ def test_pages_do_not_speak_of_a_champion() -> None:
     for report in REPORTS.values():
         shown = message_in(Message.joined(report.reasons), "en")
         assert "champion" not in shown
-    verdict = gate.judge({}, is_first=True)
+    verdict = gate.judge(EVIDENCE, is_first=True)
     assert message_in(verdict.reasons[0], "en") == "nothing was in use to compare with"
 
 

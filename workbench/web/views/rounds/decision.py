@@ -1,4 +1,4 @@
-"""A round that waits for a lead: reasons and warnings of the gate, and two buttons."""
+"""A lead's decision: on a round that waits for one, or on any measured round against or after another decision."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,16 +34,32 @@ def verdict_lines(entry: dict[str, Any]) -> list[str]:
     return [_("Compared with the one in use: {outcome}.").format(outcome=outcome), *lines]
 
 
+def offer(entry: dict[str, Any]) -> None:
+    """A button that puts a measured round in use which is neither in use nor waiting for a decision."""
+    if not entry["evaluated"] or entry["in_use"] or entry["state"] == "awaiting":
+        return
+    number = entry["number"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(_("Why it should be in use"), key=f"reason-{number}", max_chars=200)
+        st.button(_("Put in use"), key=f"promote-{number}", on_click=_promote, args=(number, None))
+
+
 def _buttons(number: int) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(_("Reason"), key=f"reason-{number}", max_chars=200)
-        st.button(_("Put in use"), key=f"promote-{number}", type="primary", on_click=_promote, args=(number,))
+        st.button(
+            _("Put in use"),
+            key=f"promote-{number}",
+            type="primary",
+            on_click=_promote,
+            args=(number, "awaiting"),
+        )
         st.button(_("Don't use"), key=f"reject-{number}", on_click=_reject, args=(number,))
 
 
-def _promote(number: int) -> None:
+def _promote(number: int, expected_state: str | None) -> None:
     def promote(account: Account) -> None:
-        lifecycle.promote(project(), account, number, _reason(number), expected_state="awaiting")
+        lifecycle.promote(project(), account, number, _reason(number), expected_state=expected_state)
 
     attempt(promote)
 

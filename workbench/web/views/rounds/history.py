@@ -24,7 +24,7 @@ from workbench.web.elements.widgets import (
     require_account,
     seconds,
 )
-from workbench.web.views.rounds.decision import verdict_lines
+from workbench.web.views.rounds.decision import offer, verdict_lines
 from workbench.web.views.rounds.running import LOOK_AGAIN_SECONDS
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown_as_stored
@@ -33,8 +33,8 @@ from workbench.web.wording.words import STATE_WORDS, label_html, person_word
 MOST_OPENED = 20
 
 
-def show_history(history: Sequence[dict[str, Any]], running: int | None) -> None:
-    """The ended rounds, and the one that runs."""
+def show_history(history: Sequence[dict[str, Any]], running: int | None, *, is_lead: bool) -> None:
+    """The ended rounds, and the one that runs. A lead may put an ended one in use while none runs."""
     heading(_("All rounds"))
     if running is not None:
         _live_table(running, history)
@@ -45,6 +45,8 @@ def show_history(history: Sequence[dict[str, Any]], running: int | None) -> None
     for entry in history[:MOST_OPENED]:
         with st.expander(_("Round {number}").format(number=entry["number"]), key=f"round-{entry['number']}"):
             _details(entry)
+            if is_lead and running is None:
+                offer(entry)
 
 
 def failure_line(history: Sequence[dict[str, Any]]) -> None:

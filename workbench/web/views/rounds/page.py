@@ -33,7 +33,7 @@ from workbench.web.views.rounds.running import watch
 from workbench.web.views.rounds.start import start_round
 from workbench.web.views.rounds.trust import show_trust
 from workbench.web.wording.i18n import _
-from workbench.web.wording.words import NO_WORKER, person_word
+from workbench.web.wording.words import NO_WORKER, ORDER_WORDS, person_word
 
 
 def show() -> None:
@@ -44,7 +44,7 @@ def show() -> None:
         running, earlier = lifecycle.running(session), lifecycle.rollback_target(session)
     status = read_status(project())
     with st.container(key="wide"):
-        bar(account, "/rounds", _in_use_line(in_use))
+        bar(account, "/rounds", _in_use_line(in_use, status))
         show_notice()
         if in_use is not None:
             _figures(next(entry for entry in history if entry["number"] == in_use.number))
@@ -64,17 +64,15 @@ def show() -> None:
         if is_lead and earlier is not None and running is None:
             _roll_back(earlier)
         ended = [entry for entry in history if running is None or entry["number"] != running.number]
-        show_history(ended, None if running is None else running.number)
+        show_history(ended, None if running is None else running.number, is_lead=is_lead)
         if is_lead:
             show_comparison(account, ended)
             show_exports()
 
 
-def _in_use_line(in_use: InUse | None) -> Markup:
+def _in_use_line(in_use: InUse | None, status: Status) -> Markup:
     if in_use is None:
-        line = _(
-            "No round is in use yet: typical and random posts are served, then those a simple model is unsure about."
-        )
+        line = _(ORDER_WORDS[status.queue_order])
     else:
         line = _("In use: round {number}, since {since}, by {name}").format(
             number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or "")

@@ -6,11 +6,12 @@ from html import unescape
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.tables import Champion, Promotion, QueueState, Round
-from tests.workbench.making import ready_queue
+from tests.workbench.making import posts_of, ready_queue
 from tests.workbench.web.conftest import VisitAs
 from trainer.labels import LABELS
 from trainer.messages import Message
@@ -18,7 +19,9 @@ from workbench.accounts import Account
 from workbench.exports.left_out import LeftOut
 from workbench.labelling import answers
 from workbench.project import Project
+from workbench.queue import swap
 from workbench.rounds import lifecycle
+from workbench.scores.round_scores import Scores
 from workbench.web.views.rounds.running import steps_html
 
 CONFUSION = {true: dict.fromkeys(LABELS, 5.0) for true in LABELS}
@@ -126,6 +129,7 @@ def status_of(_project: Project) -> SimpleNamespace:
         not_used=LeftOut(),
         worker=False,
         partly_scored=None,
+        queue_order="typical and random posts",
         **band,
     )
 
@@ -293,6 +297,46 @@ def test_a_lead_puts_a_round_in_use(used: Project, lead: Account, visit_as: Visi
     press(app, "promote-3")
     assert state_of(used, 3) == "scoring"
     assert "Round 3 is under way" in shown(app)
+
+
+@pytest.mark.parametrize(("number", "before"), [(1, "promoted"), (4, "rejected"), (5, "failed")])
+def test_a_lead_puts_any_measured_round_in_use_with_a_reason(
+    used: Project, lead: Account, visit_as: VisitAs, number: int, before: str
+) -> None:
+    add_round(used, lead, 4, "rejected", decision_reason=Message.verbatim("worse").to_dict())
+    add_round(used, lead, 5, "failed", failure=Message.verbatim("disk full").to_dict())
+    visit_as(lead)
+    app = open_screen()
+    press(app, f"promote-{number}")
+    assert "write why" in shown(app)
+    assert state_of(used, number) == before
+    next(field for field in app.text_input if field.key == f"reason-{number}").set_value(HOSTILE)
+    press(app, f"promote-{number}")
+    assert state_of(used, number) == "scoring"
+    assert HOSTILE in shown(app)
+    assert HOSTILE not in html_of(app)
+
+
+def test_neither_the_round_in_use_nor_one_without_an_adapter_is_offered(
+    used: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    add_round(used, lead, 4, "failed", report=None)
+    visit_as(lead)
+    keys = {button.key for button in open_screen().button}
+    assert {"promote-1", "promote-3"} <= keys
+    assert not {"promote-2", "promote-4"} & keys
+
+
+def test_while_no_round_is_in_use_the_page_says_what_orders_the_queue(
+    project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 30)
+    visit_as(lead)
+    assert "typical and random posts are served" in shown(open_screen())
+    posts = np.array(posts_of(project, "pool"))
+    cold = Scores(posts, np.tile(np.float32([0.4, 0.3, 0.3]), (len(posts), 1)))
+    swap.rebuild(project, cold=cold)
+    assert "a simple model of the labels so far orders the queue" in shown(open_screen())
 
 
 def test_a_lead_rolls_back(used: Project, lead: Account, visit_as: VisitAs) -> None:
