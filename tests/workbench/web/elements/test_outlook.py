@@ -10,6 +10,7 @@ from tests.workbench.web.views.rounds.test_page import add_round, open_screen, p
 from trainer.selection.forecast import Gain
 from trainer.selection.stopping import StoppingHint
 from workbench.accounts import Account
+from workbench.exports.left_out import LeftOut
 from workbench.project import Project
 from workbench.rounds.outlook import Outlook
 
@@ -20,7 +21,15 @@ SETTLED = StoppingHint("settled", (1.0, 0.995, 1.0), -0.001)
 @pytest.fixture(autouse=True)
 def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     status = SimpleNamespace(
-        posts=0, labels={}, worker=True, in_band=0, below_band=0, widened=0, left_out=0, partly_scored=None
+        posts=0,
+        labels={},
+        not_used=LeftOut(),
+        worker=True,
+        in_band=0,
+        below_band=0,
+        widened=0,
+        left_out=0,
+        partly_scored=None,
     )
     monkeypatch.setattr("workbench.web.views.rounds.page.read_status", lambda _project: status)
     add_round(project, lead, 1, "promoted")
