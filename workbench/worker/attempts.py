@@ -59,14 +59,15 @@ class Attempt:
         return (Round.number == self.number, Round.attempt == self.fence, Round.is_running)
 
 
-def begin(project: Project, number: int, state: str) -> Attempt:
+def begin(project: Project, number: int, state: str, *, serves_promotion: bool = False) -> Attempt:
     """Start a new attempt at the step `state`.
 
-    Raises SupersededError if the round is over. After MOST_STEP_ATTEMPTS attempts at this step it fails the round first.
+    `serves_promotion`: the step also belongs to the later promotion of a settled round. Any other step is over by
+    then; repeated after a crash, it would undo the lead's decision. Raises SupersededError if the step is over. After MOST_STEP_ATTEMPTS attempts at this step it fails the round first.
     """
     with project.database.write() as session:
         row = session.get_one(Round, number)
-        if not row.is_running:
+        if not row.is_running or (row.state_before is not None and not serves_promotion):
             raise SupersededError
         sweep_attempts(project, number)
         row.step_attempts = row.step_attempts + 1 if row.state == state else 1

@@ -69,7 +69,7 @@ def admit(project: Project, number: int) -> str:
 
 
 def score(project: Project, number: int) -> str:
-    attempt = begin(project, number, "scoring")
+    attempt = begin(project, number, "scoring", serves_promotion=True)
     try:
         scored = _score(project, number, _every(FENCE_SECONDS, lambda: not attempt.is_wanted()))
     except StoppedError:
@@ -83,7 +83,7 @@ def score(project: Project, number: int) -> str:
 
 
 def promote(project: Project, number: int) -> str:
-    attempt = begin(project, number, "scoring")
+    attempt = begin(project, number, "scoring", serves_promotion=True)
     strata.give_strata(project, number)
     # Planned before the short transaction that sets the champion and replaces the queue.
     planned = plan.plan(project, number, vectors=vectors_of_posts(project))

@@ -28,7 +28,7 @@ def main() -> int:
         def dies(project: Project, number: int) -> str:
             result = step(project, number) if moment == "after" else GO
             if moment == "before":
-                begin(project, number, STATES[name])
+                begin(project, number, STATES[name], serves_promotion=True)
             os.kill(os.getpid(), signal.SIGKILL)
             return result
 

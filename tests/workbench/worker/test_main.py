@@ -48,7 +48,7 @@ from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.worker import __main__ as worker
 from workbench.worker import scoring_steps, steps
-from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, SupersededError, begin
+from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, Step, SupersededError, begin
 from workbench.worker.due import is_work_left
 from workbench.worker.failures import prepare_guarded
 
@@ -159,6 +159,19 @@ def test_only_the_newest_attempt_of_a_step_is_listened_to(labelled: Project, bos
     with newest.finish():
         pass
     assert round_of(labelled, number).state == "training"
+
+
+@pytest.mark.parametrize("step", [steps.judge, steps.weigh])
+def test_a_decision_repeated_after_a_crash_undoes_no_promotion(
+    project: Project, lead: Account, step: Step
+) -> None:
+    """The lead decided between the crash and the next worker."""
+    add_round(project, lead, state="awaiting", report={}, verdict={"reasons": []})
+    lifecycle.promote(project, lead, 1)
+    with pytest.raises(SupersededError):
+        step(project, 1)
+    assert (round_of(project, 1).state, round_of(project, 1).is_running) == ("scoring", True)
+    begin(project, 1, "scoring", serves_promotion=True)
 
 
 def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Project, boss: Account) -> None:
