@@ -14,6 +14,7 @@ Z = 1.959964
 Z99 = 2.575829
 """Standard deviations of a 99% interval."""
 FAR = 2.0
+"""A share that differs by less than this factor is not called far, however surely it differs."""
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,8 @@ def _doubts_of_test(test: Evidence) -> Iterator[Message]:
 def _before_test(folded: Evidence | None, *, is_first: bool) -> Verdict:
     if folded is None:
         seen = Message(
-            "nor was it tried on training posts left out of its training: a trial tries none, nor does a "
-            "training on few posts or an adapter from another machine"
+            "nor was it judged on training posts left out of its training: only a full round on this machine "
+            "does so, with enough training posts and few validation posts"
         )
         return Verdict("ask", "first" if is_first else "undecided", (seen,))
     if not is_first:
