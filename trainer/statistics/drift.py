@@ -11,6 +11,8 @@ SMOOTH = 0.5
 CHANGED = 0.1
 MOVED = 0.25
 """From 0.25 on the population counts as a different one, from 0.1 on as changed (Siddiqi 2006, ch. 9)."""
+CHI_SQUARE = 16.92
+"""Its 95% quantile with TENTHS - 1 degrees of freedom."""
 
 
 def stability_index(before: ArrayLike, now: ArrayLike) -> float | None:
@@ -23,6 +25,14 @@ def stability_index(before: ArrayLike, now: ArrayLike) -> float | None:
         return None
     theirs, ours = ((counts + SMOOTH) / (counts + SMOOTH).sum() for counts in (old, new))
     return float(((ours - theirs) * np.log(ours / theirs)).sum())
+
+
+def is_chance(index: float, before: int, now: int) -> bool:
+    """Whether an index of CHANGED or more is within what two samples of one population reach 19 times in 20.
+
+    Then the index is (1 / before + 1 / now) times a chi-square variable (Yurdakul and Naranjo 2020).
+    """
+    return CHANGED <= index <= CHI_SQUARE * (1 / before + 1 / now)
 
 
 def in_tenths(before: ArrayLike, now: ArrayLike) -> tuple[Floats, Floats]:

@@ -41,7 +41,8 @@ def _print(period: Period) -> None:
         table.add_row(*map(cell, (name, f"{one.count:,}", f"{one.before:,}", _first(one.examples))))
     out.print(table)
     for drift in period.drifts:
-        out.print(f"  {drift.score}: population stability index {drift.psi:.2f}", markup=False)
+        doubt = ", too few posts to tell" if drift.is_chance else ""
+        out.print(f"  {drift.score}: population stability index {drift.psi:.2f}{doubt}", markup=False)
 
 
 def _first(examples: Sequence[str]) -> str:

@@ -42,7 +42,8 @@ class Disguise:
 class Drift:
     """Shares of a score in ten equal bins, in the period and before it.
 
-    `psi` is the population stability index; `examples` are posts of the bin that grew most.
+    `psi` is the population stability index; `examples` are posts of the bin that grew most. `is_chance`: so few
+    posts reach this index without any change.
     """
 
     score: Literal["violation", "certainty"]
@@ -50,11 +51,12 @@ class Drift:
     now: Sequence[float]
     before: Sequence[float]
     examples: Sequence[str]
+    is_chance: bool = False
 
 
 @dataclass(frozen=True)
 class Period:
-    """An import or a week compared with the weeks before. `name` is a file name or like 2026-W47.
+    """An import compared with those before it, or a week with the weeks before. `name` is a file name or like 2026-W47.
 
     `posts` and `posts_before` are the sizes of the samples.
     """

@@ -21,7 +21,7 @@ from db.queries.preparing import import_spans, sampled_posts
 from db.queries.training import newest_pool_labels
 from trainer.chunks import in_chunks
 from trainer.labels import Label
-from trainer.statistics.drift import stability_index
+from trainer.statistics.drift import is_chance, stability_index
 from trainer.statistics.rising import Rise, rises
 from trainer.texts.contexts import Contexts
 from trainer.texts.variants import Variant, Variants
@@ -252,6 +252,7 @@ def _drift(
         [round(float(share), 4) for share in shares_now],
         [round(float(share), 4) for share in shares_before],
         [sample.texts[int(post)][:EXAMPLE] for post in examples],
+        is_chance(psi, len(before), len(now)),
     )
 
 

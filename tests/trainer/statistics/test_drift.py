@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from trainer.statistics.drift import SMOOTH, in_tenths, stability_index
+from trainer.statistics.drift import CHANGED, SMOOTH, in_tenths, is_chance, stability_index
 
 counts = st.lists(st.integers(0, 50), min_size=20, max_size=20)
 
@@ -30,6 +30,21 @@ def test_nothing_to_compare_with_is_no_drift() -> None:
 def test_it_is_the_sum_over_the_parts_with_half_a_post_more_in_each() -> None:
     old, new = np.array([3.5, 0.5]) / 4, np.array([1.5, 2.5]) / 4
     assert stability_index([3, 0], [1, 2]) == pytest.approx(float(((new - old) * np.log(new / old)).sum()))
+
+
+@pytest.mark.parametrize(("before", "now"), [(2_000, 1), (150, 32), (2_000, 60)])
+def test_samples_of_one_population_are_chance_nineteen_times_in_twenty(before: int, now: int) -> None:
+    rng = np.random.default_rng(3)
+    shares = np.full(10, 0.1)
+    draws = zip(rng.multinomial(before, shares, 500), rng.multinomial(now, shares, 500), strict=True)
+    indices = [index for old, new in draws if (index := stability_index(old, new)) is not None]
+    assert np.mean([index < CHANGED or is_chance(index, before, now) for index in indices]) > 0.9
+
+
+def test_an_index_of_many_posts_or_a_great_one_is_no_chance() -> None:
+    assert not is_chance(0.12, 2_000, 2_000)
+    assert not is_chance(1.5, 150, 32)
+    assert not is_chance(0.01, 2, 2)
 
 
 def test_it_is_the_sum_over_the_tenths_of_before() -> None:

@@ -119,6 +119,21 @@ def test_a_models_drift_is_the_stability_index_of_its_scores(filled: Project, le
     assert drift.psi == pytest.approx(float(np.sum((ours - theirs) * np.log(ours / theirs))), abs=1e-4)
 
 
+def test_the_scores_of_one_new_post_are_no_drift(filled: Project, lead: Account) -> None:
+    import_texts(filled, lead, ["又一条晚到的帖子，说的是别的事"], start=9_000)
+    prepare(filled)
+    with filled.database.write() as session:
+        for group in session.scalars(select(PostGroup)):
+            group.split = "pool"
+        posts = len(session.scalars(select(Post.id)).all())
+    probabilities = np.full((posts, 3), (0.9, 0.05, 0.05))
+    probabilities[-1] = (0.1, 0.1, 0.8)
+    make_champion(filled, lead, probabilities)
+    newest = watch(filled).periods[0]
+    assert newest.posts == 1
+    assert all(drift.is_chance for drift in newest.drifts)
+
+
 def test_held_out_posts_are_never_shown(filled: Project, lead: Account) -> None:
     with filled.database.write() as session:
         for group in session.scalars(select(PostGroup)):

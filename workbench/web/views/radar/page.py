@@ -51,7 +51,7 @@ def _name(period: Period) -> str:
 
 
 def _period(period: Period, violation_words: Sequence[str]) -> None:
-    text = _("{now} posts looked at, beside {before} of the weeks before: {name}")
+    text = _("{now} posts looked at, beside {before} imported before: {name}")
     quiet(text.format(now=f"{period.posts:,}", before=f"{period.posts_before:,}", name=period.name))
     heading(_("Rising words"))
     if not period.posts_before:
@@ -98,7 +98,9 @@ def _examples(texts: Sequence[str]) -> Markup:
 
 
 def _drift(drift: Drift) -> None:
-    if drift.psi >= MOVED:
+    if drift.is_chance:
+        verdict = _("may be as before: too few posts to tell")
+    elif drift.psi >= MOVED:
         verdict = _("has shifted")
     else:
         verdict = _("is shifting") if drift.psi >= CHANGED else _("is as before")

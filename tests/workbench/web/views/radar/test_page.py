@@ -50,7 +50,7 @@ def test_a_lead_sees_words_disguises_and_drift_with_examples_as_they_were_writte
     save_radar(project, make_radar())
     visit_as(lead)
     page = raw(app.run())
-    assert "1,234 posts looked at, beside 5,678" in page
+    assert "1,234 posts looked at, beside 5,678 imported before" in page
     assert "<b>红包</b></td><td>40</td><td>2</td>" in page
     assert "<b>薇信</b></td><td>微信</td><td>sounds alike</td><td>12</td>" in page
     assert "probability of a violation: has shifted (PSI 0.30)" in page
@@ -62,6 +62,19 @@ def test_a_lead_sees_words_disguises_and_drift_with_examples_as_they_were_writte
     assert "<i>.tsv" not in page
     assert "<i>.tsv" in unescape(page)
     assert not [element for element in app.markdown if "evil" in element.value]
+
+
+def test_a_shift_of_too_few_posts_is_not_called_one(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    drift = Drift("violation", 2.85, BINS, BINS, [], is_chance=True)
+    save_radar(
+        project, Radar("2026-01-12T09:00:00+00:00", 1, [], [Period("import", "a", 1, 9, [], [], [drift])])
+    )
+    visit_as(lead)
+    page = raw(app.run())
+    assert "too few posts to tell (PSI 2.85)" in page
+    assert "has shifted" not in page
 
 
 def test_before_the_first_look_it_says_so(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
