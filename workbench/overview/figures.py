@@ -168,13 +168,13 @@ def advise(
         return (
             Advice("start", total) if is_enough else Advice("label", max(lifecycle.FEWEST_LABELS - total, 1))
         )
-    if ahead is None:
-        return Advice("go on")
-    if ahead.hint.is_reached:
+    if ahead is not None and ahead.hint.is_reached:
         return Advice("watch", A_DAY)
     learned = (in_use.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows") or 0
     if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
         return Advice("start", total - learned)
+    if ahead is None:
+        return Advice("go on")
     # A project may lack any label except violations.
     wanted = [label for label in LABELS if kinds[label] or label == Label.VIOLATION]
     rarest = min(wanted, key=kinds.__getitem__)

@@ -201,6 +201,23 @@ def test_one_thing_to_do_is_named_at_every_stage(
     assert next_step() == ("start", 100, None)
 
 
+def test_many_labels_after_a_round_without_a_measure_ask_for_another_round(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead, 400)
+    unmeasured = {"card": {"data": {"train": {"rows": 21}}}}
+    add_round(project, lead, 1, unmeasured, state="promoted")
+    put_in_use(project, 1)
+    pool = posts_of(project, "pool")
+    for post in pool[:100]:
+        add_label(project, ann, post, "normal")
+    assert look(project, lead).advice.step == "go on"
+    for post in pool[100:121]:
+        add_label(project, ann, post, "normal")
+    advice = look(project, lead).advice
+    assert (advice.step, advice.count) == ("start", 100)
+
+
 def change_round(project: Project, number: int, **values: object) -> None:
     with project.database.write() as session:
         row = session.get_one(Round, number)
