@@ -57,6 +57,8 @@ def _rows(overview: Overview) -> list[tuple[str, str]]:
         ("macro-F1", "none" if overview.macro_f1 is None else f"{overview.macro_f1:.3f}"),
     ]
     rows += [(label, f"{sum(counts.values()):,}") for label, counts in overview.labels.items()]
+    if reasons := overview.not_used.reasons():
+        rows.append(("labelled, not used yet", "; ".join(map(str, reasons))))
     return rows
 
 

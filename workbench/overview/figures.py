@@ -22,6 +22,7 @@ from trainer.labels import LABELS, Label
 from trainer.selection.forecast import expected_gain
 from trainer.statistics.agreement import Agreement, agreement
 from workbench.accounts import Account, Right, reading
+from workbench.exports.left_out import LeftOut, read_left_out
 from workbench.labelling import pace
 from workbench.overview.weeks import A_DAY
 from workbench.posts.counting import count_posts
@@ -91,7 +92,7 @@ class Advice:
 
 @dataclass(frozen=True)
 class Overview:
-    """`labels` counts posts by label and split; `curve` has the rounds comparable to the champion, oldest
+    """`labels` counts posts by label and split, `not_used` the labelled ones that no round uses; `curve` has the rounds comparable to the champion, oldest
     first.
 
     `partly_scored`: the champion did not score every post, and the counts of the band lack the others.
@@ -103,6 +104,7 @@ class Overview:
     below_band: int
     champion: int | None
     labels: dict[str, dict[str, int]]
+    not_used: LeftOut
     agreement: Agreement | None
     anchoring: Anchoring
     curve: Sequence[Measured]
@@ -140,6 +142,7 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
             below_band=band.below_band,
             champion=None if row is None else row.number,
             labels=labels,
+            not_used=read_left_out(session, has_audit=True),
             agreement=_agreement(session),
             anchoring=_anchoring(session),
             curve=[_measured(session, point) for point in points],

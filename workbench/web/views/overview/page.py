@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from trainer.labels import LABELS
+from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.overview.figures import Advice, AnnotatorDay, Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks
@@ -15,6 +16,7 @@ from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import histogram, learning_curve
 from workbench.web.elements.markup import html
+from workbench.web.elements.not_used import not_used
 from workbench.web.elements.outlook import next_line
 from workbench.web.elements.partly_scored import partly_scored_line
 from workbench.web.elements.tables import Cell, table
@@ -77,7 +79,7 @@ def show() -> None:
         note(advice_line(overview), is_done=True)
         is_watching = overview.advice.step == "watch"
         if is_watching:
-            show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=True)
+            show_weeks(_weeks_of(overview, account), is_watching=True)
         if overview.curve:
             heading(_("What labels have brought"))
             learning_curve(overview.curve, overview.ahead, _("labels to learn from"), _("macro-F1"))
@@ -87,7 +89,7 @@ def show() -> None:
         _labels(overview)
         _people(overview)
         if not is_watching:
-            show_weeks(_weeks(str(project().home), account.id, account.role), is_watching=False)
+            show_weeks(_weeks_of(overview, account), is_watching=False)
 
 
 @cached(CACHE_SECONDS)
@@ -96,8 +98,19 @@ def _read(home: str, account_id: int, role: str, midnight: datetime) -> Overview
     return read_overview(project(), require_account(), midnight)
 
 
+def _weeks_of(overview: Overview, account: Account) -> list[Week]:
+    return _weeks(str(project().home), account.id, account.role, overview.posts, overview.champion)
+
+
 @cached(WEEKS_CACHE_SECONDS)
-def _weeks(home: str, account_id: int, role: str) -> list[Week]:  # noqa: ARG001 - the cache's key
+def _weeks(
+    home: str,  # noqa: ARG001 - these are the cache's key
+    account_id: int,  # noqa: ARG001
+    role: str,  # noqa: ARG001
+    posts: int,  # noqa: ARG001
+    champion: int | None,  # noqa: ARG001
+) -> list[Week]:
+    """Cached until posts arrive or another round is in use, whose scores these are."""
     return read_weeks(project(), require_account())
 
 
@@ -180,6 +193,7 @@ def _labels(overview: Overview) -> None:
     rows = (_label_row(label, overview.labels[label], splits) for label in LABELS)
     headings = ("", *(_(SPLITS[split]) for split in splits), _("in all"))
     html(table(rows, headings, has_titles=True, has_numbers=True))
+    not_used(overview.not_used)
 
 
 def _label_row(label: str, counts: Mapping[str, int], splits: Sequence[str]) -> Sequence[Cell]:

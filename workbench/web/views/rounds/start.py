@@ -6,17 +6,16 @@ import streamlit as st
 from markupsafe import Markup
 
 from trainer.labels import LABELS
-from trainer.messages import Message
 from workbench.accounts import Account
 from workbench.queue.status import Status
 from workbench.rounds import lifecycle
 from workbench.rounds.durations import Expected, expected_times
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
+from workbench.web.elements.not_used import not_used
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import attempt, quiet
 from workbench.web.wording.i18n import N_, _
-from workbench.web.wording.messages import shown
 from workbench.web.wording.words import label_html
 
 QUICK, FULL = "quick", "full"
@@ -42,8 +41,7 @@ def start_round(status: Status) -> None:
         other = st.selectbox(_("Base encoder"), project().settings.bases, key="base")
         is_sent = st.form_submit_button(_("Start a round"), type="primary")
     html(_uses(status.labels))
-    if reasons := status.not_used.reasons():
-        quiet(shown(Message("Labelled posts that are not used yet: {reasons}.", reasons=reasons)))
+    not_used(status.not_used)
     _times(base, status)
     if is_sent:
         attempt(lambda account: _begin(account, kind == QUICK, notes, other))

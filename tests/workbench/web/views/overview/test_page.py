@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.workbench.making import add_label, add_round, judge_held_out, ready_queue
+from tests.workbench.making import add_label, add_round, judge_held_out, make_champion, posts_of, ready_queue
 from tests.workbench.rounds.test_outlook import measured, put_in_use, score_round
 from tests.workbench.web.conftest import VisitAs
 from trainer.statistics.proportions import Share
@@ -127,6 +127,29 @@ def test_it_speaks_chinese(app: AppTest, project: Project, lead: Account, visit_
     ready_queue(project, lead, 60)
     visit_as(lead, language="zh")
     assert "请再标 20 条帖子" in shown(app.run())
+
+
+def test_labelled_posts_that_the_table_lacks_are_explained(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 60)
+    for post in [*posts_of(project, "pool")[:3], *posts_of(project, "test")[:2]]:
+        add_label(project, lead, post, "normal", origin="import", source="modlog")
+    visit_as(lead)
+    page = shown(app.run())
+    assert "<b>5</b><span>labelled</span>" in page
+    assert "not used yet: 2 are held out" in page
+
+
+def test_the_weeks_follow_a_round_that_comes_into_use_and_posts_that_arrive(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview_page, "_read", lambda *_key: look(project, lead))
+    ready_queue(project, lead, 60)
+    visit_as(lead)
+    assert "Week by week" not in shown(app.run())
+    make_champion(project, lead, np.full((60, 3), 1 / 3))
+    assert "<td>2026-01-05</td><td>60</td>" in shown(app.run())
 
 
 def test_an_annotator_does_not_see_it(app: AppTest, lead: Account, ann: Account, visit_as: VisitAs) -> None:
