@@ -58,7 +58,7 @@ def simulate(
                 _append(out, point)
                 progress.step(
                     _labels(read_points(out), runs),
-                    _labels_in_all(runs, simulation.plan),
+                    _labels_in_all(runs, simulation),
                     macro_f1=point.macro_f1,
                 )
 
@@ -241,7 +241,7 @@ def _refuse_other(out: Path, inputs: Mapping[str, Any]) -> None:
     file, text = out / "simulation.json", json.dumps(inputs, indent=2, sort_keys=True) + "\n"
     if file.exists() and file.read_text(encoding="utf-8") != text:
         raise TrainerError(
-            "{out} holds another simulation (see simulation.json); name another folder", out=out
+            "{out} holds another simulation (see simulation.json); name another folder with --out", out=out
         )
     out.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
@@ -269,8 +269,8 @@ def _labels(points: Sequence[Point], runs: Runs) -> int:
     return sum(len(point.positions) for point in points if (point.strategy, point.seed) in wanted)
 
 
-def _labels_in_all(runs: Runs, plan: Plan) -> int:
-    return len(runs.strategies) * len(runs.seeds) * plan.budget
+def _labels_in_all(runs: Runs, simulation: Simulation) -> int:
+    return len(runs.strategies) * len(runs.seeds) * simulation.labels_of_a_run
 
 
 if __name__ == "__main__":

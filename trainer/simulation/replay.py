@@ -147,6 +147,11 @@ class Simulation:
         model = self.learner.learn(range(len(self.pool)), labels, seed)
         return _point(FULL, seed, labels, [], model.macro_f1())
 
+    @property
+    def labels_of_a_run(self) -> int:
+        """The budget, or the whole pool if that is smaller: copies are labelled once."""
+        return min(self.plan.budget, int(self.groups.max(initial=-1)) + 1)
+
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """(n,) group number of each post; copies share one."""

@@ -121,6 +121,13 @@ def test_copies_of_a_labelled_post_are_not_asked_about() -> None:
     assert not any(at + 80 in asked for at in asked if at < 80)
 
 
+@pytest.mark.parametrize("posts", [30, 300])
+def test_a_run_ends_with_the_budget_or_the_whole_pool(posts: int) -> None:
+    pool = some_posts(posts)
+    simulated = simulation([*pool, *pool])
+    assert run(simulated, "random")[-1].labels == simulated.labels_of_a_run == min(posts, PLAN.budget)
+
+
 def test_the_random_strategy_asks_for_no_probabilities() -> None:
     class Blind(CountingLearner):
         def learn(self, positions: Sequence[int], labels: Sequence[str], seed: int) -> Learned:
