@@ -16,7 +16,7 @@ from workbench.accounts import Account, Right
 from workbench.errors import NotAllowedError
 from workbench.web.current_project import project
 from workbench.web.identity import SignedIn, signed_in
-from workbench.web.pages import PATHS
+from workbench.web.pages import PAGES, PATHS
 from workbench.web.server.refusing import refusal
 from workbench.web.server.sockets import OpenSockets
 from workbench.web.server.uploads import UPLOADS, Uploads, held_by_streamlit
@@ -71,6 +71,8 @@ class Guard:
     async def _let_in(self, visitor: SignedIn, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await open_sockets.run(self._app, visitor.token, scope, receive, send)
+        elif _is_closed_page(visitor.account, scope["path"]):
+            await RedirectResponse("/", 303)(scope, receive, send)
         elif not await _has_right(visitor.account, scope["path"]):
             await refusal(scope, 403, NO_RIGHT)(scope, receive, send)
         elif scope["method"] == "PUT" and scope["path"].startswith(UPLOADS):
@@ -94,6 +96,11 @@ async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
         await RedirectResponse(f"{SIGN_IN}?next={quote(scope['path'])}", 303)(scope, receive, send)
     else:
         await refusal(scope, 401, SIGN_IN_FIRST)(scope, receive, send)
+
+
+def _is_closed_page(account: Account, path: str) -> bool:
+    """Streamlit answers such an address with a dialog in English: no such page."""
+    return any(path == f"/{page.name}" and not page.is_open_to(account) for page in PAGES)
 
 
 def _is_open(path: str) -> bool:

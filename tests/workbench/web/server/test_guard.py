@@ -21,7 +21,7 @@ from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
 from workbench.web import current_project, identity
-from workbench.web.pages import HOME, PATHS
+from workbench.web.pages import HOME, PAGES, PATHS, Page
 from workbench.web.server import guard, sign_in, uploads
 from workbench.web.server.guard import open_sockets
 from workbench.web.server.serve import MIDDLEWARE, ROUTES
@@ -49,7 +49,7 @@ async def stream(websocket: WebSocket) -> None:
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     behind = [
-        *(Route(path, page) for path in ("/", "/media/file", "/_stcore/metrics")),
+        *(Route(path, page) for path in (*PATHS, "/media/file", "/_stcore/metrics")),
         Route(UPLOADS + "{session}/{file}", page, methods=["PUT", "DELETE", "OPTIONS"]),
         WebSocketRoute("/_stcore/stream", stream),
     ]
@@ -90,6 +90,18 @@ def test_the_name_of_the_first_page_leads_to_its_address(client: TestClient) -> 
     enter(client)
     answer = client.get(f"/{HOME.name}")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_address_of_a_page_for_leads_leads_an_annotator_to_the_first_page(
+    client: TestClient, page: Page
+) -> None:
+    enter(client)
+    answer = client.get(f"/{page.name}")
+    is_first = page is HOME or page.right is not None
+    assert answer.headers.get("location") == ("/" if is_first else None)
+    enter(client, name="Lea", role="lead")
+    assert client.get(f"/{page.name}").headers.get("location") == ("/" if page is HOME else None)
 
 
 def test_a_stranger_gets_no_websocket(client: TestClient) -> None:
