@@ -17,7 +17,7 @@ commands = typer.Typer()
 ADVICE = {
     "import": "import posts",
     "label": "label {count} more posts, of two labels at least: then a first round can be trained",
-    "start": "start a round: {count} labels are waiting for it",
+    "start": "start a round: {count} more labels to learn from are waiting for it",
     "decide": "decide on round {count}",
     "wait": "nothing: round {count} is under way",
     "more of": "label on, {label} above all: there are only {count} to learn from",

@@ -282,7 +282,8 @@ def read_progress(project: Project, row: Round) -> Progress:
         posts_per_second=newest.get("posts_per_second"),
         gpu=(newest["gpu_used"], newest["gpu_total"]) if "gpu_used" in newest else None,
         losses=[(line["step"], line["loss"]) for line in training if "loss" in line and "step" in line],
-        macro_f1=[(line["epoch"], line["macro_f1"]) for line in training if "macro_f1" in line],
+        # Without validation posts there is a line for each epoch, and no score.
+        macro_f1=[(line["epoch"], line["macro_f1"]) for line in training if line.get("macro_f1") is not None],
     )
 
 
@@ -298,7 +299,8 @@ def is_worker_running(project: Project) -> bool:
 def refuse_second(session: Session) -> None:
     row = running(session)
     if row is not None:
-        starter = session.get(Person, row.started_by_id)
+        is_decision = row.state_before is not None
+        starter = session.get(Person, row.decided_by_id if is_decision else row.started_by_id)
         raise RoundError(
             "Round {number} is already under way, started by {name}. Wait for it or cancel it.",
             number=row.number,
@@ -372,7 +374,7 @@ def _promote(
     row.state_before, row.state, row.is_running = row.state, "scoring", True
     row.failure, row.is_rolling_back = None, is_rollback
     row.attempt, row.step_attempts = row.attempt + 1, 0
-    row.decided_by_id = account.id
+    row.decided_by_id, row.started_at = account.id, project.now()
     if reason is not None:
         row.decision_reason = reason.to_dict()
     written = None if reason is None else str(reason)

@@ -4,10 +4,12 @@ import pytest
 from sqlalchemy import select
 
 from db.tables import AuditEntry, Policy, Round
+from tests.conftest import Clock
 from tests.workbench.making import judge_held_out, make_champion
 from tests.workbench.web.views.rounds.test_page import add_round, put_in_use, state_of
 from trainer.messages import Message
 from trainer.statistics.thresholds import Prices
+from workbench import accounts
 from workbench.accounts import Account
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
@@ -35,6 +37,26 @@ def test_a_rollback_leads_where_the_page_said_or_nowhere(four_rounds: Project, l
 
 def test_a_rollback_by_command_names_no_round(four_rounds: Project, lead: Account) -> None:
     assert lifecycle.rollback(four_rounds, lead) == 2
+
+
+def test_a_rollback_under_way_names_the_lead_who_began_it_and_its_own_time(
+    four_rounds: Project, lead: Account, clock: Clock
+) -> None:
+    other = accounts.sign_in(four_rounds, "Lea", "lead")
+    clock.move(hours=3)
+    lifecycle.rollback(four_rounds, other)
+    with pytest.raises(RoundError, match="Round 2 is already under way, started by Lea"):
+        lifecycle.rollback(four_rounds, lead)
+    with four_rounds.database.read() as session:
+        assert session.get_one(Round, 2).started_at == four_rounds.now()
+
+
+def test_epochs_without_validation_posts_draw_no_curve(four_rounds: Project) -> None:
+    file = lifecycle.progress_file(four_rounds, 4, "training")
+    file.parent.mkdir(parents=True)
+    file.write_text('{"epoch": 1, "macro_f1": null}\n{"epoch": 2, "macro_f1": 0.5}\n', encoding="utf-8")
+    with four_rounds.database.read() as session:
+        assert lifecycle.read_progress(four_rounds, session.get_one(Round, 4)).macro_f1 == [(2, 0.5)]
 
 
 def test_a_round_rejected_meanwhile_is_not_put_in_use(four_rounds: Project, lead: Account) -> None:

@@ -51,7 +51,7 @@ SPLITS = {
 ADVICE = {
     "import": N_("Import posts to begin."),
     "label": N_("Label {count} more posts, of two labels at least: then a first round can start."),
-    "start": N_("Start a round: {count} labels are waiting for it."),
+    "start": N_("Start a round: {count} more labels to learn from are waiting for it."),
     "decide": N_("Decide on round {count}: it waits for you."),
     "wait": N_("Nothing to do but label on: round {count} is under way."),
     "more of": N_("Label on, “{label}” above all: there are only {count} to learn from."),
