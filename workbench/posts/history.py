@@ -140,6 +140,15 @@ def history_of(project: Project, account: Account, post: str | int) -> History:
         )
 
 
+def number_of(project: Project, account: Account, external_id: str) -> int | None:
+    """The number here of the post with this id in the forum.
+
+    Raises NotAllowedError if `account` is not a lead.
+    """
+    with reading(project, account, Right.REVIEW) as session:
+        return session.scalar(select(Post.id).where(Post.external_id == external_id))
+
+
 LARGEST_BITS = 64
 """Of an SQLite integer, with its sign."""
 

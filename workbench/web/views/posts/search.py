@@ -11,6 +11,7 @@ from markupsafe import Markup
 from trainer.labels import LABELS
 from workbench.accounts import Account, Right
 from workbench.posts import search
+from workbench.posts.history import number_of
 from workbench.posts.query import excerpt, places
 from workbench.posts.search import UNLABELLED, Choices, Filter, Hits, ListedPost, SearchPage
 from workbench.web.current_project import project
@@ -38,6 +39,8 @@ def post_search(account: Account) -> None:
     wanted = _filter(_choices(account), is_lead)
     cursors = _cursors(wanted)
     page = search.find(project(), account, wanted, before=cursors[-1])
+    if is_lead and wanted.text:
+        _post_of_this_id(account, wanted.text)
     _show_notices(page)
     if page.posts:
         if wanted != Filter():
@@ -183,9 +186,20 @@ def _row(post: ListedPost, words: Sequence[str], is_lead: bool) -> None:
     with row:
         html(ROW.format(_text(post, words), each(CELL, cells)))
     with beside:
-        if st.button(_("History"), key=f"history-{post.post_id}", type="tertiary", width="content"):
-            st.query_params["post"] = str(post.post_id)
-            st.rerun()
+        _history_button(_("History"), post.post_id, f"history-{post.post_id}")
+
+
+def _post_of_this_id(account: Account, text: str) -> None:
+    """Verdicts and exports name a post by its id, which is in no text."""
+    number = number_of(project(), account, text)
+    if number is not None:
+        _history_button(_("A post has this id: its history"), number, "history-of-id")
+
+
+def _history_button(title: str, number: int, key: str) -> None:
+    if st.button(title, key=key, type="tertiary", width="content"):
+        st.query_params["post"] = str(number)
+        st.rerun()
 
 
 def _text(post: ListedPost, words: Sequence[str]) -> Markup:

@@ -286,6 +286,26 @@ def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
     assert app.text_input(key="search").value == card.text
 
 
+def has_button(app: AppTest, key: str) -> bool:
+    return any(button.key == key for button in app.button)
+
+
+def test_the_forums_id_of_a_post_leads_to_its_history_for_a_lead(
+    app: AppTest, spam: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    post = find(spam, lead, Filter()).posts[0]
+    visit_as(lead)
+    app.run().text_input(key="search").set_value(f" {post.external_id} ").run()
+    assert hits(app) == 0
+    assert post.text in shown(press(app, "history-of-id"))
+    press(app, "back").text_input(key="search").set_value("p9999").run()
+    assert not has_button(app, "history-of-id")
+    visit_as(ann)
+    app.query_params.clear()
+    app.run().text_input(key="search").set_value(post.external_id).run()
+    assert not has_button(app, "history-of-id")
+
+
 def test_labels_that_came_by_command_are_nobodys_in_the_list_and_in_the_history(
     project: Project, app: AppTest, lead: Account, visit_as: VisitAs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
