@@ -39,7 +39,7 @@ def _print(period: Period) -> None:
     for one in period.disguises:
         name = f"{one.written} = {one.word} ({one.how})"
         table.add_row(*map(cell, (name, f"{one.count:,}", f"{one.before:,}", _first(one.examples))))
-    out.print(table)
+    out.print(table if table.row_count else "  nothing stands out")
     for drift in period.drifts:
         doubt = ", too few posts to tell" if drift.is_chance else ""
         out.print(f"  {drift.score}: population stability index {drift.psi:.2f}{doubt}", markup=False)

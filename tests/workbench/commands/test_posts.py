@@ -13,7 +13,7 @@ from workbench.accounts import Account
 from workbench.commands import terminal
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers
-from workbench.overview.radar import Disguise, Period, Radar, save_radar
+from workbench.overview.radar import Disguise, Drift, Period, Radar, save_radar
 from workbench.project import Project
 from workbench.queue import swap
 
@@ -94,6 +94,17 @@ def test_the_radar_is_told_as_a_table_and_as_json(run, project: Project) -> None
     )
     assert "薇信 = 微信 (sound)" in run("radar")
     assert json.loads(run("radar", "--json"))["radar"]["known"] == ["微信"]
+
+
+def test_a_radar_without_news_says_so_and_what_too_few_posts_cannot_tell(run, project: Project) -> None:
+    drift = Drift("violation", 2.85, [0.1] * 10, [0.1] * 10, [], is_chance=True)
+    save_radar(
+        project, Radar("2026-01-12T09:00:00+00:00", 1, [], [Period("import", "a.tsv", 1, 9, [], [], [drift])])
+    )
+    told = run("radar")
+    assert "nothing stands out" in told
+    assert "for example" not in told
+    assert "2.85, too few posts to tell" in told
 
 
 STEERING, MARKUP = "\x1b]52;c;x\x07", "[/规则]"
