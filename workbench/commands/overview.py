@@ -16,6 +16,7 @@ commands = typer.Typer()
 
 ADVICE = {
     "import": "import posts",
+    "import more": "import more posts: every one is labelled",
     "label": "label {count} more posts, of two labels at least: then a first round can be trained",
     "start": "start a round: {count} more labels to learn from are waiting for it",
     "decide": "decide on round {count}",

@@ -42,7 +42,7 @@ FEWEST_NEW = 100
 NEW_SHARE = 0.1
 """A new round is advised after this share of new training labels, and at least FEWEST_NEW."""
 
-Step = Literal["import", "label", "start", "decide", "wait", "more of", "watch", "go on"]
+Step = Literal["import", "label", "start", "decide", "wait", "import more", "more of", "watch", "go on"]
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,11 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
         row = None if champion is None else session.get(Round, champion.round_number)
         points = [] if row is None else rounds_outlook.curve(session, row)
         labels, band = _labels(session), band_counts(session, project)
+        posts = count_posts(session)
+        labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
         return Overview(
-            posts=count_posts(session),
-            labelled=session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0,
+            posts=posts,
+            labelled=labelled,
             in_band=band.in_band,
             below_band=band.below_band,
             champion=None if row is None else row.number,
@@ -149,13 +151,18 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
             ahead=_ahead(points),
             outlook=ahead,
             hands=_annotator_days(session, project.now(), midnight),
-            advice=advise(session, labels, row, ahead),
+            advice=advise(session, labels, row, ahead, unlabelled=posts - labelled),
             partly_scored=partly_scored_in_use(session, project),
         )
 
 
 def advise(
-    session: Session, labels: dict[str, dict[str, int]], in_use: Round | None, ahead: Outlook | None
+    session: Session,
+    labels: dict[str, dict[str, int]],
+    in_use: Round | None,
+    ahead: Outlook | None,
+    *,
+    unlabelled: int,
 ) -> Advice:
     if running := lifecycle.running(session):
         return Advice("wait", running.number)
@@ -168,14 +175,17 @@ def advise(
         if not count_posts(session):
             return Advice("import")
         is_enough = total >= lifecycle.FEWEST_LABELS and sum(map(bool, kinds.values())) > 1
-        return (
-            Advice("start", total) if is_enough else Advice("label", max(lifecycle.FEWEST_LABELS - total, 1))
-        )
+        if is_enough:
+            return Advice("start", total)
+        more = Advice("label", max(lifecycle.FEWEST_LABELS - total, 1))
+        return more if unlabelled > 0 else Advice("import more")
     if ahead is not None and ahead.hint.is_reached:
         return Advice("watch", A_DAY)
     learned = (in_use.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows") or 0
     if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
         return Advice("start", total - learned)
+    if unlabelled <= 0:
+        return Advice("import more")
     if ahead is None:
         return Advice("go on")
     # A project may lack any label except violations.

@@ -218,6 +218,29 @@ def test_many_labels_after_a_round_without_a_measure_ask_for_another_round(
     assert (advice.step, advice.count) == ("start", 100)
 
 
+def test_fewer_posts_than_a_first_round_needs_ask_for_an_import(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead, 10)
+    assert look(project, lead).advice.step == "label"
+    for post in range(1, 11):
+        add_label(project, ann, post, "normal")
+    assert look(project, lead).advice.step == "import more"
+
+
+def test_a_project_without_an_unlabelled_post_is_told_to_import_more(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    ready_queue(project, lead, 30)
+    add_round(project, lead, 1, {"card": {"data": {"train": {"rows": 30}}}}, state="promoted")
+    put_in_use(project, 1)
+    for post in range(1, 30):
+        add_label(project, ann, post, "normal")
+    assert look(project, lead).advice.step == "go on"
+    add_label(project, ann, 30, "violation")
+    assert look(project, lead).advice.step == "import more"
+
+
 def change_round(project: Project, number: int, **values: object) -> None:
     with project.database.write() as session:
         row = session.get_one(Round, number)

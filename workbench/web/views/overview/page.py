@@ -50,6 +50,7 @@ SPLITS = {
 
 ADVICE = {
     "import": N_("Import posts to begin."),
+    "import more": N_("Every post is labelled: import more."),
     "label": N_("Label {count} more posts, of two labels at least: then a first round can start."),
     "start": N_("Start a round: {count} more labels to learn from are waiting for it."),
     "decide": N_("Decide on round {count}: it waits for you."),
