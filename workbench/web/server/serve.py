@@ -39,6 +39,9 @@ A key press releases the lock at every statement and message, about fifty times.
 each reacquisition takes one interval; with Python's default of 5 ms they add up to a quarter of a second.
 """
 
+MOST_MESSAGE_MEGABYTES = 10
+"""Of a message on a websocket, in both directions: each is held in memory as a whole, and annotators may send them."""
+
 NO_PROXY = "none"
 """The address of no client: no proxy is trusted."""
 
@@ -51,6 +54,8 @@ CONFIG: dict[str, Any] = {
     "server.fileWatcherType": "none",
     "server.headless": True,
     "server.maxUploadSize": MOST_FILE_MEGABYTES,
+    "server.maxMessageSize": MOST_MESSAGE_MEGABYTES,
+    "server.maxWidgetStateSize": MOST_MESSAGE_MEGABYTES,
     "runner.postScriptGC": False,  # the automatic collection suffices, without one after each key press
     "logger.hideWelcomeMessage": True,  # `workbench up` prints the address
     "theme.font": "Source Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif",
