@@ -24,6 +24,7 @@ from trainer.running.children import WATCH_STDIN, end_with_parent
 from trainer.running.terminal import printable
 from workbench import services
 from workbench.errors import WorkbenchError
+from workbench.project import cookie_secret
 from workbench.settings import Settings
 from workbench.web.current_project import project
 from workbench.web.pages import HOME  # imports the views: before the freeze
@@ -92,7 +93,8 @@ def main() -> int:
     try:
         settings = project().settings
         services.refuse_open_door(project(), settings.host)
-    except WorkbenchError as error:
+        cookie_secret(project())  # unreadable, it would fail each request
+    except (WorkbenchError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     if WATCH_STDIN in sys.argv:

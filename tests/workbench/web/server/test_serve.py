@@ -71,6 +71,16 @@ def test_a_folder_without_a_project_is_one_clear_line(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_cookie_key_that_cannot_be_read_is_one_clear_line(project: Project) -> None:
+    """A folder in its place: permissions do not bind the superuser."""
+    (project.data / "cookie.key").unlink(missing_ok=True)
+    (project.data / "cookie.key").mkdir()
+    result = run(web_command(), project.home, WORKBENCH_HOME=str(project.home))
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
     command = [sys.executable, "-P", "-m", "workbench.cli", "up", "--no-worker"]
     with socket.create_server(("127.0.0.1", 0)) as free:
