@@ -3,11 +3,13 @@
 Every response gets the security headers, also those of Streamlit.
 """
 
+from contextlib import suppress
 from functools import lru_cache
 from types import MappingProxyType
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -89,7 +91,8 @@ class Door:
         assert arrival.address is not None
         # The scheme decides whether cookies are marked as secure.
         reached = {**scope, "scheme": arrival.address.scheme}
-        await self._app(reached, _limited(receive, _most_bytes(scope)), send)
+        with suppress(ClientDisconnect):  # else each connection that breaks off leaves a traceback in the log
+            await self._app(reached, _limited(receive, _most_bytes(scope)), send)
 
 
 def _same_origin(scope: Scope) -> Scope:

@@ -188,6 +188,21 @@ def test_an_upload_states_its_length_and_keeps_to_the_limit() -> None:
     assert _status_without_reading("PUT", path, {**head, **both}) == 411
 
 
+def test_a_form_that_breaks_off_is_no_error() -> None:
+    head = {"origin": ADDRESS, **FORM, "content-length": "900"}
+    answers = iter(
+        [{"type": "http.request", "body": b"name=", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Any:
+        return next(answers)
+
+    async def send(_message: Any) -> None:
+        pytest.fail("there is no one to answer")
+
+    asyncio.run(APP(_scope("POST", "/sign-in", head), receive, send))
+
+
 def _status_without_reading(method: str, path: str, headers: dict[str, str]) -> int:
     statuses: list[int] = []
 
@@ -198,12 +213,17 @@ def _status_without_reading(method: str, path: str, headers: dict[str, str]) -> 
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
+    asyncio.run(APP(_scope(method, path, headers), receive, send))
+    return statuses[0]
+
+
+def _scope(method: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
     raw = [
         (name.encode(), value.encode())
         for name, value in {"host": "127.0.0.1:8501", **headers}.items()
         if value
     ]
-    scope = {
+    return {
         "type": "http",
         "method": method,
         "scheme": "http",
@@ -216,8 +236,6 @@ def _status_without_reading(method: str, path: str, headers: dict[str, str]) -> 
         "server": ("127.0.0.1", 8501),
         "http_version": "1.1",
     }
-    asyncio.run(APP(scope, receive, send))
-    return statuses[0]
 
 
 def test_behind_a_proxy_the_public_address_is_the_own_one(
