@@ -36,6 +36,7 @@ class Job(StrEnum):
 def config(engine: Engine) -> "DBOSConfig":
     from dbos import DBOSPortableJSONSerializer  # noqa: PLC0415 - see the module's docstring
 
+    _switch_off_pickle()
     return {
         "name": "workbench",
         # Shared: another SQLite library on the same file would break its locks.
@@ -56,7 +57,7 @@ def refuse_foreign_rows(engine: Engine) -> None:
     _switch_off_pickle()
     tables = inspect(engine)
     for name in tables.get_table_names():
-        if any(column["name"] == "serialization" for column in tables.get_columns(name)):
+        if any(column["name"].casefold() == "serialization" for column in tables.get_columns(name)):
             _refuse_foreign_rows_of(engine, name)
 
 
@@ -115,5 +116,6 @@ def enqueue(engine: Engine, session: Session, job: Job, number: int, *, job_id: 
 def _client(engine: Engine) -> "DBOSClient":
     from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415 - see the module's docstring
 
+    _switch_off_pickle()
     # Lazy: the check on construction would wait for the write lock that the caller of `enqueue` holds.
     return DBOSClient(system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), lazy=True)

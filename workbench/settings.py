@@ -4,7 +4,6 @@ import tomllib
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -16,6 +15,7 @@ from pydantic_settings import (
 
 from trainer.selection.lanes import Band, Composition
 from workbench.errors import InputError
+from workbench.origin import parse_origin
 
 FILE_NAME = "workbench.toml"
 VIOLATION_REASONS = ("引流广告", "辱骂", "色情", "欺诈", "涉未成年", "其他")
@@ -32,6 +32,9 @@ Reasons = Annotated[
 """At most as many as their keys, 4 to 9."""
 
 ALLOWED_BASES = ("starter", "hfl/chinese-roberta-wwm-ext")
+
+MOST = 1_000_000_000
+MOST_DAYS = 36_500
 
 BAND = Band()
 SHARES = Composition()
@@ -50,34 +53,49 @@ class Settings(BaseSettings):
     band_low: float = Field(default=BAND.low, gt=0, lt=1)
     band_high: float = Field(default=BAND.high, gt=0, lt=1)
     queue_at_least: int = Field(
-        default=BAND.at_least, ge=1, description="widen the band by margin until this many are queued"
+        default=BAND.at_least,
+        ge=1,
+        le=MOST,
+        description="widen the band by margin until this many are queued",
     )
-    queue_at_most: int = Field(default=BAND.at_most, ge=1)
+    queue_at_most: int = Field(default=BAND.at_most, ge=1, le=MOST)
     uncertain_share: int = Field(
-        default=SHARES.uncertain, ge=1, description="of what is served; the shares need not add up to 100"
+        default=SHARES.uncertain,
+        ge=1,
+        le=MOST,
+        description="of what is served; the shares need not add up to 100",
     )
-    random_share: int = Field(default=SHARES.random, ge=0)
+    random_share: int = Field(default=SHARES.random, ge=0, le=MOST)
     violation_share: int = Field(
-        default=SHARES.violation, ge=0, description="likely violations outside the band"
+        default=SHARES.violation, ge=0, le=MOST, description="likely violations outside the band"
     )
     second_opinion_share: int = Field(
-        default=SHARES.second_opinion, ge=0, description="posts another person has labelled"
+        default=SHARES.second_opinion, ge=0, le=MOST, description="posts another person has labelled"
     )
     held_out_share: int = Field(
-        default=SHARES.held_out, ge=0, description="until validation and test have enough"
+        default=SHARES.held_out, ge=0, le=MOST, description="until validation and test have enough"
     )
     newest_days: int = Field(
-        default=7, ge=0, description="newer imports come first, where posts arrive daily; 0: never"
+        default=7,
+        ge=0,
+        le=MOST_DAYS,
+        description="newer imports come first, where posts arrive daily; 0: never",
     )
-    validation_target: int = Field(default=300, ge=0)
-    test_target: int = Field(default=1_000, ge=0)
+    validation_target: int = Field(default=300, ge=0, le=MOST)
+    test_target: int = Field(default=1_000, ge=0, le=MOST)
     scoring_hours: float = Field(
-        default=12, gt=0, description="one scoring pass; where it is too short for all posts, some are scored"
+        default=12,
+        gt=0,
+        le=24 * MOST_DAYS,
+        description="one scoring pass; where it is too short for all posts, some are scored",
     )
     rejects_kept_days: int = Field(
-        default=90, ge=0, description="unreadable rows of an import, which hold names and texts; 0: for ever"
+        default=90,
+        ge=0,
+        le=MOST_DAYS,
+        description="unreadable rows of an import, which hold names and texts; 0: for ever",
     )
-    claim_minutes: float = Field(default=15, gt=0)
+    claim_minutes: float = Field(default=15, gt=0, le=24 * 60 * MOST_DAYS)
     label_keys: tuple[LabelKey, LabelKey, LabelKey] = Field(
         default=("1", "2", "3"),
         description="for normal, suspicious, violation: 1 to 3, or letters that are free",
@@ -131,14 +149,9 @@ class Settings(BaseSettings):
     def _is_an_address(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        parts = urlsplit(url)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.path.strip("/")
-            or parts.query
-        ):
-            raise ValueError("write it as https://name or https://name:port")
+        origin = parse_origin(url)
+        if origin is None or not origin.name.isascii():
+            raise ValueError("write it as https://name or https://name:port, a name beyond ASCII as xn--")
         return url.rstrip("/")
 
     @field_validator("forwarded_allow_ips")
@@ -183,5 +196,5 @@ def load_settings(home: Path) -> Settings:
             key=key,
             problem=first["msg"],
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError("{file} is not valid TOML: {problem}.", file=file, problem=error) from error

@@ -103,6 +103,27 @@ def test_a_form_in_any_table_is_refused_and_our_own_rows_are_not(project: Projec
         jobs.refuse_foreign_rows(engine)
 
 
+def test_a_column_in_other_letters_hides_no_form(project: Project, touched: Path) -> None:
+    """SQLite reads a column by its name in any case."""
+    add_pickle(project.database.engine, touched)
+    with project.database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE workflow_status RENAME COLUMN serialization TO SERIALIZATION")
+    with pytest.raises(WorkbenchError, match="py_pickle"):
+        jobs.refuse_foreign_rows(project.database.engine)
+
+
+@pytest.mark.parametrize("form", [None, "portable_json"])
+def test_a_pickle_without_its_form_or_in_ours_is_read_as_json(
+    project: Project, touched: Path, form: str | None
+) -> None:
+    from dbos._serialization import deserialize_args  # noqa: PLC0415 - slow to load
+
+    ours = jobs.config(project.database.engine)["serializer"]
+    with pytest.raises(ValueError, match="Expecting value"):
+        deserialize_args(evil(touched), form, ours)
+    assert not touched.exists()
+
+
 def test_a_pickle_that_a_trigger_writes_after_the_start_is_not_read(project: Project, touched: Path) -> None:
     from dbos._serialization import deserialize_value  # noqa: PLC0415 - slow to load
 

@@ -59,11 +59,24 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("band_low = 0.7\nband_high = 0.6\n", "band_low must be below band_high"),
         ("band_low = \n", "not valid TOML"),
         ('port = "many"\n', "port"),
+        ("claim_minutes = inf\n", "claim_minutes"),
+        ("scoring_hours = inf\n", "scoring_hours"),
+        ("rejects_kept_days = 99999999999\n", "rejects_kept_days"),
+        ("newest_days = 99999999999\n", "newest_days"),
+        (f"queue_at_most = {10**30}\n", "queue_at_most"),
+        ("passphrase = 123456789012\n", "passphrase"),
+        ('allowed_hosts = "box"\n', "allowed_hosts"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "workbench.toml").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=message):
+        load_settings(tmp_path)
+
+
+def test_settings_in_another_encoding_are_named(tmp_path: Path) -> None:
+    (tmp_path / "workbench.toml").write_bytes("base_model = '模型'\n".encode("gb18030"))
+    with pytest.raises(InputError, match="not valid TOML"):
         load_settings(tmp_path)
 
 
@@ -141,6 +154,10 @@ def test_an_empty_or_short_passphrase_opens_no_door(
     [
         ("WORKBENCH_PUBLIC_URL", "label.example.org"),
         ("WORKBENCH_PUBLIC_URL", "https://label.example.org/path"),
+        ("WORKBENCH_PUBLIC_URL", "https://label.example.org:99999"),
+        ("WORKBENCH_PUBLIC_URL", "https://label.example.org#here"),
+        ("WORKBENCH_PUBLIC_URL", "https://ann@label.example.org"),
+        ("WORKBENCH_PUBLIC_URL", "https://标注.example.org"),
         ("WORKBENCH_ALLOWED_HOSTS", '["https://a"]'),
         ("WORKBENCH_ALLOWED_HOSTS", '["*"]'),
         ("WORKBENCH_FORWARDED_ALLOW_IPS", '["*"]'),

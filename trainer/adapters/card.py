@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
+from trainer.adapters.kinds import refuse_wrong_kinds
 from trainer.config import TrainConfig
 from trainer.errors import AdapterError, TrainerError
 from trainer.files import write_json
@@ -86,7 +87,12 @@ class Card:
         facts["calibration"] = _calibration(facts["calibration"], validation.rows if validation else 0)
         facts["warnings"] = tuple(facts["warnings"])
         facts["files"] = {str(name): str(sha256) for name, sha256 in facts["files"].items()}
-        return cls(**facts)
+        card = cls(**facts)
+        for part in (card, card.base, *card.data.values(), *card.epochs):
+            refuse_wrong_kinds(part)
+        if card.validation is not None and not _is_score(card.validation["macro_f1"]):
+            raise TypeError("macro_f1 is no number")
+        return card
 
 
 def read_card(folder: Path) -> Card:
@@ -104,6 +110,7 @@ def read_card(folder: Path) -> Card:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"larger than {MOST_BYTES:,} bytes")
         values = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()  # as it is written again
         schema = values["schema"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AdapterError(
@@ -118,7 +125,7 @@ def read_card(folder: Path) -> Card:
         )
     try:
         return Card.from_dict(values)
-    except (KeyError, TypeError, ValueError, AttributeError, TrainerError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, TrainerError) as error:
         raise AdapterError(
             "{path}: not a readable card ({error}); restore it or train again", path=path, error=error
         ) from error
@@ -176,6 +183,10 @@ def calibration_in_words(calibration: Calibration) -> str:
                 f"Its confidences are calibrated on {calibration.rows:,} posts, the training posts among them "
                 "by models that had not seen these (out of fold), as there are few validation posts: they are rough."
             )
+
+
+def _is_score(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and 0 <= value <= 1)
 
 
 def _calibration(values: dict[str, Any], validation_rows: int) -> Calibration:

@@ -119,7 +119,7 @@ def load_adapter(folder: Path) -> Adapter:
             model = PeftModel.from_pretrained(_load_base(base, card.labels), str(folder)).merge_and_unload()
             # Of the base, whose files are verified: that of the folder is a copy, and may come from elsewhere.
             tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)  # nosec B615 # a local folder
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError(
             "{folder}: does not fit its base ({error}); restore it or train again", folder=folder, error=error
         ) from error

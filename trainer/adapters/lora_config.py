@@ -86,7 +86,7 @@ def _wrong_setting(values: Mapping[str, Any], card: Card) -> str | None:
 def _is_ours(name: str, value: Any, card: Card) -> bool:
     match name:
         case "r":
-            return _is_number(value, card.config.rank)
+            return _is_same(value, card.config.rank)
         case "lora_alpha":
             return _is_number(value, card.config.alpha)
         case "lora_dropout":

@@ -16,6 +16,8 @@ from workbench.labelling.pace import IDLE_SECONDS
 from workbench.project import Project
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
+"""Days outside these cannot be expressed in every time zone."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def timesheet(
     with reading(project, account, Right.REVIEW) as session:
         people = session.execute(select(Person.id, Person.name).order_by(Person.name)).all()
     begin = EPOCH if since is None else datetime(since.year, since.month, since.day, tzinfo=zone)
+    begin = min(max(EPOCH, begin), FOREVER)
     return _days(project, [(person.id, person.name) for person in people], begin, zone)
 
 

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from db.queries.rounds import rounds_by_number
@@ -35,6 +37,8 @@ from workbench.scores.round_scores import FOLDER, RoundScores, Scores
 
 SCORES = Path("scores") / "scores.parquet"
 MOST_BYTES = 2 * 10**9
+LONGEST_PROBLEM = 300
+"""Characters of a library's message, which may quote the file."""
 ADOPTING = ".adopting-"
 
 
@@ -162,14 +166,16 @@ def _parse_scores(project: Project, file: Path) -> Scores:
                 file=file,
                 rows=rows,
             )
-        table = pq.read_table(file, columns=["id", *LABELS])
-        post_ids = table["id"].cast(pa.string()).cast(pa.int64()).to_numpy()
+        _refuse_other_types(pq.read_schema(file))
+        # A long text that the file states once for all rows is not repeated in memory.
+        table = pq.read_table(file, columns=["id", *LABELS], read_dictionary=["id"])
+        post_ids = _numbers(table["id"])
         probabilities = np.stack([table[name].cast(pa.float32()).to_numpy() for name in LABELS], axis=1)
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(
             "{file} is not a file of scores ({problem}). Make it with python -m trainer.score.",
             file=file,
-            problem=error,
+            problem=str(error)[:LONGEST_PROBLEM],
         ) from error
     is_fair = (probabilities >= 0).all() and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)
     if not is_fair or post_ids.dtype != np.int64:
@@ -178,3 +184,19 @@ def _parse_scores(project: Project, file: Path) -> Scores:
         )
     order = np.argsort(post_ids)
     return Scores(post_ids[order], probabilities[order])
+
+
+def _refuse_other_types(schema: pa.Schema) -> None:
+    """Raises TypeError, KeyError without one of the columns."""
+    for name in ("id", *LABELS):
+        kind = schema.field(name).type
+        is_fit = pa.types.is_string(kind) if name == "id" else pa.types.is_floating(kind)
+        if not is_fit:
+            raise TypeError(f"{name} is of the type {kind}")
+
+
+def _numbers(ids: pa.ChunkedArray) -> NDArray[Any]:
+    """Raises pa.ArrowException for a value that is no number."""
+    chunks = [chunk.dictionary.cast(pa.int64()).take(chunk.indices) for chunk in ids.chunks]
+    numbers: NDArray[Any] = pa.chunked_array(chunks, pa.int64()).to_numpy()
+    return numbers

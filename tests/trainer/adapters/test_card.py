@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from trainer.adapters.card import SCHEMA, Card, installed_versions, model_card, read_card
+from trainer.adapters.card import SCHEMA, Card, installed_versions, model_card, read_card, write_card
 from trainer.errors import AdapterError
 from trainer.labels import LABELS
 from trainer.statistics.calibration import Calibration
@@ -98,3 +98,37 @@ def test_a_missing_folder_and_a_missing_or_broken_card_are_told_apart(tmp_path):
     (tmp_path / "card.json").write_text("{", encoding="utf-8")
     with pytest.raises(AdapterError, match="not a readable card"):
         read_card(tmp_path)
+
+
+def paths_in(value, path=()):
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield from paths_in(one, (*path, name))
+
+
+ODD = (None, True, -1, float("nan"), 10**400, "\ud800", [[]], {"x": {}})
+
+
+def test_a_card_with_any_odd_value_is_refused_or_can_be_written_again(trained, tmp_path):
+    """A card comes from another machine: each value in turn is replaced by each of ODD."""
+    whole = json.loads((trained / "card.json").read_text(encoding="utf-8"))
+    whole["validation"] = {"macro_f1": 0.5}  # the other metrics are not read
+    for path in paths_in(whole):
+        for odd in ODD:
+            values = replaced(whole, path, odd)
+            (tmp_path / "card.json").write_text(json.dumps(values), encoding="utf-8")
+            try:
+                card = read_card(tmp_path)
+            except AdapterError:
+                continue
+            write_card(tmp_path, card)
+
+
+def replaced(whole, path, odd):
+    values = json.loads(json.dumps({"whole": whole}))
+    at = values
+    for name in ("whole", *path)[:-1]:
+        at = at[name]
+    at[("whole", *path)[-1]] = odd
+    return values["whole"]

@@ -85,6 +85,7 @@ def test_the_same_file_again_changes_nothing_and_another_label_supersedes(
         ("id\tlabel\np1\tnormal\np2\tspam\n", "line 3: unknown label 'spam'"),
         ("id\tlabel\np1\t\n", "line 2: no label"),
         ("id\tlabel\np9\tnormal\n", "line 2: no text, and no post has the id p9"),
+        ("id\tlabel\n" + "x" * 10_000 + "\tnormal\n", "no post has the id x{200}[.]"),
         ("id\tlabel\np1\n", "line 2: expected 2 columns, found 1"),
         ("id\tverdict\np1\tnormal\n", "has no column label"),
         ("id\ttext\tlabel\np1\tsomething else\tnormal\n", "line 2: id p1 is already known with another text"),

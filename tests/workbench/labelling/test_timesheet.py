@@ -111,6 +111,17 @@ def test_days_are_those_of_the_clock_that_is_asked_for(
     assert [(day.day.day, day.labelled) for day in later] == [(6, 1)]
 
 
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+def test_the_first_and_the_last_day_that_can_be_written_are_days(
+    project: Project, lead: Account, ann: Account, zone: str
+) -> None:
+    """Neither can be expressed in UTC from every time zone."""
+    ready_queue(project, lead)
+    answers.submit(project, ann, answers.hold_posts(project, ann)[0].post_id, "normal")
+    assert len(sheet(project, lead, date.min, ZoneInfo(zone))) == 1
+    assert sheet(project, lead, date.max, ZoneInfo(zone)) == []
+
+
 def test_only_a_lead_reads_it(project: Project, ann: Account) -> None:
     with pytest.raises(NotAllowedError):
         timesheet.timesheet(project, ann, zone=UTC)

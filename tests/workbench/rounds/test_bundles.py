@@ -331,6 +331,21 @@ def nameless_scores(away: Path, project: Project) -> None:
     pq.write_table(table.set_column(0, "id", pa.array([None, *ids[1:]])), file)
 
 
+def an_id_that_fills_the_memory(away: Path, project: Project) -> None:
+    """Stated once in a few hundred bytes, and meant for every row."""
+    file = away / "scores" / "scores.parquet"
+    table = pq.read_table(file)
+    places = pa.array([0] * table.num_rows, pa.int32())
+    ids = pa.DictionaryArray.from_arrays(places, pa.array(["9" * 10**6]))
+    pq.write_table(table.set_column(0, "id", ids), file, store_schema=False, compression="zstd")
+
+
+def scores_as_texts(away: Path, project: Project) -> None:
+    file = away / "scores" / "scores.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(1, "normal", pa.array(["1.0"] * table.num_rows)), file)
+
+
 def scores_without_end(away: Path, project: Project) -> None:
     file = away / "scores" / "scores.parquet"
     table = pq.read_table(file)
@@ -362,6 +377,8 @@ def no_scores_at_all(away: Path, project: Project) -> None:
         (no_temperature, AdapterError, "not a readable card"),
         (impossible_scores, InputError, "no probabilities"),
         (nameless_scores, InputError, "no probabilities"),
+        (an_id_that_fills_the_memory, InputError, "not a file of scores.{,400}$"),
+        (scores_as_texts, InputError, "normal is of the type string"),
         (scores_without_end, InputError, "more than there are posts"),
     ],
 )

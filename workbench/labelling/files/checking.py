@@ -18,6 +18,7 @@ from workbench.labelling.files.verdicts import Line, Problem, Verdict, by_subjec
 from workbench.project import Project
 
 PROBLEMS_SHOWN = 3
+LONGEST_ID_SHOWN = 200
 UNKNOWN_SHOWN = 10
 CHUNK = 2_000
 
@@ -105,7 +106,10 @@ def _nameless(lines: Sequence[Line]) -> Iterator[Problem]:
     with_text = {line.id for line in lines if line.key is not None}
     for line in lines:
         if line.post is None and line.key is None and line.id not in with_text:
-            yield line.number, Message("no text, and no post has the id {id}", id=line.id)
+            yield (
+                line.number,
+                Message("no text, and no post has the id {id}", id=(line.id or "")[:LONGEST_ID_SHOWN]),
+            )
 
 
 def _refusal(file: LabelFile, reading: _Reading) -> InputError:

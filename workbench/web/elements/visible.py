@@ -10,24 +10,10 @@ from typing import Literal
 from markupsafe import Markup, escape
 
 from trainer.texts.characters import Table, reads_as
+from workbench.web.elements.hidden import is_hidden, written
 from workbench.web.elements.markup import NOTHING
 
 HIGHLIGHT = Markup("<mark>{}</mark>")
-JOINER = "\u200d"
-VARIATION = "\ufe0f"
-BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters with an empty glyph."""
-KEYCAPS = frozenset("0123456789#*")
-IGNORABLE = (
-    ("\u034f", "\u034f"),
-    ("\u17b4", "\u17b5"),
-    ("\u180b", "\u180f"),
-    ("\u2060", "\u206f"),
-    ("\ufe00", "\ufe0e"),
-    ("\ufff0", "\ufff8"),
-    ("\U000e0000", "\U000e0fff"),
-)
-"""Default_Ignorable_Code_Point of Unicode, where the category does not imply it: rendered as nothing."""
 # Each alternative stops at the next opening bracket, so the time stays linear in the text.
 _PICTURE = re.compile(
     r"\[img\b[^\[\]\n]*\][^\[\n]*\[/img\]"
@@ -54,7 +40,7 @@ class Segment:
 
     @property
     def text(self) -> str:
-        return f"␣U+{ord(self.source):04X}" if self.kind == "mark" else self.source
+        return written(self.source) if self.kind == "mark" else self.source
 
 
 def segments(text: str, *, has_lookalikes: bool = False) -> list[Segment]:
@@ -114,7 +100,7 @@ def _cut(parts: Iterable[Segment], cut: Callable[[str], Iterable[Segment]]) -> I
 def _marks(text: str) -> Iterator[Segment]:
     start = 0
     for at, character in enumerate(text):
-        if _is_hidden(text, at):
+        if is_hidden(text, at):
             yield from _text(text[start:at])
             yield Segment("mark", character, unicodedata.name(character, ""))
             start = at + 1
@@ -152,28 +138,3 @@ def _is_latin(letter: str) -> bool:
 def _text(source: str) -> Iterator[Segment]:
     if source:
         yield Segment("text", source)
-
-
-def _is_hidden(text: str, at: int) -> bool:
-    character = text[at]
-    if character in "\n\t" or " " <= character <= "~" or "\u4e00" <= character <= "\u9fff":
-        return False
-    if character == JOINER:
-        return not _joins_emoji(text, at)
-    if character == VARIATION:
-        before = text[at - 1 : at]
-        return not (before and (before in KEYCAPS or _is_emoji(before)))
-    return (
-        character in BLANKS
-        or any(first <= character <= last for first, last in IGNORABLE)
-        or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    )
-
-
-def _joins_emoji(text: str, at: int) -> bool:
-    before, after = text[at - 1 : at], text[at + 1 : at + 2]
-    return bool(before and after) and all(_is_emoji(neighbour) for neighbour in (before, after))
-
-
-def _is_emoji(character: str) -> bool:
-    return character == VARIATION or unicodedata.category(character) in {"So", "Sk"}

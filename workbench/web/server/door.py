@@ -3,11 +3,13 @@
 Every response gets the security headers, also those of Streamlit.
 """
 
+from contextlib import suppress
 from functools import lru_cache
 from types import MappingProxyType
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -79,7 +81,7 @@ class Door:
             await WebSocketClose(code=1008)(scope, receive, send)
             return
         scheme = arrival.address.scheme.replace("http", "ws")
-        await self._app({**scope, "scheme": scheme}, receive, send)
+        await self._app({**_same_origin(scope), "scheme": scheme}, receive, send)
 
     async def _http(self, arrival: Arrival, scope: Scope, receive: Receive, send: Send) -> None:
         refused = _refused(arrival, scope)
@@ -89,37 +91,52 @@ class Door:
         assert arrival.address is not None
         # The scheme decides whether cookies are marked as secure.
         reached = {**scope, "scheme": arrival.address.scheme}
-        await self._app(reached, _limited(receive, _most_bytes(scope)), send)
+        with suppress(ClientDisconnect):  # else each connection that breaks off leaves a traceback in the log
+            await self._app(reached, _limited(receive, _most_bytes(scope)), send)
+
+
+def _same_origin(scope: Scope) -> Scope:
+    """The scope with the Host of its Origin.
+
+    The two differ behind a proxy that rewrites Host. Streamlit compares them again, and where they differ it asks a
+    service on the network for the address of this machine, which stops the event loop until an answer or a timeout.
+    """
+    host = Headers(scope=scope)["origin"].partition("://")[2].rstrip("/").encode("latin-1")
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    return {**scope, "headers": [(b"host", host), *others]}
 
 
 def _refused(arrival: Arrival, scope: Scope) -> tuple[int, str] | None:
     """Status and sentence, decided by the head of the request alone."""
     if arrival.address is None:
         return 400, NOT_OUR_HOST
-    if scope["method"] in READS:
-        return None
-    if not arrival.is_from_us:
+    if scope["method"] not in READS and not arrival.is_from_us:
         return 403, OTHER_SITE
     return _refused_body(scope)
 
 
 def _refused_body(scope: Scope) -> tuple[int, str] | None:
     headers = Headers(scope=scope)
-    length = headers.get("content-length", "")
+    length, is_chunked = headers.get("content-length", ""), "transfer-encoding" in headers
     if length and not (length.isascii() and length.isdigit() and len(length) < 20):
         return 400, NO_LENGTH
     if int(length or 0) > _most_bytes(scope):
         return 413, TOO_LARGE
-    if scope["path"].startswith(UPLOADS):
-        return (411, NO_LENGTH) if scope["method"] == "PUT" and not length else None
-    has_body = int(length or 0) > 0 or "transfer-encoding" in headers
-    if has_body and headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        return 415, NO_FORM
-    return None
+    if scope["method"] == "PUT" and scope["path"].startswith(UPLOADS):
+        # Beside chunks a stated length means nothing, and the limits of uploads count what is stated.
+        return (411, NO_LENGTH) if is_chunked or not length else None
+    has_body = int(length or 0) > 0 or is_chunked
+    return (415, NO_FORM) if has_body and not _takes_form(scope, headers) else None
+
+
+def _takes_form(scope: Scope, headers: Headers) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return scope["method"] not in READS and kind == FORM
 
 
 def _most_bytes(scope: Scope) -> int:
-    return MOST_UPLOAD_BYTES if scope["path"].startswith(UPLOADS) else MOST_FORM_BYTES
+    is_upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
+    return MOST_UPLOAD_BYTES if is_upload else MOST_FORM_BYTES
 
 
 def _limited(receive: Receive, most: int) -> Receive:

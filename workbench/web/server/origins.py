@@ -7,25 +7,15 @@ names of the settings, and Origin with scheme, name and port of the request.
 
 import ipaddress
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from workbench.origin import Origin, parse_origin
 from workbench.settings import Settings
 
-PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class Origin(NamedTuple):
-    scheme: str
-    name: str
-    port: int
 
 
 @dataclass(frozen=True)
@@ -77,19 +67,6 @@ class Addresses:
             return self.public
         is_ours = own.name in self.names or (self.takes_any_ip and _is_ip(own.name))
         return own if is_ours else None
-
-
-def parse_origin(text: str) -> Origin | None:
-    """None unless it consists of http or https, a host and perhaps a port."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return None
-    extra = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme not in PORTS or not parts.hostname or extra:
-        return None
-    return Origin(parts.scheme, parts.hostname.rstrip("."), PORTS[parts.scheme] if port is None else port)
 
 
 def _is_ip(name: str) -> bool:

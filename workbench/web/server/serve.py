@@ -24,6 +24,7 @@ from trainer.running.children import WATCH_STDIN, end_with_parent
 from trainer.running.terminal import printable
 from workbench import services
 from workbench.errors import WorkbenchError
+from workbench.project import cookie_secret
 from workbench.settings import Settings
 from workbench.web.current_project import project
 from workbench.web.pages import HOME  # imports the views: before the freeze
@@ -39,6 +40,9 @@ A key press releases the lock at every statement and message, about fifty times.
 each reacquisition takes one interval; with Python's default of 5 ms they add up to a quarter of a second.
 """
 
+MOST_MESSAGE_MEGABYTES = 10
+"""Of a message on a websocket, in both directions: each is held in memory as a whole, and annotators may send them."""
+
 NO_PROXY = "none"
 """The address of no client: no proxy is trusted."""
 
@@ -51,6 +55,8 @@ CONFIG: dict[str, Any] = {
     "server.fileWatcherType": "none",
     "server.headless": True,
     "server.maxUploadSize": MOST_FILE_MEGABYTES,
+    "server.maxMessageSize": MOST_MESSAGE_MEGABYTES,
+    "server.maxWidgetStateSize": MOST_MESSAGE_MEGABYTES,
     "runner.postScriptGC": False,  # the automatic collection suffices, without one after each key press
     "logger.hideWelcomeMessage": True,  # `workbench up` prints the address
     "theme.font": "Source Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif",
@@ -87,7 +93,8 @@ def main() -> int:
     try:
         settings = project().settings
         services.refuse_open_door(project(), settings.host)
-    except WorkbenchError as error:
+        cookie_secret(project())  # unreadable, it would fail each request
+    except (WorkbenchError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     if WATCH_STDIN in sys.argv:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from workbench.web import elements
+from workbench.web.elements.hidden import is_hidden, without_hidden
 from workbench.web.elements.markup import STYLE, each, html
 from workbench.web.elements.tables import table
-from workbench.web.elements.visible import post_html
+from workbench.web.elements.visible import post_html, post_text
 
 HOSTILE = """<script>alert("1")</script> & '2' {0} %s"""
 ESCAPED = "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; &#39;2&#39; {0} %s"
@@ -83,3 +84,20 @@ def test_a_grid_offers_no_csv_of_its_own_which_would_hold_formulas() -> None:
     assert re.search(
         r'\[data-testid="stElementToolbar"\][^{}]*\{ display: none; \}', STYLE.read_text(encoding="utf-8")
     )
+
+
+def test_hidden_characters_of_ids_and_file_names_are_written_out(sent: list[str]) -> None:
+    """In texts and in attributes, without another mark around those that are marked already."""
+    name = "a\x1b[31m\u202egnp.exe\u200b"
+    html(Markup('<b title="{}">{}</b>{}').format(name, name, post_html("\u202e")))
+    shown = "a␣U+001B[31m␣U+202Egnp.exe␣U+200B"
+    (body,) = sent
+    assert body.startswith(f'<b title="{shown}">{shown}</b><span class="mark"')
+    assert body.count("U+202E") == 3
+
+
+@given(st.text())
+def test_what_html_shows_hides_nothing(text: str) -> None:
+    plain = without_hidden(text)
+    assert not any(is_hidden(plain, at) for at in range(len(plain)))
+    assert plain == post_text(text)

@@ -12,13 +12,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit import net_util
+from streamlit.web.server.starlette.starlette_websocket import _is_origin_allowed
 
 from workbench.accounts import Account
+from workbench.origin import Origin, parse_origin
 from workbench.project import Project
 from workbench.settings import Settings
 from workbench.web import current_project, identity
 from workbench.web.server.door import MOST_FORM_BYTES
-from workbench.web.server.origins import Addresses, Origin, parse_origin
+from workbench.web.server.origins import Addresses
 from workbench.web.server.serve import MIDDLEWARE, ROUTES
 from workbench.web.server.uploads import MOST_UPLOAD_BYTES, UPLOADS
 
@@ -34,6 +37,7 @@ async def page(request: Request) -> Response:
 
 
 async def stream(websocket: WebSocket) -> None:
+    assert _is_origin_allowed(websocket.headers["origin"], websocket.headers["host"])
     await websocket.accept()
     await websocket.close()
 
@@ -74,6 +78,12 @@ def serve_with(monkeypatch: pytest.MonkeyPatch, project: Project, **settings: An
         "10.0.0.9",
         "",
         "a b",
+        "[::1]evil.example",
+        "evil.example#127.0.0.1",
+        "127.0.0.1#evil.example",
+        "lo\tcalhost",
+        "127.0.0.1\\evil.example",
+        "127.0.0.1:99999",
     ],
 )
 def test_a_name_that_was_rebound_to_this_machine_is_refused(client: TestClient, host: str) -> None:
@@ -103,6 +113,10 @@ def test_this_machine_is_reached_by_its_loopback_names(client: TestClient, host:
         "http://127.0.0.1:8501@evil.example",
         "http://127.0.0.1:8501.evil.example",
         "http://127.0.0.1:port",
+        "http://127.0.0.1:8501\\@evil.example",
+        "http://127.0.0.1:8501#evil.example",
+        "http://127.0.0.1:8501, http://evil.example",
+        "ws://127.0.0.1:8501",
     ],
 )
 def test_another_origin_writes_nothing_and_gets_no_websocket(client: TestClient, origin: str | None) -> None:
@@ -145,6 +159,20 @@ def test_150_megabytes_are_refused_before_a_byte_is_read() -> None:
             )
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("head", [{"content-length": "9"}, {"transfer-encoding": "chunked"}])
+def test_a_request_that_reads_has_no_body(method: str, head: dict[str, str]) -> None:
+    """A stream under way would break off at the limit of the body."""
+    for path in ("/download/timesheet.csv", "/sign-in", f"{UPLOADS}session/file"):
+        assert _status_without_reading(method, path, {**FORM, **head}) == 415
+
+
+def test_only_the_upload_itself_may_be_large() -> None:
+    head = {"origin": ADDRESS, "content-length": str(150 * 2**20)}
+    for method in ("POST", "DELETE"):
+        assert _status_without_reading(method, f"{UPLOADS}session/file", head) == 413
+
+
 def test_a_body_without_a_stated_length_is_cut_at_the_limit(client: TestClient) -> None:
     pieces = (b"a=1&" * 1_000 for _ in range(MOST_FORM_BYTES // 4_000 + 1))
     answer = client.post("/label", headers={"origin": ADDRESS, **FORM}, content=pieces)
@@ -156,6 +184,23 @@ def test_an_upload_states_its_length_and_keeps_to_the_limit() -> None:
     path = f"{UPLOADS}session/file"
     assert _status_without_reading("PUT", path, head) == 411
     assert _status_without_reading("PUT", path, {**head, "content-length": str(MOST_UPLOAD_BYTES + 1)}) == 413
+    both = {"content-length": "1", "transfer-encoding": "chunked"}
+    assert _status_without_reading("PUT", path, {**head, **both}) == 411
+
+
+def test_a_form_that_breaks_off_is_no_error() -> None:
+    head = {"origin": ADDRESS, **FORM, "content-length": "900"}
+    answers = iter(
+        [{"type": "http.request", "body": b"name=", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Any:
+        return next(answers)
+
+    async def send(_message: Any) -> None:
+        pytest.fail("there is no one to answer")
+
+    asyncio.run(APP(_scope("POST", "/sign-in", head), receive, send))
 
 
 def _status_without_reading(method: str, path: str, headers: dict[str, str]) -> int:
@@ -168,12 +213,17 @@ def _status_without_reading(method: str, path: str, headers: dict[str, str]) -> 
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
+    asyncio.run(APP(_scope(method, path, headers), receive, send))
+    return statuses[0]
+
+
+def _scope(method: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
     raw = [
         (name.encode(), value.encode())
         for name, value in {"host": "127.0.0.1:8501", **headers}.items()
         if value
     ]
-    scope = {
+    return {
         "type": "http",
         "method": method,
         "scheme": "http",
@@ -186,8 +236,6 @@ def _status_without_reading(method: str, path: str, headers: dict[str, str]) -> 
         "server": ("127.0.0.1", 8501),
         "http_version": "1.1",
     }
-    asyncio.run(APP(scope, receive, send))
-    return statuses[0]
 
 
 def test_behind_a_proxy_the_public_address_is_the_own_one(
@@ -210,6 +258,18 @@ def test_a_proxy_that_rewrites_the_host_works_with_the_public_address_as_origin(
     answer = client.post("/sign-in", data=ANN, headers={"origin": "https://label.example.org"})
     assert answer.status_code == 303
     assert "Secure" in answer.headers["set-cookie"]
+
+
+def test_behind_such_a_proxy_a_websocket_arrives_as_of_one_origin(
+    client: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit asks the network for the address of this machine where Host and Origin differ."""
+    serve_with(monkeypatch, project, public_url="https://label.example.org:444")
+    monkeypatch.setattr(net_util, "get_external_ip", lambda: pytest.fail("the network was asked"))
+    for host in ("127.0.0.1:8501", "label.example.org", "LABEL.example.org:444"):
+        headers = {"host": host, "origin": "https://label.example.org:444"}
+        with client.websocket_connect(STREAM, headers=headers):
+            pass
 
 
 def test_further_names_are_a_setting_and_without_it_a_refusal_says_so(
@@ -242,6 +302,13 @@ def test_listening_everywhere_takes_any_address_and_no_foreign_name() -> None:
         "http://a:99999",
         "http://[",
         "http://u@a",
+        "http://[::1]a",
+        "http://[a]",
+        "http://a\tb",
+        "http://a#",
+        "http://.",
+        "http://a:1:2",
+        "http://a\n",
     ],
 )
 def test_what_is_no_origin_is_none(text: str) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from websockets import ConnectionClosed, Origin
+from websockets.frames import CloseCode
+from websockets.sync.client import connect
 
 from tests.workbench.working import wait_until
 from workbench.project import Project
@@ -68,6 +71,16 @@ def test_a_folder_without_a_project_is_one_clear_line(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_cookie_key_that_cannot_be_read_is_one_clear_line(project: Project) -> None:
+    """A folder in its place: permissions do not bind the superuser."""
+    (project.data / "cookie.key").unlink(missing_ok=True)
+    (project.data / "cookie.key").mkdir()
+    result = run(web_command(), project.home, WORKBENCH_HOME=str(project.home))
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
     command = [sys.executable, "-P", "-m", "workbench.cli", "up", "--no-worker"]
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -110,8 +123,23 @@ def test_a_running_server_believes_no_forwarded_header_and_reads_no_large_body(p
                 )
                 stranger.sendall(f"{head}Content-Length: {150 * 2**20}\r\n\r\n".encode())
                 assert stranger.recv(20).startswith(b"HTTP/1.1 413")
+            _refuses_a_large_message(client, port)
         finally:
             app.terminate()
+
+
+def _refuses_a_large_message(client: httpx.Client, port: int) -> None:
+    """By the length that its frame states, as each message is held in memory as a whole."""
+    size = serve.MOST_MESSAGE_MEGABYTES * 10**6 + 1
+    frame = b"\x82\xff" + size.to_bytes(8) + bytes(4)
+    cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+    url, origin = f"ws://127.0.0.1:{port}/_stcore/stream", Origin(f"http://127.0.0.1:{port}")
+    with connect(url, origin=origin, additional_headers=cookies) as annotator:
+        annotator.socket.sendall(frame)
+        with pytest.raises(ConnectionClosed) as closed:
+            annotator.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == CloseCode.MESSAGE_TOO_BIG
 
 
 def _is_served(client: httpx.Client) -> bool:

@@ -17,7 +17,7 @@ from workbench.posts.search import UNLABELLED, Choices, Filter, Hits, ListedPost
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import NOTHING, each, html
-from workbench.web.elements.visible import post_html
+from workbench.web.elements.visible import post_html, post_text
 from workbench.web.elements.widgets import note, quiet
 from workbench.web.views.posts.bulk_label import bulk_label
 from workbench.web.wording.i18n import _
@@ -112,7 +112,7 @@ def _choice(
     chosen = st.selectbox(
         title,
         (ANY, *options),
-        format_func=lambda option: options.get(option) or _("any"),
+        format_func=lambda option: post_text(options.get(option, "")) or _("any"),
         key=key,
         placeholder=_("any"),
         disabled=not options,
