@@ -1,11 +1,11 @@
 """The elements of one JSON array that is longer than memory should hold."""
 
-import json
 from collections.abc import Iterator
 from io import TextIOBase
 from pathlib import Path
 
 from trainer.errors import DatasetError
+from trainer.reading.values import DECODER
 
 BLOCK = 1 << 20
 LONGEST_ELEMENT = 1 << 24
@@ -34,7 +34,7 @@ class _Array:
         self._text = text
         self._buffer = ""
         self._at = 0
-        self._decode = json.JSONDecoder().raw_decode
+        self._decode = DECODER.raw_decode
 
     def skip(self, character: str) -> None:
         if self.next_character() != character:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trainer.errors import DatasetError
 from trainer.reading.array import elements
-from trainer.reading.columns import MOST_COLUMNS, Choice, Columns
+from trainer.reading.columns import MOST_COLUMNS, Columns
 from trainer.reading.encoding import endless_line, misfit
 from trainer.reading.lines import Lines, Survey, survey
 from trainer.reading.marks import cap_marks
@@ -18,18 +18,19 @@ from trainer.reading.rows import (
     NO_FACTS,
     Row,
     checked,
-    decoded,
-    id_of,
-    is_blank,
+    identity_of,
+    plain_content,
+    plain_text,
     undecoded,
-    visible,
+    unusable_text,
 )
+from trainer.reading.values import DECODER, RepeatedKey
 
 LOOKED_AT = 100
 """Objects whose keys count as the columns of the file."""
 _SPACE = " \t\r\n"
 Parsed = tuple[int, object]
-"""Line, or place in the array, counted from 1; and its value, NotJson, or a Reject if it cannot be decoded."""
+"""Line, or place in the array, counted from 1; and its value, NotJson, or a Reject if it cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ class Objects:
         self._lines.close()
 
     def __iter__(self) -> Iterator[Parsed]:
-        if self.is_array:
-            return enumerate(elements(self.path, self._lines.text), start=1)
-        return self._each_line()
+        values = (
+            enumerate(elements(self.path, self._lines.text), start=1) if self.is_array else self._each_line()
+        )
+        return ((number, _without_repeats(number, value)) for number, value in values)
 
     def _each_line(self) -> Iterator[Parsed]:
         for number, line in self._lines:
@@ -102,35 +104,29 @@ def names_of(objects: Objects) -> tuple[str, ...]:
     return names
 
 
-def rows(objects: Objects, columns: Columns, choice: Choice) -> Iterator[Row | Reject]:
+def rows(objects: Objects, columns: Columns) -> Iterator[Row | Reject]:
     for line, value in objects:
         if isinstance(value, Reject):
             yield value
         elif isinstance(value, dict):
-            yield _row(line, value, columns, choice)
+            yield _row(line, value, columns)
         else:
             content = value.content if isinstance(value, NotJson) else json.dumps(value, ensure_ascii=False)
             yield Reject(line, RejectCode.NOT_JSON, plain_content(content))
 
 
-def _row(line: int, value: Mapping[str, object], columns: Columns, choice: Choice) -> Row | Reject:
+def _row(line: int, value: Mapping[str, object], columns: Columns) -> Row | Reject:
     content = plain_content(json.dumps(value, ensure_ascii=False))
-    identity = value.get(columns.id) if columns.id else None
-    if identity is not None and (isinstance(identity, bool) or not isinstance(identity, str | int)):
+    identity = identity_of(value.get(columns.id)) if columns.id else None
+    if columns.id and identity is None:
         return Reject(line, RejectCode.ID_KIND, content)
-    name = None if identity is None else id_of(plain_content(str(identity)))
-    text = value.get(columns.text) if columns.text else None
-    if text is None and name and not choice.is_text_needed:
-        text = ""
-    elif not isinstance(text, str) or is_blank(text):
-        return Reject(line, RejectCode.NO_TEXT, content, name or None)
-    if name == "" and choice.is_id_needed:
+    text = value.get(columns.text)
+    unusable = unusable_text(line, text, content, identity or None)
+    if unusable is not None:
+        return unusable
+    if identity == "":
         return Reject(line, RejectCode.NO_ID, content)
-    name = name or None
-    if misfit(text) is not None:
-        return Reject(line, RejectCode.SURROGATE, content, name)
-    facts = _facts(value, {columns.id, columns.text})
-    return checked(line, name, cap_marks(visible(text)), facts, content)
+    return checked(line, identity, plain_text(str(text)), _facts(value, {columns.id, columns.text}), content)
 
 
 def _facts(value: Mapping[str, object], left_out: set[str | None]) -> Mapping[str, str]:
@@ -145,13 +141,16 @@ def _written(cell: object) -> str:
     return cap_marks(plain_content(cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)))
 
 
-def plain_content(content: str) -> str:
-    return decoded(visible(content))
+def _without_repeats(number: int, value: object) -> object:
+    if not isinstance(value, RepeatedKey):
+        return value
+    content = plain_content(json.dumps(value, ensure_ascii=False))
+    return Reject(number, RejectCode.REPEATED_KEY, content, values={"key": plain_content(value.key)})
 
 
 def _value(line: str) -> object:
     try:
-        return json.loads(line)
+        return DECODER.decode(line.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
         return NotJson(str(error), line)
 

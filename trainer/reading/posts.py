@@ -84,7 +84,7 @@ def _open_objects(path: Path, choice: Choice) -> Source:
     _encoding, names = _object_names(path, choice)
     columns = columns_of(path, names, choice)
     opened = objects.open_objects(path, choice.encoding)
-    entries = objects.rows(opened, columns, choice)
+    entries = objects.rows(opened, columns)
     return Source(path, opened.encoding, columns, path.stat().st_size, entries, opened)
 
 

@@ -21,6 +21,8 @@ class RejectCode(StrEnum):
     QUOTES = "quotes"
     NOT_JSON = "not_json"
     ID_KIND = "id_kind"
+    TEXT_KIND = "text_kind"
+    REPEATED_KEY = "repeated_key"
     SURROGATE = "surrogate"
     OTHER_TEXT = "other_text"
     AS_WRITTEN = "as_written"
@@ -37,6 +39,8 @@ REASONS = {
     RejectCode.QUOTES: "a quote that opens in line {opened} does not close properly",
     RejectCode.NOT_JSON: "not a JSON object",
     RejectCode.ID_KIND: "the id is neither text nor a number",
+    RejectCode.TEXT_KIND: "the text is a number, a list or another value, not text",
+    RejectCode.REPEATED_KEY: "the key {key} occurs twice",
     RejectCode.SURROGATE: "half of a surrogate pair in the text",
     RejectCode.OTHER_TEXT: "id {id} is already known with another text",
 }

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from trainer.reading.encoding import misfit
+from trainer.reading.marks import cap_marks
 from trainer.reading.rejects import Reject, RejectCode
 
 LONGEST_TEXT = 100_000
@@ -15,6 +17,7 @@ LONGEST_EMPTY = 4
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 """Shared by all rows without other columns: a dict for each would cost more than reading the row."""
 
+ZERO_WIDTH = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -34,8 +37,39 @@ def plain_id(text: str) -> str:
 
 def id_of(cell: str) -> str:
     """Empty if the cell means empty."""
-    identity = plain_id(cell.strip()).strip("\ufeff")
+    identity = plain_id(cell.strip()).strip(ZERO_WIDTH).strip()
     return "" if identity in EMPTY else identity
+
+
+def identity_of(value: object) -> str | None:
+    """The id that a JSON value states: empty if it means empty, None if it is neither text nor a whole number."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return id_of(plain_content(str(value)))
+
+
+def is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and is_blank(value))
+
+
+def unusable_text(line: int, value: object, content: str = "", identity: str | None = None) -> Reject | None:
+    """Why a JSON value is no text of a post; None if it is one."""
+    if is_missing(value):
+        return Reject(line, RejectCode.NO_TEXT, content, identity)
+    if not isinstance(value, str):
+        return Reject(line, RejectCode.TEXT_KIND, content, identity)
+    if misfit(value) is not None:
+        return Reject(line, RejectCode.SURROGATE, content, identity)
+    return too_long(line, value, content, identity) if len(value) > LONGEST_TEXT else None
+
+
+def plain_text(value: str) -> str:
+    """A JSON string as the text of a post: its lines end as those of a quoted cell."""
+    return cap_marks(visible(value.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def is_blank(text: str) -> bool:
@@ -73,3 +107,7 @@ def decoded(content: str) -> str:
 def visible(content: str) -> str:
     """Characters that end or cut a text elsewhere, as their visible symbols."""
     return content.replace("\0", "\u2400").replace("\r", "\u240d")
+
+
+def plain_content(content: str) -> str:
+    return decoded(visible(content))

@@ -18,14 +18,14 @@ from trainer.messages import Message
 from trainer.reading.columns import Choice, guess_id, guess_label, guess_text
 from trainer.reading.formats import Format, format_of
 from trainer.reading.lines import readable
-from trainer.reading.marks import cap_marks
 from trainer.reading.objects import NotJson, open_objects
 from trainer.reading.posts import open_posts
-from trainer.reading.rejects import Reject
+from trainer.reading.rejects import Reject, RejectCode
+from trainer.reading.rows import identity_of, is_missing, plain_text, unusable_text
 
 CHARACTERS_PER_TOKEN = 32
 """Text beyond this many characters per token cannot reach the model and is not tokenised."""
-LABELLED = Choice(is_label_needed=True)
+LABELLED = Choice(is_id_needed=False, is_label_needed=True)
 """How to read a file of labelled posts."""
 
 Numbered = tuple[int, Message, dict[str, Any]]
@@ -79,21 +79,23 @@ def _objects(path: Path, choice: Choice) -> Iterator[Numbered]:
             where = where_of(path, number)
             match value:
                 case dict():
-                    yield number, where, _renamed(value, choice)
+                    yield number, where, _renamed(value, choice, where)
                 case NotJson():
                     raise DatasetError("{where}: not JSON ({error})", where=where, error=value.problem)
                 case Reject():
-                    raise DatasetError("{where} cannot be used: {reason}", where=where, reason=value.reason)
+                    raise _unusable(where, value.reason)
                 case _:
                     kind = type(value).__name__
                     raise DatasetError("{where}: expected an object, found {kind}", where=where, kind=kind)
 
 
-def _renamed(record: dict[str, Any], choice: Choice) -> dict[str, Any]:
-    """Other usual names of the text, the label and the id replaced by these."""
-    renamed = {name: record[other] for name, other in _other_names(tuple(record), choice)}
-    text = renamed.get("text", record.get("text"))
-    return record | renamed | ({"text": cap_marks(text)} if isinstance(text, str) else {})
+def _renamed(record: dict[str, Any], choice: Choice, where: Message) -> dict[str, Any]:
+    """Other usual names of the text, the label and the id replaced by these; an empty id is left out."""
+    renamed = record | {name: record[other] for name, other in _other_names(tuple(record), choice)}
+    identity = identity_of(renamed.pop("id", None))
+    if identity is None:
+        raise _unusable(where, Reject(0, RejectCode.ID_KIND, "").reason)
+    return renamed | ({"id": identity} if identity else {})
 
 
 @lru_cache  # a file has few sets of names
@@ -114,7 +116,7 @@ def _rows(path: Path, choice: Choice) -> Iterator[Numbered]:
         for row in source:
             where = where_of(path, row.line)
             if isinstance(row, Reject):
-                raise DatasetError("{where} cannot be used: {reason}", where=where, reason=row.reason)
+                raise _unusable(where, row.reason)
             named = {"id": row.id, "label": row.facts.get(label) if label else None}
             yield (
                 row.line,
@@ -125,9 +127,16 @@ def _rows(path: Path, choice: Choice) -> Iterator[Numbered]:
 
 def text_of(record: Mapping[str, Any], where: Message) -> str:
     text = record.get("text")
-    if not isinstance(text, str) or not text.strip():
+    if is_missing(text):
         raise DatasetError("{where}: `text` is missing or empty", where=where)
-    return text
+    unusable = unusable_text(0, text)
+    if unusable is None or unusable.code is RejectCode.SURROGATE:
+        return plain_text(str(text))
+    raise _unusable(where, unusable.reason)
+
+
+def _unusable(where: Message, reason: Message) -> DatasetError:
+    return DatasetError("{where} cannot be used: {reason}", where=where, reason=reason)
 
 
 def group_weights(examples: Sequence[Example]) -> NDArray[np.float64]:

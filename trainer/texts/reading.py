@@ -14,12 +14,12 @@ from trainer.reading.lines import Lines, Survey, readable, survey
 from trainer.reading.marks import cap_marks
 from trainer.reading.posts import open_posts
 from trainer.reading.rejects import RejectCode
-from trainer.reading.rows import Row
+from trainer.reading.rows import Row, is_missing
 from trainer.texts.dataset import LABELLED, read_objects, text_of, where_of
 
 Text = tuple[str, str]
 """An id (or line number) and a text."""
-ANY = Choice()
+ANY = Choice(is_id_needed=False)
 
 
 def read_texts(path: Path, choice: Choice = ANY) -> Iterator[Text]:
@@ -41,9 +41,8 @@ def read_labelled(path: Path, choice: Choice = LABELLED) -> Iterator[tuple[str, 
     Raises DatasetError with the line, also for an unknown label.
     """
     for number, where, record in read_objects(path, choice):
-        name = record.get("id")
         yield (
-            str(number if name is None else name),
+            str(record.get("id", number)),
             text_of(record, where),
             _label_of(record.get("label"), where),
         )
@@ -51,8 +50,9 @@ def read_labelled(path: Path, choice: Choice = LABELLED) -> Iterator[tuple[str, 
 
 def _from_objects(path: Path, choice: Choice) -> Iterator[Text]:
     for number, where, record in read_objects(path, choice):
-        name = record.get("id")
-        yield str(number if name is None else name), text_of(record, where)
+        # As in a table, a text that is empty has an answer.
+        is_empty = "text" in record and is_missing(record["text"])
+        yield str(record.get("id", number)), "" if is_empty else text_of(record, where)
 
 
 def _from_table(path: Path, choice: Choice) -> Iterator[Text]:

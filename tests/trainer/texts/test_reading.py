@@ -58,6 +58,20 @@ def test_each_row_of_a_table_has_an_answer_and_other_faults_are_named(tmp_path):
         list(read_texts(write(path, "id\ttext\na\tone\nb\n")))
 
 
+def test_each_object_has_an_answer_and_other_faults_are_named(tmp_path):
+    path = write(tmp_path / "pool.jsonl", '{"id": "a", "text": "one"}\n{"text": null}\n{"text": "NULL"}\n')
+    assert list(read_texts(path)) == [("a", "one"), ("2", ""), ("3", "")]
+    for value, problem in (("5", "a number, a list"), (f'"{"x" * 100_001}"', "text of 100001 characters")):
+        with pytest.raises(DatasetError, match=f"line 1 cannot be used: .*{problem}"):
+            list(read_texts(write(path, f'{{"text": {value}}}\n')))
+
+
+def test_a_table_for_the_trainer_needs_no_ids(tmp_path):
+    path = write(tmp_path / "pool.tsv", "id\ttext\tlabel\n\tone\tnormal\nb\ttwo\tnormal\n")
+    assert list(read_texts(path)) == [("2", "one"), ("b", "two")]
+    assert [example.id for example in read_jsonl(path)] == ["2", "b"]
+
+
 @pytest.mark.parametrize("name", ["test.csv", "test.CSV.gz"])
 def test_labelled_rows_of_a_table_are_examples(tmp_path, name):
     content = '编号,正文,标签\n7,"他说""好""\n就走了",normal\n'.encode("gb18030")

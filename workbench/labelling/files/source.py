@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.messages import Message
-from trainer.reading.columns import Choice, guess_id, guess_label, guess_text
+from trainer.reading.columns import Choice, Columns, columns_of, guess_id, guess_label, guess_text
 from trainer.reading.formats import Format, format_of
 from trainer.reading.lines import readable
 from trainer.reading.objects import NotJson, Objects, open_objects
@@ -64,23 +64,28 @@ class LabelFile:
         names = self.names
         label = None if names.label == USUAL_LABEL else names.label
         choice = Choice(names.text, names.id, label, self.encoding, self.is_quoted)
-        choice = replace(choice, is_text_needed=False, is_id_needed=False, is_label_needed=True)
-        with open_file(self.path, choice) as source:
+        choice = replace(choice, is_text_needed=False, is_id_needed=False)
+        with refusing(), open_file(self.path, choice) as source:
+            columns, read = source.columns, self._from_flat
+            if not label_studio.is_flat(columns.names):
+                columns_of(self.path, columns.names, replace(choice, is_label_needed=True))
+                read = self._from_cells
             for entry in source:
                 if isinstance(entry, Reject):
                     yield entry.line, entry.reason
                 else:
-                    yield entry.line, self._from_cells(entry, source.columns.label or USUAL_LABEL)
+                    yield entry.line, read(entry, columns)
 
-    def _from_cells(self, row: Row, label_column: str) -> Entry:
+    def _from_cells(self, row: Row, columns: Columns) -> Entry:
         facts = dict(row.facts)
-        label, annotator = facts.pop(label_column, None), None
-        identity = row.id
-        if label_studio.is_flat(facts):
-            annotator = facts["annotator"]
-            identity = row.id if self.names.id else None
-        stated = Stated(identity, row.text, label, facts, time_in(facts), annotator)
-        return understood(stated, row.line, self.mapping)
+        label = facts.pop(columns.label or USUAL_LABEL, None)
+        return understood(Stated(row.id, row.text, label, facts, time_in(facts)), row.line, self.mapping)
+
+    def _from_flat(self, row: Row, columns: Columns) -> Entry:
+        """A row of Label Studio's CSV or TSV."""
+        names = replace(self.names, label=columns.label or self.names.label, text=columns.text)
+        cells = {**row.facts, columns.text: row.text, columns.id or "id": row.id}
+        return self._from_object(label_studio.read_flat(cells, names), row.line)
 
     def _from_json(self) -> Iterator[tuple[int, Entry]]:
         with closing(self._objects()) as objects, refusing():

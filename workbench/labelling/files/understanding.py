@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from trainer.messages import Message
-from trainer.reading.marks import cap_marks
 from trainer.reading.rejects import Reject, RejectCode
-from trainer.reading.rows import LONGEST_TEXT, Row, id_of, is_blank, visible
+from trainer.reading.rows import Row, identity_of, plain_content, plain_text, unusable_text
 from workbench.labelling.files.mapping import LEFT_OUT, label_name, ours
 from workbench.labelling.files.rows import Entry, LabelledRow, Stated, Unknown
 
@@ -28,34 +27,24 @@ def understood(stated: Stated, line: int, mapping: Mapping[str, str]) -> Entry:
         return Unknown(name)
     if label == LEFT_OUT:
         return None
-    row = Row(line, identity, text, stated.facts)
+    facts = {name: plain_content(cell) for name, cell in stated.facts.items()}
+    row = Row(line, identity, text, facts)
     return LabelledRow(row, label, _said(stated.time), _said(stated.annotator), _said(stated.source))
 
 
 def _identity(value: object) -> str | Message | None:
     """An empty id is none."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return Message("the id is neither text nor a number")
-    return id_of(str(value)) or None
+    identity = identity_of(value)
+    return Reject(0, RejectCode.ID_KIND, "").reason if identity is None else identity or None
 
 
 def _text(value: object) -> str | Message:
     """Empty if there is none: an id alone names a known post."""
-    if value is None or (isinstance(value, str) and is_blank(value)):
-        return ""
-    if not isinstance(value, str):
-        return Message("the text is no text")
-    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-        return Message("half of a surrogate pair in the text")
-    if len(value) > LONGEST_TEXT:
-        values = {"length": len(value), "most": LONGEST_TEXT}
-        return Reject(0, RejectCode.TOO_LONG, "", values=values).reason
-    return cap_marks(visible(value))
+    unusable = unusable_text(0, value)
+    if unusable is None:
+        return plain_text(str(value))
+    return "" if unusable.code is RejectCode.NO_TEXT else unusable.reason
 
 
 def _said(value: object) -> str | None:
-    return str(value).strip() or None if isinstance(value, str | int | float) else None
+    return plain_content(str(value)).strip() or None if isinstance(value, str | int | float) else None

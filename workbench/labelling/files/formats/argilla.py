@@ -13,7 +13,7 @@ from workbench.labelling.files.formats.votes import agreed, chosen
 from workbench.labelling.files.rows import Names, Stated
 
 _FLAT = ".responses"
-_SUBMITTED = frozenset({None, "submitted"})
+_SUBMITTED = (None, "submitted")
 """States of an answer that counts; the others are a draft and a discarded one."""
 
 
@@ -41,13 +41,20 @@ def read_flat(value: Mapping[str, Any], names: Names) -> Stated | Message | None
     for name, labels in value.items():
         if name.endswith(_FLAT):
             states = value.get(f"{name}.status")
-            answers[name.removesuffix(_FLAT)] = _submitted(_paired(labels or [], states or []))
+            answers[name.removesuffix(_FLAT)] = _submitted(_paired(_listed(labels), _listed(states)))
     return _stated(value, value, answers, names)
 
 
 def _paired(labels: Sequence[Any], states: Sequence[Any]) -> list[dict[str, Any]]:
     pairs = zip_longest(labels, states[: len(labels)])
     return [{"value": label, "status": state} for label, state in pairs]
+
+
+def _listed(value: Any) -> list[Any]:
+    """Of one annotator the value itself, not a list of one."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _is_answered(field: Any) -> bool:

@@ -108,6 +108,56 @@ def test_label_studio_in_short(tmp_path: Path) -> None:
     assert read(tmp_path / "min.tsv", table, label="sentiment") == [(None, "今天天气不错", "normal")]
 
 
+SHORT = "annotation_id,annotator,created_at,id,sentiment,text\n"
+
+
+def test_label_studio_as_csv(tmp_path: Path) -> None:
+    lines = [
+        '8,1,2026-03-01T09:00:00Z,5,pos,"今天,天气不错"',
+        '9,1,2026-03-01T09:00:00Z,6,"{""choices"": [""pos"", ""neg""]}",加我领红包',
+        "10,1,2026-03-01T09:00:00Z,7,,没有答案",
+    ]
+    file = tmp_path / "project.csv"
+    assert read(file, SHORT + "\n".join(lines)) == [
+        (None, "今天,天气不错", "normal"),
+        "2 labels, where a post has one: 'pos', 'neg'",
+        "no label",
+    ]
+    two = SHORT.replace("sentiment", "sentiment,priority") + "8,1,x,p5,pos,urgent,你好\n"
+    assert read(file, two) == [
+        "several questions were answered: priority, sentiment; name one with --label-column"
+    ]
+    assert read(file, two, label="sentiment", id="id") == [("p5", "你好", "normal")]
+
+
+@pytest.mark.parametrize(
+    "odd", [5, "x", {"a": 1}, [None], [5], [{"result": 5}], [{"result": [None, {"value": 5}]}]]
+)
+def test_label_studio_with_values_of_other_kinds(tmp_path: Path, odd: Any) -> None:
+    lines = [task(annotation("pos")), {**task(), "annotations": odd}]
+    (_, entry) = read(tmp_path / "odd.jsonl", lines)
+    assert entry in (None, "no task of Label Studio, as the first one is")
+
+
+@pytest.mark.parametrize("odd", [5, "pos", {"a": 1}, [None], [[]]])
+def test_argilla_with_values_of_other_kinds(tmp_path: Path, odd: Any) -> None:
+    lines = [
+        {"text": "a", "verdict.responses": ["pos"], "verdict.responses.status": "submitted"},
+        {"text": "b", "verdict.responses": odd, "verdict.responses.status": odd},
+    ]
+    first, second = read(tmp_path / "odd.jsonl", lines)
+    assert first == (None, "a", "normal")
+    assert not isinstance(second, tuple)
+
+
+def test_half_characters_beside_a_text_are_replaced(tmp_path: Path) -> None:
+    line = {"id": "\ud83d", "text": "a", "label": "pos", "board": "\ud83d", "time": "\ud83d"}
+    file = tmp_path / "half.jsonl"
+    assert read(file, json.dumps(line)) == [("\ufffd", "a", "normal")]
+    (row,) = LabelFile(file, Names(), None, MAP).rows()
+    assert (row.row.facts["board"], row.time) == ("\ufffd", "\ufffd")
+
+
 def test_argilla(tmp_path: Path) -> None:
     def record(*answers: tuple[str, str]) -> dict[str, Any]:
         responses = [{"value": value, "status": status, "user_id": "u"} for value, status in answers]
@@ -188,7 +238,7 @@ def test_a_number_is_a_position_of_ours_only_in_our_own_export(tmp_path: Path) -
     ("line", "problem"),
     [
         ({"id": True, "text": "a", "label": "pos"}, "the id is neither text nor a number"),
-        ({"id": "1", "text": 5, "label": "pos"}, "the text is no text"),
+        ({"id": "1", "text": 5, "label": "pos"}, "the text is a number, a list or another value, not text"),
         ({"id": " ", "label": "pos"}, "no text"),
         ({"text": "\ud800中", "label": "pos"}, "half of a surrogate pair in the text"),
         ({"text": "a" * 100_001, "label": "pos"}, "text of 100001 characters; at most 100000"),
