@@ -9,7 +9,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from trainer.statistics.table import interval, metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.copies import without_copies
 from trainer.texts.dataset import LABELLED, Example, group_weights, read_jsonl
+from trainer.texts.reading import choice_of
 
 RIVALS = {"linear": "the linear baseline", "champion": "the champion"}
 
@@ -174,7 +174,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             train=options.train,
             champion=options.champion,
             progress=progress,
-            choice=replace(LABELLED, encoding=options.encoding, is_quoted=options.quoted),
+            choice=choice_of(options, LABELLED),
         )
     with new_folder(options.out) as folder:
         pq.write_table(table, folder / "test_probabilities.parquet")

@@ -23,7 +23,7 @@ from trainer.running.device import leave_a_core
 from trainer.running.progress import reporting
 from trainer.running.terminal import json_text
 from trainer.scoring.scorer import Scorer
-from trainer.texts.reading import read_texts
+from trainer.texts.reading import choice_of, read_texts
 
 TEXTS_AT_ONCE = 20_000
 BAR, BAR_LENGTH = "#", 30
@@ -97,7 +97,7 @@ def _posts(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     if options.text is not None:
         return iter([("1", cap_marks(options.text))])
     if options.batch is not None:
-        return _read(options.batch, Choice(encoding=options.encoding, is_quoted=options.quoted))
+        return _read(options.batch, choice_of(options))
     return _typed()
 
 

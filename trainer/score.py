@@ -24,7 +24,7 @@ from trainer.running.device import leave_a_core
 from trainer.running.progress import reporting
 from trainer.scoring.scorer import Scorer
 from trainer.scoring.sweep import Progress, load_precision, save_precision, sweep, try_out
-from trainer.texts.reading import read_texts
+from trainer.texts.reading import choice_of, read_texts
 from trainer.texts.tokens import write_tokens
 
 FILE_POSTS = 200_000
@@ -58,7 +58,7 @@ def _score(options: argparse.Namespace) -> None:
     # Beside the result, so that a killed run can be resumed.
     scratch = options.out.parent / f".{options.out.name}.scoring"
     scratch.mkdir(parents=True, exist_ok=True)
-    choice = Choice(encoding=options.encoding, is_quoted=options.quoted)
+    choice = choice_of(options)
     names, files = _tokenised(scorer, options.pool, scratch, choice)
     shown = reporting(options.progress, "scoring")
 

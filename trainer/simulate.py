@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from trainer.simulation.replay import DEFAULT, FULL, Chooser, Learner, Plan, Poi
 from trainer.texts.copies import near_copies
 from trainer.texts.dataset import LABELLED
 from trainer.texts.normalisation import group_key
-from trainer.texts.reading import read_labelled
+from trainer.texts.reading import choice_of, read_labelled
 
 START = 100
 
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    choice = replace(LABELLED, encoding=options.encoding, is_quoted=options.quoted)
+    choice = choice_of(options, LABELLED)
     pool, test = read_posts(options.pool, choice), read_posts(options.test, choice)
     _refuse_unfit(options.pool, pool)
     _refuse_unfit(options.test, test)

@@ -45,6 +45,7 @@ from trainer.statistics.table import metrics_table
 from trainer.statistics.vector_scaling import apply_calibration
 from trainer.texts.copies import without_copies
 from trainer.texts.dataset import LABELLED, Example, count_labels, group_weights
+from trainer.texts.reading import choice_of
 
 TRACKERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",), "wandb": ("wandb",)}
 """Choices of --report-to, each with the packages of which it needs one; none of them is a dependency."""
@@ -141,7 +142,7 @@ def _train(options: argparse.Namespace) -> None:
     progress = reporting(options.progress, "training") if is_first else Silent()
     try:
         config = _config(options) if options.again is None else _config_of(options)
-        choice = replace(LABELLED, encoding=options.encoding, is_quoted=options.quoted)
+        choice = choice_of(options, LABELLED)
         card = train(options.train, options.eval, options.out, config, progress, options.report_to, choice)
     finally:
         progress.close()

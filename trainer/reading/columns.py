@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.errors import DatasetError
-from trainer.messages import Message
 from trainer.reading.formats import Format, format_of
 
 TEXT_NAMES = (
@@ -32,6 +31,14 @@ ID_NAMES = (
     *("编号", "帖子编号", "帖子号", "帖号", "评论id", "内容id", "消息id"),
 )
 """In order of precedence."""
+_SPELLED = (
+    *ID_NAMES,
+    *(name.removesuffix("id") + mark + "id" for name in ID_NAMES for mark in "_ " if name > "id"),
+)
+OTHER_IDS = frozenset(
+    spell(name) for name in _SPELLED for spell in (str, str.upper, str.title, str.capitalize)
+)
+"""Cells that name the column of the id in a second header."""
 LABEL_NAMES = ("label", "labels", "标签", "类别", "标注", "标记", "分类", "category", "class")
 """All names in lower case, without spaces, hyphens and underscores."""
 THREAD = "tid"
@@ -85,12 +92,16 @@ class Choice:
     """False if an empty id is none, where there is a text."""
     is_label_needed: bool = False
 
+    @property
+    def columns(self) -> set[str | None]:
+        return {self.text_column, self.id_column, self.label_column}
+
 
 def columns_of(path: Path, names: Sequence[str], choice: Choice) -> Columns:
     """`names` are not empty and occur once. Raises DatasetError if a column is missing or may be one of several."""
     label = _chosen(names, choice.label_column) or guess_label(names)
     if (choice.label_column and label is None) or (choice.is_label_needed and label is None):
-        raise _no_column(path, names, choice.label_column or "label")
+        raise _no_column(path, names, choice.label_column or "label", "--label-column")
     identity = _identity(path, names, choice)
     text = _text(path, names, choice, has_id=bool(identity))
     if identity == text:
@@ -138,7 +149,7 @@ def checked_header(path: Path, cells: Sequence[str], choice: Choice) -> tuple[st
             most=MOST_COLUMNS,
         )
     names = tuple(" ".join(cell.strip("\ufeff").split()) for cell in cells)
-    if _is_row(names) and not {choice.text_column, choice.id_column, choice.label_column} & set(names):
+    if _is_row(names) and not choice.columns & set(names):
         raise DatasetError(
             "{file}: its first line is a row ({start}), not the names of the columns. "
             "Put a line such as id, text above it.",
@@ -171,6 +182,22 @@ def unnamed(path: Path, places: Sequence[int], line: int) -> DatasetError:
     )
 
 
+def late_header(path: Path, line: int, names: Sequence[str]) -> DatasetError:
+    """Of a file whose columns are not named by its first line."""
+    return DatasetError(
+        "{file}: its columns are named in line {line} ({found}), not in its first line. Remove the lines above it.",
+        file=path,
+        line=line,
+        found=_listed(names)[:200],
+    )
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether the cells are at least two usual names, of which one is that of a text."""
+    known = [plain(cell) for cell in cells if is_known(cell)]
+    return len(known) > 1 and any(name in TEXT_NAMES for name in known)
+
+
 def is_known(name: str) -> bool:
     return plain(name) in _KNOWN
 
@@ -185,7 +212,7 @@ def _identity(path: Path, names: Sequence[str], choice: Choice) -> str | None:
         return None
     chosen = _chosen(names, choice.id_column)
     if chosen is None:
-        raise _no_column(path, names, choice.id_column)
+        raise _no_column(path, names, choice.id_column, "--id-column")
     return chosen
 
 
@@ -202,7 +229,7 @@ def _text(path: Path, names: Sequence[str], choice: Choice, *, has_id: bool) -> 
         )
     if has_id and not choice.is_text_needed and not choice.text_column:
         return ""
-    raise _no_column(path, names, choice.text_column or "text")
+    raise _no_column(path, names, choice.text_column or "text", "--text-column")
 
 
 def _chosen(names: Collection[str], name: str | None) -> str | None:
@@ -213,19 +240,16 @@ def _chosen(names: Collection[str], name: str | None) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _no_column(path: Path, names: Sequence[str], name: str) -> DatasetError:
-    is_tsv = format_of(path) in {Format.TSV, Format.TEXT}
-    hint = (
-        Message("It has no tab: is it tab-separated, and does its first line name the columns? ")
-        if len(names) == 1 and is_tsv
-        else ""
-    )
+def _no_column(path: Path, names: Sequence[str], name: str, option: str) -> DatasetError:
+    values = {"file": path, "name": name, "found": _listed(names)[:200], "option": option}
+    if len(names) == 1 and format_of(path) in {Format.TSV, Format.TEXT}:
+        return DatasetError(
+            "{file} has no column {name}; its columns are: {found}. It has no tab: is it tab-separated, and does its "
+            "first line name the columns? Name yours with {option}.",
+            **values,
+        )
     return DatasetError(
-        "{file} has no column {name}; its columns are: {found}. {hint}Name yours with --text-column, --id-column or --label-column.",
-        file=path,
-        name=name,
-        found=_listed(names)[:200],
-        hint=hint,
+        "{file} has no column {name}; its columns are: {found}. Name yours with {option}.", **values
     )
 
 

@@ -9,7 +9,7 @@ from typing import IO
 
 from trainer.errors import DatasetError
 from trainer.reading.formats import open_bytes
-from trainer.reading.languages import CHINESE, ENOUGH, LIKELY, credits, outside_ascii
+from trainer.reading.languages import CHINESE, ENOUGH, FREQUENT, LIKELY, credits, outside_ascii
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -223,9 +223,12 @@ def _utf_16(start: bytes) -> str | None:
     zeros = start.count(0)
     if not zeros or (zeros * 4 < len(start) and _is_utf_8(start)):
         return None
-    plain = {name: _plain(start[: len(start) // 2 * 2], name) for name in ("utf-16-le", "utf-16-be")}
-    best = max(plain, key=lambda name: plain[name])
-    return best if plain[best] * 2 >= zeros and _is_text(start, best) else None
+    texts = {
+        name: start[: len(start) // 2 * 2].decode(name, "replace") for name in ("utf-16-le", "utf-16-be")
+    }
+    usual = {name: sum(map(_is_usual, text)) for name, text in texts.items()}
+    best = max(usual, key=lambda name: usual[name])
+    return best if usual[best] * 2 >= zeros and _is_text(texts[best]) else None
 
 
 def _is_utf_8(start: bytes) -> bool:
@@ -236,15 +239,14 @@ def _is_utf_8(start: bytes) -> bool:
     return True
 
 
-def _plain(start: bytes, encoding: str) -> int:
-    return sum(
+def _is_usual(character: str) -> bool:
+    """Read in the wrong order, U+4E00, which is frequent in Chinese, is the letter N."""
+    return character in FREQUENT or (
         character.isascii() and (character.isalnum() or character in "\t\r\n ,;_\"'")
-        for character in start.decode(encoding, "replace")
     )
 
 
-def _is_text(start: bytes, encoding: str) -> bool:
-    text = start[: len(start) // 2 * 2].decode(encoding, "replace")
+def _is_text(text: str) -> bool:
     return "\0" not in text and text.count("\ufffd") * 100 <= len(text)
 
 

@@ -1,6 +1,8 @@
 """What a file holds, by the end of its name and its first bytes: a table, JSON objects, or plain lines."""
 
 import gzip
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +30,15 @@ FORMATS = {
 SUFFIXES = tuple(end + zipped for end in (*FORMATS, ".txt") for zipped in ("", ".gz"))
 GZIP = b"\x1f\x8b"
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""First bytes of .xlsx and .xls."""
+"""First bytes of .xlsx and .zip, and of .xls."""
+NOT_TEXT = (
+    *WORKBOOKS,
+    *(b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8"),
+    *(b"Rar!", b"7z\xbc\xaf", b"\xfd7zXZ", b"BZh91AY&SY", b"\x28\xb5\x2f\xfd"),
+    *(b"SQLite format 3\0", b"PAR1"),
+)
+"""First bytes of workbooks, documents, pictures, archives and databases."""
+LONGEST_MARK = max(map(len, NOT_TEXT))
 
 
 @dataclass
@@ -58,29 +68,57 @@ def format_of(path: Path) -> Format:
 
 def open_bytes(path: Path) -> Bytes:
     """Raises DatasetError unless `path` is a file that may hold text."""
+    _refuse_unreadable(path)
+    file = path.open("rb")
+    start = file.read(LONGEST_MARK)
+    file.seek(0)
+    is_packed = start.startswith(GZIP)
+    inner = _unpacked_start(file) if is_packed else start
+    if inner.startswith(NOT_TEXT) or (is_packed and inner.startswith(GZIP)):
+        file.close()
+        raise _not_text(path, inner)
+    # The file object outlives a GzipFile on it, which tells places of the unpacked bytes.
+    return Bytes(gzip.GzipFile(fileobj=file) if is_packed else file, file)  # type: ignore[arg-type]
+
+
+def _unpacked_start(file: IO[bytes]) -> bytes:
+    """Empty if it is damaged, which the reader of the whole notices."""
+    start = b""
+    with suppress(OSError, EOFError, zlib.error):
+        start = gzip.GzipFile(fileobj=file).read(LONGEST_MARK)
+    file.seek(0)
+    return start
+
+
+def _refuse_unreadable(path: Path) -> None:
     if path.is_dir():
         raise DatasetError("{file} is a folder. Name a file in it.", file=path)
-    if not path.is_file():
+    if not path.exists():
         raise DatasetError("There is no file {file}.", file=path)
-    file = path.open("rb")
-    start = file.read(4)
-    file.seek(0)
-    if start.startswith(WORKBOOKS):
-        file.close()
+    if not path.is_file():
         raise DatasetError(
-            "{file} is a workbook of a spreadsheet program. Save its sheet as CSV UTF-8 or as Unicode text.",
+            "{file} is a pipe or a device: it cannot be read twice. Write its content to a file.", file=path
+        )
+
+
+def _not_text(path: Path, start: bytes) -> DatasetError:
+    if start.startswith(WORKBOOKS):
+        return DatasetError(
+            "{file} is a workbook of a spreadsheet program, or an archive. Save its sheet as CSV UTF-8 or as Unicode text, "
+            "or unpack the archive.",
             file=path,
         )
-    # The file object outlives a GzipFile on it, which tells places of the unpacked bytes.
-    is_packed = start.startswith(GZIP)
-    return Bytes(gzip.GzipFile(fileobj=file) if is_packed else file, file)  # type: ignore[arg-type]
+    return DatasetError(
+        "{file} holds no text: it is an archive, a document, a picture or a database. Write its posts to a text file.",
+        file=path,
+    )
 
 
 def _starts_as_json(path: Path) -> bool:
     opened = open_bytes(path)
     try:
         start = opened.stream.read(4096)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
     finally:
         opened.close()

@@ -29,7 +29,7 @@ CYRILLIC = frozenset("оеаинтсрвлкмдпу")
 KANA = re.compile("[ぁ-んァ-ヶー]")
 SYMBOLS = re.compile("[\u2000-\u206f\u3000-\u3003\u3008-\u3020\uff00-\uff65]|[\U0001f000-\U0001faff]")
 """Punctuation, full-width forms and emoji: no evidence for any language."""
-LATIN = re.compile(r"(?<![^\x00-\x7f])[À-ÖØ-öø-ÿŒœŠšŽž‘’“”–—…€](?![^\x00-\x7f])")
+LATIN = re.compile(r"(?<![^\x00-\x7f])[¡-ÿŒœŠšŽž‘’“”–—…€](?![^\x00-\x7f])")
 """A letter or a sign with ASCII on both sides: in other encodings such bytes come in pairs."""
 LEVEL_1 = 0.5
 """Credit of a character of the plane of the frequent ones."""
@@ -54,7 +54,9 @@ def outside_ascii(sample: bytes, encoding: str) -> int:
 
 
 def _credit(sample: bytes, encoding: str, judge: Judge) -> float:
-    text = SYMBOLS.sub("", sample.decode(encoding, "replace"))
+    text = sample.decode(encoding, "replace")
+    if judge is not _latin:  # its quotes and dashes are such symbols
+        text = SYMBOLS.sub("", text)
     letters = [character for character in text if not character.isascii()]
     if not letters:
         return 0.0

@@ -4,6 +4,7 @@ A file is surveyed as a whole before it is read, in blocks: what no line of it h
 """
 
 import codecs
+import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -178,8 +179,13 @@ def readable(path: Path) -> Iterator[None]:
     """Turns what can be wrong with a file into a DatasetError that names it."""
     try:
         yield
-    except (OSError, EOFError, zlib.error) as error:
-        problem = error.strerror if isinstance(error, OSError) and error.strerror else error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DatasetError(
+            "{file} cannot be read: what is compressed in it is damaged or not complete. Copy or compress it again.",
+            file=path,
+        ) from error
+    except OSError as error:
+        problem = error.strerror or error
         raise DatasetError("{path}: cannot be read ({problem})", path=path, problem=problem) from error
 
 

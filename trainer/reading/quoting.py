@@ -95,6 +95,8 @@ def cells_of(content: str, delimiter: str) -> list[str] | None:
     """The cells of a record, its lines joined by line feeds; None if it is not well quoted."""
     if '"' not in content:
         return content.split(delimiter)
+    if len(content) > LONGEST_CELL:  # one line: its cells are refused for their length, not for their quotes
+        csv.field_size_limit(max(len(content), csv.field_size_limit()))
     try:
         return next(csv.reader([content], delimiter=delimiter, strict=True))
     except csv.Error:

@@ -1,14 +1,26 @@
 """The rows of a table: TSV or CSV, quoted or not."""
 
+import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from trainer.errors import DatasetError
 from trainer.reading import quoting
-from trainer.reading.columns import Choice, Columns, checked_header, unnamed
+from trainer.reading.columns import (
+    OTHER_IDS,
+    TEXT_NAMES,
+    Choice,
+    Columns,
+    checked_header,
+    is_header,
+    is_known,
+    late_header,
+    plain,
+    unnamed,
+)
 from trainer.reading.encoding import endless_line, misfit
 from trainer.reading.formats import Format
 from trainer.reading.lines import Joint, Lines, Survey, is_header_ended_by_return
@@ -33,6 +45,10 @@ Read = Callable[[int, list[str], str], Entry]
 """Reads a row from its first line, its cells and its content."""
 
 
+LATEST_HEADER = 10
+"""Lines among which the names of the columns are sought, to say where they are."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the cells of a table are separated, with the name of each; a column without a name has an empty one."""
@@ -42,9 +58,25 @@ class Layout:
     is_quoted: bool
     names: tuple[str, ...]
     joint: Joint | None
+    has_separator_line: bool = False
+    """The first line is `sep=;`, by which Excel is told the delimiter."""
 
     def lines(self) -> Lines:
         return Lines(self.survey, self.joint)
+
+    def records(self, lines: Lines) -> Iterator[Record]:
+        """The header and the rows; `lines` are those of the layout, from their beginning."""
+        if self.is_quoted:
+            filled = (record for record in records(lines, self.delimiter) if any(record.lines))
+        else:
+            filled = (Record(line, [content]) for line, content in lines if content)
+        return islice(filled, int(self.has_separator_line), None)
+
+    def cells(self, record: Record) -> list[str] | None:
+        """None if the record is not well quoted."""
+        if not self.is_quoted:
+            return record.lines[0].split(self.delimiter)
+        return None if record.is_broken else cells_of("\n".join(record.lines), self.delimiter)
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -56,14 +88,15 @@ def layout_of(path: Path, kind: Format, known: Survey, choice: Choice) -> Layout
     if known.is_endless:
         raise endless_line(path)
     header = _first_line(path, known)
-    delimiter = _delimiter(header) if kind is Format.CSV else "\t"
+    separator = _SEPARATOR.fullmatch(header) if kind is Format.CSV else None
+    delimiter = (separator[1] if separator else _delimiter(header)) if kind is Format.CSV else "\t"
     width = header.count(delimiter) + 1
     joint = _joint(known, delimiter, width)
     is_quoted = choice.is_quoted
     if is_quoted is None:
         is_quoted = kind is Format.CSV or (known.has_openers and _judge(path, known, joint, delimiter))
-    layout = Layout(known, delimiter, is_quoted, (), None if is_quoted else joint)
-    names = checked_header(path, _header(path, layout), choice)
+    layout = Layout(known, delimiter, is_quoted, (), None if is_quoted else joint, separator is not None)
+    names = checked_header(path, _header(path, layout, choice), choice)
     if not any(names):
         raise empty(path)
     layout = replace(layout, names=names)
@@ -81,11 +114,10 @@ def rows(layout: Layout, lines: Lines, columns: Columns, choice: Choice) -> Iter
         read = _with_symbols(read)
     if layout.survey.has_long_runs:
         read = _with_short_runs(read)
-    delimiter = layout.delimiter
-    if layout.is_quoted:
-        yield from _quoted_rows(lines, delimiter, read)
+    if layout.is_quoted or layout.has_separator_line:
+        yield from _quoted_rows(layout, lines, read)
         return
-    numbered = iter(lines)
+    delimiter, numbered = layout.delimiter, iter(lines)
     next(content for _, content in numbered if content)  # the header
     for line, content in numbered:
         if content:
@@ -96,19 +128,14 @@ def empty(path: Path) -> DatasetError:
     return DatasetError("{file} is empty. Its first line must name the columns.", file=path)
 
 
-def _quoted_rows(lines: Lines, delimiter: str, read: Read) -> Iterator[Entry]:
-    for record in _below_header(records(lines, delimiter)):
-        content = "\n".join(record.lines)
-        cells = None if record.is_broken else cells_of(content, delimiter)
+def _quoted_rows(layout: Layout, lines: Lines, read: Read) -> Iterator[Entry]:
+    for record in islice(layout.records(lines), 1, None):
+        cells = layout.cells(record)
         if cells is not None:
-            yield read(record.line, cells, content)
+            yield read(record.line, cells, "\n".join(record.lines))
             continue
         for line, part in enumerate(record.lines, start=record.line):
             yield Reject(line, RejectCode.QUOTES, decoded(visible(part)), values={"opened": record.line})
-
-
-def _below_header(every: Iterator[Record]) -> Iterator[Record]:
-    return islice((record for record in every if any(record.lines)), 1, None)
 
 
 def _reader(layout: Layout, columns: Columns, choice: Choice) -> Read:
@@ -138,7 +165,9 @@ def _reader(layout: Layout, columns: Columns, choice: Choice) -> Read:
                 if is_text_needed or not identity:
                     return Reject(line, RejectCode.NO_TEXT, content, identity or None)
                 text = ""
-        if identity == id_name and text.endswith(text_name) and text.strip("\ufeff ") == text_name:
+        if (identity == id_name and text.endswith(text_name) and text.strip("\ufeff ") == text_name) or (
+            identity in OTHER_IDS and plain(text) in TEXT_NAMES
+        ):
             return Reject(line, RejectCode.HEADER, content)
         if identity == "":
             if is_id_needed:
@@ -192,21 +221,34 @@ def _first_line(path: Path, known: Survey) -> str:
     return first
 
 
-def _header(path: Path, layout: Layout) -> list[str]:
+def _header(path: Path, layout: Layout, choice: Choice) -> list[str]:
     lines = layout.lines()
     try:
-        if not layout.is_quoted:
-            return next(content for _, content in lines if content).split(layout.delimiter)
-        record = next(record for record in records(lines, layout.delimiter) if any(record.lines))
+        first, *following = islice(layout.records(lines), LATEST_HEADER)
+    except ValueError as error:
+        raise empty(path) from error
     finally:
         lines.close()
-    cells = None if record.is_broken else cells_of("\n".join(record.lines), layout.delimiter)
+    cells = layout.cells(first)
     if cells is None:
         raise DatasetError(
             "{file}: a quote in its first line does not close properly. Correct it, or say --no-quoted.",
             file=path,
         )
+    if not any(map(is_known, cells)) and not choice.columns & set(cells):
+        _refuse_late(path, layout, following)
     return cells
+
+
+def _refuse_late(path: Path, layout: Layout, following: Sequence[Record]) -> None:
+    """Raises DatasetError if one of the records names the columns."""
+    for record in following:
+        cells = layout.cells(record) or []
+        if is_header(cells):
+            raise late_header(path, record.line, cells)
+
+
+_SEPARATOR = re.compile('"?sep=([^"])"?', re.IGNORECASE)
 
 
 def _delimiter(header: str) -> str:
@@ -242,10 +284,6 @@ def _refuse_filled(path: Path, layout: Layout) -> None:
         return Reject(line, RejectCode.COLUMNS, content)
 
     try:
-        if layout.is_quoted:
-            deque(_quoted_rows(lines, layout.delimiter, read), maxlen=0)
-            return
-        for line, content in islice(((number, content) for number, content in lines if content), 1, None):
-            read(line, content.split(layout.delimiter), content)
+        deque(_quoted_rows(layout, lines, read), maxlen=0)
     finally:
         lines.close()

@@ -30,6 +30,10 @@ def add_child_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def add_reading_arguments(command: argparse.ArgumentParser) -> None:
+    for column in ("text", "id", "label"):
+        command.add_argument(
+            f"--{column}-column", metavar="NAME", help="of the files; else known by its name"
+        )
     command.add_argument("--encoding", help="of the files; else found by their bytes")
     command.add_argument(
         "--quoted",

@@ -1,7 +1,9 @@
 """Texts from a file: a table or JSON objects with a text, or plain lines."""
 
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from trainer.errors import DatasetError
@@ -20,6 +22,18 @@ from trainer.texts.dataset import LABELLED, read_objects, text_of, where_of
 Text = tuple[str, str]
 """An id (or line number) and a text."""
 ANY = Choice(is_id_needed=False)
+
+
+def choice_of(options: Namespace, least: Choice = ANY) -> Choice:
+    """What `command.add_reading_arguments` asks for, beside what a command needs."""
+    return replace(
+        least,
+        text_column=options.text_column,
+        id_column=options.id_column,
+        label_column=options.label_column,
+        encoding=options.encoding,
+        is_quoted=options.quoted,
+    )
 
 
 def read_texts(path: Path, choice: Choice = ANY) -> Iterator[Text]:

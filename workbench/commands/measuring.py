@@ -11,6 +11,8 @@ from workbench import doctor
 from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
 from workbench.queue import simulation
 
+ColumnOption = Annotated[str | None, typer.Option(help="Of both files; else known by its name.")]
+
 commands = typer.Typer()
 
 
@@ -73,6 +75,9 @@ def simulate_command(
             help="Quotes of a TSV enclose cells; else found by looking at the whole file.",
         ),
     ] = None,
+    text_column: ColumnOption = None,
+    id_column: ColumnOption = None,
+    label_column: ColumnOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay a labelled set: how fast does quality rise, by which choice of posts?"""
@@ -81,6 +86,12 @@ def simulate_command(
     arguments = [text for name, value in values.items() for text in (f"--{name}", str(value))]
     arguments += [] if full else ["--no-full"]
     arguments += ["--json"] if as_json else []
-    arguments += [] if encoding is None else ["--encoding", encoding]
+    reading = {
+        "encoding": encoding,
+        "text-column": text_column,
+        "id-column": id_column,
+        "label-column": label_column,
+    }
+    arguments += [f"--{name}={value}" for name, value in reading.items() if value is not None]
     arguments += [] if quoted is None else ["--quoted" if quoted else "--no-quoted"]
     raise typer.Exit(simulation.simulate(*simulation.queue_of(home), arguments))

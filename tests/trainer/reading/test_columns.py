@@ -141,3 +141,38 @@ def test_a_table_of_commas_is_not_said_to_lack_a_tab(tmp_path: Path) -> None:
 def test_a_mark_is_no_part_of_a_name(file: Path) -> None:
     file.write_bytes("\ufeffid\ttext\n1\ta\n".encode("utf-16-le"))
     assert read_names(file, Choice(encoding="utf-16-le"))[1] == ("id", "text")
+
+
+@pytest.mark.parametrize("above", ["Forum export 2026\n", "论坛导出,,\n,,\n", "номер,текст,метка\n"])
+def test_a_header_below_the_first_line_is_pointed_out(tmp_path: Path, above: str) -> None:
+    file = tmp_path / "posts.csv"
+    file.write_text(f"{above}id,text,label\n1,a,normal\n", encoding="utf-8")
+    line = above.count("\n") + 1
+    with pytest.raises(
+        DatasetError, match=rf"are named in line {line} \(id, text, label\).*Remove the lines"
+    ):
+        read(file)
+
+
+@pytest.mark.parametrize("header", ["编号\t正文", "ID\tText", "post_id\tcontent"])
+def test_a_second_header_in_other_words_is_no_post(file: Path, header: str) -> None:
+    file.write_text(f"id\ttext\n{header}\n1\t正文\nid\t好的\n", encoding="utf-8")
+    assert rejects(file) == [(2, "the header line again")]
+    assert texts(file) == ["正文", "好的"]
+
+
+def test_a_text_that_is_the_name_of_a_column_is_a_post_where_there_is_no_id(file: Path) -> None:
+    file.write_text("text\n内容\nmessage\n", encoding="utf-8")
+    assert texts(file) == ["内容", "message"]
+
+
+def test_the_advice_names_the_option_for_what_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "posts.csv"
+    file.write_text("a,b\n1,2\n", encoding="utf-8")
+    for choice, option in (
+        ({}, "text"),
+        ({"id_column": "x", "text_column": "b"}, "id"),
+        ({"text_column": "b", "is_label_needed": True}, "label"),
+    ):
+        with pytest.raises(DatasetError, match=f"Name yours with --{option}-column.$"):
+            read(file, **choice)

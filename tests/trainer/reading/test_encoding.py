@@ -44,6 +44,21 @@ def test_another_encoding_is_named_and_not_read_as_chinese(file: Path, encoding:
     assert texts(file, encoding=encoding) == [SAMPLES[encoding]] * 5
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_the_order_of_bytes_is_told_where_their_zeros_are_those_of_one(file: Path, encoding: str) -> None:
+    """U+4E00 has a zero byte, and is a letter in the wrong order."""
+    text = "出售游戏账号一个" * 30
+    file.write_bytes(f"编号\t正文\n甲\t{text}\n".encode(encoding))
+    assert texts(file) == [text]
+
+
+@pytest.mark.parametrize("text", ["it costs £20", "it costs 20£ now", "well – it “works” nicely", "© me"])
+def test_signs_among_letters_of_ascii_are_windows_1252(file: Path, text: str) -> None:
+    file.write_bytes(f"id\ttext\n1\t{text}\n2\tplain\n".encode("cp1252"))
+    with pytest.raises(DatasetError, match="--encoding, such as windows-1252"):
+        read(file)
+
+
 def test_rare_characters_of_no_known_language_are_not_believed(file: Path) -> None:
     with pytest.raises(DatasetError, match="does not look like Chinese"):
         read(write(file, "龠龢龡齾龘靐齉爩鱻麤", "gb18030"))

@@ -1,6 +1,7 @@
 """Lines end as the file has them, and characters that look like line ends stay inside a text."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.trainer.reading.making import read, rejects, texts
 from trainer.errors import DatasetError
 from trainer.reading import lines
+from trainer.reading.formats import GZIP
 from trainer.reading.lines import survey
 from trainer.reading.rejects import Reject
 
@@ -74,6 +76,33 @@ def test_a_packed_file_is_unpacked_and_a_damaged_one_is_refused(tmp_path: Path) 
     file.write_bytes(packed[:-6])
     with pytest.raises(DatasetError, match="cannot be read"):
         read(file)
+
+
+@pytest.mark.parametrize("end", [b"rest", b"\x1f\x8b\x08\x00"])
+def test_what_follows_a_packed_file_is_no_part_of_it(tmp_path: Path, end: bytes) -> None:
+    file = tmp_path / "posts.tsv.gz"
+    file.write_bytes(gzip.compress(b"id\ttext\n1\ta\n") + end)
+    with pytest.raises(
+        DatasetError, match=r"cannot be read: what is compressed .* Copy or compress it again"
+    ):
+        read(file)
+
+
+@pytest.mark.parametrize("name", ["posts.tsv", "posts.jsonl", "posts"])
+@pytest.mark.parametrize("start", [b"%PDF-1.7", b"SQLite format 3\0", b"BZh91AY&SY", gzip.compress(b"id")])
+def test_a_file_of_another_kind_is_named_as_such(tmp_path: Path, name: str, start: bytes) -> None:
+    file = tmp_path / name
+    for content in (start, gzip.compress(start)) if not start.startswith(GZIP) else (gzip.compress(start),):
+        file.write_bytes(content)
+        with pytest.raises(DatasetError, match="holds no text: it is an archive"):
+            read(file)
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "posts.tsv"
+    os.mkfifo(pipe)
+    with pytest.raises(DatasetError, match="is a pipe or a device"):
+        read(pipe)
 
 
 def test_what_two_blocks_share_is_seen(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

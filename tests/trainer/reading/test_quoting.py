@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.trainer.reading.making import read, rejects, texts
 from trainer.errors import DatasetError
-from trainer.reading.rows import EMPTY
+from trainer.reading.rows import EMPTY, Row
 
 CHARACTERS = st.characters(
     codec="utf-8", exclude_characters="\0\r", include_characters='"\n\t,;', categories=["Lo", "Ll", "Nd"]
@@ -113,3 +113,30 @@ def test_a_quoted_tsv_is_read_as_written_or_asked_about_or_holds_no_cut_text(
     with suppress(DatasetError):
         entries = texts(file)
         assert entries == rows or not any("\n" in row or "\t" in row or '"' in row for row in rows)
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"'])
+@pytest.mark.parametrize("quoted", [None, False])
+def test_a_first_line_that_names_the_delimiter_for_excel_is_no_header(
+    tmp_path: Path, first: str, quoted: bool | None
+) -> None:
+    file = tmp_path / "posts.csv"
+    file.write_bytes(f"{first}\r\nid;text;x,y,z\r\n1;a,b;\r\n2;\r\n".encode())
+    assert [(row.line, row.text) for row in read(file, is_quoted=quoted) if isinstance(row, Row)] == [
+        (3, "a,b")
+    ]
+    assert rejects(file, is_quoted=quoted) == [(4, "expected 3 columns, found 2")]
+
+
+def test_a_first_line_that_names_the_delimiter_alone_is_an_empty_file(tmp_path: Path) -> None:
+    file = tmp_path / "posts.csv"
+    file.write_text("sep=;\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="is empty"):
+        read(file)
+
+
+def test_a_long_cell_in_quotes_is_refused_for_its_length(tmp_path: Path) -> None:
+    file = tmp_path / "posts.csv"
+    file.write_text(f'id,text\n1,"{"x" * 200_000}"\n2,"a"\n', encoding="utf-8")
+    assert rejects(file) == [(2, "text of 200000 characters; at most 100000")]
+    assert texts(file) == ["a"]

@@ -3,8 +3,9 @@ import gzip
 import pytest
 
 from trainer.errors import DatasetError
-from trainer.texts.dataset import read_jsonl
-from trainer.texts.reading import read_labelled, read_texts
+from trainer.running import command
+from trainer.texts.dataset import LABELLED, read_jsonl
+from trainer.texts.reading import choice_of, read_labelled, read_texts
 
 
 def write(path, content):
@@ -86,3 +87,12 @@ def test_objects_with_other_usual_names_are_examples(tmp_path):
     path = write(tmp_path / "test.json", '[{"content": "one", "Label": "normal", "pid": 3}]')
     (example,) = read_jsonl(path)
     assert (example.id, example.text, example.label) == ("3", "one", "normal")
+
+
+def test_the_options_of_a_command_name_the_columns(tmp_path):
+    parser = command.parser("trainer.test", "")
+    command.add_reading_arguments(parser)
+    options = ["--text-column=a", "--id-column=b", "--label-column=c"]
+    choice = choice_of(parser.parse_args(options), LABELLED)
+    path = write(tmp_path / "test.tsv", "a\tb\tc\ttext\tid\tlabel\none\t7\tnormal\tx\ty\tz\n")
+    assert list(read_labelled(path, choice)) == [("7", "one", "normal")]

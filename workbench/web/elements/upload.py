@@ -9,20 +9,8 @@ from typing import Protocol
 
 import streamlit as st
 
-from trainer.reading.formats import SUFFIXES
+from trainer.reading.formats import LONGEST_MARK, NOT_TEXT, SUFFIXES
 from workbench.errors import InputError
-
-NOT_TEXT = (
-    b"PK\x03\x04",
-    b"\xd0\xcf\x11\xe0",
-    b"%PDF",
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"Rar!",
-    b"7z\xbc\xaf",
-)
-"""First bytes of workbooks, documents, pictures and archives, whatever their name ends with."""
 
 
 class Upload(Protocol):
@@ -59,7 +47,7 @@ def refuse_unfit(upload: Upload, kinds: Sequence[str]) -> None:
     if not upload.size:
         raise InputError("{file} is empty. Choose a file with a header row and posts.", file=name)
     is_of_kind = name.lower().endswith(tuple(f".{kind}" for kind in kinds))
-    if not is_of_kind or bytes(upload.getbuffer()[:4]).startswith(NOT_TEXT):
+    if not is_of_kind or bytes(upload.getbuffer()[:LONGEST_MARK]).startswith(NOT_TEXT):
         raise InputError(
             "{file} is of another kind. Save it as a table in plain text and choose that: {kinds}.",
             file=name,

@@ -128,11 +128,18 @@ def test_the_reasons_of_unreadable_rows(tmp_path: Path) -> None:
     with open_tsv(file) as source:
         rejects = [entry for entry in source if isinstance(entry, Reject)]
     known_otherwise = Reject(5, RejectCode.OTHER_TEXT, "", "p7")
-    without_values = (RejectCode.HEADER, RejectCode.NOT_JSON, RejectCode.ID_KIND, RejectCode.SURROGATE)
+    without_values = (
+        RejectCode.HEADER,
+        RejectCode.NOT_JSON,
+        RejectCode.ID_KIND,
+        RejectCode.TEXT_KIND,
+        RejectCode.SURROGATE,
+    )
     others = [
         *(Reject(6, code, "") for code in without_values),
         Reject(7, RejectCode.QUOTES, "", values={"opened": 6}),
         Reject(8, RejectCode.BYTES, "", values={"encoding": "utf-8", "place": 9}),
+        Reject(9, RejectCode.REPEATED_KEY, "", values={"key": "a"}),
         Reject(9, RejectCode.LONG_CELL, "", values={"length": 9, "column": "a", "most": 8}),
     ]
     every = [*rejects, *others, known_otherwise]
