@@ -131,6 +131,6 @@ def _advice(unknown: Counter[str]) -> Message:
         "Nothing was imported; its unknown labels are {labels}. Correct them, or name each: "
         "--map {map}, where ours is {ours}, or - to leave its lines out.",
         labels=", ".join(f"{quoted(name)} ({unknown[name]})" for name in names),
-        map=",".join(f"{name[:40]}=ours" for name in names),
+        map=",".join(f"{name[:40]}=ours" for name in names if "," not in name) or "theirs=ours",
         ours=", ".join(LABELS),
     )

@@ -27,7 +27,7 @@ def parse_map(text: str | None) -> dict[str, str]:
     """
     ours_of = dict(zip(LABELS, LABELS, strict=True)) | CHINESE
     given: dict[str, str] = {}
-    for pair in filter(None, (text or "").split(",")):
+    for pair in filter(None, re.split("[,，]", text or "")):
         theirs, separator, ours = (part.strip() for part in pair.rpartition("="))
         target = LEFT_OUT if ours == LEFT_OUT else ours_of.get(label_key(ours))
         if not separator or not theirs or target is None:

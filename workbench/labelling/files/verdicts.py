@@ -59,8 +59,9 @@ def verdict_of(lines: Sequence[Line]) -> Verdict | list[Problem]:
     annotators = {line.annotator for line in lines if line.annotator is not None}
     if len(annotators) > 1:
         return _contradictions(lines, _of_annotators)
-    if any(line.time is None for line in lines):
-        return _contradictions(lines, _without_time)
+    without_time = [line for line in lines if line.time is None]
+    if without_time:
+        return _contradictions(lines, _without_time if len(without_time) == len(lines) else _with_few_times)
     return _last(lines, best.number)
 
 
@@ -110,6 +111,15 @@ def _contradictions(lines: Sequence[Line], sentence: Callable[[str, int, str], M
 def _without_time(label: str, line: int, other: str) -> Message:
     return Message(
         "{label}, but line {line} says {other} of the same post, and no column says which came last",
+        label=label,
+        line=line,
+        other=other,
+    )
+
+
+def _with_few_times(label: str, line: int, other: str) -> Message:
+    return Message(
+        "{label}, but line {line} says {other} of the same post, and a line about it has no time",
         label=label,
         line=line,
         other=other,

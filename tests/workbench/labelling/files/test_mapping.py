@@ -47,6 +47,10 @@ def test_one_name_in_the_map_serves_each_way_to_write_a_number(value: object) ->
     assert ours(name, parse_map("0=normal,1=violation")) == "normal"
 
 
+def test_a_map_may_be_typed_with_chinese_commas() -> None:
+    assert parse_map("删除=violation，通过=正常") == parse_map("删除=violation, 通过 = normal")
+
+
 def test_a_boolean_counts_only_if_the_map_names_it() -> None:
     assert ours("true", parse_map(None)) is None
     assert ours("true", parse_map("1=violation")) is None

@@ -53,7 +53,8 @@ def test_equal_times_a_time_that_cannot_be_read_and_none_are_problems_by_line() 
     for times, words in (
         (("2026-03-01", "2026-03-01"), "at the same time"),
         (("2026-03-01", "soon"), "time soon cannot be read"),
-        (("2026-03-01", None), "no column says which came last"),
+        (("2026-03-01", None), "a line about it has no time"),
+        ((None, None), "no column says which came last"),
     ):
         problems = verdict_of([line(2, "violation", time=times[0]), line(3, "normal", time=times[1])])
         assert isinstance(problems, list)

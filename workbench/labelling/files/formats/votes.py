@@ -5,6 +5,7 @@ from typing import Any
 
 from trainer.messages import Message
 from workbench.labelling.files.mapping import label_key, label_name, quoted
+from workbench.labelling.files.rows import Names
 
 
 def agreed(labels: Sequence[Any]) -> Any:
@@ -22,9 +23,11 @@ def agreed(labels: Sequence[Any]) -> Any:
 
 
 def chosen(fields: Sequence[str], wanted: str) -> str | Message | None:
-    """The field that holds the label: the wanted one, else the only one; None without fields."""
+    """The field that holds the label: the wanted one, else the only one unless another is wanted by name; None without."""
     if wanted in fields or not fields:
         return wanted if fields else None
+    if wanted != Names().label:
+        return None
     if len(set(fields)) == 1:
         return fields[0]
     return Message(

@@ -108,6 +108,14 @@ def test_label_studio_in_short(tmp_path: Path) -> None:
     assert read(tmp_path / "min.tsv", table, label="sentiment") == [(None, "今天天气不错", "normal")]
 
 
+def test_an_answer_to_another_question_is_not_the_label(tmp_path: Path) -> None:
+    tasks = [
+        task(annotation("pos"), annotation("neg", question="spam")),
+        task(annotation("neg", question="spam")),
+    ]
+    assert read(tmp_path / "two.jsonl", tasks, label="sentiment") == [("f7", "二手显卡出售", "normal"), None]
+
+
 SHORT = "annotation_id,annotator,created_at,id,sentiment,text\n"
 
 
