@@ -17,6 +17,8 @@ def understood(stated: Stated, line: int, mapping: Mapping[str, str]) -> Entry:
         return identity
     if not text and identity is None:
         return Message("no text")
+    if stated.label == []:
+        return None  # an export of posts that are not all labelled yet
     name = label_name(stated.label)
     if name is None:
         return Message("no label")

@@ -49,7 +49,10 @@ def read_full(value: Mapping[str, Any], names: Names) -> Stated | Message | None
 def read_flat(value: Mapping[str, Any], names: Names) -> Stated | Message | None:
     text = names.text or "text"
     answers = {name: _answer(value[name]) for name in value.keys() - _OURS - {text, names.id}}
-    question = chosen([name for name, answer in answers.items() if answer is not None], names.label)
+    answered = [name for name, answer in answers.items() if answer is not None]
+    if not answered:
+        return None  # a skipped task
+    question = chosen(answered, names.label)
     if isinstance(question, Message):
         return question
     label = None if question is None else answers[question]

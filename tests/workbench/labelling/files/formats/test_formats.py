@@ -41,6 +41,7 @@ def task(*annotations: dict[str, Any], text: str = "二手显卡出售") -> dict
 
 
 def test_doccano(tmp_path: Path) -> None:
+    """A post with an empty list is not labelled yet, and left out."""
     lines = [
         {"id": 1, "text": "今天天气不错", "label": ["pos"], "Comments": []},
         {"id": 2, "text": "加我领红包", "labels": ["neg"]},
@@ -51,7 +52,7 @@ def test_doccano(tmp_path: Path) -> None:
         ("1", "今天天气不错", "normal"),
         ("2", "加我领红包", "violation"),
         "2 labels, where a post has one: 'pos', 'neg'",
-        "no label",
+        None,
     ]
 
 
@@ -102,7 +103,7 @@ def test_label_studio_in_short(tmp_path: Path) -> None:
     assert read(tmp_path / "min.json", json.dumps(lines)) == [
         (None, "今天天气不错", "normal"),
         (None, "加我领红包", "violation"),
-        "no label",
+        None,
     ]
     table = "annotation_id\tannotator\tid\tsentiment\ttext\n8\t1\t5\tpos\t今天天气不错\n"
     assert read(tmp_path / "min.tsv", table, label="sentiment") == [(None, "今天天气不错", "normal")]
@@ -129,7 +130,7 @@ def test_label_studio_as_csv(tmp_path: Path) -> None:
     assert read(file, SHORT + "\n".join(lines)) == [
         (None, "今天,天气不错", "normal"),
         "2 labels, where a post has one: 'pos', 'neg'",
-        "no label",
+        None,
     ]
     two = SHORT.replace("sentiment", "sentiment,priority") + "8,1,x,p5,pos,urgent,你好\n"
     assert read(file, two) == [
