@@ -89,10 +89,14 @@ def test_what_follows_a_packed_file_is_no_part_of_it(tmp_path: Path, end: bytes)
 
 
 @pytest.mark.parametrize("name", ["posts.tsv", "posts.jsonl", "posts"])
-@pytest.mark.parametrize("start", [b"%PDF-1.7", b"SQLite format 3\0", b"BZh91AY&SY", gzip.compress(b"id", mtime=0)])
+@pytest.mark.parametrize(
+    "start", [b"%PDF-1.7", b"SQLite format 3\0", b"BZh91AY&SY", gzip.compress(b"id", mtime=0)]
+)
 def test_a_file_of_another_kind_is_named_as_such(tmp_path: Path, name: str, start: bytes) -> None:
     file = tmp_path / name
-    for content in (start, gzip.compress(start, mtime=0)) if not start.startswith(GZIP) else (gzip.compress(start),):
+    for content in (
+        (start, gzip.compress(start, mtime=0)) if not start.startswith(GZIP) else (gzip.compress(start),)
+    ):
         file.write_bytes(content)
         with pytest.raises(DatasetError, match="holds no text: it is an archive"):
             read(file)
