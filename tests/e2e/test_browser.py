@@ -417,7 +417,9 @@ def test_an_empty_queue_says_why_and_goes_on_by_itself(
     expect(desk.post).to_be_visible()
 
 
-def test_a_quick_round_changes_the_queue(home: Path, tmp_path: Path, serve: Server, sign_in: SignIn) -> None:
+def test_a_quick_round_put_in_use_by_the_lead_changes_the_queue(
+    home: Path, tmp_path: Path, serve: Server, sign_in: SignIn
+) -> None:
     project = init_project(home, base_model=str(make_tiny_encoder(tmp_path / "encoder")))
     label_toy_posts(project)
     before = lanes(project)
@@ -427,6 +429,8 @@ def test_a_quick_round_changes_the_queue(home: Path, tmp_path: Path, serve: Serv
             page.click("text=Rounds")
             page.click("text=Start a round")
             expect(page.locator(".steps")).to_be_visible()
+            expect(page.get_by_text("Round 1 waits for a decision")).to_be_visible(timeout=150_000)
+            page.click(".st-key-promote-1 button")
             expect(page.locator("table.rows", has_text="macro-F1")).to_contain_text("in use", timeout=150_000)
         finally:
             stop(worker)
