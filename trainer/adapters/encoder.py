@@ -1,5 +1,6 @@
 """A base encoder with a LoRA adapter and a classification head over LABELS: build, save, load."""
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -24,10 +25,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from trainer.adapters.card import Base, Card, write_card
 from trainer.adapters.folders import base_fingerprint, resolve_base, same_base, vouched_card
-from trainer.adapters.lora_config import HEADS
+from trainer.adapters.lora_config import ADAPTER_CONFIG, HEADS
 from trainer.config import ALL_LINEAR, TrainConfig
 from trainer.errors import AdapterError, EncoderError
-from trainer.files import sha256_of
+from trainer.files import sha256_of, write_json
 from trainer.labels import LABELS
 
 NOT_IN_8_BITS = tuple(rf"(.*\.)?{head}" for head in HEADS)
@@ -99,10 +100,18 @@ def save_adapter(folder: Path, encoder: Encoder, card: Card) -> Card:
         encoder.model.save_pretrained(str(folder), save_embedding_layers=False)
         encoder.tokenizer.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # written by peft; the card writes another
+    _sort_modules(folder / ADAPTER_CONFIG)
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
     whole = replace(card, files=files)
     write_card(folder, whole)
     return whole
+
+
+def _sort_modules(config: Path) -> None:
+    """peft writes sets, whose order differs between processes: the file's hash would too."""
+    values = json.loads(config.read_text(encoding="utf-8"))
+    ordered = {name: sorted(value) for name, value in values.items() if isinstance(value, list)}
+    write_json(config, values | ordered)
 
 
 def load_adapter(folder: Path) -> Adapter:

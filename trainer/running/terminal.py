@@ -9,6 +9,7 @@ from typing import Any
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+DELETE = "\x7f"
 
 
 def printable(text: str) -> str:
@@ -24,12 +25,17 @@ def printable(text: str) -> str:
 def json_text(value: Any, encoding: str | None, *, indent: int | None = None) -> str:
     """JSON in which a character that steers a terminal, or that `encoding` cannot show, is an escape."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    if text.isascii():
+    if text.isascii() and DELETE not in text:
         return text
     return "".join(
-        character if _is_shown(character) and _fits(character, encoding) else json.dumps(character)[1:-1]
+        character if _is_shown(character) and _fits(character, encoding) else _escaped(character)
         for character in text
     )
+
+
+def _escaped(character: str) -> str:
+    """`json.dumps` leaves DEL as it is."""
+    return "\\u007f" if character == DELETE else json.dumps(character)[1:-1]
 
 
 def accept_any_text() -> None:

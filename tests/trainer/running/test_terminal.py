@@ -5,7 +5,7 @@ import json
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trainer.running.terminal import accept_any_text, json_text, printable
@@ -42,6 +42,7 @@ def test_printable_keeps_the_length_and_is_done_at_once(text: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk", "ascii", None])
+@example(value={"\x7f": None})
 @given(value=st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
 def test_json_is_equal_when_read_back_and_fits_the_encoding(
     encoding: str | None, value: dict[str, object]
