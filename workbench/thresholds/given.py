@@ -1,4 +1,4 @@
-"""What the forum was last told about each post: a file of only what is new leaves out the verdicts it has.
+"""The verdicts that the forum has: a file of only what is new leaves out those it was given last.
 
 A verdict counts as given once its file is written. A process that is killed in between gives it again.
 """
