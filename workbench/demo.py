@@ -31,7 +31,8 @@ POOL_LABELS_GIVEN = {"normal": 120, "suspicious": 100, "violation": 100}
 HELD_OUT_LABELS_GIVEN = {"validation": 150, "test": 120}
 """With 150 validation posts or more a round needs no folds for calibration, and takes less time."""
 
-REASON = "To show the app with a model in use, although a trial on a few hundred labels is no good model yet."
+REASON = "演示用：标注还少，模型尚不可靠 (for the demo: too few labels for a good model)"
+"""As a lead writes it; the reason of a person is shown as it is, in any language."""
 
 POLL_SECONDS = 0.2
 
