@@ -5,7 +5,9 @@ python -m trainer.pretrain --corpus a.txt.xz=2 b.txt.gz --out models/starter --m
 On several GPUs: accelerate launch -m trainer.pretrain ... with the same arguments.
 
 Stages: text (`corpus`) -> tokenizer (`vocabulary`) -> ids (`corpus`) -> token vectors (`counts`) -> batches (`batches`)
--> encoder (`model`) -> a resumable run (`run`). No other package imports this one.
+-> encoder (`model`) -> a resumable run (`run`). A finished encoder can then learn from the sentence vectors of a larger
+one: lines and vectors (`teacher`) -> batches (`taught`) -> objective (`distillation`) -> a resumable run (`distil`). No
+other package imports this one.
 """
 
 import argparse

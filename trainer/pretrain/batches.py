@@ -90,15 +90,13 @@ def pad_segments(corpus: Corpus, numbers: Numbers) -> Numbers:
     return ids
 
 
-def make_batch(
-    corpus: Corpus, numbers: Numbers, config: PretrainConfig, random: np.random.Generator
-) -> Batch:
+def make_batch(corpus: Corpus, numbers: Numbers, mask_rate: float, random: np.random.Generator) -> Batch:
     """A padded batch with `mask_rate` of its tokens to predict, at least one.
 
     Of these places 80% hold `[MASK]`, 10% another token, and 10% are unchanged.
     """
     ids = pad_segments(corpus, numbers)
-    asked: Flags = (random.random(ids.shape) < config.mask_rate) & (ids > MASK)
+    asked: Flags = (random.random(ids.shape) < mask_rate) & (ids > MASK)
     if not asked.any():
         asked[0, 1] = True
     places = np.flatnonzero(asked)
@@ -122,7 +120,7 @@ def walk_batches(corpus: Corpus, config: PretrainConfig, first: int, stride: int
         for turn in np.random.default_rng([config.seed, ORDER, pool_number]).permutation(len(groups)):
             if passed >= first and (passed - first) % stride == 0:
                 random = np.random.default_rng([config.seed, MASKING, passed])
-                yield make_batch(corpus, pool[groups[turn]], config, random)
+                yield make_batch(corpus, pool[groups[turn]], config.mask_rate, random)
             passed += 1
         pool_number += 1
 
@@ -132,4 +130,4 @@ def held_out_batches(corpus: Corpus, config: PretrainConfig) -> list[Batch]:
     chosen = held_out[:: len(held_out) // HELD_OUT_AT_MOST + 1]
     random = np.random.default_rng([config.seed, HELD_OUT])
     groups = group_by_length(corpus.lengths[chosen], config.batch_tokens)
-    return [make_batch(corpus, chosen[group], config, random) for group in groups]
+    return [make_batch(corpus, chosen[group], config.mask_rate, random) for group in groups]

@@ -60,3 +60,27 @@ class PretrainConfig:
                 characters=f"{self.characters:,}",
                 pieces=f"{self.pieces:,}",
             )
+
+
+@dataclass(frozen=True)
+class DistilConfig:
+    """Lengths are in tokens with `[CLS]` and `[SEP]`; the budget is `steps` if given, else `minutes` of training."""
+
+    base: str = ""
+    taught: str = ""
+    steps: int | None = None
+    minutes: float = 60.0
+    seed: int = 0
+    length: int = 128
+    batch_tokens: int = 2560
+    learning_rate: float = 1e-3
+    warm_up: float = 0.05
+    mask_rate: float = 0.2
+    masked_weight: float = 0.2
+    summary_weight: float = 0.2
+    likeness_weight: float = 5.0
+    pool: int = 16384
+
+    def __post_init__(self) -> None:
+        if self.minutes <= 0 or (self.steps is not None and self.steps <= 0):
+            raise TrainerError("nothing to do: --minutes and --steps must be above zero")

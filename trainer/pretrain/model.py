@@ -51,13 +51,19 @@ class Pretraining(nn.Module):
         `ids` and `masked` are (rows, length), `places` flat positions. These are gathered first: scoring the
         vocabulary at every position would cost more than the encoder.
         """
-        answers = ids.flatten()[places]
         states = self.bert(input_ids=masked, attention_mask=(ids != PAD).long())
-        asked = self.norm(functional.gelu(self.dense(states.last_hidden_state.flatten(0, 1)[places])))
+        return self.losses(states.last_hidden_state, states.pooler_output, ids, places)
+
+    def losses(
+        self, states: Tensor, pooled: Tensor, ids: Tensor, places: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, from the encoder's states (rows, length, width) and pooled [CLS] (rows, width)."""
+        answers = ids.flatten()[places]
+        asked = self.norm(functional.gelu(self.dense(states.flatten(0, 1)[places])))
         table = self.bert.embeddings.word_embeddings.weight
         logits = functional.linear(asked, table, self.bias).float()
         loss = functional.cross_entropy(logits, answers)
-        gist = functional.linear(self.summary_norm(states.pooler_output), table).float().log_softmax(1)
+        gist = functional.linear(self.summary_norm(pooled), table).float().log_softmax(1)
         weights = self.content[answers]
         from_gist = -(gist[places // ids.shape[1], answers] * weights).sum() / weights.sum().clamp(min=1e-6)
         right = (logits.argmax(1) == answers).float().mean()

@@ -20,7 +20,7 @@ from torch import Tensor
 from trainer.errors import TrainerError
 from trainer.fitting.checkpoint import load_tensors, save_tensors
 from trainer.pretrain.batches import Batch, held_out_batches, walk_batches
-from trainer.pretrain.config import PAD, PretrainConfig
+from trainer.pretrain.config import PAD, DistilConfig, PretrainConfig
 from trainer.pretrain.corpus import Corpus, encode_corpus, read_corpus
 from trainer.pretrain.counts import count_pairs, count_vectors
 from trainer.pretrain.exclusion import Exclusion, read_excluded
@@ -29,6 +29,7 @@ from trainer.pretrain.vocabulary import build_tokenizer, choose_tokens, count_wo
 from trainer.running.device import attention_for_any_shape
 
 Report = Callable[[str], None]
+Settings = PretrainConfig | DistilConfig
 
 SECONDS_BETWEEN_LINES = 15
 
@@ -41,12 +42,12 @@ class Tally:
     tokens: int = 0
     seconds: float = 0.0
 
-    def spent(self, config: PretrainConfig) -> float:
+    def spent(self, config: Settings) -> float:
         if config.steps is not None:
             return self.step / config.steps
         return self.seconds / (60 * config.minutes)
 
-    def describe(self, config: PretrainConfig, loss: float) -> str:
+    def describe(self, config: Settings, loss: float) -> str:
         spent = max(self.spent(config), 1e-9)
         left = self.seconds * (1 - spent) / spent / 60
         speed = self.tokens / max(self.seconds, 1e-9)
@@ -107,7 +108,7 @@ def read_text(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Text:
 # --- checkpoint ---------------------------------------------------------------------------------------
 
 
-def check_same(config: PretrainConfig, saved: str, folder: Path) -> None:
+def check_same(config: Settings, saved: str, folder: Path) -> None:
     """Only the budget may change when a run is resumed. Raises TrainerError."""
     then, now = json.loads(saved), json.loads(json.dumps(asdict(config)))
     changed = [name for name in now if then.get(name) != now[name] and name not in ("steps", "minutes")]
@@ -119,32 +120,36 @@ def check_same(config: PretrainConfig, saved: str, folder: Path) -> None:
         )
 
 
-def save_state(run: Run, folder: Path) -> None:
-    tensors = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
-    for number, state in run.optimizer.state_dict()["state"].items():
+def save_state(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, tally: Tally, config: Settings, folder: Path
+) -> None:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
-    facts = {"tally": json.dumps(asdict(run.tally)), "config": json.dumps(asdict(run.config))}
+    facts = {"tally": json.dumps(asdict(tally)), "config": json.dumps(asdict(config))}
     save_tensors(tensors, folder / "state.safetensors", facts)
 
 
-def load_state(run: Run, folder: Path) -> Run:
+def load_state(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, config: Settings, folder: Path
+) -> Tally:
+    """Raises TrainerError where the checkpoint is of other settings."""
     saved, facts = load_tensors(folder / "state.safetensors")
-    check_same(run.config, facts["config"], folder)
+    check_same(config, facts["config"], folder)
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in saved.items():
         if name.startswith("optimizer."):
             _, number, what = name.split(".")
             state.setdefault(int(number), {})[what] = tensor
-    weights = {n.removeprefix("model."): t for n, t in saved.items() if n.startswith("model.")}
-    run.model.load_state_dict(weights)
-    run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": state})
-    return Run(run.config, run.text, run.model, run.optimizer, Tally(**json.loads(facts["tally"])))
+    model.load_state_dict({n.removeprefix("model."): t for n, t in saved.items() if n.startswith("model.")})
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    return Tally(**json.loads(facts["tally"]))
 
 
 # --- start, go on -------------------------------------------------------------------------------------
 
 
-def make_optimizer(model: Pretraining, config: PretrainConfig) -> torch.optim.AdamW:
+def make_optimizer(model: torch.nn.Module, config: Settings) -> torch.optim.AdamW:
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
@@ -164,7 +169,7 @@ def prepare(config: PretrainConfig, folder: Path, accelerator: Accelerator, repo
         shares = torch.from_numpy(counts.sum(axis=1) / max(counts.sum(), 1.0))
         model = build(config, text.corpus.size, accelerator.device)
         begin_from_counts(model, count_vectors(counts, rank, config.seed, accelerator.device), shares)
-        save_state(Run(config, text, model, make_optimizer(model, config), Tally()), folder)
+        save_state(model, make_optimizer(model, config), Tally(), config, folder)
 
 
 def begin(config: PretrainConfig, folder: Path, accelerator: Accelerator, report: Report) -> Run:
@@ -172,9 +177,10 @@ def begin(config: PretrainConfig, folder: Path, accelerator: Accelerator, report
     accelerator.wait_for_everyone()
     text = load_text(config, folder)
     model = build(config, text.corpus.size, accelerator.device)
-    run = load_state(Run(config, text, model, make_optimizer(model, config), Tally()), folder)
-    report(f"at step {run.tally.step:,}")
-    return run
+    optimizer = make_optimizer(model, config)
+    tally = load_state(model, optimizer, config, folder)
+    report(f"at step {tally.step:,}")
+    return Run(config, text, model, optimizer, tally)
 
 
 # --- training -----------------------------------------------------------------------------------------
@@ -207,7 +213,7 @@ def train(
 
     def save() -> None:
         if accelerator.is_main_process:
-            save_state(run, checkpoint)
+            save_state(run.model, run.optimizer, tally, config, checkpoint)
             save_encoder(run.model.bert, run.text.tokenizer, out)
             report(
                 f"saved at step {tally.step:,}, {tally.tokens:,} tokens, "

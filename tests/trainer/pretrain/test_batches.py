@@ -60,14 +60,14 @@ def test_batches_hold_every_segment_and_no_more_tokens_than_asked():
 
 def test_rows_hold_the_segments_between_special_tokens():
     corpus = corpus_of([7, 8, 9], [10])
-    batch = make_batch(corpus, np.array([1, 0]), PretrainConfig(), np.random.default_rng(0))
+    batch = make_batch(corpus, np.array([1, 0]), PretrainConfig().mask_rate, np.random.default_rng(0))
     assert batch.ids.tolist() == [[CLS, 10, SEP, PAD, PAD], [CLS, 7, 8, 9, SEP]]
 
 
 def test_a_share_of_the_tokens_is_asked_for_and_most_of_those_are_hidden():
     corpus = corpus_of(*[[7, 8, 9, 10, 11, 12]] * 500)
     config = PretrainConfig(mask_rate=0.3)
-    batch = make_batch(corpus, np.arange(500), config, np.random.default_rng(0))
+    batch = make_batch(corpus, np.arange(500), config.mask_rate, np.random.default_rng(0))
     assert len(batch.places) / 3000 == pytest.approx(0.3, abs=0.03)
     assert not torch.isin(batch.answers, torch.tensor([CLS, SEP, PAD])).any()
     hidden = batch.masked.flatten()[batch.places]
@@ -78,7 +78,7 @@ def test_a_share_of_the_tokens_is_asked_for_and_most_of_those_are_hidden():
 
 
 def test_a_batch_always_asks_something():
-    batch = make_batch(corpus_of([7]), np.array([0]), PretrainConfig(mask_rate=0.0), np.random.default_rng(0))
+    batch = make_batch(corpus_of([7]), np.array([0]), 0.0, np.random.default_rng(0))
     assert batch.answers.tolist() == [7]
 
 
