@@ -18,6 +18,8 @@ from workbench.web.wording.i18n import _, current_language
 from workbench.web.wording.words import label_html
 
 MOST_OFFERED = 30
+SHOWN_FIRST = 12
+"""Kinds; the others are folded."""
 KIND = Markup(
     '<details class="kind"><summary><span class="name">{title}<small>{expected}</small></span>'
     '<span class="tracks" aria-hidden="true">{bars}</span><span class="count">{count}</span></summary>'
@@ -64,7 +66,7 @@ def _show(outcome: Outcome, number: int) -> None:
     )
     if outcome.champion_passed is not None:
         html(LEGEND.format(_("Round {number}").format(number=number), _("in use before it")))
-    html(Markup('<div class="kinds">{}</div>').format(NOTHING.join(map(_kind, outcome.kinds))))
+    html(_list(outcome.kinds[:SHOWN_FIRST]) + _folded(outcome.kinds[SHOWN_FIRST:]))
 
 
 def _totals(outcome: Outcome, number: int) -> str:
@@ -75,6 +77,17 @@ def _totals(outcome: Outcome, number: int) -> str:
         "Round {number} labels {passed} of {cases} cases as expected, the round in use before it {before}."
     )
     return both.format(**counts, before=outcome.champion_passed)
+
+
+def _list(kinds: Sequence[KindOutcome]) -> Markup:
+    return Markup('<div class="kinds">{}</div>').format(NOTHING.join(map(_kind, kinds)))
+
+
+def _folded(kinds: Sequence[KindOutcome]) -> Markup:
+    if not kinds:
+        return NOTHING
+    title = _("{count} kinds with as many passes or more").format(count=len(kinds))
+    return Markup('<details class="more"><summary>{}</summary>{}</details>').format(title, _list(kinds))
 
 
 def _kind(kind: KindOutcome) -> Markup:

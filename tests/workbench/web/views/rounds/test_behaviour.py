@@ -12,6 +12,7 @@ from tests.workbench.web.views.rounds.test_page import add_round, html_of, open_
 from trainer.behaviour.outcome import Failure, Outcome
 from workbench.accounts import Account
 from workbench.project import Project
+from workbench.web.views.rounds.behaviour import SHOWN_FIRST
 
 HOSTILE = "<img src=http://evil.example/i.png> ![x](http://evil.example)"
 NORMAL, VIOLATION = 0, 2
@@ -28,7 +29,7 @@ def examined(project: Project, lead: Account) -> Project:
 
 
 def kinds_of(app: AppTest) -> list[str]:
-    return re.findall(r"<details.*?</details>", html_of(app), re.DOTALL)
+    return re.findall(r'<details class="kind">.*?</details>', html_of(app), re.DOTALL)
 
 
 def choice_of(app: AppTest) -> list[str]:
@@ -70,6 +71,13 @@ def test_kinds_and_labels_are_in_the_readers_language(
     assert "直接辱骂" in text
     assert "不加掩饰地辱骂他人" in text
     assert "plain insult" not in text
+
+
+def test_kinds_with_many_passes_are_folded(examined: Project, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    shown_first, folded = html_of(open_screen()).split('<details class="more">')
+    assert len(re.findall('class="kind"', shown_first)) == SHOWN_FIRST
+    assert "harmless contact" in folded
 
 
 def test_without_a_round_before_there_is_one_bar(project: Project, lead: Account, visit_as: VisitAs) -> None:
