@@ -27,7 +27,7 @@ KIND = Markup(
 )
 BAR = Markup('<span><i class="{}" style="width:{:.2f}%"></i></span>')
 LEGEND = Markup(
-    '<div class="quiet key"><span><i class="now"></i>{}</span><span><i class="before"></i>{}</span></div>'
+    '<div class="key"><span><i class="now"></i>{}</span><span><i class="before"></i>{}</span></div>'
 )
 
 
