@@ -55,7 +55,10 @@ def check_module(words: list[str]) -> None:
     spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.origin is not None
-    source = Path(spec.origin).read_text(encoding="utf-8")
+    origin = Path(spec.origin)
+    source = (origin.with_name("__main__.py") if spec.submodule_search_locations else origin).read_text(
+        "utf-8"
+    )
     assert all(f'"{word}"' in source for word in rest if word.startswith("--"))
 
 

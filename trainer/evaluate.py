@@ -1,8 +1,8 @@
-"""Evaluate an adapter on test rows: report.json, test_probabilities.parquet, and a README.md with plots.
+"""Evaluate an adapter on test rows: report.json, test_probabilities.parquet, behaviour.json, and a README.md with plots.
 
     python -m trainer.evaluate --model DIR --test FILE --out DIR [--train FILE] [--champion DIR]
 
-The measures are in `trainer.statistics` and `trainer.linear.baseline`.
+The measures are in `trainer.statistics` and `trainer.linear.baseline`; the written cases in `trainer.behaviour`.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer.adapters.card import read_card
+from trainer.behaviour.table import markdown_lines, summary
 from trainer.errors import DatasetError
 from trainer.files import new_folder, refuse_existing, sha256_of, write_json
 from trainer.labels import LABELS
@@ -163,7 +164,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from trainer.report import write_report  # noqa: PLC0415  matplotlib, for the command alone
+    # torch and matplotlib, for the command alone
+    from trainer.behaviour.examination import examine  # noqa: PLC0415
+    from trainer.report import write_report  # noqa: PLC0415
 
     refuse_existing(options.out)
     with closing(reporting(options.progress, "evaluating")) as progress:
@@ -176,11 +179,13 @@ def _evaluate(options: argparse.Namespace) -> None:
             progress=progress,
             choice=choice_of(options, LABELLED),
         )
+    outcome = examine(options.model, options.champion)
     with new_folder(options.out) as folder:
         pq.write_table(table, folder / "test_probabilities.parquet")
         write_json(folder / "report.json", report)
-        write_report(folder, report, table, read_card(options.model))
-    print(printable("\n".join(_summary(options.out, report))))
+        write_json(folder / "behaviour.json", outcome.to_dict())
+        write_report(folder, report, table, read_card(options.model), [*markdown_lines(outcome)])
+    print(printable("\n".join((*_summary(options.out, report), summary(outcome)))))
 
 
 def _summary(out: Path, report: Mapping[str, Any]) -> Iterator[str]:

@@ -27,7 +27,10 @@ FIGURES = {
 INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#d1d5db"
 
 
-def write_report(folder: Path, report: Mapping[str, Any], table: pa.Table, card: Card) -> None:
+def write_report(
+    folder: Path, report: Mapping[str, Any], table: pa.Table, card: Card, behaviour: Sequence[str] = ()
+) -> None:
+    """`behaviour`: the lines of that section."""
     plots = []
     if report["metrics"] is not None:
         _plot(folder / "confusion.png", _draw_confusion, report["metrics"]["confusion"])
@@ -36,11 +39,13 @@ def write_report(folder: Path, report: Mapping[str, Any], table: pa.Table, card:
     if card.epochs:
         _plot(folder / "loss.png", _draw_loss, card)
         plots.append("loss")
-    text = "\n".join(_lines(report, card, plots))
+    text = "\n".join(_lines(report, card, plots, behaviour))
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Iterator[str]:
+def _lines(
+    report: Mapping[str, Any], card: Card, plots: Sequence[str], behaviour: Sequence[str]
+) -> Iterator[str]:
     yield from ("---", "library_name: peft", "pipeline_tag: text-classification")
     yield from ("tags: [lora, content-moderation]", "---", "", "# Forum moderation adapter", "")
     rows = {name: file.rows for name, file in card.data.items()}
@@ -67,6 +72,7 @@ def _lines(report: Mapping[str, Any], card: Card, plots: Sequence[str]) -> Itera
         yield from ("## Against the champion", "", f"**{compared['outcome'].capitalize()}.**", "")
         yield from (f"- {Message.from_dict(reason)}" for reason in compared["reasons"])
         yield ""
+    yield from behaviour
     yield from (f"![{plot}]({plot}.png)" for plot in plots)
     yield from ("", "Meant to order posts for people to look at, not to decide about people by itself.")
     yield from (f"`report.json` holds every figure; test rows SHA-256 `{report['test_sha256']}`.", "")

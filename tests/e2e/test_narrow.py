@@ -7,6 +7,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.e2e.conftest import IDLE, Server, SignIn
 from tests.workbench.making import judge_held_out, write_tsv
+from tests.workbench.rounds.test_behaviour import always, save_behaviour
 from tests.workbench.web.views.radar.test_page import make_radar
 from trainer.statistics.thresholds import Prices
 from workbench import accounts
@@ -52,6 +53,7 @@ PALEST = """selector => {
 def fill(project: Project, lead: Account) -> None:
     """Something on each page, a file with a long name among the imports, thresholds in force."""
     judge_held_out(project, lead)
+    save_behaviour(project, 1, always(0, champion=2))
     save_radar(project, make_radar())
     file = write_tsv(project.home / LONG_NAME, [{"id": "long", "text": "A" * 300, "board": "闲聊"}])
     with open_tsv(file) as source:
@@ -79,6 +81,8 @@ def test_every_page_fits_a_phone_and_is_legible_in_both_themes(
             page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
             expect(page.locator(".stApp")).to_have_css("color-scheme", theme)
             assert palest(page) >= LEGIBLE, (screen.name, theme)
+        if screen.name == "rounds":
+            expect(page.locator(".kind").first).to_be_visible()
         if screen.name == "posts":
             expect(page.locator(".hit p").first).to_be_visible()
     assert refused == []

@@ -43,9 +43,10 @@ def test_measures_beside_the_baseline_and_the_champion(trained, toy_files, tmp_p
     assert report["champion"]["macro_f1"] == report["metrics"]["macro_f1"]  # it is its own rival
     printed = capsys.readouterr().out
     assert printed.startswith(f"{out}: measured on 90 posts.\n{metrics_table(report['metrics'])}\n")
-    assert [line.split(":")[0] for line in printed.splitlines()[-2:]] == [
+    assert [line.split(":")[0] for line in printed.splitlines()[-3:]] == [
         "macro-F1 of the linear baseline",
         "macro-F1 of the champion",
+        "written cases labelled as expected",
     ]
     found = Evidence.from_dict(report["evidence"]["test"])
     assert (found.posts, found.violations, found.macro_f1) == (90, 30, report["metrics"]["macro_f1"])
@@ -115,6 +116,10 @@ def test_the_card_shows_figures_and_plots(trained, toy_files, tmp_path):
     row = f"| area under precision and recall of violation | {found['violation_pr_auc']:.3f} [{low:.3f}, {high:.3f}] |"
     assert row in card
     assert "Undecided." in card
+    behaviour = json.loads((out / "behaviour.json").read_text(encoding="utf-8"))
+    assert behaviour["passed"] == behaviour["champion_passed"]  # it is its own rival
+    assert "## Behaviour on written cases" in card
+    assert all(kind["titles"]["en"] in card for kind in behaviour["kinds"])
     for plot in ("confusion", "reliability", "loss"):
         assert f"({plot}.png)" in card
         assert (out / f"{plot}.png").read_bytes().startswith(b"\x89PNG")

@@ -16,12 +16,16 @@ from sqlalchemy.orm import Session
 
 from db.queries.preparing import strata_sizes
 from db.queries.training import resolved_rows, training_rows
+from trainer.behaviour.cases import case_keys
 from trainer.files import new_file, new_folder, sha256_of, write_json
 from trainer.labels import LABELS, majority
 from trainer.selection.strata import inclusion
+from trainer.texts.normalisation import group_key
 from workbench.errors import RoundError
 
 SPLITS = ("train", "validation", "test")
+TRAINED_ON = ("train", "validation")
+"""Splits that shape an adapter: copies of the written cases stay out of them."""
 SCHEMA = 1
 FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "receipt.json")
 """Files in the export folder of a round."""
@@ -133,21 +137,24 @@ def write_export(
 ) -> dict[str, Any]:
     """Write the three files and their receipt into a new `folder`, atomically. Returns the receipt.
 
-    Raises RoundError if a group is in two files.
+    Posts to train on that equal a written case (`trainer.behaviour`) are left out and counted, because an adapter that
+    has seen a case cannot be tested with it. Raises RoundError if a group is in two files.
     """
     census = Census()
     for post in posts:
         census.add(post)
+    kept = [post for post in posts if not _copies_a_case(post)]
     receipt: dict[str, Any] = {
         "schema": SCHEMA,
         "round": round_number,
         "created": now.isoformat(),
         "by": by,
+        "copies_of_written_cases": len(posts) - len(kept),
         "files": {},
     }
     with new_folder(folder) as part:
         for split in SPLITS:
-            lines = [post.line for post in posts if post.split == split]
+            lines = [post.line for post in kept if post.split == split]
             file = part / f"{split}.jsonl"
             file.write_text("".join(dump_line(line) + "\n" for line in lines), encoding="utf-8")
             counts = Counter(line["label"] for line in lines)
@@ -158,6 +165,10 @@ def write_export(
             }
         write_json(part / "receipt.json", receipt)
     return receipt
+
+
+def _copies_a_case(post: LabelledPost) -> bool:
+    return post.split in TRAINED_ON and group_key(post.line["text"]) in case_keys()
 
 
 def publish_newest(folder: Path, annotations: Path) -> None:

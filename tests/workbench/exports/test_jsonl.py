@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from db.tables import Post, PostGroup
 from tests.workbench.making import add_label, different_texts, import_texts
+from trainer.behaviour.cases import read_cases
 from trainer.texts.dataset import read_jsonl
 from workbench.accounts import Account
 from workbench.errors import RoundError
@@ -112,3 +113,16 @@ def test_a_held_out_row_says_how_likely_it_was_to_be_labelled(
 
 def test_rows_that_train_were_chosen_and_carry_no_chance(exported: Path) -> None:
     assert all(("inclusion_probability" in line) == (line["split"] != "train") for line in lines(exported))
+
+
+def test_a_copy_of_a_written_case_is_counted_and_trains_nothing(project: Project, tmp_path: Path) -> None:
+    cases = [case.text for case in read_cases()]
+    texts = [("train", f" {cases[0]} "), ("train", "天气真好"), ("validation", cases[1]), ("test", cases[2])]
+    posts = [
+        LabelledPost(split, number, {"text": text, "label": "normal", "id": f"p{number}"})
+        for number, (split, text) in enumerate(texts)
+    ]
+    receipt = write_export(tmp_path / "out", posts, round_number=1, by="x", now=project.now())
+    assert [row["id"] for row in lines(tmp_path / "out")] == ["p1", "p3"]
+    assert receipt["copies_of_written_cases"] == 2
+    assert receipt["files"]["train.jsonl"]["rows"] == 1

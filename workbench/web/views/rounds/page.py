@@ -1,4 +1,4 @@
-"""Rounds: the one in use, start, progress, decision, history."""
+"""Rounds: the one in use, start, progress, decision, history, behaviour, comparison."""
 
 from typing import Any
 
@@ -24,6 +24,7 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.views.rounds.behaviour import show_behaviour
 from workbench.web.views.rounds.comparison import show_comparison
 from workbench.web.views.rounds.decision import decide
 from workbench.web.views.rounds.exports import show_exports
@@ -66,6 +67,7 @@ def show() -> None:
         ended = [entry for entry in history if running is None or entry["number"] != running.number]
         show_history(ended, None if running is None else running.number, is_lead=is_lead)
         if is_lead:
+            show_behaviour(account, ended)
             show_comparison(account, ended)
             show_exports()
 
