@@ -474,6 +474,49 @@ class Round(Base):
     decision_reason: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
 
 
+class Adaptation(Base):
+    """A further pre-training of the base encoder on the pool's posts; `attempt` is the fence, as of a round.
+
+    `base` is the encoder it begins from, `posts` the number of the project's posts then, `facts` the card of the result,
+    and `purged` counts the posts among those read that were purged since. Rounds train on the one in use.
+    """
+
+    __tablename__ = "adaptation"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
+        Index(
+            "ix_adaptation_is_running",
+            "is_running",
+            unique=True,
+            sqlite_where=text("is_running"),
+            postgresql_where=text("is_running"),
+        ),
+        Index(
+            "ix_adaptation_is_in_use",
+            "is_in_use",
+            unique=True,
+            sqlite_where=text("is_in_use"),
+            postgresql_where=text("is_in_use"),
+        ),
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    is_running: Mapped[bool]
+    is_in_use: Mapped[bool] = mapped_column(default=False)
+    base: Mapped[str]
+    minutes: Mapped[float]
+    attempt: Mapped[int] = mapped_column(default=0)
+    step_attempts: Mapped[int] = mapped_column(default=0)
+    posts: Mapped[int | None]
+    facts: Mapped[dict[str, Any] | None]
+    purged: Mapped[int] = mapped_column(default=0)
+    failure: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    started_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+
+
 class Champion(Base):
     """The pointer to the adapter in use. Only promotion and rollback move it."""
 

@@ -49,7 +49,11 @@ COMMANDS = {
     "simulate": Command(
         "measuring", "Replay a labelled set: how fast does quality rise, by which choice of posts?"
     ),
-    "round": Command("rounds", "Training rounds."),
+    "adapt": Command(
+        "training.adapting",
+        "Let the base encoder read the pool's posts without labels; later rounds train on the result.",
+    ),
+    "round": Command("training.rounds", "Training rounds."),
     "policy": Command("thresholds", "Thresholds by cost."),
     "decide": Command("thresholds", "Write what is to happen to each new post: pass, human or flag."),
     "overview": Command("overview", "Where the project stands, and what to do next."),

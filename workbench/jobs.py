@@ -31,6 +31,7 @@ class Job(StrEnum):
     ROUND = "round"
     PROMOTE = "promote"
     ADOPT = "adopt"
+    ADAPT = "adapt"
 
 
 def config(engine: Engine) -> "DBOSConfig":
@@ -96,12 +97,18 @@ def create_tables(engine: Engine) -> None:
 
 
 def is_waiting(engine: Engine, number: int) -> bool:
+    names = _waiting(engine)
+    return any(name == f"round-{number}" or name.startswith(f"promote-{number}-") for name in names)
+
+
+def is_adaptation_waiting(engine: Engine, number: int) -> bool:
+    return f"adapt-{number}" in _waiting(engine)
+
+
+def _waiting(engine: Engine) -> list[str]:
     # Without what they took and gave: a row of a received project may be in a form that runs code.
     jobs = _client(engine).list_workflows(status=["PENDING", "ENQUEUED"], load_input=False, load_output=False)
-    return any(
-        job.workflow_id in {f"round-{number}"} or job.workflow_id.startswith(f"promote-{number}-")
-        for job in jobs
-    )
+    return [job.workflow_id for job in jobs]
 
 
 def enqueue(engine: Engine, session: Session, job: Job, number: int, *, job_id: str) -> None:

@@ -52,6 +52,10 @@ class Project:
     def round_folder(self, number: int) -> Path:
         return self.models / f"round-{number:04d}"
 
+    def base_folder(self, number: int) -> Path:
+        """The encoder of an adaptation."""
+        return self.models / f"base-{number:04d}"
+
     def export_folder(self, number: int) -> Path:
         return self.annotations / f"round-{number:04d}"
 

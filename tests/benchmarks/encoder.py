@@ -2,6 +2,7 @@
 
 Run as: python -m tests.benchmarks.encoder --cold cold.tsv --swsr swsr.tsv --results results.jsonl
         python -m tests.benchmarks.encoder --results results.jsonl --table
+        python -m tests.benchmarks.encoder --cold cold.tsv --swsr swsr.tsv --texts pools
 
 A cell is one set, method, number of labels and seed. Results are appended cell by cell and never measured twice, so a
 killed run resumes, and several (`--part 0/2`, `--part 1/2`) share one file. A method sees its N labels only: no
@@ -178,7 +179,7 @@ def measure(cells: Sequence[Cell], options: argparse.Namespace) -> None:
         facts = vars(cell) | {"base": base, "dev": options.dev, "settings": settings}
         if any(facts.items() <= line.items() for line in read(options.results)):
             continue
-        split = cold(options.cold, options.dev) if cell.set == "cold" else swsr(options.swsr, options.dev)
+        split = split_of(cell.set, options)
         chosen, began = draw(split, cell), time.perf_counter()
         score = macro_f1(split.test, ways[cell.method](split, chosen, cell, options))
         facts |= {"macro_f1": round(score, 2), "seconds": round(time.perf_counter() - began, 1)}
@@ -186,6 +187,16 @@ def measure(cells: Sequence[Cell], options: argparse.Namespace) -> None:
         with options.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(facts) + "\n")
         print(facts, flush=True)
+
+
+def split_of(name: str, options: argparse.Namespace) -> Split:
+    return cold(options.cold, options.dev) if name == "cold" else swsr(options.swsr, options.dev)
+
+
+def write_texts(file: Path, posts: Sequence[Post]) -> None:
+    """A text a line: the pool of `trainer.adapt`. Labels and test rows stay out."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"{' '.join(text.split())}\n" for text, _ in posts), encoding="utf-8")
 
 
 def read(results: Path) -> list[dict[str, Any]]:
@@ -228,8 +239,14 @@ def show(scores: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.encoder")
     add = parser.add_argument
-    add("--results", type=Path, required=True)
+    add("--results", type=Path)
     add("--table", action="store_true", help="print what the results hold, measure nothing")
+    add(
+        "--texts",
+        type=Path,
+        metavar="DIR",
+        help="write the texts of the training rows there, measure nothing",
+    )
     add("--cold", type=Path)
     add("--swsr", type=Path)
     add("--base", type=Path, default=Path("models/starter"))
@@ -241,6 +258,12 @@ def main() -> None:
     add("--part", default="0/1", metavar="K/M", help="every M-th cell, from the K-th on")
     add("--settings", type=json.loads, default={}, metavar="JSON", help="of trainer.train")
     options = parser.parse_args()
+    if options.texts:
+        for name in options.sets:
+            write_texts(options.texts / f"{name}.txt", split_of(name, options).train)
+        return
+    if options.results is None:
+        parser.error("--results FILE is needed to measure")
     if options.table:
         lines = [line for line in read(options.results) if line["dev"] == options.dev]
         refuse_mixtures(lines)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
-from db.tables import Annotation, Champion, Policy, Post, PostGroup, Resolution, Round
+from db.tables import Adaptation, Annotation, Champion, Policy, Post, PostGroup, Resolution, Round
 from workbench.accounts import Account
+from workbench.adapting.posts import FILE, write_numbers
 from workbench.imports import intake
 from workbench.imports.preparing import prepare
 from workbench.imports.storing import store_waiting
@@ -17,6 +18,8 @@ from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import strata, swap
 from workbench.scores.round_scores import RoundScores, Scores
 
+FACTS = {"texts": 900, "tokens_read": 12_345, "loss_before": 7.0, "loss_after": 5.0}
+"""Of an adaptation."""
 POSTS = 240
 """Posts in the project `labelled`, 150 of them labelled."""
 COPIES = [
@@ -90,6 +93,19 @@ def add_round(
     at = project.now()
     with project.database.write() as session:
         session.add(Round(number=number, created_at=at, started_by_id=lead.id, report=report, **row))
+
+
+def add_adaptation(
+    project: Project, lead: Account, number: int = 1, *, read: Sequence[int] = (), **columns: Any
+) -> None:
+    """One that is done and in use, with an empty folder beside the rounds and the posts that it has read."""
+    row = {"state": "done", "is_running": False, "is_in_use": True, "base": project.settings.base_model}
+    row |= {"minutes": 7.0, "facts": FACTS} | columns
+    folder = project.base_folder(number)
+    folder.mkdir()
+    write_numbers(np.array(read, dtype=np.int64), folder / FILE)
+    with project.database.write() as session:
+        session.add(Adaptation(number=number, created_at=project.now(), started_by_id=lead.id, **row))
 
 
 def make_champion(project: Project, lead: Account, probabilities: np.ndarray, number: int = 1) -> None:

@@ -73,8 +73,12 @@ def test_every_command_is_in_the_list() -> None:
     for module in modules:
         defined |= set(get_group(import_module(f"workbench.commands.{module}").commands).commands)
     assert defined == set(cli.COMMANDS)
-    files = {path.stem for path in Path(cli.__file__).with_name("commands").glob("*.py")}
-    assert files - {"__init__", "progress", "terminal"} == modules
+    folder = Path(cli.__file__).with_name("commands")
+    paths = (
+        path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py") if path.stem != "__init__"
+    )
+    files = {".".join(path.parts) for path in paths}
+    assert files - {"progress", "terminal", "training.waiting"} == modules
 
 
 def test_groups_of_commands_stay_groups() -> None:

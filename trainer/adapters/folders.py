@@ -11,6 +11,8 @@ from trainer.files import sha256_of
 from trainer.labels import LABELS
 
 STARTER = "starter"
+ADAPTATION = "adaptation.json"
+"""Beside the weights of an encoder that was adapted to a project."""
 WEIGHTS = "adapter_model.safetensors"
 TOKENIZER_FILES = (
     "tokenizer*",
@@ -69,9 +71,10 @@ def vouched_card(folder: Path) -> Card:
 def same_base(folder: Path, card: Card, name: str) -> Path:
     """The folder of the base `name`, verified to be the base of the adapter in `folder`.
 
-    Raises AdapterError if it is another encoder, EncoderError if there is none.
+    An adapted encoder is looked for beside the adapter first: it moves with its project. Raises AdapterError if it is another encoder, EncoderError if there is none.
     """
-    base = resolve_base(name)
+    beside = folder.absolute().parent / Path(name).name
+    base = beside if (beside / ADAPTATION).is_file() else resolve_base(name)
     if base_fingerprint(base) != card.base.fingerprint:
         raise AdapterError(
             "{folder}: trained on another {name} than the one here; restore that encoder or train again",

@@ -6,8 +6,8 @@ On several GPUs: accelerate launch -m trainer.pretrain ... with the same argumen
 
 Stages: text (`corpus`) -> tokenizer (`vocabulary`) -> ids (`corpus`) -> token vectors (`counts`) -> batches (`batches`)
 -> encoder (`model`) -> a resumable run (`run`). A finished encoder can then learn from the sentence vectors of a larger
-one: lines and vectors (`teacher`) -> batches (`taught`) -> objective (`distillation`) -> a resumable run (`distil`). No
-other package imports this one.
+one: lines and vectors (`teacher`) -> batches (`taught`) -> objective (`distillation`) -> a resumable run (`distil`). Only
+`adapting` imports this package: it goes on from an encoder that exists.
 """
 
 import argparse

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.errors import DatasetError
-from trainer.pretrain.config import CLS, MASK, PAD, SEP, PretrainConfig
+from trainer.pretrain.config import PretrainConfig
 from trainer.pretrain.corpus import Corpus, Flags, Numbers
 
 HELD_OUT_AT_MOST = 1500
@@ -81,12 +81,13 @@ def group_by_length(lengths: Numbers, batch_tokens: int) -> list[Numbers]:
 
 def pad_segments(corpus: Corpus, numbers: Numbers) -> Numbers:
     """(rows, longest + 2) ids: `[CLS]`, tokens, `[SEP]`, padding."""
+    special = corpus.special
     lengths = corpus.lengths[numbers][:, None]
     at = np.arange(int(lengths.max()) + 2)[None, :]
     source = np.minimum(corpus.starts[numbers][:, None] + at - 1, len(corpus.ids) - 1)
-    ids = np.where(at <= lengths, corpus.ids[source], PAD).astype(np.int64)
-    ids[:, 0] = CLS
-    ids[np.arange(len(numbers)), lengths[:, 0] + 1] = SEP
+    ids = np.where(at <= lengths, corpus.ids[source], special.pad).astype(np.int64)
+    ids[:, 0] = special.cls
+    ids[np.arange(len(numbers)), lengths[:, 0] + 1] = special.sep
     return ids
 
 
@@ -96,14 +97,14 @@ def make_batch(corpus: Corpus, numbers: Numbers, mask_rate: float, random: np.ra
     Of these places 80% hold `[MASK]`, 10% another token, and 10% are unchanged.
     """
     ids = pad_segments(corpus, numbers)
-    asked: Flags = (random.random(ids.shape) < mask_rate) & (ids > MASK)
+    asked: Flags = (random.random(ids.shape) < mask_rate) & ~np.isin(ids, corpus.special.ids)
     if not asked.any():
         asked[0, 1] = True
     places = np.flatnonzero(asked)
     luck = random.random(len(places))
-    other = random.integers(MASK + 1, corpus.size, len(places))
+    other = corpus.ordinary[random.integers(0, len(corpus.ordinary), len(places))]
     masked = ids.copy()
-    masked.flat[places] = np.where(luck < 0.8, MASK, np.where(luck < 0.9, other, ids[asked]))
+    masked.flat[places] = np.where(luck < 0.8, corpus.special.mask, np.where(luck < 0.9, other, ids[asked]))
     return Batch(torch.from_numpy(ids), torch.from_numpy(places), torch.from_numpy(masked))
 
 

@@ -14,11 +14,13 @@ class PretrainConfig:
 
     `corpus` maps a file to its weight in the mixture. The budget is `steps` if given, else `minutes` of
     training; reading the corpus is extra. `vocabulary` counts all tokens, of which `characters` are single
-    characters and `pieces` runs of Latin letters or digits; the rest are words.
+    characters and `pieces` runs of Latin letters or digits; the rest are words. `base` is the fingerprint of the
+    encoder that an adaptation goes on from; its vocabulary and shape are then those in force.
     """
 
     corpus: dict[str, float] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+    base: str = ""
     steps: int | None = None
     minutes: float = 60.0
     seed: int = 0

@@ -10,7 +10,7 @@ are for.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import BertModel
+from transformers import BertModel, PreTrainedModel
 
 from trainer.pretrain.config import CLS, PAD, SEP, DistilConfig
 from trainer.pretrain.model import Pretraining
@@ -28,7 +28,7 @@ class Distilling(nn.Module):
         self.config = config
 
     @property
-    def bert(self) -> BertModel:
+    def bert(self) -> PreTrainedModel:
         return self.words.bert
 
     def forward(

@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from trainer.files import new_folder
 from trainer.pretrain.config import PAD, SPECIAL, PretrainConfig
@@ -30,14 +30,18 @@ SHARPNESS = 1.3
 
 
 class Pretraining(nn.Module):
-    """A BERT encoder with the heads of both objectives; the token embedding is also the output layer."""
+    """An encoder like BERT with the heads of both objectives; the token embedding is also the output layer.
+
+    An encoder without a pooler states the gist in the vector of its first token. `pad` is the id of padding.
+    """
 
     content: Tensor
 
-    def __init__(self, bert: BertModel, summary_weight: float) -> None:
+    def __init__(self, bert: PreTrainedModel, summary_weight: float, pad: int = PAD) -> None:
         super().__init__()
         width = bert.config.hidden_size
         self.bert = bert
+        self.pad = pad
         self.dense = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
         self.bias = nn.Parameter(torch.zeros(bert.config.vocab_size))
@@ -51,8 +55,9 @@ class Pretraining(nn.Module):
         `ids` and `masked` are (rows, length), `places` flat positions. These are gathered first: scoring the
         vocabulary at every position would cost more than the encoder.
         """
-        states = self.bert(input_ids=masked, attention_mask=(ids != PAD).long())
-        return self.losses(states.last_hidden_state, states.pooler_output, ids, places)
+        states = self.bert(input_ids=masked, attention_mask=(ids != self.pad).long())
+        last, pooled = states.last_hidden_state, getattr(states, "pooler_output", None)
+        return self.losses(last, last[:, 0] if pooled is None else pooled, ids, places)
 
     def losses(
         self, states: Tensor, pooled: Tensor, ids: Tensor, places: Tensor
@@ -60,7 +65,7 @@ class Pretraining(nn.Module):
         """As `forward`, from the encoder's states (rows, length, width) and pooled [CLS] (rows, width)."""
         answers = ids.flatten()[places]
         asked = self.norm(functional.gelu(self.dense(states.flatten(0, 1)[places])))
-        table = self.bert.embeddings.word_embeddings.weight
+        table = self.bert.get_input_embeddings().get_parameter("weight")
         logits = functional.linear(asked, table, self.bias).float()
         loss = functional.cross_entropy(logits, answers)
         gist = functional.linear(self.summary_norm(pooled), table).float().log_softmax(1)
@@ -125,7 +130,7 @@ def begin_from_counts(model: Pretraining, vectors: Tensor, shares: Tensor) -> No
             weight[rows.start : rows.start + part, -part:] = turned * SHARPNESS
 
 
-def neighbour_heads(config: BertConfig) -> Iterator[tuple[slice, int, int]]:
+def neighbour_heads(config: PreTrainedConfig) -> Iterator[tuple[slice, int, int]]:
     """The rows of a head's query and key, its layer, and the offset that it attends to initially."""
     size = config.hidden_size // config.num_attention_heads
     for layer, steps in enumerate([(-1, 1, -2, 2), (-1, 1)][: config.num_hidden_layers]):
@@ -154,7 +159,7 @@ def step_matrix(step: int, size: int) -> Tensor:
     return rotation
 
 
-def save_encoder(bert: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
+def save_encoder(bert: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> None:
     """A plain `BertModel` and its tokenizer, for `AutoModel` and `AutoTokenizer`, in files of at most 14 MB.
 
     Weights are stored in half precision; the config asks for float32, because a CPU would otherwise train in

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
@@ -32,20 +31,25 @@ Report = Callable[[str], None]
 Settings = PretrainConfig | DistilConfig
 
 SECONDS_BETWEEN_LINES = 15
+ARRAYS = ("starts", "ends", "files", "held_out")
 
 
 @dataclass
 class Tally:
-    """Progress of a run. Seconds of training over all restarts; tokens of all processes."""
+    """Progress of a run. Seconds of training over all restarts; tokens of all processes, which end the run at
+    `most_tokens` if that comes before the budget.
+    """
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    most_tokens: int | None = None
 
     def spent(self, config: Settings) -> float:
+        read = 0.0 if self.most_tokens is None else self.tokens / self.most_tokens
         if config.steps is not None:
-            return self.step / config.steps
-        return self.seconds / (60 * config.minutes)
+            return max(read, self.step / config.steps)
+        return max(read, self.seconds / (60 * config.minutes))
 
     def describe(self, config: Settings, loss: float) -> str:
         spent = max(self.spent(config), 1e-9)
@@ -87,7 +91,9 @@ def prepare_text(config: PretrainConfig, report: Report) -> Text:
 
 
 def save_text(text: Text, config: PretrainConfig, folder: Path) -> None:
-    arrays = {n: a.view(np.int16) if n == "ids" else a for n, a in vars(text.corpus).items() if n != "size"}
+    corpus = text.corpus
+    arrays = {name: getattr(corpus, name) for name in ARRAYS}
+    arrays["ids"] = corpus.ids.view(f"i{corpus.ids.itemsize}")
     facts = {"tokenizer": text.tokenizer.to_str(), "config": json.dumps(asdict(config))}
     save_tensors({n: torch.from_numpy(a) for n, a in arrays.items()}, folder / "corpus.safetensors", facts)
 
@@ -101,8 +107,11 @@ def load_text(config: PretrainConfig, folder: Path) -> Text:
 def read_text(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Text:
     tokenizer = Tokenizer.from_str(facts["tokenizer"])
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-    ids = arrays.pop("ids").view(np.uint16)
-    return Text(Corpus(ids=ids, size=tokenizer.get_vocab_size(), **arrays), tokenizer)
+    signed = arrays.pop("ids")
+    ids = signed.view(f"u{signed.itemsize}")
+    starts, ends, files, held_out = (arrays[name] for name in ARRAYS)
+    corpus = Corpus(ids, starts, ends, files, held_out, tokenizer.get_vocab_size())
+    return Text(corpus, tokenizer)
 
 
 # --- checkpoint ---------------------------------------------------------------------------------------
@@ -190,9 +199,10 @@ def scale_rate(spent: float, warm_up: float) -> float:
     return max(0.0, min(spent / max(warm_up, 1e-9), (1 - spent) / (1 - warm_up)))
 
 
-def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) -> str:
+def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) -> tuple[float, float] | None:
+    """Loss (nats) and accuracy at the places, None without batches."""
     if not batches:
-        return "no held-out text"
+        return None
     loss = right = 0.0
     count = sum(len(batch.places) for batch in batches)
     with torch.inference_mode(), accelerator.autocast(), attention_for_any_shape():
@@ -201,7 +211,13 @@ def measure(model: Pretraining, batches: list[Batch], accelerator: Accelerator) 
             _, mean_loss, accuracy = model(moved.ids, moved.places, moved.masked)
             loss += mean_loss.item() * len(batch.places)
             right += accuracy.item() * len(batch.places)
-    return f"held-out loss {loss / count:.3f}, accuracy {right / count:.1%}"
+    return loss / count, right / count
+
+
+def describe(measured: tuple[float, float] | None) -> str:
+    if measured is None:
+        return "no held-out text"
+    return f"held-out loss {measured[0]:.3f}, accuracy {measured[1]:.1%}"
 
 
 def train(
@@ -217,7 +233,7 @@ def train(
             save_encoder(run.model.bert, run.text.tokenizer, out)
             report(
                 f"saved at step {tally.step:,}, {tally.tokens:,} tokens, "
-                f"{tally.seconds / 60:.1f} minutes: {measure(run.model, held_out, accelerator)}"
+                f"{tally.seconds / 60:.1f} minutes: {describe(measure(run.model, held_out, accelerator))}"
             )
         accelerator.wait_for_everyone()
 

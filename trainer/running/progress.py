@@ -166,6 +166,15 @@ class Lines:
         self._stream.close()
 
 
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """What `Lines` has written so far; empty if there is no file."""
+    if not file.exists():
+        return []
+    lines = file.read_text(encoding="utf-8").split("\n")
+    # The last line may be incomplete; the next read gets it whole.
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+
 def reporting(path: Path | None, description: str) -> Progress:
     if path is not None:
         return Lines(path)

@@ -40,6 +40,11 @@ def purge_command(
     if done.rounds:
         numbers = ", ".join(map(str, done.rounds))
         out.print(f"Trained with some of these posts, and kept: the adapters of rounds {numbers}.")
+    if done.adaptations:
+        numbers = ", ".join(map(str, done.adaptations))
+        out.print(
+            f"Read without labels, and kept: the encoders of adaptations {numbers}. `workbench adapt` makes one anew."
+        )
     for copy in done.copies:
         out.print(f"Still holds them, delete it: {copy}", markup=False, soft_wrap=True)
     if not done.counts.get("posts"):

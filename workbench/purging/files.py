@@ -195,6 +195,7 @@ def remove_leftovers(project: Project) -> None:
         (project.annotations, f"{ADOPTING}*"),
         (project.models, f"{ADOPTING}*"),
         (project.models, ".round-*-attempt-*"),
+        (project.models, ".base-*"),
     ):
         for folder in root.glob(pattern):
             shutil.rmtree(folder)

@@ -24,6 +24,7 @@ from workbench.imports.intake import alone
 from workbench.imports.storing import store_waiting
 from workbench.locks import STEP, WORK, hold
 from workbench.project import Project
+from workbench.purging.adapted import encoders_with, mark_encoders
 from workbench.purging.criterion import Criterion, posts_of
 from workbench.purging.files import PurgedPosts, remove_leftovers, remove_what_is_made_again
 from workbench.purging.rows import count, delete_posts, delete_rejected
@@ -34,13 +35,14 @@ from workbench.rounds import lifecycle
 class Purge:
     """The result of a purge, or of its dry run.
 
-    `rounds` were trained with some of the posts and keep their adapters; `copies` are database backups that
-    still contain them.
+    `rounds` were trained with some of the posts and keep their adapters; `adaptations` have read some and keep their
+    encoders; `copies` are database backups that still contain them.
     """
 
     criterion: str
     counts: Mapping[str, int]
     rounds: Sequence[int]
+    adaptations: Sequence[int]
     copies: Sequence[str]
     is_done: bool
 
@@ -59,7 +61,8 @@ def purge(project: Project, account: Account, criterion: Criterion, *, is_dry: b
         purged = _find(project, account, criterion)
         counts = count(project, purged.posts, criterion) | purged.count_in_files()
         mark, trained = criterion.mark(project), purged.rounds_with_lines()
-        return Purge(mark, counts, trained, _copies(project), is_done=False)
+        adapted = encoders_with(project, purged.posts)
+        return Purge(mark, counts, trained, adapted, _copies(project), is_done=False)
     # Selected under the locks: a freed number could belong to another post by then.
     with _exclusive_access(project):
         purged = _find(project, account, criterion)
@@ -83,7 +86,7 @@ def _remove(
         _refuse_work(project, session)
         record(session, project, account.id, "begin purge", mark, posts=len(posts))
     remove_leftovers(project)
-    counts = purged.remove_from_files()
+    counts, adapted = purged.remove_from_files(), mark_encoders(project, posts)
     for some in in_chunks(posts, IDS_AT_ONCE):
         with project.database.write() as session:
             lifecycle.refuse_second(session)
@@ -95,11 +98,12 @@ def _remove(
     counts.update(delete_rejected(project, criterion))
     trained = purged.rounds_that_lost_lines()
     with acting(project, account, Right.PURGE) as session:
-        record(session, project, account.id, "purge", mark, counts=dict(counts), rounds=trained)
+        detail = {"counts": dict(counts), "rounds": trained, "adaptations": adapted}
+        record(session, project, account.id, "purge", mark, **detail)
         job_id = f"purge-{project.now().isoformat()}"  # rebuilds the queue and its counts
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
     _write_anew(project)
-    return Purge(mark, dict(counts), trained, _copies(project), is_done=True)
+    return Purge(mark, dict(counts), trained, adapted, _copies(project), is_done=True)
 
 
 @contextmanager

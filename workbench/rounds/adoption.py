@@ -32,6 +32,7 @@ from workbench.accounts import Account, Right, acting, record
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
+from workbench.rounds.base import place_of
 from workbench.rounds.bundles import SENT_ROWS, sent_rows
 from workbench.scores.round_scores import FOLDER, RoundScores, Scores
 
@@ -54,7 +55,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
     card = vouched_card(adapter)
     rows = _rows_of(project, adapter, card)
     base = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))["base"]
-    same_base(adapter, card, base)
+    same_base(adapter, card, place_of(project, base))
     scores = folder / SCORES
     scored = _read_scores(project, scores) if scores.exists() else None
     with _staging(project) as (model, annotations):

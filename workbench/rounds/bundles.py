@@ -35,6 +35,7 @@ from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import SPLITS, LabelledPost, labelled_posts, write_export
 from workbench.project import Project
 from workbench.rounds import lifecycle
+from workbench.rounds.base import next_base, place_of
 
 SENT_ROWS = ("train", "validation")
 """The test labels stay here, so that training cannot see them. The texts to be scored are of every post."""
@@ -84,8 +85,11 @@ def bundle(
         raise InputError(
             "There is no folder {folder}. Make it, or name another file with --out.", folder=out.parent
         )
-    base = project.settings.base_model
-    resolve_base(base)  # checked first: without the base, a returning adapter could not be evaluated
+    with project.database.read() as session:
+        base = next_base(project, session)
+    resolve_base(
+        place_of(project, base)
+    )  # checked first: without the base, a returning adapter could not be evaluated
     with reading(project, account, Right.EXPORT) as session:
         if number is None:
             lifecycle.refuse_too_few_labels(session)
@@ -125,7 +129,7 @@ def _write_rows(
     if not any(post.split == "train" for post in posts):
         raise RoundError("There are no labelled posts to train on yet. Label some first.")
     receipt = write_export(folder, posts, round_number=number or 0, by=account.name, now=project.now())
-    receipt |= {"base": base, "fingerprint": base_fingerprint(resolve_base(base))}
+    receipt |= {"base": base, "fingerprint": base_fingerprint(resolve_base(place_of(project, base)))}
     write_json(folder / "receipt.json", receipt)
     return receipt
 
@@ -170,9 +174,11 @@ def _fill(
         count = _write_pool(project, part / "pool.jsonl", on_progress) if has_pool else 0
         package = Path(trainer.__file__).parent
         shutil.copytree(
-            package, part / "trainer", ignore=shutil.ignore_patterns("__pycache__", "_starter", "pretrain")
+            package,
+            part / "trainer",
+            ignore=shutil.ignore_patterns("__pycache__", "_starter", "pretrain", "adapting", "adapt.py"),
         )
-        named = _copy_base(base, part)
+        named = _copy_base(place_of(project, base), part)
         write_json(part / "config.json", TrainConfig(base=named).to_dict())
         sent = {f"{split}.jsonl": receipt["files"][f"{split}.jsonl"] for split in SENT_ROWS}
         contents = {"created": receipt["created"], "files": sent, "fingerprint": receipt["fingerprint"]}

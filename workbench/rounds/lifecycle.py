@@ -3,7 +3,6 @@
 The work itself runs in `worker/`. A lead's decision is one row and one job in one transaction.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +19,13 @@ from db.queries.training import labels_by_split
 from db.tables import Champion, Person, Promotion, Round
 from trainer.labels import LABELS
 from trainer.messages import Message
+from trainer.running.progress import read_lines
 from workbench import jobs
 from workbench.accounts import Account, Right, acting, record
 from workbench.errors import RoundError
 from workbench.locks import LAUNCH, WORKER, is_held
 from workbench.project import Project
+from workbench.rounds.base import bases, next_base, refuse_adaptation
 
 STEPS = ("exporting", "training", "evaluating", "gating", "scoring", "promoted")
 ENDED = frozenset({"promoted", "rejected", "failed", "cancelled"})
@@ -70,10 +71,10 @@ def start(
 
     Raises RoundError if one is running, if there are too few labels or if the base encoder is not one of the settings.
     """
-    base = base or project.settings.base_model
     try:
         with acting(project, account, Right.RUN_ROUNDS) as session:
-            refuse_other_base(project, base)
+            base = base or next_base(project, session)
+            refuse_other_base(project, session, base)
             refuse_second(session)
             refuse_too_few_labels(session)
             last = session.scalar(rounds_by_number().limit(1))
@@ -101,13 +102,14 @@ def start(
         ) from error
 
 
-def refuse_other_base(project: Project, base: str) -> None:
+def refuse_other_base(project: Project, session: Session, base: str) -> None:
     """A name is a folder that is read or a model that is downloaded, so only those of the settings are taken."""
-    if base not in project.settings.bases:
+    known = bases(project, session)
+    if base not in known:
         raise RoundError(
             "{base} is not among the base encoders of this project: {known}. Add it to allowed_bases in workbench.toml.",
             base=base,
-            known=", ".join(project.settings.bases),
+            known=", ".join(known),
         )
 
 
@@ -272,8 +274,8 @@ def read_log(project: Project, number: int) -> str:
 
 
 def read_progress(project: Project, row: Round) -> Progress:
-    training = _read_lines(progress_file(project, row.number, "training"))
-    current = _read_lines(progress_file(project, row.number, row.state))
+    training = read_lines(progress_file(project, row.number, "training"))
+    current = read_lines(progress_file(project, row.number, row.state))
     newest: dict[str, Any] = next((line for line in reversed(current) if "steps" in line), {})
     return Progress(
         done=newest.get("step"),
@@ -297,6 +299,8 @@ def is_worker_running(project: Project) -> bool:
 
 
 def refuse_second(session: Session) -> None:
+    """Raises RoundError while a round or an adaptation of the base encoder is under way."""
+    refuse_adaptation(session)
     row = running(session)
     if row is not None:
         is_decision = row.state_before is not None
@@ -390,11 +394,3 @@ def _promote(
 
 def _was_promoted(session: Session, number: int) -> bool:
     return session.scalar(select(Promotion.id).where(Promotion.round_number == number).limit(1)) is not None
-
-
-def _read_lines(file: Path) -> list[dict[str, Any]]:
-    if not file.exists():
-        return []
-    lines = file.read_text(encoding="utf-8").split("\n")
-    # The last line may be incomplete; the next read gets it whole.
-    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]

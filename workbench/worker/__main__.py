@@ -21,17 +21,19 @@ from pathlib import Path
 from dbos import DBOS
 from sqlalchemy import update
 
-from db.tables import Round
+from db.tables import Adaptation, Round
 from trainer.messages import Message
 from trainer.running.children import WATCH_STDIN, watch_stdin
 from trainer.running.terminal import printable
 from workbench import jobs
+from workbench.adapting import lifecycle as adapting
 from workbench.errors import WorkbenchError
 from workbench.imports.retention import forget_old_rejects
 from workbench.jobs import Job
 from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
+from workbench.worker.adapting import adapt_guarded, sweep
 from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS
 from workbench.worker.due import is_work_left, old_cold_queue
 from workbench.worker.explaining import Explainer
@@ -114,10 +116,14 @@ def _register(project: Project, at_work: threading.Event, steps: Steps) -> None:
     def prepare_job(number: int) -> str:
         return DBOS.run_step({"name": "prepare"}, prepare_guarded, project, number, steps.prepare)
 
-    # Steps of a round count their own attempts; a preparation has no counter, so DBOS limits its recoveries.
+    def adapt_job(number: int) -> str:
+        return DBOS.run_step({"name": "adapt"}, adapt_guarded, project, number, steps.adapt)
+
+    # Rounds and adaptations count their own attempts; a preparation has no counter, so DBOS limits its recoveries.
     DBOS.workflow(name=Job.ROUND, max_recovery_attempts=None)(_marking(project, at_work, round_job))
     DBOS.workflow(name=Job.ADOPT, max_recovery_attempts=None)(_marking(project, at_work, adopt_job))
     DBOS.workflow(name=Job.PROMOTE, max_recovery_attempts=None)(_marking(project, at_work, promote_job))
+    DBOS.workflow(name=Job.ADAPT, max_recovery_attempts=None)(_marking(project, at_work, adapt_job))
     DBOS.workflow(name=Job.PREPARE, max_recovery_attempts=MOST_STEP_ATTEMPTS)(
         _marking(project, at_work, prepare_job)
     )
@@ -149,7 +155,7 @@ def _refresh_cold_queue(project: Project) -> None:
 
 
 def _recover_work(project: Project) -> None:
-    """Queue a preparation if work is left, and fail a running round that has no job."""
+    """Queue a preparation if work is left, and fail a running round or adaptation that has no job."""
     with project.database.write() as session:
         if is_work_left(session, project):
             again = f"prepare-again-{time.time_ns()}"
@@ -158,6 +164,13 @@ def _recover_work(project: Project) -> None:
         if row is not None and not jobs.is_waiting(project.database.engine, row.number):
             gave_up = Message("The worker gave up on this round. See the log.")
             lifecycle.fail(session, project, row.number, row.attempt, gave_up)
+        adaptation = adapting.running(session)
+        if adaptation is not None and not jobs.is_adaptation_waiting(
+            project.database.engine, adaptation.number
+        ):
+            gave_up = Message("The worker gave up on adapting the encoder. See the log.")
+            adapting.fail(session, project, adaptation.number, adaptation.attempt, gave_up)
+    sweep(project)
 
 
 def _uncount_attempt(project: Project) -> None:
@@ -167,6 +180,11 @@ def _uncount_attempt(project: Project) -> None:
             update(Round)
             .where(Round.is_running, Round.step_attempts > 0)
             .values(step_attempts=Round.step_attempts - 1)
+        )
+        session.execute(
+            update(Adaptation)
+            .where(Adaptation.is_running, Adaptation.step_attempts > 0)
+            .values(step_attempts=Adaptation.step_attempts - 1)
         )
 
 

@@ -37,6 +37,10 @@ class Attempt:
     def folder(self) -> Path:
         return self.project.models / f".round-{self.number:04d}-attempt-{self.fence}"
 
+    @property
+    def log_folder(self) -> Path:
+        return lifecycle.log_folder(self.project, self.number)
+
     def is_wanted(self) -> bool:
         with self.project.database.read() as session:
             return session.scalar(select(Round.number).where(*self._mine())) is not None

@@ -4,17 +4,22 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Protocol
 
 from trainer.running.children import Child, kill, module_command, start
 from trainer.running.progress import reason_of
 from workbench.errors import RoundError
-from workbench.project import Project
-from workbench.rounds import lifecycle
-from workbench.worker.attempts import Attempt, SupersededError
+from workbench.worker.attempts import SupersededError
 
 FENCE_SECONDS = 0.5
 """Interval at which a long step checks that its attempt is the newest."""
+
+
+class Attempt(Protocol):
+    @property
+    def log_folder(self) -> Path: ...
+
+    def is_wanted(self) -> bool: ...
 
 
 def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
@@ -23,8 +28,8 @@ def run_child(attempt: Attempt, step: str, command: Sequence[object]) -> None:
     Raises RoundError with the child's reason if it fails, SupersededError if the attempt is superseded.
     """
     module, *arguments = command
-    progress = lifecycle.progress_file(attempt.project, attempt.number, step)
-    with open_log(attempt.project, attempt.number, step) as log:
+    progress = attempt.log_folder / f"{step}.jsonl"
+    with open_log(attempt.log_folder, step) as log:
         begin_of_log = log.tell()
         progress.unlink(missing_ok=True)
         own = module_command(str(module), *arguments, "--progress", progress)
@@ -56,8 +61,7 @@ def _wait(child: Child, attempt: Attempt) -> None:
 
 
 @contextmanager
-def open_log(project: Project, number: int, name: str) -> Iterator[Any]:
-    folder = lifecycle.log_folder(project, number)
+def open_log(folder: Path, name: str) -> Iterator[IO[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.log").open("a", encoding="utf-8") as file:
         yield file

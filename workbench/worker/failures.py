@@ -32,7 +32,7 @@ def guarded(project: Project, number: int, name: str, step: Step) -> str:
             row = session.get_one(Round, number)
             lifecycle.fail(session, project, number, row.attempt, failure)
         # Last, and allowed to fail: a full disk may be the cause.
-        with suppress(OSError), open_log(project, number, "errors") as log:
+        with suppress(OSError), open_log(lifecycle.log_folder(project, number), "errors") as log:
             log.write(f"{failure}\n" if is_expected else traceback.format_exc())
         return "failed"
 

@@ -27,6 +27,7 @@ from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.scoring.sweep import Precision, Progress, load_precision, save_precision, sweep, try_out
 from trainer.texts.tokens import fingerprint, tokenise
 from workbench.project import Project
+from workbench.rounds.base import next_base, place_of
 from workbench.scores.picks import Pick, load_pick, save_pick
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
@@ -71,11 +72,17 @@ class PostVectors:
 
 
 def vectors_of_posts(project: Project) -> PostVectors | None:
+    base = _next_base(project)
     try:
-        return PostVectors(project, Embedder.load(project.settings.base_model))
+        return PostVectors(project, Embedder.load(base))
     except EncoderError:
-        logging.warning("no vectors: the base encoder %s is not here", project.settings.base_model)
+        logging.warning("no vectors: the base encoder %s is not here", base)
         return None
+
+
+def _next_base(project: Project) -> str:
+    with project.database.read() as session:
+        return place_of(project, next_base(project, session))
 
 
 def cold_scores(project: Project, vectors: PostVectors) -> Scores | None:
@@ -223,7 +230,7 @@ def _posts_to_score(
 
 def tokenise_posts(project: Project) -> None:
     try:
-        folder = resolve_base(project.settings.base_model)
+        folder = resolve_base(_next_base(project))
     except EncoderError:
         return  # logged by `vectors_of_posts`
     # Stored ahead of the first adapter, which needs them.

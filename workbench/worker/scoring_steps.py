@@ -60,7 +60,7 @@ def admit(project: Project, number: int) -> str:
     if gap > SCORE_TOLERANCE:
         attempt.folder.mkdir(parents=True, exist_ok=True)
         own.folder.rename(attempt.folder / own.folder.name)  # atomic
-        with open_log(project, number, "adopting") as log:
+        with open_log(attempt.log_folder, "adopting") as log:
             log.write(
                 f"the scores that came along differ by {gap:.2f} from the adapter's own: made again here\n"
             )

@@ -16,8 +16,10 @@ from workbench.errors import RoundError
 from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
 from workbench.project import Project
 from workbench.rounds import gate
+from workbench.rounds.base import place_of
 from workbench.rounds.champion import champion_number
 from workbench.rounds.shares import doubts_of_shares
+from workbench.worker.adapting import adapt
 from workbench.worker.attempts import GO, Attempt, Step, begin
 from workbench.worker.child import run_child
 from workbench.worker.torch_child import TorchChild
@@ -35,6 +37,8 @@ class Steps:
     promote: Step
     prepare: Step
     """Takes the number of an import."""
+    adapt: Step
+    """Takes the number of an adaptation."""
 
     @classmethod
     def of(cls, child: TorchChild) -> "Steps":
@@ -48,6 +52,7 @@ class Steps:
             weigh=weigh,
             promote=child.step("promote"),
             prepare=child.step("prepare"),
+            adapt=adapt,
         )
 
 
@@ -73,7 +78,13 @@ def train(project: Project, number: int) -> str:
     files = project.export_folder(number)
     adapter = attempt.folder / "adapter"
     command = ["trainer.train", "--train", files / "train.jsonl", "--eval", files / "validation.jsonl"]
-    command += ["--out", adapter, "--base", row.base, *(["--quick"] if row.is_quick else [])]
+    command += [
+        "--out",
+        adapter,
+        "--base",
+        place_of(project, row.base),
+        *(["--quick"] if row.is_quick else []),
+    ]
     run_child(attempt, "training", command)
     with attempt.finish():
         put_in_place(adapter, project.round_folder(number))

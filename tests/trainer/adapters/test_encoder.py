@@ -1,5 +1,6 @@
 import json
 import pickle
+import shutil
 from dataclasses import replace
 
 import huggingface_hub
@@ -15,7 +16,7 @@ from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import copy_of
 from trainer.adapters import folders
 from trainer.adapters.encoder import NOT_IN_8_BITS, build, load_adapter, save_adapter
-from trainer.adapters.folders import base_fingerprint, resolve_base
+from trainer.adapters.folders import ADAPTATION, base_fingerprint, resolve_base
 from trainer.config import TrainConfig
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
@@ -213,6 +214,16 @@ def test_another_base_is_refused(edit_card, tmp_path):
 def test_an_adapter_whose_base_is_gone_says_so(edit_card, tmp_path):
     with pytest.raises(EncoderError, match="no such folder"):
         load_adapter(edit_card(lambda card: card["base"].update(name=str(tmp_path / "gone"))))
+
+
+def test_an_adapted_base_is_found_beside_an_adapter_that_was_moved_with_it(edit_card, tiny_base):
+    folder = edit_card(lambda card: card["base"].update(name="/an/earlier/place/base-0001"))
+    beside = shutil.copytree(tiny_base, folder.parent / "base-0001")
+    (beside / ADAPTATION).write_text("{}", encoding="utf-8")
+    assert load_adapter(folder).card.base.fingerprint == base_fingerprint(beside)
+    (beside / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(AdapterError, match="trained on another"):
+        load_adapter(folder)
 
 
 def test_a_merged_adapter_cannot_be_saved_as_one(adapter, tmp_path):

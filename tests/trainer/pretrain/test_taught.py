@@ -8,8 +8,7 @@ import torch
 
 from tests.trainer.pretrain.conftest import make_lines
 from trainer.errors import DatasetError
-from trainer.pretrain.batches import PAD
-from trainer.pretrain.config import CLS, MASK, SEP, DistilConfig, PretrainConfig
+from trainer.pretrain.config import CLS, MASK, PAD, SEP, DistilConfig, PretrainConfig
 from trainer.pretrain.run import prepare_text
 from trainer.pretrain.taught import load_taught, make_taught_batch, read_taught, save_taught, walk_taught
 

@@ -629,7 +629,7 @@ def test_what_was_done_is_written_down_without_saying_to_whom(full: Project, lea
         last = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
     assert recorded == [("begin purge", done.criterion, lead.id), ("purge", done.criterion, lead.id)]
     assert last is not None
-    assert last.detail == {"counts": dict(done.counts), "rounds": [1]}
+    assert last.detail == {"counts": dict(done.counts), "rounds": [1], "adaptations": []}
 
 
 def test_while_a_round_runs_nothing_goes_and_only_leads_purge(

@@ -22,9 +22,10 @@ import trainer
 from db.tables import Person
 from tests.encoders import make_tiny_encoder
 from tests.made_once import made_once
-from tests.workbench.making import POSTS
+from tests.workbench.making import POSTS, add_adaptation
 from tests.workbench.working import TIMEOUT_SECONDS, decided, round_of, running, worker_of
 from trainer.adapters.card import read_card
+from trainer.adapters.folders import base_fingerprint
 from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 from workbench import accounts
@@ -229,6 +230,23 @@ def test_the_rows_of_a_round_are_packed_by_its_number(
         bundles.bundle(project, boss, tmp_path / "b.tar.gz", number=1)
     with pytest.raises(InputError, match="There is no folder"):
         bundles.bundle(project, boss, tmp_path / "gone" / "b.tar.gz", number=1)
+
+
+def test_an_adapted_base_is_packed_and_known_by_the_name_that_moves_with_the_project(
+    labelled: Project, tmp_path: Path
+) -> None:
+    boss = accounts.command_line(labelled)
+    add_adaptation(labelled, boss)
+    shutil.copytree(labelled.settings.base_model, labelled.base_folder(1), dirs_exist_ok=True)
+    packed = bundles.bundle(labelled, boss, tmp_path / "bundle.tar.gz")
+    folder = unpack(tmp_path / "bundle.tar.gz", tmp_path / "there")
+    assert packed.base == "base-0001"
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["base"] == "base"
+    assert base_fingerprint(folder / "base") == base_fingerprint(labelled.base_folder(1))
+    assert not list(folder.rglob("posts.parquet"))
+    assert not (folder / "trainer" / "adapt.py").exists()
+    receipt = next(bundles.sent_rows(labelled)) / "receipt.json"
+    assert json.loads(receipt.read_text(encoding="utf-8"))["base"] == "base-0001"
 
 
 def test_what_a_killed_packing_left_is_swept_away_and_a_failed_one_leaves_nothing(

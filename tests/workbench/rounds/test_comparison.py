@@ -20,7 +20,7 @@ from tests.workbench.making import (
 )
 from trainer.labels import LABELS
 from workbench.accounts import Account
-from workbench.commands.rounds import round_compare
+from workbench.commands.training.rounds import round_compare
 from workbench.errors import NotAllowedError, RoundError
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers

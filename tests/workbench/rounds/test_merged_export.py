@@ -21,7 +21,7 @@ from trainer.scoring.scorer import Scorer
 from trainer.train import train
 from workbench.accounts import Account
 from workbench.cli import app
-from workbench.commands.rounds import round_export
+from workbench.commands.training.rounds import round_export
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project
 from workbench.rounds import merged_export

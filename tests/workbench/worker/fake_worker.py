@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from workbench.worker import __main__ as worker
-from workbench.worker import steps
+from workbench.worker import adapting, steps
 from workbench.worker.attempts import Attempt
 from workbench.worker.child import run_child
 from workbench.worker.torch_child import TorchChild
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 def replace_children() -> None:
     worker.TorchChild = partial(TorchChild, module="tests.workbench.worker.fake_tasks")
-    steps.run_child = _run_fake
+    steps.run_child = adapting.run_child = _run_fake
     # Child processes do not have the working directory on their path.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 

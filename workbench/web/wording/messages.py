@@ -10,6 +10,8 @@ from workbench.web.wording.words import LABEL_WORDS, NAME_WORDS, RIGHT_WORDS, SP
 FAILED_STEP_WORDS = {
     "Training": N_("Training"),
     "Evaluating": N_("Evaluating"),
+    "Adapting": N_("Adapting"),
+    "adapt": N_("adapt"),
     "admit": N_("admit"),
     "evaluate": N_("evaluate"),
     "export": N_("export"),

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from db.tables import Round
 from workbench.accounts import Right
+from workbench.adapting import lifecycle as adapting
 from workbench.queue.status import Status, read_status
 from workbench.rounds import lifecycle
 from workbench.rounds.lifecycle import InUse
@@ -24,6 +25,7 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.views.rounds.adapting import offer_adaptation, watch_adaptation
 from workbench.web.views.rounds.behaviour import show_behaviour
 from workbench.web.views.rounds.comparison import show_comparison
 from workbench.web.views.rounds.decision import decide
@@ -43,6 +45,7 @@ def show() -> None:
     with project().database.read() as session:
         history, in_use = lifecycle.history(session), lifecycle.in_use(session)
         running, earlier = lifecycle.running(session), lifecycle.rollback_target(session)
+        adaptation = adapting.running(session)
     status = read_status(project())
     with st.container(key="wide"):
         bar(account, "/rounds", _in_use_line(in_use, status))
@@ -57,10 +60,13 @@ def show() -> None:
             note(partly_scored_line(status.partly_scored))
         if running is not None:
             watch(running.number, is_lead)
+        elif adaptation is not None:
+            watch_adaptation(adaptation, is_lead=is_lead)
         else:
             failure_line(history)
             if is_lead:
                 start_round(status)
+                offer_adaptation()
         decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
         if is_lead and earlier is not None and running is None:
             _roll_back(earlier)

@@ -9,6 +9,7 @@ from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.queue.status import Status
 from workbench.rounds import lifecycle
+from workbench.rounds.base import adaptation_of, bases
 from workbench.rounds.durations import Expected, expected_times
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
@@ -27,7 +28,8 @@ USES = {
 
 
 def start_round(status: Status) -> None:
-    base = project().settings.base_model
+    with project().database.read() as session:
+        known = bases(project(), session)
     with st.form("start", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             _("A new round"),
@@ -38,14 +40,19 @@ def start_round(status: Status) -> None:
             key="kind",
         )
         notes = st.text_input(_("Notes"), key="notes", max_chars=200)
-        other = st.selectbox(_("Base encoder"), project().settings.bases, key="base")
+        other = st.selectbox(_("Base encoder"), known, format_func=_base_word, key="base")
         is_sent = st.form_submit_button(_("Start a round"), type="primary")
     html(_uses(status.labels))
     not_used(status.not_used)
-    _times(base, status)
+    _times(known[0], status)
     if is_sent:
         attempt(lambda account: _begin(account, kind == QUICK, notes, other))
         st.rerun()
+
+
+def _base_word(base: str) -> str:
+    number = adaptation_of(base)
+    return base if number is None else _("adapted to this forum ({number})").format(number=number)
 
 
 def _begin(account: Account, is_quick: bool, notes: str, base: str) -> None:

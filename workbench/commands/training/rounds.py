@@ -1,7 +1,5 @@
 """`workbench round`: training rounds."""
 
-import time
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,32 +9,28 @@ from rich.table import Table
 
 from trainer.labels import LABELS
 from trainer.messages import Message
-from trainer.running.children import Child
-from workbench import accounts, services
-from workbench.commands.progress import Show, showing
+from workbench import accounts
+from workbench.commands.progress import showing
 from workbench.commands.terminal import (
     HomeOption,
     JsonOption,
     NumberArgument,
     cell,
-    err,
     out,
     partly_scored_line,
     print_json,
     print_value,
     say_worker,
 )
+from workbench.commands.training.waiting import Look
+from workbench.commands.training.waiting import wait as wait_for
 from workbench.errors import WorkbenchError
-from workbench.locks import WORKER, is_held
 from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, comparison, lifecycle, merged_export
 from workbench.rounds.comparison import RoundComparison, Side
 from workbench.rounds.flips import Flips
 from workbench.scores.round_scores import RoundScores
 
-POLL_SECONDS = 0.5
-WORKER_PATIENCE_SECONDS = 120
-"""Longer than a low-priority worker on a busy machine takes to load torch."""
 SHOWN_EXAMPLES = 5
 
 commands = typer.Typer()
@@ -281,41 +275,18 @@ def _after_promotion(project: Project, number: int, wait: bool) -> None:
 
 
 def _wait_for_round(project: Project, number: int) -> None:
-    """Runs a worker meanwhile if the project has none. Raises WorkbenchError if that one ends by itself."""
-    with ExitStack() as stack:
-        worker = None
-        if stack.enter_context(services.launching(project)):
-            err.print("No worker is running: this command runs one until the round has ended.", markup=False)
-            worker = stack.enter_context(services.worker(project))
-        _watch(project, number, stack.enter_context(showing(f"round {number}")), worker)
+    nothing_works = WorkbenchError(
+        "Round {number} waits, but no worker is running. Start one: workbench worker", number=number
+    )
+    wait_for(project, f"round {number}", "the round", lambda: _look(project, number), nothing_works)
 
 
-def _watch(project: Project, number: int, show: Show, worker: Child | None) -> None:
-    """Raises WorkbenchError if no worker runs for WORKER_PATIENCE_SECONDS, or if `worker` ends by itself and no other runs."""
-    seen_worker = time.monotonic()
-    while True:
-        with project.database.read() as session:
-            row = lifecycle.find(session, number)
-        if row.state in lifecycle.SETTLED and not row.is_running:
-            return
-        if worker is not None and worker.poll() is not None:
-            _refuse_end(project)
-            worker = None
-        if lifecycle.is_worker_running(project):
-            seen_worker = time.monotonic()
-        elif time.monotonic() - seen_worker > WORKER_PATIENCE_SECONDS:
-            raise WorkbenchError(
-                "Round {number} waits, but no worker is running. Start one: workbench worker", number=number
-            )
-        progress = lifecycle.read_progress(project, row)
-        show(row.state, progress.done or 0, progress.total)
-        time.sleep(POLL_SECONDS)
-
-
-def _refuse_end(project: Project) -> None:
-    """A worker ends by itself where another one, not started by a command, has come before it: that one goes on."""
-    if not is_held(project.data / WORKER):
-        raise WorkbenchError("{name} ended by itself; the lines above say why.", name="The worker")
+def _look(project: Project, number: int) -> Look:
+    with project.database.read() as session:
+        row = lifecycle.find(session, number)
+    progress = lifecycle.read_progress(project, row)
+    is_over = row.state in lifecycle.SETTLED and not row.is_running
+    return Look(row.state, progress.done or 0, progress.total, is_over)
 
 
 def _refuse_failure(project: Project, number: int) -> None:

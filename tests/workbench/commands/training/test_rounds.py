@@ -14,13 +14,14 @@ from trainer.messages import Message
 from workbench import services
 from workbench.accounts import Account
 from workbench.cli import app
-from workbench.commands import rounds, terminal
+from workbench.commands import terminal
+from workbench.commands.training import waiting
 from workbench.errors import RoundError, WorkbenchError
 from workbench.locks import WORKER, hold
 from workbench.project import Project
 from workbench.rounds.lifecycle import is_worker_running
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CHANGE = Message(
     "macro-F1 changes by {change} points (95% interval {low} to {high})", change=-3, low=-5, high=-1
 )
@@ -110,9 +111,9 @@ def test_a_worker_that_ends_by_itself_ends_the_waiting(
 
 def test_a_worker_that_ends_because_another_came_first_ends_nothing(labelled: Project) -> None:
     with hold(labelled.data / WORKER):
-        rounds._refuse_end(labelled)
+        waiting.refuse_end(labelled)
     with pytest.raises(WorkbenchError, match="ended by itself"):
-        rounds._refuse_end(labelled)
+        waiting.refuse_end(labelled)
 
 
 def test_a_round_that_nothing_works_on_says_how_to_start_a_worker(labelled: Project) -> None:
