@@ -4,8 +4,8 @@ Run as: python -m tests.benchmarks.quality.settings --cold cold.tsv --swsr swsr.
         python -m tests.benchmarks.quality.settings --results settings.jsonl --table
 
 Every arm trains on equal 1,000 rows (`--size`), stops early by 300 others and is measured on a third part: COLD's dev
-rows, a fifth of SWSR's training rows. A killed run resumes; several (`--part 0/2`) share the results.
-`docs/training.md` has the last table.
+rows, a fifth of SWSR's training rows. A killed run resumes; several (`--part 0/2`) share the results. `--against ARM`
+adds the paired differences. `docs/training.md` has the last tables.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,7 @@ from tests.benchmarks.encoder import (
     show,
     swsr,
 )
+from tests.benchmarks.quality.pooling import mean_pooled
 from trainer.adapters.encoder import Encoder
 from trainer.adapters.folders import base_fingerprint
 from trainer.config import PRESETS, TrainConfig
@@ -56,16 +58,23 @@ ARMS: dict[str, dict[str, Any]] = {
     "focal loss": {"focal_gamma": 2.0, "max_label_weight": 1.0},
     "plain loss": {"max_label_weight": 1.0},
     WARM: {},
+    "random head": {"probed_head": False},
+    "probed": {"probed_head": True},
+    "mean-pooled": {"probed_head": True},
+    "mean-pooled, random head": {"probed_head": False},
     "note": PRESETS["note"],
 }
+MEAN_POOLED = {arm for arm in ARMS if arm.startswith("mean-pooled")}
+"""Arms whose classifier reads the mean of the last states: an experiment, which no adapter could be saved from."""
 VALIDATION_ROWS = 300
 
 
 def measure(options: argparse.Namespace) -> None:
     part, parts = map(int, options.part.split("/"))
     cells = [
-        (arm, Cell(name, "lora", options.size, seed))
+        (arm, Cell(name, "lora", size, seed))
         for seed in range(options.seeds)
+        for size in options.size
         for name in options.sets
         for arm in options.arms
     ]
@@ -93,7 +102,8 @@ def run(split: Split, arm: str, cell: Cell, options: argparse.Namespace) -> tupl
     held_out, start = examples(validation, "v"), None
     if arm == WARM:
         start = fit(examples(chosen[: len(chosen) // 2], "t"), held_out, config, progress=Silent()).encoder
-    fitted = fit(examples(chosen, "t"), held_out, config, progress=Silent(), start=start)
+    with mean_pooled() if arm in MEAN_POOLED else nullcontext():
+        fitted = fit(examples(chosen, "t"), held_out, config, progress=Silent(), start=start)
     return fitted, macro_f1(split.test, predictions(fitted.encoder, split.test))
 
 
@@ -123,6 +133,20 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
     return "\n".join(table_lines)
 
 
+def differences(lines: Sequence[dict[str, Any]], reference: str) -> str:
+    """Macro-F1 minus that of the reference on equal rows and seed, by arm and number of labels."""
+    scores = {(line["arm"], line["set"], int(line["size"]), line["seed"]): line["macro_f1"] for line in lines}
+    gains: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+    for (arm, *cell), score in scores.items():
+        if arm != reference and (reference, *cell) in scores:
+            gains[arm, cell[0], cell[1]].append(score - scores[reference, *cell])
+    table_lines = [f"| minus {reference} | labels | difference | above zero |", "|---|---|---|---|"]
+    for (arm, name, size), values in sorted(gains.items()):
+        ahead = f"{sum(value > 0 for value in values)} of {len(values)}"
+        table_lines.append(f"| {arm} | {name.upper()}, {size:,} | {show(values)} | {ahead} |")
+    return "\n".join(table_lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.quality.settings")
     add = parser.add_argument
@@ -132,14 +156,17 @@ def main() -> None:
     add("--swsr", type=Path)
     add("--base", type=Path, default=Path("models/starter"))
     add("--sets", nargs="+", default=["cold", "swsr"])
-    add("--size", default="1000", help="labels to learn from, or all")
+    add("--size", nargs="+", default=["1000"], help="labels to learn from, or all")
     add("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    add("--against", choices=list(ARMS), help="with --table: also the differences from this arm")
     add("--seeds", type=int, default=3)
     add("--part", default="0/1", metavar="K/M", help="every M-th run, from the K-th on")
     add("--settings", type=json.loads, default={}, metavar="JSON", help="of trainer.train, under every arm")
     options = parser.parse_args()
     if options.table:
         print(table(read(options.results)))
+        if options.against:
+            print(f"\n{differences(read(options.results), options.against)}")
         return
     measure(options)
 
