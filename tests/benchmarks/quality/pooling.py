@@ -1,15 +1,58 @@
-"""An experiment: classifiers that read the mean of the last states instead of the pooled [CLS]."""
+"""Experiments: classifiers that read the mean of the last states instead of the pooled [CLS].
+
+`mean_pooled` replaces the pooled vector while a model runs, so no adapter can be saved. `add_mean_layer` makes a plain
+BERT encoder whose own pooled vector is the mean, up to a scale: it loads without any code of this project.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from trainer.adapters.encoder import Encoder, build
 from trainer.config import TrainConfig
+
+VALUE_SCALE = 1000.0
+"""Over the residual of the [CLS] state, which is thereby lost in the layer norm."""
+POOLER_SCALE = 0.1
+"""Keeps the tanh of the pooler near its linear part."""
+
+
+def add_mean_layer(base: Path, out: Path) -> Path:
+    """Copy a BERT encoder with one more layer, in which every token attends equally to all tokens.
+
+    The mean is over [CLS] and [SEP] too. Such a layer takes as long as any other.
+    """
+    short = AutoModel.from_pretrained(base, dtype=torch.float32)
+    shape = BertConfig.from_dict(short.config.to_dict() | {"num_hidden_layers": len(short.encoder.layer) + 1})
+    model = BertModel(shape)
+    model.load_state_dict(short.state_dict(), strict=False)
+    _average(model.encoder.layer[-1])
+    _scale(model.pooler.dense, POOLER_SCALE)
+    model.save_pretrained(out)
+    AutoTokenizer.from_pretrained(base).save_pretrained(out)
+    return out
+
+
+def _average(layer: Any) -> None:
+    attention = layer.attention
+    for dense in (attention.self.query, attention.self.key, layer.intermediate.dense, layer.output.dense):
+        _scale(dense, 0.0)
+    _scale(attention.self.value, 1.0)
+    _scale(attention.output.dense, VALUE_SCALE)
+
+
+@torch.no_grad()
+def _scale(dense: nn.Linear, factor: float) -> None:
+    """Multiplies by the factor, and nothing else."""
+    nn.init.eye_(dense.weight)
+    dense.weight.mul_(factor)
+    dense.bias.zero_()
 
 
 @contextmanager

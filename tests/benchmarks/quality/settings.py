@@ -12,11 +12,12 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.benchmarks.encoder import (
@@ -32,7 +33,7 @@ from tests.benchmarks.encoder import (
     show,
     swsr,
 )
-from tests.benchmarks.quality.pooling import mean_pooled
+from tests.benchmarks.quality.pooling import add_mean_layer, mean_pooled
 from trainer.adapters.encoder import Encoder
 from trainer.adapters.folders import base_fingerprint
 from trainer.config import PRESETS, TrainConfig
@@ -43,7 +44,7 @@ from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example
 from trainer.texts.tokens import tokenise
 
-WARM = "warm start"
+WARM, MEAN_LAYER = "warm start", "mean layer"
 ARMS: dict[str, dict[str, Any]] = {
     "default": {},
     "rate 2e-5": {"learning_rate": 2e-5},
@@ -62,6 +63,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "probed": {"probed_head": True},
     "mean-pooled": {"probed_head": True},
     "mean-pooled, random head": {"probed_head": False},
+    MEAN_LAYER: {"probed_head": True},
     "note": PRESETS["note"],
 }
 MEAN_POOLED = {arm for arm in ARMS if arm.startswith("mean-pooled")}
@@ -97,14 +99,22 @@ def run(split: Split, arm: str, cell: Cell, options: argparse.Namespace) -> tupl
     everything = draw(split, replace(cell, size="all"))
     validation, train = everything[:VALIDATION_ROWS], everything[VALIDATION_ROWS:]
     chosen = train if cell.size == "all" else train[: int(cell.size)]
-    settings = options.settings | ARMS[arm]
-    config = replace(TrainConfig.from_dict(settings), base=str(options.base), seed=cell.seed)
     held_out, start = examples(validation, "v"), None
-    if arm == WARM:
-        start = fit(examples(chosen[: len(chosen) // 2], "t"), held_out, config, progress=Silent()).encoder
-    with mean_pooled() if arm in MEAN_POOLED else nullcontext():
+    with base_of(arm, options.base) as base:
+        config = TrainConfig.from_dict(options.settings | ARMS[arm])
+        config = replace(config, base=str(base), seed=cell.seed)
+        if arm == WARM:
+            half = chosen[: len(chosen) // 2]
+            start = fit(examples(half, "t"), held_out, config, progress=Silent()).encoder
         fitted = fit(examples(chosen, "t"), held_out, config, progress=Silent(), start=start)
     return fitted, macro_f1(split.test, predictions(fitted.encoder, split.test))
+
+
+@contextmanager
+def base_of(arm: str, base: Path) -> Iterator[Path]:
+    pooling = mean_pooled() if arm in MEAN_POOLED else nullcontext()
+    with pooling, TemporaryDirectory() as folder:
+        yield add_mean_layer(base, Path(folder)) if arm == MEAN_LAYER else base
 
 
 def examples(posts: Sequence[Post], kind: str) -> list[Example]:
@@ -135,15 +145,17 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
 
 def differences(lines: Sequence[dict[str, Any]], reference: str) -> str:
     """Macro-F1 minus that of the reference on equal rows and seed, by arm and number of labels."""
-    scores = {(line["arm"], line["set"], int(line["size"]), line["seed"]): line["macro_f1"] for line in lines}
-    gains: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
-    for (arm, *cell), score in scores.items():
-        if arm != reference and (reference, *cell) in scores:
-            gains[arm, cell[0], cell[1]].append(score - scores[reference, *cell])
+    scores = {(line["arm"], line["set"], line["size"], line["seed"]): line["macro_f1"] for line in lines}
+    gains: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for (arm, name, size, seed), score in scores.items():
+        cell = (reference, name, size, seed)
+        if arm != reference and cell in scores:
+            gains[arm, name, size].append(score - scores[cell])
     table_lines = [f"| minus {reference} | labels | difference | above zero |", "|---|---|---|---|"]
-    for (arm, name, size), values in sorted(gains.items()):
+    for arm, name, size in sorted(gains, key=lambda key: (*key[:2], len(key[2]), key[2])):
+        values = gains[arm, name, size]
         ahead = f"{sum(value > 0 for value in values)} of {len(values)}"
-        table_lines.append(f"| {arm} | {name.upper()}, {size:,} | {show(values)} | {ahead} |")
+        table_lines.append(f"| {arm} | {name.upper()}, {size} | {show(values)} | {ahead} |")
     return "\n".join(table_lines)
 
 
