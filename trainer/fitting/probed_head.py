@@ -75,8 +75,8 @@ def _is_classifier(layer: nn.Module) -> bool:
 
 
 def _can_be_probed(vectors: Floats, targets: Floats) -> bool:
-    is_finite = bool(np.isfinite(vectors).all() and np.isfinite(targets).all())
-    return is_finite and vectors.ndim == 2 and np.count_nonzero(targets.sum(axis=0)) > 1
+    is_finite = np.isfinite(vectors).all() and np.isfinite(targets).all()
+    return bool(is_finite) and vectors.ndim == 2 and int(targets.any(axis=0).sum()) > 1
 
 
 def _inputs(layer: nn.Linear, encoder: Encoder, ids: list[list[int]]) -> Floats:
