@@ -34,7 +34,8 @@ def probe_head(encoder: Encoder, rows: Dataset, *, processes: Processes, seed: i
     if layer is None:
         return
     chosen = rows.select(np.random.default_rng(seed).permutation(len(rows))[:MOST_ROWS])
-    vectors, targets = _inputs(layer, encoder, chosen["input_ids"]), np.array(chosen["targets"])
+    vectors = vectors_into(layer, encoder, Tokens.of(chosen["input_ids"]))
+    targets = np.array(chosen["targets"])
     if not _can_be_probed(vectors, targets):
         return
     with torch.no_grad():
@@ -46,6 +47,20 @@ def last_layer(model: nn.Module) -> nn.Linear | None:
     """The trained linear layer with an output and a bias for each label; None unless there is exactly one."""
     layers = [layer for layer in model.modules() if _is_classifier(layer)]
     return layers[0] if len(layers) == 1 and isinstance(layers[0], nn.Linear) else None
+
+
+def vectors_into(layer: nn.Linear, encoder: Encoder, tokens: Tokens) -> Floats:
+    """What the layer reads for each text, (n, width), without dropout."""
+    batches: list[Tensor] = []
+    hook = layer.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0].float().cpu()))
+    encoder.model.eval()
+    try:
+        logits(encoder.model, encoder, tokens)
+    finally:
+        hook.remove()
+    _, which = tokens.distinct(np.arange(len(tokens)))
+    vectors: Floats = torch.cat(batches).numpy()[which]
+    return vectors
 
 
 def probe(vectors: Floats, targets: Floats) -> tuple[Floats, Floats]:
@@ -77,18 +92,3 @@ def _is_classifier(layer: nn.Module) -> bool:
 def _can_be_probed(vectors: Floats, targets: Floats) -> bool:
     is_finite = np.isfinite(vectors).all() and np.isfinite(targets).all()
     return bool(is_finite) and vectors.ndim == 2 and int(targets.any(axis=0).sum()) > 1
-
-
-def _inputs(layer: nn.Linear, encoder: Encoder, ids: list[list[int]]) -> Floats:
-    """What the layer reads for each text, without dropout."""
-    batches: list[Tensor] = []
-    hook = layer.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0].float().cpu()))
-    encoder.model.eval()
-    tokens = Tokens.of(ids)
-    try:
-        logits(encoder.model, encoder, tokens)
-    finally:
-        hook.remove()
-    _, which = tokens.distinct(np.arange(len(tokens)))
-    vectors: Floats = torch.cat(batches).numpy()[which]
-    return vectors
