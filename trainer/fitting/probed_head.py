@@ -20,6 +20,9 @@ from trainer.texts.tokens import Tokens
 
 MOST_ROWS = 5_000
 """More rows hardly change a probe and delay the first step."""
+LARGEST_SPREAD = 0.1
+"""Largest root mean square of the weights. A step of Adam moves the vectors by the rate, however small they are: with
+larger weights it would move the scores far, and the first epochs would undo the probe."""
 
 Floats = NDArray[np.floating]
 
@@ -39,7 +42,8 @@ def probe_head(encoder: Encoder, rows: Dataset, *, processes: Processes, seed: i
     if not _can_be_probed(vectors, targets):
         return
     with torch.no_grad():
-        for parameter, values in zip((layer.weight, layer.bias), probe(vectors, targets), strict=True):
+        head = moderate(*probe(vectors, targets))
+        for parameter, values in zip((layer.weight, layer.bias), head, strict=True):
             parameter.copy_(processes.tensor_of_first(torch.from_numpy(values).to(parameter)))
 
 
@@ -76,6 +80,12 @@ def probe(vectors: Floats, targets: Floats) -> tuple[Floats, Floats]:
     weight[model.classes_], bias[model.classes_] = _both_sides(model.coef_), _both_sides(model.intercept_)
     weight /= scale
     return weight, bias - weight @ mean
+
+
+def moderate(weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+    """Smaller weights if they are large; every vector has its scores in the order as before."""
+    factor = min(1.0, LARGEST_SPREAD / max(1e-12, float(np.sqrt(np.mean(weight**2)))))
+    return weight * factor, bias * factor
 
 
 def _both_sides(values: Floats) -> Floats:

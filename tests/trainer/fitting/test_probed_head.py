@@ -12,7 +12,7 @@ from tests.trainer.fitting.test_training import Killer
 from tests.trainer.toy import toy_examples
 from trainer.adapters.encoder import Encoder, build
 from trainer.config import TrainConfig
-from trainer.fitting.probed_head import last_layer, probe, probe_head
+from trainer.fitting.probed_head import LARGEST_SPREAD, last_layer, moderate, probe, probe_head
 from trainer.fitting.processes import Processes
 from trainer.fitting.training import _rows, fit
 from trainer.running.progress import Silent
@@ -151,6 +151,23 @@ def test_scores_do_not_depend_on_the_scale_and_place_of_the_vectors(seed, scale,
     moved_weight, moved_bias = probe(vectors * scale + shift, targets)
     moved = (vectors * scale + shift) @ moved_weight.T + moved_bias
     np.testing.assert_allclose(vectors @ weight.T + bias, moved, atol=0.01)
+
+
+@given(st.integers(0, 99), st.floats(0.001, 100))
+def test_large_weights_shrink_and_order_the_labels_as_before(seed, scale):
+    rng = np.random.default_rng(seed)
+    weight, bias, vectors = rng.normal(size=(3, 4)) * scale, rng.normal(size=3), rng.normal(size=(20, 4))
+    smaller, shift = moderate(weight, bias)
+    assert np.sqrt(np.mean(smaller**2)) <= LARGEST_SPREAD * 1.001
+    np.testing.assert_array_equal(
+        (vectors @ weight.T + bias).argsort(axis=1), (vectors @ smaller.T + shift).argsort(axis=1)
+    )
+
+
+def test_small_weights_stay():
+    weight, bias = np.full((3, 4), LARGEST_SPREAD / 2), np.ones(3)
+    assert np.array_equal(moderate(weight, bias)[0], weight)
+    assert not moderate(np.zeros((3, 4)), np.zeros(3))[0].any()
 
 
 def test_a_label_without_rows_scores_below_the_others(rng):
