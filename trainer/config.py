@@ -36,6 +36,8 @@ class TrainConfig:
     """Layers with an adapter: "all-linear", or comma-separated names such as `query,value`."""
     train_pooler: bool = True
     """Whether to train the pooler below the classifier, if the base has one."""
+    probed_head: bool = False
+    """Whether the classifier starts from logistic regression on the vectors of the base instead of random weights."""
     focal_gamma: float = 0.0
     """Above zero, posts that are classified well count less (Lin et al. 2017); 0 is cross-entropy."""
     eight_bit: bool = False

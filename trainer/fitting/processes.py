@@ -55,7 +55,11 @@ class Processes:
             PartialState().wait_for_everyone()
 
     def value_of_first(self, value: float) -> float:
+        return float(self.tensor_of_first(torch.tensor([value], dtype=torch.float64, device=self.device)))
+
+    def tensor_of_first(self, tensor: Tensor) -> Tensor:
+        """The tensor that the first process passes in; the shape and type must be equal in all."""
         if self.count == 1:
-            return value
-        received: Tensor = broadcast(torch.tensor([value], dtype=torch.float64, device=self.device))
-        return float(received.item())
+            return tensor
+        received: Tensor = broadcast(tensor)
+        return received

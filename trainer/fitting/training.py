@@ -27,6 +27,7 @@ from trainer.errors import TrainerError
 from trainer.fitting.adapter_trainer import AdapterTrainer, Validation, release
 from trainer.fitting.checkpoint_folder import CheckpointFolder
 from trainer.fitting.epochs import STEPS_BETWEEN_LOOKS, Epochs, Tally, copied
+from trainer.fitting.probed_head import probe_head
 from trainer.fitting.processes import Processes
 from trainer.labels import LABELS
 from trainer.running.device import half_precision
@@ -78,6 +79,10 @@ def fit(
         checkpoints = CheckpointFolder(checkpoint, _inputs_hash(encoder, train, validation, config))
         held_out = _validation(encoder, validation, config)
         rows = _rows(encoder, train, config)
+        if not config.eight_bit:  # an 8-bit model is on its GPU already
+            encoder.model.to(several.device)
+        if config.probed_head and start is None and checkpoints.newest() is None:
+            probe_head(encoder, rows, processes=several, seed=config.seed)
         tally = _run(encoder, rows, held_out, config, several, progress, checkpoints, report_to)
     return Fit(
         encoder=encoder,
@@ -109,8 +114,6 @@ def _run(
     report_to: str,
 ) -> Tally:
     model = encoder.model
-    if not config.eight_bit:  # an 8-bit model is on its GPU already
-        model.to(processes.device)
     trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
     steps, saved = planned_steps(len(rows), config), checkpoints.newest()
     tally = Tally.from_dict(saved.facts["tally"]) if saved else Tally(micro_batch=config.batch_size)

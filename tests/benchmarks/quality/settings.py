@@ -4,18 +4,20 @@ Run as: python -m tests.benchmarks.quality.settings --cold cold.tsv --swsr swsr.
         python -m tests.benchmarks.quality.settings --results settings.jsonl --table
 
 Every arm trains on equal 1,000 rows (`--size`), stops early by 300 others and is measured on a third part: COLD's dev
-rows, a fifth of SWSR's training rows. A killed run resumes; several (`--part 0/2`) share the results.
-`docs/training.md` has the last table.
+rows, a fifth of SWSR's training rows. A killed run resumes; several (`--part 0/2`) share the results. `--against ARM`
+adds the paired differences. `docs/training.md` has the last tables.
 """
 
 import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.benchmarks.encoder import (
@@ -31,6 +33,7 @@ from tests.benchmarks.encoder import (
     show,
     swsr,
 )
+from tests.benchmarks.quality.pooling import add_mean_layer, mean_pooled
 from trainer.adapters.encoder import Encoder
 from trainer.adapters.folders import base_fingerprint
 from trainer.config import PRESETS, TrainConfig
@@ -41,7 +44,7 @@ from trainer.scoring.scorer import logits
 from trainer.texts.dataset import Example
 from trainer.texts.tokens import tokenise
 
-WARM = "warm start"
+WARM, MEAN_LAYER = "warm start", "mean layer"
 ARMS: dict[str, dict[str, Any]] = {
     "default": {},
     "rate 2e-5": {"learning_rate": 2e-5},
@@ -56,16 +59,24 @@ ARMS: dict[str, dict[str, Any]] = {
     "focal loss": {"focal_gamma": 2.0, "max_label_weight": 1.0},
     "plain loss": {"max_label_weight": 1.0},
     WARM: {},
+    "random head": {"probed_head": False},
+    "probed": {"probed_head": True},
+    "mean-pooled": {"probed_head": True},
+    "mean-pooled, random head": {"probed_head": False},
+    MEAN_LAYER: {"probed_head": True},
     "note": PRESETS["note"],
 }
+MEAN_POOLED = {arm for arm in ARMS if arm.startswith("mean-pooled")}
+"""Arms whose classifier reads the mean of the last states: an experiment, which no adapter could be saved from."""
 VALIDATION_ROWS = 300
 
 
 def measure(options: argparse.Namespace) -> None:
     part, parts = map(int, options.part.split("/"))
     cells = [
-        (arm, Cell(name, "lora", options.size, seed))
+        (arm, Cell(name, "lora", size, seed))
         for seed in range(options.seeds)
+        for size in options.size
         for name in options.sets
         for arm in options.arms
     ]
@@ -88,13 +99,22 @@ def run(split: Split, arm: str, cell: Cell, options: argparse.Namespace) -> tupl
     everything = draw(split, replace(cell, size="all"))
     validation, train = everything[:VALIDATION_ROWS], everything[VALIDATION_ROWS:]
     chosen = train if cell.size == "all" else train[: int(cell.size)]
-    settings = options.settings | ARMS[arm]
-    config = replace(TrainConfig.from_dict(settings), base=str(options.base), seed=cell.seed)
     held_out, start = examples(validation, "v"), None
-    if arm == WARM:
-        start = fit(examples(chosen[: len(chosen) // 2], "t"), held_out, config, progress=Silent()).encoder
-    fitted = fit(examples(chosen, "t"), held_out, config, progress=Silent(), start=start)
+    with base_of(arm, options.base) as base:
+        config = TrainConfig.from_dict(options.settings | ARMS[arm])
+        config = replace(config, base=str(base), seed=cell.seed)
+        if arm == WARM:
+            half = chosen[: len(chosen) // 2]
+            start = fit(examples(half, "t"), held_out, config, progress=Silent()).encoder
+        fitted = fit(examples(chosen, "t"), held_out, config, progress=Silent(), start=start)
     return fitted, macro_f1(split.test, predictions(fitted.encoder, split.test))
+
+
+@contextmanager
+def base_of(arm: str, base: Path) -> Iterator[Path]:
+    pooling = mean_pooled() if arm in MEAN_POOLED else nullcontext()
+    with pooling, TemporaryDirectory() as folder:
+        yield add_mean_layer(base, Path(folder)) if arm == MEAN_LAYER else base
 
 
 def examples(posts: Sequence[Post], kind: str) -> list[Example]:
@@ -123,6 +143,22 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
     return "\n".join(table_lines)
 
 
+def differences(lines: Sequence[dict[str, Any]], reference: str) -> str:
+    """Macro-F1 minus that of the reference on equal rows and seed, by arm and number of labels."""
+    scores = {(line["arm"], line["set"], line["size"], line["seed"]): line["macro_f1"] for line in lines}
+    gains: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for (arm, name, size, seed), score in scores.items():
+        cell = (reference, name, size, seed)
+        if arm != reference and cell in scores:
+            gains[arm, name, size].append(score - scores[cell])
+    table_lines = [f"| minus {reference} | labels | difference | above zero |", "|---|---|---|---|"]
+    for arm, name, size in sorted(gains, key=lambda key: (*key[:2], len(key[2]), key[2])):
+        values = gains[arm, name, size]
+        ahead = f"{sum(value > 0 for value in values)} of {len(values)}"
+        table_lines.append(f"| {arm} | {name.upper()}, {size} | {show(values)} | {ahead} |")
+    return "\n".join(table_lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.quality.settings")
     add = parser.add_argument
@@ -132,14 +168,17 @@ def main() -> None:
     add("--swsr", type=Path)
     add("--base", type=Path, default=Path("models/starter"))
     add("--sets", nargs="+", default=["cold", "swsr"])
-    add("--size", default="1000", help="labels to learn from, or all")
+    add("--size", nargs="+", default=["1000"], help="labels to learn from, or all")
     add("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    add("--against", choices=list(ARMS), help="with --table: also the differences from this arm")
     add("--seeds", type=int, default=3)
     add("--part", default="0/1", metavar="K/M", help="every M-th run, from the K-th on")
     add("--settings", type=json.loads, default={}, metavar="JSON", help="of trainer.train, under every arm")
     options = parser.parse_args()
     if options.table:
         print(table(read(options.results)))
+        if options.against:
+            print(f"\n{differences(read(options.results), options.against)}")
         return
     measure(options)
 
