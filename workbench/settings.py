@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         le=MOST_DAYS,
         description="newer imports come first, where posts arrive daily; 0: never",
     )
+    quick_model_every: int = Field(
+        default=10,
+        ge=0,
+        le=MOST,
+        description="new labels after which a quick model orders the queue again, between rounds; 0: never",
+    )
     validation_target: int = Field(default=300, ge=0, le=MOST)
     test_target: int = Field(default=1_000, ge=0, le=MOST)
     scoring_hours: float = Field(

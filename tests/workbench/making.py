@@ -16,6 +16,7 @@ from workbench.imports.storing import store_waiting
 from workbench.imports.tsv import open_tsv
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import strata, swap
+from workbench.queue.quick_plan import QuickScores, plan_again, read_candidates
 from workbench.scores.round_scores import RoundScores, Scores
 
 FACTS = {"texts": 900, "tokens_read": 12_345, "loss_before": 7.0, "loss_after": 5.0}
@@ -139,3 +140,15 @@ def judge_held_out(
             label = "violation" if is_violation[post - 1] else "normal"
             session.add(label_row(project, lead, post, label, lane="held_out"))
     return violation.astype(np.float64), is_violation
+
+
+def order_quickly(project: Project, scores: QuickScores, *, labels: int = 20) -> bool:
+    """Orders the queue by the scores of a quick model that has learned from so many labels."""
+    candidates = read_candidates(project)
+    assert candidates is not None
+    return swap.replace_lanes(project, plan_again(candidates, scores), labels)
+
+
+def undecided(post_ids: np.ndarray, _champion: np.ndarray | None) -> np.ndarray:
+    """Scores of a quick model that knows nothing."""
+    return np.tile(np.float32([0.4, 0.3, 0.3]), (len(post_ids), 1))

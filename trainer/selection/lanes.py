@@ -98,7 +98,7 @@ def pool_lanes(
     shuffled = rng.permutation(len(probabilities))
     if is_drawn is not None:
         shuffled = shuffled[is_drawn[shuffled]]
-    drawn = shuffled[: _random_count(len(probabilities), composition)].copy()
+    drawn = shuffled[: random_count(len(probabilities), composition)].copy()
     is_free = np.ones(len(probabilities), dtype=bool) if is_drawn is None else ~is_drawn
     is_free[drawn] = False
     rest = np.flatnonzero(is_free)
@@ -163,7 +163,7 @@ def _next(waiting: Mapping[str, Iterator[np.intp]], wanted: Sequence[str]) -> tu
     return None
 
 
-def _random_count(posts: int, composition: Composition) -> int:
+def random_count(posts: int, composition: Composition) -> int:
     """In proportion to the pool, so that the random lane never drains a small one."""
     served = composition.uncertain + composition.random + composition.violation
     return min(LANE_AT_MOST, -(-posts * composition.random // max(1, served)))

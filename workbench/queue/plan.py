@@ -3,7 +3,7 @@
 Planned from arrays on short snapshots (`servable`); `swap` then replaces the queue's content.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from workbench.posts.counting import NONE_SET_ASIDE, SetAside, count_set_aside
 from workbench.project import Project
 from workbench.queue.band import BandCounts, count_in_band
 from workbench.queue.servable import Servable, read_held_out, read_servable, scores_of
-from workbench.scores.round_scores import RoundScores, Scores
+from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.policy import band_in_force
 
 HELD_OUT_AT_MOST = 5_000
@@ -79,60 +79,52 @@ def plan(
     round_number: int | None,
     *,
     vectors: VectorsOf | None = None,
-    cold: Scores | None = None,
 ) -> Plan:
-    """Plan the queue from the scores of a round, or without any at a cold start.
-
-    `cold` are the scores of a simple model, used while there is no round.
-    """
+    """Plan the queue from the scores of a round, or without any at a cold start."""
     rng = np.random.default_rng(SEED)
     with project.database.read() as session:
         newest = session.scalar(select(func.max(Annotation.id))) or 0
         newest_resolution = session.scalar(select(func.max(Resolution.id))) or 0
         labelled = set(session.scalars(labelled_groups()))
-        new_imports = _new_imports(session, project)
+        new_imports = imports_to_serve_first(session, project)
         limits, composition = band_in_force(session, project), project.settings.composition
         counts, set_aside = _counts(session), count_set_aside(session)
     servable = read_servable(project, labelled, new_imports, rng)
     held_out = _held_out_entries(project, servable, counts)
-    if round_number is None and cold is None:
+    if round_number is None:
         pool = servable.pool
-        lanes = cold_lanes(len(pool), embed=_embed(vectors, pool), rng=rng)
+        lanes = cold_lanes(len(pool), embed=embed_with(vectors, pool), rng=rng)
         return Plan(
             None,
-            _lane_entries(lanes, pool) + held_out,
+            lane_entries(lanes, pool) + held_out,
             BandCounts(0, 0),
             newest_annotation=newest,
             newest_resolution=newest_resolution,
             set_aside=set_aside,
         )
-    if round_number is None:
-        parts: Iterable[Scores] = [cold] if cold is not None else []
-    else:
-        parts = RoundScores.of(project, round_number).parts()
-    draw = _Draw.of_round(project, round_number)
-    posts, is_new, probabilities = _scored(servable, parts, rng)
+    draw = Draw.of_round(project, round_number)
+    posts, is_new, probabilities = scored_pool(project, round_number, servable, rng)
     stood_for = draw.among(servable.pool, posts)
     del servable
     lanes = pool_lanes(
         probabilities,
         composition,
         limits,
-        embed=_embed(vectors, posts),
+        embed=embed_with(vectors, posts),
         rng=rng,
         is_new=is_new,
         is_drawn=draw.of(posts),
     )
-    band = count_in_band(limits, probabilities) if round_number is not None else BandCounts(0, 0)
+    band = count_in_band(limits, probabilities)
     inside = int((probabilities[lanes[UNCERTAIN]].max(axis=1, initial=0) <= limits.high).sum())
     return Plan(
         round_number,
-        _lane_entries(lanes, posts, round_number, probabilities, stood_for) + held_out,
+        lane_entries(lanes, posts, round_number, probabilities, stood_for) + held_out,
         band,
         widened=len(lanes[UNCERTAIN]) - inside,
         left_out=max(0, band.in_band + band.below_band - limits.at_most),
         newest_annotation=newest,
-        confidence_histogram=() if round_number is None else _histogram_of(probabilities),
+        confidence_histogram=_histogram_of(probabilities),
         newest_resolution=newest_resolution,
         set_aside=set_aside,
     )
@@ -143,10 +135,11 @@ def count_thousandths(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.bincount(thousandths(scores), minlength=len(CUTS) - 1)
 
 
-def _scored(
-    servable: Servable, parts: Iterable[Scores], rng: np.random.Generator
+def scored_pool(
+    project: Project, round_number: int, servable: Servable, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
-    is_scored, probabilities = scores_of(servable.pool, parts)
+    """The scored posts of the pool (n,) in random order, whether each is new (n,), and its scores (n, labels)."""
+    is_scored, probabilities = scores_of(servable.pool, RoundScores.of(project, round_number).parts())
     order = rng.permutation(np.flatnonzero(is_scored))
     return servable.pool[order], servable.is_new[order], probabilities[order]
 
@@ -158,7 +151,7 @@ def _histogram_of(probabilities: NDArray[np.float32]) -> list[int]:
     return [int(count) for count in counts]
 
 
-def _new_imports(session: Session, project: Project) -> set[int]:
+def imports_to_serve_first(session: Session, project: Project) -> set[int]:
     """Imports whose posts come first: those of the newest days, if posts arrive daily."""
     since = project.now() - timedelta(days=project.settings.newest_days)
     rows = session.execute(select(Import.id, Import.started_at).where(Import.started_at > since)).all()
@@ -166,7 +159,7 @@ def _new_imports(session: Session, project: Project) -> set[int]:
 
 
 @dataclass(frozen=True)
-class _Draw:
+class Draw:
     """The random part of the scored posts.
 
     If a pass left posts out, these are the posts drawn by all passes; `last` is the newest post considered.
@@ -176,9 +169,7 @@ class _Draw:
     last: int = 0
 
     @classmethod
-    def of_round(cls, project: Project, round_number: int | None) -> "_Draw":
-        if round_number is None:
-            return cls()
+    def of_round(cls, project: Project, round_number: int) -> "Draw":
         scores = RoundScores.of(project, round_number)
         return cls(scores.lowest_rate(), scores.last_scored()) if scores.coverage() else cls()
 
@@ -190,7 +181,7 @@ class _Draw:
         return len(scored) if self.chance == 1.0 else int((pool <= self.last).sum())
 
 
-def _embed(vectors: VectorsOf | None, post_ids: NDArray[np.int64]) -> Embed | None:
+def embed_with(vectors: VectorsOf | None, post_ids: NDArray[np.int64]) -> Embed | None:
     return None if vectors is None else lambda positions: vectors(post_ids[positions])
 
 
@@ -224,7 +215,7 @@ def _held_out_wanted(project: Project, counts: Mapping[str, Mapping[str | None, 
     return {split: count for split, count in wanted.items() if count > 0}
 
 
-def _lane_entries(
+def lane_entries(
     lanes: Mapping[str, Positions],
     post_ids: NDArray[np.int64],
     round_number: int | None = None,
@@ -234,12 +225,12 @@ def _lane_entries(
     """Queue rows of every lane.
 
     The random lane gets its inclusion probability, relative to `posts` or the number of `post_ids`.
-    Probabilities are stored for a round's scores only, so that the guesses of a cold start are never shown.
+    Probabilities are those of a round, which people see beside the post.
     """
     entries: list[Entry] = []
     for lane, positions in lanes.items():
         chance = len(positions) / max(1, posts or len(post_ids)) if lane == RANDOM else None
-        shown = None if probabilities is None or round_number is None else probabilities[positions]
+        shown = None if probabilities is None else probabilities[positions]
         entries += _entries(lane, post_ids[positions], round_number, shown, chance)
     return entries
 

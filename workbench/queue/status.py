@@ -4,18 +4,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from db.queries.serving import queue_left
 from db.queries.standing import labelled_posts
 from db.queries.training import labels_by_split
-from db.tables import Claim, QueueEntry, QueueState
+from db.tables import Claim, QueueState
 from trainer.labels import LABELS
-from trainer.selection.lanes import UNCERTAIN
 from workbench.exports.left_out import LeftOut, read_left_out
 from workbench.posts.counting import count_posts, count_preparing, count_quarantined
 from workbench.project import Project
 from workbench.queue.band import band_counts
+from workbench.queue.quick_order import QuickOrder, read_quick_order
 from workbench.rounds.champion import champion_number, partly_scored_in_use
 from workbench.rounds.lifecycle import is_worker_running
 from workbench.scores.round_scores import PartlyScored
@@ -29,7 +28,8 @@ class Status:
 
     `widened`: posts queued beyond the band because it was short; `left_out`: posts of the band beyond the
     limit. `labels` counts the labelled posts that count for their split, by split and label; `not_used` the others.
-    `queue_order`: what the queue is ordered by, in words.
+    `queue_order`: what the queue is ordered by, in words; `quick_labels`: the labels that a simple model in it has
+    learned from.
     `partly_scored`: posts that the champion has not scored, which are in no band; None if it scored all.
     """
 
@@ -44,6 +44,7 @@ class Status:
     claimed: int
     champion: int | None
     queue_order: str
+    quick_labels: int | None
     preparing: int
     quarantined: int
     labels: dict[str, dict[str, int]]
@@ -58,7 +59,7 @@ class Status:
 def read_status(project: Project) -> Status:
     with project.database.read() as session:
         band, state = band_counts(session, project), session.get(QueueState, 1)
-        champion = champion_number(session)
+        champion, quick = champion_number(session), read_quick_order(project, session)
         posts = count_posts(session)
         labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
         labels: dict[str, dict[str, int]] = {}
@@ -78,7 +79,8 @@ def read_status(project: Project) -> Status:
             )
             or 0,
             champion=champion,
-            queue_order=_queue_order(session, champion),
+            queue_order=_queue_order(champion, quick),
+            quick_labels=None if quick is None else quick.labels,
             preparing=count_preparing(session),
             quarantined=count_quarantined(session, project),
             labels=labels,
@@ -88,9 +90,7 @@ def read_status(project: Project) -> Status:
         )
 
 
-def _queue_order(session: Session, champion: int | None) -> str:
-    """Without a champion a simple model orders the queue once its uncertain lane is filled (`plan.plan`)."""
-    if champion is not None:
-        return f"round {champion}"
-    is_modelled = select(QueueEntry.post_id).where(QueueEntry.lane == UNCERTAIN).limit(1)
-    return SIMPLE_MODEL if session.scalar(is_modelled) is not None else NO_MODEL
+def _queue_order(champion: int | None, quick: QuickOrder | None) -> str:
+    if champion is None:
+        return NO_MODEL if quick is None else SIMPLE_MODEL
+    return f"round {champion}" if quick is None else f"round {champion} and {SIMPLE_MODEL}"

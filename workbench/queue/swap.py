@@ -1,4 +1,7 @@
-"""Replacing the queue's content after a promotion or an import, in one short transaction. Claims do not change."""
+"""Replacing the queue's content after a promotion or an import, or a part of it by a quick model's order.
+
+Each in one short transaction. Claims do not change.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,28 +10,27 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.tables import Base, Post, QueueEntry, QueueState
 from trainer.files import write_text
+from trainer.selection.lanes import RANDOM
 from trainer.statistics.thresholds import CUTS
 from workbench.posts.counting import save_set_aside
 from workbench.project import Project
 from workbench.queue.claims import note_answers_since
 from workbench.queue.plan import Plan, VectorsOf, plan
+from workbench.queue.quick_order import QuickOrder, save_quick_order
+from workbench.queue.quick_plan import Basis, QuickPlan, groups_that_stay, is_replaced
 from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import Scores
 
 
-def rebuild(project: Project, *, vectors: VectorsOf | None = None, cold: Scores | None = None) -> int:
-    """Fill the queue from the champion's scores; returns the number of entries.
-
-    `vectors` diversify the lanes; `cold` are scores of the pool for the time without a champion.
-    """
+def rebuild(project: Project, *, vectors: VectorsOf | None = None) -> int:
+    """Fill the queue from the champion's scores; returns the number of entries. `vectors` diversify the lanes."""
     with project.database.read() as session:
         champion = champion_number(session)
-    planned = plan(project, champion, vectors=vectors, cold=cold)
+    planned = plan(project, champion, vectors=vectors)
     with replacing(project, planned):
         return len(planned.entries)
 
@@ -67,6 +69,48 @@ def _replace(session: Session, project: Project, planned: Plan, staged: Table) -
             left_out=planned.left_out,
             built_at=project.now(),
         )
+    )
+
+
+def replace_lanes(project: Project, planned: QuickPlan, labels: int) -> bool:
+    """Replace the entries of the lanes that a model orders; False if the queue has been rebuilt since the plan.
+
+    `labels`: posts that the model has learned from, for the pages.
+    """
+    table, basis = Base.metadata.tables[QueueEntry.__tablename__], planned.basis
+    with project.database.write_staged(table, planned.entries) as (session, staged):
+        state = session.get(QueueState, 1)
+        if state is None or (state.built_at, state.round_number) != (basis.built_at, basis.round_number):
+            return False
+        if basis.random_end is not None:
+            _shorten_random(session, basis.random_end)
+        _put_in(session, staged, basis)
+        note_answers_since(session, basis.newest.annotation, basis.newest.resolution)
+    order = QuickOrder(basis.built_at.isoformat(), basis.round_number, labels, basis.newest)
+    save_quick_order(project, order)
+    return True
+
+
+def _put_in(session: Session, staged: Table, basis: Basis) -> None:
+    connection = session.connection()
+    connection.execute(delete(QueueEntry).where(is_replaced(basis)))
+    is_free = Post.group_id.is_not(None) & Post.group_id.not_in(groups_that_stay(basis))
+    rows = select(staged).join(Post, (Post.id == staged.c.post_id) & is_free).order_by(staged.c.post_id)
+    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), rows))
+
+
+def _shorten_random(session: Session, end: int) -> None:
+    """The posts that stay are fewer, so that each had a smaller chance to be among them."""
+    lane = QueueEntry.lane == RANDOM
+    posts, rest = (
+        session.scalar(select(func.count()).select_from(QueueEntry).where(lane, *where)) or 0
+        for where in ((), (QueueEntry.position < end,))
+    )
+    session.execute(
+        update(QueueEntry)
+        .where(lane, QueueEntry.position < end)
+        .values(inclusion_probability=QueueEntry.inclusion_probability * rest / posts),
+        execution_options={"synchronize_session": False},
     )
 
 

@@ -35,16 +35,17 @@ from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
 from workbench.worker.adapting import adapt_guarded, sweep
 from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS
-from workbench.worker.due import is_work_left, old_cold_queue
+from workbench.worker.due import is_work_left
 from workbench.worker.explaining import Explainer
 from workbench.worker.failures import guarded, prepare_guarded
+from workbench.worker.ordering import QuickOrderer
 from workbench.worker.steps import Steps
 from workbench.worker.torch_child import TorchChild
 
 LOCK_SECONDS = 1.0
 """Retried for this long, because a page that checks for a worker holds the lock briefly."""
 LOOK_SECONDS = 20.0
-"""Interval of the checks for an outdated cold queue, old unreadable rows and an idle torch process."""
+"""Interval of the checks for old unreadable rows and an idle torch process."""
 
 StepsOf = Callable[[TorchChild], Steps]
 
@@ -62,10 +63,11 @@ def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
         DBOS.register_queue(jobs.QUEUE, global_concurrency=1, polling_interval_sec=0.5)
         _recover_work(project)
         explainer = Explainer(project, lambda folder: partial(child.explain, folder))
-        threading.Thread(target=explainer.keep_explaining, args=(stop, at_work), daemon=True).start()
+        orderer = QuickOrderer(project, child.order_queue)
+        for work in (explainer.keep_explaining, orderer.keep_ordering):
+            threading.Thread(target=work, args=(stop, at_work), daemon=True).start()
         print("The worker is ready.", flush=True)
         while not stop.wait(LOOK_SECONDS):
-            _refresh_cold_queue(project)
             forget_old_rejects(project)
             child.end_if_idle()
 
@@ -142,16 +144,6 @@ def _marking(project: Project, at_work: threading.Event, job: Callable[[int], st
                 at_work.clear()
 
     return marked
-
-
-def _refresh_cold_queue(project: Project) -> None:
-    """Before the first round, new labels reorder the queue from time to time."""
-    with project.database.read() as session:
-        built_at = old_cold_queue(session)
-    if built_at is not None:
-        with project.database.write() as session:
-            again = f"cold-{built_at.isoformat()}"  # one job per rebuild of the queue
-            jobs.enqueue(project.database.engine, session, Job.PREPARE, 0, job_id=again)
 
 
 def _recover_work(project: Project) -> None:

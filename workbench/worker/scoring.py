@@ -2,25 +2,21 @@
 
 import logging
 import shutil
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from db.bulk import IDS_AT_ONCE
-from db.queries.standing import current_labels, is_of_pool, standing_resolutions
-from db.tables import Annotation, Post, PostGroup, PostText, Resolution
+from db.tables import PostText
 from trainer.adapters.encoder import load_tokenizer
 from trainer.adapters.folders import resolve_base
 from trainer.chunks import in_chunks
 from trainer.config import TrainConfig
 from trainer.errors import EncoderError
-from trainer.linear.frozen import FrozenClassifier
 from trainer.scoring.embeddings import Embedder
 from trainer.scoring.occlusion import influential_spans
 from trainer.scoring.scorer import Scorer, StoppedError
@@ -35,13 +31,6 @@ from workbench.worker.budget import pick as pick_posts
 from workbench.worker.budget import posts_in_time
 from workbench.worker.explaining import Explain
 
-COLD_LABELS = 20
-"""Pool labels from which on a simple model orders the queue, until the first round."""
-COLD_LABELS_EACH = 3
-"""Fewest examples of each of two labels: with fewer the model only guesses."""
-COLD_SAMPLE = 5_000
-DRAWN_FOR_ONE = 4
-"""Numbers drawn per post needed: some posts are held out, not prepared or purged."""
 VECTORS_KEPT = 50_000
 
 
@@ -83,41 +72,6 @@ def vectors_of_posts(project: Project) -> PostVectors | None:
 def _next_base(project: Project) -> str:
     with project.database.read() as session:
         return place_of(project, next_base(project, session))
-
-
-def cold_scores(project: Project, vectors: PostVectors) -> Scores | None:
-    with project.database.read() as session:
-        labelled = _pool_labels(session)
-        counts = Counter(labelled.values())
-        if len(labelled) < COLD_LABELS or sum(count >= COLD_LABELS_EACH for count in counts.values()) < 2:
-            return None
-        posts = _pool_sample(session)
-    model = FrozenClassifier.learn(vectors(np.array(list(labelled))), list(labelled.values()))
-    return Scores(posts, model.probabilities(vectors(posts)).astype(np.float32))
-
-
-def _pool_sample(session: Session) -> NDArray[np.int64]:
-    """(n,) post ids, ascending; fewer than COLD_SAMPLE if many of the drawn numbers are not of the pool."""
-    last = session.scalar(select(func.max(Post.id))) or 0
-    rng = np.random.default_rng()
-    drawn = rng.choice(last, min(DRAWN_FOR_ONE * COLD_SAMPLE, last), replace=False) + 1
-    numbers: list[int] = []
-    pool = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id).where(is_of_pool())
-    for some in in_chunks(drawn.tolist(), IDS_AT_ONCE):
-        numbers += session.scalars(pool.where(Post.id.in_(some)))
-    return np.sort(rng.permutation(np.array(numbers, dtype=np.int64))[:COLD_SAMPLE])
-
-
-def _pool_labels(session: Session) -> dict[int, str]:
-    """By post id: the resolved label, else the newest current one."""
-    is_pool = is_of_pool(), Post.is_quarantined.is_(False)
-    labels = current_labels().join(Post, Post.id == Annotation.post_id).order_by(Annotation.id)
-    decided = standing_resolutions().join(Post, Post.id == Resolution.post_id)
-    rows = [
-        *session.scalars(labels.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
-        *session.scalars(decided.join(PostGroup, PostGroup.id == Post.group_id).where(*is_pool)),
-    ]
-    return {row.post_id: str(row.label) for row in rows}
 
 
 def explain_with(folder: Path) -> Explain:

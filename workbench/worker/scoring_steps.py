@@ -29,7 +29,6 @@ from workbench.worker.child import FENCE_SECONDS, open_log
 from workbench.worker.due import due_file
 from workbench.worker.scoring import (
     Scored,
-    cold_scores,
     score_missing,
     tokenise_posts,
     vectors_of_posts,
@@ -120,7 +119,6 @@ def prepare_import(project: Project, _import_id: int) -> str:
         prepare(project)
     except WorkbenchError as error:
         problem = error
-    vectors, cold = vectors_of_posts(project), None
     with project.database.read() as session:
         champion = champion_number(session)
     if champion is not None:
@@ -128,8 +126,7 @@ def prepare_import(project: Project, _import_id: int) -> str:
         strata.give_strata(project, champion)
     else:
         _tokenise(project)
-        cold = None if vectors is None else cold_scores(project, vectors)
-    swap.rebuild(project, vectors=vectors, cold=cold)
+    swap.rebuild(project, vectors=vectors_of_posts(project))
     due.unlink(missing_ok=True)
     _watch(project)
     if problem is not None:

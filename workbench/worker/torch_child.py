@@ -70,6 +70,10 @@ class TorchChild:
         answer = self._ask({"adapter": str(adapter), "texts": list(texts)})
         return [[(start, end, drop) for start, end, drop in words] for words in answer]
 
+    def order_queue(self) -> int:
+        """Has a quick model order the queue (`quick_model`); raises as `explain` does."""
+        return int(self._ask({"quick": True}))
+
     def end_if_idle(self, *, after: float = IDLE_SECONDS) -> None:
         if not self._turn.acquire(blocking=False):
             return

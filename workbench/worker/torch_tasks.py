@@ -51,8 +51,9 @@ def serve(waiting: "SimpleQueue[Request]", answers: IO[str], answer: Answer) -> 
 def _ready(project: Project) -> Answer:
     """Imports torch here: `_read` already runs, so the process ends with its parent even while torch loads."""
     from trainer.running.device import leave_a_core  # noqa: PLC0415
+    from workbench.queue.quick_model import QuickModel  # noqa: PLC0415
     from workbench.worker import scoring_steps  # noqa: PLC0415
-    from workbench.worker.scoring import explain_with  # noqa: PLC0415
+    from workbench.worker.scoring import explain_with, vectors_of_posts  # noqa: PLC0415
 
     leave_a_core()
     rounds = {
@@ -61,12 +62,17 @@ def _ready(project: Project) -> Answer:
         "promote": scoring_steps.promote,
     }
     explain = lru_cache(maxsize=1)(explain_with)
+    quick = QuickModel(project, lambda: vectors_of_posts(project))
 
     def answer(request: Request) -> object:
         if "adapter" in request:
             return explain(Path(request["adapter"]))(request["texts"])
+        if "quick" in request:
+            with hold(project.data / STEP):
+                return quick.order_queue()
         name, number = request["step"], request["number"]
         with hold(project.data / STEP):
+            quick.forget()
             if name == "prepare":
                 return prepare_guarded(project, number, scoring_steps.prepare_import)
             return guarded(project, number, name, rounds[name])

@@ -29,7 +29,15 @@ from db.tables import (
 )
 from tests.conftest import Clock
 from tests.workbench.commands.test_review import run
-from tests.workbench.making import COPIES, add_label, different_texts, make_champion, write_tsv
+from tests.workbench.making import (
+    COPIES,
+    add_label,
+    different_texts,
+    make_champion,
+    order_quickly,
+    undecided,
+    write_tsv,
+)
 from trainer.files import sha256_of, write_json
 from trainer.reading.rejects import RejectCode
 from trainer.reading.rows import LONGEST_TEXT
@@ -51,6 +59,7 @@ from workbench.purging import purge as purging
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import Purge, purge
 from workbench.queue import swap
+from workbench.queue.quick_order import read_quick_order
 from workbench.review import resolutions
 from workbench.review.doubts import write_doubts
 from workbench.scores.round_scores import RoundScores, Scores
@@ -234,6 +243,21 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
         assert session.scalar(gone) == 0
         empty = select(PostGroup.id).where(PostGroup.id.not_in(select(Post.group_id)))
         assert session.scalars(empty).all() == []
+
+
+def test_a_quick_order_leaves_nothing_of_purged_posts(full: Project, lead: Account, clock: Clock) -> None:
+    """Neither in its file, which names no post, nor in the queue, which is then filled without it."""
+    order_quickly(full, undecided)
+    file = full.data / "quick_order.json"
+    assert json.loads(file.read_text("utf-8")).keys() == {"built_at", "round_number", "labels", "newest"}
+    do(full, lead, author=AUTHOR)
+    with full.database.read() as session:
+        queued = set(session.scalars(select(QueueEntry.post_id)))
+    assert not queued & set(OURS)
+    clock.move(seconds=1)
+    swap.rebuild(full)
+    with full.database.read() as session:
+        assert read_quick_order(full, session) is None
 
 
 def terms_of(project: Project) -> set[str]:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from db.tables import Import, QueueState
-from tests.workbench.making import different_texts, import_texts, make_champion, ready_queue
+from tests.workbench.making import (
+    different_texts,
+    import_texts,
+    make_champion,
+    order_quickly,
+    ready_queue,
+    undecided,
+)
 from tests.workbench.queue.reading import entries, splits
 from workbench.accounts import Account
 from workbench.imports.preparing import prepare
@@ -14,7 +21,6 @@ from workbench.labelling import answers
 from workbench.project import Project
 from workbench.queue.band import band_counts
 from workbench.queue.swap import rebuild
-from workbench.scores.round_scores import Scores
 
 
 def test_without_a_model_the_pool_is_served_at_random(project: Project, lead: Account) -> None:
@@ -128,8 +134,8 @@ def test_a_cold_start_serves_typical_posts_and_hides_what_a_simple_model_guesses
     middle = [entry.post_id for entry in entries(project, "typical")]
     assert len(middle) == len(pool) // 2
     assert {entry.inclusion_probability for entry in entries(project, "typical")} == {None}
-    guessed = Scores(np.array(pool), np.full((len(pool), 3), 1 / 3, dtype=np.float32))
-    rebuild(project, cold=guessed)
+    assert order_quickly(project, undecided)
+    assert entries(project, "typical") == []
     assert entries(project, "uncertain")
     assert all(entry.normal is None for entry in entries(project, "uncertain"))
 

@@ -59,7 +59,7 @@ def nothing(*_: object, **__: object) -> None:
 
 def replace_torch() -> None:
     scoring = {"Scored": Scored, "score_missing": score_missing}
-    names = ("cold_scores", "explain_with", "tokenise_posts", "vectors_of_posts")
+    names = ("explain_with", "tokenise_posts", "vectors_of_posts")
     _stand_in("workbench.worker.scoring", scoring | dict.fromkeys(names, nothing))
     _stand_in("trainer.scoring.scorer", {"Scorer": nothing, "StoppedError": StoppedError})
     _stand_in("trainer.scoring.sweep", {"Progress": nothing})

@@ -1,4 +1,4 @@
-"""Before the first round: typical and random posts, then a simple model over frozen vectors."""
+"""Before the first round: typical and random posts, then a simple model of characters and frozen vectors."""
 
 from collections import Counter
 
@@ -8,16 +8,18 @@ from sqlalchemy import select
 
 from db.queries.standing import current_labels, is_labelled
 from db.tables import Annotation, Post, PostGroup, QueueEntry
-from tests.workbench.making import label_row, posts_of
+from tests.workbench.making import label_row
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.queue import swap
+from workbench.queue import quick_model
+from workbench.queue.quick_model import QuickModel
+from workbench.queue.quick_plan import read_pool_labels
 from workbench.review import resolutions
 from workbench.worker import scoring
-from workbench.worker.due import COLD_AGAIN, old_cold_queue
-from workbench.worker.scoring import PostVectors, cold_scores, vectors_of_posts
+from workbench.worker.ordering import QuickOrderer
+from workbench.worker.scoring import PostVectors, vectors_of_posts
 from workbench.worker.scoring_steps import prepare_import
 
 
@@ -45,34 +47,59 @@ def test_with_no_labels_typical_and_random_posts_are_served(labelled: Project) -
     assert set(lanes(labelled)) == {"typical", "random", "held_out"}
 
 
+def model(project: Project) -> QuickModel:
+    return QuickModel(project, lambda: vectors_of_posts(project))
+
+
 def test_with_some_labels_a_simple_model_puts_the_doubtful_first(labelled: Project) -> None:
     prepare_import(labelled, 0)
+    assert lanes(labelled)["uncertain"] == 0
+    assert model(labelled).order_queue() > 100
     assert lanes(labelled)["uncertain"]
+    assert lanes(labelled)["typical"] == 0
     with labelled.database.read() as session:
         entries = session.scalars(select(QueueEntry)).all()
     assert all(entry.normal is None and entry.round_number is None for entry in entries)
 
 
-def test_what_the_simple_model_says_is_better_than_chance(labelled: Project) -> None:
-    scores = cold_scores(labelled, vectors(labelled))
-    assert scores is not None
+@pytest.mark.parametrize("has_vectors", [True, False])
+def test_what_the_simple_model_says_is_better_than_chance(labelled: Project, *, has_vectors: bool) -> None:
     with labelled.database.read() as session:
-        labels = {row.post_id: str(row.label) for row in session.scalars(current_labels())}
-    assert scores.post_ids.tolist() == posts_of(labelled, "pool")
-    labelled_rows = [at for at, post in enumerate(scores.post_ids) if int(post) in labels]
+        labels = read_pool_labels(session)
+    quick = model(labelled)
+    scores = quick._learned(dict(list(labels.items())[:60]), quick._loaded() if has_vectors else None)
+    others = list(labels)[60:]
+    probabilities = scores(np.array(others), None)
     right = [
-        LABELS[scores.probabilities[at].argmax()] == labels[int(scores.post_ids[at])] for at in labelled_rows
+        LABELS[at] == labels[post] for at, post in zip(probabilities.argmax(axis=1), others, strict=True)
     ]
     assert np.mean(right) > 0.8
 
 
 def test_few_labels_or_one_kind_teach_no_model(labelled: Project, boss: Account) -> None:
+    prepare_import(labelled, 0)
     without_labels(labelled)
-    assert cold_scores(labelled, vectors(labelled)) is None
+    assert model(labelled).order_queue() == 0
     with labelled.database.write() as session:
         for post in range(1, 101):
             session.add(label_row(labelled, boss, post, "normal"))
-    assert cold_scores(labelled, vectors(labelled)) is None
+    assert model(labelled).order_queue() == 0
+
+
+def test_each_pass_makes_vectors_of_some_more_posts_only(
+    labelled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_import(labelled, 0)
+    monkeypatch.setattr(quick_model, "EMBEDDED_AT_ONCE", 10)
+    monkeypatch.setattr(quick_model, "EMBEDDED", 25)
+    quick, sizes = model(labelled), []
+    for _ in range(4):
+        assert quick.order_queue()
+        sizes.append(lanes(labelled)["uncertain"])
+    assert sizes == [10, 20, 25, 25]
+    quick.forget()
+    assert quick.order_queue()
+    assert lanes(labelled)["uncertain"] == 10
 
 
 def test_vectors_are_made_once_and_given_in_the_order_asked(
@@ -95,20 +122,36 @@ def test_without_its_encoder_a_project_still_serves_posts(labelled: Project) -> 
     assert set(lanes(labelled)) == {"random", "held_out"}
 
 
-def test_the_queue_is_old_after_so_many_new_labels_and_only_before_the_first_round(
-    labelled: Project, boss: Account
-) -> None:
+def test_without_its_encoder_the_simple_model_reads_characters(labelled: Project) -> None:
+    gone = labelled.settings.model_copy(update={"base_model": "./gone"})
+    object.__setattr__(labelled, "settings", gone)
     prepare_import(labelled, 0)
-    for _ in range(COLD_AGAIN - 1):
-        answers.submit(labelled, boss, answers.hold_posts(labelled, boss)[0].post_id, "normal")
+    assert model(labelled).order_queue()
+    assert lanes(labelled)["uncertain"]
+
+
+def test_ten_answers_change_what_comes_next(labelled: Project, boss: Account) -> None:
+    """Without a round: the queue is due again after ten answers, and its order follows them."""
+    prepare_import(labelled, 0)
+    orderer = QuickOrderer(labelled, model(labelled).order_queue)
+    assert orderer.order_if_due()
+    before = uncertain(labelled)
+    for _ in range(labelled.settings.quick_model_every - 1):
+        answers.submit(labelled, boss, answers.hold_posts(labelled, boss)[0].post_id, "suspicious")
+    assert not orderer.order_if_due()
+    left = [post for post in before if post in uncertain(labelled)]
     with labelled.database.read() as session:
-        assert old_cold_queue(session) is None
         free = select(Post.id).join(PostGroup, PostGroup.id == Post.group_id)
         last = session.scalar(free.where(PostGroup.split == "pool", ~is_labelled()).limit(1))
     assert last is not None
     resolutions.resolve(labelled, boss, last, "normal")  # a lead's decision is a label too
-    with labelled.database.read() as session:
-        assert old_cold_queue(session) is not None
-    swap.rebuild(labelled)
-    with labelled.database.read() as session:
-        assert old_cold_queue(session) is None
+    assert orderer.order_if_due()
+    after = uncertain(labelled)
+    assert after != left
+    assert set(after) <= set(before)
+
+
+def uncertain(project: Project) -> list[int]:
+    is_open = QueueEntry.is_answered.is_(False), QueueEntry.lane == "uncertain"
+    with project.database.read() as session:
+        return list(session.scalars(select(QueueEntry.post_id).where(*is_open).order_by(QueueEntry.position)))

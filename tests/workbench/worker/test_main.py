@@ -41,9 +41,12 @@ from workbench.imports import search_index
 from workbench.imports.incoming import files_in, folder_of
 from workbench.imports.intake import import_rows
 from workbench.imports.tsv import open_tsv
+from workbench.labelling import answers
 from workbench.locks import WORK
 from workbench.overview import radar_scan
 from workbench.project import Project
+from workbench.queue import swap
+from workbench.queue.status import read_status
 from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.worker import __main__ as worker
@@ -295,6 +298,28 @@ def test_scores_that_contradict_the_drawn_labels_leave_the_round_to_the_lead(
         assert "it calls 100.0% of all posts violation" in str(Message.from_dict(row.verdict["reasons"][-1]))
         lifecycle.promote(project, lead, 1)
         assert round_of(project, 1).state == "scoring"
+
+
+def test_before_the_first_round_a_quick_model_orders_the_queue_as_labels_come(
+    labelled: Project, boss: Account
+) -> None:
+    """Loop, process and swap are real; the encoder is missing, so the model reads characters."""
+    swap.rebuild(labelled)
+    with running(fake_worker_of(labelled)):
+        wait_until(lambda: quick_labels(labelled) is not None, "the first order")
+        before = quick_labels(labelled)
+        assert before is not None
+        for _ in range(2 * labelled.settings.quick_model_every):  # some are held out and teach no model
+            answers.submit(labelled, boss, answers.hold_posts(labelled, boss)[0].post_id, "violation")
+        wait_until(lambda: (quick_labels(labelled) or 0) > before, "the order after ten answers")
+    with labelled.database.read() as session:
+        served = session.scalars(select(QueueEntry).where(QueueEntry.lane == "uncertain")).all()
+    assert served
+    assert {(entry.round_number, entry.normal) for entry in served} == {(None, None)}
+
+
+def quick_labels(project: Project) -> int | None:
+    return read_status(project).quick_labels
 
 
 def test_a_failing_radar_stops_nothing(

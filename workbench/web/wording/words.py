@@ -52,7 +52,7 @@ ORDER_WORDS = {
         "No round is in use yet: typical and random posts are served; after some labels, those a simple model is unsure about."
     ),
     "a simple model of the labels": N_(
-        "No round is in use yet: a simple model of the labels so far orders the queue, and is learned again as labels come."
+        "Ordered by a simple model learned from {count} labels until a round is good enough."
     ),
 }
 """By what orders the queue while no round does (`workbench.queue.status`)."""

@@ -31,7 +31,7 @@ from workbench.web.views.rounds.comparison import show_comparison
 from workbench.web.views.rounds.decision import decide
 from workbench.web.views.rounds.exports import show_exports
 from workbench.web.views.rounds.history import failure_line, show_history
-from workbench.web.views.rounds.queue_band import band_line
+from workbench.web.views.rounds.queue_band import band_line, quick_line
 from workbench.web.views.rounds.running import watch
 from workbench.web.views.rounds.start import start_round
 from workbench.web.views.rounds.trust import show_trust
@@ -54,7 +54,7 @@ def show() -> None:
             _figures(next(entry for entry in history if entry["number"] == in_use.number))
             show_outlook()
         _worker_line(status, running)
-        if line := band_line(status):
+        for line in filter(None, (band_line(status), quick_line(status))):
             note(line)
         if status.partly_scored is not None:
             note(partly_scored_line(status.partly_scored))
@@ -80,7 +80,7 @@ def show() -> None:
 
 def _in_use_line(in_use: InUse | None, status: Status) -> Markup:
     if in_use is None:
-        line = _(ORDER_WORDS[status.queue_order])
+        line = _(ORDER_WORDS[status.queue_order]).format(count=f"{status.quick_labels or 0:,}")
     else:
         line = _("In use: round {number}, since {since}, by {name}").format(
             number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or "")

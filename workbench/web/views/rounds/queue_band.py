@@ -1,4 +1,4 @@
-"""Why the queue differs from the band: too few uncertain posts, or too many."""
+"""Why the queue differs from the band: too few uncertain posts, too many, or labels newer than the round in use."""
 
 from workbench.queue.status import Status
 from workbench.web.wording.i18n import _
@@ -22,3 +22,14 @@ def band_line(status: Status) -> str | None:
         return text.format(widened=f"{status.widened:,}")
     text = _("The model is unsure about {unsure} posts only, so the next {widened} are served with them.")
     return text.format(unsure=unsure, widened=f"{status.widened:,}")
+
+
+def quick_line(status: Status) -> str | None:
+    """None unless a quick model orders the queue beside the round in use."""
+    if status.quick_labels is None or status.champion is None:
+        return None
+    text = _(
+        "Until the next round, a simple model learned from {count} labels helps to order the queue; "
+        "suggestions and verdicts are those of the round in use."
+    )
+    return text.format(count=f"{status.quick_labels:,}")

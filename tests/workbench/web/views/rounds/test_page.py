@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.tables import Champion, Promotion, QueueState, Round
-from tests.workbench.making import posts_of, ready_queue
+from tests.workbench.making import make_champion, order_quickly, ready_queue, undecided
 from tests.workbench.web.conftest import VisitAs
 from trainer.labels import LABELS
 from trainer.messages import Message
@@ -19,9 +19,7 @@ from workbench.accounts import Account
 from workbench.exports.left_out import LeftOut
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.queue import swap
 from workbench.rounds import lifecycle
-from workbench.scores.round_scores import Scores
 from workbench.web.views.rounds.running import steps_html
 
 CONFUSION = {true: dict.fromkeys(LABELS, 5.0) for true in LABELS}
@@ -130,6 +128,7 @@ def status_of(_project: Project) -> SimpleNamespace:
         worker=False,
         partly_scored=None,
         queue_order="typical and random posts",
+        quick_labels=None,
         **band,
     )
 
@@ -333,10 +332,21 @@ def test_while_no_round_is_in_use_the_page_says_what_orders_the_queue(
     ready_queue(project, lead, 30)
     visit_as(lead)
     assert "typical and random posts are served" in shown(open_screen())
-    posts = np.array(posts_of(project, "pool"))
-    cold = Scores(posts, np.tile(np.float32([0.4, 0.3, 0.3]), (len(posts), 1)))
-    swap.rebuild(project, cold=cold)
-    assert "a simple model of the labels so far orders the queue" in shown(open_screen())
+    order_quickly(project, undecided, labels=24)
+    assert "Ordered by a simple model learned from 24 labels until a round is good enough." in shown(
+        open_screen()
+    )
+
+
+def test_between_rounds_the_page_says_that_a_simple_model_orders_the_queue_too(
+    project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 30)
+    make_champion(project, lead, np.full((30, 3), 1 / 3))
+    visit_as(lead)
+    assert "a simple model" not in shown(open_screen())
+    order_quickly(project, undecided, labels=24)
+    assert "a simple model learned from 24 labels helps to order the queue" in shown(open_screen())
 
 
 def test_a_lead_rolls_back(used: Project, lead: Account, visit_as: VisitAs) -> None:
