@@ -149,6 +149,6 @@ def order_quickly(project: Project, scores: QuickScores, *, labels: int = 20) ->
     return swap.replace_lanes(project, plan_again(candidates, scores), labels)
 
 
-def undecided(post_ids: np.ndarray, _champion: np.ndarray | None) -> np.ndarray:
+def undecided(post_ids: np.ndarray) -> np.ndarray:
     """Scores of a quick model that knows nothing."""
     return np.tile(np.float32([0.4, 0.3, 0.3]), (len(post_ids), 1))

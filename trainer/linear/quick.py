@@ -1,4 +1,4 @@
-"""A quick model of the labels so far, which orders posts between two rounds: seconds to learn and to score a pool.
+"""A quick model of the labels so far, which orders posts until the next round: seconds to learn and to score a pool.
 
 Hashed characters alone, or their mean with a model over frozen vectors, which is better with few labels
 (docs/active-learning.md).
@@ -23,15 +23,9 @@ class Features:
     vectors: NDArray[np.floating] | None = None
 
 
-def quick_probabilities(
-    learned: Features, labels: Labels, posts: Features, *, champion: NDArray[np.floating] | None = None
-) -> NDArray[np.float32]:
-    """(n, 3) of `posts` in LABELS order, by a model of the labels; its mean with the champion's (n, 3), if given.
-
-    Raises ValueError with fewer than two different labels.
-    """
+def quick_probabilities(learned: Features, labels: Labels, posts: Features) -> NDArray[np.float32]:
+    """(n, 3) of `posts` in LABELS order. Raises ValueError with fewer than two different labels."""
     opinions: list[NDArray[np.floating]] = [Proxy.learn(learned.texts, labels).probabilities(posts.texts)]
     if learned.vectors is not None and posts.vectors is not None:
         opinions.append(FrozenClassifier.learn(learned.vectors, labels).probabilities(posts.vectors))
-    quick = np.mean(opinions, axis=0)
-    return np.asarray(quick if champion is None else (quick + champion) / 2, dtype=np.float32)
+    return np.mean(opinions, axis=0).astype(np.float32)

@@ -73,8 +73,8 @@ class QuickModel:
             texts = read_texts(self.project, post_ids.tolist())
             return Features(texts, None if vectors is None else vectors(post_ids))
 
-        def scores(post_ids: NDArray[np.int64], champion: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        def scores(post_ids: NDArray[np.int64]) -> NDArray[np.float32]:
             learned = features(np.array(list(labels), np.int64))
-            return quick_probabilities(learned, list(labels.values()), features(post_ids), champion=champion)
+            return quick_probabilities(learned, list(labels.values()), features(post_ids))
 
         return scores

@@ -1,4 +1,4 @@
-"""The order that a quick model gave to the queue between two rounds: what it learned from, and when it is due again.
+"""The order that a quick model gave to the queue before the first round or between two: what it learned from, and when it is due again.
 
 In a file beside the database, without any text. It holds for one queue: a rebuild, after a promotion or an import, ends
 it.
@@ -71,7 +71,7 @@ def save_quick_order(project: Project, order: QuickOrder) -> None:
 def is_due(project: Project, session: Session) -> bool:
     """Whether enough labels came since the quick model was learned, or since the round in use was started."""
     every = project.settings.quick_model_every
-    if not every or session.get(QueueState, 1) is None:
+    if not every or session.get(QueueState, 1) is None or not _is_wanted(project, session):
         return False
     return _new_labels(project, session) >= every and can_learn(session)
 
@@ -79,6 +79,10 @@ def is_due(project: Project, session: Session) -> bool:
 def can_learn(session: Session) -> bool:
     counts = [count for split, _label, count in session.execute(labels_by_split(LABELS)) if split == "pool"]
     return sum(counts) >= FEWEST_LABELS and sum(count >= FEWEST_EACH for count in counts) >= 2
+
+
+def _is_wanted(project: Project, session: Session) -> bool:
+    return project.settings.quick_model_between_rounds or session.get(Champion, 1) is None
 
 
 def _new_labels(project: Project, session: Session) -> int:

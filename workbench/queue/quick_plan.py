@@ -53,8 +53,8 @@ AHEAD = 100
 STEERED = (UNCERTAIN, VIOLATION, TYPICAL)
 """Lanes whose posts a model chooses."""
 
-QuickScores = Callable[[NDArray[np.int64], NDArray[np.float32] | None], NDArray[np.float32]]
-"""Post ids (n,) and the champion's probabilities (n, 3), if there is a champion, to probabilities (n, 3)."""
+QuickScores = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Post ids (n,) to the quick model's probabilities (n, 3)."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class QuickPlan:
 def plan_again(candidates: Candidates, scores: QuickScores, *, vectors: VectorsOf | None = None) -> QuickPlan:
     """The entries keep the champion's probabilities, which people see; the model's own only order them."""
     lanes = pool_lanes(
-        scores(candidates.post_ids, candidates.probabilities),
+        scores(candidates.post_ids),
         replace(candidates.composition, random=0),
         candidates.limits,
         embed=embed_with(vectors, candidates.post_ids),

@@ -62,10 +62,10 @@ class Bench:
     def labels(self, at: Sequence[int]) -> list[str]:
         return [self.pool[one].label for one in at]
 
-    def quick(self, at: Sequence[int], champion: Scores | None = None, *, has_vectors: bool) -> Scores:
+    def quick(self, at: Sequence[int], *, has_vectors: bool) -> Scores:
         every = self.features(np.arange(len(self.pool)), has_vectors=has_vectors)
         learned = self.features(at, has_vectors=has_vectors)
-        return quick_probabilities(learned, self.labels(at), every, champion=champion)
+        return quick_probabilities(learned, self.labels(at), every)
 
     def frozen(self, at: Sequence[int]) -> Scores:
         return FrozenClassifier.learn(self.vectors[at], self.labels(at)).probabilities(self.vectors)
@@ -113,7 +113,7 @@ def between(bench: Bench, seed: int, champion: str) -> Iterator[dict[str, Any]]:
     arms: dict[str, tuple[Order, int]] = {
         "the champion alone": (lambda _at: known, BETWEEN[-1] - START),
         "the quick model alone": (lambda at: bench.quick(at, has_vectors=False), EVERY),
-        "the mean of both": (lambda at: bench.quick(at, known, has_vectors=False), EVERY),
+        "the mean of both": (lambda at: (bench.quick(at, has_vectors=False) + known) / 2, EVERY),
     }
     for arm, (order, every) in arms.items():
         rng, labelled = np.random.default_rng((seed, 1)), list(first)

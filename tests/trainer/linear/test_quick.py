@@ -1,4 +1,4 @@
-"""The quick model: hashed characters, frozen vectors where there are some, and the champion's opinion."""
+"""The quick model: hashed characters, and frozen vectors where there are some."""
 
 import numpy as np
 import pytest
@@ -28,13 +28,6 @@ def test_vectors_have_half_of_the_say_and_are_not_needed() -> None:
     assert by_vector.min() > -1e-6
     assert not np.allclose(by_vector, by_text)
     assert np.array_equal(quick_probabilities(Features(LEARNED, learned), LABELLED, Features(POSTS)), by_text)
-
-
-def test_with_a_champion_the_scores_are_the_mean_of_both() -> None:
-    champion = np.tile(np.float32([0.0, 0.0, 1.0]), (len(POSTS), 1))
-    alone = quick_probabilities(Features(LEARNED), LABELLED, Features(POSTS))
-    both = quick_probabilities(Features(LEARNED), LABELLED, Features(POSTS), champion=champion)
-    assert both == pytest.approx((alone + champion) / 2)
 
 
 def test_one_label_teaches_nothing_and_is_refused() -> None:

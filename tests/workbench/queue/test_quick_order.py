@@ -26,6 +26,10 @@ def is_due_now(project: Project) -> bool:
         return is_due(project, session)
 
 
+def change(project: Project, **settings: object) -> None:
+    object.__setattr__(project, "settings", project.settings.model_copy(update=settings))
+
+
 def label(project: Project, person: Account, posts: list[int]) -> None:
     for at, post in enumerate(posts):
         add_label(project, person, post, "violation" if at % 3 == 0 else "normal")
@@ -68,8 +72,7 @@ def test_the_setting_says_after_how_many_labels_and_0_is_never(
     ready_queue(project, lead, 80)
     label(project, ann, posts_of(project, "pool")[:30])
     for every, expected in ((30, True), (31, False), (0, False)):
-        settings = project.settings.model_copy(update={"quick_model_every": every})
-        object.__setattr__(project, "settings", settings)
+        change(project, quick_model_every=every)
         assert is_due_now(project) is expected
 
 
@@ -81,6 +84,7 @@ def test_labels_that_the_round_in_use_has_learned_from_do_not_count(
     label(project, ann, pool[:30])
     clock.move(minutes=1)
     make_champion(project, lead, np.full((80, 3), 1 / 3))
+    change(project, quick_model_between_rounds=True)
     assert not is_due_now(project)
     clock.move(minutes=1)
     label(project, ann, pool[30:40])
@@ -88,6 +92,20 @@ def test_labels_that_the_round_in_use_has_learned_from_do_not_count(
     with project.database.write() as session:  # they came while it trained, so its adapter does not know them
         session.get_one(Round, 1).created_at = project.now() - timedelta(seconds=1)
     assert is_due_now(project)
+
+
+def test_with_a_round_in_use_it_is_due_only_where_the_setting_says_so(
+    project: Project, lead: Account, ann: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead, 80)
+    make_champion(project, lead, np.full((80, 3), 1 / 3))
+    clock.move(minutes=1)
+    label(project, ann, posts_of(project, "pool")[:30])
+    assert not is_due_now(project)
+    change(project, quick_model_between_rounds=True)
+    assert is_due_now(project)
+    change(project, quick_model_every=0)
+    assert not is_due_now(project)
 
 
 def test_an_order_ends_with_its_queue(project: Project, lead: Account, clock: Clock) -> None:

@@ -39,7 +39,7 @@ def rows(project: Project, *lanes: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in session.execute(query)]
 
 
-def by_number(post_ids: np.ndarray, _champion: np.ndarray | None) -> np.ndarray:
+def by_number(post_ids: np.ndarray) -> np.ndarray:
     """The higher the number of a post, the less sure the model."""
     top = 0.9 - 0.5 * (post_ids / 1_000)
     return np.stack([top, 1 - top, 0 * top], axis=1).astype(np.float32)
@@ -72,24 +72,10 @@ def test_the_lanes_follow_the_quick_model_and_show_the_champions_scores(scored: 
         assert band_counts(session, scored) == counts
 
 
-def test_the_model_is_given_the_champions_scores(scored: Project) -> None:
-    seen: dict[int, float] = {}
-
-    def scores(post_ids: np.ndarray, champion: np.ndarray | None) -> np.ndarray:
-        assert champion is not None
-        seen.update(zip(post_ids.tolist(), champion[:, 0].tolist(), strict=True))
-        return champion
-
-    before = [entry.post_id for entry in entries(scored, "uncertain")]
-    order_quickly(scored, scores)
-    assert seen == pytest.approx({post: np.linspace(0.4, 0.9, 200)[post - 1] for post in seen})
-    assert [entry.post_id for entry in entries(scored, "uncertain")] == before
-
-
 def test_likely_violations_by_the_model_move_to_their_lane(scored: Project) -> None:
     wanted = [entry.post_id for entry in entries(scored, "uncertain")][5:8]
 
-    def scores(post_ids: np.ndarray, champion: np.ndarray | None) -> np.ndarray:
+    def scores(post_ids: np.ndarray) -> np.ndarray:
         is_wanted = np.isin(post_ids, wanted)[:, None]
         return np.where(is_wanted, np.float32([0.1, 0.1, 0.8]), np.float32([0.5, 0.4, 0.1]))
 

@@ -69,7 +69,7 @@ def test_what_the_simple_model_says_is_better_than_chance(labelled: Project, *, 
     quick = model(labelled)
     scores = quick._learned(dict(list(labels.items())[:60]), quick._loaded() if has_vectors else None)
     others = list(labels)[60:]
-    probabilities = scores(np.array(others), None)
+    probabilities = scores(np.array(others))
     right = [
         LABELS[at] == labels[post] for at, post in zip(probabilities.argmax(axis=1), others, strict=True)
     ]
