@@ -85,11 +85,10 @@ class Settings(BaseSettings):
         default=10,
         ge=0,
         le=MOST,
-        description="new labels after which a quick model orders the queue again, until a round is in use; 0: never",
+        description="new labels after which a quick model orders the queue again; 0: never",
     )
     quick_model_between_rounds: bool = Field(
-        default=False,
-        description="then too: it finds more violations, and may teach the next adapter less (docs/active-learning.md)",
+        default=True, description="false: it orders the queue only until a round is in use"
     )
     validation_target: int = Field(default=300, ge=0, le=MOST)
     test_target: int = Field(default=1_000, ge=0, le=MOST)

@@ -28,4 +28,4 @@ def quick_probabilities(learned: Features, labels: Labels, posts: Features) -> N
     opinions: list[NDArray[np.floating]] = [Proxy.learn(learned.texts, labels).probabilities(posts.texts)]
     if learned.vectors is not None and posts.vectors is not None:
         opinions.append(FrozenClassifier.learn(learned.vectors, labels).probabilities(posts.vectors))
-    return np.mean(opinions, axis=0).astype(np.float32)
+    return np.asarray(np.mean(opinions, axis=0), dtype=np.float32)

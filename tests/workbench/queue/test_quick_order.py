@@ -84,7 +84,6 @@ def test_labels_that_the_round_in_use_has_learned_from_do_not_count(
     label(project, ann, pool[:30])
     clock.move(minutes=1)
     make_champion(project, lead, np.full((80, 3), 1 / 3))
-    change(project, quick_model_between_rounds=True)
     assert not is_due_now(project)
     clock.move(minutes=1)
     label(project, ann, pool[30:40])
@@ -94,17 +93,15 @@ def test_labels_that_the_round_in_use_has_learned_from_do_not_count(
     assert is_due_now(project)
 
 
-def test_with_a_round_in_use_it_is_due_only_where_the_setting_says_so(
+def test_with_a_round_in_use_the_setting_may_leave_the_queue_to_it(
     project: Project, lead: Account, ann: Account, clock: Clock
 ) -> None:
     ready_queue(project, lead, 80)
     make_champion(project, lead, np.full((80, 3), 1 / 3))
     clock.move(minutes=1)
     label(project, ann, posts_of(project, "pool")[:30])
-    assert not is_due_now(project)
-    change(project, quick_model_between_rounds=True)
     assert is_due_now(project)
-    change(project, quick_model_every=0)
+    change(project, quick_model_between_rounds=False)
     assert not is_due_now(project)
 
 
