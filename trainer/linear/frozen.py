@@ -1,4 +1,4 @@
-"""A classifier over frozen vectors, which scores a pool until there are labels enough for a LoRA round."""
+"""A classifier over frozen vectors: the fast learner of simulations."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,8 @@
-"""A cheap substitute for an adapter, to select the posts worth scoring where the adapter cannot score all.
+"""A cheap substitute for an adapter: it selects posts to score where the adapter cannot score all, and posts to label
+until the next adapter.
 
 Logistic regression over hashed pairs of characters. Its probabilities only order posts and are never shown;
-their quality is measured in docs/big-pools.md.
+their quality is measured in docs/big-pools.md and docs/active-learning.md.
 """
 
 import warnings

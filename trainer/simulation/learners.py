@@ -37,7 +37,7 @@ class Vectors:
 
 
 class FrozenLearner:
-    """Logistic regression over frozen vectors, as at a live cold start: seconds for a whole run."""
+    """Logistic regression over frozen vectors: seconds for a whole run."""
 
     def __init__(self, pool: Sequence[Post], test: Sequence[Post], base: str) -> None:
         self._vectors = Vectors(base, [post.text for post in pool])

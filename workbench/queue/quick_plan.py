@@ -127,7 +127,8 @@ def read_candidates(project: Project, *, most: int = MOST_POSTS) -> Candidates |
 
 
 def _unscored(project: Project, basis: Basis, limits: Band, servable: Servable, most: int) -> Candidates:
-    at, composition = _shuffled(servable.pool)[:most], at_cold_start(project.settings.composition)
+    at = np.random.default_rng(SEED).permutation(len(servable.pool))[:most]
+    composition = at_cold_start(project.settings.composition)
     return Candidates(basis, limits, composition, servable.pool[at], servable.is_new[at], None)
 
 
@@ -203,12 +204,6 @@ def _random_end(session: Session, project: Project) -> int | None:
         .limit(1)
     )
     return session.scalar(end)
-
-
-def _shuffled(post_ids: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Positions in an order that a post keeps, so that the vectors of the first ones serve again."""
-    hashes = post_ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash
-    return np.argsort(hashes)
 
 
 def _considered(probabilities: NDArray[np.float32], most: int) -> NDArray[np.intp]:

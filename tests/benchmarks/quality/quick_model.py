@@ -31,7 +31,7 @@ from tests.benchmarks.quality.active_learning import posts
 from trainer.config import TrainConfig
 from trainer.labels import Label
 from trainer.linear.frozen import FrozenClassifier
-from trainer.linear.quick import Features, quick_probabilities
+from trainer.linear.proxy import Proxy
 from trainer.running.device import leave_a_core
 from trainer.scoring.embeddings import Embedder
 from trainer.selection.lanes import Band, Composition, at_cold_start, cold_lanes, compose, pool_lanes
@@ -56,23 +56,27 @@ class Bench:
     vectors: Scores
     test_vectors: Scores
 
-    def features(self, at: Sequence[int] | NDArray[np.intp], *, has_vectors: bool) -> Features:
-        return Features([self.pool[one].text for one in at], self.vectors[at] if has_vectors else None)
-
     def labels(self, at: Sequence[int]) -> list[str]:
         return [self.pool[one].label for one in at]
 
-    def quick(self, at: Sequence[int], *, has_vectors: bool) -> Scores:
-        every = self.features(np.arange(len(self.pool)), has_vectors=has_vectors)
-        learned = self.features(at, has_vectors=has_vectors)
-        return quick_probabilities(learned, self.labels(at), every)
+    def texts(self, at: Sequence[int]) -> list[str]:
+        return [self.pool[one].text for one in at]
+
+    def characters(self, at: Sequence[int]) -> Scores:
+        model = Proxy.learn(self.texts(at), self.labels(at))
+        return model.probabilities([post.text for post in self.pool])
+
+    def both(self, at: Sequence[int]) -> Scores:
+        return (self.characters(at) + self.frozen(at)) / 2
 
     def frozen(self, at: Sequence[int]) -> Scores:
         return FrozenClassifier.learn(self.vectors[at], self.labels(at)).probabilities(self.vectors)
 
     def macro_f1(self, at: Sequence[int]) -> float:
-        test = Features([post.text for post in self.test], self.test_vectors)
-        scores = quick_probabilities(self.features(at, has_vectors=True), self.labels(at), test)
+        """Of the mean of two models, over characters and over vectors."""
+        frozen = FrozenClassifier.learn(self.vectors[at], self.labels(at)).probabilities(self.test_vectors)
+        model = Proxy.learn(self.texts(at), self.labels(at))
+        scores = frozen + model.probabilities([post.text for post in self.test])
         return 100 * macro_f1([post.label for post in self.test], scores.argmax(axis=1))
 
     def violations(self, at: Sequence[int]) -> int:
@@ -112,8 +116,8 @@ def between(bench: Bench, seed: int, champion: str) -> Iterator[dict[str, Any]]:
         known = bench.frozen(first)
     arms: dict[str, tuple[Order, int]] = {
         "the champion alone": (lambda _at: known, BETWEEN[-1] - START),
-        "the quick model alone": (lambda at: bench.quick(at, has_vectors=False), EVERY),
-        "the mean of both": (lambda at: (bench.quick(at, has_vectors=False) + known) / 2, EVERY),
+        "the quick model alone": (bench.characters, EVERY),
+        "the mean of both": (lambda at: (bench.characters(at) + known) / 2, EVERY),
     }
     for arm, (order, every) in arms.items():
         rng, labelled = np.random.default_rng((seed, 1)), list(first)
@@ -132,8 +136,8 @@ def first(bench: Bench, seed: int, _champion: str) -> Iterator[dict[str, Any]]:
     arms: dict[str, tuple[Order, int]] = {
         "no model": (lambda _at: None, EVERY),
         "vectors, every 25 labels": (bench.frozen, 25),
-        "vectors and characters, every 10": (lambda at: bench.quick(at, has_vectors=True), EVERY),
-        "characters, every 10": (lambda at: bench.quick(at, has_vectors=False), EVERY),
+        "vectors and characters, every 10": (bench.both, EVERY),
+        "characters, every 10": (bench.characters, EVERY),
     }
     for arm, (order, every) in arms.items():
         rng, shares, labelled = np.random.default_rng(seed), at_cold_start(COMPOSITION), list[int]()

@@ -46,6 +46,7 @@ from workbench.locks import WORK
 from workbench.overview import radar_scan
 from workbench.project import Project
 from workbench.queue import swap
+from workbench.queue.quick_plan import read_pool_labels
 from workbench.queue.status import read_status
 from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores, Scores
@@ -305,21 +306,27 @@ def test_before_the_first_round_a_quick_model_orders_the_queue_as_labels_come(
 ) -> None:
     """Loop, process and swap are real; the encoder is missing, so the model reads characters."""
     swap.rebuild(labelled)
-    with running(fake_worker_of(labelled)):
-        wait_until(lambda: quick_labels(labelled) is not None, "the first order")
-        before = quick_labels(labelled)
-        assert before is not None
-        for _ in range(2 * labelled.settings.quick_model_every):  # some are held out and teach no model
-            answers.submit(labelled, boss, answers.hold_posts(labelled, boss)[0].post_id, "violation")
-        wait_until(lambda: (quick_labels(labelled) or 0) > before, "the order after ten answers")
     with labelled.database.read() as session:
-        served = session.scalars(select(QueueEntry).where(QueueEntry.lane == "uncertain")).all()
-    assert served
-    assert {(entry.round_number, entry.normal) for entry in served} == {(None, None)}
+        labels, every = len(read_pool_labels(session)), labelled.settings.quick_model_every
+    with running(fake_worker_of(labelled)):
+        wait_until(lambda: learned_from(labelled) >= labels, "the first order")
+        for _ in range(2 * every):  # some are held out and teach no model
+            answers.submit(labelled, boss, answers.hold_posts(labelled, boss)[0].post_id, "violation")
+        wait_until(lambda: learned_from(labelled) >= labels + every, "the order after ten answers")
+        # A preparation at the start of a worker may fill the queue anew; then it is ordered once more.
+        wait_until(
+            lambda: shown_in(labelled, "uncertain") == {(None, None)}, "posts without a model's scores"
+        )
 
 
-def quick_labels(project: Project) -> int | None:
-    return read_status(project).quick_labels
+def learned_from(project: Project) -> int:
+    return read_status(project).quick_labels or 0
+
+
+def shown_in(project: Project, lane: str) -> set[tuple[int | None, float | None]]:
+    query = select(QueueEntry.round_number, QueueEntry.normal).where(QueueEntry.lane == lane)
+    with project.database.read() as session:
+        return {(number, normal) for number, normal in session.execute(query)}
 
 
 def test_a_failing_radar_stops_nothing(

@@ -1,4 +1,4 @@
-"""Before the first round: typical and random posts, then a simple model of characters and frozen vectors."""
+"""Before the first round: typical and random posts, then those that a quick model is unsure about."""
 
 from collections import Counter
 
@@ -13,8 +13,7 @@ from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.queue import quick_model
-from workbench.queue.quick_model import QuickModel
+from workbench.queue.quick_model import QuickModel, learned
 from workbench.queue.quick_plan import read_pool_labels
 from workbench.review import resolutions
 from workbench.worker import scoring
@@ -62,14 +61,11 @@ def test_with_some_labels_a_simple_model_puts_the_doubtful_first(labelled: Proje
     assert all(entry.normal is None and entry.round_number is None for entry in entries)
 
 
-@pytest.mark.parametrize("has_vectors", [True, False])
-def test_what_the_simple_model_says_is_better_than_chance(labelled: Project, *, has_vectors: bool) -> None:
+def test_what_the_simple_model_says_is_better_than_chance(labelled: Project) -> None:
     with labelled.database.read() as session:
         labels = read_pool_labels(session)
-    quick = model(labelled)
-    scores = quick._learned(dict(list(labels.items())[:60]), quick._loaded() if has_vectors else None)
     others = list(labels)[60:]
-    probabilities = scores(np.array(others))
+    probabilities = learned(labelled, dict(list(labels.items())[:60]))(np.array(others))
     right = [
         LABELS[at] == labels[post] for at, post in zip(probabilities.argmax(axis=1), others, strict=True)
     ]
@@ -86,20 +82,21 @@ def test_few_labels_or_one_kind_teach_no_model(labelled: Project, boss: Account)
     assert model(labelled).order_queue() == 0
 
 
-def test_each_pass_makes_vectors_of_some_more_posts_only(
-    labelled: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_vectors_are_loaded_once_until_the_posts_change(labelled: Project) -> None:
     prepare_import(labelled, 0)
-    monkeypatch.setattr(quick_model, "EMBEDDED_AT_ONCE", 10)
-    monkeypatch.setattr(quick_model, "EMBEDDED", 25)
-    quick, sizes = model(labelled), []
-    for _ in range(4):
-        assert quick.order_queue()
-        sizes.append(lanes(labelled)["uncertain"])
-    assert sizes == [10, 20, 25, 25]
+    loads = []
+
+    def load() -> PostVectors | None:
+        loads.append(1)
+        return vectors_of_posts(labelled)
+
+    quick = QuickModel(labelled, load)
+    assert quick.order_queue()
+    assert quick.order_queue()
+    assert len(loads) == 1
     quick.forget()
     assert quick.order_queue()
-    assert lanes(labelled)["uncertain"] == 10
+    assert len(loads) == 2
 
 
 def test_vectors_are_made_once_and_given_in_the_order_asked(
@@ -122,7 +119,7 @@ def test_without_its_encoder_a_project_still_serves_posts(labelled: Project) -> 
     assert set(lanes(labelled)) == {"random", "held_out"}
 
 
-def test_without_its_encoder_the_simple_model_reads_characters(labelled: Project) -> None:
+def test_the_simple_model_needs_no_encoder(labelled: Project) -> None:
     gone = labelled.settings.model_copy(update={"base_model": "./gone"})
     object.__setattr__(labelled, "settings", gone)
     prepare_import(labelled, 0)
