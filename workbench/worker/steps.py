@@ -58,6 +58,7 @@ class Steps:
 
 def export(project: Project, number: int) -> str:
     attempt = begin(project, number, "exporting")
+    until = project.now()  # earlier than the snapshot, so that no label is taken for one that the round has
     with project.database.read() as session:
         # All splits come from one read transaction.
         posts = labelled_posts(session, number)
@@ -65,7 +66,7 @@ def export(project: Project, number: int) -> str:
         by = session.get_one(Person, row.started_by_id).name
     part = attempt.folder / "annotations"
     write_export(part, posts, round_number=number, by=by, now=project.now())
-    with attempt.finish():
+    with attempt.finish(labels_until=until):
         put_in_place(part, project.export_folder(number))
         publish_newest(project.export_folder(number), project.annotations)
     return GO

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -429,6 +430,19 @@ def test_only_leads_send_rows_away_and_take_adapters_home(
     number = adoption.adopt(project, boss, away)
     with pytest.raises(RoundError, match=f"Round {number} is already under way"):
         adoption.adopt(project, boss, away)
+
+
+def test_an_adopted_round_has_the_labels_of_when_its_rows_were_taken(
+    project: Project, boss: Account, away: Path
+) -> None:
+    number = adoption.adopt(project, boss, away)
+    (rows,) = bundles.sent_rows(project)
+    receipt = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))
+    row = round_of(project, number)
+    assert row.labels_until == datetime.fromisoformat(receipt["created"]) < row.created_at
+    with project.database.read() as session:
+        of_a_round = adoption._labels_until(session, {"round": number, "created": "2050-01-01"})
+        assert of_a_round == row.labels_until
 
 
 def test_a_base_that_is_not_here_is_told_before_anything_is_packed(

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,6 +46,8 @@ from workbench.locks import WORK
 from workbench.overview import radar_scan
 from workbench.project import Project
 from workbench.rounds import lifecycle
+from workbench.rounds.automatic import rules
+from workbench.rounds.automatic.schedule import Rule
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.worker import __main__ as worker
 from workbench.worker import scoring_steps, steps
@@ -183,6 +186,35 @@ def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Proje
     row = round_of(labelled, number)
     assert (row.state, row.is_running) == ("failed", False)
     assert "stopped 3 times while training" in str(Message.from_dict(row.failure or {}))
+
+
+def numbers_of_rounds(project: Project) -> list[int]:
+    with project.database.read() as session:
+        return list(session.scalars(select(Round.number)))
+
+
+IMPATIENT_WORKER = """
+import sys
+from tests.workbench.worker import fake_worker
+from workbench.worker import __main__ as worker
+fake_worker.replace_children()
+worker.LOOK_SECONDS = 0.1
+sys.exit(worker.main())
+"""
+
+
+def test_a_worker_starts_the_round_that_is_due_and_no_second_one(labelled: Project, boss: Account) -> None:
+    rules.set_rule(labelled, boss, Rule(after_labels=100))
+    command = [sys.executable, "-c", IMPATIENT_WORKER, "--home", str(labelled.home), "--watch-stdin"]
+    with running(command) as process:
+        wait_until(lambda: numbers_of_rounds(labelled) != [], "a round to start by itself")
+        row = wait_for_state(labelled, 1, *lifecycle.SETTLED)
+        assert process.poll() is None
+    assert numbers_of_rounds(labelled) == [1]
+    assert rules.start_due(labelled) is None
+    assert (row.state, row.failure, row.is_automatic, row.started_by_id) == ("promoted", None, True, boss.id)
+    assert row.labels_until is not None
+    assert row.labels_until >= row.created_at
 
 
 def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:
