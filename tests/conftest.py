@@ -1,5 +1,6 @@
 """Shared fixtures: an empty project with a clock that the test sets, and its people."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,9 +24,23 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+RAM_DISK, RAM_NEEDED = Path("/dev/shm"), 2 * 2**30
+
+
 def pytest_configure() -> None:
-    """One thread per process, children included: several processes run at once, and their tensors are small."""
+    """One thread per process, children included: several processes run at once, and their tensors are small.
+
+    Temporary folders lie in memory where there is room: each commit and each new file waits for a disk otherwise.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if RAM_DISK.is_dir() and shutil.disk_usage(RAM_DISK).free > RAM_NEEDED:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM_DISK))
+
+
+def pytest_collection_finish() -> None:
+    """Imported modules never become garbage: the collections that each training asks for pass over them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
