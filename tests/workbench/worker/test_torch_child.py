@@ -123,35 +123,3 @@ def test_the_real_one_loads_an_adapter_and_says_what_it_cannot(
     with pytest.raises(RequestError, match="AdapterError"):
         real.explain(labelled.round_folder(9), texts)
     real.end_if_idle(after=0)
-
-
-def test_a_worker_loads_no_torch_until_it_is_needed_and_takes_the_process_along(
-    labelled: Project, boss: Account, tmp_path: Path
-) -> None:
-    with running(worker_of(labelled)) as process:
-        wait_until(lambda: lifecycle.is_worker_running(labelled), "the worker")
-        maps = Path(f"/proc/{process.pid}/maps")
-        number = lifecycle.start(labelled, boss, is_quick=True)
-        wait_for_state(labelled, number, "awaiting")  # its test posts are too few for the gate
-        lifecycle.promote(labelled, boss, number)
-        wait_until(lambda: torch_children(labelled) != [], "the scoring")
-        loaded = maps.read_text(encoding="utf-8")
-        assert "libtorch" not in loaded
-        assert "sklearn" not in loaded
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    wait_until(lambda: torch_children(labelled) == [], "its process to end")
-    assert not lifecycle.is_worker_running(labelled)
-
-
-def torch_children(project: Project) -> list[int]:
-    process_ids = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if MODULE.encode() in command and os.fsencode(project.home) in command:
-                process_ids.append(int(entry.name))
-    return process_ids
