@@ -3,7 +3,8 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,11 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if RAM_DISK.is_dir() and shutil.disk_usage(RAM_DISK).free > RAM_NEEDED:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM_DISK))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: the last test to start is then a short one, and no process waits for another's."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_collection_finish() -> None:
@@ -99,6 +105,18 @@ def project(blank_home: Path, tmp_path: Path, clock: Clock) -> Iterator[Project]
     opened = replace(open_project(shutil.copytree(blank_home, tmp_path / "project")), now=clock)
     yield opened
     opened.database.dispose()
+
+
+@pytest.fixture
+def open_home() -> Iterator[Callable[[Path], Project]]:
+    with ExitStack() as stack:
+
+        def opened(home: Path) -> Project:
+            project = open_project(home)
+            stack.callback(project.database.dispose)
+            return project
+
+        yield opened
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
+import signal
+import sys
+
 import numpy as np
 import pytest
 
 from tests.trainer.toy import toy_examples
 from trainer.errors import TrainerError
+from trainer.running.children import start
 from trainer.scoring import sweep as sweep_module
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.scoring.sweep import Precision, load_precision, save_precision, try_out
@@ -95,15 +99,19 @@ def test_several_processes_say_the_same(trained, scorer, files, tmp_path):
     assert logs == {"share-0.log", "share-1.log"}
 
 
-def test_a_process_that_fails_ends_the_pass(scorer, files, trained, tmp_path, monkeypatch):
-    child = sweep_module._child
-    monkeypatch.setattr(
-        sweep_module,
-        "_child",
-        lambda work, _model, *rest: child(work, tmp_path / "gone", *rest),
-    )
+def test_a_process_that_fails_ends_the_pass_and_the_others(scorer, files, trained, tmp_path, monkeypatch):
+    child, others = sweep_module._child, []
+
+    def first_fails(work, _model, device, share, count):
+        if share == 0:
+            return child(work, tmp_path / "gone", device, share, count)
+        others.append(start([sys.executable, "-c", "input()"], has_own_group=True))
+        return others[-1]
+
+    monkeypatch.setattr(sweep_module, "_child", first_fails)
     with pytest.raises(TrainerError, match=r"scoring failed: .*no such adapter folder"):
         sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", processes=2)
+    assert [other.returncode for other in others] == [-signal.SIGKILL]
 
 
 def test_several_processes_are_stopped(trained, scorer, files, tmp_path):

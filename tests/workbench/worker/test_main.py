@@ -53,7 +53,6 @@ from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, Step, SupersededEr
 from workbench.worker.due import is_work_left
 from workbench.worker.failures import prepare_guarded
 
-
 KILLS = [
     ("export", "after"), ("train", "before"), ("train", "after"), ("evaluate", "after"),
     ("judge", "after"), ("score", "after"), ("weigh", "before"), ("weigh", "after"), ("promote", "after"),
@@ -68,6 +67,7 @@ def killed(project: Project, step: str, moment: str) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files}
 
 
+@pytest.mark.long
 def test_killed_in_every_step_in_turn_each_worker_goes_on_from_that_step(
     labelled: Project, boss: Account
 ) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from sqlalchemy import func, select
 
 from db.tables import Annotation, Post, PostGroup, Round
@@ -31,6 +32,7 @@ def kill(worker: "subprocess.Popen[bytes]") -> None:
     worker.wait()
 
 
+@pytest.mark.long
 def test_a_round_killed_in_training_and_in_scoring_is_finished_by_the_next_workers(
     labelled: Project, boss: Account
 ) -> None:
