@@ -98,7 +98,9 @@ def test_killed_in_any_step_it_goes_on_from_that_step(
         assert before == {path: path.stat().st_mtime_ns for path in before}, "a finished step was repeated"
 
 
+@pytest.mark.ci
 def test_a_worker_killed_in_training_takes_its_child_along(labelled: Project, boss: Account) -> None:
+    """As does the real one, in `test_real_round.py`."""
     number = lifecycle.start(labelled, boss, base=PATIENT)
     with running(fake_worker_of(labelled)) as process:
         wait_until(lambda: bool(trainers(labelled)), "a training process")
