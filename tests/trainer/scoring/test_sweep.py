@@ -1,3 +1,4 @@
+import shutil
 import signal
 import sys
 
@@ -119,6 +120,12 @@ def test_several_processes_are_stopped(trained, scorer, files, tmp_path):
         sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", processes=2, should_stop=lambda: True)
 
 
+@pytest.fixture(scope="module")
+def exports():
+    """Files, filled by `exported_once`."""
+    return []
+
+
 class TestTryingOut:
     @pytest.fixture(autouse=True)
     def few_are_many(self, monkeypatch):
@@ -133,7 +140,19 @@ class TestTryingOut:
             scorer, "network", lambda ids, mask: max((network(ids, mask) for _ in range(30)), key=len)
         )
 
-    @pytest.mark.usefixtures("slow")
+    @pytest.fixture
+    def exported_once(self, exports, tmp_path_factory, monkeypatch):
+        """Tests of one encoder share its export, which takes seconds."""
+        quantise = sweep_module.quantise
+
+        def copied(encoder, folder):
+            if not exports:
+                exports.append(quantise(encoder, tmp_path_factory.mktemp("exported")))
+            return shutil.copy(exports[0], folder)
+
+        monkeypatch.setattr(sweep_module, "quantise", copied)
+
+    @pytest.mark.usefixtures("slow", "exported_once")
     def test_eight_bits_are_used_where_they_say_the_same(self, trained, scorer, files, tmp_path):
         exact = scorer.probabilities(TEXTS)
         found = try_out(scorer, files, EVERYTHING, tmp_path)
@@ -143,7 +162,7 @@ class TestTryingOut:
         swept = sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", precision=found)
         assert 0 < np.abs(swept.probabilities - exact).max() < 0.1
 
-    @pytest.mark.usefixtures("slow")
+    @pytest.mark.usefixtures("slow", "exported_once")
     def test_eight_bits_are_left_alone_where_they_do_not(self, scorer, files, tmp_path, monkeypatch):
         network_of = sweep_module.eight_bit_network
 
