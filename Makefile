@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MINUTES ?= 10
 
-.PHONY: demo test test-gpu torture unit lint audit bench bench-train wheel clean
+.PHONY: demo demo-history test test-gpu torture unit lint audit bench bench-train wheel clean
 
-demo: $(READY)  ## install, seed the sample project, open the app
+demo: $(READY)  ## install, make the sample project with its four weeks, open the app
 	$(BIN)/workbench demo
+
+demo-history: $(READY)  ## train the rounds that ship with the sample anew; prints the learning curve
+	$(BIN)/python -m workbench.demo.history
 
 test: $(READY)  ## lint, types and every test that needs no browser, GPU or minutes; docs/testing.md has the others
 	$(MAKE) --no-print-directory --jobs=2 lint unit

@@ -128,6 +128,12 @@ class Database:
         self.engine.dispose()
 
 
+def leave_unsynced(database: Database) -> None:
+    """Commits no longer wait for the disk: for a folder that is discarded unless it is finished and synced."""
+    event.listen(database.engine, "connect", _configure_unsynced)
+    database.engine.dispose()
+
+
 def open_database(path: Path) -> Database:
     return Database(_engine(str(path)))
 
@@ -170,6 +176,10 @@ def _configure_bulk(connection: Any, _record: object) -> None:
         "wal_autocheckpoint=0",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _configure_unsynced(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def _leave_references_unchecked(connection: Any, _record: object) -> None:

@@ -5,7 +5,7 @@ tables. Model scores are Parquet files in the folders of rounds, so that scoring
 annotators for the write lock.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import (
@@ -467,8 +467,12 @@ class Round(Base):
     scored: Mapped[dict[str, Any] | None]
     failure: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
     created_at: Mapped[datetime]
+    labels_until: Mapped[datetime | None]
+    """Labels saved before this moment are in the files of the round; null until it has exported them."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    is_automatic: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Started by the rule that the person of `started_by_id` set."""
     started_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     decision_reason: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
@@ -515,6 +519,27 @@ class Adaptation(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     started_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+
+
+class RoundRule(Base):
+    """When rounds start by themselves; one row, which leads change. Without number and time none does.
+
+    `taken_on` is the last date, in the rule's zone, whose time of day was taken; `counted_from` the moment at which
+    enough labels were there for a round that was skipped; `refusal` why the last round that was due could not start.
+    """
+
+    __tablename__ = "round_rule"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    after_labels: Mapped[int | None]
+    at_time: Mapped[time | None]
+    zone: Mapped[str | None]
+    skips_next: Mapped[bool] = mapped_column(default=False, server_default=false())
+    taken_on: Mapped[date | None]
+    counted_from: Mapped[datetime | None]
+    refusal: Mapped[dict[str, Any] | None] = mapped_column(MESSAGE)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    set_at: Mapped[datetime]
 
 
 class Champion(Base):

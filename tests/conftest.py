@@ -1,8 +1,10 @@
 """Shared fixtures: an empty project with a clock that the test sets, and its people."""
 
+import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +25,28 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+RAM_DISK, RAM_NEEDED = Path("/dev/shm"), 2 * 2**30
+
+
 def pytest_configure() -> None:
-    """One thread per process, children included: several processes run at once, and their tensors are small."""
+    """One thread per process, children included: several processes run at once, and their tensors are small.
+
+    Temporary folders lie in memory where there is room: each commit and each new file waits for a disk otherwise.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if RAM_DISK.is_dir() and shutil.disk_usage(RAM_DISK).free > RAM_NEEDED:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM_DISK))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: the last test to start is then a short one, and no process waits for another's."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Imported modules never become garbage: the collections that each training asks for pass over them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -84,6 +105,18 @@ def project(blank_home: Path, tmp_path: Path, clock: Clock) -> Iterator[Project]
     opened = replace(open_project(shutil.copytree(blank_home, tmp_path / "project")), now=clock)
     yield opened
     opened.database.dispose()
+
+
+@pytest.fixture
+def open_home() -> Iterator[Callable[[Path], Project]]:
+    with ExitStack() as stack:
+
+        def opened(home: Path) -> Project:
+            project = open_project(home)
+            stack.callback(project.database.dispose)
+            return project
+
+        yield opened
 
 
 @pytest.fixture

@@ -49,14 +49,14 @@ def test_the_demo_runs_from_the_wheel_and_has_a_scored_queue(installed: Path, tm
     status = json.loads(
         run(installed, tmp_path, "workbench.cli", "status", "--home", "demo", "--json").stdout
     )
-    assert status["champion"] == 1
+    assert status["champion"] == 3
     assert status["posts"] > 3_000
     assert status["queued"] > 200
-    card = json.loads((tmp_path / "demo" / "models" / "round-0001" / "card.json").read_text(encoding="utf-8"))
+    card = json.loads((tmp_path / "demo" / "models" / "round-0003" / "card.json").read_text(encoding="utf-8"))
     assert card["base"]["name"] == "starter"
     again = run(installed, tmp_path, "workbench.cli", "demo", "--seed-only")
     assert again.returncode == 0
-    assert "Training" not in again.stderr
+    assert "Making" not in again.stderr
 
 
 def test_the_wheel_holds_nothing_but_the_packages_and_what_ships(installed: Path) -> None:
@@ -68,4 +68,5 @@ def test_the_wheel_holds_nothing_but_the_packages_and_what_ships(installed: Path
     assert names == {"workbench", "trainer", "db"}
     assert list((installed / "trainer" / "_starter").glob("*.safetensors"))
     assert (installed / "workbench" / "_sample" / "posts.tsv").is_file()
+    assert len(list(installed.glob("workbench/_sample/history/round-*/*.safetensors"))) == 3
     assert list(installed.glob("workbench/web/wording/locale/*/LC_MESSAGES/*.po"))

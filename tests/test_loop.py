@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import pytest
 
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import write_tsv
-from tests.workbench.working import wait_until
-from workbench import services
-from workbench.locks import WORKER, is_held
+from tests.workbench.working import fake_worker_of, running, wait_until, worker_of
+from workbench.project import Project
+from workbench.queue.status import read_status
+from workbench.rounds import lifecycle
 
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
 TIMEOUT_SECONDS = 300
@@ -58,8 +59,23 @@ def columns(rows: list[dict[str, str]], *names: str) -> list[dict[str, str]]:
     return [{name: row[name] for name in names} for row in rows]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("command_of", "states", "reason"),
+    [
+        # Without a model there is evidence for the first round, and no difference between the two.
+        pytest.param(fake_worker_of, ("promoted", "awaiting"), "alike", id="without-a-model"),
+        # The test posts are too few for the gate.
+        pytest.param(worker_of, ("awaiting",), "test posts", id="real", marks=pytest.mark.ci),
+    ],
+)
 def test_from_a_tsv_to_a_promoted_adapter_and_back_to_the_queue(
-    tmp_path: Path, rows: list[dict[str, str]]
+    tmp_path: Path,
+    rows: list[dict[str, str]],
+    open_home: Callable[[Path], Project],
+    command_of: Callable[[Project], list[str]],
+    states: Sequence[str],
+    reason: str,
 ) -> None:
     encoder = make_tiny_encoder(tmp_path / "encoder", [row["text"] for row in rows])
     shell = Shell(tmp_path / "project")
@@ -72,37 +88,35 @@ def test_from_a_tsv_to_a_promoted_adapter_and_back_to_the_queue(
     labels = write_tsv(tmp_path / "labels.tsv", columns(old[:120], "id", "label"))
     assert shell.ask("import-labels", labels)["labelled"] == 120
 
-    worker = [*services.worker_command(shell.home), "--watch-stdin"]
-    with subprocess.Popen(worker, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        wait_until(lambda: is_held(shell.home / "data" / WORKER), "the worker")
-        waiting = shell.ask("round", "start", "--quick", "--wait")
-        assert (waiting["state"], waiting["promoted"]) == ("awaiting", False)
-        assert "test posts" in waiting["verdict"]["reasons"][0]
-        assert (
-            shell.run("round", "promote", waiting["number"], "--reason", "a start", "--wait").returncode == 0
-        )
-        first = shell.ask("round", "show", waiting["number"])
-        assert first["decision_reason"] == "a start"
-        assert (first["state"], first["promoted"], first["scored"]["n"]) == ("promoted", True, 160)
-        assert first["train"]["n"] + 40 <= 160
+    project = open_home(shell.home)
+    with running(command_of(project)) as process:
+        wait_until(lambda: lifecycle.is_worker_running(project), "the worker")
+        for state in states:
+            shown = shell.ask("round", "start", "--quick", "--wait")
+            assert (shown["state"], shown["promoted"]) == (state, state == "promoted")
+        assert reason in shown["verdict"]["reasons"][0]
+        assert shell.run("round", "promote", shown["number"], "--reason", "a start", "--wait").returncode == 0
+        shown = shell.ask("round", "show", shown["number"])
+        assert shown["decision_reason"] == "a start"
+        assert (shown["state"], shown["promoted"], shown["scored"]["n"]) == ("promoted", True, 160)
+        assert shown["train"]["n"] + 40 <= 160
 
         status = shell.ask("status")
         assert (status["posts"], status["labelled"], status["unlabelled"]) == (160, 120, 40)
-        assert status["champion"] == first["number"]
+        assert status["champion"] == shown["number"]
         assert status["queued"] == 40
 
         # New posts are grouped, scored by the adapter in use and queued without a command.
         later = write_tsv(tmp_path / "later.tsv", columns(new, "id", "text", "board"))
         assert shell.ask("import", later)["accepted"] == 40
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while shell.ask("status")["queued"] != 80:
-            assert time.monotonic() < deadline, "the new posts were not queued"
+        wait_until(lambda: read_status(project).queued == 80, "the new posts to be queued")
+        assert shell.ask("status")["queued"] == 80
         process.terminate()
 
     exported = (
         (shell.home / "data" / "annotations" / "train.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     )
-    assert len(exported) == first["train"]["n"]
+    assert len(exported) == shown["train"]["n"]
     assert {json.loads(line)["label"] for line in exported} == set(WORDS)
 
 

@@ -84,3 +84,33 @@ def test_a_linear_model_learns_something_but_not_everything(posts: list[Post], g
     probabilities = linear_baseline(list(texts[train]), list(labels[train]), list(texts[test]))
     predicted = np.array(LABELS)[probabilities.argmax(axis=1)]
     assert 0.55 <= f1_score(labels[test], predicted, average="macro") <= 0.85
+
+
+def test_every_opinion_is_about_a_post_and_a_label_or_a_question(posts: list[Post]) -> None:
+    labels = {post["id"]: post["label"] for post in posts}
+    opinions = read("opinions.tsv")
+    assert len({(row["id"], row["who"]) for row in opinions}) == len(opinions)
+    for row in opinions:
+        assert row["id"] in labels
+        assert row["who"] in {"a", "b"}
+        assert row["says"] in {*LABELS, "skip", "ask"}
+
+
+def test_people_differ_by_one_step_only_and_say_why(posts: list[Post]) -> None:
+    labels = {post["id"]: post["label"] for post in posts}
+    differing = [
+        row for row in read("opinions.tsv") if row["says"] in LABELS and row["says"] != labels[row["id"]]
+    ]
+    assert differing
+    for row in differing:
+        assert "suspicious" in {row["says"], labels[row["id"]]}
+        assert row["note"]
+        assert row["lead"]
+
+
+def test_the_moderation_log_decides_as_the_labels_say(posts: list[Post]) -> None:
+    labels = {post["id"]: post["label"] for post in posts}
+    decided = {"通过": "normal", "观察": "suspicious", "删除": "violation"}
+    log = read("moderation-log.tsv")
+    assert len(log) == len({row["id"] for row in log}) == 140
+    assert all(decided[row["decision"]] == labels[row["id"]] for row in log)

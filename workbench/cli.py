@@ -23,7 +23,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command(
-        "demo", "Seed a sample project, score it and open it: nothing to configure, no network, no GPU."
+        "demo",
+        "Make a sample project with four weeks of history and open it: nothing to configure, no network, no GPU.",
     ),
     "init": Command("running", "Make a new project here."),
     "up": Command("running", "Bring the database up to date, start the worker and the web app."),

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.running.children import module_command, start
-from workbench import demo, services
+from workbench import services
+from workbench.demo.files import sample_folder
 from workbench.errors import WorkbenchError
 from workbench.project import FOLDERS, is_project, open_project
 from workbench.queue.status import read_status
@@ -88,7 +89,7 @@ Look = Callable[[str, Workload], dict[str, Any]]
 
 def look(base: str, work: Workload, *extra: str) -> dict[str, Any]:
     """Measures in a child process with the worker's priority. Raises WorkbenchError if it fails."""
-    posts = demo.sample_folder() / "posts.tsv"
+    posts = sample_folder() / "posts.tsv"
     counts = ("--labels", work.labels, "--validation", work.validation, "--pool", work.posts)
     arguments = ("--posts", posts, "--base", base, *counts, *extra)
     command = module_command("trainer.doctor", *arguments, niceness=services.NICENESS)

@@ -120,6 +120,13 @@ def enqueue(engine: Engine, session: Session, job: Job, number: int, *, job_id: 
     )
 
 
+def withdraw(engine: Engine) -> None:
+    """Remove the jobs that wait: their work has been done by the process that calls this, in place of a worker."""
+    client = _client(engine)
+    waiting = client.list_workflows(status=["ENQUEUED"], load_input=False, load_output=False)
+    client.delete_workflows([job.workflow_id for job in waiting])
+
+
 def _client(engine: Engine) -> "DBOSClient":
     from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415 - see the module's docstring
 

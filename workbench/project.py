@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +60,9 @@ class Project:
         return self.annotations / f"round-{number:04d}"
 
 
-def init_project(home: Path, *, base_model: str = "starter") -> Project:
+def init_project(
+    home: Path, *, base_model: str = "starter", now: Callable[[], datetime] = utc_now
+) -> Project:
     """Create an empty project. Raises InputError if `home` already holds one."""
     if is_project(home):
         raise InputError("{home} already holds a project. Use it, or choose another folder.", home=home)
@@ -75,7 +77,7 @@ def init_project(home: Path, *, base_model: str = "starter") -> Project:
         settings_file.write_text(
             f"base_model = {json.dumps(str(base), ensure_ascii=False)}\n", encoding="utf-8"
         )
-    project = _connect(home)
+    project = replace(_connect(home), now=now)
     upgrade(project.database)
     _seed(project)
     return project

@@ -1,6 +1,8 @@
 """Rounds, adaptations, promotions and thresholds, newest first."""
 
-from sqlalchemy import Select, select
+from datetime import datetime
+
+from sqlalchemy import Select, case, func, select
 
 from db.tables import Adaptation, Policy, Promotion, Round
 
@@ -11,6 +13,16 @@ def rounds_by_number() -> Select[Round]:
 
 def adaptations() -> Select[Adaptation]:
     return select(Adaptation).order_by(Adaptation.number.desc())
+
+
+def labels_taken() -> Select[datetime | None]:
+    """Up to when labels had their round: the newest that was begun, or whose files hold later labels.
+
+    A round that failed or was cancelled counts from its start, as no other is to start by itself with its labels.
+    """
+    is_over = Round.state.in_(("failed", "cancelled"))
+    until = case((is_over, Round.created_at), else_=func.coalesce(Round.labels_until, Round.created_at))
+    return select(func.max(until))
 
 
 def policies() -> Select[Policy]:

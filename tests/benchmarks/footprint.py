@@ -17,11 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 from tests.e2e.conftest import child, free_port, is_served, stop, wait_until
-from workbench import accounts, demo
+from workbench import accounts
+from workbench.demo.seeding import seed
 from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
 from workbench.services import worker_command
@@ -127,7 +129,8 @@ def measure(project: Project) -> list[Row]:
 
 
 def rows(folder: Path) -> list[Row]:
-    return measure(demo.seed(folder / "demo", say=lambda text: print(text, file=sys.stderr)))
+    now = datetime.now().astimezone()
+    return measure(seed(folder / "demo", now, say=lambda text: print(text, file=sys.stderr)))
 
 
 def main() -> None:

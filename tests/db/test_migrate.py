@@ -22,7 +22,18 @@ import db.migrate
 from db.migrate import SchemaTooNewError, revision, revisions, upgrade
 from db.search import is_table_of_code
 from db.session import Database, open_database
-from db.tables import Base, Import, Person, Post, PostFacts, PostGroup, PostText, RejectedRow, Round
+from db.tables import (
+    Base,
+    Import,
+    Person,
+    Post,
+    PostFacts,
+    PostGroup,
+    PostText,
+    RejectedRow,
+    Round,
+    RoundRule,
+)
 from trainer.messages import Message
 from trainer.reading.rejects import Reject, RejectCode
 from workbench.imports.facts import COLUMNS, thread_key
@@ -353,3 +364,13 @@ def test_more_unreadable_rows_than_are_converted_at_once(old_database: Database)
     with old_database.read() as session:
         codes = session.scalars(select(RejectedRow.code)).all()
     assert (len(codes), set(codes)) == (len(rows), {"no_text"})
+
+
+def test_rounds_of_before_were_started_by_leads_and_no_rule_is_set(old_database: Database) -> None:
+    upgrade(old_database)
+    with old_database.read() as session:
+        rows = session.execute(select(Round.is_automatic, Round.labels_until)).all()
+        assert rows == [(False, None)] * 4
+        assert session.scalars(select(RoundRule)).all() == []
+    with pytest.raises(IntegrityError, match="one_row"), old_database.write() as session:
+        session.add(RoundRule(id=2, person_id=1, set_at=NOW))

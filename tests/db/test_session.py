@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import db.session
-from db.session import WAL_SAFE_SINCE, Database, open_database, sqlite
+from db.session import WAL_SAFE_SINCE, Database, leave_unsynced, open_database, sqlite
 
 
 @pytest.fixture
@@ -118,6 +118,15 @@ def test_what_is_set_for_very_many_rows_is_set_for_them_alone(
             assert session.execute(text(f"PRAGMA {pragma}")).scalar() == elsewhere
     with database.read() as session:
         assert session.execute(text(f"PRAGMA {pragma}")).scalar() == elsewhere
+
+
+def test_commits_wait_for_the_disk_until_the_database_is_unsynced(database: Database) -> None:
+    pragma = text("PRAGMA synchronous")
+    with database.read() as session:
+        assert session.scalar(pragma) == 2
+    leave_unsynced(database)
+    with database.read() as session:
+        assert session.scalar(pragma) == 0
 
 
 def test_references_go_unchecked_only_where_asked(database: Database) -> None:

@@ -1,5 +1,5 @@
 """The labelled project of the worker's tests."""
 
-from tests.workbench.conftest import boss, labelled, labelled_home, open_home
+from tests.workbench.conftest import boss, labelled, labelled_home
 
-__all__ = ["boss", "labelled", "labelled_home", "open_home"]
+__all__ = ["boss", "labelled", "labelled_home"]

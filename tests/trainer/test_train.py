@@ -72,7 +72,20 @@ def test_a_killed_training_goes_on_and_leaves_no_trace(command, toy_files, toy_c
     assert [path.name for path in tmp_path.iterdir() if "checkpoint" in path.name] == []
 
 
-def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, toy_config, tmp_path):
+@pytest.fixture(scope="module")
+def briefly(toy_config):
+    return replace(toy_config, max_epochs=2)
+
+
+@pytest.fixture(scope="module")
+def folded(toy_files, briefly, tmp_path_factory):
+    """An adapter calibrated on three folds, in a folder of its own."""
+    out = tmp_path_factory.mktemp("folded") / "whole"
+    train(toy_files["train"], toy_files["validation"], out, replace(briefly, calibration_folds=3), Silent())
+    return out
+
+
+def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, briefly, folded, tmp_path):
     class Killer(Silent):
         def step(self, done, total, **_):
             if done > total - 5:
@@ -87,9 +100,9 @@ def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, toy_co
         def step(self, done, total, **_):
             assert done > self.done, "a finished training was repeated"
 
-    config = replace(toy_config, max_epochs=2, calibration_folds=3)
+    config = replace(briefly, calibration_folds=3)
     files = (toy_files["train"], toy_files["validation"])
-    whole = train(*files, tmp_path / "whole", config, Silent())
+    whole = read_card(folded)
     with pytest.raises(KeyboardInterrupt):
         train(*files, tmp_path / "out", config, Killer())
     assert {path.name for path in (tmp_path / ".out.checkpoints").iterdir()} == {
@@ -105,17 +118,17 @@ def test_killed_in_a_fold_it_goes_on_there_and_leaves_no_trace(toy_files, toy_co
     assert (card.calibration.fitted_on, card.calibration.rows) == ("out-of-fold", 210)
     assert any("out-of-fold" in warning for warning in card.warnings)
     judged = read_judged(tmp_path / "out")
-    assert judged == read_judged(tmp_path / "whole")
+    assert judged == read_judged(folded)
     assert judged is not None
     assert judged["posts"] == 150
     assert judged["linear"]["other"] > 0.8
-    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in folded.parent.iterdir()] == ["whole"]
 
 
-def test_folds_change_nothing_of_the_adapter_itself(toy_files, toy_config, trained, tmp_path):
-    config = replace(toy_config, calibration_folds=3)
-    train(toy_files["train"], toy_files["validation"], tmp_path / "out", config, Silent())
-    assert sha256_of(tmp_path / "out" / WEIGHTS) == sha256_of(trained / WEIGHTS)
+def test_folds_change_nothing_of_the_adapter_itself(toy_files, briefly, folded, tmp_path):
+    train(toy_files["train"], toy_files["validation"], tmp_path / "out", briefly, Silent())
+    assert sha256_of(tmp_path / "out" / WEIGHTS) == sha256_of(folded / WEIGHTS)
 
 
 @pytest.mark.ci

@@ -3,8 +3,7 @@
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from workbench.imports.preparing import prepare
 from workbench.imports.tsv import open_tsv
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
-from workbench.project import Project, init_project, open_project
+from workbench.project import Project, init_project
 from workbench.settings import FILE_NAME
 
 WORDS = {"normal": "今天天气好", "suspicious": "有人在吗呵呵", "violation": "加微信低价代开"}
@@ -53,18 +52,6 @@ def _make_labelled(folder: Path) -> None:
     labels = [{"id": row["id"], "label": row["label"]} for row in rows[:150]]
     import_labels(project, lead, write_tsv(folder / "labels.tsv", labels), mapping=parse_map(None))
     project.database.dispose()
-
-
-@pytest.fixture
-def open_home() -> Iterator[Callable[[Path], Project]]:
-    with ExitStack() as stack:
-
-        def opened(home: Path) -> Project:
-            project = open_project(home)
-            stack.callback(project.database.dispose)
-            return project
-
-        yield opened
 
 
 @pytest.fixture

@@ -132,3 +132,11 @@ def test_a_pickle_that_a_trigger_writes_after_the_start_is_not_read(project: Pro
     with pytest.raises(WorkbenchError, match="not read"):
         deserialize_value(evil(touched), "py_pickle", ours)
     assert not touched.exists()
+
+
+def test_withdrawn_jobs_are_gone(project: Project) -> None:
+    with project.database.write() as session:
+        jobs.enqueue(project.database.engine, session, jobs.Job.ROUND, 1, job_id="round-1")
+    assert jobs.is_waiting(project.database.engine, 1)
+    jobs.withdraw(project.database.engine)
+    assert not jobs.is_waiting(project.database.engine, 1)

@@ -16,6 +16,7 @@ from workbench import accounts, services
 from workbench.project import Project
 from workbench.rounds import lifecycle
 from workbench.scores.round_scores import RoundScores
+from workbench.worker.torch_child import MODULE
 
 TIMEOUT_SECONDS = 300
 """A limit on waiting, for a busy machine; not a promise of speed."""
@@ -60,6 +61,14 @@ def crashing_worker_of(project: Project, step: str, moment: str, *, is_fake: boo
 
 
 def trainers(project: Project) -> list[int]:
+    return _processes(project, "trainer.train")
+
+
+def torch_children(project: Project) -> list[int]:
+    return _processes(project, MODULE)
+
+
+def _processes(project: Project, module: str) -> list[int]:
     process_ids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -67,7 +76,7 @@ def trainers(project: Project) -> list[int]:
                 command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"trainer.train" in command and os.fsencode(project.home) in command:
+            if module.encode() in command and os.fsencode(project.home) in command:
                 process_ids.append(int(entry.name))
     return process_ids
 

@@ -51,8 +51,9 @@ class DistilRun:
 def load_base(folder: Path, device: torch.device) -> tuple[BertModel, Tokenizer]:
     """Raises TrainerError for a folder without a BERT encoder and its tokenizer."""
     try:
-        bert = BertModel.from_pretrained(
+        bert = BertModel.from_pretrained(  # nosec B615 # a local folder
             folder,
+            local_files_only=True,
             dtype=torch.float32,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,

@@ -1,12 +1,13 @@
 """`workbench demo`: the sample project."""
 
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workbench import demo, services
+from workbench import services
 from workbench.commands.terminal import HostOption, PortOption, err
 
 commands = typer.Typer()
@@ -19,9 +20,11 @@ def demo_command(
     port: PortOption = None,
     seed_only: Annotated[bool, typer.Option("--seed-only", help="Make the project, do not open it.")] = False,
 ) -> None:
-    """Seed a sample project, score it and open it: nothing to configure, no network, no GPU."""
+    """Make a sample project with four weeks of history and open it: nothing to configure, no network, no GPU."""
+    from workbench.demo.seeding import seed  # noqa: PLC0415 - loads what the worker needs, as it does its work
+
     begin = time.monotonic()
-    project = demo.seed(home, say=lambda text: err.print(text, markup=False))
+    project = seed(home, datetime.now().astimezone(), say=lambda text: err.print(text, markup=False))
     err.print(f"The sample project is in {home} ({time.monotonic() - begin:.0f} s).", markup=False)
     if not seed_only:
         services.up(project, host=host, port=port)

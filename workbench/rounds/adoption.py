@@ -5,9 +5,10 @@ The steps that need torch (checking the supplied scores, the gate) run in the wo
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from db.queries.rounds import rounds_by_number
 from db.tables import Post, Round
@@ -54,7 +56,8 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
     adapter = folder / "adapter" if (folder / "adapter").is_dir() else folder
     card = vouched_card(adapter)
     rows = _rows_of(project, adapter, card)
-    base = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))["base"]
+    receipt = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))
+    base = receipt["base"]
     same_base(adapter, card, place_of(project, base))
     scores = folder / SCORES
     scored = _read_scores(project, scores) if scores.exists() else None
@@ -81,6 +84,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
                 base=base,
                 notes=(Message.verbatim(notes) if notes else Message("trained elsewhere")).to_dict(),
                 created_at=project.now(),
+                labels_until=_labels_until(session, receipt),
                 started_by_id=account.id,
             )
             session.add(row)
@@ -106,6 +110,12 @@ def _rows_of(project: Project, adapter: Path, card: Card) -> Path:
         "`workbench round bundle`. Train it on the files of a bundle, unchanged.",
         folder=adapter,
     )
+
+
+def _labels_until(session: Session, receipt: Mapping[str, Any]) -> datetime:
+    """The rows of a bundle are those of a round, or what was labelled when it was packed."""
+    row = session.get(Round, receipt["round"])
+    return datetime.fromisoformat(receipt["created"]) if row is None else row.labels_until or row.created_at
 
 
 def _own_files(adapter: Path, card: Card) -> list[str]:

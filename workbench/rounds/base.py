@@ -50,8 +50,12 @@ def place_of(project: Project, base: str) -> str:
     return base if number is None else str(project.base_folder(number))
 
 
+def running_adaptation(session: Session) -> Adaptation | None:
+    return session.scalar(select(Adaptation).where(Adaptation.is_running))
+
+
 def refuse_adaptation(session: Session) -> None:
-    row = session.scalar(select(Adaptation).where(Adaptation.is_running))
+    row = running_adaptation(session)
     if row is not None:
         starter = session.get(Person, row.started_by_id)
         raise RoundError(

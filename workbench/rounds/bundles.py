@@ -125,10 +125,11 @@ def _work_folder(project: Project) -> Iterator[Path]:
 def _write_rows(
     project: Project, account: Account, number: int | None, base: str, folder: Path
 ) -> dict[str, Any]:
+    now = project.now()
     posts = [_without_people(post) for post in _rows(project, number)]
     if not any(post.split == "train" for post in posts):
         raise RoundError("There are no labelled posts to train on yet. Label some first.")
-    receipt = write_export(folder, posts, round_number=number or 0, by=account.name, now=project.now())
+    receipt = write_export(folder, posts, round_number=number or 0, by=account.name, now=now)
     receipt |= {"base": base, "fingerprint": base_fingerprint(resolve_base(place_of(project, base)))}
     write_json(folder / "receipt.json", receipt)
     return receipt

@@ -40,6 +40,8 @@ class InUse:
     number: int
     since: datetime
     by: str | None
+    is_automatic: bool
+    """Put in use without a lead's decision on a round that no lead started; `by` set the rule."""
 
 
 @dataclass(frozen=True)
@@ -71,35 +73,49 @@ def start(
 
     Raises RoundError if one is running, if there are too few labels or if the base encoder is not one of the settings.
     """
+    written = None if notes is None else Message.verbatim(notes)
     try:
         with acting(project, account, Right.RUN_ROUNDS) as session:
-            base = base or next_base(project, session)
-            refuse_other_base(project, session, base)
-            refuse_second(session)
-            refuse_too_few_labels(session)
-            last = session.scalar(rounds_by_number().limit(1))
-            row = Round(
-                number=(last.number if last else 0) + 1,
-                state="queued",
-                is_running=True,
-                is_quick=is_quick,
-                base=base,
-                notes=None if notes is None else Message.verbatim(notes).to_dict(),
-                created_at=project.now(),
-                started_by_id=account.id,
-            )
-            session.add(row)
-            session.flush()
-            subject = f"round {row.number}"
-            record(session, project, account.id, "start round", subject, quick=is_quick, base=base)
-            jobs.enqueue(
-                project.database.engine, session, jobs.Job.ROUND, row.number, job_id=f"round-{row.number}"
-            )
-            return row.number
+            return queue_round(project, session, account.id, is_quick=is_quick, base=base, notes=written)
     except IntegrityError as error:
         raise RoundError(
             "Another lead has just started a round. Look at it with `workbench round list`."
         ) from error
+
+
+def queue_round(
+    project: Project,
+    session: Session,
+    person_id: int,
+    *,
+    is_quick: bool = False,
+    base: str | None = None,
+    notes: Message | None = None,
+    is_automatic: bool = False,
+) -> int:
+    """The row and the job of a round that was decided already, in the caller's write transaction."""
+    base = base or next_base(project, session)
+    refuse_other_base(project, session, base)
+    refuse_second(session)
+    refuse_too_few_labels(session)
+    last = session.scalar(rounds_by_number().limit(1))
+    row = Round(
+        number=(last.number if last else 0) + 1,
+        state="queued",
+        is_running=True,
+        is_quick=is_quick,
+        base=base,
+        notes=None if notes is None else notes.to_dict(),
+        created_at=project.now(),
+        started_by_id=person_id,
+        is_automatic=is_automatic,
+    )
+    session.add(row)
+    session.flush()
+    detail = {"quick": is_quick, "base": base} | ({"automatic": True} if is_automatic else {})
+    record(session, project, person_id, "start round", f"round {row.number}", **detail)
+    jobs.enqueue(project.database.engine, session, jobs.Job.ROUND, row.number, job_id=f"round-{row.number}")
+    return row.number
 
 
 def refuse_other_base(project: Project, session: Session, base: str) -> None:
@@ -213,7 +229,9 @@ def in_use(session: Session) -> InUse | None:
     if champion is None:
         return None
     last = promotions().join(Person, Person.id == Promotion.person_id).with_only_columns(Person.name)
-    return InUse(champion.round_number, champion.since, session.scalar(last.limit(1)))
+    row = session.get_one(Round, champion.round_number)
+    is_automatic = row.is_automatic and row.decided_by_id is None
+    return InUse(champion.round_number, champion.since, session.scalar(last.limit(1)), is_automatic)
 
 
 def history(session: Session) -> list[dict[str, Any]]:
@@ -245,6 +263,7 @@ def describe(session: Session, row: Round) -> dict[str, Any]:
         "base": row.base,
         "notes": row.notes,
         "started_by": starter.name if starter else None,
+        "automatic": row.is_automatic,
         "decided_by": decider.name if decider else None,
         "created_at": row.created_at.isoformat(),
         "finished_at": row.finished_at.isoformat() if row.finished_at else None,
@@ -305,10 +324,12 @@ def refuse_second(session: Session) -> None:
     if row is not None:
         is_decision = row.state_before is not None
         starter = session.get(Person, row.decided_by_id if is_decision else row.started_by_id)
+        name = starter.name if starter else "?"
+        is_by_rule = row.is_automatic and not is_decision
         raise RoundError(
             "Round {number} is already under way, started by {name}. Wait for it or cancel it.",
             number=row.number,
-            name=starter.name if starter else "?",
+            name=Message("the rule of {name}", name=name) if is_by_rule else name,
         )
 
 

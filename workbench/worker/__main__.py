@@ -33,6 +33,7 @@ from workbench.jobs import Job
 from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
 from workbench.rounds import lifecycle
+from workbench.rounds.automatic import rules
 from workbench.worker.adapting import adapt_guarded, sweep
 from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS
 from workbench.worker.due import is_work_left
@@ -45,7 +46,7 @@ from workbench.worker.torch_child import TorchChild
 LOCK_SECONDS = 1.0
 """Retried for this long, because a page that checks for a worker holds the lock briefly."""
 LOOK_SECONDS = 20.0
-"""Interval of the checks for old unreadable rows and an idle torch process."""
+"""Interval of the checks for a round that is due, old unreadable rows and an idle torch process."""
 
 StepsOf = Callable[[TorchChild], Steps]
 
@@ -68,8 +69,7 @@ def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
             threading.Thread(target=work, args=(stop, at_work), daemon=True).start()
         print("The worker is ready.", flush=True)
         while not stop.wait(LOOK_SECONDS):
-            forget_old_rejects(project)
-            child.end_if_idle()
+            _look(project, child)
 
 
 def main(arguments: Sequence[str] | None = None, *, steps_of: StepsOf = Steps.of) -> int:
@@ -144,6 +144,12 @@ def _marking(project: Project, at_work: threading.Event, job: Callable[[int], st
                 at_work.clear()
 
     return marked
+
+
+def _look(project: Project, child: TorchChild) -> None:
+    rules.start_due(project)
+    forget_old_rejects(project)
+    child.end_if_idle()
 
 
 def _recover_work(project: Project) -> None:

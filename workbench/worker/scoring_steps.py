@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from db.tables import Champion, PostText, Promotion, Round
+from db.tables import PostText, Round
 from trainer.files import write_text
 from trainer.running.device import default_device, gpu_memory
 from trainer.scoring.scorer import Scorer, StoppedError
@@ -20,13 +20,14 @@ from workbench.errors import WorkbenchError
 from workbench.imports.preparing import prepare
 from workbench.overview import radar_scan
 from workbench.project import Project
-from workbench.queue import plan, strata, swap
+from workbench.queue import strata, swap
 from workbench.rounds import lifecycle
 from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import RoundScores
-from workbench.worker.attempts import GO, SupersededError, begin, sweep_attempts
+from workbench.worker.attempts import GO, SupersededError, begin
 from workbench.worker.child import FENCE_SECONDS, open_log
 from workbench.worker.due import due_file
+from workbench.worker.promoting import promote_with
 from workbench.worker.scoring import (
     Scored,
     score_missing,
@@ -82,28 +83,7 @@ def score(project: Project, number: int) -> str:
 
 
 def promote(project: Project, number: int) -> str:
-    attempt = begin(project, number, "scoring", serves_promotion=True)
-    strata.give_strata(project, number)
-    # Planned before the short transaction that sets the champion and replaces the queue.
-    planned = plan.plan(project, number, vectors=vectors_of_posts(project))
-    now, replacing = project.now(), swap.replacing(project, planned)
-    with attempt.finish(
-        replacing, state="promoted", state_before=None, is_running=False, finished_at=now
-    ) as session:
-        row = session.get_one(Round, number)
-        champion = session.get(Champion, 1)
-        previous = champion.round_number if champion else None
-        session.add(
-            Promotion(
-                round_number=number,
-                previous_number=previous,
-                is_rollback=row.is_rolling_back,
-                person_id=row.decided_by_id or row.started_by_id,
-                promoted_at=now,
-            )
-        )
-        session.merge(Champion(id=1, round_number=number, since=now))
-    sweep_attempts(project, number)
+    promote_with(project, number, vectors=vectors_of_posts(project))
     _watch(project)
     return GO
 

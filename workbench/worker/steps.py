@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -58,6 +59,7 @@ class Steps:
 
 def export(project: Project, number: int) -> str:
     attempt = begin(project, number, "exporting")
+    until = project.now()  # earlier than the snapshot, so that no label is taken for one that the round has
     with project.database.read() as session:
         # All splits come from one read transaction.
         posts = labelled_posts(session, number)
@@ -65,7 +67,7 @@ def export(project: Project, number: int) -> str:
         by = session.get_one(Person, row.started_by_id).name
     part = attempt.folder / "annotations"
     write_export(part, posts, round_number=number, by=by, now=project.now())
-    with attempt.finish():
+    with attempt.finish(labels_until=until):
         put_in_place(part, project.export_folder(number))
         publish_newest(project.export_folder(number), project.annotations)
     return GO
@@ -101,14 +103,20 @@ def evaluate(project: Project, number: int) -> str:
     command += ["--train", files / "train.jsonl", "--out", out]
     command += [] if champion is None else ["--champion", project.round_folder(champion)]
     run_child(attempt, "evaluating", command)
+    _find_doubts(attempt)
+    keep_evaluation(attempt, out, champion)
+    return GO
+
+
+def keep_evaluation(attempt: Attempt, out: Path, champion: int | None) -> None:
+    """Move the evaluation in `out` to the round, with its report in the row, and end the attempt."""
+    adapter = attempt.project.round_folder(attempt.number)
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     report["card"] = asdict(read_card(adapter))
-    _find_doubts(attempt)
     with attempt.finish(report=report) as session:
         if champion is not None:
             fill_in(session, champion, report)
         put_in_place(out, adapter / "evaluation")
-    return GO
 
 
 def fill_in(session: Session, champion: int, report: Mapping[str, Any]) -> None:

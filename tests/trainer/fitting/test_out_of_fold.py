@@ -35,20 +35,32 @@ class Killer(Silent):
             raise KeyboardInterrupt
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def short(toy_config):
     return replace(toy_config, max_epochs=2, dropout=0.1)
 
 
-def test_each_fold_learns_all_rows_but_its_own_with_a_seed_of_its_own(short, monkeypatch):
-    learned, folds = [], draw_folds(POSTS, 3, 0)
+@pytest.fixture(scope="module")
+def folds(short):
+    return draw_folds(POSTS, 3, short.seed)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(short, folds):
+    """The scores, and what each fold learned with which seed."""
+    learned = []
 
     def watched(train, validation, config, **rest):
         learned.append(([row.id for row in train], config.seed))
         return fit(train, validation, config, **rest)
 
-    monkeypatch.setattr("trainer.fitting.out_of_fold.fit", watched)
-    out_of_fold(POSTS, [], short, folds, progress=Silent())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.fitting.out_of_fold.fit", watched)
+        return out_of_fold(POSTS, [], short, folds, progress=Silent()), learned
+
+
+def test_each_fold_learns_all_rows_but_its_own_with_a_seed_of_its_own(short, folds, uninterrupted):
+    _, learned = uninterrupted
     for (names, _), held in zip(learned, folds, strict=True):
         assert names == [row.id for at, row in enumerate(POSTS) if at not in set(held)]
     assert len({seed for _, seed in learned} | {short.seed}) == 4
@@ -60,9 +72,8 @@ def test_what_can_be_learned_is_known_of_rows_never_seen(toy_config):
     assert (scores.argmax(axis=1) == [Label(row.label).position for row in rows]).mean() > 0.6
 
 
-def test_killed_it_goes_on_without_repeating_finished_folds(short, tmp_path):
-    folds = draw_folds(POSTS, 3, short.seed)
-    whole = out_of_fold(POSTS, [], short, folds, progress=Silent())
+def test_killed_it_goes_on_without_repeating_finished_folds(short, folds, uninterrupted, tmp_path):
+    whole, _ = uninterrupted
     with pytest.raises(KeyboardInterrupt):
         out_of_fold(POSTS, [], short, folds, progress=Killer(9), checkpoints=tmp_path)
     progress = Recorder()
@@ -72,8 +83,8 @@ def test_killed_it_goes_on_without_repeating_finished_folds(short, tmp_path):
     assert min(done for done, _, _ in progress.steps) > 8
 
 
-def test_the_folds_are_one_work_of_so_many_steps_and_tell_no_losses(short):
-    progress, folds = Recorder(), draw_folds(POSTS, 3, short.seed)
+def test_the_folds_are_one_work_of_so_many_steps_and_tell_no_losses(short, folds):
+    progress = Recorder()
     out_of_fold(POSTS, toy_examples(30, 1), short, folds, progress=progress)
     assert progress.steps[-1] == (24, 24, {})
     assert {total for _, total, _ in progress.steps} == {fold_steps(len(POSTS), folds, short)} == {24}

@@ -1,8 +1,13 @@
+import shutil
+import signal
+import sys
+
 import numpy as np
 import pytest
 
 from tests.trainer.toy import toy_examples
 from trainer.errors import TrainerError
+from trainer.running.children import start
 from trainer.scoring import sweep as sweep_module
 from trainer.scoring.scorer import Scorer, StoppedError
 from trainer.scoring.sweep import Precision, load_precision, save_precision, try_out
@@ -95,20 +100,30 @@ def test_several_processes_say_the_same(trained, scorer, files, tmp_path):
     assert logs == {"share-0.log", "share-1.log"}
 
 
-def test_a_process_that_fails_ends_the_pass(scorer, files, trained, tmp_path, monkeypatch):
-    child = sweep_module._child
-    monkeypatch.setattr(
-        sweep_module,
-        "_child",
-        lambda work, _model, *rest: child(work, tmp_path / "gone", *rest),
-    )
+def test_a_process_that_fails_ends_the_pass_and_the_others(scorer, files, trained, tmp_path, monkeypatch):
+    child, others = sweep_module._child, []
+
+    def first_fails(work, _model, device, share, count):
+        if share == 0:
+            return child(work, tmp_path / "gone", device, share, count)
+        others.append(start([sys.executable, "-c", "input()"], has_own_group=True))
+        return others[-1]
+
+    monkeypatch.setattr(sweep_module, "_child", first_fails)
     with pytest.raises(TrainerError, match=r"scoring failed: .*no such adapter folder"):
         sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", processes=2)
+    assert [other.returncode for other in others] == [-signal.SIGKILL]
 
 
 def test_several_processes_are_stopped(trained, scorer, files, tmp_path):
     with pytest.raises(StoppedError):
         sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", processes=2, should_stop=lambda: True)
+
+
+@pytest.fixture(scope="module")
+def exports():
+    """Files, filled by `exported_once`."""
+    return []
 
 
 class TestTryingOut:
@@ -125,7 +140,19 @@ class TestTryingOut:
             scorer, "network", lambda ids, mask: max((network(ids, mask) for _ in range(30)), key=len)
         )
 
-    @pytest.mark.usefixtures("slow")
+    @pytest.fixture
+    def exported_once(self, exports, tmp_path_factory, monkeypatch):
+        """Tests of one encoder share its export, which takes seconds."""
+        quantise = sweep_module.quantise
+
+        def copied(encoder, folder):
+            if not exports:
+                exports.append(quantise(encoder, tmp_path_factory.mktemp("exported")))
+            return shutil.copy(exports[0], folder)
+
+        monkeypatch.setattr(sweep_module, "quantise", copied)
+
+    @pytest.mark.usefixtures("slow", "exported_once")
     def test_eight_bits_are_used_where_they_say_the_same(self, trained, scorer, files, tmp_path):
         exact = scorer.probabilities(TEXTS)
         found = try_out(scorer, files, EVERYTHING, tmp_path)
@@ -135,7 +162,7 @@ class TestTryingOut:
         swept = sweep(trained, scorer, files, EVERYTHING, tmp_path / "sweep", precision=found)
         assert 0 < np.abs(swept.probabilities - exact).max() < 0.1
 
-    @pytest.mark.usefixtures("slow")
+    @pytest.mark.usefixtures("slow", "exported_once")
     def test_eight_bits_are_left_alone_where_they_do_not(self, scorer, files, tmp_path, monkeypatch):
         network_of = sweep_module.eight_bit_network
 

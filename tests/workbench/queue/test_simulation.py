@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples
@@ -14,6 +15,7 @@ from trainer.running import children
 from trainer.running.children import Child
 from trainer.selection.lanes import Band
 from workbench.accounts import Account
+from workbench.cli import app
 from workbench.project import Project
 from workbench.queue import simulation
 
@@ -46,11 +48,6 @@ def test_the_command_simulates_the_queue_of_the_settings(tmp_path: Path) -> None
     assert set(json.loads(done.stdout)["strategies"]) == {"default"}
     made_of = json.loads((tmp_path / "simulation" / "simulation.json").read_text(encoding="utf-8"))
     assert made_of["composition"]["random"] == 0
-    wrong = subprocess.run(
-        [*command, "--strategy", "none"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert wrong.returncode == 1
-    assert "there is no strategy 'none'" in wrong.stderr
 
 
 def test_a_projects_band_in_force_is_simulated(
@@ -68,6 +65,14 @@ def test_a_projects_band_in_force_is_simulated(
     assert simulation.simulate(*simulation.queue_of(project.home), []) == 0
     (command,) = ran
     assert json.loads(command[command.index("--band") + 1]) == {"low": 0.35, "high": 0.92}
+
+
+def test_the_command_ends_as_its_process_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is printed by that process (`tests/trainer/test_simulate.py`)."""
+    refusing = [sys.executable, "-c", "raise SystemExit(1)"]
+    monkeypatch.setattr(simulation, "start", lambda _command: children.start(refusing))
+    arguments = ["simulate", "--pool", "p.tsv", "--test", "t.tsv", "--home", str(tmp_path)]
+    assert CliRunner().invoke(app, arguments).exit_code == 1
 
 
 def test_a_folder_that_is_no_project_is_simulated_by_its_settings(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -48,10 +49,25 @@ def unpack(archive: Path, into: Path) -> Path:
     return folder
 
 
-def run_there(folder: Path, *arguments: str) -> None:
-    """Runs a command of the bundle's README with only the bundle's own trainer on the path."""
+RUN_MODULES = """
+import json, runpy, sys
+for module, *arguments in json.loads(sys.argv[1]):
+    sys.argv = [module, *arguments]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
+
+
+def run_there(folder: Path, *commands: Sequence[str]) -> None:
+    """Runs commands of the bundle's README with only the bundle's own trainer on the path.
+
+    One process runs them all, because loading torch takes longer than they do.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, "-c", RUN_MODULES, json.dumps(commands)],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -78,8 +94,7 @@ def returned_home(labelled_home: Path, tmp_path_factory: pytest.TempPathFactory)
         project.database.dispose()
         away = unpack(archive, folder / "away")
         training, scoring = commands_of(away)
-        run_there(away, *training, "--quick")
-        run_there(away, *scoring)
+        run_there(away, [*training, "--quick"], scoring)
 
     return made_once(tmp_path_factory, "returned", make)
 
@@ -105,15 +120,45 @@ def away(returned: Path) -> Path:
     return folder
 
 
+def run_here(attempt: Attempt, step: str, command: Sequence[object]) -> None:
+    """Runs a trainer command in this process, which has torch loaded already."""
+    module, *arguments = map(str, command)
+    progress = lifecycle.progress_file(attempt.project, attempt.number, step)
+    assert importlib.import_module(module).main([*arguments, "--progress", str(progress)]) == 0
+
+
+@pytest.fixture
+def children_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "run_child", run_here)
+
+
+def step_by_step(project: Project, boss: Account, number: int) -> None:
+    """In this process: the job of an adoption, then that of a lead's promotion."""
+    assert scoring_steps.admit(project, number) == GO
+    assert steps.evaluate(project, number) == GO
+    assert steps.judge(project, number) == "awaiting"  # its test posts are too few for the gate
+    lifecycle.promote(project, boss, number)
+    assert scoring_steps.score(project, number) == GO
+    assert scoring_steps.promote(project, number) == GO
+
+
+def by_a_worker(project: Project, _boss: Account, number: int) -> None:
+    with running(worker_of(project)):
+        decided(project, number)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("children_here")
+@pytest.mark.parametrize("finish", [step_by_step, pytest.param(by_a_worker, marks=pytest.mark.ci)])
 def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
-    project: Project, boss: Account, away: Path
+    project: Project, boss: Account, away: Path, finish: Callable[[Project, Account, int], None]
 ) -> None:
     (away / "adapter" / "notes.txt").write_text("not vouched for", encoding="utf-8")
     number = adoption.adopt(project, boss, away)
     assert not (project.round_folder(number) / "notes.txt").exists()
     brought = RoundScores.of(project, number).read()
-    with running(worker_of(project)):
-        row = decided(project, number)
+    finish(project, boss, number)
+    row = round_of(project, number)
     assert (row.state, row.failure) == ("promoted", None)
     assert row.report is not None
     assert row.report["metrics"]["n"] > 0
@@ -128,31 +173,16 @@ def test_an_adapter_trained_elsewhere_is_judged_here_and_its_scores_are_taken(
     assert read_card(project.round_folder(number)).base.name == project.settings.base_model
 
 
-def run_here(attempt: Attempt, step: str, command: Sequence[object]) -> None:
-    """Runs a trainer command in this process, which has torch loaded already."""
-    module, *arguments = map(str, command)
-    progress = lifecycle.progress_file(attempt.project, attempt.number, step)
-    assert importlib.import_module(module).main([*arguments, "--progress", str(progress)]) == 0
-
-
+@pytest.mark.usefixtures("children_here")
 def test_scores_that_are_not_the_adapters_own_are_made_again(
-    project: Project, boss: Account, away: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, boss: Account, away: Path
 ) -> None:
     file = away / "scores" / "scores.parquet"
     table = pq.read_table(file)
     turned = table.set_column(1, "normal", table["violation"]).set_column(3, "violation", table["normal"])
     pq.write_table(turned, file)
     number = adoption.adopt(project, boss, away)
-    monkeypatch.setattr(steps, "run_child", run_here)
-    for step in (
-        scoring_steps.admit,
-        steps.evaluate,
-    ):
-        assert step(project, number) == GO
-    assert steps.judge(project, number) == "awaiting"  # its test posts are too few for the gate
-    lifecycle.promote(project, boss, number)
-    for step in (scoring_steps.score, scoring_steps.promote):
-        assert step(project, number) == GO
+    step_by_step(project, boss, number)
     row = round_of(project, number)
     assert row.state == "promoted"
     assert row.scored is not None
@@ -429,6 +459,19 @@ def test_only_leads_send_rows_away_and_take_adapters_home(
     number = adoption.adopt(project, boss, away)
     with pytest.raises(RoundError, match=f"Round {number} is already under way"):
         adoption.adopt(project, boss, away)
+
+
+def test_an_adopted_round_has_the_labels_of_when_its_rows_were_taken(
+    project: Project, boss: Account, away: Path
+) -> None:
+    number = adoption.adopt(project, boss, away)
+    (rows,) = bundles.sent_rows(project)
+    receipt = json.loads((rows / "receipt.json").read_text(encoding="utf-8"))
+    row = round_of(project, number)
+    assert row.labels_until == datetime.fromisoformat(receipt["created"]) < row.created_at
+    with project.database.read() as session:
+        of_a_round = adoption._labels_until(session, {"round": number, "created": "2050-01-01"})
+        assert of_a_round == row.labels_until
 
 
 def test_a_base_that_is_not_here_is_told_before_anything_is_packed(

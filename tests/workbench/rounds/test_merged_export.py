@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,18 @@ def test_a_round_is_exported_merged_whether_or_not_it_is_said(
     assert (done.exit_code, done.output) == (0, "done, onnx False\n")
 
 
+def test_the_reason_of_a_failed_process_is_passed_on(
+    trained_round: Project, lead: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [sys.executable, "-c", "raise SystemExit('no room')"]
+    monkeypatch.setattr(merged_export, "module_command", lambda *_arguments: failing)
+    with pytest.raises(RoundError, match=r"Round 1 was not exported: .*no room"):
+        export_merged(trained_round, lead, 1, tmp_path / "served")
+    with trained_round.database.read() as session:
+        assert session.scalars(select(AuditEntry).where(AuditEntry.action == "export adapter")).all() == []
+
+
+@pytest.mark.ci
 def test_a_damaged_adapter_is_told_in_one_sentence(
     trained_round: Project, lead: Account, tmp_path: Path
 ) -> None:

@@ -14,8 +14,8 @@ from db.queries.serving import unexplained_posts
 from db.tables import Champion, Claim, Explanation, Post, PostGroup, PostText, QueueEntry
 from tests.conftest import Clock
 from tests.workbench.making import make_champion, ready_queue
-from tests.workbench.worker.trained import train_champion
 from tests.workbench.working import running, wait_until, worker_of
+from workbench import accounts
 from workbench.accounts import Account
 from workbench.labelling import answers as labelling_answers
 from workbench.labelling.explanations import Word, influential_words
@@ -264,14 +264,14 @@ def test_a_failure_is_logged_and_tried_again_later(
     assert len(explained(project)) == 1
 
 
-def test_the_real_worker_explains_what_is_held(labelled: Project, boss: Account, tmp_path: Path) -> None:
+@pytest.mark.long
+def test_the_real_worker_explains_what_is_held(served: Project) -> None:
     """By the adapter in use, once an annotator holds a post."""
-    train_champion(labelled, boss, tmp_path)
-    held = scored(labelled)[:2]
-    with running(worker_of(labelled)):
-        claim(labelled, boss, held)
-        wait_until(lambda: explained(labelled) == {(post, 1) for post in held}, "the explanations")
-    with labelled.database.read() as session:
+    held = scored(served)[:2]
+    with running(worker_of(served)):
+        claim(served, accounts.command_line(served), held)
+        wait_until(lambda: explained(served) == {(post, 1) for post in held}, "the explanations")
+    with served.database.read() as session:
         for post in held:
             text = session.get_one(PostText, post).text
             words = influential_words(session, post, 1)

@@ -2,8 +2,10 @@
 
 import signal
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +51,8 @@ from workbench.queue import swap
 from workbench.queue.quick_plan import read_pool_labels
 from workbench.queue.status import read_status
 from workbench.rounds import lifecycle
+from workbench.rounds.automatic import rules
+from workbench.rounds.automatic.schedule import Rule
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.worker import __main__ as worker
 from workbench.worker import scoring_steps, steps
@@ -56,35 +60,54 @@ from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, Step, SupersededEr
 from workbench.worker.due import is_work_left
 from workbench.worker.failures import prepare_guarded
 
+KILLS = [
+    ("export", "after"), ("train", "before"), ("train", "after"), ("evaluate", "after"),
+    ("judge", "after"), ("score", "after"), ("weigh", "before"), ("weigh", "after"), ("promote", "after"),
+]  # fmt: skip
 
-@pytest.mark.parametrize(
-    ("step", "moment"),
-    [
-        ("export", "after"), ("train", "before"), ("train", "after"), ("evaluate", "after"),
-        ("judge", "after"), ("score", "after"), ("weigh", "before"), ("weigh", "after"), ("promote", "after"),
-    ],
-)  # fmt: skip
+
+def killed(project: Project, step: str, moment: str) -> dict[Path, int]:
+    """A worker kills itself there. Returns when each exported file was written."""
+    with running(crashing_worker_of(project, step, moment, is_fake=True)) as process:
+        assert process.wait(TIMEOUT_SECONDS) == -signal.SIGKILL
+    files = project.annotations.rglob("*.jsonl")
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
+@pytest.mark.long
+def test_killed_in_every_step_in_turn_each_worker_goes_on_from_that_step(
+    labelled: Project, boss: Account
+) -> None:
+    number = lifecycle.start(labelled, boss, is_quick=True)
+    _, *exported = [killed(labelled, step, moment) for step, moment in KILLS]
+    with running(fake_worker_of(labelled)):
+        row = wait_for_state(labelled, number, *lifecycle.SETTLED)
+        assert (row.state, row.failure) == ("promoted", None)
+    assert_whole(labelled)
+    assert exported[0]
+    assert all(files == exported[0] for files in exported), "a finished step was repeated"
+    # One attempt at each of seven steps, and one more for each kill; a promotion that is done is not begun again.
+    assert row.attempt == 7 + len(KILLS) - 1
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(("step", "moment"), KILLS)
 def test_killed_in_any_step_it_goes_on_from_that_step(
     labelled: Project, boss: Account, step: str, moment: str
 ) -> None:
     number = lifecycle.start(labelled, boss, is_quick=True)
-    with running(crashing_worker_of(labelled, step, moment, is_fake=True)) as process:
-        assert process.wait(TIMEOUT_SECONDS) == -signal.SIGKILL
-    before = {
-        path: path.stat().st_mtime_ns
-        for path in labelled.home.rglob("*.jsonl")
-        if "annotations" in path.parts
-    }
+    before = killed(labelled, step, moment)
     with running(fake_worker_of(labelled)):
         row = wait_for_state(labelled, number, *lifecycle.SETTLED)
         assert (row.state, row.failure) == ("promoted", None)
     assert_whole(labelled)
     if step != "export":
-        after = {path: path.stat().st_mtime_ns for path in before}
-        assert after == before, "a finished step was repeated"
+        assert before == {path: path.stat().st_mtime_ns for path in before}, "a finished step was repeated"
 
 
+@pytest.mark.ci
 def test_a_worker_killed_in_training_takes_its_child_along(labelled: Project, boss: Account) -> None:
+    """As does the real one, in `test_real_round.py`."""
     number = lifecycle.start(labelled, boss, base=PATIENT)
     with running(fake_worker_of(labelled)) as process:
         wait_until(lambda: bool(trainers(labelled)), "a training process")
@@ -187,6 +210,35 @@ def test_a_step_that_keeps_taking_the_worker_down_ends_the_round(labelled: Proje
     row = round_of(labelled, number)
     assert (row.state, row.is_running) == ("failed", False)
     assert "stopped 3 times while training" in str(Message.from_dict(row.failure or {}))
+
+
+def numbers_of_rounds(project: Project) -> list[int]:
+    with project.database.read() as session:
+        return list(session.scalars(select(Round.number)))
+
+
+IMPATIENT_WORKER = """
+import sys
+from tests.workbench.worker import fake_worker
+from workbench.worker import __main__ as worker
+fake_worker.replace_children()
+worker.LOOK_SECONDS = 0.1
+sys.exit(worker.main())
+"""
+
+
+def test_a_worker_starts_the_round_that_is_due_and_no_second_one(labelled: Project, boss: Account) -> None:
+    rules.set_rule(labelled, boss, Rule(after_labels=100))
+    command = [sys.executable, "-c", IMPATIENT_WORKER, "--home", str(labelled.home), "--watch-stdin"]
+    with running(command) as process:
+        wait_until(lambda: numbers_of_rounds(labelled) != [], "a round to start by itself")
+        row = wait_for_state(labelled, 1, *lifecycle.SETTLED)
+        assert process.poll() is None
+    assert numbers_of_rounds(labelled) == [1]
+    assert rules.start_due(labelled) is None
+    assert (row.state, row.failure, row.is_automatic, row.started_by_id) == ("promoted", None, True, boss.id)
+    assert row.labels_until is not None
+    assert row.labels_until >= row.created_at
 
 
 def test_a_late_worker_changes_nothing(labelled: Project, boss: Account) -> None:

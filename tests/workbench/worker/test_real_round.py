@@ -1,18 +1,21 @@
-"""A round by the real worker on a tiny real encoder: killed in training, resumed by the next worker, promoted."""
+"""A round by real workers on a tiny real encoder: killed in training and in scoring, resumed, promoted."""
 
 import json
 import signal
+import subprocess
+from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from sqlalchemy import func, select
 
 from db.tables import Annotation, Post, PostGroup, Round
 from tests.workbench.making import POSTS
 from tests.workbench.working import (
     assert_whole,
-    decided,
     round_of,
     running,
+    torch_children,
     trainers,
     wait_for_state,
     wait_until,
@@ -24,22 +27,38 @@ from workbench.review import doubts
 from workbench.rounds import lifecycle
 
 
-def test_a_round_killed_in_training_is_trained_by_the_next_worker_scored_and_promoted(
+def kill(worker: "subprocess.Popen[bytes]") -> None:
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+
+
+@pytest.mark.long
+def test_a_round_killed_in_training_and_in_scoring_is_finished_by_the_next_workers(
     labelled: Project, boss: Account
 ) -> None:
+    """A worker loads no torch itself; the processes that do end with it."""
     number = lifecycle.start(labelled, boss, is_quick=True)
     with running(worker_of(labelled)) as process:
         wait_until(
             lifecycle.progress_file(labelled, number, "training").exists, "the first steps of training"
         )
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        kill(process)
     wait_until(lambda: not trainers(labelled), "the training process to end")
     assert round_of(labelled, number).state == "training"
-    with running(worker_of(labelled)):
+    with running(worker_of(labelled)) as process:
         # Its test posts are too few for the gate.
         assert wait_for_state(labelled, number, *lifecycle.SETTLED).state == "awaiting"
-        row = decided(labelled, number)
+        lifecycle.promote(labelled, boss, number)
+        wait_until(lambda: torch_children(labelled) != [], "the scoring")
+        loaded = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
+        assert "libtorch" not in loaded
+        assert "sklearn" not in loaded
+        kill(process)
+    wait_until(lambda: torch_children(labelled) == [], "the scoring process to end")
+    assert not lifecycle.is_worker_running(labelled)
+    assert round_of(labelled, number).state == "scoring"
+    with running(worker_of(labelled)):
+        row = wait_for_state(labelled, number, *lifecycle.SETTLED)
     assert (row.state, row.failure) == ("promoted", None)
     assert_whole(labelled)
     receipt = json.loads((labelled.annotations / "receipt.json").read_text(encoding="utf-8"))

@@ -124,6 +124,17 @@ def test_tokens_made_after_an_import_serve_the_first_adapter(
     assert seen == []
 
 
+@pytest.fixture
+def without_eight_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speed is measured; an export to 8 bits takes seconds, and `tests/trainer/scoring/test_sweep.py` has it."""
+
+    def refuse(*_: object) -> None:
+        raise ValueError("no export")
+
+    monkeypatch.setattr(sweep_module, "quantise", refuse)
+
+
+@pytest.mark.usefixtures("without_eight_bits")
 def test_where_there_is_no_time_for_all_some_are_scored_and_the_rest_is_left_out(
     scored: Project, lead: Account, adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +181,7 @@ def test_a_number_that_a_purge_made_free_is_scored_anew(scored: Project, lead: A
     np.testing.assert_allclose([after[number] for number in range(19, 24)], expected, atol=1e-5)
 
 
+@pytest.mark.usefixtures("without_eight_bits")
 def test_a_pass_killed_before_it_tidied_up_is_not_told_of_twice(
     scored: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,15 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.workbench.worker.trained import train_champion
-from tests.workbench.working import TIMEOUT_SECONDS, running, wait_for_state, wait_until, worker_of
-from workbench.accounts import Account
+from tests.workbench.working import TIMEOUT_SECONDS
+from workbench import accounts
 from workbench.errors import RoundError
 from workbench.locks import STEP, hold
-from workbench.project import Project
+from workbench.project import Project, open_project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
-from workbench.rounds import lifecycle
 from workbench.worker.attempts import MOST_STEP_ATTEMPTS
 from workbench.worker.torch_child import MODULE, RequestError, TorchChild
 
@@ -87,22 +85,6 @@ def test_what_it_cannot_do_is_said(project: Project, child: TorchChild) -> None:
         child.step("fail")(project, 1)
 
 
-def test_a_step_waits_for_that_of_a_killed_worker_to_be_gone(project: Project, lead: Account) -> None:
-    """A purge is refused meanwhile."""
-    real = TorchChild(project.home)
-    answers: list[str] = []
-    with hold(project.data / STEP):
-        asking = threading.Thread(target=lambda: answers.append(real.step("prepare")(project, 0)))
-        asking.start()
-        asking.join(1)
-        assert answers == []
-        with pytest.raises(RoundError, match="Posts are being prepared"):
-            purge(project, lead, Criterion(post="p1"), is_dry=False)
-    asking.join(TIMEOUT_SECONDS)
-    assert answers == ["go"]
-    real.end_if_idle(after=0)
-
-
 def test_it_ends_when_its_pipe_does_whatever_it_is_doing(project: Project) -> None:
     """Also while torch is loading."""
     command = [sys.executable, "-P", "-m", MODULE, "--home", str(project.home)]
@@ -112,46 +94,36 @@ def test_it_ends_when_its_pipe_does_whatever_it_is_doing(project: Project) -> No
         assert process.wait(60) == 0
 
 
-def test_the_real_one_loads_an_adapter_and_says_what_it_cannot(
-    labelled: Project, boss: Account, tmp_path: Path
-) -> None:
-    train_champion(labelled, boss, tmp_path)
-    real = TorchChild(labelled.home)
+@pytest.fixture(scope="module")
+def real(served_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, TorchChild]]:
+    project = open_project(shutil.copytree(served_home, tmp_path_factory.mktemp("real") / "project"))
+    torch_child = TorchChild(project.home)
+    yield project, torch_child
+    torch_child.end_if_idle(after=0)
+    project.database.dispose()
+
+
+@pytest.mark.long
+def test_a_step_waits_for_that_of_a_killed_worker_to_be_gone(real: tuple[Project, TorchChild]) -> None:
+    """A purge is refused meanwhile."""
+    project, torch_child = real
+    answers: list[str] = []
+    with hold(project.data / STEP):
+        asking = threading.Thread(target=lambda: answers.append(torch_child.step("prepare")(project, 0)))
+        asking.start()
+        asking.join(1)
+        assert answers == []
+        with pytest.raises(RoundError, match="Posts are being prepared"):
+            purge(project, accounts.command_line(project), Criterion(post="p1"), is_dry=False)
+    asking.join(TIMEOUT_SECONDS)
+    assert answers == ["go"]
+
+
+@pytest.mark.long
+def test_the_real_one_loads_an_adapter_and_says_what_it_cannot(real: tuple[Project, TorchChild]) -> None:
+    project, torch_child = real
     texts = ["今天天气好abc", "加微信低价代开"]
-    (_, carried) = real.explain(labelled.round_folder(1), texts)
+    (_, carried) = torch_child.explain(project.round_folder(1), texts)
     assert all(0 <= start < end <= len(texts[1]) and drop > 0 for start, end, drop in carried)
     with pytest.raises(RequestError, match="AdapterError"):
-        real.explain(labelled.round_folder(9), texts)
-    real.end_if_idle(after=0)
-
-
-def test_a_worker_loads_no_torch_until_it_is_needed_and_takes_the_process_along(
-    labelled: Project, boss: Account, tmp_path: Path
-) -> None:
-    with running(worker_of(labelled)) as process:
-        wait_until(lambda: lifecycle.is_worker_running(labelled), "the worker")
-        maps = Path(f"/proc/{process.pid}/maps")
-        number = lifecycle.start(labelled, boss, is_quick=True)
-        wait_for_state(labelled, number, "awaiting")  # its test posts are too few for the gate
-        lifecycle.promote(labelled, boss, number)
-        wait_until(lambda: torch_children(labelled) != [], "the scoring")
-        loaded = maps.read_text(encoding="utf-8")
-        assert "libtorch" not in loaded
-        assert "sklearn" not in loaded
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    wait_until(lambda: torch_children(labelled) == [], "its process to end")
-    assert not lifecycle.is_worker_running(labelled)
-
-
-def torch_children(project: Project) -> list[int]:
-    process_ids = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if MODULE.encode() in command and os.fsencode(project.home) in command:
-                process_ids.append(int(entry.name))
-    return process_ids
+        torch_child.explain(project.round_folder(9), texts)

@@ -27,6 +27,9 @@ from workbench.commands.training.waiting import wait as wait_for
 from workbench.errors import WorkbenchError
 from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, comparison, lifecycle, merged_export
+from workbench.rounds.automatic import rules
+from workbench.rounds.automatic.schedule import Rule, parse_time
+from workbench.rounds.automatic.upcoming import read_upcoming
 from workbench.rounds.comparison import RoundComparison, Side
 from workbench.rounds.flips import Flips
 from workbench.scores.round_scores import RoundScores
@@ -68,6 +71,43 @@ def _follow(project: Project, number: int, wait: bool, as_json: bool) -> None:
         print_json(number=number)
 
 
+@round_app.command("auto")
+def round_auto(
+    home: HomeOption = Path(),
+    after_labels: Annotated[int | None, typer.Option(min=1, help="Start after so many new labels.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="HH:MM", help="Start at this time of day.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of --at, such as Asia/Shanghai; by default the server's.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="No round starts by itself.")] = False,
+    skip_next: Annotated[
+        bool | None,
+        typer.Option("--skip-next/--no-skip-next", help="Leave out the next one.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """When rounds start by themselves; with options, changes it. Both --after-labels and --at: whichever comes first."""
+    project = open_project(home)
+    is_new = after_labels is not None or at is not None
+    if (off and (is_new or skip_next)) or (zone is not None and at is None):
+        raise typer.BadParameter("--off stands alone, and --zone belongs to --at.")
+    account = accounts.command_line(project)
+    if off or is_new:
+        rule = Rule(after_labels, None if at is None else parse_time(at), zone)
+        rules.set_rule(project, account, rule)
+    if skip_next is not None:
+        rules.skip_next(project, account, skips=skip_next)
+    with project.database.read() as session:
+        upcoming = read_upcoming(project, session)
+    if as_json:
+        print_json(**upcoming.to_dict())
+        return
+    for sentence in upcoming.sentences():
+        out.print(str(sentence), markup=False, soft_wrap=True)
+    if upcoming.rule.is_on:
+        say_worker(project)
+
+
 @round_app.command("list")
 def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """All rounds, newest first."""
@@ -89,7 +129,7 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
                     "yes" if row["in_use"] else "",
                     "" if macro_f1 is None else f"{macro_f1:.3f}",
                     str(row["train"]["n"] or ""),
-                    row["started_by"],
+                    f"the rule of {row['started_by']}" if row["automatic"] else row["started_by"],
                     row["failure"] or row["decision_reason"] or "",
                 ),
             )

@@ -106,6 +106,11 @@ def person_word(name: str) -> str:
     return _(NAME_WORDS[name]) if name in NAME_WORDS else name
 
 
+def author_word(name: str, *, is_automatic: bool) -> str:
+    """Who started a round: a person, or the rule that the person set."""
+    return _("the rule of {name}").format(name=person_word(name)) if is_automatic else person_word(name)
+
+
 def label_html(label: str) -> Markup:
     return Markup('<span class="label {}">{}</span>').format(label, label_word(label))
 

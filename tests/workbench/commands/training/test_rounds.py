@@ -134,3 +134,67 @@ def test_a_rejected_round_is_put_in_use_with_a_reason_only(rejected: Project) ->
     with rejected.database.read() as session:
         row = session.get_one(Round, 1)
         assert row.decision_reason == Message.verbatim("the test posts were old").to_dict()
+
+
+def test_when_rounds_start_by_themselves_is_shown_and_set(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "width", 40)
+    assert run(project, "auto") == "No round starts by itself.\n"
+    shown = run(project, "auto", "--after-labels", "1200", "--at", "02:00", "--zone", "Asia/Shanghai")
+    line = (
+        "A round starts by itself after 1,200 more labels, or at 02:00 (Asia/Shanghai): 0 new labels so far."
+    )
+    assert shown.splitlines()[0] == line
+    assert "No worker is running" in shown
+    facts = json.loads(run(project, "auto", "--skip-next", "--json"))
+    assert (facts.pop("set_at") or "").startswith("20")
+    assert facts == {
+        "on": True,
+        "after_labels": 1200,
+        "at": "02:00",
+        "zone": "Asia/Shanghai",
+        "new_labels": 0,
+        "skips_next": True,
+        "set_by": "command line",
+        "sentences": [line, "The next one is skipped."],
+    }
+    assert "skipped" not in run(project, "auto", "--no-skip-next")
+    assert "at 03:30" in run(project, "auto", "--at", "3:30")
+    assert json.loads(run(project, "auto", "--json"))["after_labels"] is None
+    assert run(project, "auto", "--off") == "No round starts by itself.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--at", "25:00"], "25:00 is no time of day. Write it as 02:30."),
+        (["--at", "02:00", "--zone", "Mars"], "This machine knows no time zone Mars."),
+        (["--skip-next"], "No round starts by itself, so there is none to skip."),
+    ],
+)
+def test_a_rule_that_cannot_be_kept_is_refused_in_one_sentence(
+    project: Project, options: list[str], sentence: str
+) -> None:
+    refused = CliRunner().invoke(app, ["round", "auto", *options, "--home", str(project.home)])
+    assert isinstance(refused.exception, WorkbenchError)
+    assert str(refused.exception).startswith(sentence)
+    assert run(project, "auto") == "No round starts by itself.\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--off", "--at", "02:00"], ["--zone", "UTC"], ["--off", "--skip-next"], ["--after-labels", "0"]],
+)
+def test_options_that_contradict_each_other_are_wrong_usage(project: Project, options: list[str]) -> None:
+    refused = CliRunner().invoke(app, ["round", "auto", *options, "--home", str(project.home)])
+    assert refused.exit_code == 2
+    assert run(project, "auto") == "No round starts by itself.\n"
+
+
+def test_a_round_that_started_by_itself_is_listed_as_the_rules(rejected: Project) -> None:
+    with rejected.database.write() as session:
+        session.get_one(Round, 1).is_automatic = True
+    (listed,) = json.loads(run(rejected, "list", "--json"))
+    assert (listed["automatic"], listed["started_by"]) == (True, "林")
+    assert "the rule of 林" in " ".join(run(rejected, "list").split())

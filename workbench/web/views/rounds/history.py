@@ -28,7 +28,7 @@ from workbench.web.views.rounds.decision import offer, verdict_lines
 from workbench.web.views.rounds.running import LOOK_AGAIN_SECONDS
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown_as_stored
-from workbench.web.wording.words import STATE_WORDS, label_html, person_word
+from workbench.web.wording.words import STATE_WORDS, author_word, label_html, person_word
 
 MOST_OPENED = 20
 
@@ -98,7 +98,7 @@ def _row(entry: dict[str, Any]) -> Sequence[Cell]:
         decimal(metrics.get("linear_macro_f1")),
         decimal(metrics.get("ece")),
         _took(entry),
-        person_word(entry["decided_by"] or entry["started_by"] or ""),
+        _who(entry),
         _why(entry),
     )
 
@@ -138,6 +138,14 @@ def _took(entry: dict[str, Any]) -> str:
     return seconds((ended - begun).total_seconds())
 
 
+def _who(entry: dict[str, Any]) -> str:
+    return person_word(entry["decided_by"]) if entry["decided_by"] else _author(entry)
+
+
+def _author(entry: dict[str, Any]) -> str:
+    return author_word(entry["started_by"] or "", is_automatic=entry["automatic"])
+
+
 def _why(entry: dict[str, Any]) -> str:
     if entry["failure"]:
         return shown_as_stored(entry["failure"])
@@ -151,7 +159,7 @@ def _details(entry: dict[str, Any]) -> None:
     facts = [
         (
             _("started"),
-            f"{clock(datetime.fromisoformat(entry['created_at']))} · {person_word(entry['started_by'])}",
+            f"{clock(datetime.fromisoformat(entry['created_at']))} · {_author(entry)}",
         ),
         (_("base encoder"), entry["base"]),
         (_("notes"), shown_as_stored(entry["notes"]) if entry["notes"] else None),

@@ -26,6 +26,7 @@ from workbench.web.elements.widgets import (
     show_notice,
 )
 from workbench.web.views.rounds.adapting import offer_adaptation, watch_adaptation
+from workbench.web.views.rounds.automatic import show_automatic
 from workbench.web.views.rounds.behaviour import show_behaviour
 from workbench.web.views.rounds.comparison import show_comparison
 from workbench.web.views.rounds.decision import decide
@@ -36,7 +37,7 @@ from workbench.web.views.rounds.running import watch
 from workbench.web.views.rounds.start import start_round
 from workbench.web.views.rounds.trust import show_trust
 from workbench.web.wording.i18n import _
-from workbench.web.wording.words import NO_WORKER, ORDER_WORDS, person_word
+from workbench.web.wording.words import NO_WORKER, ORDER_WORDS, author_word
 
 
 def show() -> None:
@@ -67,6 +68,7 @@ def show() -> None:
             if is_lead:
                 start_round(status)
                 offer_adaptation()
+        show_automatic(is_lead)
         decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
         if is_lead and earlier is not None and running is None:
             _roll_back(earlier)
@@ -83,7 +85,9 @@ def _in_use_line(in_use: InUse | None, status: Status) -> Markup:
         line = _(ORDER_WORDS[status.queue_order]).format(count=f"{status.quick_labels or 0:,}")
     else:
         line = _("In use: round {number}, since {since}, by {name}").format(
-            number=in_use.number, since=clock(in_use.since), name=person_word(in_use.by or "")
+            number=in_use.number,
+            since=clock(in_use.since),
+            name=author_word(in_use.by or "", is_automatic=in_use.is_automatic),
         )
     return Markup("<span>{}</span>").format(line)
 
