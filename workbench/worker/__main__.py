@@ -32,6 +32,7 @@ from workbench.imports.retention import forget_old_rejects
 from workbench.jobs import Job
 from workbench.locks import WORK, WORKER, hold
 from workbench.project import Project, open_project
+from workbench.queue.ordering import QuickOrderer
 from workbench.rounds import lifecycle
 from workbench.rounds.automatic import rules
 from workbench.worker.adapting import adapt_guarded, sweep
@@ -39,7 +40,6 @@ from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS
 from workbench.worker.due import is_work_left
 from workbench.worker.explaining import Explainer
 from workbench.worker.failures import guarded, prepare_guarded
-from workbench.worker.ordering import QuickOrderer
 from workbench.worker.steps import Steps
 from workbench.worker.torch_child import TorchChild
 

@@ -13,11 +13,11 @@ from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
+from workbench.queue.ordering import QuickOrderer
 from workbench.queue.quick_model import QuickModel, learned
 from workbench.queue.quick_plan import read_pool_labels
 from workbench.review import resolutions
 from workbench.worker import scoring
-from workbench.worker.ordering import QuickOrderer
 from workbench.worker.scoring import PostVectors, vectors_of_posts
 from workbench.worker.scoring_steps import prepare_import
 
