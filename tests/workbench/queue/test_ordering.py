@@ -9,9 +9,9 @@ from tests.workbench.making import add_label, posts_of, ready_queue
 from workbench.accounts import Account
 from workbench.locks import WORK, hold
 from workbench.project import Project
+from workbench.queue import ordering
 from workbench.queue.ordering import QuickOrderer
 from workbench.queue.quick_order import FEWEST_LABELS
-from workbench.worker import ordering
 
 
 class Fake:
