@@ -431,7 +431,8 @@ def test_a_quick_round_put_in_use_by_the_lead_changes_the_queue(
             expect(page.locator(".steps")).to_be_visible()
             expect(page.get_by_text("Round 1 waits for a decision")).to_be_visible(timeout=150_000)
             page.click(".st-key-promote-1 button")
-            expect(page.locator("table.rows", has_text="macro-F1")).to_contain_text("in use", timeout=150_000)
+            rounds = page.locator("table.rows", has=page.locator("th", has_text="took"))
+            expect(rounds).to_contain_text("in use", timeout=150_000)
         finally:
             stop(worker)
     assert before == {"random", "held_out"}

@@ -30,6 +30,7 @@ def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> No
         widened=0,
         left_out=0,
         partly_scored=None,
+        quick_labels=None,
     )
     monkeypatch.setattr("workbench.web.views.rounds.page.read_status", lambda _project: status)
     add_round(project, lead, 1, "promoted")
