@@ -20,6 +20,7 @@ from workbench.project import Project
 from workbench.queue import simulation
 
 
+@pytest.mark.ci
 def test_the_command_simulates_the_queue_of_the_settings(tmp_path: Path) -> None:
     base = make_tiny_encoder(tmp_path / "base")
     for name, seed, count in (("pool", 0, 90), ("test", 1, 45)):

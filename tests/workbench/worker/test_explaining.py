@@ -264,7 +264,7 @@ def test_a_failure_is_logged_and_tried_again_later(
     assert len(explained(project)) == 1
 
 
-@pytest.mark.long
+@pytest.mark.ci
 def test_the_real_worker_explains_what_is_held(served: Project) -> None:
     """By the adapter in use, once an annotator holds a post."""
     held = scored(served)[:2]
