@@ -71,7 +71,8 @@ def vouched_card(folder: Path) -> Card:
 def same_base(folder: Path, card: Card, name: str) -> Path:
     """The folder of the base `name`, verified to be the base of the adapter in `folder`.
 
-    An adapted encoder is looked for beside the adapter first: it moves with its project. Raises AdapterError if it is another encoder, EncoderError if there is none.
+    An adapted encoder is looked for beside the adapter first: it moves with its project. Raises AdapterError if it is
+    another encoder, EncoderError if there is none.
     """
     beside = folder.absolute().parent / Path(name).name
     base = beside if (beside / ADAPTATION).is_file() else resolve_base(name)

@@ -92,13 +92,18 @@ def test_posts_on_a_screen_and_answered_ones_keep_their_entries(scored: Project,
     assert [row for row in rows(scored, "uncertain", "violation", *UNCHANGED) if row[0] in held] == before
 
 
-def test_an_answer_during_the_planning_is_kept_and_its_copies_are_not_asked_about(
-    project: Project, lead: Account, ann: Account
-) -> None:
+def import_with_copies(project: Project, lead: Account) -> None:
+    """Posts 1 to 60; post n + 60 is a copy of post n."""
     texts = different_texts(60)
     import_texts(project, lead, [*texts, *(text + "!" for text in texts)])
     prepare(project)
     swap.rebuild(project)
+
+
+def test_an_answer_during_the_planning_is_kept_and_its_copies_are_not_asked_about(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    import_with_copies(project, lead)
     candidates = read_candidates(project)
     assert candidates is not None
     planned = plan_again(candidates, undecided)
@@ -121,10 +126,7 @@ def test_a_group_has_one_post_in_the_queue_whatever_copy_the_plan_holds(
     project: Project, lead: Account, ann: Account
 ) -> None:
     """A post is claimed after the planning; its group is not queued again under another copy."""
-    texts = different_texts(60)
-    import_texts(project, lead, [*texts, *(text + "!" for text in texts)])
-    prepare(project)
-    swap.rebuild(project)
+    import_with_copies(project, lead)
     assert order_quickly(project, undecided)
     candidates = read_candidates(project)
     assert candidates is not None

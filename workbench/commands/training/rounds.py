@@ -37,6 +37,8 @@ from workbench.scores.round_scores import RoundScores
 SHOWN_EXAMPLES = 5
 
 commands = typer.Typer()
+WaitOption = Annotated[bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")]
+
 round_app = typer.Typer(help="Training rounds.", no_args_is_help=True)
 commands.add_typer(round_app, name="round")
 
@@ -47,9 +49,7 @@ def round_start(
     quick: Annotated[bool, typer.Option("--quick", help="A trial of a few minutes.")] = False,
     base: Annotated[str | None, typer.Option(help="Another base encoder for this round.")] = None,
     notes: str | None = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
-    ] = False,
+    wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train and judge a new adapter."""
@@ -293,9 +293,7 @@ def round_adopt(
     folder: Path,
     home: HomeOption = Path(),
     notes: str | None = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stay until it has ended or awaits a decision.")
-    ] = False,
+    wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take home an adapter trained elsewhere: it is judged here like any other round's."""

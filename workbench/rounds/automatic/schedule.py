@@ -43,7 +43,8 @@ OFF = Rule()
 class Standing:
     """`local` is now on the wall clock of the rule's zone, `taken_on` the last date whose time of day was taken.
 
-    `is_running`: a round, or an adaptation of the base encoder. `new_labels` counts from the last round; `new_since_skip` from the round that was skipped, if that is later.
+    `is_running`: a round, or an adaptation of the base encoder. `new_labels` counts from the last round;
+    `new_since_skip` from the round that was skipped, if that is later.
     """
 
     local: datetime
