@@ -80,14 +80,51 @@ class Guideline(Base):
 
 class Person(Base):
     __tablename__ = "person"
-    __table_args__ = (CheckConstraint("role IN ('annotator', 'lead')", name="role"),)
+    __table_args__ = (CheckConstraint("role IN ('annotator', 'reviewer', 'lead', 'admin')", name="role"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    name_key: Mapped[str | None] = mapped_column(unique=True)
+    """The same for names that look alike. Null until the project is opened by this version."""
     role: Mapped[str]
+    password_hash: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     turns: Mapped[int] = mapped_column(default=0, server_default="0")
     """Posts served to this person so far; determines the lane of the next one."""
+
+
+class WebSession(Base):
+    """A sign-in of a browser. `digest` is of the token in its cookie; a session ends by `ended_at`, by time or with the person."""
+
+    __tablename__ = "web_session"
+    __table_args__ = (Index("ix_web_session_person_id", "person_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    means: Mapped[str]
+    """How the person showed who they are: password, link, demo, oidc, proxy."""
+    client: Mapped[str]
+    browser: Mapped[str]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Invitation(Base):
+    """A link that works once: to join in a role, or (with `person_id`) to choose a new password."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (CheckConstraint("(role IS NULL) <> (person_id IS NULL)", name="purpose"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str | None]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    made_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    used_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Import(Base):
@@ -566,14 +603,6 @@ class Promotion(Base):
 
 class AuditEntry(Base):
     __tablename__ = "audit_entry"
-    __table_args__ = (
-        Index(
-            "ix_audit_entry_signed_out",
-            "subject",
-            sqlite_where=text("action = 'sign out'"),
-            postgresql_where=text("action = 'sign out'"),
-        ),
-    )
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine
 
 import db.session
 from tests.made_once import made_once
-from workbench import accounts
+from tests.workbench.team import member
 from workbench.accounts import Account
 from workbench.project import Project, init_project, open_project
 
@@ -121,14 +121,14 @@ def open_home() -> Iterator[Callable[[Path], Project]]:
 
 @pytest.fixture
 def lead(project: Project) -> Account:
-    return accounts.sign_in(project, "林", "lead")
+    return member(project, "林", "lead")
 
 
 @pytest.fixture
 def ann(project: Project) -> Account:
-    return accounts.sign_in(project, "Ann", "annotator")
+    return member(project, "Ann", "annotator")
 
 
 @pytest.fixture
 def ben(project: Project) -> Account:
-    return accounts.sign_in(project, "Ben", "annotator")
+    return member(project, "Ben", "annotator")

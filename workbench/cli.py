@@ -29,6 +29,7 @@ COMMANDS = {
     "init": Command("running", "Make a new project here."),
     "up": Command("running", "Bring the database up to date, start the worker and the web app."),
     "worker": Command("running", "Run only the worker (on the GPU box)."),
+    "users": Command("people", "People: who may come in, and in which role."),
     "import": Command(
         "importing",
         "Import a forum's posts: TSV, CSV or JSON. What is new is prepared, scored and queued by the worker.",

@@ -7,21 +7,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError
 
 from db.migrate import SchemaTooNewError, upgrade
 from db.session import Database, open_database
-from db.tables import Guideline, Label, LabelSet
+from db.tables import Guideline, Label, LabelSet, Person
 from trainer.files import new_file
 from trainer.labels import LABELS
 from workbench import jobs
 from workbench.errors import InputError, WorkbenchError
+from workbench.names import name_key
 from workbench.settings import FILE_NAME, Settings, load_settings
 
 LABEL_SET_ID = 1
 FOLDERS = ("data", "models")
 PRIVATE = 0o700
-"""Mode of a project's folders: posts, names and the passphrase are for the user who runs the workbench."""
+"""Mode of a project's folders: posts, and names are for the user who runs the workbench."""
 SHORTEST_SECRET = 32
 """Characters."""
 
@@ -40,6 +42,11 @@ class Project:
     @property
     def data(self) -> Path:
         return self.home / "data"
+
+    @property
+    def demo_mark(self) -> Path:
+        """A file that only the demo has: there people choose who they are."""
+        return self.data / "demo"
 
     @property
     def annotations(self) -> Path:
@@ -72,7 +79,7 @@ def init_project(
     settings_file = home / FILE_NAME
     if not settings_file.exists():
         base = Path(base_model).resolve() if Path(base_model).is_dir() else base_model
-        settings_file.touch(mode=0o600)  # it may hold the passphrase
+        settings_file.touch(mode=0o600)  # it may hold secrets of a sign-in service
         # A JSON string is a TOML string.
         settings_file.write_text(
             f"base_model = {json.dumps(str(base), ensure_ascii=False)}\n", encoding="utf-8"
@@ -97,6 +104,7 @@ def open_project(home: Path) -> Project:
     try:
         upgrade(project.database)
         _seed(project)
+        _name_keys(project)
     except SchemaTooNewError as error:
         raise WorkbenchError(
             "The database in {home} was written by a newer version ({revision}). Update this installation.",
@@ -142,6 +150,19 @@ def _connect(home: Path) -> Project:
     settings = load_settings(home)
     database = open_database(_database_file(home))
     return Project(home=home.resolve(), settings=settings, database=database)
+
+
+def _name_keys(project: Project) -> None:
+    """People from before names had keys keep their names; of two that look alike, the later one gets a key of its own."""
+    with project.database.read() as session:
+        if session.scalar(select(Person.id).where(Person.name_key.is_(None)).limit(1)) is None:
+            return
+    with project.database.write() as session:
+        taken = set(session.scalars(select(Person.name_key)))
+        for person in session.scalars(select(Person).where(Person.name_key.is_(None)).order_by(Person.id)):
+            key = name_key(person.name)
+            person.name_key = f"{key}\n{person.id}" if key in taken else key
+            taken.add(person.name_key)
 
 
 def _seed(project: Project) -> None:

@@ -18,7 +18,6 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.locks import LAUNCH, WORKER, hold, keep
 from workbench.project import Project
 
-SHORTEST_PASSPHRASE = 12
 NICENESS = 10
 """Of the worker, in favour of the web app."""
 ARENAS = 2
@@ -84,7 +83,7 @@ def up(
     """Run web app and worker until Ctrl-C or SIGTERM; prints the address once pages are served.
 
     Without a worker if the project has one already. Raises InputError if the app would listen beyond this machine
-    without a passphrase or a named port is taken, WorkbenchError if a child ends by itself.
+    without https or a named port is taken, WorkbenchError if a child ends by itself.
     """
     host = host or project.settings.host
     refuse_open_door(project, host)
@@ -147,16 +146,10 @@ def _end(children: Iterable[Child]) -> None:
 
 
 def refuse_open_door(project: Project, host: str) -> None:
-    """Raises InputError for a short passphrase, and without one on a host that others reach: they could sign in as a lead."""
-    passphrase = project.settings.passphrase
-    if passphrase is not None and len(passphrase.get_secret_value().strip()) < SHORTEST_PASSPHRASE:
+    """Raises InputError for a host that others reach without https: passwords and posts would be readable on their way."""
+    public = project.settings.public_url or ""
+    if not addresses.is_loopback(host) and not public.startswith("https://"):
         raise InputError(
-            "The passphrase has fewer than {least} characters. Choose a longer one, or remove WORKBENCH_PASSPHRASE "
-            "and the passphrase in workbench.toml.",
-            least=SHORTEST_PASSPHRASE,
-        )
-    if passphrase is None and not addresses.is_loopback(host):
-        raise InputError(
-            "Without a passphrase the app listens on this machine only, not on {host}. Set WORKBENCH_PASSPHRASE first.",
+            "The app listens on {host} only behind a proxy with https. Set public_url to its address (docs/security.md), or leave out --host.",
             host=host,
         )

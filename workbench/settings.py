@@ -5,7 +5,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -126,7 +126,10 @@ class Settings(BaseSettings):
     forwarded_allow_ips: tuple[str, ...] = Field(
         default=(), description="addresses or networks of proxies whose X-Forwarded headers are believed"
     )
-    passphrase: SecretStr | None = None
+    session_idle_hours: float = Field(
+        default=72, gt=0, le=24 * 30, description="a sign-in ends after so long without use"
+    )
+    session_days: float = Field(default=14, gt=0, le=30, description="and after so long in any case")
 
     @property
     def bases(self) -> tuple[str, ...]:
@@ -198,6 +201,11 @@ def load_settings(home: Path) -> Settings:
         return ProjectSettings()
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"] == ("passphrase",):
+            raise InputError(
+                "{file}: remove the line with passphrase. Everybody has a password of their own now: `workbench users`.",
+                file=file,
+            ) from error
         key = ".".join(map(str, first["loc"])) or "band"
         raise InputError(
             "{file} or a WORKBENCH_ variable: {key}: {problem}. Correct it and try again.",

@@ -20,7 +20,17 @@ from sqlalchemy import insert, select, update
 
 from db.queries.rounds import rounds_by_number
 from db.tables import Import, Post, PostGroup
-from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
+from tests.e2e.conftest import (
+    ARGUMENTS,
+    CHROMIUM,
+    IDLE,
+    browser_cookies,
+    child,
+    free_port,
+    is_served,
+    stop,
+    wait_until,
+)
 from tests.workbench.making import make_champion, write_tsv
 from trainer.labels import LABELS
 from trainer.texts.duplicates import split_of
@@ -149,11 +159,10 @@ def main() -> None:
             try:
                 wait_until(lambda: is_served(address), 60)
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-                page = browser.new_page()
+                context = browser.new_context()
+                context.add_cookies(browser_cookies(project, "Ann", address))
+                page = context.new_page()
                 page.goto(address)
-                page.fill("[name=name]", "Ann")
-                page.check("[name=role][value=annotator]")
-                page.click("button")
                 page.wait_for_selector(IDLE)
                 page.evaluate(WATCH)
                 answer(page, 20)

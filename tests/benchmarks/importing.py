@@ -28,6 +28,7 @@ from sqlalchemy import String, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tests.workbench.making import ready_queue
+from tests.workbench.team import member
 from workbench import accounts
 from workbench.imports import intake
 from workbench.imports import storing as imports_storing
@@ -132,7 +133,7 @@ def _label(home: Path, people: int, seconds_an_answer: float, is_over: Event, re
     """Milliseconds of each answer and its next post. Annotators start at different moments."""
     project = open_project(home)
     names = [f"person {at}" for at in range(people)]
-    everyone = [accounts.sign_in(project, name, "annotator") for name in names]
+    everyone = [member(project, name, "annotator") for name in names]
     answers.hold_posts(project, everyone[0])
     ready.set()
 

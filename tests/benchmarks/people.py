@@ -24,14 +24,11 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +43,18 @@ from db.tables import Annotation, Person
 from tests.benchmarks.desk import BOTH, WATCH, make_project, state_of_round
 from tests.benchmarks.importing import write_posts
 from tests.benchmarks.scale import given_twice
-from tests.e2e.conftest import ARGUMENTS, CHROMIUM, IDLE, child, free_port, is_served, stop, wait_until
+from tests.e2e.conftest import (
+    ARGUMENTS,
+    CHROMIUM,
+    IDLE,
+    browser_cookies,
+    child,
+    free_port,
+    is_served,
+    stop,
+    wait_until,
+)
+from tests.workbench.team import cookies_of, member
 from trainer.labels import LABELS
 from workbench import accounts
 from workbench.project import Project
@@ -90,13 +98,13 @@ class Screen:
 class Visitor:
     """An annotator on the Label page, without a browser."""
 
-    def __init__(self, name: str, address: str) -> None:
-        self.name, self.address = name, address
+    def __init__(self, project: Project, name: str, address: str) -> None:
+        self.project, self.name, self.address = project, name, address
         self.screen = Screen()
         self._socket: ClientConnection
 
     async def enter(self) -> None:
-        cookies = await asyncio.to_thread(sign_in, self.address, self.name)
+        cookies = await asyncio.to_thread(sign_in, self.project, self.name)
         self._socket = await connect(
             self.address.replace("http", "ws", 1) + "/_stcore/stream",
             origin=Origin(self.address),
@@ -200,13 +208,10 @@ def _sample(process_id: int) -> Sample:
     return Sample(time.perf_counter(), cpu, resident * PAGE_BYTES / 2**20)
 
 
-def sign_in(address: str, name: str) -> str:
-    jar = CookieJar()
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    form = urllib.parse.urlencode({"name": name, "role": "annotator", "next": "/"}).encode()
-    request = urllib.request.Request(f"{address}/sign-in", form, {"Origin": address})  # noqa: S310 - our own address
-    with browser.open(request, timeout=PATIENCE):
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+def sign_in(project: Project, name: str) -> str:
+    """The Cookie header of a new session."""
+    cookies = cookies_of(project, member(project, name, "annotator"))
+    return "; ".join(f"{key}={value}" for key, value in cookies.items())
 
 
 async def label_for(visitor: Visitor, seconds: float, seed: int) -> list[Answer]:
@@ -220,16 +225,15 @@ async def label_for(visitor: Visitor, seconds: float, seed: int) -> list[Answer]
     return answers
 
 
-def browse(address: str, name: str, seconds: float, times: dict[str, list[float]]) -> None:
+def browse(project: Project, address: str, name: str, seconds: float, times: dict[str, list[float]]) -> None:
     """Milliseconds in a real browser, from the key event to the painted post and to the acknowledgement."""
     rng = random.Random(name)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        page = chromium.new_page()
+        context = chromium.new_context()
+        context.add_cookies(browser_cookies(project, name, address))
+        page = context.new_page()
         page.goto(address)
-        page.fill("[name=name]", name)
-        page.check("[name=role][value=annotator]")
-        page.click("button")
         page.wait_for_selector(IDLE)
         page.evaluate(WATCH)
         over = time.perf_counter() + seconds
@@ -243,10 +247,12 @@ def browse(address: str, name: str, seconds: float, times: dict[str, list[float]
 
 
 @contextmanager
-def browsers(address: str, count: int, seconds: float) -> Iterator[dict[str, list[float]]]:
+def browsers(project: Project, address: str, count: int, seconds: float) -> Iterator[dict[str, list[float]]]:
     times: dict[str, list[float]] = {"painted": [], "saved": []}
     names = [f"browser {number}" for number in range(count)]
-    threads = [threading.Thread(target=browse, args=(address, name, seconds, times)) for name in names]
+    threads = [
+        threading.Thread(target=browse, args=(project, address, name, seconds, times)) for name in names
+    ]
     for thread in threads:
         thread.start()
     yield times
@@ -322,7 +328,7 @@ class Phase:
 async def measure(
     project: Project, address: str, server: subprocess.Popen[bytes], options: argparse.Namespace
 ) -> list[Phase]:
-    visitors = [Visitor(f"person {number}", address) for number in range(options.people)]
+    visitors = [Visitor(project, f"person {number}", address) for number in range(options.people)]
     print(f"web process before anybody: {_sample(server.pid).resident:.0f} MiB", file=sys.stderr, flush=True)
     began = time.perf_counter()
     await asyncio.gather(*(visitor.enter() for visitor in visitors))
@@ -338,7 +344,7 @@ async def measure(
         # In a thread: while this blocks, unanswered pings would close the websockets.
         try:
             await asyncio.to_thread(beside.enter_context, work)
-            seen = beside.enter_context(browsers(address, options.browsers, seconds))
+            seen = beside.enter_context(browsers(project, address, options.browsers, seconds))
             watch, began = Watch(server.pid), time.process_time()
             answers = await label_together(visitors, seconds, seed=1_000 * at)
             samples, ours = watch.end(), time.process_time() - began

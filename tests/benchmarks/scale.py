@@ -32,6 +32,7 @@ from sqlalchemy import Engine, PoolProxiedConnection, event, func, select
 
 from db.session import WRITE
 from db.tables import Annotation, Champion, Round
+from tests.workbench.team import member
 from trainer.labels import LABELS
 from workbench import accounts
 from workbench.accounts import Account
@@ -245,7 +246,7 @@ def count_figures(home: Path) -> dict[str, float]:
 def serve(home: Path, name: str, until: "Synchronized[float]", results: Connection) -> None:
     """One annotator in a loop; sends the milliseconds of each next post and save."""
     project, rng = open_project(home), Random(name)
-    account = accounts.sign_in(project, name, "annotator")
+    account = member(project, name, "annotator")
     took: dict[str, list[float]] = {"next": [], "save": []}
     on_screen = answers.hold_posts(project, account)
     results.send(len(on_screen))

@@ -14,9 +14,10 @@ from typing import Literal
 from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, SetCookieParam, expect, sync_playwright
 
 from tests.workbench.making import import_texts
+from tests.workbench.team import cookies_of, member
 from workbench import accounts
 from workbench.imports.preparing import prepare
 from workbench.project import Project, init_project
@@ -94,12 +95,17 @@ def live_project(home: Path) -> Iterator[Project]:
 
 
 class Server:
+    """`project`: the one that is served."""
+
+    project: Project
+
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(self, project: Project, port: int | None = None) -> str:
         """Replaces the server that is running; returns the address."""
         self.stop()
+        self.project = project
         port = port or free_port()
         with child(web_command(), WORKBENCH_HOME=str(project.home), WORKBENCH_PORT=str(port)) as process:
             self._process = process
@@ -120,8 +126,16 @@ def serve() -> Iterator[Server]:
     server.stop()
 
 
+def browser_cookies(
+    project: Project, name: str, address: str, role: str = "annotator"
+) -> list[SetCookieParam]:
+    cookies = cookies_of(project, member(project, name, role))
+    return [{"name": key, "value": value, "url": address} for key, value in cookies.items()]
+
+
 @pytest.fixture
-def sign_in(browser: Browser) -> Iterator[SignIn]:
+def sign_in(browser: Browser, serve: Server) -> Iterator[SignIn]:
+    """Opens a page as a person of the served project, with a session that they began earlier."""
     contexts = []
 
     def enter(
@@ -134,11 +148,9 @@ def sign_in(browser: Browser) -> Iterator[SignIn]:
         context = browser.new_context(locale=locale, color_scheme=theme)
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
+        context.add_cookies(browser_cookies(serve.project, name, address, role))
         page = context.new_page()
         page.goto(address)
-        page.fill("[name=name]", name)
-        page.check(f"[name=role][value={role}]")
-        page.click("button")
         page.wait_for_selector(IDLE)
         return page
 

@@ -14,6 +14,7 @@ from db.tables import Annotation, Draft, PostText
 from tests.e2e.conftest import IDLE, LabelPage, Server, SignIn, child, seed, stop, wait_until
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import COPIES, different_texts, import_texts, write_tsv
+from tests.workbench.team import member
 from workbench import accounts
 from workbench.imports.intake import import_rows
 from workbench.imports.preparing import prepare
@@ -452,7 +453,7 @@ def label_toy_posts(project: Project) -> None:
     names = list(words)
     fillers = different_texts(150, length=12)
     texts = [filler[:6] + words[names[number % 3]] + filler[6:] for number, filler in enumerate(fillers)]
-    lead = accounts.sign_in(project, "林", "lead")
+    lead = member(project, "林", "lead")
     import_texts(project, lead, texts)
     prepare(project)
     swap.rebuild(project)

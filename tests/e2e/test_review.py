@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from db.tables import Resolution
 from tests.e2e.conftest import Server, SignIn, seed
 from tests.workbench.making import different_texts
-from workbench import accounts
+from tests.workbench.team import member
 from workbench.labelling import answers
 from workbench.project import Project
 
@@ -24,7 +24,7 @@ def decisions(project: Project) -> int:
 @pytest.fixture
 def page(live_project: Project, serve: Server, sign_in: SignIn) -> Page:
     seed(live_project, different_texts(40))
-    ann = accounts.sign_in(live_project, "Ann", "annotator")
+    ann = member(live_project, "Ann", "annotator")
     for _ in range(4):
         answers.ask_lead(live_project, ann, answers.hold_posts(live_project, ann)[0].post_id)
     address = serve(live_project)

@@ -14,12 +14,12 @@ from tests.e2e.test_browser import label_toy_posts
 from tests.encoders import make_tiny_encoder
 from tests.trainer.toy import toy_examples, write_examples
 from tests.workbench.making import make_champion
+from tests.workbench.team import member
 from tests.workbench.web.views.rounds.test_page import METRICS
 from trainer.config import TrainConfig
 from trainer.messages import Message
 from trainer.running.progress import Silent
 from trainer.train import train
-from workbench import accounts
 from workbench.project import Project, init_project
 from workbench.rounds import lifecycle
 from workbench.services import worker_command
@@ -45,7 +45,7 @@ def two_rounds(home: Path, folder: Path) -> Project:
     train(rows[0], rows[1], folder / "adapter", config, Silent())
     for number in (1, 2):
         shutil.copytree(folder / "adapter", project.round_folder(number))
-    lead = accounts.sign_in(project, "林", "lead")
+    lead = member(project, "林", "lead")
     make_champion(project, lead, np.array([[0.5, 0.3, 0.2]] * POSTS))
     report = {"metrics": METRICS, "linear": {"macro_f1": 0.5}, "card": {}, "test_sha256": "a"}
     waiting = {"state": "awaiting", "is_running": False, "is_quick": True, "base": str(base)}

@@ -12,6 +12,7 @@ from trainer.adapters.folders import STARTER
 from workbench import jobs, services
 from workbench.commands.terminal import HomeOption, HostOption, PortOption, out, say_worker
 from workbench.errors import RoundError
+from workbench.people import members
 from workbench.project import init_project, open_project
 
 commands = typer.Typer()
@@ -48,7 +49,12 @@ def up(
     worker: Annotated[bool, typer.Option(help="Start the worker too.")] = True,
 ) -> None:
     """Bring the database up to date, start the worker and the web app."""
-    services.up(open_project(home), host=host, port=port, has_worker=worker)
+    project = open_project(home)
+    if not members.can_sign_in(project) and not project.demo_mark.exists():
+        out.print(
+            "Nobody can sign in yet: workbench users add NAME --role lead", markup=False, soft_wrap=True
+        )
+    services.up(project, host=host, port=port, has_worker=worker)
 
 
 @commands.command("worker")

@@ -51,6 +51,7 @@ def tell(home: Path, now: datetime, made: Made) -> Project:
         settings.write_text(SETTINGS, encoding="utf-8")
         clock = Clock(now - BEFORE)
         project = init_project(part, now=clock)
+        project.demo_mark.touch(mode=0o600)
         leave_unsynced(project.database)
         Story(project, clock, Work(project, clock, made), sample, Opinions.read(sample)).tell(now)
         project.database.dispose()

@@ -21,12 +21,13 @@ from workbench.labelling.answers import Card, Saved
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
 from workbench.overview import radar_scan
+from workbench.people import members
 from workbench.project import Project
 from workbench.review import cases, resolutions
 from workbench.rounds import lifecycle
 from workbench.thresholds import policy
 
-LEAD = "林静怡"
+ADMIN, LEAD = "沈岚", "林静怡"
 ANNOTATORS = {"a": "陈晓雯", "b": "周子昂"}
 SHIFTS = (("09:30", "a"), ("10:10", "b"), ("14:00", "a"), ("15:20", "b"))
 A_SHIFT = 25
@@ -69,8 +70,9 @@ class Story:
         """Ends on the day before `now`. Raises WorkbenchError if a round does not end as told."""
         days = labelling_days(now.date())
         self.clock.set(at(days[0], "08:10", now.tzinfo))
-        lead = accounts.sign_in(self.project, LEAD, "lead")
-        team = {who: accounts.sign_in(self.project, name, "annotator") for who, name in ANNOTATORS.items()}
+        self._person(ADMIN, "admin")
+        lead = self._person(LEAD, "lead")
+        team = {who: self._person(name, "annotator") for who, name in ANNOTATORS.items()}
         with TemporaryDirectory() as folder:
             exports = write_exports(self.sample, Path(folder), first_days(days))
             for number, day in enumerate(days):
@@ -78,6 +80,9 @@ class Story:
                 self._shifts(number, day, now, team)
                 self._evening(number, day, now, lead)
         radar_scan.watch(self.project)
+
+    def _person(self, name: str, role: str) -> Account:
+        return members.add(self.project, accounts.command_line(self.project), name, role)
 
     def _morning(self, number: int, day: date, now: datetime, lead: Account, exports: Sequence[Path]) -> None:
         self.clock.set(at(day, "08:30", now.tzinfo))

@@ -1,62 +1,51 @@
-"""Identity of a request or a session: a signed cookie, checked against the database every time.
-
-The cookie holds the account's number and a random token. Signing out records the token, so that a copy of the
-cookie stays invalid, also after a restart.
-"""
+"""Identity of a request or a session of pages: the token in a cookie, looked up in the database every time."""
 
 import hashlib
-import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 
 import streamlit as st
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.requests import HTTPConnection
 
-from workbench import accounts
 from workbench.accounts import Account
+from workbench.people import sessions
+from workbench.people.sessions import SignedIn
 from workbench.project import Project, cookie_secret
 from workbench.web.current_project import project
 
-COOKIE_SECONDS = 14 * 24 * 3600
+
+def cookie_name(project: Project, *, is_https: bool) -> str:
+    """Differs by project: browsers send a cookie to every port of a host, so that two workbenches would share one.
+
+    Browsers accept a `__Host-` cookie from this very host over https alone. Without https there is only loopback.
+    """
+    mark = hashlib.sha256(cookie_secret(project).encode()).hexdigest()[:8]
+    return f"__Host-workbench-{mark}" if is_https else f"workbench-{mark}"
 
 
-@dataclass(frozen=True)
-class SignedIn:
-    account: Account
-    token: str
+def is_https(connection: HTTPConnection) -> bool:
+    return connection.url.scheme in {"https", "wss"}
 
 
-def cookie_name(project: Project) -> str:
-    """Differs by project: browsers send a cookie to every port of a host, so that two workbenches would share one."""
-    return f"workbench-{hashlib.sha256(cookie_secret(project).encode()).hexdigest()[:8]}"
+def visitor_of(connection: HTTPConnection) -> SignedIn | None:
+    """Who sent this request; None if the session has ended or never was.
+
+    A `__Host-` cookie came over https, also where a proxy that rewrites Host hides that. Over https no other counts: a
+    network attacker could have set it.
+    """
+    return _signed_in(project(), connection.cookies, [True] if is_https(connection) else [True, False])
 
 
-def make_cookie(project: Project, account: Account) -> str:
-    return _signer(project).dumps([account.id, secrets.token_urlsafe(16)])
-
-
-def signed_in(project: Project, cookies: Mapping[str, str]) -> SignedIn | None:
-    """The sender of these cookies; None if they are forged, expired, signed out or of a disabled account."""
-    try:
-        person_id, token = _signer(project).loads(
-            cookies.get(cookie_name(project), ""), max_age=COOKIE_SECONDS
-        )
-    except (BadSignature, ValueError, TypeError):
-        return None
-    account = accounts.find_signed_in(project, person_id, token)
-    return None if account is None else SignedIn(account, token)
+def current_visitor() -> SignedIn | None:
+    """Who looks at the page that is being run. The guard has checked the cookie of the connection by its scheme."""
+    return _signed_in(project(), st.context.cookies.to_dict(), [True, False])
 
 
 def current_account() -> Account | None:
-    visitor = signed_in(project(), st.context.cookies.to_dict())
+    visitor = current_visitor()
     return visitor.account if visitor else None
 
 
-def _signer(project: Project) -> URLSafeTimedSerializer:
-    return _signer_with(cookie_secret(project))
-
-
-@lru_cache(maxsize=4)
-def _signer_with(secret: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret, salt="sign-in")
+def _signed_in(project: Project, cookies: Mapping[str, str], schemes: Iterable[bool]) -> SignedIn | None:
+    names = (cookie_name(project, is_https=is_https) for is_https in schemes)
+    token = next((cookies[name] for name in names if name in cookies), None)
+    return sessions.find(project, token) if token else None

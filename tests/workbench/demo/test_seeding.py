@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from db.queries.standing import is_current
 from db.tables import Annotation, Guideline, Import, Person, Round
 from tests.made_once import made_once
+from tests.workbench.team import member
 from trainer.adapters.card import read_card
 from trainer.adapters.folders import same_base, vouched_card
 from trainer.errors import TrainerError
 from trainer.files import sha256_of
 from trainer.messages import Message
-from workbench import accounts
 from workbench.accounts import Account
 from workbench.demo.clock import labelling_days
 from workbench.demo.files import history_folder, sample_folder
@@ -56,7 +56,7 @@ def session(project: Project) -> Iterator[Session]:
 
 @pytest.fixture(scope="module")
 def lead(project: Project) -> Account:
-    return accounts.sign_in(project, "林静怡", "lead")
+    return member(project, "林静怡", "lead")
 
 
 @pytest.fixture(scope="module")

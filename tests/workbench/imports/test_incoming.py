@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 
 from db.tables import AuditEntry, Guideline, Import, Post, PostFacts, PostText
 from tests.workbench.making import different_texts, ready_queue, write_tsv
+from tests.workbench.team import member
 from trainer.reading.rejects import RejectCode
 from trainer.reading.rows import plain_id
-from workbench import accounts, cli
+from workbench import cli
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError, WorkbenchError
 from workbench.imports import incoming, intake, storing
@@ -409,7 +410,7 @@ def test_only_rows_that_wait_can_be_given_up_and_only_by_who_may_import(
     project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipt, *_ = lose_the_middle_of_an_import(project, lead, monkeypatch)
-    annotator = accounts.sign_in(project, "Ann", "annotator")
+    annotator = member(project, "Ann", "annotator")
     with pytest.raises(NotAllowedError):
         store_the_rest(project, annotator, receipt.import_id, is_dry=False)
     for number in (receipt.import_id + 1, store_rest_of(project, lead, receipt.import_id)):

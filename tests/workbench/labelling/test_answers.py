@@ -13,7 +13,7 @@ from db.queries.standing import current_labels
 from db.tables import Annotation, Claim, Draft, Person, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
 from tests.workbench.making import COPIES, add_label, import_texts, make_champion, ready_queue, write_tsv
-from workbench import accounts
+from tests.workbench.team import member
 from workbench.accounts import Account
 from workbench.errors import LabellingError, NotAllowedError
 from workbench.exports.jsonl import labelled_posts
@@ -209,7 +209,7 @@ def test_a_disabled_person_can_no_longer_label(project: Project, lead: Account, 
 
 def _label_ten(home: Path, name: str, barrier: object, results: object) -> None:
     project = open_project(home)
-    account = accounts.sign_in(project, name, "annotator")
+    account = member(project, name, "annotator")
     barrier.wait()  # type: ignore[attr-defined]
     done = []
     for _ in range(10):

@@ -17,7 +17,7 @@ from tests.workbench.making import (
     posts_of,
     write_tsv,
 )
-from workbench import accounts
+from tests.workbench.team import member
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.imports.preparing import prepare
@@ -296,7 +296,7 @@ def test_who_has_judged_a_held_out_post_is_told_no_scores_and_somebody_else_is(
     scored: Project, lead: Account
 ) -> None:
     """They can still change their answer, which must stay blind."""
-    boss = accounts.sign_in(scored, "Boss", "lead")
+    boss = member(scored, "Boss", "lead")
     post = next(
         post
         for post, facts in expected_facts(scored).items()

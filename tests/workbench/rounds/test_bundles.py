@@ -24,6 +24,7 @@ from db.tables import Person
 from tests.encoders import make_tiny_encoder
 from tests.made_once import made_once
 from tests.workbench.making import POSTS, add_adaptation
+from tests.workbench.team import member
 from tests.workbench.working import TIMEOUT_SECONDS, decided, round_of, running, worker_of
 from trainer.adapters.card import read_card
 from trainer.adapters.folders import base_fingerprint
@@ -450,7 +451,7 @@ def test_what_is_not_ours_is_refused_and_leaves_nothing(
 def test_only_leads_send_rows_away_and_take_adapters_home(
     project: Project, boss: Account, away: Path, tmp_path: Path
 ) -> None:
-    ann = accounts.sign_in(project, "Ann", "annotator")
+    ann = member(project, "Ann", "annotator")
     with pytest.raises(NotAllowedError):
         bundles.bundle(project, ann, tmp_path / "b.tar.gz")
     assert not (tmp_path / "b.tar.gz").exists()

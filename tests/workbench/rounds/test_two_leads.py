@@ -6,10 +6,10 @@ from sqlalchemy import select
 from db.tables import AuditEntry, Policy, Round
 from tests.conftest import Clock
 from tests.workbench.making import judge_held_out, make_champion
+from tests.workbench.team import member
 from tests.workbench.web.views.rounds.test_page import add_round, put_in_use, state_of
 from trainer.messages import Message
 from trainer.statistics.thresholds import Prices
-from workbench import accounts
 from workbench.accounts import Account
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
@@ -42,7 +42,7 @@ def test_a_rollback_by_command_names_no_round(four_rounds: Project, lead: Accoun
 def test_a_rollback_under_way_names_the_lead_who_began_it_and_its_own_time(
     four_rounds: Project, lead: Account, clock: Clock
 ) -> None:
-    other = accounts.sign_in(four_rounds, "Lea", "lead")
+    other = member(four_rounds, "Lea", "lead")
     clock.move(hours=3)
     lifecycle.rollback(four_rounds, other)
     with pytest.raises(RoundError, match="Round 2 is already under way, started by Lea"):

@@ -10,10 +10,11 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.manifest_scanner import scan_component_manifests
 from streamlit.runtime.context import StreamlitCookies
 
+from tests.workbench.team import cookies_of
 from workbench.accounts import Account
 from workbench.project import Project
-from workbench.web import current_project, identity
-from workbench.web.server import sign_in
+from workbench.web import current_project
+from workbench.web.server import entrance
 from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
 
@@ -37,7 +38,7 @@ def main_module_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def served_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(current_project, "open_project", lambda _home: project)
-    monkeypatch.setattr(sign_in, "throttle", Throttle())
+    monkeypatch.setattr(entrance, "throttle", Throttle())
     current_project.project.cache_clear()
     yield
     current_project.project.cache_clear()
@@ -48,10 +49,7 @@ def visit_as(project: Project, monkeypatch: pytest.MonkeyPatch) -> VisitAs:
     """Later script runs belong to this person, as if their browser had sent the cookie."""
 
     def visit(account: Account, *, language: str = "en") -> None:
-        cookies = {
-            identity.cookie_name(project): identity.make_cookie(project, account),
-            LANGUAGE_COOKIE: language,
-        }
+        cookies = cookies_of(project, account) | {LANGUAGE_COOKIE: language}
         monkeypatch.setattr(type(st.context), "cookies", property(lambda _self: StreamlitCookies(cookies)))
 
     return visit

@@ -22,6 +22,7 @@ from tests.workbench.making import (
     ready_queue,
     write_tsv,
 )
+from tests.workbench.team import member
 from tests.workbench.worker.fake_trainer import PATIENT
 from tests.workbench.working import (
     TIMEOUT_SECONDS,
@@ -36,7 +37,7 @@ from tests.workbench.working import (
     wait_until,
 )
 from trainer.messages import Message
-from workbench import accounts, locks
+from workbench import locks
 from workbench.accounts import Account
 from workbench.errors import NotAllowedError, RoundError
 from workbench.imports import search_index
@@ -271,7 +272,7 @@ def test_twenty_leads_at_once_get_one_round(labelled: Project, boss: Account) ->
 
 
 def test_annotators_may_not_run_rounds(labelled: Project, boss: Account) -> None:
-    annotator = accounts.sign_in(labelled, "Ann", "annotator")
+    annotator = member(labelled, "Ann", "annotator")
     for action in (
         lambda: lifecycle.start(labelled, annotator),
         lambda: lifecycle.cancel(labelled, annotator, 1),

@@ -21,7 +21,7 @@ from workbench.exports.spreadsheet import csv_lines
 from workbench.imports import intake
 from workbench.labelling import timesheet
 from workbench.web.current_project import project
-from workbench.web.identity import signed_in
+from workbench.web.identity import visitor_of
 from workbench.web.server.guard import SIGN_IN_FIRST
 from workbench.web.server.refusing import refusal
 from workbench.web.wording.i18n import N_
@@ -41,7 +41,7 @@ def _download(address: str, right: Right, make: Make) -> Route:
     """A route that checks the right first, and records each file that is taken and each refusal."""
 
     async def answer(request: Request) -> Response:
-        visitor = await run_in_threadpool(signed_in, project(), request.cookies)
+        visitor = await run_in_threadpool(visitor_of, request)
         if visitor is None:
             return refusal(request.scope, 401, SIGN_IN_FIRST)
         try:

@@ -1,4 +1,4 @@
-"""Middleware behind the door: no access without a valid cookie, and to some addresses of Streamlit none without a right."""
+"""Middleware behind the door: no access without an open session, and to some addresses of Streamlit none without a right."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,8 +14,10 @@ from starlette.websockets import WebSocketClose
 from workbench import accounts
 from workbench.accounts import Account, Right
 from workbench.errors import NotAllowedError
+from workbench.people import sessions
+from workbench.people.sessions import SignedIn
 from workbench.web.current_project import project
-from workbench.web.identity import SignedIn, signed_in
+from workbench.web.identity import visitor_of
 from workbench.web.pages import PAGES, PATHS
 from workbench.web.server.refusing import refusal
 from workbench.web.server.sockets import OpenSockets
@@ -24,7 +26,8 @@ from workbench.web.wording.i18n import N_
 
 SIGN_IN = "/sign-in"
 OPEN_PATHS = frozenset({SIGN_IN, "/_stcore/health", "/favicon.png"})
-OPEN_FOLDERS = ("/static/", "/language/")
+JOIN = "/join/"
+OPEN_FOLDERS = ("/static/", "/language/", JOIN)
 
 IDENTITY_HEADERS = frozenset(
     {
@@ -47,7 +50,7 @@ SIGN_IN_FIRST = N_("Sign in first.")
 NO_RIGHT = N_("You may not do this. Ask a lead.")
 TOO_MANY_FILES = N_("Too many files are open. Close other pages that import, or use workbench import.")
 
-open_sockets = OpenSockets()
+open_sockets = OpenSockets(lambda ids: sessions.ended_of(project(), ids))
 
 
 class Guard:
@@ -70,7 +73,7 @@ class Guard:
 
     async def _let_in(self, visitor: SignedIn, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await open_sockets.run(self._app, visitor.token, scope, receive, send)
+            await open_sockets.run(self._app, visitor.session_id, scope, receive, send)
         elif _is_closed_page(visitor.account, scope["path"]):
             await RedirectResponse("/", 303)(scope, receive, send)
         elif not await _has_right(visitor.account, scope["path"]):
@@ -108,7 +111,7 @@ def _is_open(path: str) -> bool:
 
 
 async def _visitor(scope: Scope) -> SignedIn | None:
-    return await run_in_threadpool(signed_in, project(), HTTPConnection(scope).cookies)
+    return await run_in_threadpool(visitor_of, HTTPConnection(scope))
 
 
 async def _has_right(account: Account, path: str) -> bool:

@@ -28,7 +28,7 @@ from workbench.project import cookie_secret
 from workbench.settings import Settings
 from workbench.web.current_project import project
 from workbench.web.pages import HOME  # imports the views: before the freeze
-from workbench.web.server import downloads, shell, sign_in
+from workbench.web.server import downloads, entrance, shell
 from workbench.web.server.door import Door
 from workbench.web.server.guard import Guard
 from workbench.web.server.uploads import MOST_FILE_MEGABYTES
@@ -80,7 +80,7 @@ def show_home(_request: Request) -> RedirectResponse:
     return RedirectResponse("/", 303)
 
 
-ROUTES = [*sign_in.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
+ROUTES = [*entrance.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
 MIDDLEWARE = [Middleware(Door), Middleware(Guard)]
 
 

@@ -1,16 +1,17 @@
-"""Rate limit for wrong passphrases: a few tries at once, then one every few seconds; no lasting lock-out.
+"""Rate limit for passwords: a few tries at once, then one every few seconds; no lasting lock-out.
 
-The network address of a client is not counted: behind a proxy all clients may share one, and an attacker has many.
+Tries for an account from browsers that have not signed in to it yet share a bucket, and those of all accounts another. A
+browser that has signed in to the account keeps a cookie that says so and has a bucket of its own: a guesser elsewhere
+does not lock its owner out (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). The network address of a
+client is not counted: behind a proxy all clients may share one, and an attacker has many.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workbench.accounts import LONGEST_NAME
-
 TRIES_AT_ONCE, SECONDS_A_TRY = 5, 3.0
-"""For each account."""
+"""For each account, and for each browser that knows one."""
 ALL_TRIES_AT_ONCE, SECONDS_A_TRY_OF_ALL = 20, 1.0
 """For all accounts together, so that a guess for each of many names is no way around."""
 MOST_REMEMBERED = 10_000
@@ -35,25 +36,38 @@ class _Bucket:
 
 
 class Throttle:
-    """Wrong tries by the name of the account, and of all together."""
+    """A try is taken before the password is looked at, so that tries at the same time are counted one by one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._all = _Bucket(ALL_TRIES_AT_ONCE, SECONDS_A_TRY_OF_ALL, ALL_TRIES_AT_ONCE, clock())
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
 
-    def seconds_to_wait(self, name: str) -> float:
-        return max(bucket.wait for bucket in self._buckets_of(name))
+    def take(self, key: str, device: str | None) -> float:
+        """Takes a try and returns 0, or returns the seconds to wait for one.
 
-    def count_wrong(self, name: str) -> None:
-        for bucket in self._buckets_of(name):
-            bucket.tries -= 1
+        Args:
+            key: of the account's name.
+            device: the number of a browser that has signed in to this account, None of another.
+        """
+        buckets = self._buckets_of(key, device)
+        wait = max(bucket.wait for bucket in buckets)
+        if wait == 0:
+            for bucket in buckets:
+                bucket.tries -= 1
+        return wait
 
-    def _buckets_of(self, name: str) -> tuple[_Bucket, _Bucket]:
-        now, key = self._clock(), " ".join(name.split()).casefold()[:LONGEST_NAME]
-        if len(self._buckets) >= MOST_REMEMBERED and key not in self._buckets:
+    def give_back(self, key: str, device: str | None) -> None:
+        """After the right password."""
+        for bucket in self._buckets_of(key, device):
+            bucket.tries += 1
+
+    def _buckets_of(self, key: str, device: str | None) -> list[_Bucket]:
+        now, place = self._clock(), (key, device or "")
+        if len(self._buckets) >= MOST_REMEMBERED and place not in self._buckets:
             self._buckets.clear()
-        own = self._buckets.setdefault(key, _Bucket(TRIES_AT_ONCE, SECONDS_A_TRY, TRIES_AT_ONCE, now))
-        for bucket in (own, self._all):
+        own = self._buckets.setdefault(place, _Bucket(TRIES_AT_ONCE, SECONDS_A_TRY, TRIES_AT_ONCE, now))
+        buckets = [own] if device else [own, self._all]
+        for bucket in buckets:
             bucket.fill(now)
-        return own, self._all
+        return buckets

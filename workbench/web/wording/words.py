@@ -39,9 +39,16 @@ RIGHT_WORDS = {
     "review": N_("review what others labelled"),
     "set thresholds": N_("set thresholds"),
     "purge": N_("remove posts for good"),
+    "manage people": N_("manage people"),
+    "read the audit": N_("read the audit"),
 }
 SPLIT_WORDS = {"validation": N_("validation"), "test": N_("test")}
-ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}
+ROLE_WORDS = {
+    "annotator": N_("annotator"),
+    "reviewer": N_("reviewer"),
+    "lead": N_("lead"),
+    "admin": N_("administrator"),
+}
 OUTCOME_WORDS = {
     "better": N_("better"),
     "worse": N_("worse"),

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from db.tables import Adaptation, AuditEntry, Round, RoundRule
 from tests.conftest import Clock
 from tests.workbench.making import add_decision, add_label, add_round, posts_of, ready_queue
-from workbench import accounts, jobs
+from tests.workbench.team import member
+from workbench import jobs
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project, open_project
@@ -322,7 +323,7 @@ def test_only_leads_change_it(project: Project, lead: Account, ann: Account) -> 
 
 def test_who_changed_it_when_is_in_the_audit(project: Project, lead: Account, clock: Clock) -> None:
     rules.set_rule(project, lead, Rule(120, time(2), "UTC"))
-    other = accounts.sign_in(project, "Lea", "lead")
+    other = member(project, "Lea", "lead")
     clock.move(hours=1)
     rules.skip_next(project, other)
     rules.set_rule(project, other, OFF)

@@ -15,11 +15,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit import net_util
 from streamlit.web.server.starlette.starlette_websocket import _is_origin_allowed
 
+from tests.workbench.team import PASSWORD, cookies_of, give_password, member
 from workbench.accounts import Account
 from workbench.origin import Origin, parse_origin
 from workbench.project import Project
 from workbench.settings import Settings
-from workbench.web import current_project, identity
+from workbench.web import current_project
 from workbench.web.server.door import MOST_FORM_BYTES
 from workbench.web.server.origins import Addresses
 from workbench.web.server.serve import MIDDLEWARE, ROUTES
@@ -27,7 +28,7 @@ from workbench.web.server.uploads import MOST_UPLOAD_BYTES, UPLOADS
 
 ADDRESS = "http://127.0.0.1:8501"
 STREAM = "ws://127.0.0.1:8501/_stcore/stream"
-ANN = {"name": "Ann", "role": "annotator"}
+ANN = {"name": "Ann", "password": PASSWORD}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -58,7 +59,8 @@ APP = Starlette(
 def client(project: Project, lead: Account) -> Iterator[TestClient]:
     """Signed in as a lead: the victim's browser."""
     with TestClient(APP, base_url=ADDRESS, follow_redirects=False) as victim:
-        victim.cookies[identity.cookie_name(project)] = identity.make_cookie(project, lead)
+        for is_https in (True, False):
+            victim.cookies.update(cookies_of(project, lead, is_https=is_https))
         yield victim
 
 
@@ -242,6 +244,7 @@ def test_behind_a_proxy_the_public_address_is_the_own_one(
     client: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve_with(monkeypatch, project, public_url="https://label.example.org/")
+    give_password(project, member(project, "Ann", "annotator"))
     name = {"host": "label.example.org"}
     assert client.get("/", headers=name).json()["scheme"] == "https"
     answer = client.post("/sign-in", data=ANN, headers={**name, "origin": "https://label.example.org"})
@@ -255,9 +258,14 @@ def test_a_proxy_that_rewrites_the_host_works_with_the_public_address_as_origin(
     client: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve_with(monkeypatch, project, public_url="https://label.example.org")
+    give_password(project, member(project, "Ann", "annotator"))
+    client.cookies.clear()
     answer = client.post("/sign-in", data=ANN, headers={"origin": "https://label.example.org"})
     assert answer.status_code == 303
     assert "Secure" in answer.headers["set-cookie"]
+    # Requests that only read bear no Origin: they seem to come without https.
+    cookies = [header.partition(";")[0] for header in answer.headers.get_list("set-cookie")]
+    assert client.get("/", headers={"cookie": "; ".join(cookies)}).status_code == 200
 
 
 def test_behind_such_a_proxy_a_websocket_arrives_as_of_one_origin(

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from db.tables import AuditEntry
 from tests.workbench.making import add_label, different_texts, import_texts, ready_queue, write_tsv
+from tests.workbench.team import cookies_of
 from workbench.accounts import Account
 from workbench.exports.labelled_posts import export_labels
 from workbench.imports import intake
@@ -22,7 +23,6 @@ from workbench.imports.preparing import prepare
 from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.web import identity
 from workbench.web.server import downloads
 from workbench.web.server.serve import MIDDLEWARE, ROUTES
 
@@ -35,7 +35,7 @@ def client_of(project: Project) -> Iterator[As]:
     with TestClient(app, base_url="http://127.0.0.1:8501", follow_redirects=False) as client:
 
         def use(account: Account) -> TestClient:
-            client.cookies[identity.cookie_name(project)] = identity.make_cookie(project, account)
+            client.cookies.update(cookies_of(project, account))
             return client
 
         yield use

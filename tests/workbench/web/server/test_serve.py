@@ -12,6 +12,7 @@ from websockets import ConnectionClosed, Origin
 from websockets.frames import CloseCode
 from websockets.sync.client import connect
 
+from tests.workbench.team import PASSWORD, give_password, member
 from tests.workbench.working import wait_until
 from workbench.project import Project
 from workbench.services import web_command
@@ -58,10 +59,10 @@ def test_neither_the_scripts_folder_nor_the_projects_folder_shadows_a_package(tm
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "example.org"])
-def test_no_door_stands_open_to_the_network_without_a_passphrase(project: Project, host: str) -> None:
+def test_no_door_stands_open_to_the_network_without_https(project: Project, host: str) -> None:
     result = run(web_command(), project.home, WORKBENCH_HOME=str(project.home), WORKBENCH_HOST=host)
     assert result.returncode == 1
-    assert result.stderr.startswith("error: Without a passphrase")
+    assert result.stderr.startswith(f"error: The app listens on {host} only behind a proxy with https.")
 
 
 def test_a_folder_without_a_project_is_one_clear_line(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_cookie_key_that_cannot_be_read_is_one_clear_line(project: Project) ->
     assert result.stderr.count("\n") == 1
 
 
-def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
+def test_who_starts_the_app_is_told_where_it_is_and_how_somebody_comes_in(project: Project) -> None:
     command = [sys.executable, "-P", "-m", "workbench.cli", "up", "--no-worker"]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -92,13 +93,15 @@ def test_whoever_starts_the_app_is_told_where_it_is(project: Project) -> None:
         subprocess.Popen(command, cwd=project.home, env=environment, stdout=out) as app,
     ):
         try:
-            wait_until(lambda: printed.read_text() != "", "the address")
+            wait_until(lambda: "Open" in printed.read_text(), "the address")
         finally:
             app.terminate()
-    assert printed.read_text().startswith(f"Open http://127.0.0.1:{port} in a browser.")
+    assert printed.read_text().startswith("Nobody can sign in yet: workbench users add NAME --role lead")
+    assert f"Open http://127.0.0.1:{port} in a browser." in printed.read_text()
 
 
 def test_a_running_server_believes_no_forwarded_header_and_reads_no_large_body(project: Project) -> None:
+    give_password(project, member(project, "Ann", "annotator"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = os.environ | {
@@ -112,7 +115,7 @@ def test_a_running_server_believes_no_forwarded_header_and_reads_no_large_body(p
         try:
             wait_until(lambda: _is_served(client), "the server")
             behind = {"origin": f"https://127.0.0.1:{port}", "x-forwarded-proto": "https"}
-            form = {"name": "Ann", "role": "annotator"}
+            form = {"name": "Ann", "password": PASSWORD}
             assert client.post("/sign-in", data=form, headers=behind).status_code == 403
             assert client.get("/", headers={"host": "evil.example"}).status_code == 400
             own = {"origin": f"http://127.0.0.1:{port}"}
@@ -158,9 +161,3 @@ def test_only_the_proxies_of_the_settings_are_trusted(
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
     serve.trust_only(proxies)
     assert os.environ["FORWARDED_ALLOW_IPS"] == variable
-
-
-def test_a_short_passphrase_ends_the_start(project: Project) -> None:
-    result = run(web_command(), project.home, WORKBENCH_HOME=str(project.home), WORKBENCH_PASSPHRASE="")
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: The passphrase has fewer than 12 characters.")

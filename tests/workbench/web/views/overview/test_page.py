@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.workbench.making import add_label, add_round, judge_held_out, make_champion, posts_of, ready_queue
 from tests.workbench.rounds.test_outlook import measured, put_in_use, score_round
+from tests.workbench.team import member
 from tests.workbench.web.conftest import VisitAs
 from trainer.statistics.proportions import Share
 from workbench.accounts import Account
@@ -113,10 +114,9 @@ def test_once_labels_no_longer_matter_it_turns_to_watching(
 
 
 def test_names_are_text(app: AppTest, project: Project, lead: Account, visit_as: VisitAs) -> None:
-    from workbench import accounts  # noqa: PLC0415
 
     ready_queue(project, lead, 20)
-    add_label(project, accounts.sign_in(project, HOSTILE, "annotator"), 1, "normal")
+    add_label(project, member(project, HOSTILE, "annotator"), 1, "normal")
     visit_as(lead)
     app.run()
     assert HOSTILE in shown(app)

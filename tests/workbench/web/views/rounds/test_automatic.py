@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from db.tables import RoundRule
 from tests.workbench.making import add_label, posts_of, ready_queue
+from tests.workbench.team import member
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import (
     add_round,
@@ -17,7 +18,6 @@ from tests.workbench.web.views.rounds.test_page import (
     put_in_use,
     shown,
 )
-from workbench import accounts
 from workbench.accounts import Account
 from workbench.project import Project
 from workbench.rounds.automatic import rules
@@ -113,7 +113,7 @@ def test_what_another_lead_has_changed_meanwhile_is_not_overwritten(
     visit_as(lead)
     app = open_screen()
     project.now.move(minutes=1)  # type: ignore[attr-defined]
-    other = accounts.sign_in(project, "Lea", "lead")
+    other = member(project, "Lea", "lead")
     rules.set_rule(project, other, Rule(after_labels=50))
     press(app, "auto-off")
     assert "Another lead has changed when rounds start by themselves. Look at it again." in shown(app)
@@ -159,7 +159,7 @@ def test_a_round_that_the_gate_put_in_use_is_the_rules_until_a_lead_decides(
 def test_it_is_said_in_chinese_and_a_name_is_escaped(
     project: Project, visit_as: VisitAs, labelled_posts: None
 ) -> None:
-    lead = accounts.sign_in(project, "<b>林", "lead")
+    lead = member(project, "<b>林", "lead")
     rules.set_rule(project, lead, Rule(100, time(2), "Asia/Shanghai"))
     add_round(project, lead, 1, "failed", created_at=project.now() - timedelta(days=1), is_automatic=True)
     visit_as(lead, language="zh")

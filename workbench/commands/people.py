@@ -1,0 +1,98 @@
+"""`workbench users`: who is in the project, on the machine that runs it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from workbench import accounts, addresses
+from workbench.accounts import ROLES
+from workbench.commands.terminal import HomeOption, out
+from workbench.people import invitations, members
+from workbench.people.invitations import DAYS, Link
+from workbench.people.members import Member
+from workbench.project import Project, open_project
+
+commands = typer.Typer()
+users_app = typer.Typer(help="People: who may come in, and in which role.", no_args_is_help=True)
+commands.add_typer(users_app, name="users")
+
+NameArgument = Annotated[str, typer.Argument(help="The person's name.")]
+RoleOption = Annotated[str, typer.Option("--role", help=f"One of {', '.join(ROLES)}.")]
+DaysOption = Annotated[int, typer.Option("--days", help="How long the link works.")]
+
+
+@users_app.command("list")
+def users_list(home: HomeOption = Path()) -> None:
+    """Everybody in the project."""
+    project = open_project(home)
+    table = Table("name", "role", "", "last seen", box=None)
+    for member in members.listing(project, accounts.command_line(project)):
+        seen = f"{member.seen_at:%Y-%m-%d %H:%M} UTC" if member.seen_at else "never"
+        table.add_row(member.name, member.role, _state(member), seen)
+    out.print(table)
+
+
+@users_app.command("add")
+def users_add(
+    name: NameArgument, role: RoleOption = "annotator", days: DaysOption = DAYS, home: HomeOption = Path()
+) -> None:
+    """Add a person, and print a link with which they choose a password."""
+    project = open_project(home)
+    by = accounts.command_line(project)
+    account = members.add(project, by, name, role)
+    _print_link(project, account.name, invitations.password_link(project, by, account.id, days))
+
+
+@users_app.command("link")
+def users_link(name: NameArgument, days: DaysOption = DAYS, home: HomeOption = Path()) -> None:
+    """Print a link with which a person chooses a new password. Earlier links of theirs no longer work."""
+    project = open_project(home)
+    by = accounts.command_line(project)
+    member = members.find_member(project, by, name)
+    _print_link(project, member.name, invitations.password_link(project, by, member.id, days))
+
+
+@users_app.command("role")
+def users_role(name: NameArgument, role: Annotated[str, typer.Argument()], home: HomeOption = Path()) -> None:
+    """Change a person's role. They sign in again."""
+    project = open_project(home)
+    by = accounts.command_line(project)
+    member = members.find_member(project, by, name)
+    members.change_role(project, by, member.id, role)
+    out.print(f"{member.name}: {role}.", markup=False)
+
+
+@users_app.command("disable")
+def users_disable(name: NameArgument, home: HomeOption = Path()) -> None:
+    """Keep a person out. Their labels stay theirs."""
+    project = open_project(home)
+    by = accounts.command_line(project)
+    member = members.find_member(project, by, name)
+    members.disable(project, by, member.id)
+    out.print(f"{member.name} can no longer come in.", markup=False)
+
+
+@users_app.command("enable")
+def users_enable(name: NameArgument, home: HomeOption = Path()) -> None:
+    """Let a disabled person in again."""
+    project = open_project(home)
+    by = accounts.command_line(project)
+    member = members.find_member(project, by, name)
+    members.enable(project, by, member.id)
+    out.print(f"{member.name} can come in again.", markup=False)
+
+
+def _state(member: Member) -> str:
+    if not member.is_active:
+        return "disabled"
+    return "" if member.has_password else "no password yet"
+
+
+def _print_link(project: Project, name: str, link: Link) -> None:
+    settings = project.settings
+    here = addresses.shown(addresses.reached_at(settings.host, settings.port))
+    address = settings.public_url or f"http://{here}"
+    out.print(f"For {name}, once, until {link.expires_at:%Y-%m-%d %H:%M} UTC:", markup=False)
+    out.print(f"{address}/join/{link.secret}", markup=False, soft_wrap=True)

@@ -1,0 +1,63 @@
+"""Coming in with a password, and changing one's own."""
+
+from db.tables import Person
+from workbench.accounts import COMMAND_LINE, Account, Right, acting, record
+from workbench.errors import NotAllowedError
+from workbench.people import sessions
+from workbench.people.members import named
+from workbench.people.passwords import hash_password, is_password
+from workbench.people.sessions import SignedIn, Visitor
+from workbench.project import Project
+
+
+def sign_in(project: Project, name: str, password: str, visitor: Visitor) -> tuple[Account, str]:
+    """The account and the token of its new session. Raises NotAllowedError, recorded, and says not what was wrong."""
+    with project.database.read() as session:
+        person = named(session, name)
+    is_right = is_password(password, person.password_hash if person else None)
+    if person is not None and is_right:
+        with project.database.write() as session:
+            current = session.get_one(Person, person.id)
+            # Between reading and writing the password may have changed, or the person been disabled.
+            if current.is_active and current.password_hash == person.password_hash:
+                token = sessions.begin(session, project, current, "password", visitor)
+                return Account(current.id, current.name, current.role), token
+    record_refusal(project, person, visitor)
+    raise NotAllowedError("Name or password is wrong. A lead can make a link for a new password.")
+
+
+def sign_in_as_demo(project: Project, person_id: int, visitor: Visitor) -> str:
+    """Without a password, in the demo alone. Raises NotAllowedError."""
+    with project.database.write() as session:
+        person = session.get(Person, person_id) if project.demo_mark.exists() else None
+        if person is None or not person.is_active or person.name == COMMAND_LINE:
+            raise NotAllowedError("That person is not in the demo.")
+        return sessions.begin(session, project, person, "demo", visitor)
+
+
+def change_password(project: Project, visitor: SignedIn, old: str, new: str) -> None:
+    """Ends the person's other sessions. Raises NotAllowedError for a wrong old password, InputError for a weak new one."""
+    account = visitor.account
+    with project.database.read() as session:
+        stored = session.get_one(Person, account.id).password_hash
+    if not is_password(old, stored):
+        record_wrong_password(project, account)
+        raise NotAllowedError("The old password is wrong.")
+    password_hash = hash_password(new, account.name)
+    with acting(project, account, Right.LABEL) as session:
+        session.get_one(Person, account.id).password_hash = password_hash
+        sessions.end(session, project, account.id, but=visitor.session_id)
+        record(session, project, account.id, "change password", account.name)
+
+
+def record_refusal(project: Project, person: Person | None, visitor: Visitor) -> None:
+    """An unknown name may be a password in the wrong field, so it is not recorded."""
+    subject = "unknown name" if person is None else person.name
+    with project.database.write() as session:
+        person_id = person.id if person else None
+        record(session, project, person_id, "sign in refused", subject, client=visitor.client)
+
+
+def record_wrong_password(project: Project, account: Account) -> None:
+    with project.database.write() as session:
+        record(session, project, account.id, "password change refused", account.name)

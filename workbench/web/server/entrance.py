@@ -1,0 +1,283 @@
+"""The pages outside Streamlit, which cannot set cookies: signing in, joining by a link, the language."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from string import Template
+
+from markupsafe import Markup, escape
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from workbench import addresses
+from workbench.errors import NotAllowedError, WorkbenchError
+from workbench.labelling import answers
+from workbench.names import LONGEST_NAME, name_key
+from workbench.people import entering, invitations, members, sessions
+from workbench.people.invitations import Offer
+from workbench.people.members import Member
+from workbench.people.passwords import LONGEST, SHORTEST
+from workbench.people.sessions import Visitor
+from workbench.web.current_project import project
+from workbench.web.identity import cookie_name, is_https, visitor_of
+from workbench.web.pages import PATHS
+from workbench.web.server.devices import YEAR, device_cookie_name, device_of, new_device
+from workbench.web.server.guard import JOIN, SIGN_IN, open_sockets
+from workbench.web.server.refusing import language_of
+from workbench.web.server.throttle import Throttle
+from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
+from workbench.web.wording.i18n import LANGUAGES, N_, catalogue
+from workbench.web.wording.refusals import refusal_in
+from workbench.web.wording.words import ROLE_WORDS
+
+PAGE = Template(Path(__file__).with_name("entrance.html").read_text(encoding="utf-8"))
+DEMO_NOTE = N_("This is the demo: choose who you are. In a project of your own, everybody has a password.")
+NOBODY_YET = N_(
+    "Nobody can sign in yet. On the machine that runs the workbench: workbench users add NAME --role lead"
+)
+
+throttle = Throttle()
+
+Translate = Callable[[str], str]
+
+
+async def show_sign_in(request: Request) -> Response:
+    return await _sign_in_page(request, next_page=_next_page(request.query_params.get("next")))
+
+
+async def sign_in(request: Request) -> Response:
+    fields = await _fields(request)
+    next_page = _next_page(fields.get("next"))
+    try:
+        _refuse_open_line(request)
+        if "person" in fields:
+            token = await _enter_demo(request, fields["person"])
+            return _welcome(request, token, next_page)
+        name = fields.get("name", "")
+        token = await _enter(request, name, fields.get("password", ""))
+    except WorkbenchError as error:
+        refusal = refusal_in(error, language_of(request))
+        return await _sign_in_page(request, name=fields.get("name", ""), next_page=next_page, refusal=refusal)
+    return _welcome(request, token, next_page, name)
+
+
+async def show_join(request: Request) -> Response:
+    try:
+        offer = await run_in_threadpool(invitations.offer_of, project(), request.path_params["secret"])
+    except WorkbenchError as error:
+        return _no_link(request, error)
+    return _join_page(request, offer)
+
+
+async def join(request: Request) -> Response:
+    secret, fields = request.path_params["secret"], await _fields(request)
+    try:
+        offer = await run_in_threadpool(invitations.offer_of, project(), secret)
+    except WorkbenchError as error:
+        return _no_link(request, error)
+    name, password, visitor = fields.get("name", ""), fields.get("password", ""), _visitor(request)
+    try:
+        _refuse_open_line(request)
+        if offer.name is None:
+            token = await run_in_threadpool(invitations.join, project(), secret, name, password, visitor)
+        else:
+            name = offer.name
+            token = await run_in_threadpool(invitations.choose_password, project(), secret, password, visitor)
+    except WorkbenchError as error:
+        return _join_page(request, offer, name=name, refusal=refusal_in(error, language_of(request)))
+    return _welcome(request, token, "/", name)
+
+
+async def sign_out(request: Request) -> Response:
+    visitor = await run_in_threadpool(visitor_of, request)
+    if visitor is not None:
+        await run_in_threadpool(sessions.sign_out, project(), visitor)
+        await run_in_threadpool(answers.release, project(), visitor.account)
+        open_sockets.end(visitor.session_id)
+    response = RedirectResponse(SIGN_IN, 303)
+    https = is_https(request)
+    response.delete_cookie(
+        cookie_name(project(), is_https=https), secure=https, httponly=True, samesite="lax"
+    )
+    return response
+
+
+async def set_language(request: Request) -> Response:
+    response = RedirectResponse(_next_page(request.query_params.get("next"), SIGN_IN), 303)
+    language = request.path_params["language"]
+    if language in LANGUAGES:
+        _set_cookie(request, response, LANGUAGE_COOKIE, language, YEAR)
+    return response
+
+
+ROUTES = [
+    Route(SIGN_IN, show_sign_in, methods=["GET"]),
+    Route(SIGN_IN, sign_in, methods=["POST"]),
+    Route(JOIN + "{secret}", show_join, methods=["GET"]),
+    Route(JOIN + "{secret}", join, methods=["POST"]),
+    Route("/sign-out", sign_out, methods=["POST"]),
+    Route("/language/{language}", set_language, methods=["GET"]),
+]
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    async with request.form() as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+async def _enter(request: Request, name: str, password: str) -> str:
+    """Raises NotAllowedError for a wrong password, and after too many of them."""
+    key = name_key(name)
+    device = device_of(request, key)
+    if wait := throttle.take(key, device):
+        raise NotAllowedError(
+            "Too many wrong passwords. Try again in {seconds} seconds.", seconds=math.ceil(wait)
+        )
+    _, token = await run_in_threadpool(entering.sign_in, project(), name, password, _visitor(request))
+    throttle.give_back(key, device)
+    return token
+
+
+async def _enter_demo(request: Request, person: str) -> str:
+    if not _is_demo(request) or not person.isdecimal():
+        raise NotAllowedError("That person is not in the demo.")
+    return await run_in_threadpool(entering.sign_in_as_demo, project(), int(person[:9]), _visitor(request))
+
+
+def _is_demo(request: Request) -> bool:
+    """Only on this machine itself, and not behind a proxy, through which others come."""
+    is_here = addresses.is_loopback(request.url.hostname or "")
+    return is_here and project().settings.public_url is None and project().demo_mark.exists()
+
+
+def _refuse_open_line(request: Request) -> None:
+    """Raises NotAllowedError where a password would be readable on its way."""
+    if not is_https(request) and not addresses.is_loopback(request.url.hostname or ""):
+        raise NotAllowedError(
+            "From other machines the workbench is reached over https alone. Its operator sets public_url."
+        )
+
+
+def _welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
+    response = RedirectResponse(next_page, 303)
+    days = project().settings.session_days
+    name_of_cookie = cookie_name(project(), is_https=is_https(request))
+    _set_cookie(request, response, name_of_cookie, token, int(days * 24 * 3600))
+    if name is not None:
+        _set_cookie(request, response, device_cookie_name(request), new_device(name_key(name)), YEAR)
+    return response
+
+
+def _visitor(request: Request) -> Visitor:
+    client = request.client.host if request.client else ""
+    return Visitor(client, request.headers.get("user-agent", ""))
+
+
+async def _sign_in_page(
+    request: Request, *, name: str = "", next_page: str = "/", refusal: str = ""
+) -> Response:
+    _ = catalogue(language_of(request)).gettext
+    if _is_demo(request):
+        people = await run_in_threadpool(members.demo_people, project())
+        return _page(request, _demo_form(_, people, next_page), note=_(DEMO_NOTE), refusal=refusal)
+    can_sign_in = await run_in_threadpool(members.can_sign_in, project())
+    note = "" if can_sign_in else _(NOBODY_YET)
+    return _page(request, _sign_in_form(_, name, next_page), note=note, refusal=refusal)
+
+
+def _join_page(request: Request, offer: Offer, *, name: str = "", refusal: str = "") -> Response:
+    _ = catalogue(language_of(request)).gettext
+    if offer.name is None:
+        note = _("You are invited as {role}. Choose a name and a password.").format(
+            role=_(ROLE_WORDS[offer.role or ""])
+        )
+    else:
+        note = _("Choose a new password, {name}.").format(name=offer.name)
+    return _page(request, _join_form(_, offer, name), note=note, refusal=refusal)
+
+
+def _no_link(request: Request, error: WorkbenchError) -> Response:
+    return _page(request, Markup(""), refusal=refusal_in(error, language_of(request)), status=404)
+
+
+def _sign_in_form(_: Translate, name: str, next_page: str) -> Markup:
+    return _form(
+        Markup('<input type="hidden" name="next" value="{}">').format(next_page),
+        _name_field(_, name),
+        Markup(
+            '<label class="field">{}<input type="password" name="password" maxlength="{}" required'
+            ' autocomplete="current-password"></label>'
+        ).format(_("Password"), LONGEST),
+        _button(_("Sign in")),
+        action=SIGN_IN,
+    )
+
+
+def _demo_form(_: Translate, people: Sequence[Member], next_page: str) -> Markup:
+    button = Markup('<button name="person" value="{}">{} <small>{}</small></button>')
+    buttons = (button.format(person.id, person.name, _(ROLE_WORDS[person.role])) for person in people)
+    return _form(
+        Markup('<input type="hidden" name="next" value="{}">').format(next_page), *buttons, action=SIGN_IN
+    )
+
+
+def _join_form(_: Translate, offer: Offer, name: str) -> Markup:
+    return _form(
+        _name_field(_, name) if offer.name is None else Markup(""),
+        Markup(
+            '<label class="field">{}<input type="password" name="password" minlength="{}" maxlength="{}" required'
+            ' autocomplete="new-password"></label>'
+        ).format(_("Password, at least {least} characters").format(least=SHORTEST), SHORTEST, LONGEST),
+        _button(_("Join") if offer.name is None else _("Save and sign in")),
+        action="",  # the address of the page
+    )
+
+
+def _name_field(_: Translate, name: str) -> Markup:
+    return Markup(
+        '<label class="field">{}<input name="name" value="{}" maxlength="{}" required autofocus'
+        ' autocomplete="username"></label>'
+    ).format(_("Name"), name, LONGEST_NAME)
+
+
+def _button(text: str) -> Markup:
+    return Markup("<button>{}</button>").format(text)
+
+
+def _form(*parts: Markup, action: str) -> Markup:
+    return Markup('<form method="post"{}>{}</form>').format(
+        Markup(' action="{}"').format(action) if action else Markup(""), Markup("").join(parts)
+    )
+
+
+def _page(
+    request: Request, form: Markup, *, note: str = "", refusal: str = "", status: int | None = None
+) -> Response:
+    language = language_of(request)
+    _ = catalogue(language).gettext
+    other = next(other for other in LANGUAGES if other != language)
+    values = {
+        "language": "zh-CN" if language == "zh" else "en",
+        "title": _("Moderation workbench"),
+        "form": form,
+        "note": note,
+        "has_note": "" if note else Markup("hidden"),
+        "refusal": refusal,
+        "has_refusal": "" if refusal else Markup("hidden"),
+        "other": other,
+        "other_name": LANGUAGES[other],
+    }
+    page = PAGE.substitute({name: escape(value) for name, value in values.items()})
+    status = status or (403 if refusal else 200)
+    return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
+
+
+def _next_page(wanted: str | None, otherwise: str = "/") -> str:
+    """Only pages of the app: any other address would be an open redirect."""
+    return wanted if wanted in PATHS else otherwise
+
+
+def _set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=is_https(request))
