@@ -565,8 +565,11 @@ class Promotion(Base):
 
 
 class AuditEntry(Base):
+    """`digest` chains an entry to the one before it; only `workbench.audit.record` writes rows, which triggers keep."""
+
     __tablename__ = "audit_entry"
     __table_args__ = (
+        Index("ix_audit_entry_at", "at"),
         Index(
             "ix_audit_entry_signed_out",
             "subject",
@@ -580,3 +583,4 @@ class AuditEntry(Base):
     action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
+    digest: Mapped[bytes]

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, exists, literal_column, select
 from sqlalchemy.orm import Session
 
 from db.tables import AuditEntry, Person
+from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
 from workbench.project import Project
 
@@ -41,6 +42,7 @@ class Right(StrEnum):
     REVIEW = "review"
     SET_POLICY = "set thresholds"
     PURGE = "purge"
+    READ_AUDIT = "read the audit"
 
 
 RIGHTS: dict[str, frozenset[Right]] = {
@@ -140,14 +142,6 @@ def check(project: Project, account: Account, right: Right) -> None:
     """Raises NotAllowedError and records the refusal."""
     with reading(project, account, right):
         pass
-
-
-def record(
-    session: Session, project: Project, person_id: int | None, action: str, subject: str, **detail: object
-) -> AuditEntry:
-    entry = AuditEntry(at=project.now(), person_id=person_id, action=action, subject=subject, detail=detail)
-    session.add(entry)
-    return entry
 
 
 def _enter(project: Project, name: str, role: str) -> Account:

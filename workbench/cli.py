@@ -73,6 +73,7 @@ COMMANDS = {
     "purge": Command(
         "purging", "Remove posts for good, from the database, exports and score files. It cannot be undone."
     ),
+    "audit": Command("audit", "Who did what: verify that no entry was changed, or take all entries away."),
     "guidelines": Command("review", "Put new guidelines in force; people read them with G."),
     "export": Command("exports", "Write all labels with where they come from."),
     "posts": Command("posts", "Find posts, newest first."),

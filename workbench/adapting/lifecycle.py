@@ -20,8 +20,9 @@ from db.tables import Adaptation, Import, Person, Round
 from trainer.messages import Message
 from trainer.running.progress import read_lines
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
 from workbench.adapting.posts import count_pool
+from workbench.audit import record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle

@@ -30,7 +30,8 @@ from trainer.files import new_folder, put_in_place
 from trainer.labels import LABELS
 from trainer.messages import Message
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
+from workbench.audit import record
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle

@@ -21,7 +21,8 @@ from trainer.labels import LABELS
 from trainer.messages import Message
 from trainer.running.progress import read_lines
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
+from workbench.audit import record
 from workbench.errors import RoundError
 from workbench.locks import LAUNCH, WORKER, is_held
 from workbench.project import Project

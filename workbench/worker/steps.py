@@ -13,6 +13,7 @@ from db.tables import Person, Round
 from trainer.adapters.card import read_card
 from trainer.files import put_in_place
 from trainer.messages import Message
+from workbench.audit import read_head
 from workbench.errors import RoundError
 from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
 from workbench.project import Project
@@ -65,8 +66,9 @@ def export(project: Project, number: int) -> str:
         posts = labelled_posts(session, number)
         row = session.get_one(Round, number)
         by = session.get_one(Person, row.started_by_id).name
+        head = read_head(session)
     part = attempt.folder / "annotations"
-    write_export(part, posts, round_number=number, by=by, now=project.now())
+    write_export(part, posts, round_number=number, by=by, now=project.now(), audit_head=head)
     with attempt.finish(labels_until=until):
         put_in_place(part, project.export_folder(number))
         publish_newest(project.export_folder(number), project.annotations)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from zipstream import ZipStream
 
 from trainer.reading.rejects import Reject
-from workbench import accounts
+from workbench import accounts, audit
 from workbench.accounts import Account, Right
 from workbench.errors import NotAllowedError
 from workbench.exports.jsonl import FILES
@@ -59,7 +59,7 @@ def _taken(request: Request, account: Account, right: Right, make: Make) -> Resp
         return refusal(request.scope, 404, NO_FILE)
     if response.status_code == 200:
         with accounts.acting(project(), account, right) as session:
-            accounts.record(session, project(), account.id, "download", request.url.path)
+            audit.record(session, project(), account.id, "download", request.url.path)
     return response
 
 

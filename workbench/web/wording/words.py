@@ -39,6 +39,7 @@ RIGHT_WORDS = {
     "review": N_("review what others labelled"),
     "set thresholds": N_("set thresholds"),
     "purge": N_("remove posts for good"),
+    "read the audit": N_("read the audit"),
 }
 SPLIT_WORDS = {"validation": N_("validation"), "test": N_("test")}
 ROLE_WORDS = {"annotator": N_("annotator"), "lead": N_("lead")}
