@@ -90,7 +90,8 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             )
             session.add(row)
             session.flush()
-            record(session, project, account.id, "adopt round", f"round {number}", rows=rows.name)
+            origin = {"rows": rows.name, "base": base, "fingerprint": card.base.fingerprint}
+            record(session, project, account.id, "adopt round", f"round {number}", **origin)
             job_id = f"round-{number}"
             jobs.enqueue(project.database.engine, session, jobs.Job.ADOPT, number, job_id=job_id)
             # A folder without a round is left from an adoption that ended before its commit.

@@ -366,7 +366,11 @@ def fail(session: Session, project: Project, number: int, attempt: int, failure:
         )
         .returning(Round.number)
     )
-    return changed.first() is not None
+    has_failed = changed.first() is not None
+    if has_failed:
+        # Without the failure, which may quote a post: the round has it.
+        record(session, project, None, "round failed", f"round {number}")
+    return has_failed
 
 
 def _promote(
