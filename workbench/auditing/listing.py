@@ -6,8 +6,9 @@ page takes longer in a long audit.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,8 @@ from workbench.audit import read_head
 from workbench.project import Project
 
 LISTED = 50
+LONGEST_NUMBER = 9
+"""Digits of a person's number."""
 LOOKED_THROUGH = 200_000
 """Entries for one page of a search: about a tenth of a second."""
 
@@ -89,6 +92,34 @@ def find(
     if len(rows) > most:
         return Page(entries, entries[-1].number)
     return Page(entries, bottom, is_cut=True) if bottom > lowest else Page(entries)
+
+
+def wanted_of(values: Mapping[str, str]) -> Wanted:
+    """A search from `person`, `action`, `subject`, `since`, `until` and `zone`; both days are included.
+
+    Raises ValueError, OverflowError, OSError or ZoneInfoNotFoundError for a person, day or zone that is none.
+    """
+    zone = ZoneInfo(values.get("zone", "UTC"))
+    since, until = (
+        date.fromisoformat(values[name]) if name in values else None for name in ("since", "until")
+    )
+    return Wanted(
+        person_id=_number(values["person"]) if "person" in values else None,
+        action=values.get("action"),
+        subject=values.get("subject", ""),
+        since=None if since is None else _midnight(since, zone),
+        until=None if until is None else _midnight(until + timedelta(days=1), zone),
+    )
+
+
+def _number(text: str) -> int:
+    if not 0 < len(text) <= LONGEST_NUMBER:
+        raise ValueError(text)
+    return int(text)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def people(project: Project, account: Account) -> dict[int, str]:
