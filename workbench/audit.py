@@ -67,7 +67,8 @@ def record(
 ) -> int:
     """Append an entry in the caller's write transaction; returns its number.
 
-    Writers are serial (`Database.write`), so no other entry can follow the same head.
+    Writers are serial (`Database.write`), so no other entry can follow the same head. A database with concurrent
+    writers would need a lock here.
     """
     # Read back, as verification reads it: a number as a key becomes text.
     stored = json.loads(json.dumps(detail))
