@@ -602,10 +602,14 @@ class Promotion(Base):
 
 
 class AuditEntry(Base):
+    """`digest` chains an entry to the one before it; only `workbench.audit.record` writes rows, which triggers keep."""
+
     __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_at", "at"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
+    digest: Mapped[bytes]

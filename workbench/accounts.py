@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from db.tables import AuditEntry, Person
+from db.tables import Person
+from workbench.audit import record
 from workbench.errors import NotAllowedError
 from workbench.names import name_key
 from workbench.project import Project
@@ -67,6 +68,7 @@ def command_line(project: Project) -> Account:
             )
             session.add(person)
             session.flush()
+            record(session, project, person.id, "new person", COMMAND_LINE, role=ROLES[-1])
         person.role = ROLES[-1]  # older versions made it a lead
         return Account(person.id, person.name, person.role)
 
@@ -106,14 +108,6 @@ def check(project: Project, account: Account, right: Right) -> None:
     """Raises NotAllowedError and records the refusal."""
     with reading(project, account, right):
         pass
-
-
-def record(
-    session: Session, project: Project, person_id: int | None, action: str, subject: str, **detail: object
-) -> AuditEntry:
-    entry = AuditEntry(at=project.now(), person_id=person_id, action=action, subject=subject, detail=detail)
-    session.add(entry)
-    return entry
 
 
 def _refusal(session: Session, account: Account, right: Right) -> NotAllowedError | None:

@@ -29,7 +29,7 @@ COMMANDS = {
     "init": Command("running", "Make a new project here."),
     "up": Command("running", "Bring the database up to date, start the worker and the web app."),
     "worker": Command("running", "Run only the worker (on the GPU box)."),
-    "users": Command("people", "People: who may come in, and in which role."),
+    "users": Command("team.people", "People: who may come in, and in which role."),
     "import": Command(
         "importing",
         "Import a forum's posts: TSV, CSV or JSON. What is new is prepared, scored and queued by the worker.",
@@ -73,6 +73,9 @@ COMMANDS = {
     ),
     "purge": Command(
         "purging", "Remove posts for good, from the database, exports and score files. It cannot be undone."
+    ),
+    "audit": Command(
+        "team.audit", "Who did what: verify that no entry was changed, or take all entries away."
     ),
     "guidelines": Command("review", "Put new guidelines in force; people read them with G."),
     "export": Command("exports", "Write all labels with where they come from."),

@@ -14,6 +14,7 @@ from typing import Any
 
 from trainer.running.children import module_command, start
 from workbench import services
+from workbench.auditing.checking import examine_audit
 from workbench.demo.files import sample_folder
 from workbench.errors import WorkbenchError
 from workbench.project import FOLDERS, is_project, open_project
@@ -66,6 +67,8 @@ class Checkup:
     round: Duration | None
     free_disk: int
     worker: bool | None
+    audit: str | None
+    """The head up to which the audit is intact; None without a project."""
     problems: tuple[str, ...]
 
     @property
@@ -80,6 +83,7 @@ class Checkup:
 class _Project:
     workload: Workload = EXAMPLE
     worker: bool | None = None
+    audit: str | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -134,6 +138,7 @@ def examine(home: Path, *, base: str | None = None, price: float | None = None, 
         round=_duration(measured.get("estimate"), price),
         free_disk=free,
         worker=project.worker,
+        audit=project.audit,
         problems=tuple(problems),
     )
 
@@ -147,6 +152,7 @@ def rows(checkup: Checkup) -> list[tuple[str, str]]:
         *((name, f"{speed:,.0f} posts/s") for name, speed in (checkup.posts_per_second or {}).items()),
         *_round_rows(checkup.workload, checkup.round),
         ("worker", worker),
+        ("audit", "no project here" if checkup.audit is None else f"intact up to {checkup.audit}"),
         ("free disk", _size(checkup.free_disk)),
     ]
 
@@ -156,23 +162,25 @@ def _look_at_project(home: Path) -> _Project:
     status = read_status(project)
     with project.database.read() as session:
         is_busy = lifecycle.running(session) is not None
+    audit = examine_audit(project)
     project.database.dispose()
     pool, unprepared, validation = (
         sum(status.labels.get(split, {}).values()) for split in ("pool", "unprepared", "validation")
     )
     labels = pool + unprepared  # their preparation precedes the round
-    problems = []
+    problems = [] if audit.problem is None else [str(audit.problem)]
     if not status.worker:
         problems.append(services.worker_hint(project.home))
     elif is_busy:
         problems.append("A round is under way, so these speeds are too low: look again when it has ended.")
     if labels >= lifecycle.FEWEST_LABELS:
-        return _Project(Workload(labels, validation, status.posts), status.worker, tuple(problems))
+        work = Workload(labels, validation, status.posts)
+        return _Project(work, status.worker, str(audit.head), tuple(problems))
     problems.append(
         f"A round needs {lifecycle.FEWEST_LABELS} labelled posts to learn from, and there are {labels}: label more, "
         "or bring labels with `workbench import-labels`."
     )
-    return _Project(EXAMPLE, status.worker, tuple(problems))
+    return _Project(EXAMPLE, status.worker, str(audit.head), tuple(problems))
 
 
 def _machine_problems(measured: dict[str, Any]) -> list[str]:

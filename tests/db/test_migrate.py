@@ -23,6 +23,7 @@ from db.migrate import SchemaTooNewError, revision, revisions, upgrade
 from db.search import is_table_of_code
 from db.session import Database, open_database
 from db.tables import (
+    AuditEntry,
     Base,
     Import,
     Person,
@@ -36,10 +37,14 @@ from db.tables import (
 )
 from trainer.messages import Message
 from trainer.reading.rejects import Reject, RejectCode
+from workbench.audit import Verification, read_head, verify
 from workbench.imports.facts import COLUMNS, thread_key
 
 desk = import_module("db.migrations.versions.0003_annotators_desk")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
+AUDIT_ENTRY = (
+    "(id, at, action, subject, detail, digest) VALUES ({}, '2026-01-01', 'a', 'b', '{{}}', zeroblob(32))"
+)
 
 
 @pytest.fixture
@@ -95,11 +100,47 @@ def test_history_has_triggers_against_rewriting(database: Database, table: str, 
 def test_an_audit_entry_cannot_be_changed(database: Database) -> None:
     upgrade(database)
     with database.write() as session:
-        session.connection().exec_driver_sql(
-            "INSERT INTO audit_entry (at, action, subject, detail) VALUES ('2026-01-01', 'a', 'b', '{}')"
-        )
-    with pytest.raises(IntegrityError, match="append-only"), database.write() as session:
-        session.connection().exec_driver_sql("UPDATE audit_entry SET action = 'c'")
+        session.connection().exec_driver_sql(f"INSERT INTO audit_entry {AUDIT_ENTRY.format(1)}")
+    for change in (
+        "UPDATE audit_entry SET action = 'c'",
+        "DELETE FROM audit_entry",
+        f"INSERT OR REPLACE INTO audit_entry {AUDIT_ENTRY.format(1)}",
+        f"INSERT INTO audit_entry {AUDIT_ENTRY.format(3)}",
+    ):
+        with pytest.raises(IntegrityError, match="append-only"), database.write() as session:
+            session.connection().exec_driver_sql(change)
+
+
+def test_audit_entries_of_before_are_chained_as_new_ones_are(database: Database) -> None:
+    upgrade_to(database, "0013")
+    with database.write() as session:
+        old = session.connection()
+        old.execute(insert(Person).values(id=1, name="A", role="lead", is_active=True, created_at=NOW))
+        for number, detail in enumerate(({}, {"b": 1.5, "a": ["旧", None]}, {"1": True}), start=1):
+            old.exec_driver_sql(
+                "INSERT INTO audit_entry VALUES (?, '2026-01-05 09:00:00.000123', ?, 'import', '帖 子.tsv', ?)",
+                (number, 1 if number % 2 else None, json.dumps(detail)),
+            )
+    upgrade(database)
+    with database.read() as session:
+        assert verify(session) == Verification(read_head(session))
+        assert read_head(session).number == 3
+        assert session.scalars(select(AuditEntry.at)).first() == NOW.replace(hour=9, microsecond=123)
+
+
+def test_more_audit_entries_than_are_chained_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("db.migrations.versions.0015_audit_chain"), "BATCH", 2)
+    upgrade_to(database, "0013")
+    with database.write() as session:
+        for number in range(1, 6):
+            session.connection().exec_driver_sql(
+                f"INSERT INTO audit_entry VALUES ({number}, '2026-01-05 09:00:00.000000', NULL, 'a', 'b', '{{}}')"
+            )
+    upgrade(database)
+    with database.read() as session:
+        assert verify(session) == Verification(read_head(session))
 
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET person_id = 2", "DELETE FROM {}"])

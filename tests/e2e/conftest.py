@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, SetCookieParam, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.workbench.making import import_texts
 from tests.workbench.team import cookies_of, member
@@ -126,9 +126,8 @@ def serve() -> Iterator[Server]:
     server.stop()
 
 
-def browser_cookies(
-    project: Project, name: str, address: str, role: str = "annotator"
-) -> list[SetCookieParam]:
+def browser_cookies(project: Project, name: str, address: str, role: str = "annotator") -> list[Any]:
+    """For `BrowserContext.add_cookies`, whose type Playwright does not export."""
     cookies = cookies_of(project, member(project, name, role))
     return [{"name": key, "value": value, "url": address} for key, value in cookies.items()]
 

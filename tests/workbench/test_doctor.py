@@ -10,6 +10,7 @@ import pytest
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import add_round, different_texts, import_texts, write_tsv
 from workbench import cli, doctor
+from workbench.audit import head_of
 from workbench.doctor import EXAMPLE, Workload, examine
 from workbench.errors import WorkbenchError
 from workbench.imports.preparing import prepare
@@ -146,6 +147,17 @@ def test_a_round_under_way_makes_the_speeds_doubtful(project, lead):
         checkup = examine(project.home, look=Looks())
     assert checkup.worker is True
     assert any("under way" in problem for problem in checkup.problems)
+
+
+def test_the_audit_is_verified_and_a_break_is_a_problem(project, lead):
+    (row,) = [value for name, value in doctor.rows(examine(project.home, look=Looks())) if name == "audit"]
+    assert row == f"intact up to {head_of(project)}"
+    with project.database.write() as session:
+        session.connection().exec_driver_sql("DROP TRIGGER audit_entry_no_update")
+        session.connection().exec_driver_sql("UPDATE audit_entry SET subject = 'x' WHERE id = 1")
+    checkup = examine(project.home, look=Looks())
+    assert checkup.audit == "0:0000000000000000"
+    assert any(problem.startswith("Entry 1 of the audit does not match") for problem in checkup.problems)
 
 
 def test_a_missing_base_means_no_round_and_says_how_to_get_one(tmp_path):

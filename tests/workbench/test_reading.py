@@ -17,6 +17,8 @@ from tests.workbench.making import judge_held_out, make_champion, posts_of
 from trainer.statistics.thresholds import Prices
 from workbench import accounts
 from workbench.accounts import Account
+from workbench.auditing import listing
+from workbench.auditing.checking import check_audit
 from workbench.errors import InputError
 from workbench.exports.labelled_posts import export_labels
 from workbench.imports.storing import store_the_rest
@@ -107,6 +109,8 @@ READS: dict[str, Callable[[Project, Account], object]] = {
     "post": lambda project, lead: history_of(project, lead, 1),
     "comparison": lambda project, lead: compare_rounds(project, lead, 1, 2),
     "thresholds": policy.read_evidence,
+    "audit": lambda project, lead: listing.find(project, lead, listing.Wanted()),
+    "check of the audit": check_audit,
     "trial of a purge": lambda project, lead: purge(project, lead, Criterion(post="p1")),
 }
 

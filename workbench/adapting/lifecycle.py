@@ -20,8 +20,9 @@ from db.tables import Adaptation, Import, Person, Round
 from trainer.messages import Message
 from trainer.running.progress import read_lines
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
 from workbench.adapting.posts import count_pool
+from workbench.audit import record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -84,7 +85,15 @@ def start(project: Project, account: Account, minutes: float = MINUTES) -> int:
             )
             session.add(row)
             session.flush()
-            record(session, project, account.id, "start adaptation", _subject(row.number), minutes=minutes)
+            record(
+                session,
+                project,
+                account.id,
+                "start adaptation",
+                _subject(row.number),
+                minutes=minutes,
+                base=row.base,
+            )
             engine = project.database.engine
             jobs.enqueue(engine, session, jobs.Job.ADAPT, row.number, job_id=f"adapt-{row.number}")
             return row.number
@@ -128,11 +137,14 @@ def turn_off(project: Project, account: Account) -> int:
 
 def fail(session: Session, project: Project, number: int, attempt: int, failure: Message) -> None:
     """End an adaptation with a failure, unless its attempt has been superseded."""
-    session.execute(
+    changed = session.scalars(
         update(Adaptation)
         .where(Adaptation.number == number, Adaptation.attempt == attempt, Adaptation.is_running)
         .values(state="failed", is_running=False, failure=failure.to_dict(), finished_at=project.now())
+        .returning(Adaptation.number)
     )
+    if changed.first() is not None:
+        record(session, project, None, "adaptation failed", _subject(number))
 
 
 def running(session: Session) -> Adaptation | None:

@@ -49,5 +49,7 @@ def purge_command(
         out.print(f"Still holds them, delete it: {copy}", markup=False, soft_wrap=True)
     if not done.counts.get("posts"):
         out.print("No post is meant by that. Is the name written as the forum writes it?")
-    elif not done.is_done:
+    elif done.is_done:
+        out.print(f"Recorded in the audit, whose head is now {done.audit_head}.")
+    else:
         out.print("Nothing was changed. Add --yes to do it; it cannot be undone.")

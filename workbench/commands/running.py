@@ -9,7 +9,9 @@ import typer
 
 from db.tables import Champion
 from trainer.adapters.folders import STARTER
-from workbench import jobs, services
+from workbench import accounts, jobs, services
+from workbench.accounts import Right
+from workbench.audit import record
 from workbench.commands.terminal import HomeOption, HostOption, PortOption, out, say_worker
 from workbench.errors import RoundError
 from workbench.people import members
@@ -67,11 +69,13 @@ def worker_command(home: HomeOption = Path()) -> None:
 def score_command(home: HomeOption = Path()) -> None:
     """Have the worker score what the adapter in use has not scored."""
     project = open_project(home)
-    with project.database.write() as session:
+    account = accounts.command_line(project)
+    with accounts.acting(project, account, Right.RUN_ROUNDS) as session:
         if session.get(Champion, 1) is None:
             raise RoundError(
                 "No round is in use yet, so there is nothing to score with. Start one on the Rounds page, or with `workbench round start --wait`."
             )
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=f"score-{time.time_ns()}")
+        record(session, project, account.id, "score", "posts")
     out.print("Queued.")
     say_worker(project)

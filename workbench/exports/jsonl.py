@@ -21,6 +21,7 @@ from trainer.files import new_file, new_folder, sha256_of, write_json
 from trainer.labels import LABELS, majority
 from trainer.selection.strata import inclusion
 from trainer.texts.normalisation import group_key
+from workbench.audit import Head
 from workbench.errors import RoundError
 
 SPLITS = ("train", "validation", "test")
@@ -133,7 +134,13 @@ class Census:
 
 
 def write_export(
-    folder: Path, posts: Sequence[LabelledPost], *, round_number: int, by: str, now: datetime
+    folder: Path,
+    posts: Sequence[LabelledPost],
+    *,
+    round_number: int,
+    by: str,
+    now: datetime,
+    audit_head: Head,
 ) -> dict[str, Any]:
     """Write the three files and their receipt into a new `folder`, atomically. Returns the receipt.
 
@@ -149,6 +156,7 @@ def write_export(
         "round": round_number,
         "created": now.isoformat(),
         "by": by,
+        "audit_head": str(audit_head),
         "copies_of_written_cases": len(posts) - len(kept),
         "files": {},
     }

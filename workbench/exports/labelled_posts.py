@@ -20,7 +20,8 @@ from db.queries.preparing import strata_sizes
 from trainer.files import new_folder, sha256_of, write_json
 from trainer.labels import LABELS, Label
 from trainer.messages import Message
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import read_head, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import Census, LabelledPost, dump_line, each_labelled_post
 from workbench.exports.left_out import LeftOut, count_asked, read_left_out
@@ -107,6 +108,7 @@ def export_labels(
                 "format": form,
                 "created": now.isoformat(),
                 "by": account.name,
+                "audit_head": str(read_head(session)),
                 "posts": counts.total(),
                 "splits": _nested(counts),
                 "left_out": left_out.to_dict(),

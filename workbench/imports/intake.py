@@ -25,7 +25,8 @@ from trainer.reading.columns import Columns
 from trainer.reading.rejects import Reject, RejectCode
 from trainer.reading.rows import Row, plain_id
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
+from workbench.audit import record
 from workbench.errors import InputError
 from workbench.imports import incoming
 from workbench.imports.facts import thread_key

@@ -3,10 +3,11 @@
 import time
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select, tuple_
+from sqlalchemy import delete, exists, func, select, tuple_
 
 from db.session import leave_room
 from db.tables import Import, RejectedRow
+from workbench.audit import record
 from workbench.project import Project
 
 ROWS_AT_ONCE = 250
@@ -15,10 +16,16 @@ ROWS_AT_ONCE = 250
 
 def forget_old_rejects(project: Project) -> int:
     """Returns the number of rows deleted. The counts of the imports stay."""
-    days, count = project.settings.rejects_kept_days, 0
+    days, count, last_import = project.settings.rejects_kept_days, 0, None
     while days and (rows := _old_rows(project, days)):
-        began = time.monotonic()
+        began, (number, _line) = time.monotonic(), rows[0]
         with project.database.write() as session:
+            if number != last_import:  # an interrupted run is followed by another entry, with the rest
+                left = session.scalar(select(func.count()).where(RejectedRow.import_id == number))
+                record(
+                    session, project, None, "delete unreadable rows", f"import {number}", rows=left, days=days
+                )
+                last_import = number
             session.execute(
                 delete(RejectedRow).where(tuple_(RejectedRow.import_id, RejectedRow.line).in_(rows))
             )

@@ -16,7 +16,8 @@ from db.queries.serving import live_claims
 from db.session import checkpoint, leave_room, take_write_lock
 from db.tables import Import, Post, PostFacts, PostText
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import record
 from workbench.errors import InputError, WorkbenchError
 from workbench.imports.incoming import (
     FOLDER,

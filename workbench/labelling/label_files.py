@@ -20,7 +20,8 @@ from trainer.chunks import in_chunks
 from trainer.reading.columns import Columns
 from trainer.reading.rejects import Reject
 from trainer.reading.rows import Row
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import record
 from workbench.imports.intake import alone, take_in
 from workbench.imports.storing import store_waiting
 from workbench.labelling.files.checking import CHUNK, Checked, check

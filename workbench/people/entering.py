@@ -1,7 +1,8 @@
 """Coming in with a password, and changing one's own."""
 
 from db.tables import Person
-from workbench.accounts import COMMAND_LINE, Account, Right, acting, record
+from workbench.accounts import COMMAND_LINE, Account, Right, acting
+from workbench.audit import record
 from workbench.errors import NotAllowedError
 from workbench.people import sessions
 from workbench.people.members import named

@@ -8,7 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from db.tables import Invitation, Person
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
 from workbench.people import sessions
 from workbench.people.members import managed, new_person, refuse_role

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Person, WebSession
-from workbench.accounts import COMMAND_LINE, ROLES, Account, Right, acting, command_line, reading, record
+from workbench.accounts import COMMAND_LINE, ROLES, Account, Right, acting, command_line, reading
+from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
 from workbench.names import clean_name, name_key
 from workbench.people import sessions

@@ -14,7 +14,8 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from db.tables import Person, WebSession
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import record
 from workbench.errors import InputError
 from workbench.project import Project
 

@@ -18,7 +18,8 @@ from db.bulk import IDS_AT_ONCE
 from db.tables import Import
 from trainer.chunks import in_chunks
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import read_head, record
 from workbench.errors import RoundError, WorkbenchError
 from workbench.imports.intake import alone
 from workbench.imports.storing import store_waiting
@@ -45,6 +46,8 @@ class Purge:
     adaptations: Sequence[int]
     copies: Sequence[str]
     is_done: bool
+    audit_head: str | None = None
+    """The entry of the purge."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,10 +103,11 @@ def _remove(
     with acting(project, account, Right.PURGE) as session:
         detail = {"counts": dict(counts), "rounds": trained, "adaptations": adapted}
         record(session, project, account.id, "purge", mark, **detail)
+        head = str(read_head(session))
         job_id = f"purge-{project.now().isoformat()}"  # rebuilds the queue and its counts
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=job_id)
     _write_anew(project)
-    return Purge(mark, dict(counts), trained, adapted, _copies(project), is_done=True)
+    return Purge(mark, dict(counts), trained, adapted, _copies(project), is_done=True, audit_head=head)
 
 
 @contextmanager

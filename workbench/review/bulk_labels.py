@@ -19,7 +19,8 @@ from db.queries.standing import is_labelled, is_of_pool
 from db.tables import AuditEntry, Post, PostGroup, Resolution
 from trainer.chunks import in_chunks
 from trainer.labels import LABELS
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import record
 from workbench.errors import InputError
 from workbench.posts.search import LOOKED_THROUGH, Filter, find
 from workbench.project import LABEL_SET_ID, Project
@@ -120,8 +121,7 @@ def label_all(
             raise InputError("None of these posts is left to label.")
         now = project.now()
         wanted = _without_text(seen.wanted)
-        entry = record(session, project, account.id, LABELLED, label, posts=len(free), wanted=wanted)
-        session.flush()
+        bulk_id = record(session, project, account.id, LABELLED, label, posts=len(free), wanted=wanted)
         session.add_all(
             Resolution(
                 post_id=post_id,
@@ -130,13 +130,13 @@ def label_all(
                 label=label,
                 occasion="bulk",
                 decided_at=now,
-                bulk_id=entry.id,
+                bulk_id=bulk_id,
             )
             for post_id in free
         )
         for chunk in in_chunks(free, IDS_AT_ONCE):
             note_answers(session, chunk)
-        return Bulk(entry.id, account.name, label, now, len(free), len(free))
+        return Bulk(bulk_id, account.name, label, now, len(free), len(free))
 
 
 def take_back(project: Project, account: Account, bulk_id: int) -> int:

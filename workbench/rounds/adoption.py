@@ -30,7 +30,8 @@ from trainer.files import new_folder, put_in_place
 from trainer.labels import LABELS
 from trainer.messages import Message
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
+from workbench.audit import record
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -89,7 +90,8 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
             )
             session.add(row)
             session.flush()
-            record(session, project, account.id, "adopt round", f"round {number}", rows=rows.name)
+            origin = {"rows": rows.name, "base": base, "fingerprint": card.base.fingerprint}
+            record(session, project, account.id, "adopt round", f"round {number}", **origin)
             job_id = f"round-{number}"
             jobs.enqueue(project.database.engine, session, jobs.Job.ADOPT, number, job_id=job_id)
             # A folder without a round is left from an adoption that ended before its commit.

@@ -30,7 +30,8 @@ from trainer.adapters.folders import STARTER, base_files, base_fingerprint, reso
 from trainer.config import TrainConfig
 from trainer.files import new_file, new_folder, write_json
 from trainer.texts.dataset import read_objects
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import head_of, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.jsonl import SPLITS, LabelledPost, labelled_posts, write_export
 from workbench.project import Project
@@ -129,7 +130,14 @@ def _write_rows(
     posts = [_without_people(post) for post in _rows(project, number)]
     if not any(post.split == "train" for post in posts):
         raise RoundError("There are no labelled posts to train on yet. Label some first.")
-    receipt = write_export(folder, posts, round_number=number or 0, by=account.name, now=now)
+    receipt = write_export(
+        folder,
+        posts,
+        round_number=number or 0,
+        by=account.name,
+        now=now,
+        audit_head=head_of(project),
+    )
     receipt |= {"base": base, "fingerprint": base_fingerprint(resolve_base(place_of(project, base)))}
     write_json(folder / "receipt.json", receipt)
     return receipt
@@ -182,7 +190,9 @@ def _fill(
         named = _copy_base(place_of(project, base), part)
         write_json(part / "config.json", TrainConfig(base=named).to_dict())
         sent = {f"{split}.jsonl": receipt["files"][f"{split}.jsonl"] for split in SENT_ROWS}
-        contents = {"created": receipt["created"], "files": sent, "fingerprint": receipt["fingerprint"]}
+        contents = {name: receipt[name] for name in ("created", "audit_head", "fingerprint")} | {
+            "files": sent
+        }
         write_json(part / "receipt.json", contents)
         lines = "".join(f"{line}\n" for line in pinned(PACKAGES))
         (part / "requirements.txt").write_text(lines, encoding="utf-8")

@@ -21,7 +21,8 @@ from trainer.labels import LABELS
 from trainer.messages import Message
 from trainer.running.progress import read_lines
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
+from workbench.audit import record
 from workbench.errors import RoundError
 from workbench.locks import LAUNCH, WORKER, is_held
 from workbench.project import Project
@@ -365,7 +366,11 @@ def fail(session: Session, project: Project, number: int, attempt: int, failure:
         )
         .returning(Round.number)
     )
-    return changed.first() is not None
+    has_failed = changed.first() is not None
+    if has_failed:
+        # Without the failure, which may quote a post: the round has it.
+        record(session, project, None, "round failed", f"round {number}")
+    return has_failed
 
 
 def _promote(

@@ -4,18 +4,22 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from trainer.files import write_json
 from trainer.running.children import module_command, start
 from trainer.running.progress import reason_of
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import head_of, record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle
+
+SCHEMA = 1
 
 
 def export_merged(
     project: Project, account: Account, number: int, out: Path, *, is_onnx: bool = False
 ) -> str:
-    """Merge the adapter of a round into its base, in a new folder; returns the last line of the trainer's
+    """Merge the adapter of a round into its base, in a new folder with a receipt; returns the last line of the trainer's
     output.
 
     Raises RoundError if the round has no adapter or the merge fails, InputError if `out` exists.
@@ -39,6 +43,17 @@ def export_merged(
         if child.returncode:
             reason = reason_of(progress, output, child.returncode)
             raise RoundError("Round {number} was not exported: {reason}", number=number, reason=reason)
+    write_json(
+        out / "receipt.json",
+        {
+            "schema": SCHEMA,
+            "round": number,
+            "onnx": is_onnx,
+            "created": project.now().isoformat(),
+            "by": account.name,
+            "audit_head": str(head_of(project)),
+        },
+    )
     with acting(project, account, Right.EXPORT) as session:
         record(session, project, account.id, "export adapter", f"round {number}", onnx=is_onnx)
     return output.strip().rpartition("\n")[2]

@@ -30,7 +30,8 @@ from trainer.statistics.thresholds import (
     thousandths,
 )
 from workbench import jobs
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.scores.round_scores import RoundScores

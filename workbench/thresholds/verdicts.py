@@ -20,11 +20,12 @@ from sqlalchemy.orm import Session
 from db.queries.preparing import posts_of_import
 from db.queries.standing import labels_of, newest_resolutions
 from db.tables import AuditEntry, Champion, Import, Policy, Post
-from trainer.files import new_file
+from trainer.files import new_file, write_json
 from trainer.labels import LABELS, Label, majority
 from trainer.statistics.proportions import Interval, weighted_share
 from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
-from workbench.accounts import Account, Right, acting, reading, record
+from workbench.accounts import Account, Right, acting, reading
+from workbench.audit import read_head, record
 from workbench.errors import InputError, RoundError
 from workbench.exports.spreadsheet import FORMULA_STARTS
 from workbench.project import Project
@@ -48,6 +49,8 @@ UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", HIDDEN)
 """A post without a score, on a machine too slow for all posts (docs/big-pools.md). It goes to people, as neither they nor
 the model have judged it."""
 CHUNK = 5_000
+SCHEMA = 1
+"""Of the receipt."""
 DECIDED = "decide"
 ESCAPES = str.maketrans(
     {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -93,6 +96,7 @@ class VerdictFile:
     new: int = 0
     changed: int = 0
     is_new_only: bool = False
+    audit_head: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "file": str(self.file)}
@@ -140,9 +144,10 @@ def decide(
     """Write the verdicts on the imports since the last call, or since a moment, to a TSV file.
 
     With `is_new_only` on all imports, or those since the moment, but only the verdicts that differ from those last
-    given. The defaults are the newest policy and a file in `data/verdicts/`. The first import that is not prepared and
-    scored, and all after it, wait for the next call. Raises RoundError without a champion, InputError without a policy
-    or posts, or if `out` holds what would not be written again, NotAllowedError without the right to export.
+    given. The defaults are the newest policy and a file in `data/verdicts/`; its receipt is written beside it. The first
+    import that is not prepared and scored, and all after it, wait for the next call. Raises RoundError without a
+    champion, InputError without a policy or posts, or if `out` holds what would not be written again, NotAllowedError
+    without the right to export.
     """
     if is_new_only and out is not None and out.exists():
         raise InputError(
@@ -183,11 +188,25 @@ def decide(
             new=given.new,
             changed=given.changed,
             is_new_only=is_new_only,
+            audit_head=str(read_head(session)),
         )
+    _write_receipt(project, account, decided)
     remember(project, given, rule.policy)
     action = f"{DECIDED} new" if is_new_only else DECIDED if since is None else f"{DECIDED} since"
     _record(project, account, action, decided)
     return decided
+
+
+def receipt_of(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.receipt.json")
+
+
+def _write_receipt(project: Project, account: Account, decided: VerdictFile) -> None:
+    """The counts are those of the file as it is written: a purge removes lines later, and leaves the receipt."""
+    counts = {name: value for name, value in decided.to_dict().items() if name != "missed"}
+    receipt = {"schema": SCHEMA, "created": project.now().isoformat(), "by": account.name}
+    with new_file(receipt_of(decided.file)) as part:
+        write_json(part, {**receipt, **counts, "file": decided.file.name})
 
 
 def _record(project: Project, account: Account, action: str, decided: VerdictFile) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from workbench.accounts import Account, Right
+from workbench.web.views.audit import page as audit
 from workbench.web.views.label import page as label
 from workbench.web.views.overview import page as overview
 from workbench.web.views.posts import page as posts
@@ -34,6 +35,7 @@ PAGES = (
     Page("thresholds", N_("Thresholds"), thresholds.show, Right.SET_POLICY),
     Page("review", N_("Review"), review.show, Right.REVIEW),
     Page("radar", N_("Radar"), radar.show, Right.REVIEW),
+    Page("audit", N_("Audit"), audit.show, Right.READ_AUDIT),
 )
 HOME = PAGES[0]
 PATHS = frozenset({"/", *(f"/{page.name}" for page in PAGES)})

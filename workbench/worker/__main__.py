@@ -27,6 +27,7 @@ from trainer.running.children import WATCH_STDIN, watch_stdin
 from trainer.running.terminal import printable
 from workbench import jobs
 from workbench.adapting import lifecycle as adapting
+from workbench.auditing.settings_in_force import record_settings
 from workbench.errors import WorkbenchError
 from workbench.imports.retention import forget_old_rejects
 from workbench.jobs import Job
@@ -56,6 +57,7 @@ def serve(project: Project, stop: threading.Event, steps_of: StepsOf) -> None:
     at_work = threading.Event()
     another = WorkbenchError("A worker is already running in {home}.", home=project.home)
     with hold(project.data / WORKER, seconds=LOCK_SECONDS, refusal=another):
+        record_settings(project, "worker")
         child = TorchChild(project.home)
         jobs.refuse_foreign_rows(project.database.engine)
         _register(project, at_work, steps_of(child))

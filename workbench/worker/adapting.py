@@ -18,6 +18,7 @@ from trainer.files import put_in_place
 from trainer.messages import Message, MessageError
 from workbench.adapting import lifecycle
 from workbench.adapting.posts import FILE, draw_posts, write_numbers, write_texts
+from workbench.audit import record
 from workbench.project import Project
 from workbench.worker.attempts import GO, MOST_STEP_ATTEMPTS, Step, SupersededError
 from workbench.worker.child import open_log, run_child
@@ -72,6 +73,7 @@ def adapt(project: Project, number: int) -> str:
         result = {"facts": facts, "state": "done", "is_running": False, "is_in_use": True}
         values = result | {"finished_at": project.now()}
         session.execute(update(Adaptation).where(Adaptation.number == number).values(**values))
+        record(session, project, None, "put adaptation in use", f"adaptation {number}", base=row.base)
         shutil.copyfile(work / FILE, encoder / FILE)
         put_in_place(encoder, project.base_folder(number))
     shutil.rmtree(work, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The last step of a round: its adapter becomes the champion, and the queue follows its scores. Loads no torch."""
 
 from db.tables import Champion, Promotion, Round
+from workbench.audit import record
 from workbench.project import Project
 from workbench.queue import plan, strata, swap
 from workbench.queue.plan import VectorsOf
@@ -30,5 +31,7 @@ def promote_with(project: Project, number: int, *, vectors: VectorsOf | None) ->
             )
         )
         session.merge(Champion(id=1, round_number=number, since=now))
+        detail = {"previous": previous, "base": row.base, "rolled_back": row.is_rolling_back}
+        record(session, project, row.decided_by_id, "put in use", f"round {number}", **detail)
     sweep_attempts(project, number)
     return GO

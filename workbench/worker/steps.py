@@ -13,6 +13,7 @@ from db.tables import Person, Round
 from trainer.adapters.card import read_card
 from trainer.files import put_in_place
 from trainer.messages import Message
+from workbench.audit import read_head, record
 from workbench.errors import RoundError
 from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
 from workbench.project import Project
@@ -65,8 +66,9 @@ def export(project: Project, number: int) -> str:
         posts = labelled_posts(session, number)
         row = session.get_one(Round, number)
         by = session.get_one(Person, row.started_by_id).name
+        head = read_head(session)
     part = attempt.folder / "annotations"
-    write_export(part, posts, round_number=number, by=by, now=project.now())
+    write_export(part, posts, round_number=number, by=by, now=project.now(), audit_head=head)
     with attempt.finish(labels_until=until):
         put_in_place(part, project.export_folder(number))
         publish_newest(project.export_folder(number), project.annotations)
@@ -150,7 +152,8 @@ def judge(project: Project, number: int) -> str:
         row = session.get_one(Round, number)
         verdict = gate.judge(row.report or {}, is_first=champion_number(session) is None)
     if verdict.decision == "promote":
-        with attempt.finish(verdict=verdict.to_dict()):
+        with attempt.finish(verdict=verdict.to_dict()) as session:
+            _record_outcome(session, project, number, verdict.decision, verdict.outcome)
             return GO
     state = "awaiting" if verdict.decision == "ask" else "rejected"
     with attempt.finish(
@@ -159,8 +162,13 @@ def judge(project: Project, number: int) -> str:
         is_running=False,
         finished_at=project.now(),
         decision_reason=None if state == "awaiting" else Message.joined(verdict.reasons).to_dict(),
-    ):
+    ) as session:
+        _record_outcome(session, project, number, verdict.decision, verdict.outcome)
         return state
+
+
+def _record_outcome(session: Session, project: Project, number: int, decision: str, outcome: str) -> None:
+    record(session, project, None, "judge round", f"round {number}", decision=decision, outcome=outcome)
 
 
 def weigh(project: Project, number: int) -> str:
@@ -181,5 +189,6 @@ def weigh(project: Project, number: int) -> str:
         state="awaiting",
         is_running=False,
         finished_at=project.now(),
-    ):
+    ) as session:
+        record(session, project, None, "leave round to a lead", f"round {number}", doubts=len(doubts))
         return "awaiting"

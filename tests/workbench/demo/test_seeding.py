@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.queries.standing import is_current
-from db.tables import Annotation, Guideline, Import, Person, Round
+from db.tables import Annotation, AuditEntry, Guideline, Import, Person, Round
 from tests.made_once import made_once
 from tests.workbench.team import member
 from trainer.adapters.card import read_card
@@ -22,6 +22,7 @@ from trainer.errors import TrainerError
 from trainer.files import sha256_of
 from trainer.messages import Message
 from workbench.accounts import Account
+from workbench.auditing.checking import examine_audit
 from workbench.demo.clock import labelling_days
 from workbench.demo.files import history_folder, sample_folder
 from workbench.demo.seeding import seed
@@ -183,3 +184,18 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match="already exists"):
         seed(tmp_path, NOW, say=lambda _: None)
     assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_its_audit_is_intact_and_tells_the_story_of_its_rounds(project: Project, session: Session) -> None:
+    checked = examine_audit(project)
+    assert checked.problem is None
+    assert checked.heads > 0
+    actions = set(session.scalars(select(AuditEntry.action)))
+    assert {
+        "import",
+        "start round",
+        "judge round",
+        "promote round",
+        "put in use",
+        "set thresholds",
+    } <= actions

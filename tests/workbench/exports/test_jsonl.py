@@ -12,6 +12,7 @@ from tests.workbench.making import add_label, different_texts, import_texts
 from trainer.behaviour.cases import read_cases
 from trainer.texts.dataset import read_jsonl
 from workbench.accounts import Account
+from workbench.audit import Head
 from workbench.errors import RoundError
 from workbench.exports.jsonl import LabelledPost, labelled_posts, write_export
 from workbench.imports.preparing import prepare
@@ -28,7 +29,7 @@ def exported(project: Project, lead: Account, ann: Account, ben: Account, tmp_pa
     add_label(project, ben, 3, "suspicious")
     with project.database.read() as session:
         posts = labelled_posts(session, 7)
-    write_export(tmp_path / "out", posts, round_number=7, by="林", now=project.now())
+    write_export(tmp_path / "out", posts, round_number=7, by="林", now=project.now(), audit_head=Head())
     return tmp_path / "out"
 
 
@@ -85,7 +86,7 @@ def test_no_group_stands_in_two_files(exported: Path) -> None:
 def test_a_leak_is_refused_and_nothing_written(project: Project, tmp_path: Path) -> None:
     posts = [LabelledPost(split, 1, {"id": split, "label": "normal"}) for split in ("train", "test")]
     with pytest.raises(RoundError, match="would leak"):
-        write_export(tmp_path / "out", posts, round_number=1, by="x", now=project.now())
+        write_export(tmp_path / "out", posts, round_number=1, by="x", now=project.now(), audit_head=Head())
     assert not (tmp_path / "out").exists()
 
 
@@ -122,7 +123,9 @@ def test_a_copy_of_a_written_case_is_counted_and_trains_nothing(project: Project
         LabelledPost(split, number, {"text": text, "label": "normal", "id": f"p{number}"})
         for number, (split, text) in enumerate(texts)
     ]
-    receipt = write_export(tmp_path / "out", posts, round_number=1, by="x", now=project.now())
+    receipt = write_export(
+        tmp_path / "out", posts, round_number=1, by="x", now=project.now(), audit_head=Head()
+    )
     assert [row["id"] for row in lines(tmp_path / "out")] == ["p1", "p3"]
     assert receipt["copies_of_written_cases"] == 2
     assert receipt["files"]["train.jsonl"]["rows"] == 1

@@ -43,6 +43,7 @@ from trainer.reading.rejects import RejectCode
 from trainer.reading.rows import LONGEST_TEXT
 from trainer.texts.tokens import Tokens
 from workbench.accounts import Account
+from workbench.audit import Head
 from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError, WorkbenchError
 from workbench.exports.jsonl import labelled_posts, publish_newest, write_export
@@ -96,7 +97,7 @@ def export(project: Project, number: int) -> Path:
     folder = project.annotations / f"round-{number:04d}"
     with project.database.read() as session:
         posts = labelled_posts(session, number)
-    write_export(folder, posts, round_number=number, by="林", now=project.now())
+    write_export(folder, posts, round_number=number, by="林", now=project.now(), audit_head=Head())
     publish_newest(folder, project.annotations)
     return folder
 

@@ -8,6 +8,7 @@ import pytest
 from db.tables import Annotation
 from tests.workbench.making import POSTS, add_label, label_row, make_champion, posts_of, ready_queue
 from workbench.accounts import Account
+from workbench.audit import Head
 from workbench.errors import LabellingError, NotAllowedError
 from workbench.exports.jsonl import labelled_posts, write_export
 from workbench.posts.search import Filter
@@ -100,7 +101,7 @@ def test_the_worker_looks_at_training_rows_alone_and_finds_a_planted_error(
     wrong = next(post for post in posts if post.split == "train" and post.line["label"] == "violation")
     wrong.line["label"] = "normal"  # type: ignore[index]
     exported = labelled.annotations / "round-0001"
-    write_export(exported, posts, round_number=1, by="x", now=labelled.now())
+    write_export(exported, posts, round_number=1, by="x", now=labelled.now(), audit_head=Head())
     make_champion(labelled, boss, np.tile([0.6, 0.3, 0.1], (POSTS, 1)))
     find_doubts(exported / "train.jsonl", labelled.round_folder(1))
     add_label(labelled, boss, int(str(wrong.line["id"])[1:]) + 1, "normal")

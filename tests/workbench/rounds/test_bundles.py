@@ -32,6 +32,7 @@ from trainer.errors import AdapterError, EncoderError
 from trainer.files import sha256_of
 from workbench import accounts
 from workbench.accounts import Account
+from workbench.audit import number_of
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, lifecycle
@@ -210,6 +211,7 @@ def test_nobody_and_nothing_to_judge_by_leaves_the_house(
             assert json.loads(line).keys() <= ({"id", "text"} if name == "pool.jsonl" else ROW_FIELDS)
     sent = json.loads((away / "receipt.json").read_text(encoding="utf-8"))
     assert sent["files"].keys() == {"train.jsonl", "validation.jsonl"}
+    assert number_of(sent["audit_head"])
     with project.database.read() as session:
         people = session.scalars(select(Person.name)).all()
     text = "".join(

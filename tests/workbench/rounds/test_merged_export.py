@@ -21,6 +21,7 @@ from trainer.running.progress import Silent
 from trainer.scoring.scorer import Scorer
 from trainer.train import train
 from workbench.accounts import Account
+from workbench.audit import number_of
 from workbench.cli import app
 from workbench.commands.training.rounds import round_export
 from workbench.errors import InputError, NotAllowedError, RoundError
@@ -56,6 +57,9 @@ def test_the_merged_folder_says_what_the_adapter_says(
     round_export(1, tmp_path / "served", trained_round.home, as_json=True)
     assert json.loads(capsys.readouterr().out)["folder"] == str(tmp_path / "served")
     expected = Scorer.load(trained_round.round_folder(1), device="cpu").probabilities(TEXTS)
+    receipt = json.loads((tmp_path / "served" / "receipt.json").read_text(encoding="utf-8"))
+    assert (receipt["round"], receipt["onnx"], receipt["by"]) == (1, False, "command line")
+    assert number_of(receipt["audit_head"])
     assert np.abs(served_probabilities(tmp_path / "served", TEXTS) - expected).max() < 1e-4
     with trained_round.database.read() as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "export adapter")).one()

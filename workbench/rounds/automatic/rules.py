@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from db.tables import RoundRule
 from trainer.messages import Message
-from workbench.accounts import Account, Right, acting, record
+from workbench.accounts import Account, Right, acting
+from workbench.audit import record
 from workbench.errors import RoundError
 from workbench.project import Project
 from workbench.rounds import lifecycle

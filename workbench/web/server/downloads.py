@@ -12,8 +12,10 @@ from starlette.routing import Route
 from zipstream import ZipStream
 
 from trainer.reading.rejects import Reject
-from workbench import accounts
+from workbench import accounts, audit
 from workbench.accounts import Account, Right
+from workbench.auditing.export import lines_of
+from workbench.auditing.listing import wanted_of
 from workbench.errors import NotAllowedError
 from workbench.exports.jsonl import FILES
 from workbench.exports.labelled_posts import RECEIPT, Export, list_exports
@@ -28,6 +30,8 @@ from workbench.web.wording.i18n import N_
 
 LONGEST_NUMBER = 9
 
+
+AUDIT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 
 Make = Callable[[Request, Account], Response | None]
 """Makes the answer for a person with the right; None if there is no such file. Runs in a thread."""
@@ -59,7 +63,7 @@ def _taken(request: Request, account: Account, right: Right, make: Make) -> Resp
         return refusal(request.scope, 404, NO_FILE)
     if response.status_code == 200:
         with accounts.acting(project(), account, right) as session:
-            accounts.record(session, project(), account.id, "download", request.url.path)
+            audit.record(session, project(), account.id, "download", request.url.path)
     return response
 
 
@@ -104,6 +108,17 @@ def _timesheet(request: Request, account: Account) -> Response:
     return _stream(csv_lines(timesheet.cells(days)), "timesheet.csv", "text/csv; charset=utf-8")
 
 
+def _audit(form: str) -> Make:
+    def make(request: Request, account: Account) -> Response:
+        try:
+            wanted = wanted_of(request.query_params)
+        except (ValueError, OverflowError, ZoneInfoNotFoundError, OSError):
+            return refusal(request.scope, 400, WRONG_QUERY)
+        return _stream(lines_of(project(), account, form, wanted), f"audit.{form}", AUDIT_TYPES[form])
+
+    return make
+
+
 def _number(request: Request) -> int | None:
     """Of a round or an import; None if it is longer than any of them."""
     text = request.path_params["number"]
@@ -131,6 +146,7 @@ ROUTES = [
     _download("/download/labels/{name:str}.zip", Right.EXPORT, _folder),
     _download("/download/labels/{name:str}/{file:str}", Right.EXPORT, _labels),
     _download("/download/timesheet.csv", Right.REVIEW, _timesheet),
+    *(_download(f"/download/audit.{form}", Right.READ_AUDIT, _audit(form)) for form in AUDIT_TYPES),
     _download("/download/imports/{number:str}/unreadable.tsv", Right.IMPORT, _rejected),
 ]
 

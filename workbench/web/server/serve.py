@@ -23,6 +23,7 @@ from starlette.routing import Route
 from trainer.running.children import WATCH_STDIN, end_with_parent
 from trainer.running.terminal import printable
 from workbench import services
+from workbench.auditing.settings_in_force import record_settings
 from workbench.errors import WorkbenchError
 from workbench.project import cookie_secret
 from workbench.settings import Settings
@@ -94,6 +95,7 @@ def main() -> int:
         settings = project().settings
         services.refuse_open_door(project(), settings.host)
         cookie_secret(project())  # unreadable, it would fail each request
+        record_settings(project(), "web app")
     except (WorkbenchError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1

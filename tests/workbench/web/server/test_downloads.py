@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from db.tables import AuditEntry
 from tests.workbench.making import add_label, different_texts, import_texts, ready_queue, write_tsv
 from tests.workbench.team import cookies_of
-from workbench.accounts import Account
+from workbench.accounts import Account, command_line
+from workbench.audit import record
 from workbench.exports.labelled_posts import export_labels
 from workbench.imports import intake
 from workbench.imports.preparing import prepare
@@ -198,3 +199,47 @@ def test_a_lead_takes_the_timesheet_and_nobody_else(
     for wrong in ("since=x", "zone=../../etc/passwd", "zone=Nowhere"):
         assert client_of(lead).get(f"/download/timesheet.csv?{wrong}").status_code == 400
     assert client_of(ann).get(address).status_code == 403
+
+
+def test_the_audit_is_taken_in_two_formats_as_searched_by_those_who_may_read_it(
+    client_of: As, project: Project, ann: Account
+) -> None:
+    admin = command_line(project)
+    with project.database.write() as session:
+        record(session, project, ann.id, "import", "=1+1.tsv")
+        record(session, project, ann.id, "import", "b.tsv")
+    client = client_of(admin)
+    answer = client.get(f"/download/audit.csv?person={ann.id}&action=import&subject=%3D&zone=Asia/Shanghai")
+    assert answer.text.count("\n") == 2
+    assert ",Ann,import,'=1+1.tsv,{}," in answer.text
+    assert 'filename="audit.csv"' in answer.headers["content-disposition"]
+    lines = client.get("/download/audit.jsonl?since=2026-01-05&until=2026-01-05").text.splitlines()
+    with project.database.read() as session:
+        newest = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert newest is not None
+    assert len(lines) == newest.id - 1
+    assert (newest.person_id, newest.action, newest.subject) == (
+        admin.id,
+        "download",
+        "/download/audit.jsonl",
+    )
+    assert client_of(ann).get("/download/audit.csv").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "person=x",
+        f"person={'1' * 5_000}",
+        "person=",
+        "since=x",
+        "until=9999-12-31",
+        "since=0001-01-01&zone=Asia/Shanghai",
+        "zone=Nowhere",
+        "zone=../../etc/passwd",
+    ],
+)
+def test_a_search_of_the_audit_that_makes_no_sense_is_refused(
+    client_of: As, project: Project, query: str
+) -> None:
+    assert client_of(command_line(project)).get(f"/download/audit.csv?{query}").status_code == 400
