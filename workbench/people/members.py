@@ -143,5 +143,8 @@ def _set_active(project: Project, by: Account, person_id: int, *, is_active: boo
         if person.is_active is is_active:
             return
         person.is_active = is_active
-        record(session, project, by.id, "enable person" if is_active else "disable person", person.name)
+        if is_active:
+            record(session, project, by.id, "enable person", person.name)
+        else:
+            record(session, project, by.id, "disable person", person.name)
         sessions.end(session, project, person.id)
