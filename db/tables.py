@@ -1,4 +1,4 @@
-"""The tables. Annotations, resolutions, thresholds, promotions and audit entries are append-only.
+"""The tables. Annotations, resolutions, comments, thresholds, promotions and audit entries are append-only.
 
 A post row is narrow, because there may be ten million; its text and the forum's other columns are in separate
 tables. Model scores are Parquet files in the folders of rounds, so that scoring does not compete with
@@ -407,6 +407,27 @@ class Draft(Base):
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
     note: Mapped[str]
     saved_at: Mapped[datetime]
+
+
+class Comment(Base):
+    """A remark of an annotator or a lead on a post that an annotator has asked about."""
+
+    __tablename__ = "comment"
+    __table_args__ = (Index("ix_comment_post_id", "post_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    text: Mapped[str]
+    at: Mapped[datetime]
+
+
+class CommentReader(Base):
+    """A person whom the comments on a post concern, and the last comment that they have read (0: none)."""
+
+    __tablename__ = "comment_reader"
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    read_up_to: Mapped[int] = mapped_column(default=0)
 
 
 class Explanation(Base):

@@ -81,7 +81,9 @@ def test_a_newer_database_is_refused(database: Database) -> None:
         upgrade(database)
 
 
-@pytest.mark.parametrize("table", ["annotation", "promotion", "audit_entry", "resolution", "policy"])
+@pytest.mark.parametrize(
+    "table", ["annotation", "promotion", "audit_entry", "resolution", "policy", "comment"]
+)
 @pytest.mark.parametrize("event", ["UPDATE", "DELETE"])
 def test_history_has_triggers_against_rewriting(database: Database, table: str, event: str) -> None:
     upgrade(database)
@@ -103,13 +105,16 @@ def test_an_audit_entry_cannot_be_changed(database: Database) -> None:
 
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET person_id = 2", "DELETE FROM {}"])
-@pytest.mark.parametrize("table", ["resolution", "policy"])
-def test_what_leads_decided_cannot_be_rewritten(database: Database, table: str, change: str) -> None:
+@pytest.mark.parametrize("table", ["resolution", "policy", "comment"])
+def test_what_people_decided_and_said_cannot_be_rewritten(
+    database: Database, table: str, change: str
+) -> None:
     upgrade(database)
     rows = {
         "resolution": "(post_id, person_id, label_set_id, occasion, decided_at) VALUES (1, 1, 1, 'review', '2026-01-01')",
         "policy": "(version, band_low, band_high, pass_below, flag_from, prices, person_id, created_at)"
         " VALUES (1, 0.4, 0.6, 0.1, 0.9, '{}', 1, '2026-01-01')",
+        "comment": "(post_id, person_id, text, at) VALUES (1, 1, 'a', '2026-01-01')",
     }
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")

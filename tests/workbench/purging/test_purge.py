@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from db.tables import (
     Annotation,
     AuditEntry,
+    Comment,
+    CommentReader,
     Draft,
     Explanation,
     Import,
@@ -132,6 +134,9 @@ def full(project: Project, lead: Account, ann: Account) -> Project:
         session.add(Draft(person_id=ann.id, post_id=OURS[1], note=SECRET, saved_at=project.now()))
         session.add(Explanation(post_id=OURS[1], round_number=1, words=[]))
         session.merge(QueueEntry(post_id=OURS[2], lane="uncertain", position=99))
+        for post, said in ((OURS[3], SECRET), (1, "stays")):
+            session.add(Comment(post_id=post, person_id=lead.id, text=said, at=project.now()))
+            session.add(CommentReader(post_id=post, person_id=ann.id))
     search_index.index_missing(project)
     morning = project.data / "verdicts" / "imports-0001-0001.tsv"
     morning.parent.mkdir()
@@ -154,8 +159,8 @@ def whole(project: Project) -> None:
     with pytest.raises(IntegrityError, match="append-only"), project.database.write() as session:
         session.execute(text("DELETE FROM annotation"))
     with project.database.read() as session:
-        triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'resolution'"
-        assert session.connection().exec_driver_sql(triggers).scalar() == 2
+        triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('resolution', 'comment')"
+        assert session.connection().exec_driver_sql(triggers).scalar() == 4
 
 
 def bytes_of(project: Project) -> dict[str, bytes]:
@@ -208,6 +213,7 @@ def test_a_dry_run_changes_nothing_and_foretells_what_goes(full: Project, lead: 
     assert done.counts["resolutions"] == 2
     assert done.counts["scores"] == done.counts["token ids"] == len(OURS)
     assert min(done.counts[name] for name in ("drafts", "explanations", "queue entries", "doubts")) >= 1
+    assert done.counts["comments"] == done.counts["readers of comments"] == 1
 
 
 def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None:
@@ -239,6 +245,7 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
     whole(full)
     with full.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Post)) == POSTS - len(OURS)
+        assert session.scalars(select(Comment.text)).all() == ["stays"]
         gone = select(func.count()).select_from(NearCopyKey).where(NearCopyKey.post_id.in_(OURS))
         assert session.scalar(gone) == 0
         empty = select(PostGroup.id).where(PostGroup.id.not_in(select(Post.group_id)))

@@ -4,12 +4,14 @@ import streamlit as st
 
 from workbench.accounts import Right
 from workbench.errors import WorkbenchError
+from workbench.web.elements.comments.waiting import count_now
 from workbench.web.elements.widgets import bar, note, refusal, require_account
-from workbench.web.views.review import cases, doubts, timesheet
+from workbench.web.views.review import cases, comments, doubts, timesheet
 from workbench.web.wording.i18n import N_, _
 
 SECTIONS = {
     "cases": (N_("To settle"), cases.show),
+    "comments": (N_("Comments"), comments.show),
     "doubts": (N_("Labels in doubt"), doubts.show),
     "timesheet": (N_("Timesheet"), timesheet.show),
 }
@@ -21,10 +23,11 @@ def show() -> None:
     if not account.may(Right.REVIEW):
         note(_("This page is for leads."))
         return
+    waiting = {"comments": count_now(account)}
     section = st.segmented_control(
         _("Review"),
         list(SECTIONS),
-        format_func=lambda name: _(SECTIONS[name][0]),
+        format_func=lambda name: _titled(name, waiting.get(name, 0)),
         default="cases",
         required=True,
         key="review-section",
@@ -34,3 +37,8 @@ def show() -> None:
         SECTIONS[section][1]()
     except WorkbenchError as error:
         refusal(error)
+
+
+def _titled(section: str, waiting: int) -> str:
+    title = _(SECTIONS[section][0])
+    return f"{title} ({waiting})" if waiting else title
