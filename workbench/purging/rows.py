@@ -27,6 +27,7 @@ from db.tables import (
     QueueEntry,
     RejectedRow,
     Resolution,
+    RulingPost,
 )
 from trainer.chunks import in_chunks
 from trainer.reading.rejects import RejectCode
@@ -44,6 +45,7 @@ OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
     ("explanations", Explanation, Explanation.post_id),
     ("queue entries", QueueEntry, QueueEntry.post_id),
     ("verdicts", GivenVerdict, GivenVerdict.post_id),
+    ("posts of rulings", RulingPost, RulingPost.post_id),
     ("resolutions", Resolution, Resolution.post_id),
     ("annotations", Annotation, Annotation.post_id),
     ("facts", PostFacts, PostFacts.post_id),

@@ -1,5 +1,7 @@
 """The comments on one post, and a field to add one."""
 
+from functools import partial
+
 import streamlit as st
 from markupsafe import Markup
 
@@ -25,14 +27,14 @@ def show(discussion: Discussion) -> None:
         st.text_area(_("Comment"), key=field, max_chars=LONGEST, height=FIELD_HEIGHT)
         with st.container(horizontal=True):
             st.form_submit_button(
-                _("Send"), on_click=attempt, args=(lambda account: _say(account, post, field),)
+                _("Send"), on_click=attempt, args=(partial(_say, post_id=post, field=field),)
             )
             if discussion.waits_from:
                 st.form_submit_button(
                     _("Read, no answer needed"),
                     type="tertiary",
                     on_click=attempt,
-                    args=(lambda account: _mark_read(account, post, discussion.waits_from),),
+                    args=(partial(_mark_read, post_id=post, up_to=discussion.waits_from),),
                 )
 
 

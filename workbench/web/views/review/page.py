@@ -6,12 +6,13 @@ from workbench.accounts import Right
 from workbench.errors import WorkbenchError
 from workbench.web.elements.comments.waiting import count_now
 from workbench.web.elements.widgets import bar, note, refusal, require_account
-from workbench.web.views.review import cases, comments, doubts, timesheet
+from workbench.web.views.review import cases, comments, doubts, old_labels, timesheet
 from workbench.web.wording.i18n import N_, _
 
 SECTIONS = {
     "cases": (N_("To settle"), cases.show),
     "comments": (N_("Comments"), comments.show),
+    "old-labels": (N_("Old label, new rule"), old_labels.show),
     "doubts": (N_("Labels in doubt"), doubts.show),
     "timesheet": (N_("Timesheet"), timesheet.show),
 }

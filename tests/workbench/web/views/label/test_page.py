@@ -15,7 +15,16 @@ from streamlit.runtime.context import StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import Clock
-from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.making import (
+    COPIES,
+    add_label,
+    import_texts,
+    make_champion,
+    posts_of,
+    ready_queue,
+    write_tsv,
+)
+from tests.workbench.review.ruled import draft
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.imports import intake
@@ -24,7 +33,7 @@ from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers, pace
 from workbench.project import Project
 from workbench.queue import swap
-from workbench.review import comments
+from workbench.review import comments, rulings
 from workbench.web.elements import desk as elements_desk
 from workbench.web.views.label.page import KEYS_IN_CIRCLE
 
@@ -354,3 +363,24 @@ def test_an_empty_comment_is_refused_in_words(queued: Project, lead: Account) ->
 def send(app: AppTest, text: str) -> None:
     next(button for button in app.button if button.label == text).click().run()
     assert not app.exception
+
+
+def test_the_guidelines_list_the_rulings_below_the_default_text(
+    queued: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    case = posts_of(queued, "pool")[0]
+    add_label(queued, lead, case, "normal", is_flagged=True)
+    rulings.settle(queued, lead, draft(case, title=HOSTILE, words="", reason="辱骂"))
+    visit_as(ann, language="zh")
+    data = on_desk(open_screen())
+    assert data["guidelines"].startswith("正常：无须处理。")
+    assert "Rulings" not in data["guidelines"]
+    assert data["rulings"] == [
+        {
+            "title": HOSTILE,
+            "kind": "Part of a contact address is an advert.",
+            "label": "violation",
+            "word": "违规",
+            "facts": "辱骂 · 2026-01-05",
+        }
+    ]
