@@ -20,8 +20,9 @@ def is_of(
     person_id: int | ColumnElement[int], post_id: ColumnElement[int] | InstrumentedAttribute[int] | int
 ) -> ColumnElement[bool]:
     """The person has asked about the post or has commented on it."""
+    # Not the bare column: SQLite would search all answers of the person, and not the few on the post.
     asked = exists().where(
-        Annotation.post_id == post_id, Annotation.person_id == person_id, Annotation.is_flagged
+        Annotation.post_id == post_id, Annotation.person_id + 0 == person_id, Annotation.is_flagged
     )
     written = exists().where(_OWN.post_id == post_id, _OWN.person_id == person_id)
     return or_(asked.correlate_except(Annotation), written.correlate_except(_OWN))

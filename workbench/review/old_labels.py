@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from db.queries.review import asked_of_lead
 from db.queries.rulings import outdated_posts
 from db.queries.standing import current_labels, standing_resolutions
-from db.tables import Annotation, Post, PostGroup, PostText, Resolution, Ruling
+from db.tables import Annotation, Post, PostGroup, PostText, Resolution, Ruling, RulingPost
 from workbench.accounts import Account, Right, acting, reading
 from workbench.errors import InputError
 from workbench.project import Project
@@ -44,6 +44,12 @@ def old_labels(project: Project, account: Account, *, most: int = LISTED) -> lis
     """The newest ruling first. Raises NotAllowedError if `account` is not a lead."""
     with reading(project, account, Right.REVIEW) as session:
         return _read(session, _outdated(session, most))
+
+
+def count_old_labels(project: Project, account: Account) -> int:
+    with reading(project, account, Right.REVIEW) as session:
+        posts = outdated_posts().order_by(None).with_only_columns(RulingPost.post_id).distinct()
+        return session.scalar(select(func.count()).select_from(posts.subquery())) or 0
 
 
 def settle(

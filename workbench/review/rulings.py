@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from db.queries.rulings import all_rulings, decisions_under, outdated_posts, standing_rulings
@@ -192,6 +192,8 @@ def listed_rulings(project: Project, account: Account) -> list[ListedRuling]:
 
 
 def _refuse_incomplete(draft: Draft) -> None:
+    if not draft.label:
+        raise InputError("Choose the label that the ruling gives.")
     refuse_unknown(draft.label)
     for text, most in ((draft.title, LONGEST_TITLE), (draft.kind, LONGEST_KIND)):
         if not text.strip() or len(text) > most:
@@ -236,9 +238,11 @@ def _publish(session: Session, project: Project, account: Account, draft: Draft)
 
 
 def _keep_posts(session: Session, ruling_id: int, posts: Iterable[int], *, is_example: bool = False) -> None:
-    session.add_all(
-        RulingPost(ruling_id=ruling_id, post_id=post, is_example=is_example) for post in dict.fromkeys(posts)
-    )
+    rows = [
+        {"ruling_id": ruling_id, "post_id": post, "is_example": is_example} for post in dict.fromkeys(posts)
+    ]
+    if rows:
+        session.execute(insert(RulingPost), rows)
 
 
 def _in_force(session: Session, ruling_id: int) -> Ruling:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from db.bulk import IDS_AT_ONCE
@@ -88,13 +88,15 @@ def touched(
 
 
 def _candidates(session: Session, scope: Scope, labelled: CompoundSelect[int]) -> Iterator[int]:
+    """Posts that may fit, as the indexes of words and labels know them."""
     rows = labelled.subquery()
-    posts: Select[int] = select(rows.c[0]).order_by(rows.c[0].desc())
-    if not scope.is_search:
-        posts = posts.where(rows.c[0].in_(scope.posts))
-    elif terms := sorted({pair for word in words_of(scope.words) for pair in search_index.pairs(word)}):
-        indexed = rows.c[0].in_(matching(terms).order_by(None))
-        posts = posts.where(or_(indexed, rows.c[0] > last_indexed(session), rows.c[0].in_(scope.posts)))
+    post: ColumnElement[int] = rows.c[0]
+    conditions: list[ColumnElement[bool]] = [] if scope.is_search else [false()]
+    if terms := sorted({pair for word in words_of(scope.words) for pair in search_index.pairs(word)}):
+        conditions.append(or_(post.in_(matching(terms).order_by(None)), post > last_indexed(session)))
+    for label in scope.labels or ():
+        conditions.append(post.in_(select(Annotation.post_id).where(Annotation.label == label)))
+    posts = select(post).where(or_(and_(true(), *conditions), post.in_(scope.posts))).order_by(post.desc())
     return iter(session.scalars(posts).all())
 
 

@@ -36,7 +36,7 @@ def show() -> None:
     if shown is None:
         note(_("No label contradicts a ruling."), is_done=True)
     else:
-        _card(shown, waiting)
+        _card(account, shown)
     with st.container(horizontal=True):
         if shown is not None:
             state.button(_("S later"), "later", _act, is_quiet=True)
@@ -47,8 +47,7 @@ def show() -> None:
     rulings.show(account)
 
 
-def _card(shown: OldLabel, waiting: Sequence[OldLabel]) -> None:
-    count = f"{len(waiting):,}{'+' if len(waiting) == AT_MOST else ''}"
+def _card(account: Account, shown: OldLabel) -> None:
     case = Markup(
         '<div class="bar"><span>{}</span></div><div class="post small" dir="auto" lang="zh">{}</div><p class="last">{}</p>'
     )
@@ -57,7 +56,9 @@ def _card(shown: OldLabel, waiting: Sequence[OldLabel]) -> None:
         title=post_html(shown.title),
         ruled=label_html(shown.ruled),
     )
-    bar = _("labels from before a ruling: {count}").format(count=count)
+    bar = _("labels from before a ruling: {count}").format(
+        count=f"{old_labels.count_old_labels(project(), account):,}"
+    )
     html(case.format(bar, post_html(shown.text), line))
     state = chooser(NAME)
     with st.container(horizontal=True):

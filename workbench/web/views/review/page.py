@@ -4,6 +4,8 @@ import streamlit as st
 
 from workbench.accounts import Right
 from workbench.errors import WorkbenchError
+from workbench.review.old_labels import count_old_labels
+from workbench.web.current_project import project
 from workbench.web.elements.comments.waiting import count_now
 from workbench.web.elements.widgets import bar, note, refusal, require_account
 from workbench.web.views.review import cases, comments, doubts, old_labels, timesheet
@@ -24,7 +26,7 @@ def show() -> None:
     if not account.may(Right.REVIEW):
         note(_("This page is for leads."))
         return
-    waiting = {"comments": count_now(account)}
+    waiting = {"comments": count_now(account), "old-labels": count_old_labels(project(), account)}
     section = st.segmented_control(
         _("Review"),
         list(SECTIONS),

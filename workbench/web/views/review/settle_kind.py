@@ -52,11 +52,20 @@ def _draft(case: OpenCase, others: Sequence[OpenCase]) -> Draft:
         height=100,
     )
     with st.container(horizontal=True):
-        label = st.selectbox(_("Label of them all"), LABELS, format_func=label_word, key=f"ruling-label-{at}")
+        label = st.selectbox(
+            _("Label of them all"),
+            LABELS,
+            index=None,
+            format_func=label_word,
+            placeholder=_("choose one"),
+            key=f"ruling-label-{at}",
+        )
         reason = st.selectbox(
             _("Reason"),
-            (None, *project().settings.violation_reasons),
-            format_func=lambda reason: reason_word(reason) if reason else _("none"),
+            project().settings.violation_reasons,
+            index=None,
+            format_func=reason_word,
+            placeholder=_("none"),
             key=f"ruling-reason-{at}",
         )
     quiet(
@@ -66,8 +75,10 @@ def _draft(case: OpenCase, others: Sequence[OpenCase]) -> Draft:
         words = st.text_input(_("Words in the post"), key=f"ruling-words-{at}", max_chars=LONGEST_QUERY)
         pair = st.selectbox(
             _("Labelled differently"),
-            (None, *combinations(LABELS, 2)),
-            format_func=_pair_word,
+            tuple(combinations(LABELS, 2)),
+            index=None,
+            format_func=lambda pair: " · ".join(map(label_word, pair)),
+            placeholder=_("does not matter"),
             key=f"ruling-pair-{at}",
         )
     texts = {one.post_id: _option(one) for one in others}
@@ -78,15 +89,11 @@ def _draft(case: OpenCase, others: Sequence[OpenCase]) -> Draft:
         placeholder=_("none chosen"),
         key=f"ruling-cases-{at}",
     )
-    return Draft(title, kind, label, at, reason, words.strip(), pair, frozenset(examples))
+    return Draft(title, kind, label or "", at, reason, words.strip(), pair, frozenset(examples))
 
 
 def _option(case: OpenCase) -> str:
     return post_text(f"{case.external_id} · {shortened(case.text, TEXT_SHOWN)}")
-
-
-def _pair_word(pair: tuple[str, str] | None) -> str:
-    return _("does not matter") if pair is None else " · ".join(map(label_word, pair))
 
 
 def _look(account: Account, draft: Draft) -> None:

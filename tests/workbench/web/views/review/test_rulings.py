@@ -88,6 +88,9 @@ def test_a_draft_that_changed_after_the_look_must_be_looked_at_again(
 def test_an_empty_draft_is_refused_in_words(posts: list[int]) -> None:
     app = open_screen()
     click(app, "ruling-look")
+    assert "Choose the label that the ruling gives." in shown(app)
+    app.selectbox(key=f"ruling-label-{posts[0]}").set_value("violation")
+    click(app, "ruling-look")
     assert "A ruling needs a title of 1 to 80 characters" in shown(app)
 
 
@@ -95,7 +98,9 @@ def test_old_labels_are_kept_changed_and_taken_back_by_key(
     project: Project, posts: list[int], ruled: int
 ) -> None:
     app = open_screen()
+    assert "Old label, new rule (3)" in app.segmented_control(key="review-section").options
     open_section(app, "old-labels")
+    assert "labels from before a ruling: 3" in shown(app)
     newest = posts[-1]
     assert keys(app)["keys"]["k"] == f"answer normal 0 {ruled}"
     assert keys(app)["subject"] == newest
