@@ -1,6 +1,7 @@
 """Rulings, and the labels from before them that say something else."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,6 +20,7 @@ from db.queries.standing import counts_for_its_split, is_current, is_decided, is
 from db.tables import Annotation, Person, Post, PostGroup, Resolution, Ruling, RulingPost, RulingWithdrawal
 
 Number = int | ColumnElement[int] | InstrumentedAttribute[int]
+Moment = datetime | ColumnElement[datetime] | InstrumentedAttribute[datetime]
 Text = str | ColumnElement[str] | InstrumentedAttribute[str]
 
 _SERVED, _ONE, _OTHER = (aliased(Annotation) for _ in range(3))
@@ -42,15 +44,24 @@ def all_rulings() -> Select[Ruling, str, bool]:
     )
 
 
-def is_outdated(label: Text, version: Number, ruling_id: Number | None) -> ColumnElement[bool]:
+def is_outdated(
+    label: Text, version: Number, made: tuple[Number, Moment] | None = None
+) -> ColumnElement[bool]:
     """The post counts by another label, of an older version of the guidelines. Needs `Post` and `PostGroup` outside.
 
-    A decision made under this ruling (None: not made yet) or a later one is not outdated. Of an undecided held-out
-    post only labels count that a lead may replace: it was served blind.
+    `made` is the number and the time of the ruling, None for one that is not made yet. A decision made under it or a
+    later one is not outdated, nor is one made since; one that only stands again has no ruling. Of an undecided
+    held-out post only labels count that a lead may replace: it was served blind.
     """
     decided = exists().where(Resolution.post_id == Post.id, is_decided(), Resolution.label != label)
-    if ruling_id is not None:
-        decided = decided.where(or_(Resolution.ruling_id.is_(None), Resolution.ruling_id < ruling_id))
+    if made is not None:
+        ruling_id, ruled_at = made
+        without_ruling = Resolution.ruling_id.is_(None)
+        stands_again = and_(Resolution.occasion == "ruling", without_ruling)
+        decided = decided.where(
+            or_(without_ruling, Resolution.ruling_id < ruling_id),
+            or_(Resolution.decided_at <= ruled_at, stands_again),
+        )
     answered = exists().where(
         Annotation.post_id == Post.id,
         Annotation.action == "label",
@@ -115,7 +126,9 @@ def outdated_posts(ruling_id: int | None = None) -> Select[int, int]:
         .join(Ruling, Ruling.id == RulingPost.ruling_id)
         .join(Post, Post.id == RulingPost.post_id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(is_in_force(), is_outdated(Ruling.label, Ruling.guideline_version, Ruling.id))
+        .where(
+            is_in_force(), is_outdated(Ruling.label, Ruling.guideline_version, (Ruling.id, Ruling.ruled_at))
+        )
         .order_by(RulingPost.ruling_id.desc(), RulingPost.post_id.desc())
     )
     return rows if ruling_id is None else rows.where(RulingPost.ruling_id == ruling_id)

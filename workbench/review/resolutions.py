@@ -74,12 +74,19 @@ def undo(project: Project, account: Account, occasion: Occasion) -> int:
         before = _replaced(session, last)
         if before is None:
             _append(session, project, account, last.post_id, None, occasion)
-        elif before.bulk_id is not None:
-            _append(
-                session, project, account, last.post_id, before.label, before.occasion, bulk_id=before.bulk_id
-            )
         else:
-            _append(session, project, account, last.post_id, before.label, occasion, before.reason)
+            # "ruling" without a ruling marks that it stands again: its label is as old as it was.
+            again = occasion if occasion == "ruling" else before.occasion
+            _append(
+                session,
+                project,
+                account,
+                last.post_id,
+                before.label,
+                again,
+                before.reason,
+                bulk_id=before.bulk_id,
+            )
         return last.post_id
 
 

@@ -151,7 +151,7 @@ def look_again(project: Project, account: Account, ruling_id: int) -> int:
             select(RulingPost.post_id, RulingPost.is_example).where(RulingPost.ruling_id == ruling_id)
         ).all()
         scope = Scope.from_dict(ruling.scope, [row.post_id for row in listed if row.is_example])
-        target = Target(ruling.label, ruling.guideline_version, ruling_id)
+        target = Target(ruling.label, ruling.guideline_version, (ruling_id, ruling.ruled_at))
         posts = touched(session, scope, target, but={row.post_id for row in listed})
     with acting(project, account, Right.REVIEW) as session:
         _in_force(session, ruling_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, and_, false, func, or_, select, true
@@ -45,11 +46,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Target:
-    """`version` is the first version of the guidelines with the ruling; `ruling_id` is None before it is made."""
+    """`version` is the first version of the guidelines with the ruling; `made` its number and time, None before."""
 
     label: str
     version: int
-    ruling_id: int | None = None
+    made: tuple[int, datetime] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _fitting(session: Session, scope: Scope, target: Target, posts: Sequence[int
         select(Post.id, PostText.text, is_said.label("is_said"))
         .join(PostText, PostText.post_id == Post.id)
         .join(PostGroup, PostGroup.id == Post.group_id)
-        .where(Post.id.in_(posts), is_outdated(target.label, target.version, target.ruling_id))
+        .where(Post.id.in_(posts), is_outdated(target.label, target.version, target.made))
         .order_by(Post.id.desc())
     )
     return [

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from db.tables import Annotation, AuditEntry
+from tests.conftest import Clock
 from tests.workbench.making import add_decision, add_label, posts_of, ready_queue
 from tests.workbench.review.ruled import draft
 from workbench.accounts import Account
@@ -58,15 +59,30 @@ def test_a_label_is_kept_or_changed_and_comes_back_with_undo(
 
 
 def test_undo_gives_back_the_decision_that_was_replaced(
-    project: Project, lead: Account, old: list[int]
+    project: Project, lead: Account, old: list[int], clock: Clock
 ) -> None:
     add_decision(project, lead, old[0], "suspicious")
-    settle(project, lead, old[0], "violation")
-    assert old[0] not in listed(project, lead)
-    resolutions.undo(project, lead, "ruling")
-    assert listed(project, lead)[old[0]].labels == ["suspicious"]
+    with project.database.write() as session:
+        bulk = bulk_labels.give_label(session, project, lead, [old[1]], "suspicious").id
+    clock.move(minutes=1)
+    for post in old[:2]:
+        settle(project, lead, post, "violation")
+    assert list(listed(project, lead)) == old[2:]
+    for _ in range(2):
+        resolutions.undo(project, lead, "ruling")
+    assert [listed(project, lead)[post].labels for post in old[:2]] == [["suspicious"]] * 2
     with pytest.raises(LabellingError, match="nothing to undo"):
         resolutions.undo(project, lead, "ruling")
+    assert bulk_labels.take_back(project, lead, bulk) == 1
+    assert listed(project, lead)[old[1]].labels == ["normal"]
+
+
+def test_a_decision_made_since_the_ruling_is_not_questioned(
+    project: Project, lead: Account, old: list[int], clock: Clock
+) -> None:
+    clock.move(minutes=1)
+    resolutions.resolve(project, lead, old[0], "suspicious")
+    assert list(listed(project, lead)) == old[1:]
 
 
 def test_a_decision_made_meanwhile_is_not_replaced_unseen(
