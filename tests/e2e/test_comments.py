@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import LabelPage, Server, SignIn, seed
 from tests.workbench.making import different_texts
+from tests.workbench.team import member
 from workbench import accounts
 from workbench.labelling import answers
 from workbench.project import Project
@@ -17,7 +18,7 @@ def test_typing_a_comment_labels_nothing_and_the_count_goes(
     live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
     seed(live_project, different_texts(40))
-    ann, lead = accounts.sign_in(live_project, "Ann", "annotator"), accounts.command_line(live_project)
+    ann, lead = member(live_project, "Ann", "annotator"), accounts.command_line(live_project)
     asked = answers.hold_posts(live_project, ann)[0].post_id
     answers.ask_lead(live_project, ann, asked)
     desk = LabelPage(sign_in(serve(live_project)))

@@ -66,7 +66,7 @@ def publish(project: Project, account: Account, text: str) -> int:
         raise InputError(
             "Guidelines need 1 to {most} characters; these have {length}.", most=LONGEST, length=len(text)
         )
-    with acting(project, account, Right.REVIEW) as session:
+    with acting(project, account, Right.SET_GUIDELINES) as session:
         return publish_with(session, project, account, text, session.scalars(standing_rulings()).all())
 
 

@@ -7,7 +7,6 @@ annotators are hidden from leads as in `cases`: until the post has a decision.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -30,14 +29,13 @@ READ_LISTED = 5
 # Built once: it runs at every key press.
 _UNREAD = select(func.count()).select_from(unread_by(bindparam("person_id")).subquery())
 
-Author = Literal["me", "lead", "annotator"]
-
 
 @dataclass(frozen=True)
 class Remark:
-    """`name` is None while it is hidden."""
+    """`role` is that of the author; `name` is None while it is hidden."""
 
-    author: Author
+    is_mine: bool
+    role: str
     name: str | None
     text: str
     at: datetime
@@ -145,14 +143,14 @@ def _keep_reader(session: Session, person_id: int, post_id: int, up_to: int) -> 
 def _waiting_rows(account: Account) -> Select[int, int]:
     if not account.may(Right.REVIEW):
         return unread_by(account.id)
-    return unanswered(account.id, _leading_roles())
+    return unanswered(account.id, _reviewing_roles())
 
 
 def _waiting(session: Session, account: Account) -> dict[int, int]:
     return {row.post_id: row.newest for row in session.execute(_waiting_rows(account))}
 
 
-def _leading_roles() -> list[str]:
+def _reviewing_roles() -> list[str]:
     return [role for role, rights in RIGHTS.items() if Right.REVIEW in rights]
 
 
@@ -162,9 +160,11 @@ def _read(
     remarks: dict[int, list[Remark]] = {post: [] for post in posts}
     named = _named(session, account, posts)
     for comment, name, role in session.execute(comments_on(posts)):
-        author = _author(account, comment.person_id, role)
-        is_named = author == "lead" or comment.post_id in named
-        remarks[comment.post_id].append(Remark(author, name if is_named else None, comment.text, comment.at))
+        is_named = role in _reviewing_roles() or comment.post_id in named
+        remark = Remark(
+            comment.person_id == account.id, role, name if is_named else None, comment.text, comment.at
+        )
+        remarks[comment.post_id].append(remark)
     rows = session.execute(
         select(Post.id, Post.external_id, PostText.text)
         .join(PostText, PostText.post_id == Post.id)
@@ -174,12 +174,6 @@ def _read(
     return [
         Discussion(post, *texts[post], remarks[post], waiting.get(post, 0)) for post in posts if post in texts
     ]
-
-
-def _author(account: Account, person_id: int, role: str) -> Author:
-    if person_id == account.id:
-        return "me"
-    return "lead" if role in _leading_roles() else "annotator"
 
 
 def _named(session: Session, account: Account, posts: Iterable[int]) -> set[int]:

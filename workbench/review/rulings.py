@@ -85,7 +85,7 @@ class ListedRuling:
 def preview(project: Project, account: Account, draft: Draft) -> Preview:
     """Raises NotAllowedError if `account` is not a lead, InputError for an incomplete draft."""
     _refuse_incomplete(draft)
-    with reading(project, account, Right.REVIEW) as session:
+    with reading(project, account, Right.SET_GUIDELINES) as session:
         posts = _touched(session, draft)
         return Preview(
             draft, min(len(posts), AT_MOST), _shown(session, posts[:SHOWN]), is_cut=len(posts) > AT_MOST
@@ -100,9 +100,9 @@ def settle(project: Project, account: Account, draft: Draft, *, instead_of: int 
     """
     _refuse_incomplete(draft)
     # The long look is over before the write lock is taken; what was answered since is looked at under it.
-    with reading(project, account, Right.REVIEW) as session:
+    with reading(project, account, Right.SET_GUIDELINES) as session:
         seen, posts = mark(session), _touched(session, draft)
-    with acting(project, account, Right.REVIEW) as session:
+    with acting(project, account, Right.SET_GUIDELINES) as session:
         refuse_decided(session, draft.case_post, instead_of)
         target = Target(draft.label, version_in_force(session) + 1)
         posts = [*touched(session, draft.scope, target, since=seen), *posts]
@@ -131,7 +131,7 @@ def withdraw(project: Project, account: Account, ruling_id: int) -> None:
 
     Raises NotAllowedError if `account` is not a lead, InputError if the ruling is not in force.
     """
-    with acting(project, account, Right.REVIEW) as session:
+    with acting(project, account, Right.SET_GUIDELINES) as session:
         others = [one for one in session.scalars(standing_rulings()) if one.id != ruling_id]
         _in_force(session, ruling_id)
         session.add(RulingWithdrawal(ruling_id=ruling_id, person_id=account.id, withdrawn_at=project.now()))
@@ -145,7 +145,7 @@ def look_again(project: Project, account: Account, ruling_id: int) -> int:
 
     Raises as `withdraw` does.
     """
-    with reading(project, account, Right.REVIEW) as session:
+    with reading(project, account, Right.SET_GUIDELINES) as session:
         ruling = _in_force(session, ruling_id)
         listed = session.execute(
             select(RulingPost.post_id, RulingPost.is_example).where(RulingPost.ruling_id == ruling_id)
@@ -153,7 +153,7 @@ def look_again(project: Project, account: Account, ruling_id: int) -> int:
         scope = Scope.from_dict(ruling.scope, [row.post_id for row in listed if row.is_example])
         target = Target(ruling.label, ruling.guideline_version, (ruling_id, ruling.ruled_at))
         posts = touched(session, scope, target, but={row.post_id for row in listed})
-    with acting(project, account, Right.REVIEW) as session:
+    with acting(project, account, Right.SET_GUIDELINES) as session:
         _in_force(session, ruling_id)
         before = set(session.scalars(select(RulingPost.post_id).where(RulingPost.ruling_id == ruling_id)))
         new = [post for post in posts[:AT_MOST] if post not in before]
@@ -163,7 +163,7 @@ def look_again(project: Project, account: Account, ruling_id: int) -> int:
 
 
 def listed_rulings(project: Project, account: Account) -> list[ListedRuling]:
-    """All rulings, newest first. Raises NotAllowedError if `account` is not a lead."""
+    """All rulings, newest first. Raises NotAllowedError if `account` may not review."""
     with reading(project, account, Right.REVIEW) as session:
         rows = session.execute(all_rulings()).all()
         ids = [row[0].id for row in rows]

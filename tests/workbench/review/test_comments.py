@@ -8,12 +8,13 @@ from sqlalchemy import delete, select
 from db.tables import Annotation, Comment, CommentReader
 from tests.workbench.making import add_label, different_texts, import_texts, posts_of, ready_queue
 from tests.workbench.review.test_resolutions import serve_blind
-from workbench import accounts
+from tests.workbench.team import member
 from workbench.accounts import Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.exports.jsonl import labelled_posts
 from workbench.imports.preparing import prepare
 from workbench.labelling import answers
+from workbench.people import members
 from workbench.project import Project
 from workbench.review import comments, resolutions
 from workbench.review.comments import Discussion
@@ -29,12 +30,12 @@ def asked(project: Project, lead: Account, ann: Account) -> int:
 
 
 @pytest.fixture
-def other_lead(project: Project) -> Account:
-    return accounts.sign_in(project, "Zhou", "lead")
+def reviewer(project: Project) -> Account:
+    return member(project, "Zhou", "reviewer")
 
 
 def said(one: Discussion) -> list[tuple[str, str | None, str]]:
-    return [(remark.author, remark.name, remark.text) for remark in one.remarks]
+    return [(remark.role, remark.name, remark.text) for remark in one.remarks]
 
 
 def waiting(project: Project, account: Account) -> list[int]:
@@ -67,14 +68,14 @@ def test_a_comment_that_came_after_the_page_was_drawn_still_waits(
 
 
 def test_an_annotators_comment_waits_for_every_lead_until_one_answers(
-    project: Project, lead: Account, other_lead: Account, ann: Account, asked: int
+    project: Project, lead: Account, reviewer: Account, ann: Account, asked: int
 ) -> None:
     comments.say(project, ann, asked, "Is a half address an advert?")
-    assert waiting(project, lead) == waiting(project, other_lead) == [asked]
+    assert waiting(project, lead) == waiting(project, reviewer) == [asked]
     comments.mark_read(project, lead, asked, comments.waiting_discussions(project, lead)[0].waits_from)
-    assert (waiting(project, lead), waiting(project, other_lead)) == ([], [asked])
+    assert (waiting(project, lead), waiting(project, reviewer)) == ([], [asked])
     comments.say(project, lead, asked, "Yes.")
-    assert waiting(project, other_lead) == []
+    assert waiting(project, reviewer) == []
     assert waiting(project, ann) == [asked]
 
 
@@ -92,19 +93,20 @@ def test_another_annotator_neither_reads_nor_writes(
     assert comments.discussions(project, ben) == []
 
 
-def test_a_lead_who_became_an_annotator_sees_what_they_wrote_in_and_no_more(
-    project: Project, lead: Account, other_lead: Account, ann: Account, asked: int
+def test_a_reviewer_who_became_an_annotator_sees_what_they_wrote_in_and_no_more(
+    project: Project, lead: Account, reviewer: Account, ann: Account, asked: int
 ) -> None:
     second = posts_of(project, "pool")[1]
     add_label(project, ann, second, "normal", is_flagged=True)
     for post in (asked, second):
         comments.say(project, ann, post, "why?")
-    comments.say(project, other_lead, asked, "because")
-    comments.mark_read(project, other_lead, second, 2)
-    before = accounts.sign_in(project, "Zhou", "annotator")
-    assert [one.post_id for one in comments.discussions(project, before)] == [asked]
+    comments.say(project, reviewer, asked, "because")
+    comments.mark_read(project, reviewer, second, 2)
+    members.change_role(project, lead, reviewer.id, "annotator")
+    annotator = member(project, "Zhou", "annotator")
+    assert [one.post_id for one in comments.discussions(project, annotator)] == [asked]
     with pytest.raises(NotAllowedError):
-        comments.discussions(project, other_lead)  # with the rights of the role that the person had
+        comments.discussions(project, reviewer)  # with the rights of the role that the person had
 
 
 def test_annotators_stay_unnamed_among_themselves_and_to_leads_until_the_decision(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from db.tables import Annotation, AuditEntry, Guideline, Resolution, Ruling, Rul
 from tests.conftest import Clock
 from tests.workbench.making import add_decision, add_label, different_texts, import_texts, posts_of
 from tests.workbench.review.ruled import WORDS, draft
+from tests.workbench.team import member
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.errors import InputError, LabellingError, NotAllowedError
@@ -260,18 +262,26 @@ def test_an_incomplete_draft_is_refused(
             act(filled, lead, replace(draft(case), **wrong))  # type: ignore[arg-type]
 
 
-def test_only_leads_rule(filled: Project, lead: Account, ann: Account, case: int) -> None:
+def test_leads_rule_and_reviewers_look_at_old_labels(
+    filled: Project, lead: Account, ann: Account, case: int, of_kind: list[int]
+) -> None:
+    add_label(filled, ann, of_kind[1], "normal")
     number = rulings.settle(filled, lead, draft(case))
-    for act in (
-        lambda: rulings.preview(filled, ann, draft(case)),
-        lambda: rulings.settle(filled, ann, draft(case)),
-        lambda: rulings.withdraw(filled, ann, number),
-        lambda: rulings.look_again(filled, ann, number),
-        lambda: rulings.listed_rulings(filled, ann),
-        lambda: old_labels.old_labels(filled, ann),
-    ):
-        with pytest.raises(NotAllowedError):
-            act()
+    reviewer = member(filled, "Zhou", "reviewer")
+    for person in (ann, reviewer):
+        for act in (
+            partial(rulings.preview, filled, person, draft(case)),
+            partial(rulings.settle, filled, person, draft(case)),
+            partial(rulings.withdraw, filled, person, number),
+            partial(rulings.look_again, filled, person, number),
+        ):
+            with pytest.raises(NotAllowedError, match="set the guidelines"):
+                act()
+    for look in (rulings.listed_rulings, old_labels.old_labels, old_labels.count_old_labels):
+        assert look(filled, reviewer)
+        with pytest.raises(NotAllowedError, match="review"):
+            look(filled, ann)
+    old_labels.settle(filled, reviewer, of_kind[1], "violation", ruling_id=number)
     with pytest.raises(LabellingError, match="no label spam"):
         rulings.settle(filled, lead, draft(case, "spam"))
 

@@ -13,7 +13,7 @@ from workbench.web.elements.markup import NOTHING, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import attempt, clock
 from workbench.web.wording.i18n import _
-from workbench.web.wording.words import person_word
+from workbench.web.wording.words import ROLE_WORDS, person_word
 
 FIELD_HEIGHT = 80
 
@@ -49,12 +49,12 @@ def _mark_read(account: Account, post_id: int, up_to: int) -> None:
 
 def _remark(remark: Remark) -> Markup:
     line = Markup('<div class="{}"><span class="quiet">{} · {}</span><p dir="auto">{}</p></div>')
-    return line.format(remark.author, _who(remark), clock(remark.at), post_html(remark.text))
+    side = "me" if remark.is_mine else ""
+    return line.format(side, _who(remark), clock(remark.at), post_html(remark.text))
 
 
 def _who(remark: Remark) -> str:
-    if remark.author == "me":
+    if remark.is_mine:
         return _("you")
     name = person_word(remark.name) if remark.name else ""
-    word = _("lead") if remark.author == "lead" else _("annotator")
-    return f"{name} · {word}" if name else word
+    return " · ".join(filter(None, (name, _(ROLE_WORDS[remark.role]))))

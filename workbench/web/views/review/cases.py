@@ -4,7 +4,7 @@ import streamlit as st
 from markupsafe import Markup, escape
 
 from trainer.labels import LABELS
-from workbench.accounts import Account
+from workbench.accounts import Account, Right
 from workbench.review import resolutions
 from workbench.review.cases import OpenCase, Opinion, ResolvedCase, open_cases, resolved_case
 from workbench.review.comments import discussion_of
@@ -51,7 +51,7 @@ def show() -> None:
         html(_resolved(resolved))
     if case is not None and case.is_flagged:
         _comments(account, case)
-    if case is not None:
+    if case is not None and account.may(Right.SET_GUIDELINES):
         settle_kind.show(case, [one for one in cases if one.post_id != case.post_id])
     renew_if_changed(count_now(account))
 

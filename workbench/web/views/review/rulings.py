@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
-from workbench.accounts import Account
+from workbench.accounts import Account, Right
 from workbench.review import rulings
 from workbench.review.rulings import ListedRuling
 from workbench.web.current_project import project
@@ -26,7 +26,7 @@ def show(account: Account) -> None:
     with st.expander(_("Rulings in force: {count}").format(count=in_force), key="rulings"):
         for one in listed:
             html(_ruling(one))
-            if one.is_in_force:
+            if one.is_in_force and account.may(Right.SET_GUIDELINES):
                 _actions(one)
 
 

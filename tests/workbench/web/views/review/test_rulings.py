@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from db.tables import PostText
 from tests.workbench.making import add_label, posts_of, ready_queue
 from tests.workbench.review.ruled import draft
+from tests.workbench.team import member
 from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.review.test_page import (
     HOSTILE,
@@ -142,6 +143,23 @@ def test_rulings_are_listed_as_text_extended_and_withdrawn(
     assert "No label contradicts a ruling." in shown(app)
     with project.database.read() as session:
         assert guidelines.rulings_in_force(session) == []
+
+
+def test_a_reviewer_is_not_offered_a_ruling(project: Project, posts: list[int], visit_as: VisitAs) -> None:
+    visit_as(member(project, "Zhou", "reviewer"))
+    assert [one.label for one in open_screen().expander] == ["Ask the annotator"]
+
+
+def test_a_reviewer_looks_at_old_labels_and_withdraws_no_ruling(
+    project: Project, ruled: int, visit_as: VisitAs
+) -> None:
+    visit_as(member(project, "Zhou", "reviewer"))
+    app = open_screen()
+    open_section(app, "old-labels")
+    assert "Rulings in force: 1" in [one.label for one in app.expander]
+    assert not [one.key for one in app.button if one.key and one.key.startswith("ruling-")]
+    press(app, "answer-violation")
+    assert "violation" in {label for _post, label, _reason in decisions(project)}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
