@@ -1,4 +1,4 @@
-"""The tables. Annotations, resolutions, thresholds, promotions and audit entries are append-only.
+"""The tables. Annotations, resolutions, rulings, comments, thresholds, promotions and audit entries are append-only.
 
 A post row is narrow, because there may be ten million; its text and the forum's other columns are in separate
 tables. Model scores are Parquet files in the folders of rounds, so that scoring does not compete with
@@ -321,13 +321,13 @@ class Resolution(Base):
 
     The newest row of a post is in force; without a label the decision is withdrawn. Annotations stay
     unchanged. The rows of one bulk action share the `bulk_id` of its audit entry, and so do the rows that
-    withdraw them.
+    withdraw them. `ruling_id` is the ruling that the decision was made under.
     """
 
     __tablename__ = "resolution"
     __table_args__ = (
         ForeignKeyConstraint(["label_set_id", "label"], ["label.label_set_id", "label.name"]),
-        CheckConstraint("occasion IN ('review', 'doubt', 'bulk')", name="occasion"),
+        CheckConstraint("occasion IN ('review', 'doubt', 'bulk', 'ruling')", name="occasion"),
         Index("ix_resolution_post_id", "post_id", "id"),
         Index(
             "ix_resolution_bulk_id",
@@ -345,6 +345,44 @@ class Resolution(Base):
     reason: Mapped[str | None]
     decided_at: Mapped[datetime]
     bulk_id: Mapped[int | None] = mapped_column(ForeignKey("audit_entry.id"))
+    ruling_id: Mapped[int | None] = mapped_column(ForeignKey("ruling.id"))
+
+
+class Ruling(Base):
+    """A kind of disagreement that a lead has settled once, for all posts: `kind` describes it, `label` is theirs.
+
+    `guideline_version` is the first version with this ruling. `scope` finds labels that it touches: the `words` of a
+    search, and the two `labels` that people have given to one post.
+    """
+
+    __tablename__ = "ruling"
+    __table_args__ = (ForeignKeyConstraint(["label_set_id", "label"], ["label.label_set_id", "label.name"]),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    kind: Mapped[str]
+    label_set_id: Mapped[int]
+    label: Mapped[str]
+    reason: Mapped[str | None]
+    scope: Mapped[dict[str, Any]]
+    guideline_version: Mapped[int] = mapped_column(ForeignKey("guideline.version"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    ruled_at: Mapped[datetime]
+
+
+class RulingWithdrawal(Base):
+    __tablename__ = "ruling_withdrawal"
+    ruling_id: Mapped[int] = mapped_column(ForeignKey("ruling.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    withdrawn_at: Mapped[datetime]
+
+
+class RulingPost(Base):
+    """A post that a ruling touches; an example is one that the lead has chosen."""
+
+    __tablename__ = "ruling_post"
+    ruling_id: Mapped[int] = mapped_column(ForeignKey("ruling.id"), primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True, index=True)
+    is_example: Mapped[bool] = mapped_column(default=False)
 
 
 class Policy(Base):
@@ -407,6 +445,27 @@ class Draft(Base):
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
     note: Mapped[str]
     saved_at: Mapped[datetime]
+
+
+class Comment(Base):
+    """A remark of an annotator or a lead on a post that an annotator has asked about."""
+
+    __tablename__ = "comment"
+    __table_args__ = (Index("ix_comment_post_id", "post_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    text: Mapped[str]
+    at: Mapped[datetime]
+
+
+class CommentReader(Base):
+    """A person whom the comments on a post concern, and the last comment that they have read (0: none)."""
+
+    __tablename__ = "comment_reader"
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    read_up_to: Mapped[int] = mapped_column(default=0)
 
 
 class Explanation(Base):

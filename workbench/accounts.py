@@ -28,6 +28,7 @@ class Right(StrEnum):
     RUN_ROUNDS = "run rounds"
     EXPORT = "export"
     REVIEW = "review"
+    SET_GUIDELINES = "set the guidelines"
     SET_POLICY = "set thresholds"
     PURGE = "purge"
     MANAGE_PEOPLE = "manage people"

@@ -86,7 +86,10 @@ def test_a_newer_database_is_refused(database: Database) -> None:
         upgrade(database)
 
 
-@pytest.mark.parametrize("table", ["annotation", "promotion", "audit_entry", "resolution", "policy"])
+APPEND_ONLY = "annotation promotion audit_entry resolution policy comment ruling ruling_withdrawal"
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY.split())
 @pytest.mark.parametrize("event", ["UPDATE", "DELETE"])
 def test_history_has_triggers_against_rewriting(database: Database, table: str, event: str) -> None:
     upgrade(database)
@@ -144,19 +147,42 @@ def test_more_audit_entries_than_are_chained_at_once(
 
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET person_id = 2", "DELETE FROM {}"])
-@pytest.mark.parametrize("table", ["resolution", "policy"])
-def test_what_leads_decided_cannot_be_rewritten(database: Database, table: str, change: str) -> None:
+@pytest.mark.parametrize("table", ["resolution", "policy", "comment"])
+def test_what_people_decided_and_said_cannot_be_rewritten(
+    database: Database, table: str, change: str
+) -> None:
     upgrade(database)
     rows = {
         "resolution": "(post_id, person_id, label_set_id, occasion, decided_at) VALUES (1, 1, 1, 'review', '2026-01-01')",
         "policy": "(version, band_low, band_high, pass_below, flag_from, prices, person_id, created_at)"
         " VALUES (1, 0.4, 0.6, 0.1, 0.9, '{}', 1, '2026-01-01')",
+        "comment": "(post_id, person_id, text, at) VALUES (1, 1, 'a', '2026-01-01')",
     }
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql(f"INSERT INTO {table} {rows[table]}")
         with pytest.raises(IntegrityError, match=f"{table} is append-only"):
             connection.exec_driver_sql(change.format(table))
+
+
+def test_decisions_from_before_rulings_stay_as_they_are(database: Database) -> None:
+    """Their table is copied, because SQLite cannot change its constraint."""
+    upgrade_to(database, "0013")
+    columns = "id, post_id, person_id, label_set_id, occasion, reason, decided_at"
+    rows = [(1, 1, 1, 1, "review", "a", "2026-01-01"), (7, 2, 1, 1, "bulk", None, "2026-01-02")]
+    with database.write() as session:
+        old = session.connection()
+        old.execute(insert(Person).values(id=1, name="林", role="lead", created_at=NOW))
+        values = {"file_name": "", "state": "prepared", "encoding": "", "columns": {}, "started_at": NOW}
+        old.execute(insert(Import).values(id=1, **values))
+        posts = [{"id": n, "external_id": str(n), "text_hash": b"", "import_id": 1} for n in (1, 2)]
+        old.execute(insert(Post), posts)
+        old.exec_driver_sql("INSERT INTO label_set VALUES (1, '2026-01-01')")
+        old.exec_driver_sql(f"INSERT INTO resolution ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    upgrade(database)
+    with database.engine.connect() as connection:
+        kept = connection.exec_driver_sql(f"SELECT {columns}, ruling_id FROM resolution ORDER BY id").all()
+        assert [tuple(row) for row in kept] == [(*row, None) for row in rows]
 
 
 def upgrade_to(database: Database, wanted: str) -> None:

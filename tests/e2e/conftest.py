@@ -52,7 +52,7 @@ class LabelPage:
 
     @property
     def post(self) -> Locator:
-        return self.page.locator(".post")
+        return self.page.locator(".desk .post")
 
     @property
     def last(self) -> Locator:

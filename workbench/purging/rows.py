@@ -12,6 +12,8 @@ from db.tables import (
     Annotation,
     Base,
     Claim,
+    Comment,
+    CommentReader,
     Draft,
     Explanation,
     GivenVerdict,
@@ -25,6 +27,7 @@ from db.tables import (
     QueueEntry,
     RejectedRow,
     Resolution,
+    RulingPost,
 )
 from trainer.chunks import in_chunks
 from trainer.reading.rejects import RejectCode
@@ -37,9 +40,12 @@ OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
     ("claims", Claim, Claim.post_id),
     ("lapsed claims", LapsedClaim, LapsedClaim.post_id),
     ("drafts", Draft, Draft.post_id),
+    ("comments", Comment, Comment.post_id),
+    ("readers of comments", CommentReader, CommentReader.post_id),
     ("explanations", Explanation, Explanation.post_id),
     ("queue entries", QueueEntry, QueueEntry.post_id),
     ("verdicts", GivenVerdict, GivenVerdict.post_id),
+    ("posts of rulings", RulingPost, RulingPost.post_id),
     ("resolutions", Resolution, Resolution.post_id),
     ("annotations", Annotation, Annotation.post_id),
     ("facts", PostFacts, PostFacts.post_id),
@@ -100,14 +106,15 @@ def _run_delete(session: Session, table: type[Base], *where: ColumnElement[bool]
 
 
 class _history_open:  # noqa: N801 - reads as what it is in a with statement
-    """Suspends, within the transaction, the triggers that forbid deleting answers."""
+    """Suspends, within the transaction, the triggers that forbid deleting what people have said."""
 
     def __init__(self, session: Session) -> None:
         self._connection = session.connection()
 
     def __enter__(self) -> None:
         triggers = self._connection.exec_driver_sql(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('annotation', 'resolution')"
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            " AND tbl_name IN ('annotation', 'resolution', 'comment')"
         ).all()
         self._triggers = [row.sql for row in triggers]
         for row in triggers:

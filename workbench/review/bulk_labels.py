@@ -119,24 +119,40 @@ def label_all(
         free = _free(session, chosen)
         if not free:
             raise InputError("None of these posts is left to label.")
-        now = project.now()
         wanted = _without_text(seen.wanted)
-        bulk_id = record(session, project, account.id, LABELLED, label, posts=len(free), wanted=wanted)
-        session.add_all(
-            Resolution(
-                post_id=post_id,
-                person_id=account.id,
-                label_set_id=LABEL_SET_ID,
-                label=label,
-                occasion="bulk",
-                decided_at=now,
-                bulk_id=bulk_id,
-            )
-            for post_id in free
+        bulk_id, decided_at = give_label(session, project, account, free, label, wanted=wanted)
+        return Bulk(bulk_id, account.name, label, decided_at, len(free), len(free))
+
+
+def give_label(
+    session: Session,
+    project: Project,
+    account: Account,
+    post_ids: Sequence[int],
+    label: str,
+    *,
+    ruling_id: int | None = None,
+    **detail: object,
+) -> tuple[int, datetime]:
+    """Append a decision for each post, all under one audit entry by which they can be taken back: its number, and when."""
+    bulk_id = record(session, project, account.id, LABELLED, label, posts=len(post_ids), **detail)
+    now = project.now()
+    session.add_all(
+        Resolution(
+            post_id=post_id,
+            person_id=account.id,
+            label_set_id=LABEL_SET_ID,
+            label=label,
+            occasion="bulk",
+            decided_at=now,
+            bulk_id=bulk_id,
+            ruling_id=ruling_id,
         )
-        for chunk in in_chunks(free, IDS_AT_ONCE):
-            note_answers(session, chunk)
-        return Bulk(bulk_id, account.name, label, now, len(free), len(free))
+        for post_id in post_ids
+    )
+    for chunk in in_chunks(post_ids, IDS_AT_ONCE):
+        note_answers(session, chunk)
+    return bulk_id, now
 
 
 def take_back(project: Project, account: Account, bulk_id: int) -> int:

@@ -103,7 +103,7 @@ def resolved_case(project: Project, account: Account, post_id: int) -> ResolvedC
     """
     with reading(project, account, Right.REVIEW) as session:
         decision = decision_on(session, post_id)
-        if decision is None or decision.label is None or _is_asked(session, post_id):
+        if decision is None or decision.label is None or is_asked(session, post_id):
             return None
         split = session.scalar(
             select(PostGroup.split).join(Post, Post.group_id == PostGroup.id).where(Post.id == post_id)
@@ -119,7 +119,7 @@ def resolved_case(project: Project, account: Account, post_id: int) -> ResolvedC
         )
 
 
-def _is_asked(session: Session, post_id: int) -> bool:
+def is_asked(session: Session, post_id: int) -> bool:
     return (
         session.execute(flagged_answers().where(Annotation.post_id == post_id).limit(1)).first() is not None
     )

@@ -148,7 +148,7 @@ def _still_there(session: Session, rows: Sequence[Row], number: int) -> Iterator
             is_doubted = (post.id, label) in current
         else:
             # In a bulk decision the lead has not read this post, so its label may be doubted.
-            is_doubted = decision.occasion == "bulk" and decision.label == label
+            is_doubted = decision.bulk_id is not None and decision.label == label
         if is_doubted:
             by_label = {name: float(share) for name, share in zip(LABELS, probabilities, strict=True)}
             other = max(by_label, key=lambda name: (name != label, by_label[name]))

@@ -17,8 +17,9 @@ from workbench.labelling.answers import refuse_unknown
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue.claims import note_answers
 
-Occasion = Literal["review", "doubt", "bulk"]
-"""Where a decision was made: on the lead's list, among the doubtful labels, or in bulk."""
+Occasion = Literal["review", "doubt", "bulk", "ruling"]
+"""Where a decision was made: on the lead's list, among the doubtful labels, in bulk, or among the labels that a ruling
+touches."""
 LONGEST_REASON = 400
 
 
@@ -32,22 +33,19 @@ def resolve(
     reason: str | None = None,
     may_replace: bool = False,
     instead_of: int | None = None,
+    ruling_id: int | None = None,
 ) -> None:
     """Decide the label of a post, which then counts as labelled in every split.
 
     A standing decision is replaced only if `may_replace`, or if it is `instead_of`, the id that the lead has
-    seen. Raises LabellingError for an unknown label or post, a post with another decision, one that is not
+    seen. `ruling_id`: the ruling that the decision is made under. Raises LabellingError for an unknown label or post, a post with another decision, one that is not
     prepared, or a held-out post that was never served; NotAllowedError if `account` is not a lead.
     """
     refuse_unknown(label)
     with acting(project, account, Right.REVIEW) as session:
-        if session.get(Post, post_id) is None:
-            raise LabellingError("There is no post {id}.", id=post_id)
-        _refuse_unjudgeable(session, post_id)
-        standing = decision_on(session, post_id)
-        if standing is not None and not may_replace and standing.id != instead_of:
-            raise LabellingError("This post has been decided meanwhile. Nothing was changed.")
-        _append(session, project, account, post_id, label, occasion, reason)
+        if not may_replace:
+            refuse_decided(session, post_id, instead_of)
+        append_decision(session, project, account, post_id, label, occasion, reason, ruling_id=ruling_id)
 
 
 def take_back(project: Project, account: Account, post_id: int) -> None:
@@ -65,19 +63,29 @@ def take_back(project: Project, account: Account, post_id: int) -> None:
 def undo(project: Project, account: Account, occasion: Occasion) -> int:
     """Withdraw the lead's own last standing decision of an occasion. Can be repeated.
 
-    A bulk decision that it replaced stands again, unless that was withdrawn since. Returns the post's number.
+    A bulk decision that it replaced stands again, unless that was withdrawn since; so does any decision that was
+    replaced under a ruling. Returns the post's number.
     Raises LabellingError if there is no decision to undo.
     """
     with acting(project, account, Right.REVIEW) as session:
         last = last_decision(session, account, occasion)
         if last is None:
             raise LabellingError("There is nothing to undo.")
-        before = _given_to_many(session, last)
+        before = _replaced(session, last)
         if before is None:
             _append(session, project, account, last.post_id, None, occasion)
         else:
+            # "ruling" without a ruling marks that it stands again: its label is as old as it was.
+            again = occasion if occasion == "ruling" else before.occasion
             _append(
-                session, project, account, last.post_id, before.label, before.occasion, bulk_id=before.bulk_id
+                session,
+                project,
+                account,
+                last.post_id,
+                before.label,
+                again,
+                before.reason,
+                bulk_id=before.bulk_id,
             )
         return last.post_id
 
@@ -88,6 +96,9 @@ def decision_on(session: Session, post_id: int) -> Resolution | None:
 
 def last_decision(session: Session, account: Account, occasion: Occasion) -> Resolution | None:
     mine = standing_resolutions().where(Resolution.person_id == account.id, Resolution.occasion == occasion)
+    if occasion == "ruling":
+        # Without a ruling it is a decision that stands again.
+        mine = mine.where(Resolution.ruling_id.is_not(None))
     return session.scalar(mine.order_by(Resolution.id.desc()).limit(1))
 
 
@@ -98,11 +109,38 @@ def post_called(session: Session, external_id: str) -> int:
     return post_id
 
 
-def _given_to_many(session: Session, decision: Resolution) -> Resolution | None:
+def refuse_decided(session: Session, post_id: int, instead_of: int | None = None) -> None:
+    standing = decision_on(session, post_id)
+    if standing is not None and standing.id != instead_of:
+        raise LabellingError("This post has been decided meanwhile. Nothing was changed.")
+
+
+def append_decision(
+    session: Session,
+    project: Project,
+    account: Account,
+    post_id: int,
+    label: str,
+    occasion: Occasion,
+    reason: str | None = None,
+    *,
+    ruling_id: int | None = None,
+) -> None:
+    """Raises LabellingError for a post that cannot be judged."""
+    if session.get(Post, post_id) is None:
+        raise LabellingError("There is no post {id}.", id=post_id)
+    _refuse_unjudgeable(session, post_id)
+    _append(session, project, account, post_id, label, occasion, reason, ruling_id=ruling_id)
+
+
+def _replaced(session: Session, decision: Resolution) -> Resolution | None:
+    """The decision that stands again without this one."""
     earlier = select(Resolution).where(Resolution.post_id == decision.post_id, Resolution.id < decision.id)
     before = session.scalar(earlier.order_by(Resolution.id.desc()).limit(1))
-    if before is None or before.label is None or before.bulk_id is None:
+    if before is None or before.label is None:
         return None
+    if before.bulk_id is None:
+        return before if decision.occasion == "ruling" else None
     ended = select(Resolution.id).where(Resolution.bulk_id == before.bulk_id, Resolution.label.is_(None))
     return before if session.scalar(ended.limit(1)) is None else None
 
@@ -131,6 +169,7 @@ def _append(
     occasion: str,
     reason: str | None = None,
     bulk_id: int | None = None,
+    ruling_id: int | None = None,
 ) -> None:
     session.add(
         Resolution(
@@ -142,6 +181,7 @@ def _append(
             reason=(reason or "").strip()[:LONGEST_REASON] or None,
             decided_at=project.now(),
             bulk_id=bulk_id,
+            ruling_id=ruling_id,
         )
     )
     note_answers(session, [post_id])

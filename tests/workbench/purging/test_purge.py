@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from db.tables import (
     Annotation,
     AuditEntry,
+    Comment,
+    CommentReader,
     Draft,
     Explanation,
     Import,
@@ -26,6 +28,7 @@ from db.tables import (
     QueueEntry,
     Resolution,
     Round,
+    RulingPost,
 )
 from tests.conftest import Clock
 from tests.workbench.commands.test_review import run
@@ -38,6 +41,7 @@ from tests.workbench.making import (
     undecided,
     write_tsv,
 )
+from tests.workbench.review.ruled import draft
 from trainer.files import sha256_of, write_json
 from trainer.reading.rejects import RejectCode
 from trainer.reading.rows import LONGEST_TEXT
@@ -61,7 +65,7 @@ from workbench.purging.criterion import Criterion
 from workbench.purging.purge import Purge, purge
 from workbench.queue import swap
 from workbench.queue.quick_order import read_quick_order
-from workbench.review import resolutions
+from workbench.review import resolutions, rulings
 from workbench.review.doubts import write_doubts
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.scores.tokens import bring_up_to_date
@@ -133,6 +137,11 @@ def full(project: Project, lead: Account, ann: Account) -> Project:
         session.add(Draft(person_id=ann.id, post_id=OURS[1], note=SECRET, saved_at=project.now()))
         session.add(Explanation(post_id=OURS[1], round_number=1, words=[]))
         session.merge(QueueEntry(post_id=OURS[2], lane="uncertain", position=99))
+        for post, said in ((OURS[3], SECRET), (1, "stays")):
+            session.add(Comment(post_id=post, person_id=lead.id, text=said, at=project.now()))
+            session.add(CommentReader(post_id=post, person_id=ann.id))
+    case, gone = 2, OURS[4]
+    rulings.settle(project, lead, draft(case, words="", examples=frozenset({gone})))
     search_index.index_missing(project)
     morning = project.data / "verdicts" / "imports-0001-0001.tsv"
     morning.parent.mkdir()
@@ -155,8 +164,8 @@ def whole(project: Project) -> None:
     with pytest.raises(IntegrityError, match="append-only"), project.database.write() as session:
         session.execute(text("DELETE FROM annotation"))
     with project.database.read() as session:
-        triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'resolution'"
-        assert session.connection().exec_driver_sql(triggers).scalar() == 2
+        triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('resolution', 'comment')"
+        assert session.connection().exec_driver_sql(triggers).scalar() == 4
 
 
 def bytes_of(project: Project) -> dict[str, bytes]:
@@ -209,6 +218,9 @@ def test_a_dry_run_changes_nothing_and_foretells_what_goes(full: Project, lead: 
     assert done.counts["resolutions"] == 2
     assert done.counts["scores"] == done.counts["token ids"] == len(OURS)
     assert min(done.counts[name] for name in ("drafts", "explanations", "queue entries", "doubts")) >= 1
+    assert (
+        done.counts["posts of rulings"] == done.counts["comments"] == done.counts["readers of comments"] == 1
+    )
 
 
 def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None:
@@ -240,6 +252,8 @@ def test_nothing_of_it_is_left_in_any_file(full: Project, lead: Account) -> None
     whole(full)
     with full.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Post)) == POSTS - len(OURS)
+        assert session.scalars(select(Comment.text)).all() == ["stays"]
+        assert session.scalars(select(RulingPost.post_id)).all() == [2]
         gone = select(func.count()).select_from(NearCopyKey).where(NearCopyKey.post_id.in_(OURS))
         assert session.scalar(gone) == 0
         empty = select(PostGroup.id).where(PostGroup.id.not_in(select(Post.group_id)))
@@ -717,5 +731,5 @@ def test_the_command_shows_first_and_acts_when_told(full: Project, lead: Account
     assert json.loads(run(full, "purge", "--post", "p3", "--json").stdout)["counts"]["posts"] == 1
     assert "rounds 1" in run(full, "purge", "--author", AUTHOR, "--yes").stdout
     with full.database.read() as session:
-        assert session.scalar(select(func.count()).select_from(Resolution)) == 0
+        assert session.scalars(select(Resolution.post_id)).all() == [2]
     assert run(full, "purge", "--before", "soon").exit_code == 1

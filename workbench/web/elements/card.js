@@ -67,3 +67,22 @@ function drawCard(card, words, hasLookalikes) {
   }
   return [...drawn, drawSuggestion(card.suggestion), drawThread(card, words)].filter(Boolean);
 }
+
+// The rulings below the guidelines, with a link to them above the text.
+function drawGuidelines(data) {
+  const text = make("div", "guidelines", data.guidelines);
+  if (!data.rulings.length) return [text];
+  const title = data.words.rulings.replace("{count}", data.rulings.length);
+  const rulings = make("div", "rulings", make("h3", "", title));
+  for (const one of data.rulings) {
+    const summary = make("summary", "", make("b", "", one.title), " ", make("span", `label ${one.label}`, one.word));
+    rulings.append(make("details", "", summary, make("div", "", one.kind), make("div", "quiet", one.facts)));
+  }
+  const link = make("button", "link", title);
+  link.type = "button";
+  link.addEventListener("click", () => {
+    rulings.querySelector("details").open = true;
+    rulings.scrollIntoView({ block: "start" });
+  });
+  return [link, text, rulings];
+}

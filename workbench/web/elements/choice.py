@@ -44,6 +44,10 @@ class Chooser:
     def bring_back(self, post_id: int) -> None:
         self.first, self.last = post_id, None
 
+    def postpone(self, post_id: int) -> None:
+        self.first = None if self.first == post_id else self.first
+        self.later.append(post_id)
+
     def listen(self, keys: Mapping[str, str], act: Act) -> None:
         _component(
             key=f"keys-{self.name}",

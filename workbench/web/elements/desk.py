@@ -69,7 +69,7 @@ def draw(
             "current": current,
             "next": following,
             "reasons": {str(key): reason for key, reason in enumerate(reasons, start=FIRST_REASON_KEY)},
-            "guidelines": guidelines.guidelines_text(session),
+            **guidelines.guidelines_data(session),
             **_fixed(current_language(), project().settings.label_keys),
         },
         on_pressed_change=on_press,
@@ -167,6 +167,7 @@ def _words() -> Mapping[str, str]:
         "lost": _("Not saved yet: there is no connection. Press again when it is back."),
         "helpTitle": _("Keys"),
         "guidelinesTitle": _("Guidelines"),
+        "rulings": _("Rulings: {count}"),
         "close": _("Close"),
     }
 

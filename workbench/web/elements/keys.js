@@ -232,7 +232,7 @@ class Desk {
     const words = this.data.words;
     const post = this.card.querySelector(".post");
     if (tool === "help") this.open(words.helpTitle, ...this.data.help.map(([key, what]) => make("p", "", make("kbd", "", key), what)));
-    if (tool === "guidelines") this.open(words.guidelinesTitle, make("div", "guidelines", this.data.guidelines));
+    if (tool === "guidelines") this.open(words.guidelinesTitle, ...drawGuidelines(this.data));
     if (tool === "close") this.dialog.close();
     if (!post) return;
     if (tool === "note") {

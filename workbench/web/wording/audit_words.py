@@ -38,6 +38,9 @@ ACTION_WORDS = {
     "label many": N_("many posts labelled"),
     "take back many": N_("labels of many posts taken back"),
     "publish guidelines": N_("guidelines published"),
+    "make ruling": N_("ruling made"),
+    "extend ruling": N_("ruling extended to more posts"),
+    "withdraw ruling": N_("ruling withdrawn"),
     "set thresholds": N_("thresholds set"),
     "decide": N_("verdicts written"),
     "decide new": N_("new verdicts written"),
@@ -86,6 +89,7 @@ NO_SUBJECT = frozenset(
 NUMBERED = {
     "round": N_("Round {number}"),
     "version": N_("Version {number}"),
+    "ruling": N_("Ruling {number}"),
     "adaptation": N_("Adaptation {number}"),
     "import": N_("Import {number}"),
 }
@@ -129,6 +133,9 @@ DETAIL_WORDS = {
     "outcome": N_("comparison"),
     "doubts": N_("doubts"),
     "minutes": N_("minutes"),
+    "label": N_("label"),
+    "version": N_("version of the guidelines"),
+    "ruling": N_("ruling"),
     "after_labels": N_("after new labels"),
     "at": N_("at"),
     "zone": N_("time zone"),
@@ -141,6 +148,7 @@ DETAIL_WORDS = {
 }
 """Words for the keys of details; those of settings are shown as `workbench.toml` has them."""
 VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
+    "label": LABEL_WORDS,
     "role": ROLE_WORDS,
     "was": ROLE_WORDS,
     "now": ROLE_WORDS,

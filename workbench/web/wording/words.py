@@ -37,6 +37,7 @@ RIGHT_WORDS = {
     "run rounds": N_("run rounds"),
     "export": N_("export"),
     "review": N_("review what others labelled"),
+    "set the guidelines": N_("set the guidelines"),
     "set thresholds": N_("set thresholds"),
     "purge": N_("remove posts for good"),
     "manage people": N_("manage people"),

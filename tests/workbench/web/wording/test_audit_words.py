@@ -24,7 +24,7 @@ from workbench.web.wording.i18n import catalogue
 NAMED = {IN_FORCE, LABELLED, TAKEN_BACK, DECIDED, f"{DECIDED} new", f"{DECIDED} since"}
 """Actions that are constants where they are recorded."""
 SPREAD = {"after_labels", "at", "zone", "labelled", "left_out", "stored", "lost", "counts", "rounds", "adaptations"} | {
-    "quick", "base", "automatic", "previous", "rolled_back", "rows", "fingerprint",
+    "quick", "base", "automatic", "wanted", "ruling", "previous", "rolled_back", "rows", "fingerprint",
 }  # fmt: skip
 """Details that are recorded from a mapping."""
 

@@ -11,15 +11,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from trainer.labels import LABELS
-from workbench.accounts import Account
+from workbench.accounts import Account, Right
 from workbench.errors import LabellingError, WorkbenchError
 from workbench.labelling import answers, pace
 from workbench.labelling.answers import Card, Copy, Saved
+from workbench.review.comments import count_waiting
 from workbench.web.current_project import project
 from workbench.web.elements import desk, last_answer
+from workbench.web.elements.comments.waiting import renew_if_changed
 from workbench.web.elements.markup import NOTHING
 from workbench.web.elements.widgets import bar, local, note, refusal, require_account
 from workbench.web.identity import current_account
+from workbench.web.views.label import replies
 from workbench.web.views.label.nothing_to_label import explain
 from workbench.web.wording.i18n import _
 from workbench.web.wording.refusals import refusal_text
@@ -60,6 +63,8 @@ def show() -> None:
         last = answers.last_answer(project(), account)
         st.session_state["desk"] = Desk(account.id, days, last=last)
     show_desk()
+    if not account.may(Right.REVIEW):
+        replies.show()
 
 
 @st.fragment
@@ -76,7 +81,9 @@ def show_desk() -> None:
     if state.drawn != (state.shown, state.turn):
         state.drawn, state.place = (state.shown, state.turn), (state.place + 1) % KEYS_IN_CIRCLE
     with project().database.read() as session:
-        bar(account, "/", _counts(session, account))
+        # The comments that wait for leads are on the Review page.
+        waiting = None if account.may(Right.REVIEW) else count_waiting(session, account)
+        bar(account, "/", _counts(session, account, waiting or 0))
         influential = last_answer.influential_words(session, state.last)
         desk.draw(
             session,
@@ -95,6 +102,8 @@ def show_desk() -> None:
             note(state.notice)
         if state.last is not None:
             last_answer.show(state.last, influential, state.preview, _presses(state))
+    if waiting is not None:
+        renew_if_changed(waiting)
 
 
 def _set_notice(state: Desk, cards: Sequence[Card]) -> None:
@@ -148,7 +157,7 @@ def _label_button(key: str, label: str) -> str:
     return f"{key}  {word}" if word == label else f"{key}  {word} :gray[{label}]"
 
 
-def _counts(session: Session, account: Account) -> Markup:
+def _counts(session: Session, account: Account, waiting: int) -> Markup:
     left = answers.count_left(session)
     day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
@@ -157,6 +166,8 @@ def _counts(session: Session, account: Account) -> Markup:
     ]
     if day.seconds_each is not None:
         shown.append(("pace", _("{seconds} s each").format(seconds=f"{day.seconds_each:.0f}")))
+    if waiting:
+        shown.append(("replies", _("answers for you: {count}, below").format(count=waiting)))
     if _state().days_in_a_row > 1:
         shown.append(("days", _("day {number} in a row").format(number=_state().days_in_a_row)))
     if day.wants_break:

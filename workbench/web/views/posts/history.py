@@ -41,6 +41,7 @@ OCCASION_WORDS = {
     "review": N_("on the Review page"),
     "doubt": N_("as a doubtful label"),
     "bulk": N_("with many others, no. {number}"),
+    "ruling": N_("after a ruling"),
 }
 
 

@@ -4,15 +4,19 @@ import streamlit as st
 from markupsafe import Markup, escape
 
 from trainer.labels import LABELS
-from workbench.accounts import Account
+from workbench.accounts import Account, Right
 from workbench.review import resolutions
 from workbench.review.cases import OpenCase, Opinion, ResolvedCase, open_cases, resolved_case
+from workbench.review.comments import discussion_of
 from workbench.web.current_project import project
 from workbench.web.elements.choice import answer_action, chooser, parse_answer
+from workbench.web.elements.comments import discussion
+from workbench.web.elements.comments.waiting import count_now, renew_if_changed
 from workbench.web.elements.last_answer import thought_html
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import note, require_account, shortened
+from workbench.web.elements.widgets import note, require_account, shortened, show_notice
+from workbench.web.views.review import settle_kind
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, person_word, reason_word
 
@@ -40,10 +44,23 @@ def show() -> None:
         if case is not None:
             state.button(_("S later"), "later", _act, is_quiet=True)
         state.button(_("U undo"), "undo", _act, is_quiet=True)
+    show_notice()
     if state.notice:
         note(state.notice)
     elif state.last is not None and (resolved := resolved_case(project(), account, state.last)):
         html(_resolved(resolved))
+    if case is not None and case.is_flagged:
+        _comments(account, case)
+    if case is not None and account.may(Right.SET_GUIDELINES):
+        settle_kind.show(case, [one for one in cases if one.post_id != case.post_id])
+    renew_if_changed(count_now(account))
+
+
+def _comments(account: Account, case: OpenCase) -> None:
+    one = discussion_of(project(), account, case.post_id)
+    title = _("Comments: {count}").format(count=len(one.remarks)) if one.remarks else _("Ask the annotator")
+    with st.expander(title, expanded=bool(one.waits_from), key=f"comments-{case.post_id}"):
+        discussion.show(one)
 
 
 def _keys(case: OpenCase | None) -> dict[str, str]:
@@ -62,7 +79,7 @@ def _act(account: Account, shown: int | None, action: str) -> None:
     elif shown is None:
         return
     elif action == "later":
-        state.later.append(shown)
+        state.postpone(shown)
     else:
         label, instead_of = parse_answer(action)
         reason = st.session_state.get(_reason_key(shown))

@@ -85,7 +85,7 @@ def _act(account: Account, shown: int | None, action: str) -> None:
         state.bring_back(resolutions.undo(project(), account, "doubt"))
         state.notice = _("Taken back. Here is the post again.")
     elif shown is not None and action == "later":
-        state.later.append(shown)
+        state.postpone(shown)
     elif shown is not None:
         label, instead_of = parse_answer(action)
         resolutions.resolve(project(), account, shown, label, occasion="doubt", instead_of=instead_of)

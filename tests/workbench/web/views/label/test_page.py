@@ -15,7 +15,16 @@ from streamlit.runtime.context import StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import Clock
-from tests.workbench.making import COPIES, import_texts, make_champion, ready_queue, write_tsv
+from tests.workbench.making import (
+    COPIES,
+    add_label,
+    import_texts,
+    make_champion,
+    posts_of,
+    ready_queue,
+    write_tsv,
+)
+from tests.workbench.review.ruled import draft
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.imports import intake
@@ -24,8 +33,11 @@ from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers, pace
 from workbench.project import Project
 from workbench.queue import swap
+from workbench.review import comments, rulings
 from workbench.web.elements import desk as elements_desk
 from workbench.web.views.label.page import KEYS_IN_CIRCLE
+
+HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script>"
 
 
 def screen() -> None:
@@ -304,3 +316,71 @@ def test_a_post_that_somebody_took_over_stays_and_the_page_says_so(
     press(app, "answer-normal")
     assert "kept as a second opinion" in shown(app)
     assert text_of(on_desk(app)["current"]) != seen
+
+
+def test_a_leads_reply_is_counted_and_shown_below_and_can_be_answered(
+    queued: Project, lead: Account, ann: Account
+) -> None:
+    app = open_screen()
+    post = on_desk(app)["current"]["post"]
+    press(app, "ask")
+    assert not app.expander
+    comments.say(queued, lead, post, HOSTILE)
+    app.run()
+    assert "answers for you: 1, below" in shown(app)
+    assert app.expander[0].label == "Answers for you: 1"
+    assert "<script>" not in html_of(app)
+    assert "&lt;script&gt;" in html_of(app)
+    app.text_area(key=f"comment-{post}").set_value("understood")
+    send(app, "Send")
+    assert app.text_area(key=f"comment-{post}").value == ""
+    assert [one.post_id for one in comments.waiting_discussions(queued, lead)] == [post]
+    assert "answers for you" not in shown(app)
+
+
+def test_a_reply_that_needs_no_answer_can_be_put_away(queued: Project, lead: Account, ann: Account) -> None:
+    app = open_screen()
+    post = on_desk(app)["current"]["post"]
+    press(app, "ask")
+    comments.say(queued, lead, post, "see rule 3")
+    app.run()
+    send(app, "Read, no answer needed")
+    assert comments.waiting_discussions(queued, ann) == []
+    assert app.expander[0].label == "Your questions to the leads"
+    assert "see rule 3" in shown(app)
+
+
+def test_an_empty_comment_is_refused_in_words(queued: Project, lead: Account) -> None:
+    app = open_screen()
+    post = on_desk(app)["current"]["post"]
+    press(app, "ask")
+    comments.say(queued, lead, post, "see rule 3")
+    app.run()
+    send(app, "Send")
+    assert "A comment needs 1 to 2000 characters." in shown(app)
+
+
+def send(app: AppTest, text: str) -> None:
+    next(button for button in app.button if button.label == text).click().run()
+    assert not app.exception
+
+
+def test_the_guidelines_list_the_rulings_below_the_default_text(
+    queued: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    case = posts_of(queued, "pool")[0]
+    add_label(queued, lead, case, "normal", is_flagged=True)
+    rulings.settle(queued, lead, draft(case, title=HOSTILE, words="", reason="辱骂"))
+    visit_as(ann, language="zh")
+    data = on_desk(open_screen())
+    assert data["guidelines"].startswith("正常：无须处理。")
+    assert "Rulings" not in data["guidelines"]
+    assert data["rulings"] == [
+        {
+            "title": HOSTILE,
+            "kind": "Part of a contact address is an advert.",
+            "label": "violation",
+            "word": "违规",
+            "facts": "辱骂 · 2026-01-05",
+        }
+    ]

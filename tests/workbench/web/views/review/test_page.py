@@ -16,7 +16,7 @@ from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.review import cases, resolutions
+from workbench.review import cases, comments, resolutions
 from workbench.review.doubts import write_doubts
 
 HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script>"
@@ -222,3 +222,29 @@ def test_the_timesheet_shows_days_and_what_became_of_skipped_posts(
     first = '<td>Ann</td><td class="number">2026-01-05</td><td class="number">1</td><td class="number">1</td>'
     assert first in shown(app)
     assert "/download/timesheet.csv?since=2025-12-30&zone=" in shown(app)
+
+
+def test_a_lead_asks_back_below_a_case_without_learning_the_name(
+    project: Project, lead: Account, ann: Account, asked: list[int]
+) -> None:
+    comments.say(project, ann, asked[0], HOSTILE)
+    app = open_screen()
+    assert "Ann" not in shown(app)
+    assert "<script>" not in raw(app)
+    app.text_area(key=f"comment-{asked[0]}").set_value("which number?")
+    next(button for button in app.button if button.label == "Send").click().run()
+    assert "which number?" in shown(app)
+    assert [one.post_id for one in comments.waiting_discussions(project, ann)] == [asked[0]]
+
+
+def test_comments_that_wait_are_counted_and_listed_until_they_are_read(
+    project: Project, lead: Account, ann: Account, asked: list[int]
+) -> None:
+    for post in asked:
+        comments.say(project, ann, post, f"about {post}")
+    app = open_screen()
+    assert "Comments (2)" in app.segmented_control(key="review-section").options
+    open_section(app, "comments")
+    assert all(f"about {post}" in shown(app) for post in asked)
+    next(button for button in app.button if button.label == "Read, no answer needed").click().run()
+    assert len(comments.waiting_discussions(project, lead)) == 1
