@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 from statistics import median
 
@@ -72,6 +72,11 @@ def days_in_a_row(session: Session, person_id: int, midnight: datetime) -> int:
     before = (midnight - DAY * number for number in range(1, MOST_DAYS))
     past = takewhile(lambda begin: _has_answered(session, person_id, begin), before)
     return _has_answered(session, person_id, midnight) + sum(1 for _day in past)
+
+
+def monday_of(moment: datetime | date) -> date:
+    day = moment.date() if isinstance(moment, datetime) else moment
+    return day - timedelta(days=day.weekday())
 
 
 def _labelled(session: Session, person_id: int, since: datetime) -> int:

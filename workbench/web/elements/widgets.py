@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 from markupsafe import Markup
 
+from trainer.statistics.proportions import Share
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
@@ -86,6 +87,14 @@ def seconds(duration: float) -> str:
 
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}"
+
+
+def share_cell(share: Share | None) -> str:
+    """A share with its 95% interval and the number of posts that it comes from."""
+    if share is None:
+        return "–"
+    low, high = share.interval
+    return f"{share.mean:.0%} [{low:.0%}, {high:.0%}] / {share.rows:,}"
 
 
 def decimal(value: float | None) -> str:

@@ -222,3 +222,33 @@ def test_the_timesheet_shows_days_and_what_became_of_skipped_posts(
     first = '<td>Ann</td><td class="number">2026-01-05</td><td class="number">1</td><td class="number">1</td>'
     assert first in shown(app)
     assert "/download/timesheet.csv?since=2025-12-30&zone=" in shown(app)
+
+
+def test_agreement_without_a_second_answer_says_so(lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "agreement")
+    assert "No post has two answers yet" in shown(app)
+
+
+def test_low_agreement_names_the_labels_and_leads_to_their_cases(
+    project: Project, lead: Account, ann: Account, ben: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 40)
+    pairs = [("normal", "suspicious")] * 9 + [("normal", "violation")] * 2 + [("normal", "normal")] * 14
+    for post, labels in enumerate(pairs, start=1):
+        for who, label, slot in zip((ann, ben), labels, (0, 1), strict=True):
+            add_label(project, who, post, label, slot=slot)
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "agreement")
+    page = shown(app)
+    assert "is below 0.667" in page
+    assert "Most posts judged differently are “normal” against “borderline” (9)." in page
+    assert "<td>Ann · Ben</td>" in page
+    app.button(key="settle-pair").click().run()
+    assert not app.exception
+    assert "Only posts judged “normal” and “borderline”." in shown(app)
+    assert "judged differently: 9" in shown(app)
+    app.button(key="all-cases").click().run()
+    assert "judged differently: 11" in shown(app)
