@@ -13,7 +13,7 @@ from trainer.labels import LABELS
 from trainer.statistics.proportions import Interval, Share, share_of
 
 LEAST_ALPHA = 0.667
-"""Below it no conclusion should rest on the labels (Krippendorff 2004, "Content analysis", section 11.4)."""
+"""Below it no conclusion should rest on the labels (Krippendorff 2004, "Content Analysis", p. 241)."""
 DRAWS = 2_000
 SEED = 0
 
