@@ -199,3 +199,37 @@ def check_acts_of(person_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
         .where(CheckAnswer.person_id == person_id, CheckAnswer.saved_at >= since)
         .order_by(CheckAnswer.saved_at, CheckAnswer.id)
     )
+
+
+def labelled_checks(person_id: int, since: datetime, until: datetime) -> Select[*tuple[Any, ...]]:
+    """post_id, kind, expected, label, was_suggestion_visible and saved_at of the labels of check posts, by post.
+
+    All labels of an answer that stands, also those that were changed later; those without an expected label are
+    left out.
+    """
+    standing, superseding = aliased(CheckAnswer), aliased(CheckAnswer)
+    stands = exists().where(
+        standing.post_id == CheckAnswer.post_id,
+        standing.person_id == CheckAnswer.person_id,
+        standing.action == "label",
+        ~exists().where(superseding.supersedes_id == standing.id),
+    )
+    return (
+        select(
+            CheckAnswer.post_id,
+            CheckAnswer.kind,
+            CheckAnswer.expected,
+            CheckAnswer.label,
+            CheckAnswer.was_suggestion_visible,
+            CheckAnswer.saved_at,
+        )
+        .where(
+            CheckAnswer.person_id == person_id,
+            CheckAnswer.saved_at >= since,
+            CheckAnswer.saved_at < until,
+            CheckAnswer.action == "label",
+            CheckAnswer.expected.is_not(None),
+            stands,
+        )
+        .order_by(CheckAnswer.post_id, CheckAnswer.id)
+    )

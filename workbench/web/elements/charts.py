@@ -118,8 +118,15 @@ def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: st
     st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")
 
 
-def weekly(points: Sequence[InWeek], title: str, *, goal: float | None = None, height: int = HEIGHT) -> None:
-    """A line over weeks with intervals; `goal` is a dashed line across."""
+def weekly(
+    points: Sequence[InWeek],
+    title: str | None = None,
+    *,
+    goal: float | None = None,
+    numbers: str = "~",
+    height: int = HEIGHT,
+) -> None:
+    """A line over weeks with intervals; `goal` is a dashed line across, `numbers` the format of the axis."""
     rows = [
         {
             # A text, as a date would be drawn in the reader's time zone, and Monday be Sunday.
@@ -132,7 +139,7 @@ def weekly(points: Sequence[InWeek], title: str, *, goal: float | None = None, h
     ]
     across = altair.X("week:O", sort=None, title=None, axis=altair.Axis(labelAngle=0))
     up = altair.Y(
-        "value:Q", title=title, scale=altair.Scale(zero=False), axis=altair.Axis(format="~", tickCount=4)
+        "value:Q", title=title, scale=altair.Scale(zero=False), axis=altair.Axis(format=numbers, tickCount=4)
     )
     base = altair.Chart(pandas.DataFrame(rows)).encode(x=across)
     layers: list[altair.Chart] = [

@@ -89,12 +89,15 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}"
 
 
-def share_cell(share: Share | None) -> str:
-    """A share with its 95% interval and the number of posts that it comes from."""
+def share_cell(share: Share | None, *, fewest: int = 0) -> str:
+    """A share; in small print its 95% interval and the number of posts. Without a share if there are too few."""
     if share is None:
         return "–"
+    if share.rows < fewest:
+        return Markup("<small>{}</small>").format(_("too few: {count}").format(count=share.rows))
     low, high = share.interval
-    return f"{share.mean:.0%} [{low:.0%}, {high:.0%}] / {share.rows:,}"
+    small = f"{low:.0%}–{high:.0%} · {share.rows:,}"
+    return Markup('{} <small class="whole">{}</small>').format(percent(share.mean), small)
 
 
 def decimal(value: float | None) -> str:

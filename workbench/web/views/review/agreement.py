@@ -129,6 +129,7 @@ def _by_label(team: TeamAgreement) -> None:
     if team.apart:
         headings = (_("judged differently"), _("posts"), _("still open"))
         html(table(map(_apart_row, team.apart), headings, has_numbers=True))
+    quiet(_("In small print: the 95% interval and the number of posts."))
 
 
 def _apart_row(pair: Apart) -> tuple[Cell, ...]:
@@ -150,11 +151,11 @@ def _by_people(team: TeamAgreement) -> None:
     html(table(map(_people_row, team.people), headings))
     quiet(
         _(
-            "In order of names. Kappa is stated from {count} posts on: it says how far two people agree beyond chance, not who is right."
+            "In order of names, from {count} posts on. Kappa says how far two people agree beyond chance, not who is right."
         ).format(count=FEWEST_POSTS)
     )
 
 
 def _people_row(pair: PairOfPeople) -> tuple[Cell, ...]:
     names = " · ".join(map(person_word, pair.names))
-    return names, share_cell(pair.same), decimal(pair.kappa)
+    return names, share_cell(pair.same, fewest=FEWEST_POSTS), decimal(pair.kappa)

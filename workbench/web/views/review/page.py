@@ -5,13 +5,14 @@ import streamlit as st
 from workbench.accounts import Right
 from workbench.errors import WorkbenchError
 from workbench.web.elements.widgets import bar, note, refusal, require_account
-from workbench.web.views.review import agreement, cases, doubts, timesheet
+from workbench.web.views.review import agreement, cases, doubts, people, timesheet
 from workbench.web.wording.i18n import N_, _
 
 SECTIONS = {
     "cases": (N_("To settle"), cases.show),
     "doubts": (N_("Labels in doubt"), doubts.show),
     "agreement": (N_("Agreement"), agreement.show),
+    "people": (N_("People"), people.show),
     "timesheet": (N_("Timesheet"), timesheet.show),
 }
 

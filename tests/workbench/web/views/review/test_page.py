@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
@@ -252,3 +253,24 @@ def test_low_agreement_names_the_labels_and_leads_to_their_cases(
     assert "judged differently: 9" in shown(app)
     app.button(key="all-cases").click().run()
     assert "judged differently: 11" in shown(app)
+
+
+def test_people_are_listed_by_name_and_a_week_after_themselves(
+    project: Project, lead: Account, ann: Account, ben: Account, visit_as: VisitAs, clock: Clock
+) -> None:
+    ready_queue(project, lead, 40)
+    for post in range(1, 13):
+        add_label(project, ben, post, "normal", suggestion="normal")
+    add_label(project, ann, 20, "normal", suggestion="normal")
+    clock.move(days=7)
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "people")
+    assert "Each person sees them first." in shown(app)
+    clock.move(days=7)
+    st.cache_data.clear()
+    visit_as(lead)
+    page = shown(app.run())
+    assert page.index("<td>Ann</td>") < page.index("<td>Ben</td>")
+    assert '<td>100% <small class="whole">76%–100% · 12</small></td>' in page
+    assert "<td><small>too few: 1</small></td>" in page
