@@ -1,4 +1,5 @@
-"""The tables. Annotations, resolutions, rulings, comments, thresholds, promotions and audit entries are append-only.
+"""The tables. Annotations, check answers, resolutions, rulings, comments, thresholds, promotions and audit entries are
+append-only.
 
 A post row is narrow, because there may be ten million; its text and the forum's other columns are in separate
 tables. Model scores are Parquet files in the folders of rounds, so that scoring does not compete with
@@ -316,6 +317,52 @@ class Annotation(Base):
     saved_at: Mapped[datetime]
 
 
+class CheckAnswer(Base):
+    """One person's answer to a check post, which measures the person; it is no label of the post.
+
+    `kind` is `gold`, a post settled by a lead, or `own_again`, one that the person labelled before. `expected` is
+    the label that stood at the time of the answer, null if it was withdrawn while the post was on screen. A new
+    answer supersedes the old row, as of annotations.
+    """
+
+    __tablename__ = "check_answer"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["label_set_id", "expected"],
+            ["label.label_set_id", "label.name"],
+            name="fk_check_answer_expected_label",
+        ),
+        ForeignKeyConstraint(["label_set_id", "label"], ["label.label_set_id", "label.name"]),
+        CheckConstraint("kind IN ('gold', 'own_again')", name="kind"),
+        CheckConstraint("action IN ('label', 'skip', 'undo')", name="action"),
+        CheckConstraint("(action = 'label') = (label IS NOT NULL)", name="label"),
+        Index("ix_check_answer_post_id", "post_id"),
+        Index("ix_check_answer_person_id", "person_id", "saved_at"),
+        Index(
+            "ix_check_answer_flagged",
+            "id",
+            sqlite_where=text("is_flagged = 1"),
+            postgresql_where=text("is_flagged"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    kind: Mapped[str]
+    action: Mapped[str]
+    label_set_id: Mapped[int]
+    expected: Mapped[str | None]
+    label: Mapped[str | None]
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("check_answer.id"), unique=True)
+    note: Mapped[str | None]
+    reason: Mapped[str | None]
+    is_flagged: Mapped[bool] = mapped_column(default=False)
+    guideline_version: Mapped[int | None] = mapped_column(ForeignKey("guideline.version"))
+    was_suggestion_visible: Mapped[bool] = mapped_column(default=False)
+    shown_at: Mapped[datetime | None]
+    saved_at: Mapped[datetime]
+
+
 class Resolution(Base):
     """A lead's decision on a post; training and exports use its label in place of the annotations.
 
@@ -334,6 +381,12 @@ class Resolution(Base):
             "bulk_id",
             sqlite_where=text("bulk_id IS NOT NULL"),
             postgresql_where=text("bulk_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_resolution_review",
+            "id",
+            sqlite_where=text("occasion = 'review'"),
+            postgresql_where=text("occasion = 'review'"),
         ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -415,7 +468,7 @@ class GivenVerdict(Base):
 
 
 class Claim(Base):
-    """A lease on a post while one person has it open. Slot 1 is for second opinions."""
+    """A lease on a post while one person has it open. Slot 1 is for second opinions, slot 2 for check posts."""
 
     __tablename__ = "claim"
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)

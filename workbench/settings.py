@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     held_out_share: int = Field(
         default=SHARES.held_out, ge=0, le=MOST, description="until validation and test have enough"
     )
+    check_share: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        description="of a hundred posts served, those whose label is known, to measure the annotator; 0: never",
+    )
     newest_days: int = Field(
         default=7,
         ge=0,

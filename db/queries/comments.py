@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, exists, func, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from db.tables import Annotation, Comment, CommentReader, Person
+from db.tables import Annotation, CheckAnswer, Comment, CommentReader, Person
 
 # Module-level: an alias costs a millisecond, and `unread_by` runs at every key press.
 _LATER, _OWN, _ANSWERER = aliased(Comment), aliased(Comment), aliased(Person)
 
 
-def askers(post_id: int) -> Select[int]:
+def askers(post_id: int) -> CompoundSelect[int]:
     """People who have ever put the post on the lead's list."""
-    return select(Annotation.person_id).where(Annotation.post_id == post_id, Annotation.is_flagged).distinct()
+    return union(
+        select(Annotation.person_id).where(Annotation.post_id == post_id, Annotation.is_flagged),
+        select(CheckAnswer.person_id).where(CheckAnswer.post_id == post_id, CheckAnswer.is_flagged),
+    )
 
 
 def is_of(
@@ -24,8 +27,15 @@ def is_of(
     asked = exists().where(
         Annotation.post_id == post_id, Annotation.person_id + 0 == person_id, Annotation.is_flagged
     )
+    checked = exists().where(
+        CheckAnswer.post_id == post_id, CheckAnswer.person_id + 0 == person_id, CheckAnswer.is_flagged
+    )
     written = exists().where(_OWN.post_id == post_id, _OWN.person_id == person_id)
-    return or_(asked.correlate_except(Annotation), written.correlate_except(_OWN))
+    return or_(
+        asked.correlate_except(Annotation),
+        checked.correlate_except(CheckAnswer),
+        written.correlate_except(_OWN),
+    )
 
 
 def comments_on(post_ids: Iterable[int]) -> Select[Comment, str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from db.queries.standing import is_current, is_labelled
+from db.queries.standing import is_current, is_first_thought, is_labelled
 from db.tables import Annotation, Post, PostGroup
 
 
@@ -47,6 +47,30 @@ def acts_of(person_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
             Annotation.origin != "import",
         )
         .order_by(Annotation.saved_at, Annotation.id)
+    )
+
+
+def first_labels(person_id: int, since: datetime, until: datetime) -> Select[*tuple[Any, ...]]:
+    """Labels that are no corrections: saved_at, seconds from showing to saving, suggestion, label, and whether the
+    suggestion was visible.
+    """
+    return (
+        select(
+            Annotation.saved_at,
+            (epoch(Annotation.saved_at) - epoch(Annotation.shown_at)).label("seconds"),
+            Annotation.suggestion,
+            Annotation.label,
+            Annotation.was_suggestion_visible,
+        )
+        .where(
+            Annotation.person_id == person_id,
+            Annotation.saved_at >= since,
+            Annotation.saved_at < until,
+            Annotation.action == "label",
+            Annotation.origin == "person",
+            is_first_thought(),
+        )
+        .order_by(Annotation.saved_at)
     )
 
 

@@ -62,22 +62,6 @@ def disagreements() -> Select[int, str, str]:
     )
 
 
-def judged_by_several() -> Select[int, str | None]:
-    """(post_id, label) of posts with judgements by two or more people, ordered by post; no imports."""
-    theirs = (Annotation.action == "label", Annotation.origin == "person", is_current())
-    several = (
-        select(Annotation.post_id)
-        .where(*theirs)
-        .group_by(Annotation.post_id)
-        .having(func.count(Annotation.person_id.distinct()) > 1)
-    )
-    return (
-        select(Annotation.post_id, Annotation.label)
-        .where(*theirs, Annotation.post_id.in_(several))
-        .order_by(Annotation.post_id)
-    )
-
-
 def first_thoughts_on_suggestions() -> Select[Annotation]:
     return select(Annotation).where(
         Annotation.action == "label",

@@ -147,7 +147,7 @@ def test_more_audit_entries_than_are_chained_at_once(
 
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET person_id = 2", "DELETE FROM {}"])
-@pytest.mark.parametrize("table", ["resolution", "policy", "comment"])
+@pytest.mark.parametrize("table", ["resolution", "policy", "comment", "check_answer"])
 def test_what_people_decided_and_said_cannot_be_rewritten(
     database: Database, table: str, change: str
 ) -> None:
@@ -157,6 +157,8 @@ def test_what_people_decided_and_said_cannot_be_rewritten(
         "policy": "(version, band_low, band_high, pass_below, flag_from, prices, person_id, created_at)"
         " VALUES (1, 0.4, 0.6, 0.1, 0.9, '{}', 1, '2026-01-01')",
         "comment": "(post_id, person_id, text, at) VALUES (1, 1, 'a', '2026-01-01')",
+        "check_answer": "(post_id, person_id, kind, action, label_set_id, is_flagged, was_suggestion_visible, saved_at)"
+        " VALUES (1, 1, 'gold', 'skip', 1, 0, 0, '2026-01-01')",
     }
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")

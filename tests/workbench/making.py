@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import select
 
 from db.tables import Adaptation, Annotation, Champion, Policy, Post, PostGroup, Resolution, Round
+from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.adapting.posts import FILE, write_numbers
 from workbench.imports import intake
@@ -15,7 +16,7 @@ from workbench.imports.preparing import prepare
 from workbench.imports.storing import store_waiting
 from workbench.imports.tsv import open_tsv
 from workbench.project import LABEL_SET_ID, Project
-from workbench.queue import strata, swap
+from workbench.queue import claims, strata, swap
 from workbench.queue.quick_plan import QuickScores, plan_again, read_candidates
 from workbench.scores.round_scores import RoundScores, Scores
 
@@ -79,6 +80,25 @@ def add_decision(project: Project, lead: Account, post: int, label: str | None, 
     row = {"label_set_id": LABEL_SET_ID, "occasion": "review", "decided_at": project.now()} | columns
     with project.database.write() as session:
         session.add(Resolution(post_id=post, person_id=lead.id, label=label, **row))
+
+
+def settle_posts(project: Project, lead: Account, count: int = 20) -> dict[int, str]:
+    """Settles posts of the pool, from the last one on; returns their labels."""
+    labels = {
+        post: LABELS[place % len(LABELS)]
+        for place, post in enumerate(posts_of(project, "pool")[: -count - 1 : -1])
+    }
+    for post, label in labels.items():
+        add_decision(project, lead, post, label)
+    with project.database.write() as session:
+        claims.note_answers(session, list(labels))
+    return labels
+
+
+def serve_checks(project: Project, share: int = 100) -> None:
+    """From now on so many of a hundred posts served are check posts."""
+    settings = project.settings.model_copy(update={"check_share": share})
+    object.__setattr__(project, "settings", settings)
 
 
 def add_policy(project: Project, lead: Account, version: int = 1, **columns: Any) -> None:

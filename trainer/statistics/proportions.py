@@ -41,6 +41,11 @@ def wilson(share: float, n: float, *, z: float = Z) -> Interval:
     return (max(0.0, min(low, share)), min(1.0, max(high, share)))
 
 
+def share_of(mean: float, rows: int) -> Share:
+    """A share of equally weighted rows, at least one."""
+    return Share(mean, wilson(mean, rows), rows, rows)
+
+
 def weighted_share(
     is_so: ArrayLike, weights: ArrayLike, groups: Sequence[Any], *, z: float = Z
 ) -> Share | None:

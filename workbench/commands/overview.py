@@ -48,7 +48,7 @@ def overview_command(home: HomeOption = Path(), as_json: JsonOption = False) -> 
 
 def _rows(overview: Overview) -> list[tuple[str, str]]:
     judged = overview.agreement
-    alpha = "" if judged is None or judged.alpha is None else f", alpha {judged.alpha:.2f}"
+    alpha = "" if judged is None or judged.ordinal is None else f", alpha {judged.ordinal:.2f}"
     rows = [
         ("posts", f"{overview.posts:,}"),
         ("labelled", f"{overview.labelled:,}"),

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -53,9 +54,15 @@ def tell(home: Path, now: datetime, made: Made) -> Project:
         project = init_project(part, now=clock)
         project.demo_mark.touch(mode=0o600)
         leave_unsynced(project.database)
-        Story(project, clock, Work(project, clock, made), sample, Opinions.read(sample)).tell(now)
+        told = without_checks(project)
+        Story(told, clock, Work(told, clock, made), sample, Opinions.read(sample)).tell(now)
         project.database.dispose()
     return open_project(home)
+
+
+def without_checks(project: Project) -> Project:
+    """Check posts take turns of others, and the rounds that ship learned from the posts that were served without."""
+    return replace(project, settings=project.settings.model_copy(update={"check_share": 0}))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from workbench.demo.work import Work
 from workbench.imports.intake import import_rows
 from workbench.imports.tsv import open_tsv
 from workbench.labelling import answers, guidelines
-from workbench.labelling.answers import Card, Saved
+from workbench.labelling.cards import Card, Saved
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
 from workbench.overview import radar_scan

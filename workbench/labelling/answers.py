@@ -4,25 +4,34 @@ Answers are append-only: each is a new row that supersedes the one before it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from db.queries.desk import cards, on_desk, post_card, standing_copies, undoable, unlabelled_copies
+from db.queries.desk import on_desk, post_card, standing_copies, undoable, unlabelled_copies
 from db.queries.serving import claims_of, is_open, skipped_entries
 from db.queries.standing import is_current
-from db.tables import Annotation, Claim, Draft, LapsedClaim, Post, QueueEntry
-from trainer.labels import LABELS
+from db.tables import Annotation, CheckAnswer, Claim, Draft, LapsedClaim, Post, QueueEntry
 from workbench.accounts import Account, Right, acting, reading
 from workbench.errors import LabellingError
+from workbench.labelling import checks
+from workbench.labelling.cards import (
+    LONGEST_NOTE,
+    LONGEST_REASON,
+    Card,
+    Copy,
+    Saved,
+    cards_of,
+    keep_note,
+    refuse_unknown,
+    suggestion_of,
+)
 from workbench.labelling.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
+from workbench.queue import check_posts
 from workbench.queue.claims import BLIND_LANES, HeldPost, give_up, hold, is_labelled, note_answers, put_first
-
-LONGEST_NOTE = 2_000
-LONGEST_REASON = 40
 
 # Built once and executed without ORM objects: these statements run at every key press.
 _PERSON: ColumnElement[int] = bindparam("person_id")
@@ -34,7 +43,6 @@ _LAST = (
     .order_by(Annotation.id.desc())
     .limit(1)
 )
-_CARDS = cards(_PERSON, bindparam("post_ids", expanding=True))
 _ON_DESK = on_desk(_POST, _PERSON)
 _UNLABELLED_COPIES = select(func.count()).select_from(
     unlabelled_copies(_POST).with_only_columns(Post.id).order_by(None).subquery()
@@ -44,60 +52,6 @@ _SAVE = insert(Annotation).returning(Annotation.id)
 _DISCARD = [
     delete(table).where(table.post_id == _POST, table.person_id == _PERSON) for table in (LapsedClaim, Draft)
 ]
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    label: str
-    confidence: float
-    probabilities: Mapping[str, float]
-    round_number: int | None = None
-
-
-@dataclass(frozen=True)
-class Card:
-    """A post as the annotator sees it; `suggestion` only if the settings show it before the answer.
-
-    `is_late`: the lease expired and another annotator holds the post, so the answer becomes a second opinion.
-    """
-
-    post_id: int
-    external_id: str
-    text: str
-    facts: Mapping[str, Any]
-    near_copies: int
-    note: str = ""
-    suggestion: Suggestion | None = None
-    is_late: bool = False
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A stored answer, and the actions that are still possible on it.
-
-    `suggestion` is None for a skip, as the post may come back to be labelled. `copies` counts near-copies
-    without a label, `propagated` those that carry this answer.
-    """
-
-    annotation_id: int
-    post_id: int
-    label: str | None
-    text: str
-    lane: str | None
-    suggestion: Suggestion | None
-    is_second_opinion: bool
-    is_late: bool = False
-    is_flagged: bool = False
-    reason: str | None = None
-    note: str | None = None
-    copies: int = 0
-    propagated: int = 0
-
-
-@dataclass(frozen=True)
-class Copy:
-    post_id: int
-    text: str
 
 
 def hold_posts(project: Project, account: Account, *, on_screen: int | None = None) -> list[Card]:
@@ -110,8 +64,8 @@ def hold_posts(project: Project, account: Account, *, on_screen: int | None = No
         held: list[HeldPost | LapsedClaim] = [*hold(session, project, account)]
         lapsed = session.get(LapsedClaim, (on_screen, account.id)) if on_screen is not None else None
         if lapsed is None or any(one.post_id == on_screen for one in held):
-            return _cards(session, project, account, held)
-        late, *others = _cards(session, project, account, [lapsed, *held])
+            return cards_of(session, project, account, held)
+        late, *others = cards_of(session, project, account, [lapsed, *held])
         return [replace(late, is_late=True), *others]
 
 
@@ -140,14 +94,16 @@ def undo(project: Project, account: Account) -> int:
     Can be repeated. Returns the post's number. Raises LabellingError if there is no answer to undo.
     """
     with acting(project, account, Right.LABEL) as session:
-        last = session.scalar(undoable(account.id).limit(1))
+        last = _last(session, account)
         if last is None:
             raise LabellingError("There is nothing to undo.")
+        if isinstance(last, CheckAnswer):
+            return checks.take_back(session, project, account, last)
         taken_back = [last, *_propagated(session, last)]
         for answer in taken_back:
             session.add(_take_back(project, answer))
-        _keep_draft(session, project, account, last.post_id, last.note or "")
-        put_first(session, project, account, last)
+        keep_note(session, project, account, last.post_id, last.note or "")
+        put_first(session, project, account, last.post_id, lane=last.lane, slot=last.slot)
         note_answers(session, [answer.post_id for answer in taken_back])
         return last.post_id
 
@@ -198,12 +154,14 @@ def keep_draft(project: Project, account: Account, post_id: int, note: str) -> N
     with acting(project, account, Right.LABEL) as session:
         is_held = any(claim.post_id == post_id for claim in session.scalars(claims_of(account.id)))
         if is_held or session.get(LapsedClaim, (post_id, account.id)) is not None:
-            _keep_draft(session, project, account, post_id, note)
+            keep_note(session, project, account, post_id, note)
 
 
 def last_answer(project: Project, account: Account) -> Saved | None:
     with project.database.read() as session:
-        last = session.scalar(undoable(account.id).limit(1))
+        last = _last(session, account)
+        if isinstance(last, CheckAnswer):
+            return checks.saved(session, project, last)
         return None if last is None else _saved(session, last)
 
 
@@ -212,7 +170,7 @@ def bring_back_skipped(project: Project, account: Account) -> int:
         skipped = session.scalars(skipped_entries(account.id).where(~Annotation.is_flagged)).all()
         for answer in skipped:
             session.add(_take_back(project, answer))
-            _keep_draft(session, project, account, answer.post_id, answer.note or "")
+            keep_note(session, project, account, answer.post_id, answer.note or "")
         return len(skipped)
 
 
@@ -226,13 +184,6 @@ def release(project: Project, account: Account) -> None:
             session.execute(delete(table).where(table.person_id == account.id))
 
 
-def refuse_unknown(label: str) -> None:
-    if label not in LABELS:
-        raise LabellingError(
-            "There is no label {label}. Use one of: {labels}.", label=label, labels=", ".join(LABELS)
-        )
-
-
 def _answer(
     project: Project,
     account: Account,
@@ -244,60 +195,91 @@ def _answer(
     is_flagged: bool = False,
 ) -> Saved:
     with acting(project, account, Right.LABEL) as session:
-        connection, mine = session.connection(), {"post_id": post_id, "person_id": account.id}
-        before = connection.execute(_LAST, mine).first()
+        mine = {"post_id": post_id, "person_id": account.id}
+        desk = session.connection().execute(_ON_DESK, mine).first()
+        lane = None if desk is None else desk.lane or desk.lapsed_lane
+        is_check = lane in check_posts.KINDS
+        before = None if is_check else session.connection().execute(_LAST, mine).first()
         if before is not None and before.action != "undo":
             raise LabellingError("You have answered this post already. Undo or change that answer.")
-        desk = connection.execute(_ON_DESK, mine).first()
-        if desk is None or (desk.lane is None and desk.lapsed_lane is None):
+        if desk is None or lane is None:
+            if checks.is_answered(session, post_id, account.id):
+                raise LabellingError("You have answered this post already. Undo or change that answer.")
             raise LabellingError("That post is not on your desk. Answer the one you see.")
         is_late = desk.lane is None
-        lane = desk.lapsed_lane if is_late else desk.lane
-        is_second = is_late or is_labelled(session, post_id, by_another_than=account.id)
-        written = (note if note is not None else desk.note or "").strip()[:LONGEST_NOTE] or None
-        suggestion = _suggestion(desk, lane)
-        values = {
-            **mine,
-            "slot": 1 if is_second else 0,
+        given = {
             "action": action,
-            "label_set_id": LABEL_SET_ID,
             "label": label,
-            "supersedes_id": before.id if before else None,
-            "lane": lane,
-            "inclusion_probability": desk.inclusion_probability if desk.queue_lane == lane else None,
-            "note": written,
+            "note": (note if note is not None else desk.note or "").strip()[:LONGEST_NOTE] or None,
             "is_flagged": is_flagged,
-            "guideline_version": version_in_force(session),
-            "suggestion": suggestion.label if suggestion else None,
-            "suggestion_confidence": suggestion.confidence if suggestion else None,
-            "suggestion_round": suggestion.round_number if suggestion else None,
-            "was_suggestion_visible": suggestion is not None
-            and (project.settings.show_suggestion or (before is not None and before.was_suggestion_visible)),
             "shown_at": desk.lapsed_shown_at if is_late else desk.shown_at,
-            "saved_at": project.now(),
         }
-        number = connection.execute(_SAVE, values).scalar_one()
+        if is_check:
+            saved = checks.save(session, project, account, post_id, lane, given)
+        else:
+            saved = _annotate(session, project, account, post_id, desk, before, given)
         if not is_late:
             give_up(session, post_id, desk.slot)
         for value, statement in zip((desk.lapsed_lane, desk.note), _DISCARD, strict=True):
             if value is not None:
-                connection.execute(statement, mine)
-        note_answers(session, [post_id])
-        return Saved(
-            number,
-            post_id,
-            label,
-            desk.text,
-            lane,
-            suggestion if label else None,
-            is_second,
-            is_late=is_late,
-            is_flagged=is_flagged,
-            note=written,
-            copies=connection.scalar(_UNLABELLED_COPIES, mine) or 0 if label else 0,
-            # A new answer has no propagated copies; `undo` has withdrawn those of an earlier one.
-            propagated=0,
-        )
+                session.connection().execute(statement, mine)
+        if not is_check:
+            note_answers(session, [post_id])
+        return replace(saved, is_late=is_late)
+
+
+def _annotate(
+    session: Session,
+    project: Project,
+    account: Account,
+    post_id: int,
+    desk: Row[*tuple[Any, ...]],
+    before: Row[*tuple[Any, ...]] | None,
+    given: Mapping[str, Any],
+) -> Saved:
+    """Append an annotation with the columns `given`. `before` is the annotation that it supersedes."""
+    connection, mine = session.connection(), {"post_id": post_id, "person_id": account.id}
+    lane, label = desk.lane or desk.lapsed_lane, given["label"]
+    is_second = desk.lane is None or is_labelled(session, post_id, by_another_than=account.id)
+    suggestion = suggestion_of(desk, lane)
+    values = {
+        **mine,
+        **given,
+        "slot": 1 if is_second else 0,
+        "label_set_id": LABEL_SET_ID,
+        "supersedes_id": before.id if before else None,
+        "lane": lane,
+        "inclusion_probability": desk.inclusion_probability if desk.queue_lane == lane else None,
+        "guideline_version": version_in_force(session),
+        "suggestion": suggestion.label if suggestion else None,
+        "suggestion_confidence": suggestion.confidence if suggestion else None,
+        "suggestion_round": suggestion.round_number if suggestion else None,
+        "was_suggestion_visible": suggestion is not None
+        and (project.settings.show_suggestion or (before is not None and before.was_suggestion_visible)),
+        "saved_at": project.now(),
+    }
+    return Saved(
+        connection.execute(_SAVE, values).scalar_one(),
+        post_id,
+        label,
+        desk.text,
+        lane,
+        suggestion if label else None,
+        is_second,
+        is_flagged=given["is_flagged"],
+        note=given["note"],
+        copies=connection.scalar(_UNLABELLED_COPIES, mine) or 0 if label else 0,
+        # A new answer has no propagated copies; `undo` has withdrawn those of an earlier one.
+        propagated=0,
+    )
+
+
+def _last(session: Session, account: Account) -> Annotation | CheckAnswer | None:
+    """The annotator's last standing answer, to a check post or another."""
+    last, check = session.scalar(undoable(account.id).limit(1)), checks.last_standing(session, account.id)
+    if last is None or check is None:
+        return last or check
+    return check if check.saved_at >= last.saved_at else last
 
 
 def _amend(project: Project, account: Account, annotation_id: int, **values: Any) -> Saved:
@@ -402,25 +384,6 @@ def _standing(session: Session, account: Account, annotation_id: int) -> Annotat
     return annotation
 
 
-def _cards(
-    session: Session, project: Project, account: Account, held: Sequence[HeldPost | LapsedClaim]
-) -> list[Card]:
-    if not held:
-        return []
-    asked = {"person_id": account.id, "post_ids": [one.post_id for one in held]}
-    rows = {row.post_id: row for row in session.connection().execute(_CARDS, asked)}
-    return [_card(session, project, one.lane, rows[one.post_id]) for one in held]
-
-
-def _card(session: Session, project: Project, lane: str, row: Row[*tuple[Any, ...]]) -> Card:
-    suggestion = None
-    if project.settings.show_suggestion:
-        suggestion = _suggestion(session.get(QueueEntry, row.post_id), lane)
-    return Card(
-        row.post_id, row.external_id, row.text, row.facts or {}, row.copies, row.note or "", suggestion
-    )
-
-
 def _saved(session: Session, annotation: Annotation) -> Saved:
     session.flush()
     row = session.execute(post_card(annotation.post_id)).one()
@@ -432,7 +395,7 @@ def _saved(session: Session, annotation: Annotation) -> Saved:
         annotation.label,
         row.text,
         annotation.lane,
-        _suggestion(entry, annotation.lane) if annotation.label else None,
+        suggestion_of(entry, annotation.lane) if annotation.label else None,
         annotation.slot == 1,
         is_flagged=annotation.is_flagged,
         reason=annotation.reason,
@@ -440,20 +403,3 @@ def _saved(session: Session, annotation: Annotation) -> Saved:
         copies=session.scalar(copies) or 0 if annotation.label else 0,
         propagated=len(_propagated(session, annotation)),
     )
-
-
-def _suggestion(entry: QueueEntry | Row[*tuple[Any, ...]] | None, lane: str | None) -> Suggestion | None:
-    if lane in BLIND_LANES or entry is None:
-        return None
-    if entry.normal is None or entry.suspicious is None or entry.violation is None:
-        return None
-    probabilities = dict(zip(LABELS, (entry.normal, entry.suspicious, entry.violation), strict=True))
-    label = max(probabilities, key=probabilities.__getitem__)
-    return Suggestion(label, probabilities[label], probabilities, entry.round_number)
-
-
-def _keep_draft(session: Session, project: Project, account: Account, post_id: int, note: str) -> None:
-    session.execute(delete(Draft).where(Draft.person_id == account.id, Draft.post_id == post_id))
-    if note.strip():
-        draft = Draft(person_id=account.id, post_id=post_id, note=note[:LONGEST_NOTE], saved_at=project.now())
-        session.add(draft)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 from statistics import median
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from db.queries.checks import is_current_check
 from db.queries.people import answers_given, epoch
 from db.queries.standing import is_current, is_first_thought
-from db.tables import Annotation
+from db.tables import Annotation, CheckAnswer
 
 IDLE_SECONDS = 120
 """A longer time on one post counts as absence."""
@@ -31,6 +32,16 @@ _LABELLED = _GIVEN.where(Annotation.action == "label", is_current()).with_only_c
 _TOOK = _GIVEN.where(is_first_thought(), Annotation.shown_at.is_not(None)).with_only_columns(
     epoch(Annotation.saved_at) - epoch(Annotation.shown_at)
 )
+_CHECKED = (
+    select(func.count())
+    .select_from(CheckAnswer)
+    .where(
+        CheckAnswer.person_id == bindparam("person_id"),
+        CheckAnswer.saved_at >= bindparam("since"),
+        CheckAnswer.action == "label",
+        is_current_check(),
+    )
+)
 _NEWEST_FIRST = _GIVEN.order_by(Annotation.saved_at.desc()).with_only_columns(epoch(Annotation.saved_at))
 _IS_ANY = select(_GIVEN.where(Annotation.saved_at < bindparam("until")).exists())
 
@@ -40,13 +51,15 @@ class Day:
     """An annotator's work since midnight of their clock.
 
     `label_seconds` is the time of the answers, skips included; `seconds_each` their median, None with too few
-    answers. `minutes_in_a_row` may start before midnight, and ends at `LONGEST_STRETCH`.
+    answers. `checked` counts labels of check posts, which the annotator cannot tell from others and which are no
+    labels of posts. `minutes_in_a_row` may start before midnight, and ends at `LONGEST_STRETCH`.
     """
 
     labelled: int
     seconds_each: float | None
     label_seconds: float
     minutes_in_a_row: int
+    checked: int = 0
 
     @property
     def wants_break(self) -> bool:
@@ -60,6 +73,7 @@ def today(session: Session, person_id: int, now: datetime, midnight: datetime) -
         seconds_each=median(took) if len(took) >= FEWEST else None,
         label_seconds=sum(took),
         minutes_in_a_row=_minutes_in_a_row(session, person_id, now),
+        checked=session.scalar(_CHECKED, {"person_id": person_id, "since": midnight}) or 0,
     )
 
 
@@ -72,6 +86,11 @@ def days_in_a_row(session: Session, person_id: int, midnight: datetime) -> int:
     before = (midnight - DAY * number for number in range(1, MOST_DAYS))
     past = takewhile(lambda begin: _has_answered(session, person_id, begin), before)
     return _has_answered(session, person_id, midnight) + sum(1 for _day in past)
+
+
+def monday_of(moment: datetime | date) -> date:
+    day = moment.date() if isinstance(moment, datetime) else moment
+    return day - timedelta(days=day.weekday())
 
 
 def _labelled(session: Session, person_id: int, since: datetime) -> int:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, tzinfo
+from heapq import merge
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.queries.checks import check_acts_of
 from db.queries.people import acts_of, skipped_unlabelled
 from db.tables import Person, QueueEntry
 from workbench.accounts import Account, Right, reading
@@ -25,8 +27,9 @@ class PersonDay:
     """One annotator's actions on one day, including those withdrawn later.
 
     `labelled`, `skipped` and `asked` are first answers to a post, `changed` corrections, `undone` withdrawn
-    answers (returned skips included), `propagated` labels given to near-copies. `minutes` is the time from
-    showing a post to saving its answer, without those above two minutes.
+    answers (returned skips included), `propagated` labels given to near-copies. `checked` counts answers to check
+    posts, which are work and no new labels. `minutes` is the time from showing a post to saving its answer, without
+    those above two minutes.
     """
 
     person: str
@@ -37,6 +40,7 @@ class PersonDay:
     changed: int
     undone: int
     propagated: int
+    checked: int
     minutes: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,25 +92,30 @@ def _days(
 
     for person_id, name in people:
         with project.database.read() as session:
-            acts = session.execute(acts_of(person_id, begin))
+            answers, checks = (session.execute(query(person_id, begin)) for query in (acts_of, check_acts_of))
+            acts = merge(answers, checks, key=lambda act: act.saved)
             days = [_count(name, day, those) for day, those in groupby(acts, key=day_of)]
         yield from days
 
 
 def _count(name: str, day: date, acts: Iterable[Any]) -> PersonDay:
-    counts = dict.fromkeys(("labelled", "skipped", "asked", "changed", "undone", "propagated"), 0)
+    counts = dict.fromkeys(("labelled", "skipped", "asked", "changed", "undone", "propagated", "checked"), 0)
     seconds = 0.0
     for act in acts:
         if (kind := _kind(act)) is not None:
             counts[kind] += 1
-        if kind in {"labelled", "skipped", "asked"} and _is_first(act) and act.shown is not None:
+        if kind in {"labelled", "skipped", "asked", "checked"} and _is_first(act) and act.shown is not None:
             took = act.saved - act.shown
             seconds += took if 0 <= took <= IDLE_SECONDS else 0
     return PersonDay(name, day, **counts, minutes=round(seconds / 60, 1))
 
 
 def _kind(act: Any) -> str | None:
-    """The count to which an action belongs; None for a later reason and for copies that follow a change."""
+    """The count to which an action belongs; None for a later reason, for copies that follow a change, and for
+    whatever happens to the answer to a check post later.
+    """
+    if act.origin == "check":
+        return "checked" if act.action != "undo" and _is_first(act) else None
     if act.origin == "propagated":
         return "propagated" if act.action == "label" and _is_first(act) else None
     if act.action == "undo":

@@ -13,8 +13,9 @@ from typing import Any, Literal
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from db.queries.agreement import blind_votes
 from db.queries.people import answers_given
-from db.queries.review import first_thoughts_on_suggestions, judged_by_several
+from db.queries.review import first_thoughts_on_suggestions
 from db.queries.standing import labelled_posts
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Champion, Person, Round
@@ -202,7 +203,7 @@ def _labels(session: Session) -> dict[str, dict[str, int]]:
 
 
 def _agreement(session: Session) -> Agreement | None:
-    rows = session.execute(judged_by_several())
+    rows = session.execute(blind_votes())
     return agreement([str(row.label) for row in post] for _, post in groupby(rows, lambda row: row.post_id))
 
 

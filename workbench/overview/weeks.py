@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from trainer.statistics.thresholds import CUTS, thousandths
 from workbench.accounts import Account, Right, reading
 from workbench.exports.drawn import drawn_weights
 from workbench.exports.jsonl import LabelledPost, labelled_posts
+from workbench.labelling.pace import monday_of
 from workbench.project import Project
 from workbench.scores.round_scores import RoundScores
 
@@ -75,11 +76,6 @@ def weeks(session: Session, project: Project) -> list[Week]:
         )
         for monday in sorted({*shares, *spreads})[-NEWEST:]
     ]
-
-
-def monday_of(moment: datetime | date) -> date:
-    day = moment.date() if isinstance(moment, datetime) else moment
-    return day - timedelta(days=day.weekday())
 
 
 def _is_drawn(post: LabelledPost) -> bool:

@@ -11,6 +11,7 @@ from db.bulk import IDS_AT_ONCE
 from db.tables import (
     Annotation,
     Base,
+    CheckAnswer,
     Claim,
     Comment,
     CommentReader,
@@ -46,6 +47,7 @@ OF_POST: Sequence[tuple[str, type[Base], InstrumentedAttribute[int]]] = (
     ("queue entries", QueueEntry, QueueEntry.post_id),
     ("verdicts", GivenVerdict, GivenVerdict.post_id),
     ("posts of rulings", RulingPost, RulingPost.post_id),
+    ("check answers", CheckAnswer, CheckAnswer.post_id),
     ("resolutions", Resolution, Resolution.post_id),
     ("annotations", Annotation, Annotation.post_id),
     ("facts", PostFacts, PostFacts.post_id),
@@ -114,7 +116,7 @@ class _history_open:  # noqa: N801 - reads as what it is in a with statement
     def __enter__(self) -> None:
         triggers = self._connection.exec_driver_sql(
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-            " AND tbl_name IN ('annotation', 'resolution', 'comment')"
+            " AND tbl_name IN ('annotation', 'check_answer', 'resolution', 'comment')"
         ).all()
         self._triggers = [row.sql for row in triggers]
         for row in triggers:

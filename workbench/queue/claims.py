@@ -28,6 +28,7 @@ from db.tables import (
 from trainer.selection.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold_start, preference, turns
 from workbench.accounts import Account
 from workbench.project import Project
+from workbench.queue import check_posts
 
 POSTS_HELD = 2
 BLIND_LANES = frozenset({HELD_OUT})
@@ -100,7 +101,7 @@ def hold(session: Session, project: Project, account: Account) -> list[HeldPost]
     held = [
         HeldPost(claim.post_id, claim.slot, claim.lane, claim.claimed_at)
         for claim in claims
-        if _is_kept(session, claim, now)
+        if _is_kept(session, account, claim, now)
     ]
     while len(held) < POSTS_HELD and (upcoming := _next_post(session, project, account, now)):
         # Strictly later than the held posts: equal times would make the order unstable.
@@ -114,7 +115,9 @@ def hold(session: Session, project: Project, account: Account) -> list[HeldPost]
     return held
 
 
-def put_first(session: Session, project: Project, account: Account, answer: Annotation) -> None:
+def put_first(
+    session: Session, project: Project, account: Account, post_id: int, *, lane: str | None, slot: int
+) -> None:
     """Claim the post of a withdrawn answer, before the posts already held.
 
     If another annotator has it open by now (after a skip), that claim stays.
@@ -122,17 +125,20 @@ def put_first(session: Session, project: Project, account: Account, answer: Anno
     now = project.now()
     held = list(session.scalars(claims_of(account.id)))
     live_claim = select(Claim.post_id).where(
-        Claim.post_id == answer.post_id, Claim.slot == answer.slot, Claim.expires_at > now
+        Claim.post_id == post_id, Claim.slot == slot, Claim.expires_at > now
     )
     if session.scalar(live_claim) is not None:
         return
     for claim in held[:1]:
         # Its time restarts when it is first again: the time spent on the other post must not count.
         claim.shown_at = None
-    for claim in held[1:]:
-        session.delete(claim)  # the prefetched post goes back to the queue
+    for claim in held:
+        # The prefetched post goes back to the queue. So does another claim on this post: a check post may be
+        # one that the annotator labels too.
+        if claim is not held[0] or claim.post_id == post_id:
+            session.delete(claim)
     session.flush()
-    served = _NextPost(answer.post_id, answer.lane or _lane_of(session, answer.post_id), answer.slot)
+    served = _NextPost(post_id, lane or _lane_of(session, post_id), slot)
     first = min([other.claimed_at for other in held], default=now) - TICK
     _claim(session, project, account, served, now, claimed_at=first, shown_at=now)
 
@@ -170,8 +176,16 @@ def give_up(session: Session, post_id: int, slot: int) -> None:
     session.connection().execute(_GIVE_UP, {"on_post": post_id, "in_slot": slot})
 
 
-def _is_kept(session: Session, claim: Row[*tuple[Any, ...]], now: datetime) -> bool:
-    """An expired lease is renewed, unless the post has been labelled meanwhile."""
+def _is_kept(session: Session, account: Account, claim: Row[*tuple[Any, ...]], now: datetime) -> bool:
+    """An expired lease is renewed, unless the post has been labelled meanwhile.
+
+    A check post leaves the desk when its label is withdrawn, because then it may be served to be labelled.
+    """
+    if claim.lane in check_posts.KINDS:
+        if check_posts.expected_label(session, claim.lane, claim.post_id, account.id) is not None:
+            return True
+        give_up(session, claim.post_id, claim.slot)
+        return False
     if claim.expires_at > now or claim.slot > 0 or not is_labelled(session, claim.post_id):
         return True
     give_up(session, claim.post_id, claim.slot)
@@ -191,6 +205,8 @@ def _next_post(session: Session, project: Project, account: Account, now: dateti
             post = connection.scalar(_FREE, {**who, "lane": lane, "now": now})
         if post is not None:
             connection.execute(_TURN_OVER, who)
+            if check := check_posts.check_post(session, project, account.id, turn.turns, now):
+                return _NextPost(check.post_id, check.kind, slot=check_posts.SLOT)
             return _NextPost(post, lane, slot=int(lane == SECOND_OPINION))
     return None
 

@@ -11,16 +11,14 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from db.queries.checks import flagged_checks, questions_on_checks
 from db.queries.review import disagreements, flagged_answers
 from db.queries.standing import is_current, standing_resolutions
-from db.tables import Annotation, Person, Post, PostGroup, PostText, Resolution
-from trainer.labels import LABELS
+from db.tables import Annotation, CheckAnswer, Person, Post, PostGroup, PostText, Resolution
 from workbench.accounts import Account, Right, reading
-from workbench.labelling.answers import Suggestion
+from workbench.labelling.cards import Suggestion, scored_suggestion
 from workbench.project import Project
 from workbench.review.resolutions import decision_on
-from workbench.rounds.champion import champion_number
-from workbench.scores.round_scores import RoundScores
 
 LISTED = 200
 
@@ -80,8 +78,9 @@ def open_cases(project: Project, account: Account) -> list[OpenCase]:
     """
     with reading(project, account, Right.REVIEW) as session:
         flagged = {
-            annotation.post_id: (external_id, text)
-            for annotation, _person, external_id, text in session.execute(flagged_answers().limit(LISTED))
+            answer.post_id: (external_id, text)
+            for query in (flagged_answers(), flagged_checks())
+            for answer, _person, external_id, text in session.execute(query.limit(LISTED))
         }
         split = {
             row.id: (row.external_id, row.text) for row in session.execute(disagreements().limit(LISTED))
@@ -115,19 +114,22 @@ def resolved_case(project: Project, account: Account, post_id: int) -> ResolvedC
             decision.label,
             _opinions(session, [post_id], has_names=True)[post_id],
             is_held_out,
-            None if is_held_out else _suggestion(project, session, post_id),
+            None if is_held_out else scored_suggestion(project, session, post_id),
         )
 
 
 def is_asked(session: Session, post_id: int) -> bool:
-    return (
-        session.execute(flagged_answers().where(Annotation.post_id == post_id).limit(1)).first() is not None
+    questions = (
+        flagged_answers().where(Annotation.post_id == post_id),
+        flagged_checks().where(CheckAnswer.post_id == post_id),
     )
+    return any(session.execute(query.limit(1)).first() is not None for query in questions)
 
 
 def _opinions(session: Session, posts: Collection[int], *, has_names: bool) -> dict[int, list[Opinion]]:
+    """Labels and questions; of the answers to check posts, which are no votes, only the questions."""
     opinions: dict[int, list[Opinion]] = {post: [] for post in posts}
-    rows = session.execute(
+    labelled = (
         select(Annotation, Person.name)
         .join(Person, Person.id == Annotation.person_id)
         .where(
@@ -137,24 +139,9 @@ def _opinions(session: Session, posts: Collection[int], *, has_names: bool) -> d
         )
         .order_by(Annotation.id)
     )
-    for annotation, name in rows:
-        opinions[annotation.post_id].append(
-            Opinion(
-                name if has_names else None,
-                annotation.label,
-                annotation.note,
-                annotation.reason,
-                annotation.saved_at,
-            )
+    asked = questions_on_checks(posts)
+    for answer, name in (*session.execute(labelled), *session.execute(asked)):
+        opinions[answer.post_id].append(
+            Opinion(name if has_names else None, answer.label, answer.note, answer.reason, answer.saved_at)
         )
     return opinions
-
-
-def _suggestion(project: Project, session: Session, post_id: int) -> Suggestion | None:
-    number = champion_number(session)
-    probabilities = None if number is None else RoundScores.of(project, number).score_of(post_id)
-    if probabilities is None:
-        return None
-    by_label = {name: float(share) for name, share in zip(LABELS, probabilities, strict=True)}
-    label = max(by_label, key=by_label.__getitem__)
-    return Suggestion(label, by_label[label], by_label, number)

@@ -13,7 +13,7 @@ from db.queries.standing import standing_resolutions
 from db.tables import Post, PostGroup, Resolution
 from workbench.accounts import Account, Right, acting
 from workbench.errors import LabellingError
-from workbench.labelling.answers import refuse_unknown
+from workbench.labelling.cards import refuse_unknown
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue.claims import note_answers
 

@@ -16,7 +16,7 @@ from trainer.labels import LABELS
 from workbench.accounts import Account, Right, acting, reading
 from workbench.audit import record
 from workbench.errors import InputError
-from workbench.labelling.answers import LONGEST_REASON, refuse_unknown
+from workbench.labelling.cards import LONGEST_REASON, refuse_unknown
 from workbench.labelling.guidelines import publish_with, text_in_force, version_in_force, without_rulings
 from workbench.posts.query import LONGEST_QUERY
 from workbench.project import LABEL_SET_ID, Project

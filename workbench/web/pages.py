@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from workbench.accounts import Account, Right
 from workbench.web.views.audit import page as audit
 from workbench.web.views.label import page as label
+from workbench.web.views.my_work import page as my_work
 from workbench.web.views.overview import page as overview
 from workbench.web.views.posts import page as posts
 from workbench.web.views.radar import page as radar
@@ -29,6 +30,7 @@ class Page:
 
 PAGES = (
     Page("label", N_("Label"), label.show),
+    Page("my-work", N_("My work"), my_work.show),
     Page("overview", N_("Overview"), overview.show, Right.REVIEW),
     Page("rounds", N_("Rounds"), rounds.show),
     Page("posts", N_("Posts"), posts.show),

@@ -94,7 +94,7 @@ def test_a_day_at_the_desk_is_told_figure_by_figure(
     ones = ann_1.labelled - 3
     assert ann_1.minutes == round((10 + 20 + 30 + 5 + ones) / 60, 1)
     assert ann_1.propagated == 2
-    assert ann_2 == PersonDay("Ann", date(2026, 1, 6), 0, 0, 1, 0, 0, 0, 0.0)
+    assert ann_2 == PersonDay("Ann", date(2026, 1, 6), 0, 0, 1, 0, 0, 0, 0, 0.0)
 
 
 def test_days_are_those_of_the_clock_that_is_asked_for(

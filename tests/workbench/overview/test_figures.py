@@ -82,8 +82,8 @@ def test_people_who_judged_the_same_posts_are_compared(
     for post, labels in judged.items():
         for who in (ann, ben, lead)[: 1 + post % 3]:
             label = str(rng.choice(["normal", "suspicious", "violation"], p=[0.6, 0.2, 0.2]))
+            add_label(project, who, post, label, slot=int(bool(labels)))
             labels.append(label)
-            add_label(project, who, post, label)
     add_label(project, lead, 3, "violation", origin="import")
     add_label(project, lead, 6, "violation", origin="import", source="modlog")
     several = [labels for labels in judged.values() if len(labels) > 1]
@@ -94,6 +94,8 @@ def test_people_who_judged_the_same_posts_are_compared(
     assert agreement.share == pytest.approx(sum(one == other for one, other in pairs) / len(pairs))
     assert agreement.alpha is not None
     assert agreement.alpha < agreement.share
+    assert agreement.ordinal is not None
+    assert agreement.ordinal != agreement.alpha
 
 
 def test_nobody_judged_twice_is_no_agreement(project: Project, lead: Account, ann: Account) -> None:

@@ -19,7 +19,8 @@ from trainer.statistics.drift import in_tenths, stability_index
 from trainer.statistics.proportions import wilson
 from workbench.accounts import Account
 from workbench.imports.preparing import prepare
-from workbench.overview.weeks import Week, monday_of, weeks
+from workbench.labelling.pace import monday_of
+from workbench.overview.weeks import Week, weeks
 from workbench.project import Project
 from workbench.queue.plan import count_thousandths
 

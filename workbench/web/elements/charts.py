@@ -1,6 +1,8 @@
 """Charts of several screens, in theme colours that are readable in light and dark mode."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import altair
 import numpy as np
@@ -8,6 +10,7 @@ import pandas
 import streamlit as st
 from numpy.typing import NDArray
 
+from trainer.statistics.proportions import Interval
 from workbench.overview.figures import Ahead, Measured
 
 HEIGHT = 170
@@ -15,6 +18,13 @@ PLACES = 20
 """Width of a bar, in thousandths."""
 QUIET = "#8a8781"
 """Readable on light and dark backgrounds."""
+
+
+@dataclass(frozen=True)
+class InWeek:
+    monday: date
+    value: float
+    interval: Interval | None = None
 
 
 def histogram(
@@ -106,3 +116,37 @@ def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: st
         measured.mark_line(point=True).encode(y=y, tooltip=["labels:Q", "score:Q", "low:Q", "high:Q"]),
     ]
     st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")
+
+
+def weekly(
+    points: Sequence[InWeek],
+    title: str | None = None,
+    *,
+    goal: float | None = None,
+    numbers: str = "~",
+    height: int = HEIGHT,
+) -> None:
+    """A line over weeks with intervals; `goal` is a dashed line across, `numbers` the format of the axis."""
+    rows = [
+        {
+            # A text, as a date would be drawn in the reader's time zone, and Monday be Sunday.
+            "week": f"{point.monday:%m-%d}",
+            "value": point.value,
+            "low": (point.interval or (point.value,))[0],
+            "high": (point.interval or (point.value,))[-1],
+        }
+        for point in points
+    ]
+    across = altair.X("week:O", sort=None, title=None, axis=altair.Axis(labelAngle=0))
+    up = altair.Y(
+        "value:Q", title=title, scale=altair.Scale(zero=False), axis=altair.Axis(format=numbers, tickCount=4)
+    )
+    base = altair.Chart(pandas.DataFrame(rows)).encode(x=across)
+    layers: list[altair.Chart] = [
+        base.mark_rule(size=1.5, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
+        base.mark_line(point=True).encode(y=up, tooltip=["week:O", "value:Q", "low:Q", "high:Q"]),
+    ]
+    if goal is not None:
+        line = altair.Chart(pandas.DataFrame({"goal": [goal]}))
+        layers.append(line.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y="goal:Q"))
+    st.altair_chart(altair.layer(*layers).properties(height=height), width="stretch")

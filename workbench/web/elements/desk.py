@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from trainer.labels import LABELS
 from workbench.imports.facts import link_of, pictures_of
-from workbench.labelling.answers import Card, Suggestion
+from workbench.labelling.cards import Card, Suggestion
 from workbench.posts import thread
 from workbench.posts.thread import Neighbour
 from workbench.web.current_project import project

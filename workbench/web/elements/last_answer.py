@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from trainer.labels import LABELS
 from trainer.selection.lanes import SECOND_OPINION
 from workbench.labelling import explanations
-from workbench.labelling.answers import Copy, Saved, Suggestion
+from workbench.labelling.cards import Copy, Saved, Suggestion
 from workbench.web.current_project import project
 from workbench.web.elements.desk import FIRST_REASON_KEY, suggestion_bar
 from workbench.web.elements.markup import NOTHING, QUIET, each, html

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 from markupsafe import Markup
 
+from trainer.statistics.proportions import Share
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
@@ -86,6 +87,17 @@ def seconds(duration: float) -> str:
 
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}"
+
+
+def share_cell(share: Share | None, *, fewest: int = 0) -> str:
+    """A share; in small print its 95% interval and the number of posts. Without a share if there are too few."""
+    if share is None:
+        return "–"
+    if share.rows < fewest:
+        return Markup("<small>{}</small>").format(_("too few: {count}").format(count=share.rows))
+    low, high = share.interval
+    small = f"{low:.0%}–{high:.0%} · {share.rows:,}"
+    return Markup('{} <small class="whole">{}</small>').format(percent(share.mean), small)
 
 
 def decimal(value: float | None) -> str:

@@ -192,8 +192,8 @@ def test_a_lead_takes_the_timesheet_and_nobody_else(
     address = "/download/timesheet.csv?since=2026-01-01&zone=Asia/Shanghai"
     answer = client_of(lead).get(address)
     assert answer.text == (
-        "\ufeffperson,day,labelled,skipped,asked,changed,undone,propagated,minutes\n"
-        "Ann,2026-01-05,1,0,0,0,0,0,0.0\n"
+        "\ufeffperson,day,labelled,skipped,asked,changed,undone,propagated,checked,minutes\n"
+        "Ann,2026-01-05,1,0,0,0,0,0,0,0.0\n"
     )
     assert "timesheet.csv" in answer.headers["content-disposition"]
     for wrong in ("since=x", "zone=../../etc/passwd", "zone=Nowhere"):

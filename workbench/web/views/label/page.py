@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from trainer.labels import LABELS
 from workbench.accounts import Account, Right
 from workbench.errors import LabellingError, WorkbenchError
-from workbench.labelling import answers, pace
-from workbench.labelling.answers import Card, Copy, Saved
+from workbench.labelling import answers, checks, pace
+from workbench.labelling.cards import Card, Copy, Saved
 from workbench.review.comments import count_waiting
 from workbench.web.current_project import project
 from workbench.web.elements import desk, last_answer
@@ -162,7 +162,7 @@ def _counts(session: Session, account: Account, waiting: int) -> Markup:
     day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
         ("left", _("left for the team: {count}").format(count=f"{left:,}")),
-        ("today", _("mine today: {count}").format(count=f"{day.labelled:,}")),
+        ("today", _("mine today: {count}").format(count=f"{day.labelled + day.checked:,}")),
     ]
     if day.seconds_each is not None:
         shown.append(("pace", _("{seconds} s each").format(seconds=f"{day.seconds_each:.0f}")))
@@ -255,11 +255,14 @@ def _amended(
     if last is None:
         raise LabellingError("There is no answer to change. Press U to go back to earlier ones.")
     if command == "change":
-        return answers.change(project(), account, last.annotation_id, subject)
+        change = checks.change if last.is_check else answers.change
+        return change(project(), account, last.annotation_id, subject)
     if command == "reason":
-        return answers.give_reason(project(), account, last.annotation_id, subject)
+        give_reason = checks.give_reason if last.is_check else answers.give_reason
+        return give_reason(project(), account, last.annotation_id, subject)
     if command == "flag":
-        return answers.flag(project(), account, last.annotation_id)
+        flag = checks.flag if last.is_check else answers.flag
+        return flag(project(), account, last.annotation_id)
     if preview:
         wanted = [copy.post_id for copy in preview]
         return answers.propagate(project(), account, last.annotation_id, wanted)

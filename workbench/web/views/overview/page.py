@@ -145,9 +145,9 @@ def _figures(overview: Overview) -> None:
     )
     lines = []
     if judged is not None:
-        alpha = "–" if judged.alpha is None else f"{judged.alpha:.2f}"
+        alpha = decimal(judged.ordinal)
         text = _(
-            "Posts that several people judged: {posts}, pairs of answers: {pairs}; agreement corrected for chance (Krippendorff's alpha): {alpha}."
+            "Posts that several people judged: {posts}, pairs of answers: {pairs}; agreement corrected for chance (Krippendorff's alpha for ordered labels): {alpha}."
         )
         lines.append(text.format(pairs=f"{judged.pairs:,}", posts=f"{judged.posts:,}", alpha=alpha))
     seen = overview.anchoring

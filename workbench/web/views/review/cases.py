@@ -15,8 +15,9 @@ from workbench.web.elements.comments.waiting import count_now, renew_if_changed
 from workbench.web.elements.last_answer import thought_html
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import note, require_account, shortened, show_notice
+from workbench.web.elements.widgets import note, quiet, require_account, shortened, show_notice
 from workbench.web.views.review import settle_kind
+from workbench.web.views.review.agreement import PAIR
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, person_word, reason_word
 
@@ -25,7 +26,7 @@ from workbench.web.wording.words import label_html, label_word, lane_word, perso
 def show() -> None:
     account = require_account()
     state = chooser("cases")
-    cases = open_cases(project(), account)
+    cases = _limited(open_cases(project(), account))
     case = state.choose({case.post_id: case for case in cases})
     state.listen(_keys(case), _act)
     html(Markup('<div class="bar">{}</div>').format(_counts(cases)))
@@ -61,6 +62,17 @@ def _comments(account: Account, case: OpenCase) -> None:
     title = _("Comments: {count}").format(count=len(one.remarks)) if one.remarks else _("Ask the annotator")
     with st.expander(title, expanded=bool(one.waits_from), key=f"comments-{case.post_id}"):
         discussion.show(one)
+
+
+def _limited(cases: list[OpenCase]) -> list[OpenCase]:
+    """The cases of the pair of labels that was chosen under Agreement."""
+    pair: tuple[str, str] | None = st.session_state.get(PAIR)
+    if pair is None:
+        return cases
+    one, other = map(label_word, pair)
+    quiet(_("Only posts judged “{one}” and “{other}”.").format(one=one, other=other))
+    st.button(_("Show all"), key="all-cases", type="tertiary", on_click=st.session_state.pop, args=(PAIR,))
+    return [case for case in cases if set(pair) <= {opinion.label for opinion in case.opinions}]
 
 
 def _keys(case: OpenCase | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from markupsafe import Markup, escape
 
 from trainer.labels import LABELS
 from workbench.accounts import Account
-from workbench.labelling.answers import Suggestion
+from workbench.labelling.cards import Suggestion
 from workbench.review import resolutions
 from workbench.review.doubts import DoubtfulLabel, doubtful_labels
 from workbench.web.current_project import project

@@ -8,7 +8,7 @@ from workbench.review.old_labels import count_old_labels
 from workbench.web.current_project import project
 from workbench.web.elements.comments.waiting import count_now
 from workbench.web.elements.widgets import bar, note, refusal, require_account
-from workbench.web.views.review import cases, comments, doubts, old_labels, timesheet
+from workbench.web.views.review import agreement, cases, comments, doubts, old_labels, people, timesheet
 from workbench.web.wording.i18n import N_, _
 
 SECTIONS = {
@@ -16,6 +16,8 @@ SECTIONS = {
     "comments": (N_("Comments"), comments.show),
     "old-labels": (N_("Old label, new rule"), old_labels.show),
     "doubts": (N_("Labels in doubt"), doubts.show),
+    "agreement": (N_("Agreement"), agreement.show),
+    "people": (N_("People"), people.show),
     "timesheet": (N_("Timesheet"), timesheet.show),
 }
 

@@ -28,6 +28,7 @@ COLUMN_WORDS = {
     "changed": N_("changed"),
     "undone": N_("taken back"),
     "propagated": N_("near-copies given an answer"),
+    "checked": N_("check posts"),
     "minutes": N_("minutes on posts"),
 }
 

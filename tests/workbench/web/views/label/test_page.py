@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from streamlit.runtime.context import StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
+from db.tables import CheckAnswer
 from tests.conftest import Clock
 from tests.workbench.making import (
     COPIES,
+    add_decision,
     add_label,
     import_texts,
     make_champion,
     posts_of,
     ready_queue,
+    settle_posts,
     write_tsv,
 )
 from tests.workbench.review.ruled import draft
@@ -384,3 +388,44 @@ def test_the_guidelines_list_the_rulings_below_the_default_text(
             "facts": "辱骂 · 2026-01-05",
         }
     ]
+
+
+def test_a_check_post_looks_and_acts_like_a_second_opinion(
+    project: Project, lead: Account, ann: Account, ben: Account, visit_as: VisitAs, clock: Clock
+) -> None:
+    ready_queue(project, lead, 60)
+    make_champion(project, lead, np.tile([0.1, 0.42, 0.48], (60, 1)))
+    for post in list(settle_posts(project, lead, 40))[20:]:
+        # Of these Ann is asked for a second opinion, of the others the label is known.
+        add_decision(project, lead, post, None)
+        add_label(project, ben, post, "normal")
+    with project.database.write() as session:
+        session.connection().exec_driver_sql("UPDATE queue_entry SET is_answered = 1 WHERE post_id > 20")
+    lines = {}
+    for share, seconds in ((0, 1_000), (100, 10)):
+        only = {"check_share": share, "second_opinion_share": seconds, "held_out_share": 0}
+        object.__setattr__(project, "settings", project.settings.model_copy(update=only))
+        answers.release(project, ann)
+        visit_as(ann)
+        app = open_screen()
+        shown_first = {key: type(value) for key, value in on_desk(app)["current"].items()}
+        post, today = on_desk(app)["current"]["post"], shown(app).partition("mine today: ")[2][0]
+        press(app, "answer-violation")
+        clock.move(seconds=2)
+        line = next(part for part in html_of(app).split("<div") if 'class="last"' in part)
+        counted = int(shown(app).partition("mine today: ")[2][0]) - int(today)
+        press(app, "change-normal")
+        press(app, "flag")
+        flagged = "on the lead's list" in shown(app)
+        press(app, "undo")
+        is_back = on_desk(app)["current"]["post"] == post and "Here is the post again." in shown(app)
+        lines[share] = (shown_first, line.count("·"), "a second opinion" in line, counted, flagged, is_back)
+        assert "the model had thought" not in shown(app)
+        assert "gold" not in html_of(app) + json.dumps(on_desk(app))
+        press(app, "skip")
+        clock.move(seconds=2)
+    assert lines[0] == lines[100]
+    assert lines[0][2:] == (True, 1, True, True)
+    with project.database.read() as session:
+        kinds = [row.kind for row in session.scalars(select(CheckAnswer))]
+    assert kinds.count("gold") == len(kinds) == 5

@@ -65,6 +65,9 @@ def test_six_figures_and_what_stands_behind_them(
     }.items():
         for who, label in zip((ann, ben), labels, strict=True):
             add_label(project, who, post, label, suggestion="normal", was_suggestion_visible=who is ann)
+    for post, label in ((4, "normal"), (5, "violation")):
+        add_label(project, ann, post, "normal")
+        add_label(project, ben, post, label, slot=1)
     visit_as(lead)
     page, figures = shown(app.run()), look(project, lead)
     assert figures.agreement is not None

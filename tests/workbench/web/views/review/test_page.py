@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
@@ -248,3 +249,54 @@ def test_comments_that_wait_are_counted_and_listed_until_they_are_read(
     assert all(f"about {post}" in shown(app) for post in asked)
     next(button for button in app.button if button.label == "Read, no answer needed").click().run()
     assert len(comments.waiting_discussions(project, lead)) == 1
+
+
+def test_agreement_without_a_second_answer_says_so(lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "agreement")
+    assert "No post has two answers yet" in shown(app)
+
+
+def test_low_agreement_names_the_labels_and_leads_to_their_cases(
+    project: Project, lead: Account, ann: Account, ben: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead, 40)
+    pairs = [("normal", "suspicious")] * 9 + [("normal", "violation")] * 2 + [("normal", "normal")] * 14
+    for post, labels in enumerate(pairs, start=1):
+        for who, label, slot in zip((ann, ben), labels, (0, 1), strict=True):
+            add_label(project, who, post, label, slot=slot)
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "agreement")
+    page = shown(app)
+    assert "is below 0.667" in page
+    assert "Most posts judged differently are “normal” against “borderline” (9)." in page
+    assert "<td>Ann · Ben</td>" in page
+    app.button(key="settle-pair").click().run()
+    assert not app.exception
+    assert "Only posts judged “normal” and “borderline”." in shown(app)
+    assert "judged differently: 9" in shown(app)
+    app.button(key="all-cases").click().run()
+    assert "judged differently: 11" in shown(app)
+
+
+def test_people_are_listed_by_name_and_a_week_after_themselves(
+    project: Project, lead: Account, ann: Account, ben: Account, visit_as: VisitAs, clock: Clock
+) -> None:
+    ready_queue(project, lead, 40)
+    for post in range(1, 13):
+        add_label(project, ben, post, "normal", suggestion="normal")
+    add_label(project, ann, 20, "normal", suggestion="normal")
+    clock.move(days=7)
+    visit_as(lead)
+    app = open_screen()
+    open_section(app, "people")
+    assert "Each person sees them first." in shown(app)
+    clock.move(days=7)
+    st.cache_data.clear()
+    visit_as(lead)
+    page = shown(app.run())
+    assert page.index("<td>Ann</td>") < page.index("<td>Ben</td>")
+    assert '<td>100% <small class="whole">76%–100% · 12</small></td>' in page
+    assert "<td><small>too few: 1</small></td>" in page
