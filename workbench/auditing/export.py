@@ -23,6 +23,7 @@ def write_audit(project: Project, account: Account, file: Path) -> int:
 
     Raises NotAllowedError without the right to read the audit, InputError for another format or an existing file.
     """
+    check(project, account, Right.READ_AUDIT)
     form = file.suffix.removeprefix(".").lower()
     if form not in FORMATS:
         raise InputError("{file}: name a file that ends in .csv or .jsonl.", file=file)

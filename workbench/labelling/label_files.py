@@ -74,12 +74,12 @@ def import_labels(
     for a post supersedes the imported one. Raises InputError for an unreadable file or unusable lines, before
     anything is written.
     """
+    with reading(project, account, Right.IMPORT):
+        pass
     file = LabelFile(
         path, Names(label_column or "label", text_column, id_column), encoding, mapping, is_quoted
     )
     next(iter(file.entries()), None)  # a file that cannot be opened fails first
-    with reading(project, account, Right.IMPORT):
-        pass
     # Exclusive: a post imported between the check of the ids and the labels could get a label of another.
     with alone(project):
         store_waiting(project)

@@ -30,7 +30,7 @@ from trainer.files import new_folder, put_in_place
 from trainer.labels import LABELS
 from trainer.messages import Message
 from workbench import jobs
-from workbench.accounts import Account, Right, acting
+from workbench.accounts import Account, Right, acting, check
 from workbench.audit import record
 from workbench.errors import InputError
 from workbench.project import Project
@@ -54,6 +54,7 @@ def adopt(project: Project, account: Account, folder: Path, *, notes: str | None
     training rows belong to no bundle of this project or the scores cannot be read; RoundError if a round is
     running.
     """
+    check(project, account, Right.RUN_ROUNDS)
     adapter = folder / "adapter" if (folder / "adapter").is_dir() else folder
     card = vouched_card(adapter)
     rows = _rows_of(project, adapter, card)
