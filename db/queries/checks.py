@@ -4,7 +4,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from db.queries.people import epoch
@@ -21,6 +32,9 @@ from db.tables import (
     PostGroup,
     PostText,
     Resolution,
+    Ruling,
+    RulingPost,
+    RulingWithdrawal,
 )
 
 # Module-level, as an alias costs a millisecond.
@@ -61,9 +75,14 @@ def gold_posts(person_id: int, now: datetime) -> Select[int]:
 def own_posts(person_id: int, until: datetime, now: datetime) -> Select[int]:
     """Posts of the pool that this person labelled until a moment under the guidelines in force, newest first.
 
-    Resolved posts are left out: their label is not the person's any more.
+    Resolved posts are left out: their label is not the person's any more. Rulings since then do not matter, except to
+    the posts that they touch.
     """
-    in_force = select(func.max(Guideline.version)).scalar_subquery()
+    touched = exists().where(
+        RulingPost.post_id == Annotation.post_id,
+        Ruling.id == RulingPost.ruling_id,
+        Ruling.guideline_version > Annotation.guideline_version,
+    )
     return (
         select(Annotation.post_id)
         .join(Post, Post.id == Annotation.post_id)
@@ -74,13 +93,25 @@ def own_posts(person_id: int, until: datetime, now: datetime) -> Select[int]:
             Annotation.action == "label",
             Annotation.origin == "person",
             Annotation.is_flagged.is_(False),
-            Annotation.guideline_version.is_not_distinct_from(in_force),
+            Annotation.guideline_version >= _newest_of_leads(),
+            ~touched,
             is_current(),
             _is_checkable(),
             ~is_resolved(Annotation.post_id),
             _is_unseen(Annotation.post_id, person_id, now),
         )
         .order_by(Annotation.saved_at.desc())
+    )
+
+
+def _newest_of_leads() -> ScalarSelect[int | None]:
+    """The newest version that is not the one before with a ruling more or less."""
+    by_ruling = select(Ruling.guideline_version)
+    by_withdrawal = select(RulingWithdrawal.withdrawn_at)
+    return (
+        select(func.max(Guideline.version))
+        .where(Guideline.version.not_in(by_ruling), Guideline.created_at.not_in(by_withdrawal))
+        .scalar_subquery()
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from db.queries.rulings import all_rulings, decisions_under, outdated_posts, standing_rulings
-from db.tables import Post, PostText, Ruling, RulingPost, RulingWithdrawal
+from db.tables import Guideline, Post, PostText, Ruling, RulingPost, RulingWithdrawal
 from trainer.labels import LABELS
 from workbench.accounts import Account, Right, acting, reading
 from workbench.audit import record
@@ -144,9 +144,11 @@ def withdraw(project: Project, account: Account, ruling_id: int) -> None:
     with acting(project, account, Right.SET_GUIDELINES) as session:
         others = [one for one in session.scalars(standing_rulings()) if one.id != ruling_id]
         _in_force(session, ruling_id)
-        session.add(RulingWithdrawal(ruling_id=ruling_id, person_id=account.id, withdrawn_at=project.now()))
         text = without_rulings(text_in_force(session))
         version = publish_with(session, project, account, text, others)
+        # The moment by which the version is known as one of a withdrawal.
+        now = session.get_one(Guideline, version).created_at
+        session.add(RulingWithdrawal(ruling_id=ruling_id, person_id=account.id, withdrawn_at=now))
         record(session, project, account.id, "withdraw ruling", f"ruling {ruling_id}", version=version)
 
 

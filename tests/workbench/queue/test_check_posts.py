@@ -24,6 +24,8 @@ from workbench.labelling import answers, checks, guidelines
 from workbench.project import Project
 from workbench.queue import swap
 from workbench.queue.check_posts import FEWEST_GOLD, GOLD, OWN_AFTER, OWN_AGAIN, SLOT
+from workbench.review import rulings
+from workbench.review.rulings import Draft
 
 WEEK = OWN_AFTER.days
 
@@ -175,6 +177,23 @@ def test_a_new_version_of_the_guidelines_makes_ones_own_posts_old(
     assert own(project, ann) == {other}
 
 
+def test_a_ruling_makes_only_the_posts_old_that_it_touches(
+    project: Project, lead: Account, ann: Account, ben: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead, 60)
+    one, other, asked = posts_of(project, "pool")[:3]
+    for post in (one, other):
+        add_label(project, ann, post, "normal", guideline_version=1)
+    add_label(project, ben, asked, "normal", guideline_version=1, is_flagged=True)
+    draft = Draft("数字代称", "用数字写的脏话", "violation", asked, examples=frozenset({other}))
+    ruling = rulings.settle(project, lead, draft)
+    clock.move(days=WEEK)
+    assert own(project, ann) == {one}
+    rulings.withdraw(project, lead, ruling)
+    clock.move(seconds=1)
+    assert own(project, ann) == {one}
+
+
 def test_a_resolved_a_flagged_or_an_imported_label_is_not_ones_own(
     project: Project, lead: Account, ann: Account, clock: Clock
 ) -> None:
@@ -240,6 +259,7 @@ def test_each_reading_seeks_in_an_index(project: Project, lead: Account, ann: Ac
         "SCAN resolution USING INDEX ix_resolution_review",
         "ix_annotation_flagged",
         "ix_check_answer_flagged",
+        "SCAN ruling",  # a few rows
     )
     assert [
         step for step in steps if step.startswith("SCAN ") and not any(name in step for name in allowed)
