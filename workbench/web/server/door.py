@@ -20,6 +20,7 @@ from workbench.web.server.refusing import refusal
 from workbench.web.server.uploads import MOST_UPLOAD_BYTES, UPLOADS
 from workbench.web.wording.i18n import N_
 
+YEAR = 365 * 24 * 3600
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM = "application/x-www-form-urlencoded"
 MOST_FORM_BYTES = 16_384
@@ -74,7 +75,7 @@ class Door:
         if scope["type"] == "websocket":
             await self._websocket(arrival, scope, receive, send)
         else:
-            await self._http(arrival, scope, receive, _with_headers(scope["path"], send))
+            await self._http(arrival, scope, receive, _with_headers(scope["path"], send, arrival))
 
     async def _websocket(self, arrival: Arrival, scope: Scope, receive: Receive, send: Send) -> None:
         if arrival.address is None or not arrival.is_from_us:
@@ -154,11 +155,15 @@ def _limited(receive: Receive, most: int) -> Receive:
     return counted
 
 
-def _with_headers(path: str, send: Send) -> Send:
+def _with_headers(path: str, send: Send, arrival: Arrival) -> Send:
+    is_https = arrival.address is not None and arrival.address.scheme == "https"
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(HEADERS)
+            if is_https:
+                headers["Strict-Transport-Security"] = f"max-age={YEAR}"
             if path.startswith(PRIVATE):
                 headers["Cache-Control"] = "no-store"
         await send(message)

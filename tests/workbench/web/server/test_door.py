@@ -247,6 +247,8 @@ def test_behind_a_proxy_the_public_address_is_the_own_one(
     give_password(project, member(project, "Ann", "annotator"))
     name = {"host": "label.example.org"}
     assert client.get("/", headers=name).json()["scheme"] == "https"
+    assert client.get("/sign-in", headers=name).headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in client.get("/sign-in").headers
     answer = client.post("/sign-in", data=ANN, headers={**name, "origin": "https://label.example.org"})
     assert answer.status_code == 303
     assert "Secure" in answer.headers["set-cookie"]
