@@ -14,6 +14,7 @@ from workbench.demo.files import Opinions, history_folder, sample_folder
 from workbench.demo.shipped import Shipped
 from workbench.demo.story import Story
 from workbench.demo.work import Made, Work
+from workbench.errors import InputError
 from workbench.project import PRIVATE, Project, init_project, is_project, open_project
 from workbench.settings import FILE_NAME
 
@@ -33,13 +34,20 @@ BEFORE = timedelta(days=60)
 def seed(home: Path, now: datetime, *, say: Callable[[str], None]) -> Project:
     """Create the sample project in `home`, or open the one that is there. `now` has the reader's time zone.
 
-    Raises TrainerError if `home` holds something else, WorkbenchError if the sample is incomplete.
+    Raises TrainerError if `home` holds something else, InputError if it is a project but no demo, in which visitors would
+    choose who they are, WorkbenchError if the sample is incomplete.
     """
     if not is_project(home):
         say("Making the sample project: four weeks of a team ...")
         with _without_collection():
             tell(home, now, Shipped(history_folder(sample_folder())).made()).database.dispose()
-    return open_project(home)
+    project = open_project(home)
+    if not project.demo_mark.exists():
+        raise InputError(
+            "{home} is a project of your own, or a demo of an earlier version. Open it with `workbench up`, or name another folder with --home.",
+            home=home,
+        )
+    return project
 
 
 def tell(home: Path, now: datetime, made: Made) -> Project:

@@ -26,9 +26,10 @@ from workbench.auditing.checking import examine_audit
 from workbench.demo.clock import labelling_days
 from workbench.demo.files import history_folder, sample_folder
 from workbench.demo.seeding import seed
+from workbench.errors import InputError
 from workbench.overview import weeks
 from workbench.overview.radar import read_radar
-from workbench.project import Project, open_project
+from workbench.project import Project, init_project, open_project
 from workbench.review import cases
 from workbench.rounds import gate, lifecycle
 from workbench.thresholds import policy
@@ -177,6 +178,12 @@ def test_an_existing_project_is_opened_as_it_is(project: Project, tmp_path: Path
     again = seed(tmp_path / "demo", NOW + timedelta(days=1), say=messages.append)
     again.database.dispose()
     assert messages == []
+
+
+def test_a_project_of_ones_own_is_not_opened_as_a_demo(tmp_path: Path) -> None:
+    init_project(tmp_path / "own").database.dispose()
+    with pytest.raises(InputError, match="a project of your own"):
+        seed(tmp_path / "own", NOW, say=lambda _: None)
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ DaysOption = Annotated[int, typer.Option("--days", help="How long the link works
 def users_list(home: HomeOption = Path()) -> None:
     """Everybody in the project."""
     project = open_project(home)
-    table = Table("name", "role", "", "last seen", box=None)
+    table = Table("name", "role", "state", "last seen", box=None)
     for member in members.listing(project, accounts.command_line(project)):
         seen = f"{member.seen_at:%Y-%m-%d %H:%M} UTC" if member.seen_at else "never"
         table.add_row(member.name, member.role, _state(member), seen)
