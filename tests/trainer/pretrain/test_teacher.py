@@ -1,6 +1,7 @@
 """Lines chosen from a corpus and a teacher's vectors of them, with a teacher of two dimensions."""
 
 from importlib import metadata
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -48,6 +49,12 @@ def test_lines_come_by_weight_without_copies_or_excluded_texts(tmp_path):
     assert sum(line.startswith("第一") for line in lines) == 60
     everything = teacher.choose_lines({str(first): 1.0}, exclusion, 1000, 1, 100, 0)
     assert len(everything) == 99
+
+
+def test_the_teacher_computes_with_one_thread(monkeypatch):
+    """More of them wait for each other where other work has the cores."""
+    monkeypatch.setattr(teacher, "import_module", lambda _: SimpleNamespace(USE=dict))
+    assert teacher.load_teacher() == {"threads": 1}
 
 
 def test_without_the_package_one_sentence_says_how_to_get_it(tmp_path, capsys, monkeypatch):
