@@ -2,11 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Delete, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from db.queries.standing import is_current, is_resolved
-from db.tables import Annotation, Claim, Explanation, Person, Post, PostGroup, PostText, QueueEntry
+from db.tables import (
+    Annotation,
+    Claim,
+    Explanation,
+    LapsedClaim,
+    Person,
+    Post,
+    PostGroup,
+    PostText,
+    QueueEntry,
+)
 
 # Module-level: an alias costs a millisecond, and these queries run several times per key press.
 _LATER = aliased(Annotation)
@@ -106,6 +116,14 @@ def live_claims(now: datetime) -> Select[int]:
 def claims_of(person_id: int | ColumnElement[int]) -> Select[Claim]:
     # The post on screen comes first. Ended leases that no other person has claimed are included.
     return select(Claim).where(Claim.person_id == person_id).order_by(Claim.claimed_at, Claim.post_id)
+
+
+def releases(person_id: int) -> tuple[Delete, Delete]:
+    """Give back all that this person holds, and their right to answer late what they once held."""
+    return (
+        delete(Claim).where(Claim.person_id == person_id),
+        delete(LapsedClaim).where(LapsedClaim.person_id == person_id),
+    )
 
 
 def holders(now: datetime) -> Select[int, str, int, datetime]:

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, sele
 from sqlalchemy.orm import Session
 
 from db.queries.desk import on_desk, post_card, standing_copies, undoable, unlabelled_copies
-from db.queries.serving import claims_of, is_open, skipped_entries
+from db.queries.serving import claims_of, is_open, releases, skipped_entries
 from db.queries.standing import is_current
-from db.tables import Annotation, CheckAnswer, Claim, Draft, LapsedClaim, Post, QueueEntry
+from db.tables import Annotation, CheckAnswer, Draft, LapsedClaim, Post, QueueEntry
 from workbench.accounts import Account, Right, acting, reading
 from workbench.errors import LabellingError
 from workbench.labelling import checks
@@ -180,8 +180,8 @@ def count_left(session: Session) -> int:
 
 def release(project: Project, account: Account) -> None:
     with project.database.write() as session:
-        for table in (Claim, LapsedClaim):
-            session.execute(delete(table).where(table.person_id == account.id))
+        for statement in releases(account.id):
+            session.execute(statement)
 
 
 def _answer(

@@ -1,6 +1,10 @@
 """Coming in with a password, and changing one's own."""
 
-from db.tables import Person
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from db.tables import AuditEntry, Person
 from workbench.accounts import COMMAND_LINE, Account, Right, acting
 from workbench.audit import record
 from workbench.errors import NotAllowedError
@@ -9,6 +13,8 @@ from workbench.people.members import named
 from workbench.people.passwords import hash_password, is_password
 from workbench.people.sessions import SignedIn, Visitor
 from workbench.project import Project
+
+MOST_WRONG, WRONG_WITHIN = 5, timedelta(minutes=15)
 
 
 def sign_in(project: Project, name: str, password: str, visitor: Visitor) -> tuple[Account, str]:
@@ -42,7 +48,7 @@ def change_password(project: Project, visitor: SignedIn, old: str, new: str) -> 
     with project.database.read() as session:
         stored = session.get_one(Person, account.id).password_hash
     if not is_password(old, stored):
-        record_wrong_password(project, account)
+        record_wrong_password(project, visitor)
         raise NotAllowedError("The old password is wrong.")
     password_hash = hash_password(new, account.name)
     with acting(project, account, Right.LABEL) as session:
@@ -59,6 +65,16 @@ def record_refusal(project: Project, person: Person | None, visitor: Visitor) ->
         record(session, project, person_id, "sign in refused", subject, client=visitor.client)
 
 
-def record_wrong_password(project: Project, account: Account) -> None:
+def record_wrong_password(project: Project, visitor: SignedIn) -> None:
+    """Some in a short time end the session: it may be in other hands, which guess."""
+    account, since = visitor.account, project.now() - WRONG_WITHIN
     with project.database.write() as session:
         record(session, project, account.id, "password change refused", account.name)
+        wrong = select(func.count()).where(
+            AuditEntry.at >= since,
+            AuditEntry.person_id == account.id,
+            AuditEntry.action == "password change refused",
+        )
+        if session.scalars(wrong).one() >= MOST_WRONG:
+            sessions.end(session, project, account.id, only=visitor.session_id)
+            record(session, project, account.id, "end session", account.name)

@@ -1,6 +1,7 @@
 """Links that work once: to join the project, or to choose a new password."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,13 +57,17 @@ def invite(project: Project, by: Account, role: str, days: int = DAYS) -> Link:
 
 def password_link(project: Project, by: Account, person_id: int, days: int = DAYS) -> Link:
     """A link with which this person chooses a password; earlier ones of theirs no longer work."""
+    (link,) = password_links(project, by, [person_id], days).values()
+    return link
+
+
+def password_links(
+    project: Project, by: Account, person_ids: Collection[int], days: int = DAYS
+) -> dict[str, Link]:
+    """Such a link for each of these people, by their names."""
     with acting(project, by, Right.MANAGE_PEOPLE) as session:
-        person = managed(session, by, person_id)
-        for earlier in session.scalars(_open(project).where(Invitation.person_id == person.id)):
-            earlier.withdrawn_at = project.now()
-        link = _new_link(session, project, by, days, person_id=person.id)
-        record(session, project, by.id, "password link", person.name, days=days)
-        return link
+        people = [managed(session, by, person_id) for person_id in person_ids]
+        return {person.name: _password_link(session, project, by, person, days) for person in people}
 
 
 def open_links(project: Project, by: Account) -> list[OpenLink]:
@@ -133,6 +138,14 @@ def choose_password(project: Project, secret: str, password: str, visitor: Visit
         sessions.end(session, project, person.id)
         record(session, project, person.id, "choose password", person.name, made_by=link.made_by_id)
         return sessions.begin(session, project, person, "link", visitor)
+
+
+def _password_link(session: Session, project: Project, by: Account, person: Person, days: int) -> Link:
+    for earlier in session.scalars(_open(project).where(Invitation.person_id == person.id)):
+        earlier.withdrawn_at = project.now()
+    link = _new_link(session, project, by, days, person_id=person.id)
+    record(session, project, by.id, "password link", person.name, days=days)
+    return link
 
 
 def _new_link(

@@ -1,11 +1,13 @@
 """The people of a project: who is in it, in which role, and who may still come in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.queries.serving import releases
 from db.tables import Person, WebSession
 from workbench.accounts import COMMAND_LINE, ROLES, Account, Right, acting, command_line, reading
 from workbench.audit import record
@@ -40,6 +42,11 @@ def listing(project: Project, by: Account) -> list[Member]:
     return [Member(*row) for row in rows]
 
 
+def managed_by(by: Account, people: Iterable[Member]) -> list[Member]:
+    """Whom `by` may change, disable and give links."""
+    return [person for person in people if person.id != by.id and by.manages(person.role)]
+
+
 def demo_people(project: Project) -> list[Member]:
     """Whom a visitor of the demo may be, the highest role first; nobody in another project."""
     if not project.demo_mark.exists():
@@ -68,13 +75,13 @@ def add(project: Project, by: Account, name: str, role: str) -> Account:
 
 
 def change_role(project: Project, by: Account, person_id: int, role: str) -> None:
-    """Ends their sessions. Raises InputError and NotAllowedError."""
+    """Ends their sessions and claims. Raises InputError and NotAllowedError."""
     with acting(project, by, Right.MANAGE_PEOPLE) as session:
         person = managed(session, by, person_id)
         refuse_role(by, role)
         record(session, project, by.id, "change role", person.name, was=person.role, now=role)
         person.role = role
-        sessions.end(session, project, person.id)
+        _let_go(session, project, person)
 
 
 def disable(project: Project, by: Account, person_id: int) -> None:
@@ -147,4 +154,11 @@ def _set_active(project: Project, by: Account, person_id: int, *, is_active: boo
             record(session, project, by.id, "enable person", person.name)
         else:
             record(session, project, by.id, "disable person", person.name)
-        sessions.end(session, project, person.id)
+        _let_go(session, project, person)
+
+
+def _let_go(session: Session, project: Project, person: Person) -> None:
+    """Ends their sessions; others get the posts that they had open at once, not when the claims have run out."""
+    sessions.end(session, project, person.id)
+    for statement in releases(person.id):
+        session.execute(statement)

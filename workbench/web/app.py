@@ -18,6 +18,7 @@ pages = [
         title=f"{_(page.title)} ({count})" if (count := counts.get(page.name)) else _(page.title),
         url_path=page.name,
         default=page is HOME,
+        visibility="visible" if page.is_in_navigation else "hidden",
     )
     for page in PAGES
     if page.is_open_to(account)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from workbench.accounts import Account, Right
+from workbench.web.views.account import page as own_account
 from workbench.web.views.audit import page as audit
 from workbench.web.views.label import page as label
 from workbench.web.views.my_work import page as my_work
 from workbench.web.views.overview import page as overview
+from workbench.web.views.people import page as people
 from workbench.web.views.posts import page as posts
 from workbench.web.views.radar import page as radar
 from workbench.web.views.review import page as review
@@ -23,6 +25,7 @@ class Page:
     title: str
     show: Callable[[], None]
     right: Right | None = None
+    is_in_navigation: bool = True
 
     def is_open_to(self, account: Account | None) -> bool:
         return self.right is None or (account is not None and account.may(self.right))
@@ -37,7 +40,10 @@ PAGES = (
     Page("thresholds", N_("Thresholds"), thresholds.show, Right.SET_POLICY),
     Page("review", N_("Review"), review.show, Right.REVIEW),
     Page("radar", N_("Radar"), radar.show, Right.REVIEW),
+    Page("people", N_("People"), people.show, Right.MANAGE_PEOPLE),
     Page("audit", N_("Audit"), audit.show, Right.READ_AUDIT),
+    # The name in the bar of each page leads to it.
+    Page("account", N_("My account"), own_account.show, is_in_navigation=False),
 )
 HOME = PAGES[0]
 PATHS = frozenset({"/", *(f"/{page.name}" for page in PAGES)})

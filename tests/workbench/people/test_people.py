@@ -6,12 +6,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from db.queries.standing import current_labels
 from db.tables import AuditEntry, Person
 from tests.conftest import Clock
+from tests.workbench.making import ready_queue
 from tests.workbench.team import PASSWORD, VISITOR, give_password, member, token_of
 from workbench import accounts
 from workbench.accounts import ROLES, Account
 from workbench.errors import InputError, NotAllowedError
+from workbench.labelling import answers
 from workbench.people import entering, invitations, members, sessions
 from workbench.people.passwords import hash_password, is_password
 from workbench.people.sessions import SignedIn
@@ -95,6 +98,21 @@ def test_a_changed_role_and_a_disabled_account_end_the_sessions(
     assert sessions.find(project, of_ben) is not None
 
 
+@pytest.mark.parametrize("act", ["role", "disable"])
+def test_they_give_the_open_posts_to_others_at_once_and_labels_stay(
+    project: Project, lead: Account, ann: Account, ben: Account, act: str
+) -> None:
+    ready_queue(project, lead, 2)
+    first, second = answers.hold_posts(project, ann)
+    answers.submit(project, ann, first.post_id, "normal")
+    answers.hold_posts(project, ann)
+    ACTS[act](project, lead, ann)
+    assert second.post_id in {card.post_id for card in answers.hold_posts(project, ben)}
+    with project.database.read() as session:
+        (label,) = session.scalars(current_labels())
+    assert (label.post_id, label.label) == (first.post_id, "normal")
+
+
 def test_a_disabled_person_comes_back_with_the_old_password(
     project: Project, lead: Account, ann: Account
 ) -> None:
@@ -154,6 +172,25 @@ def test_a_new_password_needs_the_old_one_and_ends_the_other_sessions(project: P
         entering.sign_in(project, "Ann", PASSWORD, VISITOR)
 
 
+def test_guesses_at_the_old_password_end_the_session_and_no_other(
+    project: Project, ann: Account, clock: Clock
+) -> None:
+    give_password(project, ann)
+    here, elsewhere = signed_in(project, ann), signed_in(project, ann)
+    ids = [here.session_id, elsewhere.session_id]
+    for _ in range(2):
+        for _ in range(entering.MOST_WRONG - 1):
+            with pytest.raises(NotAllowedError, match="old password"):
+                entering.change_password(project, here, NEW, NEW)
+        assert sessions.ended_of(project, ids) == set()
+        clock.moment += entering.WRONG_WITHIN + timedelta(seconds=1)
+    for _ in range(entering.MOST_WRONG):
+        with pytest.raises(NotAllowedError, match="old password"):
+            entering.change_password(project, here, NEW, NEW)
+    assert sessions.ended_of(project, ids) == {here.session_id}
+    assert actions(project)[-1] == "end session"
+
+
 def test_a_link_works_once_and_not_after_its_time_or_its_withdrawal(
     project: Project, lead: Account, clock: Clock
 ) -> None:
@@ -186,6 +223,20 @@ def test_a_newer_password_link_replaces_the_older_one(project: Project, lead: Ac
     token = invitations.choose_password(project, second.secret, PASSWORD, VISITOR)
     assert sessions.find(project, old) is None
     assert sessions.find(project, token) is not None
+
+
+def test_links_for_several_people_are_made_for_all_or_for_none(
+    project: Project, lead: Account, ann: Account, ben: Account
+) -> None:
+    links = invitations.password_links(project, lead, [ann.id, ben.id])
+    assert {name: invitations.offer_of(project, link.secret).name for name, link in links.items()} == {
+        "Ann": "Ann",
+        "Ben": "Ben",
+    }
+    with pytest.raises(InputError, match="your own account"):
+        invitations.password_links(project, lead, [ann.id, lead.id])
+    assert len(invitations.open_links(project, lead)) == 2
+    assert invitations.offer_of(project, links["Ann"].secret).name == "Ann", "it was not replaced"
 
 
 def test_neither_tokens_nor_secrets_nor_passwords_are_stored(

@@ -83,7 +83,7 @@ ACTIONS: dict[Right, str] = {
         purging.purge: purge
     """,
     Right.MANAGE_PEOPLE: """
-        people.invitations: invite password_link open_links withdraw
+        people.invitations: invite password_link password_links open_links withdraw
         people.members: listing add change_role disable enable
     """,
     Right.READ_AUDIT: """

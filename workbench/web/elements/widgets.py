@@ -30,7 +30,7 @@ def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
     other = next(language for language in LANGUAGES if language != current_language())
     line = Markup(
         '<div class="bar">{left}<span class="end">'
-        "<span>{name} · {role}</span>"
+        '<span><a href="/account" title="{account}">{name}</a> · {role}</span>'
         '<a href="/language/{other}?next={page}">{language}</a>'
         '<form method="post" action="/sign-out"><button>{sign_out}</button></form>'
         "</span></div>"
@@ -38,6 +38,7 @@ def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
     html(
         line.format(
             left=left,
+            account=_("My account"),
             name=account.name,
             role=_(ROLE_WORDS[account.role]),
             other=other,

@@ -38,13 +38,16 @@ NOBODY_YET = N_(
     "Nobody can sign in yet. On the machine that runs the workbench: workbench users add NAME --role lead"
 )
 
+SESSION_ENDED = N_("Your session has ended. Sign in again.")
+
 throttle = Throttle()
 
 Translate = Callable[[str], str]
 
 
 async def show_sign_in(request: Request) -> Response:
-    return await _sign_in_page(request, next_page=_next_page(request.query_params.get("next")))
+    given = request.query_params
+    return await _sign_in_page(request, next_page=_next_page(given.get("next")), has_ended="ended" in given)
 
 
 async def sign_in(request: Request) -> Response:
@@ -176,14 +179,15 @@ def _visitor(request: Request) -> Visitor:
 
 
 async def _sign_in_page(
-    request: Request, *, name: str = "", next_page: str = "/", refusal: str = ""
+    request: Request, *, name: str = "", next_page: str = "/", refusal: str = "", has_ended: bool = False
 ) -> Response:
     _ = catalogue(language_of(request)).gettext
     if _is_demo(request):
         people = await run_in_threadpool(members.demo_people, project())
         return _page(request, _demo_form(_, people, next_page), note=_(DEMO_NOTE), refusal=refusal)
-    can_sign_in = await run_in_threadpool(members.can_sign_in, project())
-    note = "" if can_sign_in else _(NOBODY_YET)
+    note = _(SESSION_ENDED) if has_ended else ""
+    if not await run_in_threadpool(members.can_sign_in, project()):
+        note = _(NOBODY_YET)
     return _page(request, _sign_in_form(_, name, next_page), note=note, refusal=refusal)
 
 

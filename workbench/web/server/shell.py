@@ -1,7 +1,8 @@
 """The HTML document of the pages: Streamlit's own, with its inline scripts in a file.
 
 The content security policy refuses inline scripts. The file also names the server's address: without it Streamlit's
-client looks for the server below the address of the page first (`/posts/_stcore/health`).
+client looks for the server below the address of the page first (`/posts/_stcore/health`). It begins with our own
+`session_end.js`, which has to run before Streamlit's client opens its websocket.
 """
 
 import re
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from workbench.web.pages import HOME, PATHS
 
 DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"
+SESSION_END = Path(__file__).with_name("session_end.js")
 START = "/start.js"
 NOT_CACHED = {"Cache-Control": "no-cache"}
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -38,7 +40,7 @@ def document() -> str:
 
 @cache
 def script() -> str:
-    return "\n".join([_ADDRESS, *_INLINE.findall(_source())])
+    return "\n".join([SESSION_END.read_text(encoding="utf-8"), _ADDRESS, *_INLINE.findall(_source())])
 
 
 @cache

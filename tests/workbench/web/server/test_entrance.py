@@ -82,6 +82,11 @@ def test_every_page_is_returned_to_after_signing_in_and_after_switching_the_lang
     assert signed_in.headers["location"] == path
 
 
+def test_after_the_end_of_a_session_the_form_says_so(client: TestClient) -> None:
+    assert "Your session has ended." in client.get("/sign-in?ended=1&next=/posts").text
+    assert "Your session has ended." not in client.get("/sign-in?next=/posts").text
+
+
 @pytest.mark.parametrize("wanted", ["https://evil.example", "//evil.example", "/\\evil.example", "/nowhere"])
 def test_nobody_is_sent_to_another_site(client: TestClient, wanted: str) -> None:
     answer = client.post("/sign-in", data=ANN | {"next": wanted}, headers=ORIGIN)

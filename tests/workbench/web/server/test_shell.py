@@ -35,3 +35,10 @@ def test_the_inline_scripts_of_the_original_run_from_a_file_that_names_the_serve
     assert "BACKEND_BASE_URL: window.location.origin" in answer.text
     assert inline
     assert all(script in answer.text for script in inline)
+
+
+def test_what_watches_for_the_end_of_the_session_comes_before_the_scripts_of_streamlit(
+    client: TestClient,
+) -> None:
+    own = shell.SESSION_END.read_text(encoding="utf-8")
+    assert client.get(shell.START).text.startswith(own)
