@@ -40,6 +40,11 @@ def is_open() -> ColumnElement[bool]:
     return ~QueueEntry.is_answered
 
 
+def is_skipped() -> ColumnElement[bool]:
+    """By anybody. Needs `QueueEntry` outside."""
+    return exists().where(Annotation.post_id == QueueEntry.post_id, Annotation.action == "skip", is_current())
+
+
 RECENT = 5_000
 """Newest annotations that are searched for a second opinion, so that the time does not grow with the project."""
 
@@ -126,16 +131,13 @@ def first_of_boards(
 
 def front_of_boards(lane: str | ColumnElement[str]) -> ScalarSelect[int | None]:
     """The least position in the lane among posts of assigned boards that nobody has answered or skipped."""
-    skipped = exists().where(
-        Annotation.post_id == QueueEntry.post_id, Annotation.action == "skip", is_current()
-    )
     first = (
         select(QueueEntry.position)
         .where(
             QueueEntry.lane == lane,
             is_open(),
             QueueEntry.board_id == BoardAssignment.board_id,
-            ~skipped,
+            ~is_skipped(),
         )
         .order_by(QueueEntry.position)
         .limit(1)

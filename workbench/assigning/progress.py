@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.queries.assigning.progress import (
+    held_out_firsts,
     held_out_passed_over,
     labelled_by_board,
     people_at_work,
@@ -18,6 +19,7 @@ from db.queries.assigning.progress import (
 from db.tables import Board, BoardAssignment, GroupMember, TeamGroup
 from workbench.accounts import COMMAND_LINE, Account, Right, reading
 from workbench.project import Project
+from workbench.queue.claims import HELD_OUT_AHEAD
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Group:
 
 @dataclass(frozen=True)
 class AssignedBoard:
-    """`waiting` posts are in the queue; `passed_over` held-out ones of them after which others were labelled.
+    """`waiting` posts are in the queue; `passed_over` held-out ones of them after which others were labelled, until
+    no others are (`holds_up`).
 
     `served_to`: the active people who get its posts; without an assignment everybody does.
     """
@@ -56,6 +59,7 @@ class AssignedBoard:
     served_to: Sequence[int]
     waiting: int
     passed_over: int
+    holds_up: bool
 
     @property
     def is_assigned(self) -> bool:
@@ -135,6 +139,7 @@ def _boards(session: Session, people: Sequence[Teammate], groups: Sequence[Group
     waiting, passed_over = (
         dict(session.execute(query).all()) for query in (waiting_by_board(), held_out_passed_over())
     )
+    slow = _slow(dict(session.execute(held_out_firsts()).all()))
     boards = []
     for board in session.scalars(select(Board).order_by(Board.name)):
         its_people, its_groups = assigned[board.id]
@@ -148,6 +153,15 @@ def _boards(session: Session, people: Sequence[Teammate], groups: Sequence[Group
                 sorted(served_to),
                 waiting.get(board.id, 0),
                 passed_over.get(board.id, 0),
+                board.id in slow,
             )
         )
     return boards
+
+
+def _slow(firsts: Mapping[int | None, int]) -> set[int | None]:
+    """The board whose first held-out post all others have left so far behind that they wait for it."""
+    order = sorted(firsts, key=firsts.__getitem__)
+    if len(order) < 2 or firsts[order[1]] <= firsts[order[0]] + HELD_OUT_AHEAD:
+        return set()
+    return {order[0]}

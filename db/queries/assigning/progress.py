@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from db.queries.checks import is_current_check
 from db.queries.people import answers_given
-from db.queries.serving import is_open
+from db.queries.serving import is_open, is_skipped
 from db.queries.standing import is_current, labelled_posts
 from db.tables import Annotation, CheckAnswer, Claim, Person, Post, QueueEntry
 
@@ -64,6 +64,17 @@ def held_out_passed_over() -> Select[int | None, int]:
             QueueEntry.board_id.is_not(None),
             QueueEntry.position < func.coalesce(first, FAR),
         )
+        .group_by(QueueEntry.board_id)
+    )
+
+
+def held_out_firsts() -> Select[int | None, int]:
+    """By assigned board, and None for posts that everybody is served: the least position of a held-out post that
+    nobody has answered or skipped.
+    """
+    return (
+        select(QueueEntry.board_id, func.min(QueueEntry.position))
+        .where(QueueEntry.lane == "held_out", is_open(), ~is_skipped())
         .group_by(QueueEntry.board_id)
     )
 
