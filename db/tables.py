@@ -92,6 +92,41 @@ class Person(Base):
     created_at: Mapped[datetime]
     turns: Mapped[int] = mapped_column(default=0, server_default="0")
     """Posts served to this person so far; determines the lane of the next one."""
+    daily_goal: Mapped[int | None]
+    second_opinion_share: Mapped[int | None]
+    """Percent of the posts served. Null, as for the goal: the project's."""
+
+
+class TeamGroup(Base):
+    __tablename__ = "team_group"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    name_key: Mapped[str] = mapped_column(unique=True)
+
+
+class GroupMember(Base):
+    __tablename__ = "group_member"
+    group_id: Mapped[int] = mapped_column(ForeignKey("team_group.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+
+
+class Board(Base):
+    """A board of the forum, as the column of the imported files names it."""
+
+    __tablename__ = "board"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class BoardAssignment(Base):
+    """Posts of a board with assignments are served only to these people and to the members of these groups."""
+
+    __tablename__ = "board_assignment"
+    __table_args__ = (CheckConstraint("(person_id IS NULL) <> (group_id IS NULL)", name="assignee"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    board_id: Mapped[int] = mapped_column(ForeignKey("board.id"), index=True)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("team_group.id"), index=True)
 
 
 class WebSession(Base):
@@ -195,7 +230,7 @@ class PostGroup(Base):
 
 
 class Post(Base):
-    """`group_id` is null until the post is prepared; `is_quarantined` means set aside."""
+    """`group_id` is null until the post is prepared, as is `board_id`; `is_quarantined` means set aside."""
 
     __tablename__ = "post"
     __table_args__ = (
@@ -219,6 +254,7 @@ class Post(Base):
     import_id: Mapped[int] = mapped_column(ForeignKey("import.id"), index=True)
     group_id: Mapped[int | None] = mapped_column(ForeignKey("post_group.id"))
     is_quarantined: Mapped[bool] = mapped_column(default=False)
+    board_id: Mapped[int | None] = mapped_column(ForeignKey("board.id"))
 
 
 class PostText(Base):
@@ -537,11 +573,20 @@ class QueueEntry(Base):
     """A post in the queue, with its scores at the time the queue was built.
 
     `is_answered` duplicates the annotations, so that the next post is selected without scanning answered
-    ones; each transaction that adds or withdraws an answer updates it.
+    ones; each transaction that adds or withdraws an answer updates it. `board_id` is the board of the post if it is
+    assigned to people, so that claims select by an index; null for posts that everybody is served.
     """
 
     __tablename__ = "queue_entry"
     __table_args__ = (
+        Index(
+            "ix_queue_entry_board",
+            "lane",
+            "board_id",
+            "position",
+            sqlite_where=text("is_answered = 0"),
+            postgresql_where=text("NOT is_answered"),
+        ),
         Index(
             "ix_queue_entry_lane",
             "lane",
@@ -559,6 +604,7 @@ class QueueEntry(Base):
     violation: Mapped[float | None]
     inclusion_probability: Mapped[float | None]
     is_answered: Mapped[bool] = mapped_column(default=False, server_default=false())
+    board_id: Mapped[int | None] = mapped_column(ForeignKey("board.id"))
 
 
 class QueueState(Base):

@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         description="unreadable rows of an import, which hold names and texts; 0: for ever",
     )
     claim_minutes: float = Field(default=15, gt=0, le=24 * 60 * MOST_DAYS)
+    daily_goal: int = Field(
+        default=0,
+        ge=0,
+        le=MOST,
+        description="answers of a person a day, shown on the Label page; a lead may set a person's own; 0: none",
+    )
     label_keys: tuple[LabelKey, LabelKey, LabelKey] = Field(
         default=("1", "2", "3"),
         description="for normal, suspicious, violation: 1 to 3, or letters that are free",

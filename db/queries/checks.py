@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from db.queries.assigning.boards import is_others
 from db.queries.people import epoch
 from db.queries.review import asked_of_lead
 from db.queries.standing import is_current, is_decided, is_resolved
@@ -65,17 +66,20 @@ def settled_posts() -> Select[int]:
 
 
 def gold_posts(person_id: int, now: datetime) -> Select[int]:
-    """Settled posts that this person has neither settled nor answered nor been served."""
+    """Settled posts that this person has neither settled nor answered nor been served, without those of other people's boards."""
     answered = exists().where(Annotation.post_id == Resolution.post_id, Annotation.person_id == person_id)
     return settled_posts().where(
-        Resolution.person_id != person_id, ~answered, _is_unseen(Resolution.post_id, person_id, now)
+        Resolution.person_id != person_id,
+        ~answered,
+        _is_unseen(Resolution.post_id, person_id, now),
+        ~is_others(Resolution.post_id.expression, person_id),
     )
 
 
 def own_posts(person_id: int, until: datetime, now: datetime) -> Select[int]:
     """Posts of the pool that this person labelled until a moment under the guidelines in force, newest first.
 
-    Resolved posts are left out: their label is not the person's any more. Rulings since then do not matter, except to
+    Resolved posts are left out: their label is not the person's any more; so are those of other people's boards. Rulings since then do not matter, except to
     the posts that they touch.
     """
     touched = exists().where(
@@ -99,6 +103,7 @@ def own_posts(person_id: int, until: datetime, now: datetime) -> Select[int]:
             _is_checkable(),
             ~is_resolved(Annotation.post_id),
             _is_unseen(Annotation.post_id, person_id, now),
+            ~is_others(Annotation.post_id.expression, person_id),
         )
         .order_by(Annotation.saved_at.desc())
     )

@@ -15,10 +15,11 @@ def known_posts(external_ids: Sequence[str]) -> Select[str, bytes]:
     return select(Post.external_id, Post.text_hash).where(Post.external_id.in_(_any_of(external_ids)))
 
 
-def unprepared_posts() -> Select[int, str]:
+def unprepared_posts() -> Select[int, str, dict[str, Any] | None]:
     return (
-        select(Post.id, PostText.text)
+        select(Post.id, PostText.text, PostFacts.facts)
         .join(PostText, PostText.post_id == Post.id)
+        .outerjoin(PostFacts, PostFacts.post_id == Post.id)
         .where(Post.group_id.is_(None))
         .order_by(Post.id)
     )

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Delete, Select, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Delete, ScalarSelect, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
+from db.queries.assigning.boards import boards_of, is_others
 from db.queries.standing import is_current, is_resolved
 from db.tables import (
     Annotation,
+    BoardAssignment,
     Claim,
     Explanation,
     LapsedClaim,
@@ -20,6 +22,7 @@ from db.tables import (
 
 # Module-level: an alias costs a millisecond, and these queries run several times per key press.
 _LATER = aliased(Annotation)
+_FIRST = aliased(QueueEntry)
 
 
 def has_answer() -> ColumnElement[bool]:
@@ -38,6 +41,11 @@ def is_open() -> ColumnElement[bool]:
     return ~QueueEntry.is_answered
 
 
+def is_skipped() -> ColumnElement[bool]:
+    """By anybody. Needs `QueueEntry` outside."""
+    return exists().where(Annotation.post_id == QueueEntry.post_id, Annotation.action == "skip", is_current())
+
+
 RECENT = 5_000
 """Newest annotations that are searched for a second opinion, so that the time does not grow with the project."""
 
@@ -47,7 +55,7 @@ def second_opinions_wanted(
 ) -> Select[int]:
     """Pool posts recently labelled by exactly one person, other than this one, newest first.
 
-    Excludes posts with a live claim and resolved ones. The split is a subquery and not a join, because SQLite
+    Excludes posts with a live claim, resolved ones and those of other people's boards. The split is a subquery and not a join, because SQLite
     would start from all groups of the pool.
     """
     other = aliased(Annotation)
@@ -81,12 +89,66 @@ def second_opinions_wanted(
             ~another,
             ~held,
             ~is_resolved(Annotation.post_id),
+            ~is_others(Annotation.post_id.expression, person_id),
         )
         .order_by(Annotation.id.desc())
     )
 
 
-def free_queue_entries(
+def free_entries(
+    lane: str | ColumnElement[str],
+    person_id: int | ColumnElement[int],
+    now: datetime | ColumnElement[datetime],
+) -> Select[QueueEntry]:
+    """Of posts that everybody is served, in the order of the lane."""
+    return _free_entries(lane, person_id, now).where(QueueEntry.board_id.is_(None))
+
+
+def first_of_boards(
+    lane: str | ColumnElement[str],
+    person_id: int | ColumnElement[int],
+    now: datetime | ColumnElement[datetime],
+) -> Select[int, int]:
+    """(position, post) of the first free entry among those of the boards assigned to the person.
+
+    One entry of each board is looked up in the index; sorting all entries of several boards would read the lane.
+    """
+    board = boards_of(person_id).distinct().subquery()
+    first = (
+        _free_entries(lane, person_id, now)
+        .where(QueueEntry.board_id == board.c.board_id)
+        .with_only_columns(QueueEntry.post_id)
+        .limit(1)
+        .correlate(board)
+        .scalar_subquery()
+    )
+    return (
+        select(_FIRST.position, _FIRST.post_id)
+        .join_from(board, _FIRST, _FIRST.post_id == first)
+        .order_by(_FIRST.position)
+        .limit(1)
+    )
+
+
+def front_of_boards(lane: str | ColumnElement[str]) -> ScalarSelect[int | None]:
+    """The least position in the lane among posts of assigned boards that nobody has answered or skipped."""
+    first = (
+        select(QueueEntry.position)
+        .where(
+            QueueEntry.lane == lane,
+            is_open(),
+            QueueEntry.board_id == BoardAssignment.board_id,
+            ~is_skipped(),
+        )
+        .order_by(QueueEntry.position)
+        .limit(1)
+        .correlate(BoardAssignment)
+        .scalar_subquery()
+    )
+    return select(func.min(first)).select_from(BoardAssignment).scalar_subquery()
+
+
+def _free_entries(
     lane: str | ColumnElement[str],
     person_id: int | ColumnElement[int],
     now: datetime | ColumnElement[datetime],
@@ -107,6 +169,12 @@ def free_queue_entries(
 
 def queue_left() -> Select[str, int]:
     return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
+
+
+def others_entries(person_id: int) -> Select[int]:
+    """The number of open entries of boards that are not assigned to this person."""
+    is_others = QueueEntry.board_id.is_not(None), QueueEntry.board_id.not_in(boards_of(person_id))
+    return select(func.count()).select_from(QueueEntry).where(is_open(), *is_others)
 
 
 def live_claims(now: datetime) -> Select[int]:

@@ -25,6 +25,7 @@ from db.session import Database, open_database
 from db.tables import (
     AuditEntry,
     Base,
+    Board,
     Import,
     Person,
     Post,
@@ -38,9 +39,11 @@ from db.tables import (
 from trainer.messages import Message
 from trainer.reading.rejects import Reject, RejectCode
 from workbench.audit import Verification, read_head, verify
+from workbench.imports.boards import board_name
 from workbench.imports.facts import COLUMNS, thread_key
 
 desk = import_module("db.migrations.versions.0003_annotators_desk")
+boards_and_goals = import_module("db.migrations.versions.0019_boards_and_goals")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 AUDIT_ENTRY = (
     "(id, at, action, subject, detail, digest) VALUES ({}, '2026-01-01', 'a', 'b', '{{}}', zeroblob(32))"
@@ -278,6 +281,42 @@ def test_posts_keep_their_groups_when_the_index_changes(database: Database) -> N
         assert session.scalars(select(Post.id).where(Post.group_id.is_(None))).all() == [2]
     with pytest.raises(IntegrityError, match="FOREIGN KEY"), database.write() as session:
         session.execute(delete(PostGroup).where(PostGroup.id == 7))
+
+
+def test_prepared_posts_get_their_boards(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boards_and_goals, "BATCH", 2)
+    upgrade_to(database, "0017")
+    facts = [
+        {"Board": " 水库  二区 "},
+        {"版块": "交易"},
+        {"author": "甲"},
+        {"forum": "水库 二区", "section": "x"},
+        {"board": "交易"},
+    ]
+    with database.write() as session:
+        old = session.connection()
+        old.execute(
+            insert(Import).values(
+                id=1, file_name="", state="prepared", encoding="", columns={}, started_at=NOW
+            )
+        )
+        old.execute(insert(PostGroup).values(id=7, key=b"k", split="pool"))
+        for number, known in enumerate(facts, start=1):
+            group = 7 if number < len(facts) else None
+            row = {"id": number, "external_id": str(number), "text_hash": b"", "import_id": 1}
+            old.execute(insert(Post).values(**row, group_id=group))
+            old.execute(insert(PostFacts).values(post_id=number, facts=known))
+    upgrade(database)
+    with database.read() as session:
+        names = dict(session.execute(select(Board.id, Board.name)).all())
+        boards = session.scalars(select(Post.board_id).order_by(Post.id)).all()
+    assert [names.get(board or 0) for board in boards] == ["水库 二区", "交易", None, "水库 二区", None]
+    assert len(names) == 2
+
+
+@given(st.dictionaries(st.sampled_from(sorted(f" {name.upper()}" for name in COLUMNS["board"])), st.text()))
+def test_the_board_that_old_posts_got_is_the_one_new_posts_get(facts: dict[str, str]) -> None:
+    assert boards_and_goals._board(facts) == board_name(facts)
 
 
 def test_what_an_import_had_half_stored_goes_and_numbers_are_known(database: Database) -> None:

@@ -17,6 +17,7 @@ from tests.workbench.making import judge_held_out, make_champion, posts_of
 from trainer.statistics.thresholds import Prices
 from workbench import accounts
 from workbench.accounts import Account
+from workbench.assigning.progress import count_by_board, read_team
 from workbench.auditing import listing
 from workbench.auditing.checking import check_audit
 from workbench.errors import InputError
@@ -102,6 +103,8 @@ READS: dict[str, Callable[[Project, Account], object]] = {
     "doubts": doubts.doubtful_labels,
     "bulk preview": lambda project, lead: bulk_labels.preview(project, lead, search.Filter(), at_most=5),
     "bulk list": bulk_labels.newest,
+    "team": lambda project, lead: read_team(project, lead, MIDNIGHT, MIDNIGHT),
+    "boards": count_by_board,
     "timesheet": lambda project, lead: list(timesheet(project, lead, zone=UTC)),
     "near-copies": lambda project, lead: answers.copies_of(project, lead, own_answer(project, lead)),
     "posts": lambda project, lead: search.find(project, lead, search.Filter()),

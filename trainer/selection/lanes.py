@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import count as counting
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,15 @@ def pool_lanes(
     unsure = rest[band(probabilities[rest], limits.high, at_least=limits.at_least)]
     unsure = _arranged(unsure, is_new, ahead, embed, rng)[: limits.at_most]
     return {UNCERTAIN: unsure, RANDOM: drawn, VIOLATION: likely}
+
+
+def with_second_opinions(composition: Composition, percent: int) -> Composition:
+    """The composition with another share of second opinions, in percent of all turns."""
+    others = {lane: share for lane, share in asdict(composition).items() if lane != SECOND_OPINION}
+    shares = {lane: share * (100 - percent) for lane, share in others.items()}
+    shares[SECOND_OPINION] = percent * max(1, sum(others.values()))
+    least = gcd(*shares.values())
+    return Composition(**{lane: share // max(1, least) for lane, share in shares.items()})
 
 
 COLD_TYPICAL = 100

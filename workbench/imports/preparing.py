@@ -1,4 +1,4 @@
-"""Assign each new post its permanent group and split, and index it for the search.
+"""Assign each new post its permanent group and split and its board, and index it for the search.
 
 A post joins the group of a near-copy, else it starts a group. If its near-copies belong to different splits, it is set
 aside: it would leak, in training as in testing.
@@ -16,11 +16,12 @@ from db.bulk import insert_tuples
 from db.queries.preparing import near_copy_candidates, unprepared_posts
 from db.queries.serving import live_claims
 from db.session import checkpoint, leave_room, take_write_lock
-from db.tables import Import, NearCopyKey, Post, PostGroup
+from db.tables import Board, Import, NearCopyKey, Post, PostGroup
 from trainer.chunks import in_chunks
 from trainer.texts.duplicates import NEAR, Fingerprint, fingerprints, shingles, similarity, split_of
 from workbench.errors import WorkbenchError
 from workbench.imports import search_index
+from workbench.imports.boards import Boards
 from workbench.imports.storing import store_waiting
 from workbench.project import Project
 
@@ -41,12 +42,14 @@ class _GroupedPost:
 
 @dataclass
 class _Placement:
-    """The group of a new post, and the rows to write. `is_bridge`: near-copies in several splits."""
+    """The group and the board of a new post, and the rows to write. `is_bridge`: near-copies in several splits."""
 
     post_id: int
     group_id: int
     is_bridge: bool
     new_group: tuple[int, bytes, str] | None = None
+    board_id: int | None = None
+    new_board: tuple[int, str] | None = None
     keys: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -86,6 +89,9 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
             return 0
         index = _Index(session, [post.text for post in posts])
         placed = [index.place(row, post.id) for row, post in enumerate(posts)]
+        boards = Boards(session)
+        for placement, post in zip(placed, posts, strict=True):
+            placement.board_id, placement.new_board = boards.place(post.facts or {})
         is_shared = session.scalar(select(live_claims(project.now()).exists()))
     # Each key is on a different page, so larger steps write fewer pages.
     step = STEP if is_shared else CHUNK
@@ -104,11 +110,22 @@ def _prepare_chunk(project: Project, connection: Connection) -> int:
 def _save(connection: Connection, placed: Sequence[_Placement]) -> None:
     new_groups = [post.new_group for post in placed if post.new_group]
     insert_tuples(connection, PostGroup, ("id", "key", "split"), new_groups)
+    insert_tuples(connection, Board, ("id", "name"), [post.new_board for post in placed if post.new_board])
     connection.execute(
         update(Post)
         .where(Post.id == bindparam("post_id"))
-        .values(group_id=bindparam("group"), is_quarantined=bindparam("quarantined")),
-        [{"post_id": post.post_id, "group": post.group_id, "quarantined": post.is_bridge} for post in placed],
+        .values(
+            group_id=bindparam("group"), is_quarantined=bindparam("quarantined"), board_id=bindparam("board")
+        ),
+        [
+            {
+                "post_id": post.post_id,
+                "group": post.group_id,
+                "quarantined": post.is_bridge,
+                "board": post.board_id,
+            }
+            for post in placed
+        ],
     )
     keys = sorted(key for post in placed for key in post.keys)
     insert_tuples(connection, NearCopyKey, ("key", "post_id"), keys)

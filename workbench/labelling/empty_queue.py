@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.queries.serving import holders, queue_left, skipped_entries
+from db.queries.serving import holders, others_entries, queue_left, skipped_entries
 from workbench.accounts import Account
 from workbench.posts.counting import count_posts, count_preparing
 from workbench.project import Project
@@ -24,12 +24,13 @@ class Holder:
 @dataclass(frozen=True)
 class EmptyQueue:
     """`queued` posts are in the queue; of these the annotator has skipped `skipped` and asked the lead about
-    `asked`.
+    `asked`. `of_others` belong to boards that are assigned to other people.
     """
 
     posts: int
     preparing: int
     queued: int
+    of_others: int
     skipped: int
     asked: int
     in_band: int
@@ -48,6 +49,7 @@ def read_empty_queue(project: Project, account: Account) -> EmptyQueue:
             posts=count_posts(session),
             preparing=count_preparing(session),
             queued=sum(count for _lane, count in session.execute(queue_left())),
+            of_others=session.scalar(others_entries(account.id)) or 0,
             skipped=sum(not answer.is_flagged for answer in passed_on),
             asked=sum(answer.is_flagged for answer in passed_on),
             in_band=band.in_band + band.below_band,

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from db.queries.checks import is_current_check
 from db.queries.people import answers_given, epoch
 from db.queries.standing import is_current, is_first_thought
-from db.tables import Annotation, CheckAnswer
+from db.tables import Annotation, CheckAnswer, Person
+from workbench.project import Project
 
 IDLE_SECONDS = 120
 """A longer time on one post counts as absence."""
@@ -43,6 +44,7 @@ _CHECKED = (
     )
 )
 _NEWEST_FIRST = _GIVEN.order_by(Annotation.saved_at.desc()).with_only_columns(epoch(Annotation.saved_at))
+_GOAL = select(Person.daily_goal).where(Person.id == bindparam("person_id"))
 _IS_ANY = select(_GIVEN.where(Annotation.saved_at < bindparam("until")).exists())
 
 
@@ -75,6 +77,12 @@ def today(session: Session, person_id: int, now: datetime, midnight: datetime) -
         minutes_in_a_row=_minutes_in_a_row(session, person_id, now),
         checked=session.scalar(_CHECKED, {"person_id": person_id, "since": midnight}) or 0,
     )
+
+
+def daily_goal(session: Session, project: Project, person_id: int) -> int:
+    """In answers; 0 without one."""
+    own = session.scalar(_GOAL, {"person_id": person_id})
+    return project.settings.daily_goal if own is None else own
 
 
 def days_in_a_row(session: Session, person_id: int, midnight: datetime) -> int:

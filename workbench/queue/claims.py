@@ -1,18 +1,40 @@
 """Claims: the lease on a post while an annotator has it open, and the choice of the next post.
 
-An annotator holds at most two posts, the one on screen and the next.
+An annotator holds at most two posts, the one on screen and the next. Posts of a board that is assigned to people are
+served to these people only, who are served them before others of the same lane.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, case, delete, exists, insert, or_, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from db.queries.serving import claims_of, free_queue_entries, has_answer, second_opinions_wanted
+from db.queries.assigning.boards import boards_of
+from db.queries.serving import (
+    claims_of,
+    first_of_boards,
+    free_entries,
+    front_of_boards,
+    has_answer,
+    second_opinions_wanted,
+)
 from db.queries.standing import labelled_groups, labels_of_post, standing_resolutions
 from db.tables import (
     Annotation,
@@ -25,7 +47,16 @@ from db.tables import (
     QueueEntry,
     Resolution,
 )
-from trainer.selection.lanes import HELD_OUT, SECOND_OPINION, UNCERTAIN, at_cold_start, preference, turns
+from trainer.selection.lanes import (
+    HELD_OUT,
+    SECOND_OPINION,
+    UNCERTAIN,
+    Composition,
+    at_cold_start,
+    preference,
+    turns,
+    with_second_opinions,
+)
 from workbench.accounts import Account
 from workbench.project import Project
 from workbench.queue import check_posts
@@ -35,6 +66,10 @@ BLIND_LANES = frozenset({HELD_OUT})
 """Lanes whose posts never show the model's scores to their annotators."""
 SECOND_OPINIONS_FROM = 200
 """A second opinion is drawn among this many newest labels."""
+HELD_OUT_AHEAD = 50
+"""Held-out posts served beyond one that waits for the people of its board: at most so many posts of a slow board are
+missing in the sample, which is drawn at random from all boards.
+"""
 TICK = timedelta(microseconds=1)
 
 # Built once and executed without ORM objects: these statements run at every key press, and SQLAlchemy's
@@ -44,11 +79,17 @@ _NOW = bindparam("now", type_=Claim.expires_at.type)
 _CLAIMS = claims_of(_PERSON).with_only_columns(
     Claim.post_id, Claim.slot, Claim.lane, Claim.claimed_at, Claim.expires_at
 )
-_TURN = select(Person.turns, exists().where(Champion.id == 1).label("has_champion")).where(
-    Person.id == _PERSON
-)
+_TURN = select(
+    Person.turns,
+    Person.second_opinion_share,
+    exists().where(Champion.id == 1).label("has_champion"),
+    boards_of(_PERSON).exists().label("has_boards"),
+).where(Person.id == _PERSON)
 _TURN_OVER = update(Person).where(Person.id == _PERSON).values(turns=Person.turns + 1)
-_FREE = free_queue_entries(bindparam("lane"), _PERSON, _NOW).with_only_columns(QueueEntry.post_id).limit(1)
+_LANE: ColumnElement[str] = bindparam("lane")
+_FREE = free_entries(_LANE, _PERSON, _NOW).limit(1).with_only_columns(QueueEntry.position, QueueEntry.post_id)
+_FREE_OF_BOARDS = first_of_boards(_LANE, _PERSON, _NOW)
+_FRONT = select(front_of_boards(_LANE))
 _IS_SAME = (Claim.post_id == bindparam("on_post"), Claim.slot == bindparam("in_slot"))
 _IS_OVER = or_(Claim.expires_at <= _NOW, Claim.person_id == _PERSON)
 _OVER = select(Claim.post_id, Claim.person_id, Claim.lane, Claim.shown_at).where(*_IS_SAME, _IS_OVER)
@@ -195,20 +236,43 @@ def _is_kept(session: Session, account: Account, claim: Row[*tuple[Any, ...]], n
 def _next_post(session: Session, project: Project, account: Account, now: datetime) -> _NextPost | None:
     connection, who = session.connection(), {"who": account.id}
     turn = connection.execute(_TURN, who).one()
-    composition = project.settings.composition
-    if not turn.has_champion:
-        composition = at_cold_start(composition)
-    for lane in preference(turn.turns, turns(composition)):
+    for lane in preference(turn.turns, turns(_composition(project, turn))):
         if lane == SECOND_OPINION:
             post = _second_opinion(session, account.id, turn.turns, now)
         else:
-            post = connection.scalar(_FREE, {**who, "lane": lane, "now": now})
+            post = _of_queue(connection, {**who, "lane": lane, "now": now}, has_boards=turn.has_boards)
         if post is not None:
             connection.execute(_TURN_OVER, who)
             if check := check_posts.check_post(session, project, account.id, turn.turns, now):
                 return _NextPost(check.post_id, check.kind, slot=check_posts.SLOT)
             return _NextPost(post, lane, slot=int(lane == SECOND_OPINION))
     return None
+
+
+def _composition(project: Project, turn: Row[*tuple[Any, ...]]) -> Composition:
+    composition = project.settings.composition
+    if not turn.has_champion:
+        composition = at_cold_start(composition)
+    if turn.second_opinion_share is None:
+        return composition
+    return with_second_opinions(composition, turn.second_opinion_share)
+
+
+def _of_queue(connection: Connection, wanted: Mapping[str, Any], *, has_boards: bool) -> int | None:
+    """The first free post of a lane, of the person's boards before others.
+
+    Held-out posts keep their random order, in which boards have no precedence.
+    """
+    of_boards = connection.execute(_FREE_OF_BOARDS, wanted).first() if has_boards else None
+    if wanted["lane"] != HELD_OUT:
+        entry = of_boards or connection.execute(_FREE, wanted).first()
+        return None if entry is None else int(entry.post_id)
+    entries = [entry for entry in (of_boards, connection.execute(_FREE, wanted).first()) if entry is not None]
+    if not entries:
+        return None
+    entry, front = min(entries, key=lambda entry: entry.position), connection.scalar(_FRONT, wanted)
+    is_too_far = front is not None and entry.position > front + HELD_OUT_AHEAD
+    return None if is_too_far else int(entry.post_id)
 
 
 def _second_opinion(session: Session, person_id: int, turn: int, now: datetime) -> int | None:

@@ -44,7 +44,7 @@ VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
 
 class Entry(NamedTuple):
-    """A row of the queue; the fields are the first columns of the table, in order."""
+    """A row of the queue; the fields are the columns of the table, in order."""
 
     post_id: int
     lane: str
@@ -55,6 +55,8 @@ class Entry(NamedTuple):
     violation: float | None
     inclusion_probability: float | None
     is_answered: bool = False
+    board_id: int | None = None
+    """Found by the swap, as assignments may change after the plan."""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from db.queries.assigning.boards import assigned_board
 from db.tables import Base, Post, QueueEntry, QueueState
 from trainer.files import write_text
 from trainer.selection.lanes import RANDOM
@@ -56,8 +58,7 @@ def _replace(session: Session, project: Project, planned: Plan, staged: Table) -
     connection.execute(delete(QueueEntry))
     # The join drops posts deleted meanwhile, which no foreign key checks here; both tables have this order.
     is_there = (Post.id == staged.c.post_id) & Post.group_id.is_not(None)
-    rows = select(staged).join(Post, is_there).order_by(staged.c.post_id)
-    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), rows))
+    connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), _with_boards(staged, is_there)))
     note_answers_since(session, planned.newest_annotation, planned.newest_resolution)
     session.merge(
         QueueState(
@@ -95,8 +96,15 @@ def _put_in(session: Session, staged: Table, basis: Basis) -> None:
     connection = session.connection()
     connection.execute(delete(QueueEntry).where(is_replaced(basis)))
     is_free = Post.group_id.is_not(None) & Post.group_id.not_in(groups_that_stay(basis))
-    rows = select(staged).join(Post, (Post.id == staged.c.post_id) & is_free).order_by(staged.c.post_id)
+    rows = _with_boards(staged, (Post.id == staged.c.post_id) & is_free)
     connection.execute(insert(QueueEntry).from_select(list(staged.c.keys()), rows))
+
+
+def _with_boards(staged: Table, is_there: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """The staged rows, each with the board of its post if that is assigned to people."""
+    board = QueueEntry.board_id.key
+    columns = [assigned_board() if column.name == board else column for column in staged.c]
+    return select(*columns).join_from(staged, Post, is_there).order_by(staged.c.post_id)
 
 
 def _shorten_random(session: Session, end: int) -> None:

@@ -14,6 +14,7 @@ from workbench.web.views.posts import page as posts
 from workbench.web.views.radar import page as radar
 from workbench.web.views.review import page as review
 from workbench.web.views.rounds import page as rounds
+from workbench.web.views.team import page as team
 from workbench.web.views.thresholds import page as thresholds
 from workbench.web.wording.i18n import N_
 
@@ -40,6 +41,7 @@ PAGES = (
     Page("thresholds", N_("Thresholds"), thresholds.show, Right.SET_POLICY),
     Page("review", N_("Review"), review.show, Right.REVIEW),
     Page("radar", N_("Radar"), radar.show, Right.REVIEW),
+    Page("team", N_("Team"), team.show, Right.REVIEW),
     Page("people", N_("People"), people.show, Right.MANAGE_PEOPLE),
     Page("audit", N_("Audit"), audit.show, Right.READ_AUDIT),
     # The name in the bar of each page leads to it.

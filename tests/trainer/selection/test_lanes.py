@@ -1,6 +1,7 @@
 """The queue's composition: shares, turns, and which post goes into which lane."""
 
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 from hypothesis import given
@@ -21,6 +22,7 @@ from trainer.selection.lanes import (
     pool_lanes,
     preference,
     turns,
+    with_second_opinions,
 )
 
 WIDE = Band(at_least=1)
@@ -53,6 +55,20 @@ def test_every_lane_gets_its_share_of_a_cycle(shares: tuple[int, ...]) -> None:
     cycle = Counter(turns(Composition(*shares)))
     assert sum(cycle.values()) == sum(shares)
     assert sorted(cycle.values()) == sorted(share for share in shares if share)
+
+
+@given(st.tuples(*[st.integers(0, 30)] * 5).filter(lambda shares: sum(shares) > 0), st.integers(0, 100))
+def test_a_share_of_second_opinions_leaves_the_others_in_proportion(
+    shares: tuple[int, ...], percent: int
+) -> None:
+    before = Composition(*shares)
+    after = with_second_opinions(before, percent)
+    assert after.second_opinion * 100 == percent * sum(asdict(after).values())
+    if percent < 100:
+        others = [name for name in asdict(before) if name != "second_opinion"]
+        of_before, of_after = (sum(getattr(one, name) for name in others) for one in (before, after))
+        for name in others:
+            assert getattr(after, name) * of_before == getattr(before, name) * of_after
 
 
 def test_a_lane_that_has_nothing_passes_its_turn_to_the_uncertain_one() -> None:

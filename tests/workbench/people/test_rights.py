@@ -39,6 +39,7 @@ ACTIONS: dict[Right, str] = {
         review.quality: read_my_work
     """,
     Right.REVIEW: """
+        assigning.progress: read_team count_by_board
         labelling.timesheet: timesheet
         overview.figures: read_overview
         overview.radar: read_radar
@@ -83,6 +84,9 @@ ACTIONS: dict[Right, str] = {
         purging.purge: purge
     """,
     Right.MANAGE_PEOPLE: """
+        assigning.assignments: assign_board
+        assigning.goals: set_goal
+        assigning.groups: make_group set_members delete_group
         people.invitations: invite password_link password_links open_links withdraw
         people.members: listing add change_role disable enable
     """,

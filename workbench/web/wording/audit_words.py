@@ -23,6 +23,11 @@ ACTION_WORDS = {
     "change role": N_("role changed"),
     "disable person": N_("person disabled"),
     "enable person": N_("person enabled"),
+    "assign board": N_("board assigned"),
+    "make group": N_("group made"),
+    "set group members": N_("members of a group set"),
+    "delete group": N_("group deleted"),
+    "set goal": N_("goal and share of second opinions set"),
     "invite": N_("invitation made"),
     "password link": N_("link for a new password made"),
     "withdraw link": N_("link withdrawn"),
@@ -145,6 +150,10 @@ DETAIL_WORDS = {
     "rounds": N_("rounds trained with them"),
     "adaptations": N_("adaptations that read them"),
     "changed": N_("changed"),
+    "people": N_("people"),
+    "groups": N_("groups"),
+    "goal": N_("daily goal"),
+    "second_opinions": N_("second opinions, %"),
 }
 """Words for the keys of details; those of settings are shown as `workbench.toml` has them."""
 VALUE_WORDS: Mapping[str, Mapping[str, str]] = {

@@ -51,6 +51,12 @@ def _waiting(queue: EmptyQueue) -> list[str]:
                 count=queue.skipped
             )
         )
+    if queue.of_others:
+        lines.append(
+            _("{count} of the posts left belong to boards that other people label.").format(
+                count=f"{queue.of_others:,}"
+            )
+        )
     if queue.asked:
         lines.append(_("You have asked the lead about {count} of the posts left.").format(count=queue.asked))
     return lines or [_("The posts left are being given back. They come in a moment.")]

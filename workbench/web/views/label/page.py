@@ -162,7 +162,7 @@ def _counts(session: Session, account: Account, waiting: int) -> Markup:
     day = pace.today(session, account.id, project().now(), _midnight())
     shown = [
         ("left", _("left for the team: {count}").format(count=f"{left:,}")),
-        ("today", _("mine today: {count}").format(count=f"{day.labelled + day.checked:,}")),
+        ("today", _mine_today(day.labelled + day.checked, pace.daily_goal(session, project(), account.id))),
     ]
     if day.seconds_each is not None:
         shown.append(("pace", _("{seconds} s each").format(seconds=f"{day.seconds_each:.0f}")))
@@ -178,6 +178,12 @@ def _counts(session: Session, account: Account, waiting: int) -> Markup:
             )
         )
     return NOTHING.join(Markup('<span data-count="{}">{}</span>').format(name, text) for name, text in shown)
+
+
+def _mine_today(answers_given: int, goal: int) -> str:
+    if not goal:
+        return _("mine today: {count}").format(count=f"{answers_given:,}")
+    return _("mine today: {count} of {goal}").format(count=f"{answers_given:,}", goal=f"{goal:,}")
 
 
 def _midnight() -> datetime:

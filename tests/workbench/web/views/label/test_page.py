@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from db.tables import CheckAnswer
 from tests.conftest import Clock
+from tests.workbench.assigning.making import queue_of_boards
 from tests.workbench.making import (
     COPIES,
     add_decision,
@@ -31,6 +32,8 @@ from tests.workbench.making import (
 from tests.workbench.review.ruled import draft
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
+from workbench.assigning.assignments import assign_board
+from workbench.assigning.goals import set_goal
 from workbench.imports import intake
 from workbench.imports.preparing import prepare
 from workbench.imports.tsv import open_tsv
@@ -102,6 +105,25 @@ def test_a_press_saves_the_label_and_brings_the_next_post(queued: Project, ann: 
     assert "last: <span" in shown(app)
     assert "mine today: 1" in shown(app)
     assert text_of(on_desk(app)["current"]) == answers.hold_posts(queued, ann)[0].text == behind
+
+
+def test_a_goal_stands_beside_the_answers_of_today(queued: Project, lead: Account, ann: Account) -> None:
+    set_goal(queued, lead, ann.id, goal=1_200, second_opinions=None)
+    app = open_screen()
+    press(app, "answer-normal")
+    assert "mine today: 1 of 1,200<" in shown(app)
+
+
+def test_an_empty_desk_tells_of_boards_that_others_label(
+    project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    for board in queue_of_boards(project, lead).values():
+        assign_board(project, lead, board, people=[lead.id])
+    visit_as(ann)
+    app = open_screen()
+    while answers.hold_posts(project, ann):
+        press(app, "answer-normal")
+    assert "45 of the posts left belong to boards that other people label." in shown(app)
 
 
 def test_a_post_is_drawn_once_and_anew_when_something_about_it_changes(
