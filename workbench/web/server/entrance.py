@@ -1,6 +1,7 @@
 """The pages outside Streamlit, which cannot set cookies: signing in, joining by a link, the language."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
@@ -39,6 +40,8 @@ NOBODY_YET = N_(
 )
 
 SESSION_ENDED = N_("Your session has ended. Sign in again.")
+
+_LINK = re.compile(re.escape(JOIN) + "[A-Za-z0-9_-]+")
 
 throttle = Throttle()
 
@@ -108,7 +111,9 @@ async def sign_out(request: Request) -> Response:
 
 
 async def set_language(request: Request) -> Response:
-    response = RedirectResponse(_next_page(request.query_params.get("next"), SIGN_IN), 303)
+    wanted = request.query_params.get("next") or ""
+    page = wanted if _LINK.fullmatch(wanted) else _next_page(wanted, SIGN_IN)
+    response = RedirectResponse(page, 303)
     language = request.path_params["language"]
     if language in LANGUAGES:
         _set_cookie(request, response, LANGUAGE_COOKIE, language, YEAR)
@@ -271,6 +276,7 @@ def _page(
         "refusal": refusal,
         "has_refusal": "" if refusal else Markup("hidden"),
         "other": other,
+        "here": request.url.path,
         "other_name": LANGUAGES[other],
     }
     page = PAGE.substitute({name: escape(value) for name, value in values.items()})

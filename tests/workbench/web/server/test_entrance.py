@@ -221,6 +221,16 @@ def test_the_form_speaks_the_browsers_language_until_another_is_picked(client: T
     assert "Sign in" in client.get("/sign-in", headers=chinese).text
 
 
+def test_switching_the_language_keeps_an_invitation_on_the_screen(
+    client: TestClient, project: Project, lead: Account
+) -> None:
+    address = f"/join/{invitations.invite(project, lead, 'annotator').secret}"
+    assert f'href="/language/zh?next={address}"' in client.get(address).text
+    assert client.get("/language/zh", params={"next": address}).headers["location"] == address
+    for wrong in ("/join//evil.example", f"{address}/..", "/join/"):
+        assert client.get("/language/zh", params={"next": wrong}).headers["location"] == "/sign-in"
+
+
 def test_before_anybody_has_a_password_the_page_says_what_to_do(
     client: TestClient, project: Project, ann: Account
 ) -> None:
