@@ -17,6 +17,8 @@ from workbench.project import Project
 ROLES = ("annotator", "reviewer", "lead", "admin")
 """Each has the rights of those before it."""
 COMMAND_LINE = "command line"
+COMMAND_LINE_ID = 0
+"""In projects from before there were passwords it has another number."""
 
 # Built once and read without ORM objects: it runs at every key press.
 _PERSON = select(Person.name, Person.role, Person.is_active).where(Person.id == bindparam("person_id"))
@@ -65,7 +67,11 @@ def command_line(project: Project) -> Account:
         person = session.scalar(select(Person).where(Person.name == COMMAND_LINE))
         if person is None:
             person = Person(
-                name=COMMAND_LINE, name_key=name_key(COMMAND_LINE), role=ROLES[-1], created_at=project.now()
+                id=COMMAND_LINE_ID,
+                name=COMMAND_LINE,
+                name_key=name_key(COMMAND_LINE),
+                role=ROLES[-1],
+                created_at=project.now(),
             )
             session.add(person)
             session.flush()

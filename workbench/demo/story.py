@@ -70,9 +70,9 @@ class Story:
         """Ends on the day before `now`. Raises WorkbenchError if a round does not end as told."""
         days = labelling_days(now.date())
         self.clock.set(at(days[0], "08:10", now.tzinfo))
-        self._person(ADMIN, "admin")
         lead = self._person(LEAD, "lead")
         team = {who: self._person(name, "annotator") for who, name in ANNOTATORS.items()}
+        self._person(ADMIN, "admin")
         with TemporaryDirectory() as folder:
             exports = write_exports(self.sample, Path(folder), first_days(days))
             for number, day in enumerate(days):

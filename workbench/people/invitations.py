@@ -78,7 +78,7 @@ def open_links(project: Project, by: Account) -> list[OpenLink]:
             OpenLink(
                 row.id,
                 row.role,
-                name[row.person_id] if row.person_id else None,
+                None if row.person_id is None else name[row.person_id],
                 name[row.made_by_id],
                 row.expires_at,
             )

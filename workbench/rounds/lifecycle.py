@@ -249,7 +249,7 @@ def describe(session: Session, row: Round) -> dict[str, Any]:
     metrics = report.get("metrics") or {}
     champion = session.get(Champion, 1)
     starter = session.get(Person, row.started_by_id)
-    decider = session.get(Person, row.decided_by_id) if row.decided_by_id else None
+    decider = None if row.decided_by_id is None else session.get(Person, row.decided_by_id)
     train = {
         "n": card.get("data", {}).get("train", {}).get("rows"),
         "seconds": card.get("seconds"),

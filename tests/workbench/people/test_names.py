@@ -36,13 +36,9 @@ def test_names_that_differ_have_two(one: str, other: str) -> None:
     assert name_key(one) != name_key(other)
 
 
-@given(st.text(max_size=LONGEST_NAME))
-def test_case_and_spaces_do_not_make_another_name(name: str) -> None:
-    assert (
-        name_key(f" {name} "[:LONGEST_NAME]) == name_key(name[: LONGEST_NAME - 1])
-        or len(name) >= LONGEST_NAME - 1
-    )
-    assert name_key(name_key(name)) == name_key(name)
+@given(st.text(max_size=LONGEST_NAME - 2))
+def test_spaces_around_it_do_not_make_another_name(name: str) -> None:
+    assert name_key(f" {name} ") == name_key(name)
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 41, "a\x00b", "\u200b", "\u3164", "a\u202eb"])
