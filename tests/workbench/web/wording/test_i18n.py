@@ -20,6 +20,7 @@ from workbench.web.wording.messages import ON_PAGES
 from workbench.web.wording.refusals import refusal_in
 
 WORKBENCH, TRAINER = (Path(str(package.__file__)).parent for package in (workbench, trainer))
+CATALOGUE = FOLDER / "zh_CN" / "LC_MESSAGES" / "workbench.po"
 TEMPLATES_FROM_ELSEWHERE = {"messages.py", "rejects.py", "import_file.py", "tsv.py"}
 """Places where the template of a message comes from a table or another message."""
 
@@ -69,7 +70,7 @@ def wanted() -> set[str]:
 
 
 def chinese() -> Catalog:
-    with (FOLDER / "zh_CN" / "LC_MESSAGES" / "workbench.po").open("rb") as lines:
+    with CATALOGUE.open("rb") as lines:
         return read_po(lines, locale="zh_CN")
 
 
@@ -106,6 +107,12 @@ def test_what_pages_say_in_other_words_is_still_raised() -> None:
 def test_the_catalogue_holds_nothing_that_is_not_used() -> None:
     assert {str(message.id) for message in chinese() if message.id} - wanted() == set()
     assert not chinese().obsolete
+
+
+def test_no_text_has_two_entries_of_which_one_would_be_lost() -> None:
+    """As a merge of two branches leaves them. The reader keeps one and says nothing."""
+    entries = CATALOGUE.read_text(encoding="utf-8").count("\nmsgid ")
+    assert entries == len(list(chinese()))
 
 
 def test_a_translation_fills_the_same_blanks() -> None:
