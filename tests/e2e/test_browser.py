@@ -343,7 +343,7 @@ def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
     ]
     marked = "abc ␣U+202Edcba␣U+202C zero␣U+200Bwidth"
     assert sorted(shown) == sorted([*HOSTILE[:3], marked, HOSTILE[4]])
-    for screen in ("/overview", "/posts", "/rounds", "/thresholds", "/review", "/radar"):
+    for screen in ("/overview", "/posts", "/rounds", "/thresholds", "/review", "/radar", "/team"):
         page.goto(address + screen)
         page.wait_for_selector(IDLE)
         expect(page.locator(".bar .end")).to_contain_text("<b>*Eve*</b>")

@@ -1,7 +1,7 @@
 """HTML tables."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 
 from markupsafe import Markup
 
@@ -20,25 +20,29 @@ def table(
     *,
     has_titles: bool = False,
     has_numbers: bool = False,
+    has_text_last: bool = False,
 ) -> Markup:
     """An HTML table, with a header row if there are headings.
 
     Args:
         has_titles: the first cell of each row is its heading.
         has_numbers: all columns but the first are right-aligned.
+        has_text_last: the last column is not.
     """
-    head = _row(headings, HEADING, HEADING_OF_NUMBERS if has_numbers else HEADING)
-    first, others = HEADING if has_titles else TEXT, NUMBER if has_numbers else TEXT
+    others, heading = (NUMBER, HEADING_OF_NUMBERS) if has_numbers else (TEXT, HEADING)
+    head = _row(headings, HEADING, heading, HEADING if has_text_last else heading)
+    first, last = HEADING if has_titles else TEXT, TEXT if has_text_last else others
     return Markup('<table class="rows">{}<tbody>{}</tbody></table>').format(
         Markup("<thead>{}</thead>").format(head) if headings else NOTHING,
-        NOTHING.join(_row(row, first, others) for row in rows),
+        NOTHING.join(_row(row, first, others, last) for row in rows),
     )
 
 
-def _row(cells: Iterable[Cell], first: Markup, others: Markup) -> Markup:
-    templates = chain([first], repeat(others))
+def _row(cells: Iterable[Cell], first: Markup, others: Markup, last: Markup) -> Markup:
+    cells = list(cells)
+    templates = [first, *repeat(others, len(cells) - 2), last][: len(cells)]
     return Markup("<tr>{}</tr>").format(
-        NOTHING.join(template.format(_text(cell)) for template, cell in zip(templates, cells, strict=False))
+        NOTHING.join(template.format(_text(cell)) for template, cell in zip(templates, cells, strict=True))
     )
 
 

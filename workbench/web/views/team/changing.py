@@ -171,6 +171,7 @@ def _several(title: str, key: str, names: Mapping[int, str], chosen: Sequence[in
         title,
         list(names),
         default=[number for number in chosen if number in names],
+        select_all=False,  # Streamlit has it in English only
         format_func=lambda number: without_hidden(names.get(number, "")),
         placeholder="–",
         key=key,

@@ -91,7 +91,14 @@ def _people(team: Team) -> None:
         _("second opinions"),
         _("boards"),
     )
-    html(table((_person_row(team, person) for person in team.people), headings, has_numbers=True))
+    html(
+        table(
+            (_person_row(team, person) for person in team.people),
+            headings,
+            has_numbers=True,
+            has_text_last=True,
+        )
+    )
     quiet(_("In order of names. Labels, answers to check posts included; the week begins on Monday."))
 
 
@@ -116,7 +123,7 @@ def _boards(team: Team, counts: Mapping[int, BoardCounts]) -> None:
         _("assigned to"),
     )
     rows = [_board_row(team, board, counts.get(board.id, BoardCounts())) for board in team.boards[:SHOWN]]
-    html(table(rows, headings, has_numbers=True))
+    html(table(rows, headings, has_numbers=True, has_text_last=True))
     if len(team.boards) > SHOWN:
         quiet(_("{count} more boards are not listed.").format(count=f"{len(team.boards) - SHOWN:,}"))
 
