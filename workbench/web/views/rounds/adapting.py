@@ -15,7 +15,7 @@ from workbench.web.wording.messages import shown
 LOOK_AGAIN_SECONDS = 2
 OFFERS = {
     Offer.FIRST: N_(
-        "Before the first round, the base encoder can read this forum's posts without labels: rounds then learn more from few labels."
+        "Before the first round, the base encoder can read this forum's posts without labels: rounds may then learn more from few labels."
     ),
     Offer.GROWN: N_(
         "There are half as many posts again as when the base encoder was adapted to them. Adapt it anew to let it read the new ones."
