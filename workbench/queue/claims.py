@@ -117,7 +117,8 @@ _IS_LABELLED = select(
     )
 )
 _WANTED = second_opinions_wanted(_PERSON, _NOW).limit(SECOND_OPINIONS_FROM)
-NO_PERSON = 0
+NO_PERSON = -1
+"""0 is the account of commands."""
 
 
 @dataclass(frozen=True)

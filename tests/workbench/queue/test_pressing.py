@@ -3,11 +3,12 @@
 from sqlalchemy import event
 
 from db.queries.serving import second_opinions_wanted
-from tests.workbench.making import ready_queue
+from tests.workbench.making import add_label, posts_of, ready_queue
 from tests.workbench.plans import plans_of
-from workbench.accounts import Account
+from workbench.accounts import Account, command_line
 from workbench.labelling import answers
 from workbench.project import Project
+from workbench.queue.claims import is_labelled
 
 MOST_STATEMENTS = 20
 """Statements of an answer and the next post: both transactions, including the permission checks."""
@@ -36,3 +37,11 @@ def test_a_post_for_a_second_opinion_is_found_without_passing_the_pool(
     (steps,) = plans_of(project, lambda session: session.scalars(wanted).all())
     assert steps[0] == "SEARCH annotation USING INTEGER PRIMARY KEY (rowid>?)"
     assert not [step for step in steps if "ix_post_group_split" in step]
+
+
+def test_a_label_that_a_command_imported_is_a_label(project: Project, lead: Account) -> None:
+    ready_queue(project, lead)
+    post = posts_of(project, "pool")[0]
+    add_label(project, command_line(project), post, "normal", origin="import")
+    with project.database.read() as session:
+        assert is_labelled(session, post)
