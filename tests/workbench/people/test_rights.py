@@ -87,6 +87,7 @@ ACTIONS: dict[Right, str] = {
         assigning.assignments: assign_board
         assigning.goals: set_goal
         assigning.groups: make_group set_members delete_group
+        people.identities: link unlink
         people.invitations: invite password_link password_links open_links withdraw
         people.members: listing add change_role disable enable
     """,

@@ -25,7 +25,8 @@ from workbench.web.server.uploads import UPLOADS, Uploads, held_by_streamlit
 from workbench.web.wording.i18n import N_
 
 SIGN_IN = "/sign-in"
-OPEN_PATHS = frozenset({SIGN_IN, "/_stcore/health", "/favicon.png"})
+OIDC, OIDC_CALLBACK = f"{SIGN_IN}/oidc", f"{SIGN_IN}/oidc/callback"
+OPEN_PATHS = frozenset({SIGN_IN, OIDC, OIDC_CALLBACK, "/_stcore/health", "/favicon.png"})
 JOIN = "/join/"
 OPEN_FOLDERS = ("/static/", "/language/", JOIN)
 

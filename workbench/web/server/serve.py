@@ -32,6 +32,7 @@ from workbench.web.pages import HOME  # imports the views: before the freeze
 from workbench.web.server import downloads, entrance, shell
 from workbench.web.server.door import Door
 from workbench.web.server.guard import Guard
+from workbench.web.server.organisations import oidc
 from workbench.web.server.uploads import MOST_FILE_MEGABYTES
 
 SWITCH_SECONDS = 0.0005
@@ -81,7 +82,7 @@ def show_home(_request: Request) -> RedirectResponse:
     return RedirectResponse("/", 303)
 
 
-ROUTES = [*entrance.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
+ROUTES = [*entrance.ROUTES, *oidc.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
 MIDDLEWARE = [Middleware(Door), Middleware(Guard)]
 
 

@@ -1,0 +1,65 @@
+"""Settings of sign-in by an organisation: an OpenID Connect provider, or a proxy that has checked who comes."""
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings
+
+from workbench.origin import parse_origin
+
+Role = Literal["annotator", "reviewer", "lead", "admin"]
+"""Each has the rights of those before it."""
+GroupRoles = Annotated[
+    tuple[tuple[str, Role], ...],
+    BeforeValidator(lambda given: tuple(given.items()) if isinstance(given, dict) else given),
+    PlainSerializer(dict, when_used="json"),
+]
+"""A table in the file; pairs here, because settings are hashed."""
+HeaderName = Annotated[
+    str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[A-Za-z0-9-]+$")
+]
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class OrganisationSettings(BaseSettings):
+    password_sign_in: bool = Field(
+        default=True, description="false: only the organisation's sign-in, and links of the command line"
+    )
+    group_roles: GroupRoles = Field(
+        default=(), description="the role of each group that may come in; of several, the highest counts"
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="the provider's address, as its discovery document states it"
+    )
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_scopes: str = Field(default="openid profile", pattern=r"^openid( [\x21-\x7e]+)*$")
+    oidc_groups_claim: str = "groups"
+    oidc_name_claim: str = "name"
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_reached_safely(cls, issuer: str | None) -> str | None:
+        if issuer is None:
+            return None
+        origin = parse_origin("/".join(issuer.split("/", 3)[:3]))
+        if origin is None or (origin.scheme == "http" and origin.name not in LOOPBACK):
+            raise ValueError("write it as https://name/path")
+        return issuer
+
+    @model_validator(mode="after")
+    def _sign_in_is_complete(self) -> "OrganisationSettings":
+        if self.oidc_issuer and not (self.oidc_client_id and self.group_roles):
+            raise ValueError("oidc_issuer needs oidc_client_id and group_roles")
+        if not self.password_sign_in and not self.oidc_issuer:
+            raise ValueError("password_sign_in = false needs oidc_issuer, or nobody could come in")
+        return self
