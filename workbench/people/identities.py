@@ -16,7 +16,7 @@ from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
 from workbench.names import LONGEST_NAME
 from workbench.people import sessions
-from workbench.people.members import managed, new_person
+from workbench.people.members import let_go, managed, new_person
 from workbench.people.sessions import Visitor
 from workbench.project import Project
 from workbench.settings import Settings
@@ -55,7 +55,7 @@ def sign_in(project: Project, statement: Statement, means: str, visitor: Visitor
         if isinstance(admitted, Person):
             return sessions.begin(session, project, admitted, means, visitor)
         if person is not None:  # a group that they have lost ends what it had opened
-            sessions.end(session, project, person.id)
+            let_go(session, project, person)
         record(
             session,
             project,
@@ -68,6 +68,15 @@ def sign_in(project: Project, statement: Statement, means: str, visitor: Visitor
             why=admitted.why,
         )
     raise admitted.error
+
+
+def is_of(project: Project, account: Account, statement: Statement) -> bool:
+    """Whether the statement is about this account, in the role that it has."""
+    with project.database.read() as session:
+        person = _identified(session, statement.issuer, statement.subject)
+        if person is None or person.id != account.id:
+            return False
+    return statement.groups is None or role_of(project.settings, statement.groups) == account.role
 
 
 def record_bad_token(project: Project, means: str, visitor: Visitor) -> None:
@@ -109,7 +118,7 @@ def unlink(project: Project, by: Account, person_id: int) -> int:
         person = managed(session, by, person_id)
         removed = delete(Identity).where(Identity.person_id == person.id)
         count = session.connection().execute(removed).rowcount
-        sessions.end(session, project, person.id)
+        let_go(session, project, person)
         record(session, project, by.id, "unlink identity", person.name, count=count)
         return count
 

@@ -148,7 +148,7 @@ def test_a_role_without_the_right_is_refused_before_anything_else(
 ) -> None:
     account = member(project, "某人", role)
     with pytest.raises(NotAllowedError, match="某人 may not do this"):
-        _attempt(action, _arguments(action, project, SignedIn(account, 1)))
+        _attempt(action, _arguments(action, project, SignedIn(account, 1, "password")))
     with project.database.read() as session:
         refused = session.scalars(select(AuditEntry.subject).where(AuditEntry.action == "refused")).all()
     assert refused == [right]

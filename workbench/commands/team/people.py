@@ -113,7 +113,9 @@ def users_unlink_identities(name: NameArgument, home: HomeOption = Path()) -> No
 def _state(member: Member) -> str:
     if not member.is_active:
         return "disabled"
-    return "" if member.has_password else "no password yet"
+    if member.has_password:
+        return ""
+    return "by the organisation" if member.has_identity else "no password yet"
 
 
 def _print_link(project: Project, name: str, link: Link) -> None:

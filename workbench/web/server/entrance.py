@@ -21,12 +21,19 @@ from workbench.people import entering, invitations, members, sessions
 from workbench.people.invitations import Offer
 from workbench.people.members import Member
 from workbench.people.passwords import LONGEST, SHORTEST
-from workbench.people.sessions import Visitor
 from workbench.web.current_project import project
-from workbench.web.identity import cookie_name, is_https, visitor_of
+from workbench.web.identity import (
+    cookie_name,
+    is_https,
+    refuse_open_line,
+    sender_of,
+    set_session_cookie,
+    visitor_of,
+)
 from workbench.web.pages import PATHS
 from workbench.web.server.devices import YEAR, device_cookie_name, device_of, new_device
 from workbench.web.server.guard import JOIN, OIDC, SIGN_IN, open_sockets
+from workbench.web.server.organisations.trusted_header import STATEMENT
 from workbench.web.server.refusing import language_of
 from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
@@ -41,6 +48,10 @@ NOBODY_YET = N_(
 )
 
 SESSION_ENDED = N_("Your session has ended. Sign in again.")
+SIGN_OUT_THERE = N_(
+    "You are signed out here. Your organisation's proxy signs you in again with the next page: sign out there too."
+)
+BY_THE_PROXY = N_("Here people come in through their organisation's proxy.")
 
 _LINK = re.compile(re.escape(JOIN) + "[A-Za-z0-9_-]+")
 
@@ -52,6 +63,8 @@ Translate = Callable[[str], str]
 async def show_sign_in(request: Request) -> Response:
     given = request.query_params
     next_page = page_of_ours(given.get("next"))
+    if request.scope.get(STATEMENT) is not None:
+        return RedirectResponse(next_page, 303)  # where the guard begins a session
     return await sign_in_page(request, next_page=next_page, has_ended="ended" in given)
 
 
@@ -85,7 +98,7 @@ async def join(request: Request) -> Response:
         offer = await run_in_threadpool(invitations.offer_of, project(), secret)
     except WorkbenchError as error:
         return _no_link(request, error)
-    name, password, visitor = fields.get("name", ""), fields.get("password", ""), visitor_from(request)
+    name, password, visitor = fields.get("name", ""), fields.get("password", ""), sender_of(request)
     try:
         refuse_open_line(request)
         if offer.name is None:
@@ -104,7 +117,11 @@ async def sign_out(request: Request) -> Response:
         await run_in_threadpool(sessions.sign_out, project(), visitor)
         await run_in_threadpool(answers.release, project(), visitor.account)
         open_sockets.end(visitor.session_id)
-    response = RedirectResponse(SIGN_IN, 303)
+    if request.scope.get(STATEMENT) is None:
+        response: Response = RedirectResponse(SIGN_IN, 303)
+    else:
+        note = catalogue(language_of(request)).gettext(SIGN_OUT_THERE)
+        response = _page(request, Markup(""), note=note)
     https = is_https(request)
     response.delete_cookie(
         cookie_name(project(), is_https=https), secure=https, httponly=True, samesite="lax"
@@ -145,7 +162,7 @@ async def _enter(request: Request, name: str, password: str) -> str:
         raise NotAllowedError(
             "Too many wrong passwords. Try again in {seconds} seconds.", seconds=math.ceil(wait)
         )
-    _, token = await run_in_threadpool(entering.sign_in, project(), name, password, visitor_from(request))
+    _, token = await run_in_threadpool(entering.sign_in, project(), name, password, sender_of(request))
     throttle.give_back(key, device)
     return token
 
@@ -153,9 +170,7 @@ async def _enter(request: Request, name: str, password: str) -> str:
 async def _enter_demo(request: Request, person: str) -> str:
     if not _is_demo(request) or not person.isdecimal():
         raise NotAllowedError("That person is not in the demo.")
-    return await run_in_threadpool(
-        entering.sign_in_as_demo, project(), int(person[:9]), visitor_from(request)
-    )
+    return await run_in_threadpool(entering.sign_in_as_demo, project(), int(person[:9]), sender_of(request))
 
 
 def _is_demo(request: Request) -> bool:
@@ -164,27 +179,12 @@ def _is_demo(request: Request) -> bool:
     return is_here and project().settings.public_url is None and project().demo_mark.exists()
 
 
-def refuse_open_line(request: Request) -> None:
-    """Raises NotAllowedError where a password would be readable on its way."""
-    if not is_https(request) and not addresses.is_loopback(request.url.hostname or ""):
-        raise NotAllowedError(
-            "From other machines the workbench is reached over https alone. Its operator sets public_url."
-        )
-
-
 def welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
     response = RedirectResponse(next_page, 303)
-    days = project().settings.session_days
-    name_of_cookie = cookie_name(project(), is_https=is_https(request))
-    set_cookie(request, response, name_of_cookie, token, int(days * 24 * 3600))
+    set_session_cookie(request, response, token)
     if name is not None:
         set_cookie(request, response, device_cookie_name(request), new_device(name_key(name)), YEAR)
     return response
-
-
-def visitor_from(request: Request) -> Visitor:
-    client = request.client.host if request.client else ""
-    return Visitor(client, request.headers.get("user-agent", ""))
 
 
 async def sign_in_page(
@@ -196,7 +196,9 @@ async def sign_in_page(
         return _page(request, _demo_form(_, people, next_page), note=_(DEMO_NOTE), refusal=refusal)
     settings = project().settings
     note = _(SESSION_ENDED) if has_ended else ""
-    if not settings.oidc_issuer and not await run_in_threadpool(members.can_sign_in, project()):
+    if not (settings.oidc_issuer or settings.password_sign_in):
+        note = _(BY_THE_PROXY)
+    elif not settings.oidc_issuer and not await run_in_threadpool(members.can_sign_in, project()):
         note = _(NOBODY_YET)
     ways = [
         _oidc_link(_, next_page) if settings.oidc_issuer else Markup(""),

@@ -57,6 +57,7 @@ def test_an_identity_is_linked_once_and_unlinked(project: Project) -> None:
     run(project, "add", "Ann")
     run(project, "add", "Ben")
     assert "can come in by that identity" in run(project, "link-identity", "Ann", "u-1").output
+    assert re.search(r"Ann +annotator +by the organisation", run(project, "list").output)
     error = run(project, "link-identity", "Ben", "u-1").exception
     assert "linked to Ann already" in str(error)
     assert "Ann: 1 removed." in run(project, "unlink-identities", "Ann").output

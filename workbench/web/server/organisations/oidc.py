@@ -18,7 +18,7 @@ from workbench.errors import InputError, NotAllowedError, WorkbenchError
 from workbench.people import identities
 from workbench.project import cookie_secret
 from workbench.web.current_project import project
-from workbench.web.identity import cookie_name, is_https
+from workbench.web.identity import cookie_name, is_https, refuse_open_line, sender_of
 from workbench.web.server import entrance
 from workbench.web.server.guard import OIDC, OIDC_CALLBACK
 from workbench.web.server.organisations.provider import BadTokenError, Flow, Provider, provider_of
@@ -31,7 +31,7 @@ FLOW_SECONDS = 600
 async def begin(request: Request) -> Response:
     next_page = entrance.page_of_ours(request.query_params.get("next"))
     try:
-        entrance.refuse_open_line(request)
+        refuse_open_line(request)
         address, flow = await _provider().begin(_callback_address(request))
     except WorkbenchError as error:
         return await _refused(request, error, next_page)
@@ -44,7 +44,7 @@ async def begin(request: Request) -> Response:
 async def finish(request: Request) -> Response:
     """The cookie is gone afterwards, whatever the outcome: a flow is used once."""
     try:
-        entrance.refuse_open_line(request)
+        refuse_open_line(request)
         flow, next_page = _kept(request)
         token = await _enter(request, flow)
     except WorkbenchError as error:
@@ -62,7 +62,7 @@ async def _enter(request: Request, flow: Flow) -> str:
     code = request.query_params.get("code")
     if not code:  # an error from the provider: the person pressed Cancel, or may not use this client
         raise NotAllowedError("The sign-in service refused. Start again.")
-    visitor = entrance.visitor_from(request)
+    visitor = sender_of(request)
     try:
         statement = await _provider().statement(flow, code, _callback_address(request))
     except BadTokenError:

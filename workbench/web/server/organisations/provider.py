@@ -54,7 +54,6 @@ class Provider:
                 "scope": settings.oidc_scopes,
                 "code_challenge_method": "S256",
                 "timeout": ANSWER_SECONDS,
-                **({"token_endpoint_auth_method": "none"} if secret is None else {}),
             },
         )
 

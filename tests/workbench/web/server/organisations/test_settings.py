@@ -49,6 +49,11 @@ def test_and_from_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (OIDC.replace('oidc_client_id = "workbench"', ""), "needs oidc_client_id and group_roles"),
         ('oidc_scopes = "profile"', "oidc_scopes"),
         ("password_sign_in = false", "nobody could come in"),
+        ('proxy_user_header = "X-Forwarded-User"', "needs proxy_user_from, the address of the proxy"),
+        ('proxy_groups_header = "X-Forwarded-Groups"', "needs proxy_user_header and group_roles"),
+        ('proxy_user_from = ["0.0.0.0/0"]', "everybody: name the proxy"),
+        ('proxy_user_from = ["proxy"]', "proxy"),
+        ('proxy_user_header = "X-User: x"', "proxy_user_header"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, why: str) -> None:
