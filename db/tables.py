@@ -21,6 +21,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     TypeDecorator,
+    UniqueConstraint,
     false,
     text,
 )
@@ -144,6 +145,18 @@ class WebSession(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class Identity(Base):
+    """Whom a sign-in service means by a subject: an OpenID Connect provider by its issuer, or the proxy."""
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), Index("ix_identity_person_id", "person_id"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    linked_at: Mapped[datetime]
 
 
 class Invitation(Base):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import get_args
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -12,9 +13,10 @@ from db.tables import Person
 from workbench.audit import record
 from workbench.errors import NotAllowedError
 from workbench.names import name_key
+from workbench.organisation import Role
 from workbench.project import Project
 
-ROLES = ("annotator", "reviewer", "lead", "admin")
+ROLES: tuple[str, ...] = get_args(Role)
 """Each has the rights of those before it."""
 COMMAND_LINE = "command line"
 COMMAND_LINE_ID = 0

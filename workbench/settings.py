@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from trainer.selection.lanes import Band, Composition
 from workbench.errors import InputError
+from workbench.organisation import OrganisationSettings
 from workbench.origin import parse_origin
 
 FILE_NAME = "workbench.toml"
@@ -40,7 +41,7 @@ BAND = Band()
 SHARES = Composition()
 
 
-class Settings(BaseSettings):
+class Settings(OrganisationSettings):
     """Every field is a key of workbench.toml and a WORKBENCH_ variable."""
 
     model_config = SettingsConfigDict(env_prefix="WORKBENCH_", extra="forbid", frozen=True)
@@ -218,7 +219,7 @@ def load_settings(home: Path) -> Settings:
                 "{file}: remove the line with passphrase. Everybody has a password of their own now: `workbench users`.",
                 file=file,
             ) from error
-        key = ".".join(map(str, first["loc"])) or "band"
+        key = ".".join(map(str, first["loc"])) or "settings"
         raise InputError(
             "{file} or a WORKBENCH_ variable: {key}: {problem}. Correct it and try again.",
             file=file,

@@ -19,6 +19,8 @@ MOST_WRONG, WRONG_WITHIN = 5, timedelta(minutes=15)
 
 def sign_in(project: Project, name: str, password: str, visitor: Visitor) -> tuple[Account, str]:
     """The account and the token of its new session. Raises NotAllowedError, recorded, and says not what was wrong."""
+    if not project.settings.password_sign_in:
+        raise NotAllowedError("Here people come in by their organisation's sign-in, not with a password.")
     with project.database.read() as session:
         person = named(session, name)
     is_right = is_password(password, person.password_hash if person else None)

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from db.tables import Invitation, Person
-from workbench.accounts import Account, Right, acting, reading
+from workbench.accounts import COMMAND_LINE, Account, Right, acting, reading
 from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
 from workbench.people import sessions
@@ -159,6 +159,8 @@ def _new_link(
 ) -> Link:
     if not 1 <= days <= MOST_DAYS:
         raise InputError("Choose 1 to {most} days.", most=MOST_DAYS)
+    if not project.settings.password_sign_in and by.name != COMMAND_LINE:
+        raise NotAllowedError("Here people come in by their organisation's sign-in, not by links.")
     secret, now = secrets.token_urlsafe(24), project.now()
     row = Invitation(
         digest=digest_of(secret),
@@ -179,13 +181,19 @@ def _open(project: Project) -> Select[Invitation]:
 
 
 def _link(session: Session, project: Project, secret: str) -> Invitation:
-    """Raises InputError if the link does not work, or if who made it may no longer make it."""
+    """Raises InputError if the link does not work, or if who made it may no longer make it.
+
+    Without passwords only the command line's links work: the operator comes in when the organisation's sign-in fails, and
+    a lead lets nobody in whom the organisation keeps out.
+    """
     link = session.scalar(_open(project).where(Invitation.digest == digest_of(secret)))
     if link is None:
         raise _no_link()
     maker = session.get_one(Person, link.made_by_id)
     role = link.role or session.get_one(Person, link.person_id).role
     if not maker.is_active or not Account(maker.id, maker.name, maker.role).manages(role):
+        raise _no_link()
+    if not project.settings.password_sign_in and maker.name != COMMAND_LINE:
         raise _no_link()
     return link
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from db.queries.serving import releases
-from db.tables import Person, WebSession
+from db.tables import Identity, Person, WebSession
 from workbench.accounts import COMMAND_LINE, ROLES, Account, Right, acting, command_line, reading
 from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
@@ -24,6 +24,8 @@ class Member:
     role: str
     is_active: bool
     has_password: bool
+    has_identity: bool
+    """Of an organisation's sign-in."""
     seen_at: datetime | None
     """In a browser."""
 
@@ -31,10 +33,17 @@ class Member:
 def listing(project: Project, by: Account) -> list[Member]:
     """Everybody but the command line, by name."""
     seen = select(func.max(WebSession.seen_at)).where(WebSession.person_id == Person.id).scalar_subquery()
+    identified = exists().where(Identity.person_id == Person.id)
     with reading(project, by, Right.MANAGE_PEOPLE) as session:
         rows = session.execute(
             select(
-                Person.id, Person.name, Person.role, Person.is_active, Person.password_hash.is_not(None), seen
+                Person.id,
+                Person.name,
+                Person.role,
+                Person.is_active,
+                Person.password_hash.is_not(None),
+                identified,
+                seen,
             )
             .where(Person.name != COMMAND_LINE)
             .order_by(Person.name)
@@ -81,7 +90,7 @@ def change_role(project: Project, by: Account, person_id: int, role: str) -> Non
         refuse_role(by, role)
         record(session, project, by.id, "change role", person.name, was=person.role, now=role)
         person.role = role
-        _let_go(session, project, person)
+        let_go(session, project, person)
 
 
 def disable(project: Project, by: Account, person_id: int) -> None:
@@ -122,6 +131,13 @@ def named(session: Session, name: str) -> Person | None:
     return exact or session.scalar(select(Person).where(Person.name_key == name_key(name)))
 
 
+def let_go(session: Session, project: Project, person: Person) -> None:
+    """Ends their sessions; others get the posts that they had open at once, not when the claims have run out."""
+    sessions.end(session, project, person.id)
+    for statement in releases(person.id):
+        session.execute(statement)
+
+
 def managed(session: Session, by: Account, person_id: int) -> Person:
     """A person that `by` may manage. Raises InputError and NotAllowedError."""
     person = session.get(Person, person_id)
@@ -154,11 +170,4 @@ def _set_active(project: Project, by: Account, person_id: int, *, is_active: boo
             record(session, project, by.id, "enable person", person.name)
         else:
             record(session, project, by.id, "disable person", person.name)
-        _let_go(session, project, person)
-
-
-def _let_go(session: Session, project: Project, person: Person) -> None:
-    """Ends their sessions; others get the posts that they had open at once, not when the claims have run out."""
-    sessions.end(session, project, person.id)
-    for statement in releases(person.id):
-        session.execute(statement)
+        let_go(session, project, person)

@@ -28,6 +28,7 @@ LONGEST_BROWSER = 200
 _SESSION = (
     select(
         WebSession.id,
+        WebSession.means,
         WebSession.started_at,
         WebSession.seen_at,
         Person.id.label("person_id"),
@@ -52,6 +53,8 @@ class Visitor:
 class SignedIn:
     account: Account
     session_id: int
+    means: str
+    """How the session began, as in the table."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def find(project: Project, token: str) -> SignedIn | None:
     if now - row.seen_at >= SEEN_EVERY:
         with project.database.write() as session:
             session.execute(update(WebSession).where(WebSession.id == row.id).values(seen_at=now))
-    return SignedIn(Account(row.person_id, row.name, row.role), row.id)
+    return SignedIn(Account(row.person_id, row.name, row.role), row.id, row.means)
 
 
 def ended_of(project: Project, ids: Collection[int]) -> set[int]:

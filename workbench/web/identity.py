@@ -5,10 +5,13 @@ from collections.abc import Iterable, Mapping
 
 import streamlit as st
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
+from workbench import addresses
 from workbench.accounts import Account
+from workbench.errors import NotAllowedError
 from workbench.people import sessions
-from workbench.people.sessions import SignedIn
+from workbench.people.sessions import SignedIn, Visitor
 from workbench.project import Project, cookie_secret
 from workbench.web.current_project import project
 
@@ -24,6 +27,31 @@ def cookie_name(project: Project, *, is_https: bool) -> str:
 
 def is_https(connection: HTTPConnection) -> bool:
     return connection.url.scheme in {"https", "wss"}
+
+
+def set_session_cookie(connection: HTTPConnection, response: Response, token: str) -> None:
+    https = is_https(connection)
+    response.set_cookie(
+        cookie_name(project(), is_https=https),
+        token,
+        max_age=int(project().settings.session_days * 24 * 3600),
+        httponly=True,
+        samesite="lax",
+        secure=https,
+    )
+
+
+def refuse_open_line(connection: HTTPConnection) -> None:
+    """Raises NotAllowedError where a password or a cookie would be readable on its way."""
+    if not is_https(connection) and not addresses.is_loopback(connection.url.hostname or ""):
+        raise NotAllowedError(
+            "From other machines the workbench is reached over https alone. Its operator sets public_url."
+        )
+
+
+def sender_of(connection: HTTPConnection) -> Visitor:
+    client = connection.client.host if connection.client else ""
+    return Visitor(client, connection.headers.get("user-agent", ""))
 
 
 def visitor_of(connection: HTTPConnection) -> SignedIn | None:

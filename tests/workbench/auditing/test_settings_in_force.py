@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from db.tables import AuditEntry
-from workbench.auditing.settings_in_force import IN_FORCE, record_settings
+from workbench.auditing.settings_in_force import IN_FORCE, MARK_BYTES, record_settings
 from workbench.project import Project
 
 
@@ -57,3 +58,16 @@ def test_a_start_with_the_settings_of_before_waits_for_no_writer(
     with project.database.write():
         record_settings(project, "worker")
     assert len(recorded(project)) == 1
+
+
+def test_a_secret_is_a_mark_that_changes_with_it(project: Project) -> None:
+    for secret in (None, "hunter2", "hunter2", "hunter3"):
+        kept = None if secret is None else SecretStr(secret)
+        record_settings(having(project, oidc_client_secret=kept), "web app")
+    entries = [detail for _, detail in recorded(project)]
+    assert [entry["changed"] for entry in entries[1:]] == [["oidc_client_secret"]] * 2
+    assert entries[0]["settings"]["oidc_client_secret"] is None
+    marks = [entry["settings"]["oidc_client_secret"] for entry in entries[1:]]
+    assert [len(mark) for mark in marks] == [2 * MARK_BYTES] * 2
+    assert "hunter" not in str(entries)
+    assert "*" not in str(marks)

@@ -15,7 +15,7 @@ from workbench import accounts
 from workbench.accounts import ROLES, Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.labelling import answers
-from workbench.people import entering, invitations, members, sessions
+from workbench.people import entering, identities, invitations, members, sessions
 from workbench.people.passwords import hash_password, is_password
 from workbench.people.sessions import SignedIn
 from workbench.project import Project
@@ -43,6 +43,8 @@ ACTS: dict[str, Callable[[Project, Account, Account], object]] = {
     "invite": lambda project, by, _: invitations.invite(project, by, "annotator"),
     "link": lambda project, by, other: invitations.password_link(project, by, other.id),
     "links": lambda project, by, _: invitations.open_links(project, by),
+    "link identity": lambda project, by, other: identities.link(project, by, other.id, "https://id", "u-1"),
+    "unlink": lambda project, by, other: identities.unlink(project, by, other.id),
 }
 
 
@@ -58,7 +60,7 @@ def test_only_leads_and_administrators_manage_people(project: Project, role: str
     assert actions(project)[-1] == "refused"
 
 
-@pytest.mark.parametrize("act", ["role", "disable", "enable", "link"])
+@pytest.mark.parametrize("act", ["role", "disable", "enable", "link", "link identity", "unlink"])
 @pytest.mark.parametrize("target", ["lead", "admin"])
 def test_a_lead_does_not_touch_leads_and_administrators(
     project: Project, lead: Account, act: str, target: str

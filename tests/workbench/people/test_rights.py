@@ -87,6 +87,7 @@ ACTIONS: dict[Right, str] = {
         assigning.assignments: assign_board
         assigning.goals: set_goal
         assigning.groups: make_group set_members delete_group
+        people.identities: link unlink
         people.invitations: invite password_link password_links open_links withdraw
         people.members: listing add change_role disable enable
     """,
@@ -147,7 +148,7 @@ def test_a_role_without_the_right_is_refused_before_anything_else(
 ) -> None:
     account = member(project, "某人", role)
     with pytest.raises(NotAllowedError, match="某人 may not do this"):
-        _attempt(action, _arguments(action, project, SignedIn(account, 1)))
+        _attempt(action, _arguments(action, project, SignedIn(account, 1, "password")))
     with project.database.read() as session:
         refused = session.scalars(select(AuditEntry.subject).where(AuditEntry.action == "refused")).all()
     assert refused == [right]

@@ -9,7 +9,8 @@ from rich.table import Table
 from workbench import accounts, addresses
 from workbench.accounts import ROLES
 from workbench.commands.terminal import HomeOption, out
-from workbench.people import invitations, members
+from workbench.people import identities, invitations, members
+from workbench.people.identities import PROXY
 from workbench.people.invitations import DAYS, Link
 from workbench.people.members import Member
 from workbench.project import Project, open_project
@@ -84,10 +85,37 @@ def users_enable(name: NameArgument, home: HomeOption = Path()) -> None:
     out.print(f"{member.name} can come in again.", markup=False)
 
 
+@users_app.command("link-identity")
+def users_link_identity(
+    name: NameArgument,
+    identity: Annotated[str, typer.Argument(help="As the refused sign-in shows it.")],
+    issuer: Annotated[str, typer.Option(help="By default the provider of the settings, or the proxy.")] = "",
+    home: HomeOption = Path(),
+) -> None:
+    """Let the one whom a sign-in service means by an identity come in as this person."""
+    project = open_project(home)
+    by = accounts.command_line(project)
+    member = members.find_member(project, by, name)
+    identities.link(project, by, member.id, issuer or project.settings.oidc_issuer or PROXY, identity)
+    out.print(f"{member.name} can come in by that identity.", markup=False)
+
+
+@users_app.command("unlink-identities")
+def users_unlink_identities(name: NameArgument, home: HomeOption = Path()) -> None:
+    """Remove a person's identities of sign-in services, and end their sessions."""
+    project = open_project(home)
+    by = accounts.command_line(project)
+    member = members.find_member(project, by, name)
+    count = identities.unlink(project, by, member.id)
+    out.print(f"{member.name}: {count} removed.", markup=False)
+
+
 def _state(member: Member) -> str:
     if not member.is_active:
         return "disabled"
-    return "" if member.has_password else "no password yet"
+    if member.has_password:
+        return ""
+    return "by the organisation" if member.has_identity else "no password yet"
 
 
 def _print_link(project: Project, name: str, link: Link) -> None:

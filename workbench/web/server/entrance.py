@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
@@ -20,12 +21,19 @@ from workbench.people import entering, invitations, members, sessions
 from workbench.people.invitations import Offer
 from workbench.people.members import Member
 from workbench.people.passwords import LONGEST, SHORTEST
-from workbench.people.sessions import Visitor
 from workbench.web.current_project import project
-from workbench.web.identity import cookie_name, is_https, visitor_of
+from workbench.web.identity import (
+    cookie_name,
+    is_https,
+    refuse_open_line,
+    sender_of,
+    set_session_cookie,
+    visitor_of,
+)
 from workbench.web.pages import PATHS
 from workbench.web.server.devices import YEAR, device_cookie_name, device_of, new_device
-from workbench.web.server.guard import JOIN, SIGN_IN, open_sockets
+from workbench.web.server.guard import JOIN, OIDC, SIGN_IN, open_sockets
+from workbench.web.server.organisations.trusted_header import STATEMENT
 from workbench.web.server.refusing import language_of
 from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
@@ -40,6 +48,10 @@ NOBODY_YET = N_(
 )
 
 SESSION_ENDED = N_("Your session has ended. Sign in again.")
+SIGN_OUT_THERE = N_(
+    "You are signed out here. Your organisation's proxy signs you in again with the next page: sign out there too."
+)
+BY_THE_PROXY = N_("Here people come in through their organisation's proxy.")
 
 _LINK = re.compile(re.escape(JOIN) + "[A-Za-z0-9_-]+")
 
@@ -50,23 +62,26 @@ Translate = Callable[[str], str]
 
 async def show_sign_in(request: Request) -> Response:
     given = request.query_params
-    return await _sign_in_page(request, next_page=_next_page(given.get("next")), has_ended="ended" in given)
+    next_page = page_of_ours(given.get("next"))
+    if request.scope.get(STATEMENT) is not None:
+        return RedirectResponse(next_page, 303)  # where the guard begins a session
+    return await sign_in_page(request, next_page=next_page, has_ended="ended" in given)
 
 
 async def sign_in(request: Request) -> Response:
     fields = await _fields(request)
-    next_page = _next_page(fields.get("next"))
+    next_page = page_of_ours(fields.get("next"))
     try:
-        _refuse_open_line(request)
+        refuse_open_line(request)
         if "person" in fields:
             token = await _enter_demo(request, fields["person"])
-            return _welcome(request, token, next_page)
+            return welcome(request, token, next_page)
         name = fields.get("name", "")
         token = await _enter(request, name, fields.get("password", ""))
     except WorkbenchError as error:
         refusal = refusal_in(error, language_of(request))
-        return await _sign_in_page(request, name=fields.get("name", ""), next_page=next_page, refusal=refusal)
-    return _welcome(request, token, next_page, name)
+        return await sign_in_page(request, name=fields.get("name", ""), next_page=next_page, refusal=refusal)
+    return welcome(request, token, next_page, name)
 
 
 async def show_join(request: Request) -> Response:
@@ -83,9 +98,9 @@ async def join(request: Request) -> Response:
         offer = await run_in_threadpool(invitations.offer_of, project(), secret)
     except WorkbenchError as error:
         return _no_link(request, error)
-    name, password, visitor = fields.get("name", ""), fields.get("password", ""), _visitor(request)
+    name, password, visitor = fields.get("name", ""), fields.get("password", ""), sender_of(request)
     try:
-        _refuse_open_line(request)
+        refuse_open_line(request)
         if offer.name is None:
             token = await run_in_threadpool(invitations.join, project(), secret, name, password, visitor)
         else:
@@ -93,7 +108,7 @@ async def join(request: Request) -> Response:
             token = await run_in_threadpool(invitations.choose_password, project(), secret, password, visitor)
     except WorkbenchError as error:
         return _join_page(request, offer, name=name, refusal=refusal_in(error, language_of(request)))
-    return _welcome(request, token, "/", name)
+    return welcome(request, token, "/", name)
 
 
 async def sign_out(request: Request) -> Response:
@@ -102,7 +117,11 @@ async def sign_out(request: Request) -> Response:
         await run_in_threadpool(sessions.sign_out, project(), visitor)
         await run_in_threadpool(answers.release, project(), visitor.account)
         open_sockets.end(visitor.session_id)
-    response = RedirectResponse(SIGN_IN, 303)
+    if request.scope.get(STATEMENT) is None:
+        response: Response = RedirectResponse(SIGN_IN, 303)
+    else:
+        note = catalogue(language_of(request)).gettext(SIGN_OUT_THERE)
+        response = _page(request, Markup(""), note=note)
     https = is_https(request)
     response.delete_cookie(
         cookie_name(project(), is_https=https), secure=https, httponly=True, samesite="lax"
@@ -112,11 +131,11 @@ async def sign_out(request: Request) -> Response:
 
 async def set_language(request: Request) -> Response:
     wanted = request.query_params.get("next") or ""
-    page = wanted if _LINK.fullmatch(wanted) else _next_page(wanted, SIGN_IN)
+    page = wanted if _LINK.fullmatch(wanted) else page_of_ours(wanted, SIGN_IN)
     response = RedirectResponse(page, 303)
     language = request.path_params["language"]
     if language in LANGUAGES:
-        _set_cookie(request, response, LANGUAGE_COOKIE, language, YEAR)
+        set_cookie(request, response, LANGUAGE_COOKIE, language, YEAR)
     return response
 
 
@@ -143,7 +162,7 @@ async def _enter(request: Request, name: str, password: str) -> str:
         raise NotAllowedError(
             "Too many wrong passwords. Try again in {seconds} seconds.", seconds=math.ceil(wait)
         )
-    _, token = await run_in_threadpool(entering.sign_in, project(), name, password, _visitor(request))
+    _, token = await run_in_threadpool(entering.sign_in, project(), name, password, sender_of(request))
     throttle.give_back(key, device)
     return token
 
@@ -151,7 +170,7 @@ async def _enter(request: Request, name: str, password: str) -> str:
 async def _enter_demo(request: Request, person: str) -> str:
     if not _is_demo(request) or not person.isdecimal():
         raise NotAllowedError("That person is not in the demo.")
-    return await run_in_threadpool(entering.sign_in_as_demo, project(), int(person[:9]), _visitor(request))
+    return await run_in_threadpool(entering.sign_in_as_demo, project(), int(person[:9]), sender_of(request))
 
 
 def _is_demo(request: Request) -> bool:
@@ -160,40 +179,32 @@ def _is_demo(request: Request) -> bool:
     return is_here and project().settings.public_url is None and project().demo_mark.exists()
 
 
-def _refuse_open_line(request: Request) -> None:
-    """Raises NotAllowedError where a password would be readable on its way."""
-    if not is_https(request) and not addresses.is_loopback(request.url.hostname or ""):
-        raise NotAllowedError(
-            "From other machines the workbench is reached over https alone. Its operator sets public_url."
-        )
-
-
-def _welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
+def welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
     response = RedirectResponse(next_page, 303)
-    days = project().settings.session_days
-    name_of_cookie = cookie_name(project(), is_https=is_https(request))
-    _set_cookie(request, response, name_of_cookie, token, int(days * 24 * 3600))
+    set_session_cookie(request, response, token)
     if name is not None:
-        _set_cookie(request, response, device_cookie_name(request), new_device(name_key(name)), YEAR)
+        set_cookie(request, response, device_cookie_name(request), new_device(name_key(name)), YEAR)
     return response
 
 
-def _visitor(request: Request) -> Visitor:
-    client = request.client.host if request.client else ""
-    return Visitor(client, request.headers.get("user-agent", ""))
-
-
-async def _sign_in_page(
+async def sign_in_page(
     request: Request, *, name: str = "", next_page: str = "/", refusal: str = "", has_ended: bool = False
 ) -> Response:
     _ = catalogue(language_of(request)).gettext
     if _is_demo(request):
         people = await run_in_threadpool(members.demo_people, project())
         return _page(request, _demo_form(_, people, next_page), note=_(DEMO_NOTE), refusal=refusal)
+    settings = project().settings
     note = _(SESSION_ENDED) if has_ended else ""
-    if not await run_in_threadpool(members.can_sign_in, project()):
+    if not (settings.oidc_issuer or settings.password_sign_in):
+        note = _(BY_THE_PROXY)
+    elif not settings.oidc_issuer and not await run_in_threadpool(members.can_sign_in, project()):
         note = _(NOBODY_YET)
-    return _page(request, _sign_in_form(_, name, next_page), note=note, refusal=refusal)
+    ways = [
+        _oidc_link(_, next_page) if settings.oidc_issuer else Markup(""),
+        _sign_in_form(_, name, next_page) if settings.password_sign_in else Markup(""),
+    ]
+    return _page(request, Markup("").join(ways), note=note, refusal=refusal)
 
 
 def _join_page(request: Request, offer: Offer, *, name: str = "", refusal: str = "") -> Response:
@@ -221,6 +232,13 @@ def _sign_in_form(_: Translate, name: str, next_page: str) -> Markup:
         ).format(_("Password"), LONGEST),
         _button(_("Sign in")),
         action=SIGN_IN,
+    )
+
+
+def _oidc_link(_: Translate, next_page: str) -> Markup:
+    """Not a form: the policy lets none lead to another site."""
+    return Markup('<a class="button" href="{}?next={}">{}</a>').format(
+        OIDC, quote(next_page), _("Sign in with your organisation")
     )
 
 
@@ -284,10 +302,10 @@ def _page(
     return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
 
 
-def _next_page(wanted: str | None, otherwise: str = "/") -> str:
+def page_of_ours(wanted: str | None, otherwise: str = "/") -> str:
     """Only pages of the app: any other address would be an open redirect."""
     return wanted if wanted in PATHS else otherwise
 
 
-def _set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
+def set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
     response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=is_https(request))

@@ -7,41 +7,31 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import RedirectResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from workbench import accounts
 from workbench.accounts import Account, Right
 from workbench.errors import NotAllowedError
-from workbench.people import sessions
+from workbench.people import identities, sessions
+from workbench.people.identities import PROXY, Statement
 from workbench.people.sessions import SignedIn
 from workbench.web.current_project import project
-from workbench.web.identity import visitor_of
+from workbench.web.identity import refuse_open_line, sender_of, visitor_of
 from workbench.web.pages import PAGES, PATHS
-from workbench.web.server.refusing import refusal
+from workbench.web.server.organisations.trusted_header import take_statement, with_session
+from workbench.web.server.refusing import language_of, refusal
 from workbench.web.server.sockets import OpenSockets
 from workbench.web.server.uploads import UPLOADS, Uploads, held_by_streamlit
 from workbench.web.wording.i18n import N_
+from workbench.web.wording.refusals import refusal_in
 
 SIGN_IN = "/sign-in"
-OPEN_PATHS = frozenset({SIGN_IN, "/_stcore/health", "/favicon.png"})
+OIDC, OIDC_CALLBACK = f"{SIGN_IN}/oidc", f"{SIGN_IN}/oidc/callback"
+OPEN_PATHS = frozenset({SIGN_IN, OIDC, OIDC_CALLBACK, "/_stcore/health", "/favicon.png"})
 JOIN = "/join/"
 OPEN_FOLDERS = ("/static/", "/language/", JOIN)
-
-IDENTITY_HEADERS = frozenset(
-    {
-        b"remote-user",
-        b"x-remote-user",
-        b"x-forwarded-user",
-        b"x-forwarded-email",
-        b"x-forwarded-preferred-username",
-        b"x-auth-request-user",
-        b"x-auth-request-email",
-        b"x-streamlit-user",
-    }
-)
-
 
 RIGHTS: Mapping[str, Right] = MappingProxyType({UPLOADS: Right.IMPORT, "/_stcore/metrics": Right.RUN_ROUNDS})
 """Rights by the beginning of an address. The use cases of our own addresses check their rights themselves."""
@@ -62,11 +52,17 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        # Identity comes from the cookie alone; a header that claims one was set by the client.
-        scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in IDENTITY_HEADERS]
+        try:
+            statement = take_statement(scope, project().settings)
+            visitor, send = (
+                (None, send) if _is_open(scope["path"]) else await _visitor(scope, statement, send)
+            )
+        except NotAllowedError as error:
+            await _turn_down(error, scope, receive, send)
+            return
         if _is_open(scope["path"]):
             await self._app(scope, receive, send)
-        elif visitor := await _visitor(scope):
+        elif visitor:
             await self._let_in(visitor, scope, receive, send)
         else:
             await _turn_away(scope, receive, send)
@@ -101,6 +97,18 @@ async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
         await refusal(scope, 401, SIGN_IN_FIRST)(scope, receive, send)
 
 
+async def _turn_down(error: NotAllowedError, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocketClose(code=1008, reason="not allowed")(scope, receive, send)
+        return
+    sentence = refusal_in(error, language_of(HTTPConnection(scope)))
+    await PlainTextResponse(sentence, 403)(scope, receive, send)
+
+
+def _is_page(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in PATHS
+
+
 def _is_closed_page(account: Account, path: str) -> bool:
     """Streamlit answers such an address with a dialog in English: no such page."""
     return any(path == f"/{page.name}" and not page.is_open_to(account) for page in PAGES)
@@ -110,8 +118,30 @@ def _is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
-async def _visitor(scope: Scope) -> SignedIn | None:
-    return await run_in_threadpool(visitor_of, HTTPConnection(scope))
+async def _visitor(scope: Scope, statement: Statement | None, send: Send) -> tuple[SignedIn | None, Send]:
+    """Who sent the request; a person of whom a proxy states that they have come begins a session with their first page."""
+    visitor = await _of_session(scope, statement)
+    if visitor is None and statement is not None and _is_page(scope):
+        return await _begin(scope, statement, send)
+    return visitor, send
+
+
+async def _of_session(scope: Scope, statement: Statement | None) -> SignedIn | None:
+    """A session that a proxy has begun counts with its statement alone, and beside a statement only a session of that person."""
+    visitor = await run_in_threadpool(visitor_of, HTTPConnection(scope))
+    if visitor is None or statement is None:
+        return None if visitor is None or visitor.means == PROXY else visitor
+    is_theirs = await run_in_threadpool(identities.is_of, project(), visitor.account, statement)
+    return visitor if is_theirs else None
+
+
+async def _begin(scope: Scope, statement: Statement, send: Send) -> tuple[SignedIn | None, Send]:
+    """Raises NotAllowedError."""
+    connection = HTTPConnection(scope)
+    refuse_open_line(connection)
+    token = await run_in_threadpool(identities.sign_in, project(), statement, PROXY, sender_of(connection))
+    visitor = await run_in_threadpool(sessions.find, project(), token)
+    return visitor, with_session(connection, token, send)
 
 
 async def _has_right(account: Account, path: str) -> bool:

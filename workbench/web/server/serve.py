@@ -9,7 +9,6 @@ the objects of torch alone take a quarter of a second.
 import gc
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,8 @@ from workbench.web.pages import HOME  # imports the views: before the freeze
 from workbench.web.server import downloads, entrance, shell
 from workbench.web.server.door import Door
 from workbench.web.server.guard import Guard
+from workbench.web.server.organisations import oidc
+from workbench.web.server.organisations.peer import NO_PROXY, Peer
 from workbench.web.server.uploads import MOST_FILE_MEGABYTES
 
 SWITCH_SECONDS = 0.0005
@@ -43,9 +44,6 @@ each reacquisition takes one interval; with Python's default of 5 ms they add up
 
 MOST_MESSAGE_MEGABYTES = 10
 """Of a message on a websocket, in both directions: each is held in memory as a whole, and annotators may send them."""
-
-NO_PROXY = "none"
-"""The address of no client: no proxy is trusted."""
 
 SCRIPT = Path(__file__).parents[1] / "app.py"
 
@@ -81,12 +79,13 @@ def show_home(_request: Request) -> RedirectResponse:
     return RedirectResponse("/", 303)
 
 
-ROUTES = [*entrance.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
+ROUTES = [*entrance.ROUTES, *oidc.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
 MIDDLEWARE = [Middleware(Door), Middleware(Guard)]
 
 
-def make_app() -> st.App:
-    return st.App(SCRIPT, routes=[*ROUTES, *shell.ROUTES], middleware=MIDDLEWARE)
+def make_app(settings: Settings) -> st.App:
+    peer = Middleware(Peer, settings.forwarded_allow_ips)
+    return st.App(SCRIPT, routes=[*ROUTES, *shell.ROUTES], middleware=[peer, *MIDDLEWARE])
 
 
 def main() -> int:
@@ -101,8 +100,8 @@ def main() -> int:
         return 1
     if WATCH_STDIN in sys.argv:
         end_with_parent()
-    trust_only(settings.forwarded_allow_ips)
-    app = make_app()
+    leave_headers_to_us()
+    app = make_app(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     # Objects loaded by now live until exit: frozen, they cost the collector nothing.
     gc.collect()
@@ -119,9 +118,9 @@ def _config_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-def trust_only(proxies: Sequence[str]) -> None:
-    """Uvicorn reads this variable. By default it believes every client on this machine."""
-    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies) or NO_PROXY
+def leave_headers_to_us() -> None:
+    """Uvicorn reads this variable. By default it believes every client on this machine; `Peer` believes the proxies."""
+    os.environ["FORWARDED_ALLOW_IPS"] = NO_PROXY
 
 
 if __name__ == "__main__":

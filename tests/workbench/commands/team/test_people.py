@@ -51,3 +51,14 @@ def test_a_mistake_is_one_clear_sentence(project: Project, arguments: list[str],
 def test_a_link_has_a_limit(project: Project) -> None:
     error = run(project, "add", "Ann", "--days", "99").exception
     assert "Choose 1 to 30 days" in str(error)
+
+
+def test_an_identity_is_linked_once_and_unlinked(project: Project) -> None:
+    run(project, "add", "Ann")
+    run(project, "add", "Ben")
+    assert "can come in by that identity" in run(project, "link-identity", "Ann", "u-1").output
+    assert re.search(r"Ann +annotator +by the organisation", run(project, "list").output)
+    error = run(project, "link-identity", "Ben", "u-1").exception
+    assert "linked to Ann already" in str(error)
+    assert "Ann: 1 removed." in run(project, "unlink-identities", "Ann").output
+    assert run(project, "link-identity", "Ben", "u-1").exit_code == 0

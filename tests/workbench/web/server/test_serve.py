@@ -150,14 +150,3 @@ def _is_served(client: httpx.Client) -> bool:
         return client.get("/_stcore/health").status_code == 200
     except httpx.TransportError:
         return False
-
-
-@pytest.mark.parametrize(
-    ("proxies", "variable"), [((), serve.NO_PROXY), (("10.0.0.1", "10.1.0.0/16"), "10.0.0.1,10.1.0.0/16")]
-)
-def test_only_the_proxies_of_the_settings_are_trusted(
-    monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], variable: str
-) -> None:
-    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
-    serve.trust_only(proxies)
-    assert os.environ["FORWARDED_ALLOW_IPS"] == variable

@@ -55,7 +55,9 @@ def _without_password(managed: list[Member], open_links: list[OpenLink]) -> None
     """Earlier versions asked for a name alone: such people wait for their first password."""
     have_link = {link.name for link in open_links}
     waiting = [
-        each for each in managed if each.is_active and not each.has_password and each.name not in have_link
+        each
+        for each in managed
+        if each.is_active and not (each.has_password or each.has_identity) and each.name not in have_link
     ]
     if not waiting:
         return

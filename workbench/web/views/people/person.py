@@ -20,7 +20,9 @@ CHOSEN, ASKED = "people-person", "people-asked"
 def state_word(member: Member) -> str:
     if not member.is_active:
         return _("disabled")
-    return "" if member.has_password else _("no password yet")
+    if member.has_password:
+        return ""
+    return _("by the organisation") if member.has_identity else _("no password yet")
 
 
 def change(account: Account, managed: Sequence[Member]) -> None:

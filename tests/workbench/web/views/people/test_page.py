@@ -16,7 +16,7 @@ from workbench import accounts
 from workbench.accounts import Account
 from workbench.errors import InputError
 from workbench.labelling import answers
-from workbench.people import invitations, members, sessions
+from workbench.people import identities, invitations, members, sessions
 from workbench.project import Project
 
 ADDRESS = "http://127.0.0.1:8501"
@@ -129,6 +129,16 @@ def test_an_open_link_is_withdrawn(app: AppTest, project: Project, lead: Account
     assert secrets_of(app) == []
     with pytest.raises(InputError):
         invitations.offer_of(project, secret)
+
+
+def test_who_comes_in_by_the_organisation_waits_for_no_link(
+    app: AppTest, project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    identities.link(project, lead, ann.id, "https://id.example", "u-1")
+    visit_as(lead)
+    page = shown(app.run())
+    assert "<td>Ann</td><td>annotator</td><td>by the organisation</td>" in page
+    assert "Without a password" not in page
 
 
 def test_the_people_of_an_older_project_get_their_links_together(
