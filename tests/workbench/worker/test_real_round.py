@@ -32,7 +32,7 @@ def kill(worker: "subprocess.Popen[bytes]") -> None:
     worker.wait()
 
 
-@pytest.mark.long
+@pytest.mark.ci
 def test_a_round_killed_in_training_and_in_scoring_is_finished_by_the_next_workers(
     labelled: Project, boss: Account
 ) -> None:

@@ -166,7 +166,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "role": ROLE_WORDS,
     "was": ROLE_WORDS,
     "now": ROLE_WORDS,
-    "outcome": OUTCOME_WORDS,
+    "outcome": {**OUTCOME_WORDS, "first": N_("nothing to compare with")},
     "means": {
         "password": N_("password"),
         "link": N_("link"),

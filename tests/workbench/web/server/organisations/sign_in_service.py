@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
@@ -28,13 +29,19 @@ CLIENT_ID, CLIENT_SECRET = "workbench", "a secret of the client"
 MINUTE = 60
 
 
+@cache
+def _first_key() -> Key:
+    """Made once: it takes a tenth of a second."""
+    return RSAKey.generate_key(2048, {"kid": "one"})
+
+
 @dataclass
 class SignInService:
     """`claims` replace those of the next tokens, None removes one; the other fields falsify as they say."""
 
     address: str
     claims: dict[str, Any] = field(default_factory=lambda: {"sub": "u-1", "name": "Wei", "groups": ["mods"]})
-    published: Key = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    published: Key = field(default_factory=_first_key)
     key: Key | None = None
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256", "kid": "one"})
     forge: Callable[[str], str] = str
@@ -43,6 +50,10 @@ class SignInService:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
     """The queries of `/authorize`."""
+
+    def forget(self) -> None:
+        """What one test falsified is not there for the next."""
+        vars(self).update(vars(SignInService(self.address)))
 
     def settings(self) -> dict[str, Any]:
         return {

@@ -39,10 +39,16 @@ ORIGIN = {"origin": ADDRESS}
 Configure = Callable[..., Project]
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[SignInService]:
+    with served() as started:
+        yield started
+
+
 @pytest.fixture
-def service() -> Iterator[SignInService]:
-    with served() as running:
-        yield running
+def service(running: SignInService) -> SignInService:
+    running.forget()
+    return running
 
 
 @pytest.fixture
