@@ -86,15 +86,19 @@ def command_line(project: Project) -> Account:
 def acting(project: Project, account: Account, right: Right) -> Iterator[Session]:
     """A write transaction that begins by checking the right in the database, not in the page or cookie.
 
-    Raises NotAllowedError and records the refusal. `reading` is for reads.
+    Raises NotAllowedError and records the refusal, also one that the block raises: what it wrote is rolled back.
+    `reading` is for reads.
     """
-    with project.database.write() as session:
-        refusal = _refusal(session, account, right)
-        if refusal is None:
+    try:
+        with project.database.write() as session:
+            refusal = _refusal(session, account, right)
+            if refusal is not None:
+                raise refusal
             yield session
-            return
-        record(session, project, account.id, "refused", right)
-    raise refusal
+    except NotAllowedError:
+        with project.database.write() as session:
+            record(session, project, account.id, "refused", right)
+        raise
 
 
 @contextmanager

@@ -28,8 +28,8 @@ def clean_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Of at most LONGEST_NAME characters: more would be slow to normalise."""
-    folded = unicodedata.normalize("NFKC", name[:LONGEST_NAME]).casefold()
+    """Of at most LONGEST_NAME characters, spaces aside: more would be slow to normalise."""
+    folded = unicodedata.normalize("NFKC", " ".join(name.split())[:LONGEST_NAME]).casefold()
     return unicodedata.normalize("NFKD", folded).translate(_FOLD).translate(_SAME)
 
 

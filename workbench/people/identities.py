@@ -167,7 +167,7 @@ def _change_role(session: Session, project: Project, person: Person, role: str, 
     if person.role != role:
         record(session, project, None, "change role", person.name, was=person.role, now=role, means=means)
         person.role = role
-        sessions.end(session, project, person.id)
+        let_go(session, project, person)
 
 
 def _identified(session: Session, issuer: str, subject: str) -> Person | None:

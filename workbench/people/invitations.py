@@ -13,7 +13,7 @@ from workbench.accounts import COMMAND_LINE, Account, Right, acting, reading
 from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
 from workbench.people import sessions
-from workbench.people.members import managed, new_person, refuse_role
+from workbench.people.members import managed, new_person, refuse_role, withdraw_links
 from workbench.people.passwords import hash_password
 from workbench.people.sessions import Visitor, digest_of
 from workbench.project import Project
@@ -49,7 +49,7 @@ class OpenLink:
 def invite(project: Project, by: Account, role: str, days: int = DAYS) -> Link:
     """A link with which one person joins in this role. Raises InputError and NotAllowedError."""
     with acting(project, by, Right.MANAGE_PEOPLE) as session:
-        refuse_role(by, role)
+        refuse_role(session, by, role)
         link = _new_link(session, project, by, days, role=role)
         record(session, project, by.id, "invite", role, days=days)
         return link
@@ -92,6 +92,7 @@ def withdraw(project: Project, by: Account, link_id: int) -> None:
         link = session.scalar(_open(project).where(Invitation.id == link_id))
         if link is None:
             raise _no_link()
+        refuse_role(session, by, _role_of(session, link))
         link.withdrawn_at = project.now()
         record(session, project, by.id, "withdraw link", str(link_id))
 
@@ -141,8 +142,7 @@ def choose_password(project: Project, secret: str, password: str, visitor: Visit
 
 
 def _password_link(session: Session, project: Project, by: Account, person: Person, days: int) -> Link:
-    for earlier in session.scalars(_open(project).where(Invitation.person_id == person.id)):
-        earlier.withdrawn_at = project.now()
+    withdraw_links(session, project, person.id)
     link = _new_link(session, project, by, days, person_id=person.id)
     record(session, project, by.id, "password link", person.name, days=days)
     return link
@@ -190,12 +190,17 @@ def _link(session: Session, project: Project, secret: str) -> Invitation:
     if link is None:
         raise _no_link()
     maker = session.get_one(Person, link.made_by_id)
-    role = link.role or session.get_one(Person, link.person_id).role
+    role = _role_of(session, link)
     if not maker.is_active or not Account(maker.id, maker.name, maker.role).manages(role):
         raise _no_link()
     if not project.settings.password_sign_in and maker.name != COMMAND_LINE:
         raise _no_link()
     return link
+
+
+def _role_of(session: Session, link: Invitation) -> str:
+    """Of the person who may use it."""
+    return link.role or session.get_one(Person, link.person_id).role
 
 
 def _no_link() -> InputError:

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from db.queries.serving import releases
-from db.tables import Identity, Person, WebSession
+from db.tables import Identity, Invitation, Person, WebSession
 from workbench.accounts import COMMAND_LINE, ROLES, Account, Right, acting, command_line, reading
 from workbench.audit import record
 from workbench.errors import InputError, NotAllowedError
@@ -77,7 +77,7 @@ def add(project: Project, by: Account, name: str, role: str) -> Account:
     Raises InputError for an invalid name or role and for a name that looks like a person's.
     """
     with acting(project, by, Right.MANAGE_PEOPLE) as session:
-        refuse_role(by, role)
+        refuse_role(session, by, role)
         person = new_person(session, project, name, role)
         record(session, project, by.id, "new person", person.name, role=role)
         return Account(person.id, person.name, person.role)
@@ -87,7 +87,7 @@ def change_role(project: Project, by: Account, person_id: int, role: str) -> Non
     """Ends their sessions and claims. Raises InputError and NotAllowedError."""
     with acting(project, by, Right.MANAGE_PEOPLE) as session:
         person = managed(session, by, person_id)
-        refuse_role(by, role)
+        refuse_role(session, by, role)
         record(session, project, by.id, "change role", person.name, was=person.role, now=role)
         person.role = role
         let_go(session, project, person)
@@ -138,6 +138,19 @@ def let_go(session: Session, project: Project, person: Person) -> None:
         session.execute(statement)
 
 
+def withdraw_links(session: Session, project: Project, person_id: int) -> None:
+    """Links for a new password of theirs that are still open."""
+    session.execute(
+        update(Invitation)
+        .where(
+            Invitation.person_id == person_id,
+            Invitation.used_at.is_(None),
+            Invitation.withdrawn_at.is_(None),
+        )
+        .values(withdrawn_at=project.now())
+    )
+
+
 def managed(session: Session, by: Account, person_id: int) -> Person:
     """A person that `by` may manage. Raises InputError and NotAllowedError."""
     person = session.get(Person, person_id)
@@ -145,19 +158,24 @@ def managed(session: Session, by: Account, person_id: int) -> Person:
         raise InputError("That person is not in this project.")
     if person.id == by.id:
         raise InputError("Ask another lead to change your own account.")
-    if not by.manages(person.role):
+    if not _current(session, by).manages(person.role):
         raise NotAllowedError(
             "Ask an administrator: {name} has a role that you do not manage.", name=person.name
         )
     return person
 
 
-def refuse_role(by: Account, role: str) -> None:
+def refuse_role(session: Session, by: Account, role: str) -> None:
     """Raises InputError and NotAllowedError."""
     if role not in ROLES:
         raise InputError("Choose a role: {roles}.", roles=", ".join(ROLES))
-    if not by.manages(role):
+    if not _current(session, by).manages(role):
         raise NotAllowedError("Ask an administrator: you do not give that role.")
+
+
+def _current(session: Session, by: Account) -> Account:
+    """With the role that it has now: another administrator may have changed it since the page was drawn."""
+    return Account(by.id, by.name, session.get_one(Person, by.id).role)
 
 
 def _set_active(project: Project, by: Account, person_id: int, *, is_active: bool) -> None:
@@ -170,4 +188,5 @@ def _set_active(project: Project, by: Account, person_id: int, *, is_active: boo
             record(session, project, by.id, "enable person", person.name)
         else:
             record(session, project, by.id, "disable person", person.name)
+        withdraw_links(session, project, person.id)
         let_go(session, project, person)

@@ -41,7 +41,8 @@ def is_password(given: str, stored: str | None) -> bool:
     """Takes as long for a person without a password, so that names cannot be found out by the time."""
     with _at_once:
         try:
-            return _hasher.verify(stored or _NO_HASH, _normalised(given[:LONGEST])) and stored is not None
+            is_right = _hasher.verify(stored or _NO_HASH, _normalised(given[:LONGEST]))
+            return is_right and stored is not None and len(given) <= LONGEST
         except (VerifyMismatchError, InvalidHashError):
             return False
 

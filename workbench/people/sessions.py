@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from db.tables import Person, WebSession
 from workbench.accounts import Account, Right, acting, reading
 from workbench.audit import record
-from workbench.errors import InputError
+from workbench.errors import InputError, NotAllowedError
 from workbench.project import Project
 
 SEEN_EVERY = timedelta(minutes=5)
@@ -149,6 +149,13 @@ def end_others(project: Project, account: Account, kept: int) -> int:
         count = end(session, project, account.id, but=kept)
         record(session, project, account.id, "end session", account.name, count=count)
         return count
+
+
+def refuse_ended(session: Session, visitor: SignedIn) -> None:
+    """Raises NotAllowedError if the session has been ended."""
+    ended_at = session.scalar(select(WebSession.ended_at).where(WebSession.id == visitor.session_id))
+    if ended_at is not None:
+        raise NotAllowedError("You are signed out. Sign in again.")
 
 
 def end(

@@ -1,6 +1,7 @@
 """Who is in the project: roles, links and sessions, each checked in the use case and recorded."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from workbench.accounts import ROLES, Account
 from workbench.errors import InputError, NotAllowedError
 from workbench.labelling import answers
 from workbench.people import entering, identities, invitations, members, sessions
-from workbench.people.passwords import hash_password, is_password
+from workbench.people.passwords import LONGEST, hash_password, is_password
 from workbench.people.sessions import SignedIn
 from workbench.project import Project
 
@@ -193,6 +194,73 @@ def test_guesses_at_the_old_password_end_the_session_and_no_other(
     assert actions(project)[-1] == "end session"
 
 
+def test_a_session_that_has_ended_changes_no_password_though_the_old_one_is_right(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    give_password(project, ann)
+    thief = signed_in(project, ann)
+    link = invitations.password_link(project, lead, ann.id)
+    invitations.choose_password(project, link.secret, NEW, VISITOR)
+    with pytest.raises(NotAllowedError, match="signed out"):
+        entering.change_password(project, thief, NEW, "a thief's four words")
+    assert entering.sign_in(project, "Ann", NEW, VISITOR)[0] == ann
+
+
+def test_guesses_at_the_same_time_are_counted_one_by_one(project: Project, ann: Account) -> None:
+    give_password(project, ann)
+    here = signed_in(project, ann)
+    guesses = [*(f"wrong guess {number}" for number in range(entering.MOST_WRONG)), PASSWORD]
+
+    def change(old: str) -> str:
+        with pytest.raises(NotAllowedError) as refused:
+            entering.change_password(project, here, old, NEW)
+        return str(refused.value)
+
+    for guess in guesses[:-1]:
+        change(guess)
+    with ThreadPoolExecutor(4) as threads:
+        assert all("signed out" in said for said in threads.map(change, guesses))
+
+
+def test_an_open_link_ends_with_a_new_password_and_with_the_account(
+    project: Project, lead: Account, ann: Account
+) -> None:
+    give_password(project, ann)
+    for act in (
+        lambda: entering.change_password(project, signed_in(project, ann), PASSWORD, NEW),
+        lambda: members.disable(project, lead, ann.id),
+    ):
+        link = invitations.password_link(project, lead, ann.id)
+        act()
+        with pytest.raises(InputError, match="was used"):
+            invitations.offer_of(project, link.secret)
+    members.enable(project, lead, ann.id)
+    with pytest.raises(InputError, match="was used"):
+        invitations.offer_of(project, link.secret)
+
+
+def test_the_role_of_now_counts_not_the_one_in_hand(project: Project, ann: Account) -> None:
+    admin = member(project, "Root", "admin")
+    with project.database.write() as session:
+        session.get_one(Person, admin.id).role = "lead"
+    for act in (
+        lambda: members.change_role(project, admin, ann.id, "admin"),
+        lambda: invitations.invite(project, admin, "lead"),
+    ):
+        with pytest.raises(NotAllowedError, match="do not give that role"):
+            act()
+        assert actions(project)[-1] == "refused"
+
+
+def test_a_lead_withdraws_no_link_that_is_not_theirs_to_make(project: Project, lead: Account) -> None:
+    admin = member(project, "Root", "admin")
+    link = invitations.invite(project, admin, "admin")
+    (listed,) = invitations.open_links(project, lead)
+    with pytest.raises(NotAllowedError):
+        invitations.withdraw(project, lead, listed.id)
+    assert invitations.offer_of(project, link.secret).role == "admin"
+
+
 def test_a_link_works_once_and_not_after_its_time_or_its_withdrawal(
     project: Project, lead: Account, clock: Clock
 ) -> None:
@@ -297,6 +365,13 @@ def test_a_password_is_the_same_however_it_is_typed() -> None:
     assert not is_password("four words here", None)
     assert not is_password("four words here", "no hash")
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_a_password_is_not_cut() -> None:
+    longest = ("four words of a horse, " * 6)[:LONGEST]
+    stored = hash_password(longest, "Ann")
+    assert is_password(longest, stored)
+    assert not is_password(longest + "!", stored)
 
 
 def test_somebody_can_sign_in_once_there_is_a_password(project: Project, ann: Account) -> None:

@@ -65,6 +65,10 @@ async def show_sign_in(request: Request) -> Response:
     next_page = page_of_ours(given.get("next"))
     if request.scope.get(STATEMENT) is not None:
         return RedirectResponse(next_page, 303)  # where the guard begins a session
+    try:
+        refuse_open_line(request)
+    except WorkbenchError as error:
+        return _no_form(request, error, 403)
     return await sign_in_page(request, next_page=next_page, has_ended="ended" in given)
 
 
@@ -76,8 +80,7 @@ async def sign_in(request: Request) -> Response:
         if "person" in fields:
             token = await _enter_demo(request, fields["person"])
             return welcome(request, token, next_page)
-        name = fields.get("name", "")
-        token = await _enter(request, name, fields.get("password", ""))
+        name, token = await _enter(request, fields.get("name", ""), fields.get("password", ""))
     except WorkbenchError as error:
         refusal = refusal_in(error, language_of(request))
         return await sign_in_page(request, name=fields.get("name", ""), next_page=next_page, refusal=refusal)
@@ -86,9 +89,10 @@ async def sign_in(request: Request) -> Response:
 
 async def show_join(request: Request) -> Response:
     try:
+        refuse_open_line(request)
         offer = await run_in_threadpool(invitations.offer_of, project(), request.path_params["secret"])
     except WorkbenchError as error:
-        return _no_link(request, error)
+        return _no_form(request, error, 404)
     return _join_page(request, offer)
 
 
@@ -97,7 +101,7 @@ async def join(request: Request) -> Response:
     try:
         offer = await run_in_threadpool(invitations.offer_of, project(), secret)
     except WorkbenchError as error:
-        return _no_link(request, error)
+        return _no_form(request, error, 404)
     name, password, visitor = fields.get("name", ""), fields.get("password", ""), sender_of(request)
     try:
         refuse_open_line(request)
@@ -154,17 +158,19 @@ async def _fields(request: Request) -> dict[str, str]:
         return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-async def _enter(request: Request, name: str, password: str) -> str:
-    """Raises NotAllowedError for a wrong password, and after too many of them."""
+async def _enter(request: Request, name: str, password: str) -> tuple[str, str]:
+    """The person's own name and a token. Raises NotAllowedError for a wrong password, and after too many of them."""
     key = name_key(name)
     device = device_of(request, key)
     if wait := throttle.take(key, device):
+        if refused := throttle.count_refused():
+            await run_in_threadpool(entering.record_slowed, project(), refused, sender_of(request))
         raise NotAllowedError(
             "Too many wrong passwords. Try again in {seconds} seconds.", seconds=math.ceil(wait)
         )
-    _, token = await run_in_threadpool(entering.sign_in, project(), name, password, sender_of(request))
+    account, token = await run_in_threadpool(entering.sign_in, project(), name, password, sender_of(request))
     throttle.give_back(key, device)
-    return token
+    return account.name, token
 
 
 async def _enter_demo(request: Request, person: str) -> str:
@@ -182,8 +188,9 @@ def _is_demo(request: Request) -> bool:
 def welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
     response = RedirectResponse(next_page, 303)
     set_session_cookie(request, response, token)
-    if name is not None:
-        set_cookie(request, response, device_cookie_name(request), new_device(name_key(name)), YEAR)
+    key = "" if name is None else name_key(name)
+    if key and device_of(request, key) is None:  # another number would have tries of its own
+        set_cookie(request, response, device_cookie_name(request), new_device(key), YEAR)
     return response
 
 
@@ -218,8 +225,8 @@ def _join_page(request: Request, offer: Offer, *, name: str = "", refusal: str =
     return _page(request, _join_form(_, offer, name), note=note, refusal=refusal)
 
 
-def _no_link(request: Request, error: WorkbenchError) -> Response:
-    return _page(request, Markup(""), refusal=refusal_in(error, language_of(request)), status=404)
+def _no_form(request: Request, error: WorkbenchError, status: int) -> Response:
+    return _page(request, Markup(""), refusal=refusal_in(error, language_of(request)), status=status)
 
 
 def _sign_in_form(_: Translate, name: str, next_page: str) -> Markup:

@@ -1,12 +1,14 @@
 """Open websockets by session: they end with it, whoever ended it and in whichever process."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LOG = logging.getLogger(__name__)
 SIGNED_OUT = 1008
 LOOK_SECONDS = 2.0
 """Between two looks at which sessions have ended: by a lead's hand, the command line, or time."""
@@ -58,7 +60,12 @@ class OpenSockets:
         """For as long as a websocket is open."""
         while self._ends:
             await asyncio.sleep(self._seconds)
-            for session_id in await run_in_threadpool(self._ended, list(self._ends)):
+            try:
+                ended = await run_in_threadpool(self._ended, list(self._ends))
+            except Exception:  # a database that is busy now: the next look asks again
+                LOG.exception("Which sessions have ended could not be read")
+                continue
+            for session_id in ended:
                 self.end(session_id)
 
     def _forget(self, session_id: int, ended: asyncio.Event) -> None:

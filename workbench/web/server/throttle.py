@@ -15,6 +15,8 @@ TRIES_AT_ONCE, SECONDS_A_TRY = 5, 3.0
 ALL_TRIES_AT_ONCE, SECONDS_A_TRY_OF_ALL = 20, 1.0
 """For all accounts together, so that a guess for each of many names is no way around."""
 MOST_REMEMBERED = 10_000
+TELL_SECONDS = 60.0
+"""Between two entries of the audit about tries that had to wait, so that guessing does not fill it."""
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Throttle:
         self._clock = clock
         self._all = _Bucket(ALL_TRIES_AT_ONCE, SECONDS_A_TRY_OF_ALL, ALL_TRIES_AT_ONCE, clock())
         self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._refused, self._told_at = 0, clock() - TELL_SECONDS
 
     def take(self, key: str, device: str | None) -> float:
         """Takes a try and returns 0, or returns the seconds to wait for one.
@@ -56,6 +59,14 @@ class Throttle:
             for bucket in buckets:
                 bucket.tries -= 1
         return wait
+
+    def count_refused(self) -> int:
+        """Counts a try that had to wait. Returns how many since the last return of a number, once a minute, and else 0."""
+        self._refused += 1
+        if self._clock() - self._told_at < TELL_SECONDS:
+            return 0
+        count, self._refused, self._told_at = self._refused, 0, self._clock()
+        return count
 
     def give_back(self, key: str, device: str | None) -> None:
         """After the right password."""

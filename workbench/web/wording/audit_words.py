@@ -16,6 +16,7 @@ from workbench.web.wording.words import (
 ACTION_WORDS = {
     "sign in": N_("signed in"),
     "sign in refused": N_("sign-in refused"),
+    "sign in slowed": N_("sign-in slowed down: too many wrong passwords"),
     "sign out": N_("signed out"),
     "refused": N_("action refused"),
     "end session": N_("session ended"),
@@ -90,7 +91,7 @@ SUBJECT_WORDS: Mapping[str, Mapping[str, str]] = {
 }
 """Words for the subjects of an action that are values of the code."""
 NO_SUBJECT = frozenset(
-    {"sign out", "withdraw link", "score", "set automatic rounds", "skip automatic round"}
+    {"sign out", "sign in slowed", "withdraw link", "score", "set automatic rounds", "skip automatic round"}
 ) | {"automatic round skipped"}
 """Their subject says nothing to a reader: the number of an ended session, or always the same."""
 NUMBERED = {

@@ -240,7 +240,9 @@ def test_before_anybody_has_a_password_the_page_says_what_to_do(
 
 
 @pytest.mark.usefixtures("frozen")
-def test_guesses_from_many_addresses_and_for_many_names_are_slowed_down(client: TestClient) -> None:
+def test_guesses_from_many_addresses_and_for_many_names_are_slowed_down_and_recorded(
+    client: TestClient, project: Project
+) -> None:
     texts = [
         client.post(
             "/sign-in",
@@ -251,6 +253,9 @@ def test_guesses_from_many_addresses_and_for_many_names_are_slowed_down(client: 
     ]
     assert sum("Name or password is wrong" in text for text in texts) == ALL_TRIES_AT_ONCE
     assert sum("Too many wrong passwords" in text for text in texts) == 100 - ALL_TRIES_AT_ONCE
+    with project.database.read() as session:
+        slowed = session.scalars(select(AuditEntry).where(AuditEntry.action == "sign in slowed")).all()
+    assert [entry.detail["count"] for entry in slowed] == [1], "once a minute"
 
 
 def test_guessing_one_name_is_slowed_down_and_passes(
@@ -288,6 +293,35 @@ def test_a_guesser_does_not_lock_out_a_browser_that_knows_the_account(client: Te
         form = {"name": f"n{number}", "password": "x"}
         page = client.post("/sign-in", data=form, headers=ORIGIN).text
     assert "Too many wrong passwords" in page
+
+
+@pytest.mark.usefixtures("frozen")
+def test_spaces_around_a_name_bring_no_more_tries(
+    client: TestClient, project: Project, lead: Account
+) -> None:
+    """Whoever has an account must not get a browser that knows all others."""
+    give_password(project, lead)
+    enter(client, name=" " * 40 + "Ann")
+    pages = [
+        client.post("/sign-in", data={"name": " " * spaces + lead.name, "password": "x"}, headers=ORIGIN).text
+        for spaces in range(36, 36 + TRIES_AT_ONCE + 3)
+    ]
+    assert sum("Name or password is wrong" in text for text in pages) == TRIES_AT_ONCE
+    known = [name for name in client.cookies if name.endswith("-known")]
+    kept = client.cookies[known[0]]
+    enter(client, name="ann")
+    assert client.cookies[known[0]] == kept, "another number would have tries of its own"
+
+
+def test_where_others_could_listen_there_is_no_form(
+    client: TestClient, project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve_with(monkeypatch, project, allowed_hosts=("box",))
+    link = invitations.invite(project, lead, "annotator")
+    for address in ("/sign-in", f"/join/{link.secret}"):
+        page = client.get(address, headers={"host": "box:8501"}).text
+        assert "https alone" in page
+        assert "<form" not in page
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Signing in and out, refused requests, and the headers of every answer."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Collection, Iterator
 
 import pytest
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from db.tables import AuditEntry, Person
@@ -22,6 +24,7 @@ from workbench.web.pages import HOME, PAGES, PATHS, Page
 from workbench.web.server import guard, uploads
 from workbench.web.server.guard import open_sockets
 from workbench.web.server.serve import MIDDLEWARE, ROUTES
+from workbench.web.server.sockets import OpenSockets
 from workbench.web.server.uploads import UPLOADS
 
 ADDRESS = "http://127.0.0.1:8501"
@@ -138,6 +141,30 @@ def test_open_websockets_end_with_the_sign_out_and_those_of_others_stay(
         of_ben.send_text("still here")
         assert of_ben.receive_text() == "still here"
     assert not open_sockets._ends
+
+
+def test_ended_sessions_are_looked_for_again_after_a_failure() -> None:
+    answers_of_database = iter([OSError("busy"), {7}])
+
+    def ended(_ids: Collection[int]) -> set[int]:
+        answer = next(answers_of_database)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        assert (await receive())["type"] == "websocket.disconnect"
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    sent: list[Message] = []
+    asyncio.run(OpenSockets(ended, seconds=0.0).run(app, 7, {}, never, keep))
+    assert [message["code"] for message in sent] == [1008]
 
 
 def test_an_annotator_uploads_nothing_and_reads_no_figures_of_the_server(

@@ -42,7 +42,7 @@ async def begin(request: Request) -> Response:
 
 
 async def finish(request: Request) -> Response:
-    """The cookie is gone afterwards, whatever the outcome: a flow is used once."""
+    """The cookie is gone afterwards, whatever the outcome; the provider takes each code once."""
     try:
         refuse_open_line(request)
         flow, next_page = _kept(request)
