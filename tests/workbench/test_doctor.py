@@ -242,6 +242,7 @@ def test_settings_that_cannot_be_read_are_one_line(tmp_path, monkeypatch, capsys
     assert "is not valid TOML" in capsys.readouterr().err
 
 
+@pytest.mark.ci
 def test_the_child_measures(tmp_path):
     base = str(make_tiny_encoder(tmp_path / "tiny"))
     observation = doctor.look(base, EXAMPLE, "--seconds", "0.01")

@@ -89,6 +89,7 @@ def test_what_another_work_left_is_not_taken_for_this_one(trained, scorer, files
     np.testing.assert_allclose(swept.probabilities, scorer.probabilities(TEXTS), atol=1e-5)
 
 
+@pytest.mark.ci
 def test_several_processes_say_the_same(trained, scorer, files, tmp_path):
     told = []
     swept = sweep(

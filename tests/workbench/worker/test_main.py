@@ -354,6 +354,7 @@ def test_scores_that_contradict_the_drawn_labels_leave_the_round_to_the_lead(
         assert round_of(project, 1).state == "scoring"
 
 
+@pytest.mark.ci
 def test_before_the_first_round_a_quick_model_orders_the_queue_as_labels_come(
     labelled: Project, boss: Account
 ) -> None:
