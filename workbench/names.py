@@ -18,7 +18,7 @@ _SAME = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l"})
 
 
 def clean_name(name: str) -> str:
-    """The name without needless spaces. Raises InputError for one that nobody could read or that is taken by the system."""
+    """The name without needless spaces. Raises InputError for one that is unreadable or reserved."""
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable() or not name_key(name):
         raise InputError("Give a name of 1 to {most} characters.", most=LONGEST_NAME)

@@ -21,7 +21,7 @@ def assign_board(
     people: Collection[int] = (),
     groups: Collection[int] = (),
 ) -> None:
-    """In place of earlier assignments of the board; with nobody, everybody is served its posts.
+    """In place of earlier assignments of the board; without any, everybody is served its posts.
 
     Raises InputError if the board, a person or a group is not in the project.
     """

@@ -67,7 +67,7 @@ class AssignedBoard:
 
     @property
     def is_unattended(self) -> bool:
-        """Assigned, but to nobody who could label its posts."""
+        """Assigned, but to no active person."""
         return self.is_assigned and not self.served_to
 
 

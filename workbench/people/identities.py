@@ -1,6 +1,6 @@
-"""Coming in by a sign-in service of the organisation, which states who somebody is and in which groups.
+"""Coming in by a sign-in service of the organisation, which states who a user is and in which groups.
 
-A person is found by issuer and subject, never by a name: a name that somebody here has already is not taken over, and a
+A person is found by issuer and subject, never by a name: a name that is already in use here is not taken over, and a
 lead links the two.
 """
 
@@ -29,7 +29,7 @@ LONGEST_SUBJECT = 255
 
 @dataclass(frozen=True)
 class Statement:
-    """What a sign-in service says of somebody. `groups` is None where it states none: roles are then given here."""
+    """What a sign-in service says of a user. `groups` is None where it states none: roles are then given here."""
 
     issuer: str
     subject: str

@@ -184,7 +184,7 @@ def _link(session: Session, project: Project, secret: str) -> Invitation:
     """Raises InputError if the link does not work, or if who made it may no longer make it.
 
     Without passwords only the command line's links work: the operator comes in when the organisation's sign-in fails, and
-    a lead lets nobody in whom the organisation keeps out.
+    a lead cannot let people in whom the organisation keeps out.
     """
     link = session.scalar(_open(project).where(Invitation.digest == digest_of(secret)))
     if link is None:

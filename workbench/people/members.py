@@ -57,7 +57,7 @@ def managed_by(by: Account, people: Iterable[Member]) -> list[Member]:
 
 
 def demo_people(project: Project) -> list[Member]:
-    """Whom a visitor of the demo may be, the highest role first; nobody in another project."""
+    """Whom a visitor of the demo may be, the highest role first; no one in another project."""
     if not project.demo_mark.exists():
         return []
     people = [person for person in listing(project, command_line(project)) if person.is_active]
@@ -103,7 +103,7 @@ def enable(project: Project, by: Account, person_id: int) -> None:
 
 
 def find_member(project: Project, by: Account, name: str) -> Member:
-    """By a name that looks like this one. Raises InputError if nobody has it."""
+    """By a name that looks like this one. Raises InputError if it is unknown."""
     members = {member.name: member for member in listing(project, by)}
     if name in members:
         return members[name]

@@ -70,7 +70,7 @@ def held_out_passed_over() -> Select[int | None, int]:
 
 def held_out_firsts() -> Select[int | None, int]:
     """By assigned board, and None for posts that everybody is served: the least position of a held-out post that
-    nobody has answered or skipped.
+    is neither answered nor skipped.
     """
     return (
         select(QueueEntry.board_id, func.min(QueueEntry.position))

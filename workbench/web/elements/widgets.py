@@ -116,6 +116,21 @@ def heading(text: str) -> None:
     html(Markup("<h2>{}</h2>").format(text))
 
 
+def pager(name: str, after: int | None, cursors: list[int | None]) -> None:
+    """Buttons for newer and older rows. `cursors` holds where each page so far began; `after` is where the next one begins."""
+    if len(cursors) == 1 and after is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        # The page number is part of the key, so that a late press does not turn another page.
+        if st.button(_("Newer"), key=f"{name}newer-{len(cursors)}", disabled=len(cursors) == 1):
+            cursors.pop()
+            st.rerun()
+        if st.button(_("Older"), key=f"{name}older-{len(cursors)}", disabled=after is None):
+            cursors.append(after)
+            st.rerun()
+        html(Markup('<span class="quiet">{}</span>').format(_("Page {number}").format(number=len(cursors))))
+
+
 def attempt(action: Callable[[Account], object]) -> None:
     """Run an action for the account as it is now; a refusal waits for `show_notice`."""
     account = current_account()

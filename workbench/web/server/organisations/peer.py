@@ -12,7 +12,7 @@ NO_PROXY = "none"
 
 
 class Peer:
-    """The outermost middleware. Uvicorn's own, which would come before it, is told to trust nobody.
+    """The outermost middleware. Uvicorn's own, which would come before it, is told to trust no proxy.
 
     Args:
         proxies: addresses and networks whose X-Forwarded headers are believed.

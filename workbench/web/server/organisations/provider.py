@@ -129,7 +129,7 @@ class _App(StarletteOAuth2App):  # type: ignore[misc]  # Authlib has no types
 
 
 def _check_document(document: Mapping[str, Any], issuer: str) -> None:
-    """It may state nobody else's issuer, and no address on an open line unless the issuer's own is one."""
+    """It may not state another issuer, and no address on an open line unless the issuer's own is one."""
     schemes = ("https://",) if issuer.startswith("https://") else ("https://", "http://")
     addresses = [str(document.get(name)) for name in ENDPOINTS]
     if document.get("issuer") != issuer:

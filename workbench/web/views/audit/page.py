@@ -21,6 +21,7 @@ from workbench.web.elements.widgets import (
     clock,
     local,
     note,
+    pager,
     quiet,
     refusal,
     require_account,
@@ -82,7 +83,7 @@ def _search(account: Account) -> None:
     _notices(page)
     if page.entries:
         html(table(map(_row, page.entries), [_(word) for word in COLUMN_WORDS]))
-    _pager(page, cursors)
+    pager("audit-", page.after, cursors)
     link = Markup('<a href="{}" download>{}</a>')
     csv, jsonl = (f"/download/audit.{form}?{address}" for form in ("csv", "jsonl"))
     html(
@@ -163,17 +164,3 @@ def _row(entry: Entry) -> tuple[Cell, ...]:
         shortened(subject_word(entry.action, entry.subject), LONGEST_SUBJECT),
         shortened(detail_words(entry.action, entry.detail), LONGEST_DETAIL),
     )
-
-
-def _pager(page: Page, cursors: list[int | None]) -> None:
-    if len(cursors) == 1 and page.after is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        # The page number is part of the key, so that a late press does not turn another page.
-        if st.button(_("Newer"), key=f"audit-newer-{len(cursors)}", disabled=len(cursors) == 1):
-            cursors.pop()
-            st.rerun()
-        if st.button(_("Older"), key=f"audit-older-{len(cursors)}", disabled=page.after is None):
-            cursors.append(page.after)
-            st.rerun()
-        html(Markup('<span class="quiet">{}</span>').format(_("Page {number}").format(number=len(cursors))))

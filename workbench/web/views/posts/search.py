@@ -18,7 +18,7 @@ from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import NOTHING, each, html
 from workbench.web.elements.visible import post_html, post_text
-from workbench.web.elements.widgets import note, quiet
+from workbench.web.elements.widgets import note, pager, quiet
 from workbench.web.views.posts.bulk_label import bulk_label
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import LANE_WORDS, label_html, label_word, lane_word, person_word
@@ -46,7 +46,7 @@ def post_search(account: Account) -> None:
         if wanted != Filter():
             quiet(_count_line(account, wanted, page, cursors))
         _table(page.posts, wanted.words, is_lead)
-    _pager(page, cursors)
+    pager("", page.after, cursors)
     if is_lead and wanted != Filter():
         bulk_label(account, wanted)
 
@@ -228,18 +228,3 @@ def scores_html(probabilities: Sequence[float]) -> Markup:
         top=label_word(top),
         share=share,
     )
-
-
-def _pager(current: SearchPage, cursors: list[int | None]) -> None:
-    if len(cursors) == 1 and current.after is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        # The page number is part of the key, so that a late press does not turn another page.
-        if st.button(_("Newer"), key=f"newer-{len(cursors)}", disabled=len(cursors) == 1):
-            cursors.pop()
-            st.rerun()
-        if st.button(_("Older"), key=f"older-{len(cursors)}", disabled=current.after is None):
-            cursors.append(current.after)
-            st.rerun()
-        page = _("Page {number}").format(number=len(cursors))
-        html(Markup('<span class="quiet">{}</span>').format(page))
