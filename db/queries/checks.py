@@ -20,7 +20,7 @@ from sqlalchemy.orm import aliased
 
 from db.queries.assigning.boards import is_others
 from db.queries.people import epoch
-from db.queries.review import asked_of_lead
+from db.queries.review import asked_of_lead, flagged
 from db.queries.standing import is_current, is_decided, is_resolved
 from db.tables import (
     Annotation,
@@ -31,7 +31,6 @@ from db.tables import (
     Person,
     Post,
     PostGroup,
-    PostText,
     Resolution,
     Ruling,
     RulingPost,
@@ -169,32 +168,8 @@ def last_check(post_id: int, person_id: int) -> Select[CheckAnswer]:
 
 
 def flagged_checks() -> Select[CheckAnswer, Person, str, str]:
-    """Check answers that wait for a lead: answer, person, external_id, text; newest first.
-
-    A resolution removes a post from the list until a new question, as of `flagged_answers`.
-    """
-    before = aliased(CheckAnswer)
-    asked_before = (
-        exists().where(before.id == CheckAnswer.supersedes_id, before.is_flagged).correlate(CheckAnswer)
-    )
-    decided_since = exists().where(
-        Resolution.post_id == CheckAnswer.post_id,
-        is_decided(),
-        or_(Resolution.decided_at >= CheckAnswer.saved_at, asked_before),
-    )
-    return (
-        select(CheckAnswer, Person, Post.external_id, PostText.text)
-        .join(Person, Person.id == CheckAnswer.person_id)
-        .join(Post, Post.id == CheckAnswer.post_id)
-        .join(PostText, PostText.post_id == Post.id)
-        .where(
-            CheckAnswer.is_flagged,
-            CheckAnswer.action != "undo",
-            is_current_check(),
-            ~decided_since.correlate_except(Resolution),
-        )
-        .order_by(CheckAnswer.id.desc())
-    )
+    """Check answers that wait for a lead, as `flagged_answers` are."""
+    return flagged(CheckAnswer).where(is_current_check())
 
 
 def asked_in_checks() -> Select[int]:

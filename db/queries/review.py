@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from db.queries.standing import is_current, is_decided, is_first_thought, is_resolved
-from db.tables import Annotation, AuditEntry, Person, Post, PostText, Resolution
+from db.tables import Annotation, AuditEntry, CheckAnswer, Person, Post, PostText, Resolution
+
+A = TypeVar("A", Annotation, CheckAnswer)
 
 
 def flagged_answers() -> Select[Annotation, Person, str, str]:
@@ -15,27 +18,25 @@ def flagged_answers() -> Select[Annotation, Person, str, str]:
 
     A resolution removes a post from the list until a new question.
     """
-    before = aliased(Annotation)
-    asked_before = (
-        exists().where(before.id == Annotation.supersedes_id, before.is_flagged).correlate(Annotation)
-    )
+    return flagged(Annotation).where(is_current())
+
+
+def flagged(answer: type[A]) -> Select[A, Person, str, str]:
+    """As `flagged_answers`, superseded ones included, for answers of either kind."""
+    before = aliased(answer)
+    asked_before = exists().where(before.id == answer.supersedes_id, before.is_flagged).correlate(answer)
     decided_since = exists().where(
-        Resolution.post_id == Annotation.post_id,
+        Resolution.post_id == answer.post_id,
         is_decided(),
-        or_(Resolution.decided_at >= Annotation.saved_at, asked_before),
+        or_(Resolution.decided_at >= answer.saved_at, asked_before),
     )
     return (
-        select(Annotation, Person, Post.external_id, PostText.text)
-        .join(Person, Person.id == Annotation.person_id)
-        .join(Post, Post.id == Annotation.post_id)
+        select(answer, Person, Post.external_id, PostText.text)
+        .join(Person, Person.id == answer.person_id)
+        .join(Post, Post.id == answer.post_id)
         .join(PostText, PostText.post_id == Post.id)
-        .where(
-            Annotation.is_flagged,
-            Annotation.action != "undo",
-            is_current(),
-            ~decided_since.correlate_except(Resolution),
-        )
-        .order_by(Annotation.id.desc())
+        .where(answer.is_flagged, answer.action != "undo", ~decided_since.correlate_except(Resolution))
+        .order_by(answer.id.desc())
     )
 
 
