@@ -96,6 +96,9 @@ class Person(Base):
     daily_goal: Mapped[int | None]
     second_opinion_share: Mapped[int | None]
     """Percent of the posts served. Null, as for the goal: the project's."""
+    language: Mapped[str | None]
+    theme: Mapped[str | None]
+    """Null, as for the language: what the browser asks for."""
 
 
 class TeamGroup(Base):

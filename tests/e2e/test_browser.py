@@ -57,10 +57,11 @@ def test_a_person_stays_known_after_a_reload_and_not_after_signing_out(
 ) -> None:
     seed(live_project, different_texts(3))
     page = sign_in(serve(live_project), name="林小雨")
-    expect(page.locator(".bar")).to_contain_text("林小雨")
+    expect(page.locator(".person")).to_have_attribute("title", "林小雨")
     page.reload()
-    expect(page.locator(".bar")).to_contain_text("林小雨")
+    expect(page.locator(".person")).to_have_attribute("title", "林小雨")
     stolen = page.context.cookies()
+    page.click(".person")
     page.click("text=Sign out")
     page.wait_for_url("**/sign-in")
     page.context.add_cookies(
@@ -336,7 +337,7 @@ def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
         lambda request: elsewhere.append(request.url) if is_elsewhere(request.url, address) else None,
     )
     desk = label_page(page)
-    expect(page.locator(".bar")).to_contain_text("<b>*Eve*</b>")
+    expect(page.locator(".person")).to_have_attribute("title", "<b>*Eve*</b>")
     shown = [
         desk.press("3") if number < len(HOSTILE) - 1 else desk.wait_until_seen()
         for number in range(len(HOSTILE))
@@ -346,7 +347,7 @@ def test_hostile_text_is_shown_as_written_and_nothing_leaves_the_browser(
     for screen in ("/overview", "/posts", "/rounds", "/thresholds", "/review", "/radar", "/team"):
         page.goto(address + screen)
         page.wait_for_selector(IDLE)
-        expect(page.locator(".bar .end")).to_contain_text("<b>*Eve*</b>")
+        expect(page.locator(".person")).to_have_attribute("title", "<b>*Eve*</b>")
     assert page.locator("img[src*=evil], .post script, a[href*=evil]").count() == 0
     assert elsewhere == []
 
@@ -395,7 +396,7 @@ def test_the_page_speaks_chinese_to_a_chinese_browser_and_english_on_demand(
     expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("疑似")
     desk.press("3")
     expect(desk.last).to_contain_text("违规")
-    page.click("text=English")
+    page.click("button[value=en]")
     expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("borderline")
     page.reload()
     expect(page.locator("[class*=st-key-press-answer-suspicious]")).to_contain_text("borderline")

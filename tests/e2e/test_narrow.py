@@ -74,7 +74,7 @@ def test_every_page_fits_a_phone_and_is_legible_in_both_themes(
     for screen in PAGES:
         page.goto(f"{address}/{screen.name}")
         page.wait_for_selector(IDLE)
-        expect(page.locator(".bar").first).to_be_visible()
+        expect(page.locator(".title").first).to_be_visible()
         assert page.evaluate(OVERFLOW) == [0, 0], screen.name
         expect(page.get_by_role("dialog")).to_have_count(0)
         for theme in ("light", "dark"):

@@ -32,7 +32,7 @@ def test_a_lead_puts_thresholds_in_force(live_project: Project, serve: Server, s
     if asked_again.is_visible():
         page.wait_for_selector(IDLE)  # while the page redraws, the button moves
         page.locator(".st-key-save-1 button").click()
-    expect(page.locator(".bar")).to_contain_text("In force: version 1")
+    expect(page.locator(".title")).to_contain_text("In force: version 1")
     with live_project.database.read() as session:
         (version,) = policy.history(session)
     assert version["prices"]["missed"] == 50

@@ -55,7 +55,7 @@ def test_a_held_key_and_a_double_click_decide_one_case_each(live_project: Projec
     page.keyboard.type("1 2 3 su")
     assert decisions(live_project) == 2
     page.keyboard.press("Escape")
-    page.locator(".bar").first.click()
+    page.locator(".title").first.click()
     page.keyboard.press("u")
     expect(post).to_have_text(second)
     assert decisions(live_project) == 3  # one more row: the decision is revoked

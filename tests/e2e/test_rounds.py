@@ -72,10 +72,10 @@ def test_a_candidate_is_put_in_use_compared_and_rolled_back(
         try:
             page = sign_in(serve(project), name="林", role="lead")
             page.click("text=Rounds")
-            expect(page.locator(".bar")).to_contain_text("In use: round 1")
+            expect(page.locator(".title")).to_contain_text("In use: round 1")
             page.fill(".st-key-reason-2 input", "caught more adverts")
             page.click(".st-key-promote-2 button")
-            expect(page.locator(".bar")).to_contain_text("In use: round 2", timeout=60_000)
+            expect(page.locator(".title")).to_contain_text("In use: round 2", timeout=60_000)
             assert queue_of(project) == 2
             expect(page.locator("table.rows").filter(has_text="caught more adverts")).to_be_visible()
             page.wait_for_selector(IDLE)
@@ -84,7 +84,7 @@ def test_a_candidate_is_put_in_use_compared_and_rolled_back(
                 page.wait_for_selector(IDLE)
             expect(page.locator(".stMain")).to_contain_text(f"of {POSTS} posts changed their verdict.")
             page.click(".st-key-roll-back button")
-            expect(page.locator(".bar")).to_contain_text("In use: round 1", timeout=60_000)
+            expect(page.locator(".title")).to_contain_text("In use: round 1", timeout=60_000)
             assert queue_of(project) == 1
         finally:
             stop(worker)

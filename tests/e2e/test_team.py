@@ -52,7 +52,7 @@ def enter(page: Page, name: str, password: str) -> None:
 
 
 def signed_in(page: Page, name: str) -> Page:
-    expect(page.locator(".bar")).to_contain_text(name)
+    expect(page.locator(".person")).to_have_attribute("title", name)
     page.wait_for_selector(IDLE)
     return page
 
@@ -147,6 +147,7 @@ def test_a_sign_out_closes_the_other_page_and_the_stolen_cookie_opens_none(
     streams = streams_of(other)
     other.goto(f"{address}/posts")
     signed_in(other, "Ann")
+    page.locator(".person").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(f"{address}/sign-in")
     other.wait_for_url(SIGNED_OUT_AT)

@@ -50,3 +50,8 @@ PAGES = (
 HOME = PAGES[0]
 PATHS = frozenset({"/", *(f"/{page.name}" for page in PAGES)})
 """Addresses of pages: `/` is HOME."""
+
+
+def page_of_ours(wanted: str | None, otherwise: str = "/") -> str:
+    """Only pages of the app: any other address would be an open redirect."""
+    return wanted if wanted in PATHS else otherwise

@@ -12,9 +12,8 @@ from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.identity import current_account
-from workbench.web.wording.i18n import LANGUAGES, _, current_language
+from workbench.web.wording.i18n import _
 from workbench.web.wording.refusals import refusal_text
-from workbench.web.wording.words import ROLE_WORDS
 
 
 def require_account() -> Account:
@@ -24,29 +23,6 @@ def require_account() -> Account:
         html(out.format(_("You are signed out."), _("Sign in")))
         st.stop()
     return account
-
-
-def bar(account: Account, page: str, left: Markup = NOTHING) -> None:
-    other = next(language for language in LANGUAGES if language != current_language())
-    line = Markup(
-        '<div class="bar">{left}<span class="end">'
-        '<span><a href="/account" title="{account}">{name}</a> · {role}</span>'
-        '<a href="/language/{other}?next={page}">{language}</a>'
-        '<form method="post" action="/sign-out"><button>{sign_out}</button></form>'
-        "</span></div>"
-    )
-    html(
-        line.format(
-            left=left,
-            account=_("My account"),
-            name=account.name,
-            role=_(ROLE_WORDS[account.role]),
-            other=other,
-            page=page,
-            language=LANGUAGES[other],
-            sign_out=_("Sign out"),
-        )
-    )
 
 
 def refusal(error: WorkbenchError) -> None:

@@ -30,14 +30,15 @@ from workbench.web.identity import (
     set_session_cookie,
     visitor_of,
 )
-from workbench.web.pages import PATHS
+from workbench.web.pages import page_of_ours
 from workbench.web.server.devices import YEAR, device_cookie_name, device_of, new_device
 from workbench.web.server.guard import JOIN, OIDC, SIGN_IN, open_sockets
 from workbench.web.server.organisations.trusted_header import STATEMENT
+from workbench.web.server.preferences import bring_preferences, set_cookie
 from workbench.web.server.refusing import language_of
 from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
-from workbench.web.wording.i18n import LANGUAGES, N_, catalogue
+from workbench.web.wording.i18n import LANGUAGES, N_, TAGS, catalogue
 from workbench.web.wording.refusals import refusal_in
 from workbench.web.wording.words import ROLE_WORDS
 
@@ -79,12 +80,12 @@ async def sign_in(request: Request) -> Response:
         refuse_open_line(request)
         if "person" in fields:
             token = await _enter_demo(request, fields["person"])
-            return welcome(request, token, next_page)
+            return await welcome(request, token, next_page)
         name, token = await _enter(request, fields.get("name", ""), fields.get("password", ""))
     except WorkbenchError as error:
         refusal = refusal_in(error, language_of(request))
         return await sign_in_page(request, name=fields.get("name", ""), next_page=next_page, refusal=refusal)
-    return welcome(request, token, next_page, name)
+    return await welcome(request, token, next_page, name)
 
 
 async def show_join(request: Request) -> Response:
@@ -112,7 +113,7 @@ async def join(request: Request) -> Response:
             token = await run_in_threadpool(invitations.choose_password, project(), secret, password, visitor)
     except WorkbenchError as error:
         return _join_page(request, offer, name=name, refusal=refusal_in(error, language_of(request)))
-    return welcome(request, token, "/", name)
+    return await welcome(request, token, "/", name)
 
 
 async def sign_out(request: Request) -> Response:
@@ -185,9 +186,10 @@ def _is_demo(request: Request) -> bool:
     return is_here and project().settings.public_url is None and project().demo_mark.exists()
 
 
-def welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
+async def welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
     response = RedirectResponse(next_page, 303)
     set_session_cookie(request, response, token)
+    await run_in_threadpool(bring_preferences, request, response, token)
     key = "" if name is None else name_key(name)
     if key and device_of(request, key) is None:  # another number would have tries of its own
         set_cookie(request, response, device_cookie_name(request), new_device(key), YEAR)
@@ -293,7 +295,7 @@ def _page(
     _ = catalogue(language).gettext
     other = next(other for other in LANGUAGES if other != language)
     values = {
-        "language": "zh-CN" if language == "zh" else "en",
+        "language": TAGS[language],
         "title": _("Moderation workbench"),
         "form": form,
         "note": note,
@@ -307,12 +309,3 @@ def _page(
     page = PAGE.substitute({name: escape(value) for name, value in values.items()})
     status = status or (403 if refusal else 200)
     return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
-
-
-def page_of_ours(wanted: str | None, otherwise: str = "/") -> str:
-    """Only pages of the app: any other address would be an open redirect."""
-    return wanted if wanted in PATHS else otherwise
-
-
-def set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
-    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=is_https(request))

@@ -28,7 +28,7 @@ from workbench.project import cookie_secret
 from workbench.settings import Settings
 from workbench.web.current_project import project
 from workbench.web.pages import HOME  # imports the views: before the freeze
-from workbench.web.server import downloads, entrance, shell
+from workbench.web.server import downloads, entrance, preferences, shell
 from workbench.web.server.door import Door
 from workbench.web.server.guard import Guard
 from workbench.web.server.organisations import oidc
@@ -79,7 +79,13 @@ def show_home(_request: Request) -> RedirectResponse:
     return RedirectResponse("/", 303)
 
 
-ROUTES = [*entrance.ROUTES, *oidc.ROUTES, *downloads.ROUTES, Route(f"/{HOME.name}", show_home)]
+ROUTES = [
+    *entrance.ROUTES,
+    *preferences.ROUTES,
+    *oidc.ROUTES,
+    *downloads.ROUTES,
+    Route(f"/{HOME.name}", show_home),
+]
 MIDDLEWARE = [Middleware(Door), Middleware(Guard)]
 
 

@@ -2,7 +2,7 @@
 
 The content security policy refuses inline scripts. The file also names the server's address: without it Streamlit's
 client looks for the server below the address of the page first (`/posts/_stcore/health`). It begins with our own
-`session_end.js`, which has to run before Streamlit's client opens its websocket.
+`session_end.js`, which has to run before Streamlit's client opens its websocket, and `theme.js`, before it draws anything.
 """
 
 import re
@@ -14,18 +14,23 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from workbench.web.frame.theme import COOKIE as THEME_COOKIE
+from workbench.web.frame.theme import choose_theme
 from workbench.web.pages import HOME, PATHS
+from workbench.web.server.refusing import language_of
+from workbench.web.wording.i18n import TAGS
 
 DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"
-SESSION_END = Path(__file__).with_name("session_end.js")
+SESSION_END, THEME = (Path(__file__).with_name(name) for name in ("session_end.js", "theme.js"))
 START = "/start.js"
 NOT_CACHED = {"Cache-Control": "no-cache"}
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _ADDRESS = "window.__streamlit = { BACKEND_BASE_URL: window.location.origin };"
 
 
-async def show_page(_request: Request) -> Response:
-    return HTMLResponse(document(), headers=NOT_CACHED)
+async def show_page(request: Request) -> Response:
+    theme = choose_theme(request.cookies.get(THEME_COOKIE))
+    return HTMLResponse(document(language_of(request), theme), headers=NOT_CACHED)
 
 
 async def start_script(_request: Request) -> Response:
@@ -33,14 +38,16 @@ async def start_script(_request: Request) -> Response:
 
 
 @cache
-def document() -> str:
+def document(language: str, theme: str) -> str:
     tag = f'<head><script src="{START}"></script>'
-    return _INLINE.sub("", _source()).replace("<head>", tag, 1)
+    html = f'<html lang="{TAGS[language]}" data-theme="{theme}"'
+    return _INLINE.sub("", _source()).replace("<head>", tag, 1).replace('<html lang="en"', html, 1)
 
 
 @cache
 def script() -> str:
-    return "\n".join([SESSION_END.read_text(encoding="utf-8"), _ADDRESS, *_INLINE.findall(_source())])
+    own = (file.read_text(encoding="utf-8") for file in (SESSION_END, THEME))
+    return "\n".join([*own, _ADDRESS, *_INLINE.findall(_source())])
 
 
 @cache

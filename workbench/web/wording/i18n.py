@@ -17,6 +17,8 @@ from babel.messages.pofile import read_po
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 LANGUAGES = {"en": "English", "zh": "中文"}
+TAGS = {"en": "en", "zh": "zh-CN"}
+"""For the `lang` of a document."""
 COOKIE = "language"
 FOLDER = Path(__file__).with_name("locale")
 

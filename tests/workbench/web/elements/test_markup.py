@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from workbench.web import elements
 from workbench.web.elements.hidden import is_hidden, without_hidden
-from workbench.web.elements.markup import STYLE, each, html
+from workbench.web.elements.markup import each, html, style
 from workbench.web.elements.tables import table
 from workbench.web.elements.visible import post_html, post_text
 
@@ -81,9 +81,7 @@ def test_a_table_without_headings_has_rows_of_any_length() -> None:
 
 
 def test_a_grid_offers_no_csv_of_its_own_which_would_hold_formulas() -> None:
-    assert re.search(
-        r'\[data-testid="stElementToolbar"\][^{}]*\{ display: none; \}', STYLE.read_text(encoding="utf-8")
-    )
+    assert re.search(r'\[data-testid="stElementToolbar"\][^{}]*\{ display: none; \}', style())
 
 
 def test_hidden_characters_of_ids_and_file_names_are_written_out(sent: list[str]) -> None:
@@ -101,3 +99,18 @@ def test_what_html_shows_hides_nothing(text: str) -> None:
     plain = without_hidden(text)
     assert not any(is_hidden(plain, at) for at in range(len(plain)))
     assert plain == post_text(text)
+
+
+def test_every_style_sheet_is_sent_after_the_tokens_that_it_is_made_of() -> None:
+    sheets = [file.read_text(encoding="utf-8") for file in (WEB / "styles").glob("*.css")]
+    assert all(sheet in style() for sheet in sheets)
+    assert style().startswith((WEB / "styles" / "tokens.css").read_text(encoding="utf-8"))
+
+
+def test_only_the_tokens_name_a_colour() -> None:
+    """`#fff` and `rgb()` elsewhere would be unreadable in one of the themes; drawings in addresses count as one."""
+    for file in (WEB / "styles").glob("*.css"):
+        text = re.sub(r'url\("[^"]*"\)', "", file.read_text(encoding="utf-8"))
+        assert file.stem == "tokens" or not re.search(r"#[0-9a-f]{3,8}\b|\brgba?\(|\bhsla?\(", text), (
+            file.name
+        )

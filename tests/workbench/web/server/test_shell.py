@@ -41,4 +41,5 @@ def test_what_watches_for_the_end_of_the_session_comes_before_the_scripts_of_str
     client: TestClient,
 ) -> None:
     own = shell.SESSION_END.read_text(encoding="utf-8")
+    assert shell.THEME.read_text(encoding="utf-8") in client.get(shell.START).text
     assert client.get(shell.START).text.startswith(own)

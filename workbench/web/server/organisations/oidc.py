@@ -19,9 +19,11 @@ from workbench.people import identities
 from workbench.project import cookie_secret
 from workbench.web.current_project import project
 from workbench.web.identity import cookie_name, is_https, refuse_open_line, sender_of
+from workbench.web.pages import page_of_ours
 from workbench.web.server import entrance
 from workbench.web.server.guard import OIDC, OIDC_CALLBACK
 from workbench.web.server.organisations.provider import BadTokenError, Flow, Provider, provider_of
+from workbench.web.server.preferences import set_cookie
 from workbench.web.server.refusing import language_of
 from workbench.web.wording.refusals import refusal_in
 
@@ -29,7 +31,7 @@ FLOW_SECONDS = 600
 
 
 async def begin(request: Request) -> Response:
-    next_page = entrance.page_of_ours(request.query_params.get("next"))
+    next_page = page_of_ours(request.query_params.get("next"))
     try:
         refuse_open_line(request)
         address, flow = await _provider().begin(_callback_address(request))
@@ -37,7 +39,7 @@ async def begin(request: Request) -> Response:
         return await _refused(request, error, next_page)
     response = RedirectResponse(address, 303)
     kept = _signer(cookie_secret(project())).dumps([*astuple(flow), next_page])
-    entrance.set_cookie(request, response, _cookie_name(request), kept, FLOW_SECONDS)
+    set_cookie(request, response, _cookie_name(request), kept, FLOW_SECONDS)
     return response
 
 
@@ -50,7 +52,7 @@ async def finish(request: Request) -> Response:
     except WorkbenchError as error:
         response = await _refused(request, error, "/")
     else:
-        response = entrance.welcome(request, token, next_page)
+        response = await entrance.welcome(request, token, next_page)
     response.delete_cookie(_cookie_name(request), secure=is_https(request), httponly=True, samesite="lax")
     return response
 
@@ -81,7 +83,7 @@ def _kept(request: Request) -> tuple[Flow, str]:
     flow = Flow(*parts)
     if not secrets.compare_digest(flow.state.encode(), request.query_params.get("state", "").encode()):
         raise _not_begun_here()
-    return flow, entrance.page_of_ours(next_page)
+    return flow, page_of_ours(next_page)
 
 
 def _not_begun_here() -> NotAllowedError:

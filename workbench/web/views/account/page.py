@@ -12,7 +12,6 @@ from workbench.web.current_project import project
 from workbench.web.elements.markup import NOTHING, html
 from workbench.web.elements.widgets import (
     attempt,
-    bar,
     clock,
     heading,
     note,
@@ -21,6 +20,7 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.frame.title import title
 from workbench.web.identity import current_visitor
 from workbench.web.wording.browsers import browser_word
 from workbench.web.wording.i18n import _
@@ -33,7 +33,7 @@ OLD, NEW = "account-old", "account-new"
 
 def show() -> None:
     account = require_account()
-    bar(account, "/account")
+    title(_("My account"))
     show_notice()
     if done := st.session_state.pop("account-done", None):
         note(done, is_done=True)

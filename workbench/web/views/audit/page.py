@@ -17,7 +17,6 @@ from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.visible import post_text
 from workbench.web.elements.widgets import (
-    bar,
     clock,
     local,
     note,
@@ -27,6 +26,7 @@ from workbench.web.elements.widgets import (
     require_account,
     shortened,
 )
+from workbench.web.frame.title import title
 from workbench.web.wording.audit_words import ACTION_WORDS, action_word, detail_words, subject_word
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.messages import shown
@@ -41,16 +41,15 @@ ANY = ""
 
 def show() -> None:
     account = require_account()
-    with st.container(key="wide"):
-        bar(account, "/audit")
-        if not account.may(Right.READ_AUDIT):
-            note(_("This page is for those who may read the audit."))
-            return
-        try:
-            _state(account)
-            _search(account)
-        except WorkbenchError as error:
-            refusal(error)
+    title(_("Audit"))
+    if not account.may(Right.READ_AUDIT):
+        note(_("This page is for those who may read the audit."))
+        return
+    try:
+        _state(account)
+        _search(account)
+    except WorkbenchError as error:
+        refusal(error)
 
 
 @cached(CHECKED_FOR_SECONDS)

@@ -20,7 +20,8 @@ from workbench.web.current_project import project
 from workbench.web.elements import desk, last_answer
 from workbench.web.elements.comments.waiting import renew_if_changed
 from workbench.web.elements.markup import NOTHING
-from workbench.web.elements.widgets import bar, local, note, refusal, require_account
+from workbench.web.elements.widgets import local, note, refusal, require_account
+from workbench.web.frame.title import title
 from workbench.web.identity import current_account
 from workbench.web.views.label import replies
 from workbench.web.views.label.nothing_to_label import explain
@@ -83,7 +84,7 @@ def show_desk() -> None:
     with project().database.read() as session:
         # The comments that wait for leads are on the Review page.
         waiting = None if account.may(Right.REVIEW) else count_waiting(session, account)
-        bar(account, "/", _counts(session, account, waiting or 0))
+        title(_("Label"), _counts(session, account, waiting or 0))
         influential = last_answer.influential_words(session, state.last)
         desk.draw(
             session,

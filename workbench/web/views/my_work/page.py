@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from datetime import date
 
-import streamlit as st
-
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.review.quality import FEWEST_POSTS, Kind, MyWork, Quality, read_my_work
@@ -14,7 +12,6 @@ from workbench.web.elements.charts import InWeek, weekly
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import table
 from workbench.web.elements.widgets import (
-    bar,
     figures,
     heading,
     note,
@@ -24,6 +21,7 @@ from workbench.web.elements.widgets import (
     require_account,
     share_cell,
 )
+from workbench.web.frame.title import title
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import label_html
 
@@ -40,26 +38,25 @@ MEASURES: Mapping[Kind, str] = {
 
 def show() -> None:
     account = require_account()
-    with st.container(key="wide"):
-        bar(account, "/my-work")
-        try:
-            work = _read(account)
-        except WorkbenchError as error:
-            refusal(error)
-            return
-        quiet(
-            _("{since} to {until}, whole weeks.").format(
-                since=work.since.isoformat(), until=work.until.isoformat()
-            )
+    title(_("My work"))
+    try:
+        work = _read(account)
+    except WorkbenchError as error:
+        refusal(error)
+        return
+    quiet(
+        _("{since} to {until}, whole weeks.").format(
+            since=work.since.isoformat(), until=work.until.isoformat()
         )
-        if not work.weeks:
-            note(_("The figures of a week are here when it is over: the first ones on Monday."), is_done=True)
-        else:
-            _figures(work.whole)
-            _measures(work.whole)
-            _gold(work)
-            _weeks(work.weeks)
-        _explanation()
+    )
+    if not work.weeks:
+        note(_("The figures of a week are here when it is over: the first ones on Monday."), is_done=True)
+    else:
+        _figures(work.whole)
+        _measures(work.whole)
+        _gold(work)
+        _weeks(work.weeks)
+    _explanation()
 
 
 def _read(account: Account) -> MyWork:
@@ -115,8 +112,8 @@ def _weeks(weeks: Mapping[date, Quality]) -> None:
     if not drawn:
         return
     heading(_("Week by week"))
-    for title, points, numbers in drawn:
-        quiet(title)
+    for line, points, numbers in drawn:
+        quiet(line)
         weekly(points, numbers=numbers, height=LINE_HEIGHT)
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import streamlit as st
-
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
@@ -21,7 +19,6 @@ from workbench.web.elements.outlook import next_line
 from workbench.web.elements.partly_scored import partly_scored_line
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
-    bar,
     decimal,
     figures,
     heading,
@@ -32,6 +29,7 @@ from workbench.web.elements.widgets import (
     refusal,
     require_account,
 )
+from workbench.web.frame.title import title
 from workbench.web.views.overview.weeks import show_weeks
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import SPLIT_WORDS, label_html, label_word, person_word
@@ -67,30 +65,29 @@ LABEL_ON = N_("Label on: the round in use has no measure yet to tell what more l
 def show() -> None:
     account = require_account()
     midnight = local(project().now()).replace(hour=0, minute=0, second=0, microsecond=0)
-    with st.container(key="wide"):
-        bar(account, "/overview")
-        try:
-            overview = _read(str(project().home), account.id, account.role, midnight)
-        except WorkbenchError as error:
-            refusal(error)
-            return
-        _figures(overview)
-        if overview.partly_scored is not None:
-            quiet(partly_scored_line(overview.partly_scored))
-        note(advice_line(overview), is_done=True)
-        is_watching = overview.advice.step == "watch"
-        if is_watching:
-            show_weeks(_weeks_of(overview, account), is_watching=True)
-        if overview.curve:
-            heading(_("What labels have brought"))
-            learning_curve(overview.curve, overview.ahead, _("labels to learn from"), _("macro-F1"))
-            if overview.outlook is not None:
-                quiet(next_line(overview.outlook))
-        _certainties(overview)
-        _labels(overview)
-        _people(overview)
-        if not is_watching:
-            show_weeks(_weeks_of(overview, account), is_watching=False)
+    title(_("Overview"))
+    try:
+        overview = _read(str(project().home), account.id, account.role, midnight)
+    except WorkbenchError as error:
+        refusal(error)
+        return
+    _figures(overview)
+    if overview.partly_scored is not None:
+        quiet(partly_scored_line(overview.partly_scored))
+    note(advice_line(overview), is_done=True)
+    is_watching = overview.advice.step == "watch"
+    if is_watching:
+        show_weeks(_weeks_of(overview, account), is_watching=True)
+    if overview.curve:
+        heading(_("What labels have brought"))
+        learning_curve(overview.curve, overview.ahead, _("labels to learn from"), _("macro-F1"))
+        if overview.outlook is not None:
+            quiet(next_line(overview.outlook))
+    _certainties(overview)
+    _labels(overview)
+    _people(overview)
+    if not is_watching:
+        show_weeks(_weeks_of(overview, account), is_watching=False)
 
 
 @cached(CACHE_SECONDS)

@@ -12,7 +12,6 @@ from workbench.web.elements.markup import html
 from workbench.web.elements.tables import table
 from workbench.web.elements.widgets import (
     attempt,
-    bar,
     clock,
     heading,
     note,
@@ -20,6 +19,7 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.frame.title import title
 from workbench.web.views.people import links, person
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import ROLE_WORDS
@@ -29,7 +29,7 @@ COLUMN_WORDS = (N_("name"), N_("role"), N_("state"), N_("last seen"))
 
 def show() -> None:
     account = require_account()
-    bar(account, "/people")
+    title(_("People"))
     if not account.may(Right.MANAGE_PEOPLE):
         note(_("This page is for leads."))
         return

@@ -15,13 +15,13 @@ from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
-    bar,
     clock,
     figures,
     heading,
     require_account,
     show_notice,
 )
+from workbench.web.frame.title import title
 from workbench.web.views.posts.bulk_label import bulks
 from workbench.web.views.posts.history import post_history
 from workbench.web.views.posts.import_file import import_file
@@ -41,14 +41,13 @@ IMPORT_STATES = {
 def show() -> None:
     account = require_account()
     number = st.query_params.get("post")
-    with st.container(key="wide"):
-        bar(account, "/posts")
-        show_notice()
-        if number is not None and account.may(Right.REVIEW):
-            keep_filter()
-            post_history(account, number)
-        else:
-            _overview(account)
+    title(_("Posts"))
+    show_notice()
+    if number is not None and account.may(Right.REVIEW):
+        keep_filter()
+        post_history(account, number)
+    else:
+        _overview(account)
 
 
 def _overview(account: Account) -> None:

@@ -15,7 +15,8 @@ from workbench.web.current_project import project
 from workbench.web.elements.markup import QUIET, each, html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import bar, clock, heading, note, quiet, refusal, require_account
+from workbench.web.elements.widgets import clock, heading, note, quiet, refusal, require_account
+from workbench.web.frame.title import title
 from workbench.web.wording.i18n import N_, _
 
 HOW_WORDS = {"sound": N_("sounds alike"), "letters": N_("in letters"), "look": N_("looks alike or cut apart")}
@@ -27,21 +28,20 @@ SCORE_WORDS = {
 
 def show() -> None:
     account = require_account()
-    with st.container(key="wide"):
-        bar(account, "/radar")
-        try:
-            radar = read_radar(project(), account)
-        except WorkbenchError as error:
-            refusal(error)
-            return
-        if radar is None or not radar.periods:
-            note(_("Nothing to tell yet: the worker looks for what is new after each import."), is_done=True)
-            return
-        quiet(_("Looked at {when}.").format(when=clock(datetime.fromisoformat(radar.made_at))))
-        names = [_name(period) for period in radar.periods]
-        for tab, period in zip(st.tabs(names), radar.periods, strict=True):
-            with tab:
-                _period(period, radar.known)
+    title(_("Radar"))
+    try:
+        radar = read_radar(project(), account)
+    except WorkbenchError as error:
+        refusal(error)
+        return
+    if radar is None or not radar.periods:
+        note(_("Nothing to tell yet: the worker looks for what is new after each import."), is_done=True)
+        return
+    quiet(_("Looked at {when}.").format(when=clock(datetime.fromisoformat(radar.made_at))))
+    names = [_name(period) for period in radar.periods]
+    for tab, period in zip(st.tabs(names), radar.periods, strict=True):
+        with tab:
+            _period(period, radar.known)
 
 
 def _name(period: Period) -> str:

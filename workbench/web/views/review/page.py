@@ -7,7 +7,8 @@ from workbench.errors import WorkbenchError
 from workbench.review.old_labels import count_old_labels
 from workbench.web.current_project import project
 from workbench.web.elements.comments.waiting import count_now
-from workbench.web.elements.widgets import bar, note, refusal, require_account
+from workbench.web.elements.widgets import note, refusal, require_account
+from workbench.web.frame.title import title
 from workbench.web.views.review import agreement, cases, comments, doubts, old_labels, people, timesheet
 from workbench.web.wording.i18n import N_, _
 
@@ -24,7 +25,7 @@ SECTIONS = {
 
 def show() -> None:
     account = require_account()
-    bar(account, "/review")
+    title(_("Review"))
     if not account.may(Right.REVIEW):
         note(_("This page is for leads."))
         return

@@ -16,7 +16,6 @@ from workbench.web.elements.outlook import show_outlook
 from workbench.web.elements.partly_scored import partly_scored_line
 from workbench.web.elements.widgets import (
     attempt,
-    bar,
     clock,
     decimal,
     figures,
@@ -25,6 +24,7 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.frame.title import title
 from workbench.web.views.rounds.adapting import offer_adaptation, watch_adaptation
 from workbench.web.views.rounds.automatic import show_automatic
 from workbench.web.views.rounds.behaviour import show_behaviour
@@ -48,36 +48,35 @@ def show() -> None:
         running, earlier = lifecycle.running(session), lifecycle.rollback_target(session)
         adaptation = adapting.running(session)
     status = read_status(project())
-    with st.container(key="wide"):
-        bar(account, "/rounds", _in_use_line(in_use, status))
-        show_notice()
-        if in_use is not None:
-            _figures(next(entry for entry in history if entry["number"] == in_use.number))
-            show_outlook()
-        _worker_line(status, running)
-        for line in filter(None, (band_line(status), quick_line(status))):
-            note(line)
-        if status.partly_scored is not None:
-            note(partly_scored_line(status.partly_scored))
-        if running is not None:
-            watch(running.number, is_lead)
-        elif adaptation is not None:
-            watch_adaptation(adaptation, is_lead=is_lead)
-        else:
-            failure_line(history)
-            if is_lead:
-                start_round(status)
-                offer_adaptation()
-        show_automatic(is_lead)
-        decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
-        if is_lead and earlier is not None and running is None:
-            _roll_back(earlier)
-        ended = [entry for entry in history if running is None or entry["number"] != running.number]
-        show_history(ended, None if running is None else running.number, is_lead=is_lead)
+    title(_("Rounds"), _in_use_line(in_use, status))
+    show_notice()
+    if in_use is not None:
+        _figures(next(entry for entry in history if entry["number"] == in_use.number))
+        show_outlook()
+    _worker_line(status, running)
+    for line in filter(None, (band_line(status), quick_line(status))):
+        note(line)
+    if status.partly_scored is not None:
+        note(partly_scored_line(status.partly_scored))
+    if running is not None:
+        watch(running.number, is_lead)
+    elif adaptation is not None:
+        watch_adaptation(adaptation, is_lead=is_lead)
+    else:
+        failure_line(history)
         if is_lead:
-            show_behaviour(account, ended)
-            show_comparison(account, ended)
-            show_exports()
+            start_round(status)
+            offer_adaptation()
+    show_automatic(is_lead)
+    decide([entry for entry in history if entry["state"] == "awaiting"], is_lead)
+    if is_lead and earlier is not None and running is None:
+        _roll_back(earlier)
+    ended = [entry for entry in history if running is None or entry["number"] != running.number]
+    show_history(ended, None if running is None else running.number, is_lead=is_lead)
+    if is_lead:
+        show_behaviour(account, ended)
+        show_comparison(account, ended)
+        show_exports()
 
 
 def _in_use_line(in_use: InUse | None, status: Status) -> Markup:

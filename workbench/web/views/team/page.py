@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-import streamlit as st
-
 from workbench.accounts import Right
 from workbench.assigning.progress import (
     AssignedBoard,
@@ -21,7 +19,6 @@ from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
-    bar,
     heading,
     local,
     note,
@@ -30,6 +27,7 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.frame.title import title
 from workbench.web.views.team import changing
 from workbench.web.wording.i18n import _
 
@@ -40,21 +38,20 @@ SHOWN = 300
 
 def show() -> None:
     account = require_account()
-    with st.container(key="wide"):
-        bar(account, "/team")
-        show_notice()
-        midnight = local(project().now()).replace(hour=0, minute=0, second=0, microsecond=0)
-        try:
-            team = read_team(project(), account, midnight, _monday(midnight))
-            counts = _counts(str(project().home), account.id, account.role)
-        except WorkbenchError as error:
-            refusal(error)
-            return
-        _warnings(team)
-        _people(team)
-        _boards(team, counts)
-        if account.may(Right.MANAGE_PEOPLE):
-            changing.show(team)
+    title(_("Team"))
+    show_notice()
+    midnight = local(project().now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        team = read_team(project(), account, midnight, _monday(midnight))
+        counts = _counts(str(project().home), account.id, account.role)
+    except WorkbenchError as error:
+        refusal(error)
+        return
+    _warnings(team)
+    _people(team)
+    _boards(team, counts)
+    if account.may(Right.MANAGE_PEOPLE):
+        changing.show(team)
 
 
 def _monday(midnight: datetime) -> datetime:

@@ -21,7 +21,6 @@ from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     attempt,
-    bar,
     clock,
     figures,
     heading,
@@ -31,6 +30,7 @@ from workbench.web.elements.widgets import (
     require_account,
     show_notice,
 )
+from workbench.web.frame.title import title
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import person_word
 
@@ -53,35 +53,32 @@ def show() -> None:
     with project().database.read() as session:
         versions, band = policy.history(session), policy.band_in_force(session, project())
         in_use = lifecycle.in_use(session)
-    with st.container(key="wide"):
-        bar(account, "/thresholds", _in_force_line(versions))
-        show_notice()
-        if in_use is None:
-            _explain()
-        try:
-            evidence = _evidence(
-                str(project().home), account.id, account.role, in_use.number if in_use else None
-            )
-            proposal = policy.propose(evidence, _asked_prices(versions))
-        except WorkbenchError as error:
-            refusal(error)
-            return
-        if versions and versions[0]["round"] != evidence.round_number:
-            text = _(
-                "The thresholds in force were not chosen for round {number}, which is in use. Look at them again."
-            )
-            note(text.format(number=evidence.round_number))
-        _outcome(evidence, proposal)
-        low, high = _asked_band(band.low, band.high)
-        version = versions[0]["version"] + 1 if versions else 1
-        st.button(
-            _("Put in force as version {version}").format(version=version),
-            key=f"save-{version}",
-            type="primary",
-            on_click=attempt,
-            args=(_saving(proposal, low, high, version - 1),),
+    title(_("Thresholds"), _in_force_line(versions))
+    show_notice()
+    if in_use is None:
+        _explain()
+    try:
+        evidence = _evidence(str(project().home), account.id, account.role, in_use.number if in_use else None)
+        proposal = policy.propose(evidence, _asked_prices(versions))
+    except WorkbenchError as error:
+        refusal(error)
+        return
+    if versions and versions[0]["round"] != evidence.round_number:
+        text = _(
+            "The thresholds in force were not chosen for round {number}, which is in use. Look at them again."
         )
-        _history(versions)
+        note(text.format(number=evidence.round_number))
+    _outcome(evidence, proposal)
+    low, high = _asked_band(band.low, band.high)
+    version = versions[0]["version"] + 1 if versions else 1
+    st.button(
+        _("Put in force as version {version}").format(version=version),
+        key=f"save-{version}",
+        type="primary",
+        on_click=attempt,
+        args=(_saving(proposal, low, high, version - 1),),
+    )
+    _history(versions)
 
 
 def _explain() -> None:

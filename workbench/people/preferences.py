@@ -1,0 +1,38 @@
+"""What people choose for themselves: language and theme of the pages, the same on each of their machines."""
+
+from dataclasses import dataclass
+
+from db.tables import Person
+from workbench.accounts import Account, Right, acting
+from workbench.errors import InputError
+from workbench.project import Project
+
+THEMES = ("system", "light", "dark")
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True)
+class Preferences:
+    language: str | None
+    """None, as for the theme: what the browser asks for."""
+    theme: str | None
+
+
+def read_preferences(project: Project, account: Account) -> Preferences:
+    with project.database.read() as session:
+        person = session.get_one(Person, account.id)
+        return Preferences(person.language, person.theme)
+
+
+def prefer(
+    project: Project, account: Account, *, language: str | None = None, theme: str | None = None
+) -> None:
+    """Store what is given. Raises InputError for a language or a theme that there is not."""
+    if language is not None and language not in LANGUAGES:
+        raise InputError("There is no such language: {language}.", language=language)
+    if theme is not None and theme not in THEMES:
+        raise InputError("There is no such theme: {theme}.", theme=theme)
+    with acting(project, account, Right.LABEL) as session:
+        person = session.get_one(Person, account.id)
+        person.language = language or person.language
+        person.theme = theme or person.theme
