@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MINUTES ?= 10
 
-.PHONY: demo demo-history test test-gpu torture unit lint audit bench bench-train wheel clean
+.PHONY: demo demo-history test test-gpu torture unit lint audit bench bench-train screenshots wheel clean
 
 demo: $(READY)  ## install, make the sample project with its four weeks, open the app
 	$(BIN)/workbench demo
@@ -44,11 +44,14 @@ bench: $(READY)  ## ratios of speed, measured in one run on this machine
 bench-train: $(READY)  ## training speed against the Trainer of transformers, on this machine
 	$(BIN)/python -m tests.benchmarks.training
 
+screenshots: $(READY)  ## every page of the demo, in four widths, two themes, two languages; needs Chromium
+	$(BIN)/python -m tests.e2e.screenshots
+
 wheel: $(READY)  ## a wheel that carries sample and starter
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist build demo
+	rm -rf $(VENV) dist build demo screenshots
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

@@ -99,6 +99,8 @@ class Person(Base):
     language: Mapped[str | None]
     theme: Mapped[str | None]
     """Null, as for the language: what the browser asks for."""
+    welcomed_as: Mapped[str | None]
+    """The role for which this person has seen where things are."""
 
 
 class TeamGroup(Base):

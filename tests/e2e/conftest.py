@@ -20,6 +20,7 @@ from tests.workbench.making import import_texts
 from tests.workbench.team import cookies_of, member
 from workbench import accounts
 from workbench.imports.preparing import prepare
+from workbench.people.preferences import end_welcome
 from workbench.project import Project, init_project
 from workbench.queue import swap
 from workbench.services import web_command
@@ -127,8 +128,10 @@ def serve() -> Iterator[Server]:
 
 
 def browser_cookies(project: Project, name: str, address: str, role: str = "annotator") -> list[Any]:
-    """For `BrowserContext.add_cookies`, whose type Playwright does not export."""
-    cookies = cookies_of(project, member(project, name, role))
+    """For `BrowserContext.add_cookies`, whose type Playwright does not export. The person knows their way around."""
+    person = member(project, name, role)
+    end_welcome(project, person)
+    cookies = cookies_of(project, person)
     return [{"name": key, "value": value, "url": address} for key, value in cookies.items()]
 
 

@@ -16,12 +16,14 @@ class Preferences:
     language: str | None
     """None, as for the theme: what the browser asks for."""
     theme: str | None
+    welcomed_as: str | None = None
+    """The role for which they have been shown around."""
 
 
 def read_preferences(project: Project, account: Account) -> Preferences:
     with project.database.read() as session:
         person = session.get_one(Person, account.id)
-        return Preferences(person.language, person.theme)
+        return Preferences(person.language, person.theme, person.welcomed_as)
 
 
 def prefer(
@@ -36,3 +38,10 @@ def prefer(
         person = session.get_one(Person, account.id)
         person.language = language or person.language
         person.theme = theme or person.theme
+
+
+def end_welcome(project: Project, account: Account) -> None:
+    """The person has been shown around, or did not want to be. Another role shows them around again."""
+    with acting(project, account, Right.LABEL) as session:
+        person = session.get_one(Person, account.id)
+        person.welcomed_as = person.role

@@ -5,6 +5,7 @@ import streamlit as st
 from workbench.web.elements.comments.waiting import count_for_navigation, page_of_comments
 from workbench.web.elements.markup import show_style
 from workbench.web.frame.header import header
+from workbench.web.frame.welcome import welcome
 from workbench.web.identity import current_account
 from workbench.web.pages import HOME, PAGES
 from workbench.web.wording.i18n import _
@@ -22,4 +23,5 @@ if account is not None:
     links = [(entry, _(page.title)) for page, entry in pages.items() if page.is_in_navigation]
     counts = {page_of_comments(account): count_for_navigation(account)}
     header(account, links, counts, here=f"/{shown.url_path}")
+    welcome(account, {page.name: entry for page, entry in pages.items()})
 shown.run()

@@ -8,9 +8,11 @@ from workbench.web.views.account import page as own_account
 from workbench.web.views.audit import page as audit
 from workbench.web.views.label import page as label
 from workbench.web.views.my_work import page as my_work
+from workbench.web.views.news import page as news
 from workbench.web.views.overview import page as overview
 from workbench.web.views.people import page as people
 from workbench.web.views.posts import page as posts
+from workbench.web.views.practice import page as practice
 from workbench.web.views.radar import page as radar
 from workbench.web.views.review import page as review
 from workbench.web.views.rounds import page as rounds
@@ -44,10 +46,13 @@ PAGES = (
     Page("team", N_("Team"), team.show, Right.REVIEW),
     Page("people", N_("People"), people.show, Right.MANAGE_PEOPLE),
     Page("audit", N_("Audit"), audit.show, Right.READ_AUDIT),
-    # The name in the bar of each page leads to it.
+    # The menu of the person in the header leads to these.
     Page("account", N_("My account"), own_account.show, is_in_navigation=False),
+    Page("practice", N_("Practice"), practice.show, is_in_navigation=False),
+    Page("news", N_("What is new"), news.show, is_in_navigation=False),
 )
 HOME = PAGES[0]
+LEADS_HOME = "/overview"
 PATHS = frozenset({"/", *(f"/{page.name}" for page in PAGES)})
 """Addresses of pages: `/` is HOME."""
 
@@ -55,3 +60,8 @@ PATHS = frozenset({"/", *(f"/{page.name}" for page in PAGES)})
 def page_of_ours(wanted: str | None, otherwise: str = "/") -> str:
     """Only pages of the app: any other address would be an open redirect."""
     return wanted if wanted in PATHS else otherwise
+
+
+def home_of(account: Account) -> str:
+    """Where a person lands who asked for no page."""
+    return LEADS_HOME if account.may(Right.RUN_ROUNDS) else "/"

@@ -1,4 +1,4 @@
-"""People's language and theme"""
+"""People's language and theme, and whether they have been shown around"""
 
 from collections.abc import Sequence
 
@@ -14,3 +14,4 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     op.add_column("person", sa.Column("language", sa.String(), nullable=True))
     op.add_column("person", sa.Column("theme", sa.String(), nullable=True))
+    op.add_column("person", sa.Column("welcomed_as", sa.String(), nullable=True))

@@ -34,7 +34,7 @@ ACTIONS: dict[Right, str] = {
         labelling.answers: bring_back_skipped
         labelling.checks: change give_reason flag
         people.entering: change_password
-        people.preferences: prefer
+        people.preferences: prefer end_welcome
         people.sessions: open_sessions end_own end_others
         posts.search: choices
         review.quality: read_my_work

@@ -1,5 +1,6 @@
 """HTML tables."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 
@@ -10,7 +11,11 @@ from workbench.web.elements.markup import NOTHING
 Cell = str | int
 """Text is escaped, `Markup` is HTML, a number gets thousands separators."""
 
+_UNQUOTED = re.compile(r'["\\\x00-\x1f<>]')
+"""What ends a string of CSS, or is more than text in it."""
 HEADING, HEADING_OF_NUMBERS = Markup("<th>{}</th>"), Markup('<th class="number">{}</th>')
+NO_HEADING = Markup("<td></td>")
+"""An empty heading would be read out as one."""
 TEXT, NUMBER = Markup("<td>{}</td>"), Markup('<td class="number">{}</td>')
 
 
@@ -30,19 +35,36 @@ def table(
         has_text_last: the last column is not.
     """
     others, heading = (NUMBER, HEADING_OF_NUMBERS) if has_numbers else (TEXT, HEADING)
-    head = _row(headings, HEADING, heading, HEADING if has_text_last else heading)
+    head = _row(headings, HEADING, heading, HEADING if has_text_last else heading, empty=NO_HEADING)
     first, last = HEADING if has_titles else TEXT, TEXT if has_text_last else others
-    return Markup('<table class="rows">{}<tbody>{}</tbody></table>').format(
+    return Markup('<table class="rows"{}>{}<tbody>{}</tbody></table>').format(
+        _columns(headings),
         Markup("<thead>{}</thead>").format(head) if headings else NOTHING,
         NOTHING.join(_row(row, first, others, last) for row in rows),
     )
 
 
-def _row(cells: Iterable[Cell], first: Markup, others: Markup, last: Markup) -> Markup:
+def _columns(headings: Sequence[Cell]) -> Markup:
+    """For the style sheet: on a phone a row is a card, on which the name of the column stands before each text."""
+    if not headings:
+        return NOTHING
+    names = (name.striptags() if isinstance(name, Markup) else _text(name) for name in headings)
+    quoted = (_UNQUOTED.sub(lambda one: f"\\{ord(one[0]):x} ", name) for name in names)
+    return Markup(' style="{}"').format(
+        ";".join(f'--column-{at}:"{name}"' for at, name in enumerate(quoted, 1) if name)
+    )
+
+
+def _row(
+    cells: Iterable[Cell], first: Markup, others: Markup, last: Markup, *, empty: Markup | None = None
+) -> Markup:
     cells = list(cells)
     templates = [first, *repeat(others, len(cells) - 2), last][: len(cells)]
     return Markup("<tr>{}</tr>").format(
-        NOTHING.join(template.format(_text(cell)) for template, cell in zip(templates, cells, strict=True))
+        NOTHING.join(
+            empty if empty and not cell else template.format(_text(cell))
+            for template, cell in zip(templates, cells, strict=True)
+        )
     )
 
 

@@ -61,14 +61,15 @@ def _person(account: Account) -> Markup:
         '<button type="button" class="person" popovertarget="person-menu" aria-label="{name}" title="{name}">'
         '<span class="initial" aria-hidden="true">{initial}</span></button>'
         '<div id="person-menu" class="menu" popover="auto"><div class="who">{name}<small>{role}</small></div>'
-        '<a href="/my-work">{work}</a><a href="/account">{own}</a>'
+        '<a href="/account">{own}</a><a href="/practice">{practice}</a><a href="/news">{news}</a>'
         '<form method="post" action="/sign-out"><button>{sign_out}</button></form></div>'
     )
     return menu.format(
         name=account.name,
         initial=account.name[:1].upper(),
         role=_(ROLE_WORDS[account.role]),
-        work=_("My work"),
         own=_("My account"),
+        practice=_("Practice"),
+        news=_("What is new"),
         sign_out=_("Sign out"),
     )

@@ -30,7 +30,7 @@ from workbench.web.identity import (
     set_session_cookie,
     visitor_of,
 )
-from workbench.web.pages import page_of_ours
+from workbench.web.pages import home_of, page_of_ours
 from workbench.web.server.devices import YEAR, device_cookie_name, device_of, new_device
 from workbench.web.server.guard import JOIN, OIDC, SIGN_IN, open_sockets
 from workbench.web.server.organisations.trusted_header import STATEMENT
@@ -187,9 +187,12 @@ def _is_demo(request: Request) -> bool:
 
 
 async def welcome(request: Request, token: str, next_page: str, name: str | None = None) -> Response:
-    response = RedirectResponse(next_page, 303)
+    visitor = await run_in_threadpool(sessions.find, project(), token)
+    if visitor is None:  # the person was disabled just now
+        return RedirectResponse(SIGN_IN, 303)
+    response = RedirectResponse(home_of(visitor.account) if next_page == "/" else next_page, 303)
     set_session_cookie(request, response, token)
-    await run_in_threadpool(bring_preferences, request, response, token)
+    await run_in_threadpool(bring_preferences, request, response, visitor.account)
     key = "" if name is None else name_key(name)
     if key and device_of(request, key) is None:  # another number would have tries of its own
         set_cookie(request, response, device_cookie_name(request), new_device(key), YEAR)

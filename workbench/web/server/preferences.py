@@ -5,8 +5,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from workbench.accounts import Account
 from workbench.errors import InputError
-from workbench.people import sessions
 from workbench.people.preferences import prefer, read_preferences
 from workbench.web.current_project import project
 from workbench.web.frame.theme import COOKIE as THEME_COOKIE
@@ -32,12 +32,9 @@ async def choose(request: Request) -> Response:
     return response
 
 
-def bring_preferences(request: Request, response: Response, token: str) -> None:
+def bring_preferences(request: Request, response: Response, account: Account) -> None:
     """To a browser in which a session has just begun. What the person never chose stays as it is there."""
-    visitor = sessions.find(project(), token)
-    if visitor is None:
-        return
-    chosen = read_preferences(project(), visitor.account)
+    chosen = read_preferences(project(), account)
     _set_cookies(request, response, chosen.language, chosen.theme)
 
 

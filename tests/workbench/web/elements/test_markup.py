@@ -19,6 +19,7 @@ from workbench.web.elements.visible import post_html, post_text
 
 HOSTILE = """<script>alert("1")</script> & '2' {0} %s"""
 ESCAPED = "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; &#39;2&#39; {0} %s"
+IN_CSS = """\\3c script\\3e alert(\\22 1\\22 )\\3c /script\\3e  &amp; &#39;2&#39; {0} %s"""
 WEB = Path(elements.__file__).parents[1]
 
 
@@ -62,14 +63,14 @@ def test_each_value_is_escaped_in_its_template() -> None:
 
 def test_a_table_escapes_its_cells_and_headings() -> None:
     assert table([[HOSTILE, Markup("<br>")]], [HOSTILE, ""]) == (
-        f'<table class="rows"><thead><tr><th>{ESCAPED}</th><th></th></tr></thead>'
+        f'<table class="rows" style="--column-1:&#34;{IN_CSS}&#34;"><thead><tr><th>{ESCAPED}</th><td></td></tr></thead>'
         f"<tbody><tr><td>{ESCAPED}</td><td><br></td></tr></tbody></table>"
     )
 
 
 def test_a_table_of_numbers_has_titles_and_aligns_the_rest() -> None:
     assert table([["a", 1234, "–"]], ["", "n", "m"], has_titles=True, has_numbers=True) == (
-        '<table class="rows"><thead><tr><th></th><th class="number">n</th><th class="number">m</th></tr></thead>'
+        '<table class="rows" style="--column-2:&#34;n&#34;;--column-3:&#34;m&#34;"><thead><tr><td></td><th class="number">n</th><th class="number">m</th></tr></thead>'
         '<tbody><tr><th>a</th><td class="number">1,234</td><td class="number">–</td></tr></tbody></table>'
     )
 
