@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, print_json, say, tell
+from workbench.commands.wording.words import counts_text
 from workbench.exports.labelled_posts import export_labels
 from workbench.project import open_project
 
@@ -35,13 +36,12 @@ def export_command(
     if as_json:
         print_json(folder=str(export.folder), **export.receipt)
         return
-    splits = ", ".join(
-        f"{sum(counts.values()):,} {split}" for split, counts in export.receipt["splits"].items()
-    )
-    out.print(
-        f"{export.folder}: {export.receipt['posts']:,} labelled posts ({splits}), with a receipt.",
-        markup=False,
-        soft_wrap=True,
+    splits = {split: sum(counts.values()) for split, counts in export.receipt["splits"].items()}
+    say(
+        "{folder}: {posts:,} labelled posts ({splits}), with a receipt.",
+        folder=export.folder,
+        posts=export.receipt["posts"],
+        splits=counts_text(splits),
     )
     for note in export.notes():
-        out.print(str(note), markup=False, soft_wrap=True)
+        tell(note)

@@ -8,7 +8,7 @@ import typer
 from workbench import accounts
 from workbench.auditing.checking import Checked, check_audit
 from workbench.auditing.export import write_audit
-from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, print_json, say, tell_aside
 from workbench.project import open_project
 
 commands = typer.Typer()
@@ -47,15 +47,16 @@ def export_command(
     """Write all entries, the oldest first."""
     project = open_project(home)
     count = write_audit(project, accounts.command_line(project), file)
-    out.print(f"{file}: {count:,} entries of the audit.", markup=False, soft_wrap=True)
+    say("{file}: {count:,} entries of the audit.", file=file, count=count)
 
 
 def _say(checked: Checked) -> None:
     if checked.problem is not None:
-        err.print(str(checked.problem), markup=False, soft_wrap=True)
+        tell_aside(checked.problem)
         return
-    out.print(
-        f"Intact up to entry {checked.head.number:,}. Head: {checked.head}. Heads in receipts: {checked.heads:,}.",
-        markup=False,
-        soft_wrap=True,
+    say(
+        "Intact up to entry {number:,}. Head: {head}. Heads in receipts: {count:,}.",
+        number=checked.head.number,
+        head=checked.head,
+        count=checked.heads,
     )
