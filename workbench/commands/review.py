@@ -10,8 +10,10 @@ from rich.table import Table
 
 from workbench import accounts
 from workbench.commands.terminal import (
+    HeadingsOption,
     HomeOption,
     JsonOption,
+    Language,
     cell,
     out,
     parse_day,
@@ -28,6 +30,7 @@ from workbench.labelling.files.mapping import label_key, parse_map
 from workbench.project import open_project
 from workbench.review import cases as review_cases
 from workbench.review import doubts, resolutions
+from workbench.web.wording.headings import headings_in
 
 commands = typer.Typer()
 
@@ -120,6 +123,7 @@ def doubts_command(
 def timesheet_command(
     since: Annotated[str | None, typer.Option("--since", help="The first day, such as 2026-01-31.")] = None,
     file: Annotated[Path | None, typer.Option("--out", help="Write CSV to this file.")] = None,
+    headings: HeadingsOption = Language.EN,
     home: HomeOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -134,7 +138,7 @@ def timesheet_command(
         skipped_posts = {"waiting": skipped.waiting, "queued": skipped.queued}
         print_json(days=[day.to_dict() for day in days], skipped_posts=skipped_posts)
         return
-    lines = csv_lines(timesheet.cells(days))
+    lines = csv_lines(timesheet.cells(days, headings_in(timesheet.COLUMNS, headings)))
     if file is None:
         sys.stdout.writelines(line for line in lines if line != BOM)
     else:

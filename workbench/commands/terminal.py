@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +47,17 @@ PortOption = Annotated[
     ),
 ]
 NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
+
+
+class Language(StrEnum):
+    EN = "en"
+    ZH = "zh"
+
+
+HeadingsOption = Annotated[
+    Language,
+    typer.Option("--headings", help="Language of a CSV file's headings; other formats have none."),
+]
 
 
 def say(template: str, /, **values: object) -> None:

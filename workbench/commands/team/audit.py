@@ -7,9 +7,18 @@ import typer
 
 from workbench import accounts
 from workbench.auditing.checking import Checked, check_audit
-from workbench.auditing.export import write_audit
-from workbench.commands.terminal import HomeOption, JsonOption, print_json, say, tell_aside
+from workbench.auditing.export import COLUMNS, write_audit
+from workbench.commands.terminal import (
+    HeadingsOption,
+    HomeOption,
+    JsonOption,
+    Language,
+    print_json,
+    say,
+    tell_aside,
+)
 from workbench.project import open_project
+from workbench.web.wording.headings import headings_in
 
 commands = typer.Typer()
 audit = typer.Typer(
@@ -43,10 +52,12 @@ def verify_command(
 def export_command(
     file: Annotated[Path, typer.Argument(help="Ends in .csv for spreadsheets, or in .jsonl.")],
     home: HomeOption = Path(),
+    headings: HeadingsOption = Language.EN,
 ) -> None:
     """Write all entries, the oldest first."""
     project = open_project(home)
-    count = write_audit(project, accounts.command_line(project), file)
+    account = accounts.command_line(project)
+    count = write_audit(project, account, file, headings=headings_in(COLUMNS, headings))
     say("{file}: {count:,} entries of the audit.", file=file, count=count)
 
 
