@@ -34,6 +34,7 @@ def pytest_configure() -> None:
     Temporary folders lie in memory where there is room: each commit and each new file waits for a disk otherwise.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["LANGUAGE"] = "en"  # of commands, whatever the language of this terminal is
     if RAM_DISK.is_dir() and shutil.disk_usage(RAM_DISK).free > RAM_NEEDED:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM_DISK))
 

@@ -30,6 +30,7 @@ from trainer.errors import EncoderError, TrainerError
 from trainer.fitting.calibration_rows import has_folds
 from trainer.fitting.training import fit
 from trainer.labels import LABELS
+from trainer.messages import Message, message_of
 from trainer.running import command
 from trainer.running.device import default_device, device_name, half_precision, has_bf16, leave_a_core
 from trainer.running.progress import Progress, reporting
@@ -100,7 +101,7 @@ class Estimate:
 class Findings:
     machine: Machine
     is_base_here: bool
-    problem: str | None = None
+    problem: Message | None = None
     """Why there is no speed, and what to do."""
     speed: Speed | None = None
     estimate: Estimate | None = None
@@ -113,12 +114,12 @@ def examine(
     try:
         resolve_base(base)
     except EncoderError as error:
-        return Findings(machine, is_base_here=False, problem=str(error))
+        return Findings(machine, is_base_here=False, problem=message_of(error))
     config = TrainConfig(base=base)
     try:
         speed = measure(config, texts, report=report, seconds=seconds)
     except TrainerError as error:
-        return Findings(machine, is_base_here=True, problem=str(error))
+        return Findings(machine, is_base_here=True, problem=message_of(error))
     return Findings(machine, is_base_here=True, speed=speed, estimate=estimate(speed, work, config))
 
 

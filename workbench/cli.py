@@ -14,6 +14,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from trainer.messages import MessageError
 from trainer.running.terminal import INTERRUPTED, accept_any_text, printable
+from workbench.commands.wording.language import _, choose, filled, told
+from workbench.commands.wording.usage import refusing, translate_titles, translated
+from workbench.web.wording.i18n import speaking
 
 
 class Command(NamedTuple):
@@ -89,16 +92,28 @@ COMMANDS = {
 """In the order of `--help`. Each summary equals the first line of the command's own help (tested)."""
 
 
+DESCRIPTION = "Active-learning annotation workbench for forum moderation."
+
+
 class _Commands(TyperGroup):
     """Lists COMMANDS without importing their modules, and loads the invoked one."""
 
     def __init__(self, **settings: Any) -> None:
         listed = {name: TyperCommand(name, help=command.summary) for name, command in COMMANDS.items()}
         super().__init__(**settings | {"commands": listed})
+        translated(self)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with refusing():
+            return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, listed if name is None else load(name), rest
+        return name, listed if name is None else translated(load(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        with refusing():
+            return super().invoke(ctx)
 
 
 def load(name: str) -> Any:
@@ -109,7 +124,7 @@ def load(name: str) -> Any:
 app = typer.Typer(
     cls=_Commands,
     callback=lambda: None,  # typer makes no group without commands or a callback
-    help="Active-learning annotation workbench for forum moderation.",
+    help=DESCRIPTION,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -121,32 +136,39 @@ def main() -> None:
     os.umask(0o077)  # posts and names are for this user alone
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    try:
-        app(arguments)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            print("interrupted", file=sys.stderr)
-        raise
-    except Exception as error:
-        if is_debug:
+    with speaking(choose(arguments, os.environ)):
+        translate_titles()
+        try:
+            app(arguments)
+        except SystemExit as end:
+            if end.code == INTERRUPTED:
+                print(_("interrupted"), file=sys.stderr)
             raise
-        _die(_sentence(error))
+        except Exception as error:
+            if is_debug:
+                raise
+            _die(_sentence(error))
 
 
 def _sentence(error: Exception) -> str:
     match error:
-        case MessageError() | OSError():
+        case MessageError():
+            return told(error.message)
+        case OSError():
             return str(error)
         case SQLAlchemyError():
-            reason = getattr(error, "orig", error)
-            return f"the database refused: {reason}. Check that its folder is writable and has space."
+            return filled(
+                "the database refused: {reason}. Check that its folder is writable and has space.",
+                reason=getattr(error, "orig", error),
+            )
         case OverflowError():
-            return "One of the numbers is too large."
-    return f"{type(error).__name__}: {error} (--debug shows where)"
+            return _("One of the numbers is too large.")
+    return filled("{kind}: {reason} (--debug shows where)", kind=type(error).__name__, reason=error)
 
 
 def _die(sentence: str) -> NoReturn:
-    print(f"error: {printable(' '.join(sentence.split()))}", file=sys.stderr)
+    line = filled("error: {sentence}", sentence=" ".join(sentence.split()))
+    print(printable(line), file=sys.stderr)
     sys.exit(1)
 
 

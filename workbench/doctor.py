@@ -1,7 +1,6 @@
 """Checks of the machine, base encoder and project: estimated duration of a round, and problems with their remedies."""
 
 import json
-import math
 import os
 import shlex
 import shutil
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.messages import Message
 from trainer.running.children import module_command, start
 from workbench import services
 from workbench.auditing.checking import examine_audit
@@ -69,14 +69,19 @@ class Checkup:
     worker: bool | None
     audit: str | None
     """The head up to which the audit is intact; None without a project."""
-    problems: tuple[str, ...]
+    problems: tuple[Message, ...]
 
     @property
     def can_run(self) -> bool:
         return self.round is not None
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "can_run": self.can_run}
+        """Problems in English: JSON does not depend on the reader's language."""
+        return {
+            **asdict(self),
+            "problems": [str(problem) for problem in self.problems],
+            "can_run": self.can_run,
+        }
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class _Project:
     workload: Workload = EXAMPLE
     worker: bool | None = None
     audit: str | None = None
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
 
 Look = Callable[[str, Workload], dict[str, Any]]
@@ -119,12 +124,12 @@ def examine(home: Path, *, base: str | None = None, price: float | None = None, 
     base = base or load_settings(home).base_model
     project = _look_at_project(home) if is_project(home) else _Project()
     measured: dict[str, Any] = {}
-    problems: list[str] = []
+    problems: list[Message] = []
     load, _, _ = os.getloadavg()  # before the measurement adds its own
     try:
         measured = look(base, project.workload)
     except WorkbenchError as error:
-        problems.append(str(error))
+        problems.append(error.message)
     free = shutil.disk_usage(_nearest_folder(home)).free
     problems += [*_machine_problems(measured), *_load_problems(measured, load)]
     problems += [*_disk_problems(home, free), *_privacy_problems(home), *project.problems]
@@ -143,20 +148,6 @@ def examine(home: Path, *, base: str | None = None, price: float | None = None, 
     )
 
 
-def rows(checkup: Checkup) -> list[tuple[str, str]]:
-    base = {None: "not looked at", True: "here", False: "not here"}[checkup.is_base_here]
-    worker = {None: "no project here", True: "running", False: "not running"}[checkup.worker]
-    return [
-        *_machine_rows(checkup.machine),
-        ("base encoder", f"{checkup.base}, {base}"),
-        *((name, f"{speed:,.0f} posts/s") for name, speed in (checkup.posts_per_second or {}).items()),
-        *_round_rows(checkup.workload, checkup.round),
-        ("worker", worker),
-        ("audit", "no project here" if checkup.audit is None else f"intact up to {checkup.audit}"),
-        ("free disk", _size(checkup.free_disk)),
-    ]
-
-
 def _look_at_project(home: Path) -> _Project:
     project = open_project(home)
     status = read_status(project)
@@ -168,55 +159,76 @@ def _look_at_project(home: Path) -> _Project:
         sum(status.labels.get(split, {}).values()) for split in ("pool", "unprepared", "validation")
     )
     labels = pool + unprepared  # their preparation precedes the round
-    problems = [] if audit.problem is None else [str(audit.problem)]
+    problems = [] if audit.problem is None else [audit.problem]
     if not status.worker:
         problems.append(services.worker_hint(project.home))
     elif is_busy:
-        problems.append("A round is under way, so these speeds are too low: look again when it has ended.")
+        problems.append(
+            Message("A round is under way, so these speeds are too low: look again when it has ended.")
+        )
     if labels >= lifecycle.FEWEST_LABELS:
         work = Workload(labels, validation, status.posts)
         return _Project(work, status.worker, str(audit.head), tuple(problems))
     problems.append(
-        f"A round needs {lifecycle.FEWEST_LABELS} labelled posts to learn from, and there are {labels}: label more, "
-        "or bring labels with `workbench import-labels`."
+        Message(
+            "A round needs {least} labelled posts to learn from, and there are {count}: label more, or bring labels "
+            "with `workbench import-labels`.",
+            least=lifecycle.FEWEST_LABELS,
+            count=labels,
+        )
     )
     return _Project(EXAMPLE, status.worker, str(audit.head), tuple(problems))
 
 
-def _machine_problems(measured: dict[str, Any]) -> list[str]:
+def _machine_problems(measured: dict[str, Any]) -> list[Message]:
+    if not measured:
+        return []
     problems = []
-    if measured and not measured["is_base_here"]:
+    reason = None if measured["problem"] is None else Message.from_dict(measured["problem"])
+    if not measured["is_base_here"]:
         problems.append(
-            f"{measured['problem']} (HF_ENDPOINT names a mirror of the hub, --base-model an encoder's folder)."
+            Message(
+                "{reason} (HF_ENDPOINT names a mirror of the hub, --base-model an encoder's folder).",
+                reason=reason,
+            )
         )
-    elif measured and measured["problem"]:
-        problems.append(f"{measured['problem']}.")
-    if measured and measured["machine"]["has_unused_gpu"]:
+    elif reason is not None:
+        problems.append(Message("{reason}.", reason=reason))
+    if measured["machine"]["has_unused_gpu"]:
         problems.append(
-            "There is an NVIDIA driver, but torch sees no GPU: install the torch built for its CUDA version."
+            Message(
+                "There is an NVIDIA driver, but torch sees no GPU: install the torch built for its CUDA version."
+            )
         )
     return problems
 
 
-def _load_problems(measured: dict[str, Any], load: float) -> list[str]:
+def _load_problems(measured: dict[str, Any], load: float) -> list[Message]:
     is_measured_on_cpu = measured.get("speed") is not None and measured["machine"]["gpu"] is None
     if not is_measured_on_cpu or load <= measured["machine"]["cores"] / 2:
         return []
     return [
-        f"Other programs keep the processor busy (load {load:.1f}), so these speeds are too low: look again when "
-        "it is idle."
+        Message(
+            "Other programs keep the processor busy (load {load:.1f}), so these speeds are too low: look again when it "
+            "is idle.",
+            load=load,
+        )
     ]
 
 
-def _disk_problems(home: Path, free: int) -> list[str]:
+def _disk_problems(home: Path, free: int) -> list[Message]:
     if free >= LEAST_FREE_BYTES:
         return []
     return [
-        f"Only {_size(free)} are free in {home}: make room, each round leaves an adapter and scores there."
+        Message(
+            "Only {free} are free in {home}: make room, each round leaves an adapter and scores there.",
+            free=size_text(free),
+            home=home,
+        )
     ]
 
 
-def _privacy_problems(home: Path) -> list[str]:
+def _privacy_problems(home: Path) -> list[Message]:
     """Other users of the machine reach a project that an earlier version or another umask has left open."""
     if not is_project(home) or not _is_open(home):
         return []
@@ -224,7 +236,11 @@ def _privacy_problems(home: Path) -> list[str]:
     if not paths:
         return []
     named = " ".join(shlex.quote(str(path)) for path in paths)
-    return [f"Other users of this machine can open the project. Close it: chmod -R go= {named}"]
+    return [
+        Message(
+            "Other users of this machine can open the project. Close it: chmod -R go= {named}", named=named
+        )
+    ]
 
 
 def _is_open(path: Path) -> bool:
@@ -249,38 +265,5 @@ def _duration(estimate: dict[str, Any] | None, price: float | None) -> Duration 
     )
 
 
-def _machine_rows(machine: dict[str, Any] | None) -> list[tuple[str, str]]:
-    if machine is None:
-        return []
-    gpu = "none" if machine["gpu"] is None else f"{machine['gpu']}, {_size(machine['gpu_memory'])}"
-    return [
-        ("processor", f"{machine['cores']} cores, {_size(machine['memory'])} memory"),
-        ("GPU", gpu),
-        ("precision", f"training {machine['training_precision']}, scoring {machine['scoring_precision']}"),
-    ]
-
-
-def _round_rows(work: Workload, duration: Duration | None) -> list[tuple[str, str]]:
-    if duration is None:
-        return []
-    whose = "an example" if work.is_example else "as in this project"
-    rows = [
-        ("a round", f"at most {_time(duration.minutes)}"),
-        ("", f"for {work.labels:,} labels and {work.posts:,} posts, {whose}"),
-        ("", f"training {_time(duration.training_minutes)}, scoring {_time(duration.scoring_minutes)}"),
-        ("", f"all {duration.epochs} epochs counted; training may stop earlier"),
-        ("", "measured on the sample posts; longer posts take longer"),
-    ]
-    if duration.cost is not None:
-        rows.append(("cost", f"at most {math.ceil(duration.cost * 100) / 100:,.2f}"))
-    return rows
-
-
-def _time(minutes: float) -> str:
-    if minutes < 1:
-        return "a minute"
-    return f"{math.ceil(minutes)} min" if minutes < 120 else f"{minutes / 60:.1f} h"
-
-
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
     return f"{count / GIB:.1f} GiB"

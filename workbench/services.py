@@ -5,19 +5,22 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from filelock import Timeout
 
+from trainer.messages import Message
 from trainer.running.children import Child, module_command, start
 from workbench import addresses
 from workbench.errors import InputError, WorkbenchError
 from workbench.locks import LAUNCH, WORKER, hold, keep
 from workbench.project import Project
 
+Say: TypeAlias = Callable[[Message], None]
+"""Shows a message to the person at the terminal, in that person's language."""
 NICENESS = 10
 """Of the worker, in favour of the web app."""
 ARENAS = 2
@@ -36,10 +39,10 @@ def web_command() -> list[str]:
     return ["env", f"MALLOC_ARENA_MAX={ARENAS}", *module_command("workbench.web.server.serve")]
 
 
-def worker_hint(home: Path) -> str:
+def worker_hint(home: Path) -> Message:
     elsewhere = "" if home == Path.cwd() else f" --home {shlex.quote(str(home))}"
-    commands = (f"`workbench {name}{elsewhere}`" for name in ("up", "worker"))
-    return f"No worker is running: start one with {' or '.join(commands)}."
+    up, worker = (f"`workbench {name}{elsewhere}`" for name in ("up", "worker"))
+    return Message("No worker is running: start one with {up} or {worker}.", up=up, worker=worker)
 
 
 def become_worker(project: Project) -> NoReturn:
@@ -78,9 +81,14 @@ def worker(project: Project, variables: Mapping[str, str] | None = None) -> Iter
 
 
 def up(
-    project: Project, *, host: str | None = None, port: int | None = None, has_worker: bool = True
+    project: Project,
+    *,
+    say: Say,
+    host: str | None = None,
+    port: int | None = None,
+    has_worker: bool = True,
 ) -> None:
-    """Run web app and worker until Ctrl-C or SIGTERM; prints the address once pages are served.
+    """Run web app and worker until Ctrl-C or SIGTERM; says the address once pages are served.
 
     Without a worker if the project has one already. Raises InputError if the app would listen beyond this machine
     without https or a named port is taken, WorkbenchError if a child ends by itself.
@@ -99,21 +107,26 @@ def up(
             if stack.enter_context(launching(project)):
                 commands["The worker"] = worker_command(project.home)
             else:
-                print("This project has a worker already: only the web app starts.", flush=True)
-        _run(commands, variables, _announcement(host, chosen, taken), addresses.reached_at(host, chosen))
+                say(Message("This project has a worker already: only the web app starts."))
+        address = addresses.reached_at(host, chosen)
+        _run(commands, variables, lambda: say(_announcement(host, chosen, taken)), address)
 
 
-def _announcement(host: str, port: int, taken: int | None) -> str:
-    why = "" if taken is None else f" (port {taken} is taken)"
-    others = "" if addresses.is_loopback(host) else " Others put this machine's name in its place."
-    address = addresses.shown(addresses.reached_at(host, port))
-    return f"Open http://{address} in a browser{why}.{others} Ctrl-C ends the app."
+def _announcement(host: str, port: int, taken: int | None) -> Message:
+    return Message(
+        "Open http://{address} in a browser{why}.{others} Ctrl-C ends the app.",
+        address=addresses.shown(addresses.reached_at(host, port)),
+        why="" if taken is None else Message(" (port {port} is taken)", port=taken),
+        others=""
+        if addresses.is_loopback(host)
+        else Message(" Others put this machine's name in its place."),
+    )
 
 
 def _run(
     commands: Mapping[str, list[str]],
     variables: Mapping[str, str],
-    announcement: str,
+    announce: Callable[[], None],
     address: addresses.Address,
 ) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -124,7 +137,7 @@ def _run(
         is_announced = False
         while (ended := _ended(children)) is None:
             if not is_announced and addresses.listens(address):
-                print(announcement, flush=True)
+                announce()
                 is_announced = True
             time.sleep(0.2)
     except KeyboardInterrupt:

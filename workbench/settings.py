@@ -3,7 +3,7 @@
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -46,6 +46,9 @@ class Settings(OrganisationSettings):
 
     model_config = SettingsConfigDict(env_prefix="WORKBENCH_", extra="forbid", frozen=True)
 
+    language: Literal["en", "zh"] | None = Field(
+        default=None, description="of the commands; by default that of the terminal (LANG)"
+    )
     base_model: str = "starter"
     allowed_bases: tuple[str, ...] = Field(
         default=ALLOWED_BASES,

@@ -38,7 +38,7 @@ def test_measuring_leaves_the_callers_chance_alone(tiny_base):
 def test_a_base_that_is_missing_is_a_finding_with_what_to_do(tmp_path):
     findings = look(tmp_path / "nowhere")
     assert not findings.is_base_here
-    assert "no such folder" in findings.problem
+    assert "no such folder" in str(findings.problem)
     assert findings.speed is None
     assert findings.machine == look_at_machine()
 
@@ -48,7 +48,7 @@ def test_a_base_that_cannot_be_loaded_is_a_finding_too(tiny_base, tmp_path):
     (broken / "model.safetensors").write_bytes(b"cut short")
     findings = look(broken)
     assert findings.is_base_here
-    assert "cannot be loaded" in findings.problem
+    assert "cannot be loaded" in str(findings.problem)
     assert findings.estimate is None
 
 

@@ -78,7 +78,8 @@ def test_every_command_is_in_the_list() -> None:
         path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py") if path.stem != "__init__"
     )
     files = {".".join(path.parts) for path in paths}
-    assert files - {"progress", "terminal", "training.waiting"} == modules
+    commands = {file for file in files if not file.startswith("wording.")}
+    assert commands - {"progress", "terminal", "training.waiting"} == modules
 
 
 def test_groups_of_commands_stay_groups() -> None:

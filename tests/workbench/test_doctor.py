@@ -9,8 +9,10 @@ import pytest
 
 from tests.encoders import make_tiny_encoder
 from tests.workbench.making import add_round, different_texts, import_texts, write_tsv
+from trainer.messages import Message
 from workbench import cli, doctor
 from workbench.audit import head_of
+from workbench.commands.wording.checkup import rows
 from workbench.doctor import EXAMPLE, Workload, examine
 from workbench.errors import WorkbenchError
 from workbench.imports.preparing import prepare
@@ -40,7 +42,7 @@ OBSERVATION = {
 }
 MISSING = OBSERVATION | {
     "is_base_here": False,
-    "problem": "x: no such folder",
+    "problem": Message("{name}: no such folder; see above", name="x").to_dict(),
     "speed": None,
     "estimate": None,
 }
@@ -124,7 +126,7 @@ def test_a_project_with_too_few_labels_is_told_so_and_gets_the_example(project, 
     checkup = examine(project.home, look=look)
     assert look.asked[0][1] == EXAMPLE
     assert checkup.can_run
-    assert any("needs 20 labelled posts" in problem for problem in checkup.problems)
+    assert any("needs 20 labelled posts" in str(problem) for problem in checkup.problems)
 
 
 def test_labels_of_posts_that_are_not_prepared_yet_count_as_for_a_round(project, lead):
@@ -132,13 +134,13 @@ def test_labels_of_posts_that_are_not_prepared_yet_count_as_for_a_round(project,
     look = Looks()
     checkup = examine(project.home, look=look)
     assert look.asked[0][1].labels == 30
-    assert not any("labelled posts" in problem for problem in checkup.problems)
+    assert not any("labelled posts" in str(problem) for problem in checkup.problems)
 
 
 def test_a_worker_that_does_not_run_is_told(project):
     checkup = examine(project.home, look=Looks())
     assert checkup.worker is False
-    assert any("No worker is running" in problem for problem in checkup.problems)
+    assert any("No worker is running" in str(problem) for problem in checkup.problems)
 
 
 def test_a_round_under_way_makes_the_speeds_doubtful(project, lead):
@@ -146,34 +148,39 @@ def test_a_round_under_way_makes_the_speeds_doubtful(project, lead):
     with hold(project.data / WORKER):
         checkup = examine(project.home, look=Looks())
     assert checkup.worker is True
-    assert any("under way" in problem for problem in checkup.problems)
+    assert any("under way" in str(problem) for problem in checkup.problems)
 
 
 def test_the_audit_is_verified_and_a_break_is_a_problem(project, lead):
-    (row,) = [value for name, value in doctor.rows(examine(project.home, look=Looks())) if name == "audit"]
+    (row,) = [value for name, value in rows(examine(project.home, look=Looks())) if name == "audit"]
     assert row == f"intact up to {head_of(project)}"
     with project.database.write() as session:
         session.connection().exec_driver_sql("DROP TRIGGER audit_entry_no_update")
         session.connection().exec_driver_sql("UPDATE audit_entry SET subject = 'x' WHERE id = 1")
     checkup = examine(project.home, look=Looks())
     assert checkup.audit == "0:0000000000000000"
-    assert any(problem.startswith("Entry 1 of the audit does not match") for problem in checkup.problems)
+    assert any(str(problem).startswith("Entry 1 of the audit does not match") for problem in checkup.problems)
 
 
 def test_a_missing_base_means_no_round_and_says_how_to_get_one(tmp_path):
     checkup = examine(tmp_path, base="x", look=Looks(MISSING))
     assert not checkup.can_run
     assert checkup.machine == MACHINE
-    [problem] = checkup.problems
+    [problem] = map(str, checkup.problems)
     assert problem.startswith("x: no such folder")
     assert "HF_ENDPOINT" in problem
     assert "--base-model" in problem
 
 
 def test_a_base_that_cannot_be_used_means_no_round(tmp_path):
-    checkup = examine(tmp_path, look=Looks(MISSING | {"is_base_here": True, "problem": "x: is broken"}))
+    checkup = examine(
+        tmp_path,
+        look=Looks(
+            MISSING | {"is_base_here": True, "problem": Message("{name}: is broken", name="x").to_dict()}
+        ),
+    )
     assert not checkup.can_run
-    assert checkup.problems == ("x: is broken.",)
+    assert [*map(str, checkup.problems)] == ["x: is broken."]
 
 
 def test_a_measurement_that_fails_is_a_problem_not_an_end(tmp_path):
@@ -182,43 +189,43 @@ def test_a_measurement_that_fails_is_a_problem_not_an_end(tmp_path):
 
     checkup = examine(tmp_path, look=look)
     assert not checkup.can_run
-    assert checkup.problems == ("It failed.",)
-    assert ("base encoder", "starter, not looked at") in doctor.rows(checkup)
+    assert checkup.problems == (Message("It failed."),)
+    assert ("base encoder", "starter, not looked at") in rows(checkup)
 
 
 def test_a_gpu_that_torch_does_not_see_is_told(tmp_path):
     observation = OBSERVATION | {"machine": MACHINE | {"has_unused_gpu": True}}
-    [problem] = examine(tmp_path, look=Looks(observation)).problems
+    [problem] = map(str, examine(tmp_path, look=Looks(observation)).problems)
     assert "torch sees no GPU" in problem
 
 
 def test_a_busy_processor_is_told_where_it_is_what_computes(tmp_path, monkeypatch):
     monkeypatch.setattr("os.getloadavg", lambda: (1.9, 0.0, 0.0))
-    [problem] = examine(tmp_path, look=Looks()).problems
+    [problem] = map(str, examine(tmp_path, look=Looks()).problems)
     assert "busy (load 1.9)" in problem
     assert examine(tmp_path, look=Looks(OBSERVATION | {"machine": GPU})).problems == ()
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**12, 10**12, 2**29))
-    [problem] = examine(tmp_path, look=Looks()).problems
+    [problem] = map(str, examine(tmp_path, look=Looks()).problems)
     assert "Only 0.5 GiB are free" in problem
 
 
 def test_a_person_reads_machine_speed_time_and_cost(tmp_path):
-    rows = dict(doctor.rows(examine(tmp_path, price=0.5, look=Looks(OBSERVATION | {"machine": GPU}))))
-    assert rows["GPU"] == "NVIDIA A10, 24.0 GiB"
-    assert rows["precision"] == "training bf16, scoring fp32"
-    assert rows["training"] == "50 posts/s"
-    assert rows["a round"] == "at most 60 min"
-    assert rows["cost"] == "at most 0.50"
+    lines = dict(rows(examine(tmp_path, price=0.5, look=Looks(OBSERVATION | {"machine": GPU}))))
+    assert lines["GPU"] == "NVIDIA A10, 24.0 GiB"
+    assert lines["precision"] == "training bf16, scoring fp32"
+    assert lines["training"] == "50 posts/s"
+    assert lines["a round"] == "at most 60 min"
+    assert lines["cost"] == "at most 0.50"
 
 
 @pytest.mark.parametrize(("minutes", "rounded"), [(0.2, "a minute"), (59.1, "60 min"), (150, "2.5 h")])
 def test_times_are_rounded_for_a_person(tmp_path, minutes, rounded):
     checkup = examine(tmp_path, look=Looks())
     checkup = replace(checkup, round=replace(checkup.round, minutes=minutes))
-    assert dict(doctor.rows(checkup))["a round"] == f"at most {rounded}"
+    assert dict(rows(checkup))["a round"] == f"at most {rounded}"
 
 
 def test_the_command_prints_a_table_and_ends_with_0(tmp_path, monkeypatch, capsys):
@@ -267,7 +274,9 @@ def test_a_child_that_ends_badly_is_one_sentence(tmp_path, monkeypatch, deed, me
 
 def test_a_project_that_other_users_can_open_is_named_with_the_command_that_closes_it(project):
     def privacy_problems() -> list[str]:
-        return [text for text in examine(project.home, look=Looks()).problems if "Other users" in text]
+        return [
+            text for text in map(str, examine(project.home, look=Looks()).problems) if "Other users" in text
+        ]
 
     project.home.chmod(0o755)
     assert privacy_problems() == []

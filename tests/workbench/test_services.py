@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.working import wait_until
+from trainer.messages import Message
 from workbench import services
 from workbench.errors import WorkbenchError
 from workbench.locks import LAUNCH, WORKER, hold, is_held, keep
@@ -34,9 +35,9 @@ def test_a_worker_that_is_being_started_counts_as_running(project: Project) -> N
 def test_the_hint_names_the_project_unless_it_is_the_current_folder(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert f"`workbench up --home {project.home}`" in services.worker_hint(project.home)
+    assert f"`workbench up --home {project.home}`" in str(services.worker_hint(project.home))
     monkeypatch.chdir(project.home)
-    assert services.worker_hint(Path.cwd()) == (
+    assert str(services.worker_hint(Path.cwd())) == (
         "No worker is running: start one with `workbench up` or `workbench worker`."
     )
 
@@ -53,13 +54,14 @@ def test_a_project_with_a_worker_gets_no_second_one(
 
 
 def test_the_app_starts_without_a_worker_where_one_is_running(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said: list[Message] = []
     monkeypatch.setattr(services, "LAUNCH_SECONDS", 0)
     monkeypatch.setattr(services, "web_command", lambda: [sys.executable, "-c", ""])
     with hold(project.data / LAUNCH), pytest.raises(WorkbenchError, match="The web app ended by itself"):
-        services.up(project)
-    assert capsys.readouterr().out == "This project has a worker already: only the web app starts.\n"
+        services.up(project, say=said.append)
+    assert said == [Message("This project has a worker already: only the web app starts.")]
 
 
 def test_a_kept_lock_outlives_the_program_that_took_it_but_not_its_process(tmp_path: Path) -> None:

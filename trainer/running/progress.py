@@ -88,9 +88,15 @@ class Bar:
 class Occasional:
     """Lines on standard error, for logs and pipes: at the first step after SHORT_SECONDS, every LINE_SECONDS, at the end."""
 
-    def __init__(self, description: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        description: str,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[Message], str] = str,
+    ) -> None:
+        """`tell` may translate."""
         self.description = description
-        self._clock = clock
+        self._clock, self._tell = clock, tell
         self._began = clock()
         self._next, self._has_written = self._began + SHORT_SECONDS, False
         self._first: tuple[int, float] | None = None
@@ -107,9 +113,12 @@ class Occasional:
         self._next, self._has_written = now + LINE_SECONDS, True
         left = (now - started) * (total - done) / (done - begun) if total > done > begun else None
         if not (done or total):
-            self._print("at work")
+            self._print(Message("at work"))
             return
-        self._print(self._count() + ("" if left is None else f", about {_duration(left)} left"))
+        if left is None:
+            self._print(self._count())
+            return
+        self._print(Message("{count}, about {left} left", count=self._count(), left=_duration(left)))
 
     def resume(self, done: int, total: int) -> None:
         self._first = None
@@ -120,18 +129,25 @@ class Occasional:
     def close(self) -> None:
         if not self._has_written:
             return
-        count = f"{self._count()}, " if self._done or self._total else ""
-        self._print(f"{count}ends after {_duration(self._clock() - self._began)}")
+        end = Message("ends after {time}", time=_duration(self._clock() - self._began))
+        if self._done or self._total:
+            end = Message("{count}, {end}", count=self._count(), end=end)
+        self._print(end)
 
-    def _count(self) -> str:
-        return f"{self._done:,}" + (f" of {self._total:,}" if self._total else " done")
+    def _count(self) -> Message:
+        if self._total:
+            return Message("{done:,} of {total:,}", done=self._done, total=self._total)
+        return Message("{done:,} done", done=self._done)
 
-    def _print(self, text: str) -> None:
-        print(printable(f"{self.description}: {text}"), file=sys.stderr, flush=True)
+    def _print(self, message: Message) -> None:
+        line = Message("{what}: {how}", what=self.description, how=message)
+        print(printable(self._tell(line)), file=sys.stderr, flush=True)
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+def _duration(seconds: float) -> Message:
+    if seconds < 120:
+        return Message("{seconds:.0f} s", seconds=seconds)
+    return Message("{minutes:.0f} min", minutes=seconds / 60)
 
 
 class Lines:

@@ -18,7 +18,7 @@ COLUMNS = ("number", "time", "person", "action", "subject", "detail", "digest")
 ENTRIES_AT_ONCE = 5_000
 
 
-def write_audit(project: Project, account: Account, file: Path) -> int:
+def write_audit(project: Project, account: Account, file: Path, *, headings: Sequence[str] = COLUMNS) -> int:
     """Write all entries, and record that; returns how many. The end of the name is the format.
 
     Raises NotAllowedError without the right to read the audit, InputError for another format or an existing file.
@@ -32,7 +32,7 @@ def write_audit(project: Project, account: Account, file: Path) -> int:
     if not file.parent.is_dir():
         raise InputError("There is no folder {folder}. Make it, or name another file.", folder=file.parent)
     last = head_of(project).number
-    lines = lines_of(project, account, form, last=last)
+    lines = lines_of(project, account, form, last=last, headings=headings)
     with new_file(file) as part, part.open("w", encoding="utf-8", newline="\n") as target:
         target.writelines(lines)
     with acting(project, account, Right.READ_AUDIT) as session:
@@ -47,14 +47,15 @@ def lines_of(
     wanted: Wanted | None = None,
     *,
     last: int | None = None,
+    headings: Sequence[str] = COLUMNS,
 ) -> Iterable[str]:
-    """Lines of a file of this format, up to the entry `last`, read while they are taken.
+    """Lines of a file of this format, up to the entry `last`, read while they are taken. `headings` are those of CSV.
 
     Raises NotAllowedError at the call without the right to read the audit.
     """
     check(project, account, Right.READ_AUDIT)
     entries = _entries(project, wanted or Wanted(), head_of(project).number if last is None else last)
-    return csv_lines(_cells(entries)) if form == "csv" else map(_line, entries)
+    return csv_lines(_cells(entries, headings)) if form == "csv" else map(_line, entries)
 
 
 def _entries(project: Project, wanted: Wanted, last: int) -> Iterator[Entry]:
@@ -76,8 +77,8 @@ def _line(entry: Entry) -> str:
     return json.dumps(entry.to_dict(), ensure_ascii=False) + "\n"
 
 
-def _cells(entries: Iterable[Entry]) -> Iterator[Sequence[object]]:
-    yield COLUMNS
+def _cells(entries: Iterable[Entry], headings: Sequence[str]) -> Iterator[Sequence[object]]:
+    yield headings
     for entry in entries:
         at, detail = f"{entry.at:%Y-%m-%d %H:%M:%S}", json.dumps(entry.detail, ensure_ascii=False)
         yield (entry.number, at, entry.person, entry.action, entry.subject, detail, entry.digest.hex())

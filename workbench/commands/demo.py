@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from workbench import services
-from workbench.commands.terminal import HostOption, PortOption, err
+from workbench.commands.terminal import HostOption, PortOption, tell, tell_aside, warn
 
 commands = typer.Typer()
 
@@ -24,7 +24,7 @@ def demo_command(
     from workbench.demo.seeding import seed  # noqa: PLC0415 - loads what the worker needs, as it does its work
 
     begin = time.monotonic()
-    project = seed(home, datetime.now().astimezone(), say=lambda text: err.print(text, markup=False))
-    err.print(f"The sample project is in {home} ({time.monotonic() - begin:.0f} s).", markup=False)
+    project = seed(home, datetime.now().astimezone(), say=tell_aside)
+    warn("The sample project is in {home} ({seconds:.0f} s).", home=home, seconds=time.monotonic() - begin)
     if not seed_only:
-        services.up(project, host=host, port=port)
+        services.up(project, say=tell, host=host, port=port)

@@ -13,7 +13,8 @@ from trainer.reading.rows import Row
 from trainer.running.terminal import printable
 from workbench import accounts
 from workbench.commands.progress import showing
-from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json, say_worker
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say, say_worker, warn
+from workbench.commands.wording.language import _, filled, listed
 from workbench.imports import intake, storing, tsv
 from workbench.labelling import label_files
 from workbench.labelling.files.mapping import parse_map
@@ -35,7 +36,6 @@ Quoted = Annotated[
 ]
 
 commands = typer.Typer()
-NO_ID = "No id column: the text stands for it."
 
 
 @commands.command("import")
@@ -58,7 +58,7 @@ def import_command(
             _print_preview(source, as_json)
             return
         if source.columns.id is None:
-            err.print(NO_ID, markup=False)
+            warn("No id column: the text stands for it.")
         name = printable(file.name)
         with showing(name) as show:
             begin = time.monotonic()
@@ -66,7 +66,9 @@ def import_command(
                 project,
                 accounts.command_line(project),
                 source,
-                on_progress=lambda rows, read: show(f"{name}, {rows:,} rows, bytes read", read, source.size),
+                on_progress=lambda rows, read: show(
+                    filled("{name}, {rows:,} rows, bytes read", name=name, rows=rows), read, source.size
+                ),
             )
     seconds = time.monotonic() - begin
     if as_json:
@@ -81,21 +83,27 @@ def import_command(
         )
         _fail_if_all_rejected(receipt)
         return
-    out.print(
-        f"{receipt.rows:,} rows: {receipt.accepted:,} accepted, {receipt.duplicates:,} duplicate, "
-        f"{receipt.rejected:,} rejected ({source.encoding}, {receipt.rows / max(seconds, 1e-9):,.0f} rows/s)."
+    say(
+        "{rows:,} rows: {accepted:,} accepted, {duplicates:,} duplicate, {rejected:,} rejected ({encoding}, {speed:,.0f} "
+        "rows/s).",
+        rows=receipt.rows,
+        accepted=receipt.accepted,
+        duplicates=receipt.duplicates,
+        rejected=receipt.rejected,
+        encoding=source.encoding,
+        speed=receipt.rows / max(seconds, 1e-9),
     )
     for reject in receipt.rejects[:10]:
-        out.print(f"  line {reject.line}: {reject.reason}", markup=False)
+        say("  line {line}: {reason}", line=reject.line, reason=reject.reason)
     if receipt.rejected > 10:
-        out.print("  ... all of them are on the Posts page.")
+        say("  ... all of them are on the Posts page.")
     say_worker(project)
     _fail_if_all_rejected(receipt)
 
 
 def _fail_if_all_rejected(receipt: intake.Receipt) -> None:
     if receipt.rejected and receipt.rejected == receipt.rows:
-        err.print("Every row was rejected: nothing was imported.", markup=False)
+        warn("Every row was rejected: nothing was imported.")
         raise typer.Exit(1)
 
 
@@ -113,12 +121,16 @@ def store_rest_command(
         print_json(**rest.to_dict(), done=is_sure)
         return
     if not is_sure:
-        out.print(f"{rest.stored:,} posts would be stored, {rest.lost:,} rows given up with their files.")
-        out.print("Nothing was changed. Add --yes to do it.")
+        say(
+            "{stored:,} posts would be stored, {lost:,} rows given up with their files.",
+            stored=rest.stored,
+            lost=rest.lost,
+        )
+        say("Nothing was changed. Add --yes to do it.")
         return
-    out.print(f"{rest.stored:,} posts stored, {rest.lost:,} rows given up.")
+    say("{stored:,} posts stored, {lost:,} rows given up.", stored=rest.stored, lost=rest.lost)
     if rest.lost:
-        out.print("Import the file again to have them: what is known by now is a duplicate.")
+        say("Import the file again to have them: what is known by now is a duplicate.")
     say_worker(project)
 
 
@@ -167,17 +179,25 @@ def import_labels_command(
 
 
 def _receipt_lines(receipt: label_files.LabelReceipt, source: str | None) -> Iterator[str]:
-    yield (
-        f"{receipt.labelled:,} labels saved, {receipt.unchanged:,} were there already, {receipt.new_posts:,} new posts, "
-        f"{receipt.left_out:,} lines left out."
+    yield filled(
+        "{labelled:,} labels saved, {unchanged:,} were there already, {new_posts:,} new posts, {left_out:,} lines left out.",
+        labelled=receipt.labelled,
+        unchanged=receipt.unchanged,
+        new_posts=receipt.new_posts,
+        left_out=receipt.left_out,
     )
     if receipt.superseded:
-        yield f"{receipt.superseded:,} earlier actions were superseded by the last one on the same post."
+        yield filled(
+            "{count:,} earlier actions were superseded by the last one on the same post.",
+            count=receipt.superseded,
+        )
     if receipt.repeated:
-        yield f"{receipt.repeated:,} lines repeat the label of another line about the same post."
-    yield f"Their posts: {', '.join(_places(receipt, source)) or 'none'}."
+        yield filled(
+            "{count:,} lines repeat the label of another line about the same post.", count=receipt.repeated
+        )
+    yield filled("Their posts: {places}.", places=listed([*_places(receipt, source)]) or _("none"))
     if source is not None:
-        yield (
+        yield _(
             "Labels with a source train, but do not judge. A round is measured on posts of validation and test, "
             "which people label in the queue (their held-out share); or import careful labels without --source."
         )
@@ -186,14 +206,19 @@ def _receipt_lines(receipt: label_files.LabelReceipt, source: str | None) -> Ite
 def _places(receipt: label_files.LabelReceipt, source: str | None) -> Iterator[str]:
     places = receipt.places
     if places.get(label_files.TRAIN):
-        yield f"{places[label_files.TRAIN]:,} train"
+        yield filled("{count:,} train", count=places[label_files.TRAIN])
     if receipt.held_out:
-        unused = " (labels with a source are never used there)" if source is not None else ""
-        yield f"{receipt.held_out:,} held out for validation, test and audit{unused}"
+        unused = _(" (labels with a source are never used there)") if source is not None else ""
+        yield filled(
+            "{count:,} held out for validation, test and audit{unused}", count=receipt.held_out, unused=unused
+        )
     if places.get(label_files.UNPREPARED):
-        yield f"{places[label_files.UNPREPARED]:,} wait for the worker, which decides whether they train or are held out"
+        yield filled(
+            "{count:,} wait for the worker, which decides whether they train or are held out",
+            count=places[label_files.UNPREPARED],
+        )
     if places.get(label_files.SET_ASIDE):
-        yield f"{places[label_files.SET_ASIDE]:,} set aside, which are not used"
+        yield filled("{count:,} set aside, which are not used", count=places[label_files.SET_ASIDE])
 
 
 def _print_preview(source: Source, as_json: bool) -> None:
@@ -209,10 +234,13 @@ def _print_preview(source: Source, as_json: bool) -> None:
             rows=shown,
         )
         return
-    out.print(
-        f"{source.encoding}; text: {columns.text}; id: {columns.id or 'none, the text stands for it'}",
-        markup=False,
+    no_id = _("none, the text stands for it")
+    say(
+        "{encoding}; text: {text}; id: {id}",
+        encoding=source.encoding,
+        text=columns.text,
+        id=columns.id or no_id,
     )
     for row in rows:
-        shown_row = row.text if isinstance(row, Row) else f"rejected: {row.reason}"
-        out.print(f"  line {row.line}: {shown_row[:100]}", markup=False)
+        shown_row = row.text if isinstance(row, Row) else filled("rejected: {reason}", reason=row.reason)
+        say("  line {line}: {reason}", line=row.line, reason=shown_row[:100])

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench import doctor
-from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say, warn
+from workbench.commands.wording.checkup import rows
 from workbench.queue import simulation
 
 ColumnOption = Annotated[str | None, typer.Option(help="Of both files; else known by its name.")]
@@ -26,17 +27,17 @@ def doctor_command(
     as_json: JsonOption = False,
 ) -> None:
     """What this machine can do for rounds, and how long one takes. Exit status 1: none could run here."""
-    err.print("Measuring; with the starter encoder this takes about 20 s ...", markup=False)
+    warn("Measuring; with the starter encoder this takes about 20 s ...")
     checkup = doctor.examine(home, base=base_model, price=price)
     if as_json:
         print_json(**checkup.to_dict())
     else:
         table = Table(show_header=False, box=None)
-        for name, value in doctor.rows(checkup):
+        for name, value in rows(checkup):
             table.add_row(name, Text(value))
         out.print(table)
         for problem in checkup.problems:
-            out.print(f"- {problem}", markup=False, soft_wrap=True)
+            say("- {problem}", problem=problem)
     if not checkup.can_run:
         raise typer.Exit(1)
 

@@ -6,8 +6,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from trainer.messages import Message
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json, say
+from workbench.commands.wording.language import N_, _, filled, told
+from workbench.commands.wording.words import word
 from workbench.overview.figures import Advice, Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks
 from workbench.project import open_project
@@ -15,15 +18,17 @@ from workbench.project import open_project
 commands = typer.Typer()
 
 ADVICE = {
-    "import": "import posts",
-    "import more": "import more posts: every one is labelled",
-    "label": "label {count} more posts, of two labels at least: then a first round can be trained",
-    "start": "start a round: {count} more labels to learn from are waiting for it",
-    "decide": "decide on round {count}",
-    "wait": "nothing: round {count} is under way",
-    "more of": "label on, {label} above all: there are only {count} to learn from",
-    "watch": "stop labelling for the model: it hardly changes any more. Watch with a small blind sample a day",
-    "go on": "label on",
+    "import": N_("import posts"),
+    "import more": N_("import more posts: every one is labelled"),
+    "label": N_("label {count} more posts, of two labels at least: then a first round can be trained"),
+    "start": N_("start a round: {count} more labels to learn from are waiting for it"),
+    "decide": N_("decide on round {count}"),
+    "wait": N_("nothing: round {count} is under way"),
+    "more of": N_("label on, {label} above all: there are only {count} to learn from"),
+    "watch": N_(
+        "stop labelling for the model: it hardly changes any more. Watch with a small blind sample a day"
+    ),
+    "go on": N_("label on"),
 }
 
 
@@ -43,34 +48,45 @@ def overview_command(home: HomeOption = Path(), as_json: JsonOption = False) -> 
     out.print(table)
     if overview.partly_scored is not None:
         out.print(partly_scored_line(overview.partly_scored), soft_wrap=True)
-    out.print(f"Next: {_advice(overview.advice)}.", markup=False, soft_wrap=True)
+    say("Next: {advice}.", advice=_advice(overview.advice))
 
 
 def _rows(overview: Overview) -> list[tuple[str, str]]:
     judged = overview.agreement
-    alpha = "" if judged is None or judged.ordinal is None else f", alpha {judged.ordinal:.2f}"
+    alpha = (
+        ""
+        if judged is None or judged.ordinal is None
+        else filled(", alpha {alpha:.2f}", alpha=judged.ordinal)
+    )
+    agreement = _("none")
+    if judged is not None:
+        agreement = filled(
+            "{share:.0%}{alpha} on {posts:,} posts", share=judged.share, alpha=alpha, posts=judged.posts
+        )
     rows = [
-        ("posts", f"{overview.posts:,}"),
-        ("labelled", f"{overview.labelled:,}"),
-        ("in the band", f"{overview.in_band:,}"),
-        ("below it", f"{overview.below_band:,}"),
-        ("agreement", "none" if judged is None else f"{judged.share:.0%}{alpha} on {judged.posts:,} posts"),
-        ("macro-F1", "none" if overview.macro_f1 is None else f"{overview.macro_f1:.3f}"),
+        (_("posts"), f"{overview.posts:,}"),
+        (_("labelled"), f"{overview.labelled:,}"),
+        (_("in the band"), f"{overview.in_band:,}"),
+        (_("below it"), f"{overview.below_band:,}"),
+        (_("agreement"), agreement),
+        ("macro-F1", _("none") if overview.macro_f1 is None else f"{overview.macro_f1:.3f}"),
     ]
-    rows += [(label, f"{sum(counts.values()):,}") for label, counts in overview.labels.items()]
+    rows += [(word(label), f"{sum(counts.values()):,}") for label, counts in overview.labels.items()]
     if reasons := overview.not_used.reasons():
-        rows.append(("labelled, not used yet", "; ".join(map(str, reasons))))
+        rows.append((_("labelled, not used yet"), told(Message.joined(reasons))))
     return rows
 
 
 def _week_row(week: Week) -> tuple[str, str]:
     share = week.violations
-    violations = "none drawn"
+    violations = _("none drawn")
     if share is not None:
-        violations = f"{share.mean:.1%} ({share.interval[0]:.1%} to {share.interval[1]:.1%})"
-    drift = "" if week.drift is None else f"; drift {week.drift:.2f}"
-    return f"week of {week.monday}", f"violations {violations}{drift}"
+        low, high = share.interval
+        violations = filled("{mean:.1%} ({low:.1%} to {high:.1%})", mean=share.mean, low=low, high=high)
+    drift = "" if week.drift is None else filled("; drift {drift:.2f}", drift=week.drift)
+    what = filled("violations {violations}{drift}", violations=violations, drift=drift)
+    return filled("week of {monday}", monday=week.monday), what
 
 
 def _advice(advice: Advice) -> str:
-    return ADVICE[advice.step].format(count=f"{advice.count:,}", label=advice.label)
+    return filled(ADVICE[advice.step], count=f"{advice.count:,}", label=advice.label and word(advice.label))

@@ -1,6 +1,7 @@
 """`workbench posts`, `post`: search, and the history of one post."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,9 @@ from rich.text import Text
 
 from trainer.labels import LABELS
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, cell, err, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, cell, out, print_json, say, warn
+from workbench.commands.wording.language import N_, _, filled, listed
+from workbench.commands.wording.words import word
 from workbench.posts.history import Event, History, history_of
 from workbench.posts.query import excerpt, places
 from workbench.posts.search import LISTED, Filter, Hits, ListedPost, count, find
@@ -38,11 +41,9 @@ def posts_command(
     account = accounts.command_line(project)
     page = find(project, account, wanted, most=limit)
     if page.is_partial:
-        err.print(
-            "The worker is still storing posts or making them searchable; the newest come last.", markup=False
-        )
+        warn("The worker is still storing posts or making them searchable; the newest come last.")
     if page.is_cut:
-        err.print(f"Only the newest {page.looked_at:,} candidates were looked through.", markup=False)
+        warn("Only the newest {count:,} candidates were looked through.", count=page.looked_at)
     hits = Hits(len(page.posts), True) if page.after is None else count(project, account, wanted)
     if as_json:
         print_json(
@@ -52,8 +53,9 @@ def posts_command(
             is_exact=hits.is_exact,
         )
         return
-    err.print(f"Posts found: {hits.posts:,}{'' if hits.is_exact else ' or more'}", markup=False)
-    table = Table("id", "text", "label", "model", "who", box=None)
+    line = N_("Posts found: {count:,}") if hits.is_exact else N_("Posts found: {count:,} or more")
+    warn(line, count=hits.posts)
+    table = Table("id", _("text"), _("label"), _("model"), _("who"), box=None)
     for post in page.posts:
         external_id, *others = map(cell, _cells(post))
         table.add_row(external_id, _highlighted(post.text, wanted.words), *others)
@@ -84,53 +86,64 @@ def _highlighted(text: str, words: Sequence[str]) -> Text:
 
 def _cells(post: ListedPost) -> tuple[str, ...]:
     model = "" if post.probabilities is None else _top(post.probabilities)
-    return post.external_id, " / ".join(post.standing), model, ", ".join(post.people)
+    return post.external_id, " / ".join(map(word, post.standing)), model, listed([*map(word, post.people)])
 
 
 def _top(probabilities: Sequence[float]) -> str:
     best = max(range(len(LABELS)), key=probabilities.__getitem__)
-    return f"{LABELS[best]} {probabilities[best]:.2f}"
+    return f"{word(LABELS[best])} {probabilities[best]:.2f}"
 
 
 def _print_history(history: History) -> None:
     out.print(Text(history.text))
-    facts = ", ".join(f"{name}: {value}" for name, value in history.facts.items())
+    facts = listed(
+        [filled("{name}: {value}", name=name, value=value) for name, value in history.facts.items()]
+    )
+    name = filled("{id} (no. {number})", id=history.external_id, number=history.post_id)
+    out.print(cell(f"{name} {facts}".strip()))
     came = history.came_with
-    out.print(cell(f"{history.external_id} (no. {history.post_id}) {facts}".strip()))
-    out.print(cell(f"came with {came.file_name}, {came.started_at:%Y-%m-%d %H:%M} UTC"))
-    table = Table("when (UTC)", "who", "what", "about it", box=None)
+    out.print(
+        cell(filled("came with {file}, {time} UTC", file=came.file_name, time=_minute(came.started_at)))
+    )
+    table = Table(_("when (UTC)"), _("who"), _("what"), _("about it"), box=None)
     for event in history.events:
-        about = (f"{event.at:%Y-%m-%d %H:%M}", event.who or "", _event_text(event), _event_details(event))
+        about = (_minute(event.at), word(event.who or ""), _event_text(event), _event_details(event))
         table.add_row(*map(cell, about))
     for score in history.scores:
-        probabilities = ", ".join(
-            f"{name} {value:.2f}" for name, value in zip(LABELS, score.probabilities, strict=True)
+        probabilities = listed(
+            [f"{word(name)} {value:.2f}" for name, value in zip(LABELS, score.probabilities, strict=True)]
         )
-        table.add_row("", f"round {score.number}", probabilities, "in use" if score.is_in_use else "")
+        number = filled("round {number}", number=score.number)
+        table.add_row("", number, probabilities, _("in use") if score.is_in_use else "")
     out.print(table)
     if history.is_blind:
-        out.print("Kept for checking the model: scores and names are told once it is answered and decided.")
+        say("Kept for checking the model: scores and names are told once it is answered and decided.")
     if history.copies_in_all:
-        out.print(f"{history.copies_in_all:,} near-copies, the first of them:")
+        say("{count:,} near-copies, the first of them:", count=history.copies_in_all)
     for copy in history.copies[:5]:
         out.print(cell(f"{copy.external_id}: {' '.join(copy.text.split())[:80]}"))
 
 
 def _event_text(event: Event) -> str:
+    kind = word(event.kind)
     if event.was and event.label:
-        return f"{event.kind}: {event.was} -> {event.label}"
+        return filled("{name}: {value}", name=kind, value=f"{word(event.was)} -> {word(event.label)}")
     label = event.label or event.was
-    return f"{event.kind}: {label}" if label else event.kind
+    return filled("{name}: {value}", name=kind, value=word(label)) if label else kind
 
 
 def _event_details(event: Event) -> str:
     parts = (
-        "asks the lead" if event.is_flagged else None,
-        event.lane,
+        _("asks the lead") if event.is_flagged else None,
+        event.lane and word(event.lane),
         event.reason,
-        event.source and f"from {event.source}",
-        event.from_post and f"of post {event.from_post}",
-        event.bulk and f"with many, no. {event.bulk}",
+        event.source and filled("from {source}", source=event.source),
+        event.from_post and filled("of post {post}", post=event.from_post),
+        event.bulk and filled("with many, no. {number}", number=event.bulk),
         event.note and f"“{event.note}”",
     )
-    return "; ".join(str(part) for part in parts if part)
+    return _("; ").join(str(part) for part in parts if part)
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from trainer.running.progress import Occasional
 from workbench.commands.terminal import err
+from workbench.commands.wording.language import told
 
 
 class Show(Protocol):
@@ -25,7 +26,7 @@ def showing(description: str) -> Iterator[Show]:
 
             yield show
         return
-    with closing(Occasional(description)) as lines:
+    with closing(Occasional(description, tell=told)) as lines:
 
         def write(description: str, done: int, total: int | None) -> None:
             lines.description = description

@@ -7,7 +7,9 @@ import typer
 from rich.table import Table
 
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, out, parse_day, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, out, parse_day, print_json, say
+from workbench.commands.wording.language import _, listed
+from workbench.commands.wording.words import word
 from workbench.project import open_project
 from workbench.purging.criterion import Criterion
 from workbench.purging.purge import purge
@@ -33,23 +35,24 @@ def purge_command(
     if as_json:
         print_json(**done.to_dict())
         return
-    table = Table("removed" if done.is_done else "would be removed", "")
+    table = Table(_("removed") if done.is_done else _("would be removed"), "")
     for name, count in done.counts.items():
-        table.add_row(name, f"{count:,}")
+        table.add_row(word(name), f"{count:,}")
     out.print(table)
     if done.rounds:
-        numbers = ", ".join(map(str, done.rounds))
-        out.print(f"Trained with some of these posts, and kept: the adapters of rounds {numbers}.")
+        numbers = listed([*map(str, done.rounds)])
+        say("Trained with some of these posts, and kept: the adapters of rounds {numbers}.", numbers=numbers)
     if done.adaptations:
-        numbers = ", ".join(map(str, done.adaptations))
-        out.print(
-            f"Read without labels, and kept: the encoders of adaptations {numbers}. `workbench adapt` makes one anew."
+        numbers = listed([*map(str, done.adaptations)])
+        say(
+            "Read without labels, and kept: the encoders of adaptations {numbers}. `workbench adapt` makes one anew.",
+            numbers=numbers,
         )
     for copy in done.copies:
-        out.print(f"Still holds them, delete it: {copy}", markup=False, soft_wrap=True)
+        say("Still holds them, delete it: {file}", file=copy)
     if not done.counts.get("posts"):
-        out.print("No post is meant by that. Is the name written as the forum writes it?")
+        say("No post is meant by that. Is the name written as the forum writes it?")
     elif done.is_done:
-        out.print(f"Recorded in the audit, whose head is now {done.audit_head}.")
+        say("Recorded in the audit, whose head is now {head}.", head=done.audit_head)
     else:
-        out.print("Nothing was changed. Add --yes to do it; it cannot be undone.")
+        say("Nothing was changed. Add --yes to do it; it cannot be undone.")

@@ -7,7 +7,9 @@ import typer
 from rich.table import Table
 
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, cell, out, print_json
+from workbench.commands.terminal import HomeOption, JsonOption, cell, out, print_json, say
+from workbench.commands.wording.language import _, filled
+from workbench.commands.wording.words import word
 from workbench.overview.radar import Period, read_radar
 from workbench.project import open_project
 
@@ -23,26 +25,37 @@ def radar_command(home: HomeOption = Path(), as_json: JsonOption = False) -> Non
         print_json(radar=None if radar is None else radar.to_dict())
         return
     if radar is None:
-        out.print("Nothing yet: the worker looks for what is new after each import.")
+        say("Nothing yet: the worker looks for what is new after each import.")
         return
     for period in radar.periods:
         _print(period)
 
 
 def _print(period: Period) -> None:
-    out.print(cell(f"{period.kind} {period.name}: {period.posts:,} posts, {period.posts_before:,} before"))
-    table = Table("what", "now", "before", "for example", box=None)
+    head = filled(
+        "{kind} {name}: {posts:,} posts, {before:,} before",
+        kind=word(period.kind),
+        name=period.name,
+        posts=period.posts,
+        before=period.posts_before,
+    )
+    out.print(cell(head))
+    table = Table(_("what"), _("now"), _("before"), _("for example"), box=None)
     for risen in period.rising:
         table.add_row(
             *map(cell, (risen.word, f"{risen.count:,}", f"{risen.before:,}", _first(risen.examples)))
         )
     for one in period.disguises:
-        name = f"{one.written} = {one.word} ({one.how})"
+        name = filled("{written} = {word} ({how})", written=one.written, word=one.word, how=word(one.how))
         table.add_row(*map(cell, (name, f"{one.count:,}", f"{one.before:,}", _first(one.examples))))
-    out.print(table if table.row_count else "  nothing stands out")
+    if table.row_count:
+        out.print(table)
+    else:
+        say("  nothing stands out")
     for drift in period.drifts:
-        doubt = ", too few posts to tell" if drift.is_chance else ""
-        out.print(f"  {drift.score}: population stability index {drift.psi:.2f}{doubt}", markup=False)
+        doubt = _(", too few posts to tell") if drift.is_chance else ""
+        score = word(drift.score)
+        say("  {score}: population stability index {psi:.2f}{doubt}", score=score, psi=drift.psi, doubt=doubt)
 
 
 def _first(examples: Sequence[str]) -> str:

@@ -10,14 +10,19 @@ from rich.table import Table
 
 from workbench import accounts
 from workbench.commands.terminal import (
+    HeadingsOption,
     HomeOption,
     JsonOption,
+    Language,
     cell,
-    err,
     out,
     parse_day,
     print_json,
+    say,
+    warn,
 )
+from workbench.commands.wording.language import _
+from workbench.commands.wording.words import word
 from workbench.errors import InputError
 from workbench.exports.spreadsheet import BOM, csv_lines
 from workbench.labelling import guidelines, timesheet
@@ -25,6 +30,7 @@ from workbench.labelling.files.mapping import label_key, parse_map
 from workbench.project import open_project
 from workbench.review import cases as review_cases
 from workbench.review import doubts, resolutions
+from workbench.web.wording.headings import headings_in
 
 commands = typer.Typer()
 
@@ -38,14 +44,16 @@ def review_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         print_json(cases=[case.to_dict() for case in cases])
         return
     if not cases:
-        out.print("Nothing waits for a decision.")
+        say("Nothing waits for a decision.")
         return
-    table = Table("post", "why", "text", "what people said")
+    table = Table(_("post"), _("why"), _("text"), _("what people said"))
     for case in cases:
-        opinions = [f"{one.label or 'asks'} {one.note or ''}".strip() for one in case.opinions]
-        why = "asked" if case.is_flagged else "judged differently"
+        opinions = [
+            f"{word(one.label) if one.label else _('asks')} {one.note or ''}".strip() for one in case.opinions
+        ]
+        why = _("asked") if case.is_flagged else _("judged differently")
         table.add_row(
-            *map(cell, (case.external_id, why, " ".join(case.text.split())[:60], "; ".join(opinions)))
+            *map(cell, (case.external_id, why, " ".join(case.text.split())[:60], _("; ").join(opinions)))
         )
     out.print(table)
 
@@ -86,8 +94,10 @@ def resolve_command(
     if as_json:
         print_json(post=post, label=label)
         return
-    done = f"{post} is {label} from now on." if label else f"The decision on {post} was taken back."
-    out.print(done, markup=False, soft_wrap=True)
+    if label:
+        say("{post} is {label} from now on.", post=post, label=word(label))
+    else:
+        say("The decision on {post} was taken back.", post=post)
 
 
 @commands.command("doubts")
@@ -102,10 +112,10 @@ def doubts_command(
     if as_json:
         print_json(doubts=[one.to_dict() for one in labels])
         return
-    table = Table("post", "label", "others say", "text")
+    table = Table(_("post"), _("label"), _("others say"), _("text"))
     for one in labels:
-        other = f"{one.other} {one.probabilities[one.other]:.2f}"
-        table.add_row(*map(cell, (one.external_id, one.label, other, " ".join(one.text.split())[:60])))
+        other = f"{word(one.other)} {one.probabilities[one.other]:.2f}"
+        table.add_row(*map(cell, (one.external_id, word(one.label), other, " ".join(one.text.split())[:60])))
     out.print(table)
 
 
@@ -113,6 +123,7 @@ def doubts_command(
 def timesheet_command(
     since: Annotated[str | None, typer.Option("--since", help="The first day, such as 2026-01-31.")] = None,
     file: Annotated[Path | None, typer.Option("--out", help="Write CSV to this file.")] = None,
+    headings: HeadingsOption = Language.EN,
     home: HomeOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -127,20 +138,23 @@ def timesheet_command(
         skipped_posts = {"waiting": skipped.waiting, "queued": skipped.queued}
         print_json(days=[day.to_dict() for day in days], skipped_posts=skipped_posts)
         return
-    lines = csv_lines(timesheet.cells(days))
+    lines = csv_lines(timesheet.cells(days, headings_in(timesheet.COLUMNS, headings)))
     if file is None:
         sys.stdout.writelines(line for line in lines if line != BOM)
     else:
         with file.open("w", encoding="utf-8", newline="") as stream:
             stream.writelines(lines)
-    err.print(_of_skipped(skipped))
+    _say_skipped(skipped)
 
 
-def _of_skipped(skipped: timesheet.SkippedPosts) -> str:
+def _say_skipped(skipped: timesheet.SkippedPosts) -> None:
     if not skipped.waiting:
-        return "All skipped posts are labelled by now."
-    return (
-        f"{skipped.waiting:,} skipped posts still wait for a label, {skipped.queued:,} of them in the queue."
+        warn("All skipped posts are labelled by now.")
+        return
+    warn(
+        "{waiting:,} skipped posts still wait for a label, {queued:,} of them in the queue.",
+        waiting=skipped.waiting,
+        queued=skipped.queued,
     )
 
 
@@ -160,4 +174,4 @@ def guidelines_command(
     if as_json:
         print_json(version=version)
         return
-    out.print(f"Version {version} of the guidelines is in force.")
+    say("Version {version} of the guidelines is in force.", version=version)

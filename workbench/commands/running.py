@@ -12,7 +12,7 @@ from trainer.adapters.folders import STARTER
 from workbench import accounts, jobs, services
 from workbench.accounts import Right
 from workbench.audit import record
-from workbench.commands.terminal import HomeOption, HostOption, PortOption, out, say_worker
+from workbench.commands.terminal import HomeOption, HostOption, PortOption, say, say_worker, tell
 from workbench.errors import RoundError
 from workbench.people import members
 from workbench.project import init_project, open_project
@@ -30,16 +30,15 @@ def init_command(
     """Make a new project here."""
     project = init_project(home, base_model=base_model)
     elsewhere = "" if home == Path() else f" --home {shlex.quote(str(home))}"
-    out.print(
-        f"Made a project in {project.home}. Next: workbench import FILE.tsv{elsewhere}",
-        markup=False,
-        soft_wrap=True,
+    say(
+        "Made a project in {home}. Next: workbench import FILE.tsv{elsewhere}",
+        home=project.home,
+        elsewhere=elsewhere,
     )
     if base_model != STARTER and not Path(base_model).is_dir():
-        out.print(
-            f"There is no folder {base_model}: the encoder of that name is fetched from the Hugging Face hub when it is first needed.",
-            markup=False,
-            soft_wrap=True,
+        say(
+            "There is no folder {name}: the encoder of that name is fetched from the Hugging Face hub when it is first needed.",
+            name=base_model,
         )
 
 
@@ -53,10 +52,8 @@ def up(
     """Bring the database up to date, start the worker and the web app."""
     project = open_project(home)
     if not members.can_sign_in(project) and not project.demo_mark.exists():
-        out.print(
-            "Nobody can sign in yet: workbench users add NAME --role lead", markup=False, soft_wrap=True
-        )
-    services.up(project, host=host, port=port, has_worker=worker)
+        say("Nobody can sign in yet: workbench users add NAME --role lead")
+    services.up(project, say=tell, host=host, port=port, has_worker=worker)
 
 
 @commands.command("worker")
@@ -77,5 +74,5 @@ def score_command(home: HomeOption = Path()) -> None:
             )
         jobs.enqueue(project.database.engine, session, jobs.Job.PREPARE, 0, job_id=f"score-{time.time_ns()}")
         record(session, project, account.id, "score", "posts")
-    out.print("Queued.")
+    say("Queued.")
     say_worker(project)

@@ -1,11 +1,15 @@
 """`workbench status`: current figures of a project."""
 
+import re
 from pathlib import Path
 
 import typer
 from rich.table import Table
 
+from trainer.messages import Message
 from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json, shown
+from workbench.commands.wording.language import _, filled, told
+from workbench.commands.wording.words import counts_text, word
 from workbench.project import open_project
 from workbench.queue import status
 from workbench.rounds import outlook
@@ -24,19 +28,38 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
     table = Table(show_header=False, box=None)
     for name, value in figures.to_dict().items():
         if name not in {"labels", "not_used", "partly_scored"}:
-            table.add_row(name.replace("_", " "), shown(value))
+            table.add_row(word(name.replace("_", " ")), _shown(name, value))
     for split, counts in figures.labels.items():
-        table.add_row(
-            f"labels in {split}", ", ".join(f"{count:,} {label}" for label, count in counts.items())
-        )
+        table.add_row(filled("labels in {split}", split=word(split)), counts_text(counts))
     if reasons := figures.not_used.reasons():
-        table.add_row("labelled posts not used yet", "; ".join(map(str, reasons)))
+        table.add_row(_("labelled posts not used yet"), told(Message.joined(reasons)))
     if ahead is not None:
-        low, mean, high = (
-            100 * value for value in (ahead.gain.interval[0], ahead.gain.mean, ahead.gain.interval[1])
-        )
-        gain = f"{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {ahead.minutes:.0f} min"
-        table.add_row("next 100 labels", gain)
+        table.add_row(_("next 100 labels"), _gain(ahead))
     out.print(table)
     if figures.partly_scored is not None:
         out.print(partly_scored_line(figures.partly_scored), soft_wrap=True)
+
+
+def _shown(name: str, value: object) -> str:
+    return _queue_order(str(value)) if name == "queue_order" else shown(value)
+
+
+def _queue_order(order: str) -> str:
+    """As `workbench.queue.status` puts it: "round 3", "round 3 and a simple model of the labels"."""
+    rounds = re.fullmatch(r"round (?P<number>\d+)( and (?P<model>.+))?", order)
+    if rounds is None:
+        return word(order)
+    if rounds["model"] is None:
+        return filled("round {number}", number=rounds["number"])
+    return filled("round {number} and {model}", number=rounds["number"], model=word(rounds["model"]))
+
+
+def _gain(ahead: outlook.Outlook) -> str:
+    low, high = ahead.gain.interval
+    return filled(
+        "{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {minutes:.0f} min",
+        mean=100 * ahead.gain.mean,
+        low=100 * low,
+        high=100 * high,
+        minutes=ahead.minutes,
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +12,10 @@ from rich.highlighter import JSONHighlighter
 from rich.segment import Segment
 from rich.text import Text
 
+from trainer.messages import Message
 from trainer.running.terminal import json_text, printable
 from workbench import services
+from workbench.commands.wording.language import _, filled, told
 from workbench.errors import InputError
 from workbench.project import Project
 from workbench.rounds import lifecycle
@@ -46,17 +49,46 @@ PortOption = Annotated[
 NumberArgument = Annotated[int, typer.Argument(help="The round's number.")]
 
 
+class Language(StrEnum):
+    EN = "en"
+    ZH = "zh"
+
+
+HeadingsOption = Annotated[
+    Language,
+    typer.Option("--headings", help="Language of a CSV file's headings; other formats have none."),
+]
+
+
+def say(template: str, /, **values: object) -> None:
+    """A sentence of the command, translated. It has no markup, and its lines are not wrapped."""
+    out.print(filled(template, **values), markup=False, soft_wrap=True)
+
+
+def warn(template: str, /, **values: object) -> None:
+    """On standard error, like progress: what is piped on is only the answer."""
+    err.print(filled(template, **values), markup=False, soft_wrap=True)
+
+
+def tell(message: Message) -> None:
+    out.print(told(message), markup=False, soft_wrap=True)
+
+
+def tell_aside(message: Message) -> None:
+    err.print(told(message), markup=False, soft_wrap=True)
+
+
 def say_worker(project: Project) -> None:
     if not lifecycle.is_worker_running(project):
-        err.print(services.worker_hint(project.home), markup=False, soft_wrap=True)
+        tell_aside(services.worker_hint(project.home))
 
 
 def shown(value: object) -> str:
     if isinstance(value, bool):
-        return "running" if value else "not running"
+        return _("running") if value else _("not running")
     if isinstance(value, int):
         return f"{value:,}"
-    return "none" if value is None else str(value)
+    return _("none") if value is None else str(value)
 
 
 def cell(text: object) -> Text:
@@ -85,8 +117,12 @@ def parse_day(text: str | None) -> date | None:
 
 
 def partly_scored_line(partly_scored: "PartlyScored") -> str:
-    return (
-        f"{partly_scored.scored:,} of {partly_scored.posts:,} posts were scored: this machine is too slow for all in {partly_scored.hours:g} hours. "
-        f"A simpler model chose most of them and left the others out; {100 * partly_scored.rate:.3g}% of all were drawn at random and "
-        "scored whatever it says. See docs/big-pools.md."
+    return filled(
+        "{scored:,} of {posts:,} posts were scored: this machine is too slow for all in {hours:g} hours. A simpler model "
+        "chose most of them and left the others out; {share:.3g}% of all were drawn at random and scored whatever it says. "
+        "See docs/big-pools.md.",
+        scored=partly_scored.scored,
+        posts=partly_scored.posts,
+        hours=partly_scored.hours,
+        share=100 * partly_scored.rate,
     )

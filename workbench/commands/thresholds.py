@@ -8,7 +8,9 @@ import typer
 
 from trainer.statistics.thresholds import NEVER, Prices
 from workbench import accounts
-from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json, say_worker
+from workbench.commands.terminal import HomeOption, JsonOption, print_json, say, say_worker, warn
+from workbench.commands.wording.language import _
+from workbench.commands.wording.words import counts_text, word
 from workbench.errors import RoundError
 from workbench.project import Project, open_project
 from workbench.thresholds import policy, verdicts
@@ -35,26 +37,33 @@ def policy_command(
         print_json(versions=versions)
         return
     if not versions:
-        out.print(_first_step(project), markup=False, soft_wrap=True)
+        _say_first_step(project)
         return
     for row in versions:
         prices = " / ".join(f"{row['prices'].get(name, 0):g}" for name in ("missed", "false_alarm", "look"))
-        out.print(
-            f"{row['version']}: passes below {row['pass_below']:g}, flagged from {_flag_from(row['flag_from'])}; "
-            f"band {row['band'][0]:g} to {row['band'][1]:g}; prices {prices}; round {row['round'] or 'none'}; "
-            f"{row['by']}, {row['created_at'][:16].replace('T', ' ')}",
-            markup=False,
-            soft_wrap=True,
+        say(
+            "{version}: passes below {pass_below:g}, flagged from {flag_from}; band {low:g} to {high:g}; prices {prices}; "
+            "round {round}; {by}, {time}",
+            version=row["version"],
+            pass_below=row["pass_below"],
+            flag_from=_flag_from(row["flag_from"]),
+            low=row["band"][0],
+            high=row["band"][1],
+            prices=prices,
+            round=row["round"] or _("none"),
+            by=word(row["by"]),
+            time=row["created_at"][:16].replace("T", " "),
         )
 
 
-def _first_step(project: Project) -> str:
+def _say_first_step(project: Project) -> None:
     """What thresholds still need, or how to set them."""
     try:
         policy.read_evidence(project, accounts.command_line(project))
     except RoundError as error:
-        return f"There are no thresholds yet. {error}"
-    return (
+        say("There are no thresholds yet. {problem}", problem=error.message)
+        return
+    say(
         "There are no thresholds yet, and the labels for them suffice. Set some by what mistakes cost: "
         "workbench policy set --missed 20 --false-alarm 5 --look 1"
     )
@@ -78,16 +87,26 @@ def policy_set(
     if as_json:
         print_json(version=version, **proposal.to_dict())
         return
-    chosen, cost = proposal.choice.thresholds, proposal.expected.cost
-    out.print(
-        f"Version {version}: a post passes below {chosen.pass_below:g}, is flagged from "
-        f"{_flag_from(chosen.flag_from)}; of {sum((proposal.whole.passed, proposal.whole.human, proposal.whole.flagged)):,} "
-        f"posts {proposal.whole.passed:,} pass, people look at {proposal.whole.human:,}, {proposal.whole.flagged:,} are flagged."
+    chosen, cost, whole = proposal.choice.thresholds, proposal.expected.cost, proposal.whole
+    say(
+        "Version {version}: a post passes below {pass_below:g}, is flagged from {flag_from}; of {posts:,} posts {passed:,} "
+        "pass, people look at {human:,}, {flagged:,} are flagged.",
+        version=version,
+        pass_below=chosen.pass_below,
+        flag_from=_flag_from(chosen.flag_from),
+        posts=sum((whole.passed, whole.human, whole.flagged)),
+        passed=whole.passed,
+        human=whole.human,
+        flagged=whole.flagged,
     )
-    out.print(
-        f"A thousand posts cost {1000 * cost.mean:,.0f} ({1000 * cost.interval[0]:,.0f} to "
-        f"{1000 * cost.interval[1]:,.0f}, 95%) by {proposal.expected.rows:,} test posts; "
-        f"looking at every one would cost {1000 * proposal.all_looked_at:,.0f}."
+    say(
+        "A thousand posts cost {mean:,.0f} ({low:,.0f} to {high:,.0f}, 95%) by {rows:,} test posts; looking at every one "
+        "would cost {all:,.0f}.",
+        mean=1000 * cost.mean,
+        low=1000 * cost.interval[0],
+        high=1000 * cost.interval[1],
+        rows=proposal.expected.rows,
+        all=1000 * proposal.all_looked_at,
     )
     say_worker(project)
 
@@ -124,50 +143,58 @@ def decide_command(
     if as_json:
         print_json(**decided.to_dict())
         return
-    counts = ", ".join(f"{count:,} {verdict}" for verdict, count in decided.verdicts.items())
-    out.print(
-        f"{decided.file}: {decided.rows:,} posts: {counts}; {decided.by_people:,} of them by people.",
-        markup=False,
-        soft_wrap=True,
+    say(
+        "{file}: {rows:,} posts: {counts}; {by_people:,} of them by people.",
+        file=decided.file,
+        rows=decided.rows,
+        counts=counts_text(decided.verdicts),
+        by_people=decided.by_people,
     )
-    out.print(_news(decided), soft_wrap=True)
+    _say_news(decided)
     if decided.rows:
-        _print_missed(decided)
+        _say_missed(decided)
     if decided.chosen_for != decided.round_number:
-        err.print(
-            f"The thresholds were not chosen for round {decided.round_number}, which is in use: set them again with "
+        warn(
+            "The thresholds were not chosen for round {number}, which is in use: set them again with "
             "`workbench policy set`.",
-            markup=False,
-            soft_wrap=True,
+            number=decided.round_number,
         )
     if decided.waiting:
-        err.print(f"{decided.waiting:,} posts are not scored yet: they come next time.")
+        warn("{count:,} posts are not scored yet: they come next time.", count=decided.waiting)
 
 
-def _print_missed(decided: VerdictFile) -> None:
+def _say_missed(decided: VerdictFile) -> None:
     missed = decided.missed
     if decided.unscored:
-        out.print(
-            f"{decided.unscored:,} of them have no score, as this machine is too slow to score all: they are for people, "
-            "without a label. How many violations passed cannot be told from the others, which were chosen.",
-            soft_wrap=True,
+        say(
+            "{count:,} of them have no score, as this machine is too slow to score all: they are for people, without a "
+            "label. How many violations passed cannot be told from the others, which were chosen.",
+            count=decided.unscored,
         )
     elif missed.estimate is None or missed.interval is None:
-        out.print("How many violations passed cannot be told: no blind test post passes.")
+        say("How many violations passed cannot be told: no blind test post passes.")
     else:
         low, high = missed.interval
-        out.print(
-            f"Of the posts the model let pass about {missed.estimate:,.0f} ({low:,.0f} to {high:,.0f}, 95%) are "
-            f"violations, by {missed.test_posts:,} blind test posts.",
-            soft_wrap=True,
+        say(
+            "Of the posts the model let pass about {estimate:,.0f} ({low:,.0f} to {high:,.0f}, 95%) are violations, by "
+            "{posts:,} blind test posts.",
+            estimate=missed.estimate,
+            low=low,
+            high=high,
+            posts=missed.test_posts,
         )
 
 
-def _news(decided: VerdictFile) -> str:
+def _say_news(decided: VerdictFile) -> None:
     if decided.is_new_only and not decided.rows:
-        return "Nothing is new: every post still has the verdict that it was last given."
-    return f"{decided.new:,} posts have a verdict for the first time, {decided.changed:,} another one than last time."
+        say("Nothing is new: every post still has the verdict that it was last given.")
+        return
+    say(
+        "{new:,} posts have a verdict for the first time, {changed:,} another one than last time.",
+        new=decided.new,
+        changed=decided.changed,
+    )
 
 
 def _flag_from(threshold: float) -> str:
-    return "never" if threshold >= NEVER else f"{threshold:g}"
+    return _("never") if threshold >= NEVER else f"{threshold:g}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from db.session import leave_unsynced
 from trainer.files import new_folder
+from trainer.messages import Message
 from workbench.demo.clock import Clock
 from workbench.demo.files import Opinions, history_folder, sample_folder
 from workbench.demo.shipped import Shipped
@@ -31,14 +32,14 @@ BEFORE = timedelta(days=60)
 """The project exists before its first day."""
 
 
-def seed(home: Path, now: datetime, *, say: Callable[[str], None]) -> Project:
+def seed(home: Path, now: datetime, *, say: Callable[[Message], None]) -> Project:
     """Create the sample project in `home`, or open the one that is there. `now` has the reader's time zone.
 
     Raises TrainerError if `home` holds something else, InputError if it is a project but no demo, in which visitors would
     choose who they are, WorkbenchError if the sample is incomplete.
     """
     if not is_project(home):
-        say("Making the sample project: four weeks of a team ...")
+        say(Message("Making the sample project: four weeks of a team ..."))
         with _without_collection():
             tell(home, now, Shipped(history_folder(sample_folder())).made()).database.dispose()
     project = open_project(home)

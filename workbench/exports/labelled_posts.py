@@ -7,7 +7,7 @@ import csv
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,11 @@ def export_labels(
     *,
     form: str = "jsonl",
     has_audit: bool = False,
+    headings: Sequence[str] = COLUMNS,
 ) -> Export:
     """Write all labelled posts atomically into a new folder `out`, by default one in the project's data.
 
+    `headings` are those of a CSV file, in the order of COLUMNS.
     `has_audit` adds the sealed audit set. Raises NotAllowedError without the right to export, InputError for another
     format, RoundError if there are no labels or a group is in two splits, TrainerError if `out` exists.
     """
@@ -102,7 +104,11 @@ def export_labels(
             counts, disputed = Counter[tuple[str, str]](), Counter[str]()
             posts = each_labelled_post(session, has_audit=has_audit)
             lines = _counted(posts, census, counts, disputed)
-            _WRITERS[form](part, lines if account.may(Right.REVIEW) else map(_without_people, lines))
+            shown = lines if account.may(Right.REVIEW) else map(_without_people, lines)
+            if form == "csv":
+                _write_csv(part, shown, headings)
+            else:
+                _WRITERS[form](part, shown)
             receipt = {
                 "schema": SCHEMA,
                 "format": form,
@@ -198,11 +204,11 @@ def _write_jsonl(part: Path, lines: Iterable[Line]) -> None:
         file.writelines(f"{dump_line(line)}\n" for line in lines)
 
 
-def _write_csv(part: Path, lines: Iterable[Line]) -> None:
+def _write_csv(part: Path, lines: Iterable[Line], headings: Sequence[str]) -> None:
     with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         file.write(BOM)
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(headings)
         writer.writerows([_cell(line.get(name)) for name in COLUMNS] for line in lines)
 
 
@@ -294,4 +300,4 @@ def _feature(name: str, kind: pa.DataType) -> list[str]:
     return [f"    dtype: {'float64' if pa.types.is_floating(kind) else kind}"]
 
 
-_WRITERS = {"jsonl": _write_jsonl, "csv": _write_csv, "datasets": _write_datasets}
+_WRITERS = {"jsonl": _write_jsonl, "datasets": _write_datasets}

@@ -70,8 +70,8 @@ def timesheet(
     return _days(project, [(person.id, person.name) for person in people], begin, zone)
 
 
-def cells(days: Iterable[PersonDay]) -> Iterator[Sequence[object]]:
-    yield COLUMNS
+def cells(days: Iterable[PersonDay], headings: Sequence[str] = COLUMNS) -> Iterator[Sequence[object]]:
+    yield headings
     for day in days:
         yield tuple(day.to_dict().values())
 

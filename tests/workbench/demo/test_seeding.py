@@ -174,7 +174,7 @@ def test_the_shipped_rounds_are_small_and_hold_no_code() -> None:
 
 def test_an_existing_project_is_opened_as_it_is(project: Project, tmp_path: Path) -> None:
     shutil.copytree(project.home, tmp_path / "demo")
-    messages: list[str] = []
+    messages: list[Message] = []
     again = seed(tmp_path / "demo", NOW + timedelta(days=1), say=messages.append)
     again.database.dispose()
     assert messages == []

@@ -7,9 +7,18 @@ import typer
 
 from workbench import accounts
 from workbench.auditing.checking import Checked, check_audit
-from workbench.auditing.export import write_audit
-from workbench.commands.terminal import HomeOption, JsonOption, err, out, print_json
+from workbench.auditing.export import COLUMNS, write_audit
+from workbench.commands.terminal import (
+    HeadingsOption,
+    HomeOption,
+    JsonOption,
+    Language,
+    print_json,
+    say,
+    tell_aside,
+)
 from workbench.project import open_project
+from workbench.web.wording.headings import headings_in
 
 commands = typer.Typer()
 audit = typer.Typer(
@@ -43,19 +52,22 @@ def verify_command(
 def export_command(
     file: Annotated[Path, typer.Argument(help="Ends in .csv for spreadsheets, or in .jsonl.")],
     home: HomeOption = Path(),
+    headings: HeadingsOption = Language.EN,
 ) -> None:
     """Write all entries, the oldest first."""
     project = open_project(home)
-    count = write_audit(project, accounts.command_line(project), file)
-    out.print(f"{file}: {count:,} entries of the audit.", markup=False, soft_wrap=True)
+    account = accounts.command_line(project)
+    count = write_audit(project, account, file, headings=headings_in(COLUMNS, headings))
+    say("{file}: {count:,} entries of the audit.", file=file, count=count)
 
 
 def _say(checked: Checked) -> None:
     if checked.problem is not None:
-        err.print(str(checked.problem), markup=False, soft_wrap=True)
+        tell_aside(checked.problem)
         return
-    out.print(
-        f"Intact up to entry {checked.head.number:,}. Head: {checked.head}. Heads in receipts: {checked.heads:,}.",
-        markup=False,
-        soft_wrap=True,
+    say(
+        "Intact up to entry {number:,}. Head: {head}. Heads in receipts: {count:,}.",
+        number=checked.head.number,
+        head=checked.head,
+        count=checked.heads,
     )

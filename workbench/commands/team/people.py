@@ -8,7 +8,9 @@ from rich.table import Table
 
 from workbench import accounts, addresses
 from workbench.accounts import ROLES
-from workbench.commands.terminal import HomeOption, out
+from workbench.commands.terminal import HomeOption, out, say
+from workbench.commands.wording.language import _
+from workbench.commands.wording.words import word
 from workbench.people import identities, invitations, members
 from workbench.people.identities import PROXY
 from workbench.people.invitations import DAYS, Link
@@ -28,10 +30,10 @@ DaysOption = Annotated[int, typer.Option("--days", help="How long the link works
 def users_list(home: HomeOption = Path()) -> None:
     """Everybody in the project."""
     project = open_project(home)
-    table = Table("name", "role", "state", "last seen", box=None)
+    table = Table(_("name"), _("role"), _("state"), _("last seen"), box=None)
     for member in members.listing(project, accounts.command_line(project)):
-        seen = f"{member.seen_at:%Y-%m-%d %H:%M} UTC" if member.seen_at else "never"
-        table.add_row(member.name, member.role, _state(member), seen)
+        seen = f"{member.seen_at:%Y-%m-%d %H:%M} UTC" if member.seen_at else _("never")
+        table.add_row(member.name, word(member.role), _state(member), seen)
     out.print(table)
 
 
@@ -62,7 +64,7 @@ def users_role(name: NameArgument, role: Annotated[str, typer.Argument()], home:
     by = accounts.command_line(project)
     member = members.find_member(project, by, name)
     members.change_role(project, by, member.id, role)
-    out.print(f"{member.name}: {role}.", markup=False)
+    say("{name}: {role}.", name=member.name, role=word(role))
 
 
 @users_app.command("disable")
@@ -72,7 +74,7 @@ def users_disable(name: NameArgument, home: HomeOption = Path()) -> None:
     by = accounts.command_line(project)
     member = members.find_member(project, by, name)
     members.disable(project, by, member.id)
-    out.print(f"{member.name} can no longer come in.", markup=False)
+    say("{name} can no longer come in.", name=member.name)
 
 
 @users_app.command("enable")
@@ -82,7 +84,7 @@ def users_enable(name: NameArgument, home: HomeOption = Path()) -> None:
     by = accounts.command_line(project)
     member = members.find_member(project, by, name)
     members.enable(project, by, member.id)
-    out.print(f"{member.name} can come in again.", markup=False)
+    say("{name} can come in again.", name=member.name)
 
 
 @users_app.command("link-identity")
@@ -97,7 +99,7 @@ def users_link_identity(
     by = accounts.command_line(project)
     member = members.find_member(project, by, name)
     identities.link(project, by, member.id, issuer or project.settings.oidc_issuer or PROXY, identity)
-    out.print(f"{member.name} can come in by that identity.", markup=False)
+    say("{name} can come in by that identity.", name=member.name)
 
 
 @users_app.command("unlink-identities")
@@ -107,20 +109,20 @@ def users_unlink_identities(name: NameArgument, home: HomeOption = Path()) -> No
     by = accounts.command_line(project)
     member = members.find_member(project, by, name)
     count = identities.unlink(project, by, member.id)
-    out.print(f"{member.name}: {count} removed.", markup=False)
+    say("{name}: {count} removed.", name=member.name, count=count)
 
 
 def _state(member: Member) -> str:
     if not member.is_active:
-        return "disabled"
+        return _("disabled")
     if member.has_password:
         return ""
-    return "by the organisation" if member.has_identity else "no password yet"
+    return _("by the organisation") if member.has_identity else _("no password yet")
 
 
 def _print_link(project: Project, name: str, link: Link) -> None:
     settings = project.settings
     here = addresses.shown(addresses.reached_at(settings.host, settings.port))
     address = settings.public_url or f"http://{here}"
-    out.print(f"For {name}, once, until {link.expires_at:%Y-%m-%d %H:%M} UTC:", markup=False)
+    say("For {name}, once, until {time} UTC:", name=name, time=f"{link.expires_at:%Y-%m-%d %H:%M}")
     out.print(f"{address}/join/{link.secret}", markup=False, soft_wrap=True)

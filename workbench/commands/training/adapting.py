@@ -9,8 +9,10 @@ from db.tables import Adaptation
 from trainer.messages import Message
 from workbench import accounts
 from workbench.adapting import lifecycle
-from workbench.commands.terminal import HomeOption, JsonOption, out, print_json, say_worker
+from workbench.commands.terminal import HomeOption, JsonOption, print_json, say, say_worker
 from workbench.commands.training.waiting import Look, wait
+from workbench.commands.wording.language import N_, _, filled
+from workbench.commands.wording.words import word
 from workbench.errors import InputError, WorkbenchError
 from workbench.project import Project, open_project
 
@@ -34,10 +36,11 @@ def adapt_command(
     project = open_project(home)
     account = accounts.command_line(project)
     if cancel:
-        _say(project, lifecycle.cancel(project, account), "is cancelled", as_json)
+        _say(project, lifecycle.cancel(project, account), N_("Adaptation {number} is cancelled."), as_json)
     elif off:
         number = lifecycle.turn_off(project, account)
-        _say(project, number, "is out of use: the next round trains on the original encoder", as_json)
+        out_of_use = N_("Adaptation {number} is out of use: the next round trains on the original encoder.")
+        _say(project, number, out_of_use, as_json)
     else:
         _follow(project, lifecycle.start(project, account, minutes), wait_for_end, as_json)
 
@@ -45,9 +48,9 @@ def adapt_command(
 def _follow(project: Project, number: int, wait_for_end: bool, as_json: bool) -> None:
     if wait_for_end:
         _wait(project, number)
-        _say(project, number, "is done: later rounds train on its encoder", as_json)
+        _say(project, number, N_("Adaptation {number} is done: later rounds train on its encoder."), as_json)
         return
-    _say(project, number, "is queued", as_json)
+    _say(project, number, N_("Adaptation {number} is queued."), as_json)
     if not as_json:
         say_worker(project)
 
@@ -57,7 +60,7 @@ def _wait(project: Project, number: int) -> None:
     nothing_works = WorkbenchError(
         "The adaptation waits, but no worker is running. Start one: workbench worker"
     )
-    wait(project, "adapting", "the adaptation", lambda: _look(project, number), nothing_works)
+    wait(project, _("adapting"), _("the adaptation"), lambda: _look(project, number), nothing_works)
     facts = _read(project, number)
     if facts["state"] != "done":
         failure = facts["failure"] or Message("it was cancelled.")
@@ -68,19 +71,27 @@ def _look(project: Project, number: int) -> Look:
     with project.database.read() as session:
         row = session.get_one(Adaptation, number)
     progress = lifecycle.read_progress(project, number)
-    return Look(row.state, progress.done, progress.total, row.state in lifecycle.ENDED)
+    return Look(word(row.state), progress.done, progress.total, row.state in lifecycle.ENDED)
 
 
-def _say(project: Project, number: int, what: str, as_json: bool) -> None:
+def _say(project: Project, number: int, sentence: str, as_json: bool) -> None:
     facts = _read(project, number)
     if as_json:
         print_json(**facts)
         return
-    out.print(f"Adaptation {number} {what}.")
+    say(sentence, number=number)
     if card := facts["facts"]:
-        losses = [card["loss_before"], card["loss_after"]]
-        measured = "" if None in losses else f"; masked loss {losses[0]:.3f} before, {losses[1]:.3f} after"
-        out.print(f"  {card['texts']:,} posts, {card['tokens_read']:,} tokens{measured}")
+        before, after, measured = card["loss_before"], card["loss_after"], ""
+        if None not in {before, after}:
+            measured = filled(
+                "; masked loss {before:.3f} before, {after:.3f} after", before=before, after=after
+            )
+        say(
+            "  {posts:,} posts, {tokens:,} tokens{measured}",
+            posts=card["texts"],
+            tokens=card["tokens_read"],
+            measured=measured,
+        )
 
 
 def _read(project: Project, number: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`workbench round`: training rounds."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,10 +21,14 @@ from workbench.commands.terminal import (
     partly_scored_line,
     print_json,
     print_value,
+    say,
     say_worker,
+    tell,
 )
 from workbench.commands.training.waiting import Look
 from workbench.commands.training.waiting import wait as wait_for
+from workbench.commands.wording.language import N_, _, filled, listed, told
+from workbench.commands.wording.words import word
 from workbench.errors import WorkbenchError
 from workbench.project import Project, open_project
 from workbench.rounds import adoption, bundles, comparison, lifecycle, merged_export
@@ -31,7 +36,7 @@ from workbench.rounds.automatic import rules
 from workbench.rounds.automatic.schedule import Rule, parse_time
 from workbench.rounds.automatic.upcoming import read_upcoming
 from workbench.rounds.comparison import RoundComparison, Side
-from workbench.rounds.flips import Flips
+from workbench.rounds.flips import FLIP_KINDS, Flips
 from workbench.scores.round_scores import RoundScores
 
 SHOWN_EXAMPLES = 5
@@ -60,7 +65,7 @@ def round_start(
 
 def _follow(project: Project, number: int, wait: bool, as_json: bool) -> None:
     if not as_json:
-        out.print(f"Round {number} is queued.")
+        say("Round {number} is queued.", number=number)
     if not (wait or as_json):
         say_worker(project)
     if wait:
@@ -90,7 +95,7 @@ def round_auto(
     project = open_project(home)
     is_new = after_labels is not None or at is not None
     if (off and (is_new or skip_next)) or (zone is not None and at is None):
-        raise typer.BadParameter("--off stands alone, and --zone belongs to --at.")
+        raise typer.BadParameter(_("--off stands alone, and --zone belongs to --at."))
     account = accounts.command_line(project)
     if off or is_new:
         rule = Rule(after_labels, None if at is None else parse_time(at), zone)
@@ -103,7 +108,7 @@ def round_auto(
         print_json(**upcoming.to_dict())
         return
     for sentence in upcoming.sentences():
-        out.print(str(sentence), markup=False, soft_wrap=True)
+        tell(sentence)
     if upcoming.rule.is_on:
         say_worker(project)
 
@@ -113,28 +118,34 @@ def round_list(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """All rounds, newest first."""
     project = open_project(home)
     with project.database.read() as session:
-        rows = list(map(_in_english, lifecycle.history(session)))
+        rows = lifecycle.history(session)
     if as_json:
-        print_value(rows)
+        print_value(list(map(_in_english, rows)))
         return
-    table = Table("round", "state", "in use", "macro-F1", "labels", "by", "why", box=None)
-    for row in rows:
+    heads = (_("round"), _("state"), _("in use"), "macro-F1", _("labels"), _("by"), _("why"))
+    table = Table(*heads, box=None)
+    for row in map(_in_words, rows):
         macro_f1 = (row["metrics"] or {}).get("macro_f1")
         table.add_row(
             *map(
                 cell,
                 (
                     str(row["number"]),
-                    row["state"],
-                    "yes" if row["in_use"] else "",
+                    word(row["state"]),
+                    _("yes") if row["in_use"] else "",
                     "" if macro_f1 is None else f"{macro_f1:.3f}",
                     str(row["train"]["n"] or ""),
-                    f"the rule of {row['started_by']}" if row["automatic"] else row["started_by"],
+                    _starter(row),
                     row["failure"] or row["decision_reason"] or "",
                 ),
             )
         )
     out.print(table)
+
+
+def _starter(row: Mapping[str, Any]) -> str:
+    name = word(row["started_by"])
+    return filled("the rule of {name}", name=name) if row["automatic"] else name
 
 
 @round_app.command("show")
@@ -158,24 +169,34 @@ def round_compare(
         return
     _print_figures(compared)
     if compared.flips is None:
-        out.print("One of them has scored no posts, so changes of verdicts cannot be told.")
+        say("One of them has scored no posts, so changes of verdicts cannot be told.")
         return
     _print_flips(compared.flips, compared)
     for kind, examples in compared.examples.items():
-        out.print(f"\n{kind}", markup=False)
+        out.print(f"\n{_kind(kind)}", markup=False)
         for one in examples[:SHOWN_EXAMPLES]:
-            people = f" (people: {', '.join(one.labels)})" if one.labels else ""
-            line = f"  {one.external_id}{people}: {' '.join(one.text.split())[:80]}"
-            out.print(line, markup=False, soft_wrap=True)
+            people = ""
+            if one.labels:
+                people = filled(" (people: {labels})", labels=listed([*map(word, one.labels)]))
+            text = " ".join(one.text.split())[:80]
+            say("  {id}{people}: {text}", id=one.external_id, people=people, text=text)
+
+
+def _kind(kind: str) -> str:
+    if kind in FLIP_KINDS:
+        before, after = FLIP_KINDS[kind]
+        return filled("{before} to {after}", before=word(before), after=word(after))
+    return word(kind)
 
 
 def _print_figures(compared: RoundComparison) -> None:
-    table = Table("", *(f"round {side.number}" for side in (compared.first, compared.second)), box=None)
+    sides = (compared.first, compared.second)
+    table = Table("", *(filled("round {number}", number=side.number) for side in sides), box=None)
     for name in ("macro_f1", "accuracy", "ece"):
-        table.add_row(name, *(_figure(side, name) for side in (compared.first, compared.second)))
+        table.add_row(word(name), *(_figure(side, name) for side in (compared.first, compared.second)))
     out.print(table)
     if not compared.is_same_test:
-        out.print("They were not measured on the same test posts: their figures differ for that reason too.")
+        say("They were not measured on the same test posts: their figures differ for that reason too.")
 
 
 def _figure(side: Side, name: str) -> str:
@@ -187,17 +208,28 @@ def _figure(side: Side, name: str) -> str:
 
 
 def _print_flips(flips: Flips, compared: RoundComparison) -> None:
-    sample = ", of a random sample," if compared.is_sample else ""
-    out.print(f"{flips.changed:,} of {flips.posts:,} posts{sample} changed their verdict.")
+    sample = _(", of a random sample,") if compared.is_sample else ""
+    say(
+        "{changed:,} of {posts:,} posts{sample} changed their verdict.",
+        changed=flips.changed,
+        posts=flips.posts,
+        sample=sample,
+    )
+    numbers = {"first": compared.first.number, "second": compared.second.number}
     table = Table(
-        f"round {compared.first.number} down, round {compared.second.number} across", *LABELS, box=None
+        filled("round {first} down, round {second} across", **numbers), *map(word, LABELS), box=None
     )
     for label, row in zip(LABELS, flips.matrix, strict=True):
-        table.add_row(label, *(f"{count:,}" for count in row))
+        table.add_row(word(label), *(f"{count:,}" for count in row))
     out.print(table)
-    out.print(
-        f"In the band ({compared.band.low:g} to {compared.band.high:g}): {flips.band_before:,} before, {flips.entered:,} came in, {flips.left:,} went out, "
-        f"{flips.band_after:,} now."
+    say(
+        "In the band ({low:g} to {high:g}): {before:,} before, {entered:,} came in, {left:,} went out, {after:,} now.",
+        low=compared.band.low,
+        high=compared.band.high,
+        before=flips.band_before,
+        entered=flips.entered,
+        left=flips.left,
+        after=flips.band_after,
     )
 
 
@@ -206,7 +238,7 @@ def round_cancel(number: NumberArgument, home: HomeOption = Path()) -> None:
     """Stop a running round."""
     project = open_project(home)
     lifecycle.cancel(project, accounts.command_line(project), number)
-    out.print(f"Round {number} is cancelled.")
+    say("Round {number} is cancelled.", number=number)
 
 
 @round_app.command("promote")
@@ -224,7 +256,7 @@ def round_reject(number: NumberArgument, home: HomeOption = Path(), reason: str 
     """Decide not to use a round's adapter."""
     project = open_project(home)
     lifecycle.reject(project, accounts.command_line(project), number, reason)
-    out.print(f"Round {number} is not used.")
+    say("Round {number} is not used.", number=number)
 
 
 @round_app.command("rollback")
@@ -248,23 +280,27 @@ def round_bundle(
 ) -> None:
     """Pack a round to be trained on another machine, such as a rented GPU."""
     project = open_project(home)
-    with showing("posts") as show:
+    with showing(_("posts")) as show:
         packed = bundles.bundle(
             project,
             accounts.command_line(project),
             file,
             number=number,
             has_pool=with_pool,
-            on_progress=lambda done, total: show("posts", done, total),
+            on_progress=lambda done, total: show(_("posts"), done, total),
         )
     if as_json:
         print_json(**{**asdict(packed), "file": str(packed.file)})
         return
-    out.print(
-        f"{packed.file}: {packed.train:,} rows to train on, {packed.validation:,} for validation, {packed.pool:,} posts to "
-        f"score, base {packed.base}; {packed.size / 1e6:.1f} MB. Its README has the commands.",
-        markup=False,
-        soft_wrap=True,
+    say(
+        "{file}: {train:,} rows to train on, {validation:,} for validation, {pool:,} posts to score, base {base}; "
+        "{size:.1f} MB. Its README has the commands.",
+        file=packed.file,
+        train=packed.train,
+        validation=packed.validation,
+        pool=packed.pool,
+        base=packed.base,
+        size=packed.size / 1e6,
     )
 
 
@@ -303,7 +339,7 @@ def round_adopt(
 
 
 def _after_promotion(project: Project, number: int, wait: bool) -> None:
-    out.print(f"Round {number} will be in use as soon as it has scored every post.")
+    say("Round {number} will be in use as soon as it has scored every post.", number=number)
     if not wait:
         say_worker(project)
         return
@@ -316,7 +352,8 @@ def _wait_for_round(project: Project, number: int) -> None:
     nothing_works = WorkbenchError(
         "Round {number} waits, but no worker is running. Start one: workbench worker", number=number
     )
-    wait_for(project, f"round {number}", "the round", lambda: _look(project, number), nothing_works)
+    name = filled("round {number}", number=number)
+    wait_for(project, name, _("the round"), lambda: _look(project, number), nothing_works)
 
 
 def _look(project: Project, number: int) -> Look:
@@ -324,7 +361,7 @@ def _look(project: Project, number: int) -> Look:
         row = lifecycle.find(session, number)
     progress = lifecycle.read_progress(project, row)
     is_over = row.state in lifecycle.SETTLED and not row.is_running
-    return Look(row.state, progress.done or 0, progress.total, is_over)
+    return Look(word(row.state), progress.done or 0, progress.total, is_over)
 
 
 def _refuse_failure(project: Project, number: int) -> None:
@@ -337,16 +374,18 @@ def _refuse_failure(project: Project, number: int) -> None:
 
 def _print_round(project: Project, number: int, as_json: bool) -> None:
     with project.database.read() as session:
-        facts = _in_english(lifecycle.describe(session, lifecycle.find(session, number)))
+        stored = lifecycle.describe(session, lifecycle.find(session, number))
     partly = RoundScores.of(project, number).partly_scored()
     if as_json:
-        print_json(**facts, partly_scored=None if partly is None else asdict(partly))
+        print_json(**_in_english(stored), partly_scored=None if partly is None else asdict(partly))
         return
+    facts = _in_words(stored)
     metrics, verdict = facts["metrics"] or {}, facts["verdict"] or {}
-    out.print(f"Round {number}: {facts['state']}{' (in use)' if facts['in_use'] else ''}", markup=False)
+    line = N_("Round {number}: {state} (in use)") if facts["in_use"] else N_("Round {number}: {state}")
+    say(line, number=number, state=word(facts["state"]))
     for name in ("macro_f1", "linear_macro_f1", "ece"):
         if metrics.get(name) is not None:
-            out.print(f"  {name}: {metrics[name]:.3f}")
+            say("  {name}: {value:.3f}", name=word(name), value=metrics[name])
     for line in (*verdict.get("reasons", ()), *verdict.get("warnings", ())):
         out.print(f"  {line}", markup=False, soft_wrap=True)
     if partly is not None:
@@ -356,12 +395,21 @@ def _print_round(project: Project, number: int, as_json: bool) -> None:
 
 
 def _in_english(facts: Any) -> Any:
+    """JSON does not depend on the reader's language."""
+    return _with_sentences(facts, str)
+
+
+def _in_words(facts: Any) -> Any:
+    return _with_sentences(facts, told)
+
+
+def _with_sentences(facts: Any, tell: Callable[[Message], str]) -> Any:
     """Replaces message templates in JSON by sentences."""
     match facts:
-        case {"template": _, "values": _}:
-            return str(Message.from_dict(facts))
+        case {"template": template, "values": values}:
+            return tell(Message.from_dict({"template": template, "values": values}))
         case dict():
-            return {name: _in_english(value) for name, value in facts.items()}
+            return {name: _with_sentences(value, tell) for name, value in facts.items()}
         case list():
-            return [_in_english(value) for value in facts]
+            return [_with_sentences(value, tell) for value in facts]
     return facts

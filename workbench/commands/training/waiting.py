@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainer.running.children import Child
 from workbench import services
 from workbench.commands.progress import Show, showing
-from workbench.commands.terminal import err
+from workbench.commands.terminal import warn
 from workbench.errors import WorkbenchError
 from workbench.locks import WORKER, is_held
 from workbench.project import Project
@@ -40,7 +40,7 @@ def wait(
     with ExitStack() as stack:
         worker = None
         if stack.enter_context(services.launching(project)):
-            err.print(f"No worker is running: this command runs one until {kind} has ended.", markup=False)
+            warn("No worker is running: this command runs one until {kind} has ended.", kind=kind)
             worker = stack.enter_context(services.worker(project))
         _watch(project, look, stack.enter_context(showing(name)), worker, without_worker)
 

@@ -15,7 +15,7 @@ from trainer.reading.objects import NotJson, Objects, open_objects
 from trainer.reading.rejects import Reject
 from trainer.reading.rows import Row
 from workbench.imports.tsv import open_file, refusing
-from workbench.labelling.files.formats import label_studio, plain
+from workbench.labelling.files.formats import label_studio, own_export, plain
 from workbench.labelling.files.rows import Entry, LabelledRow, Names, Stated
 from workbench.labelling.files.shapes import Read, reader_of
 from workbench.labelling.files.times import time_in
@@ -79,7 +79,9 @@ class LabelFile:
     def _from_cells(self, row: Row, columns: Columns) -> Entry:
         facts = dict(row.facts)
         label = facts.pop(columns.label or USUAL_LABEL, None)
-        return understood(Stated(row.id, row.text, label, facts, time_in(facts)), row.line, self.mapping)
+        source = facts.get(own_export.source_column(columns.names) or "") or None
+        stated = Stated(row.id, row.text, label, facts, time_in(facts), source=source)
+        return understood(stated, row.line, self.mapping)
 
     def _from_flat(self, row: Row, columns: Columns) -> Entry:
         """A row of Label Studio's CSV or TSV."""

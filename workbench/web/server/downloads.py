@@ -14,7 +14,7 @@ from zipstream import ZipStream
 from trainer.reading.rejects import Reject
 from workbench import accounts, audit
 from workbench.accounts import Account, Right
-from workbench.auditing.export import lines_of
+from workbench.auditing.export import COLUMNS, lines_of
 from workbench.auditing.listing import wanted_of
 from workbench.errors import NotAllowedError
 from workbench.exports.jsonl import FILES
@@ -25,8 +25,10 @@ from workbench.labelling import timesheet
 from workbench.web.current_project import project
 from workbench.web.identity import visitor_of
 from workbench.web.server.guard import SIGN_IN_FIRST
-from workbench.web.server.refusing import refusal
+from workbench.web.server.refusing import language_of, refusal
+from workbench.web.wording.headings import headings_in
 from workbench.web.wording.i18n import N_
+from workbench.web.wording.messages import message_in
 
 LONGEST_NUMBER = 9
 
@@ -78,7 +80,8 @@ def _rejected(request: Request, _account: Account) -> Response | None:
     number = _number(request)
     if number is None:
         return None
-    lines = csv_lines(_rejected_rows(intake.rejects_of(project(), number)), delimiter="\t")
+    rows = _rejected_rows(intake.rejects_of(project(), number), language_of(request))
+    lines = csv_lines(rows, delimiter="\t")
     return _stream(lines, f"import-{number}-unreadable.tsv", "text/tab-separated-values; charset=utf-8")
 
 
@@ -105,7 +108,8 @@ def _timesheet(request: Request, account: Account) -> Response:
     except (ValueError, ZoneInfoNotFoundError, OSError):
         return refusal(request.scope, 400, WRONG_QUERY)
     days = timesheet.timesheet(project(), account, since=since, zone=zone)
-    return _stream(csv_lines(timesheet.cells(days)), "timesheet.csv", "text/csv; charset=utf-8")
+    headings = headings_in(timesheet.COLUMNS, language_of(request))
+    return _stream(csv_lines(timesheet.cells(days, headings)), "timesheet.csv", "text/csv; charset=utf-8")
 
 
 def _audit(form: str) -> Make:
@@ -114,7 +118,9 @@ def _audit(form: str) -> Make:
             wanted = wanted_of(request.query_params)
         except (ValueError, OverflowError, ZoneInfoNotFoundError, OSError):
             return refusal(request.scope, 400, WRONG_QUERY)
-        return _stream(lines_of(project(), account, form, wanted), f"audit.{form}", AUDIT_TYPES[form])
+        headings = headings_in(COLUMNS, language_of(request))
+        lines = lines_of(project(), account, form, wanted, headings=headings)
+        return _stream(lines, f"audit.{form}", AUDIT_TYPES[form])
 
     return make
 
@@ -151,7 +157,7 @@ ROUTES = [
 ]
 
 
-def _rejected_rows(rows: list[Reject]) -> Iterator[Sequence[object]]:
-    yield "line", "reason", "content"
+def _rejected_rows(rows: list[Reject], language: str) -> Iterator[Sequence[object]]:
+    yield headings_in(("line", "reason", "content"), language)
     for row in rows:
-        yield row.line, str(row.reason), row.content
+        yield row.line, message_in(row.reason, language), row.content

@@ -72,6 +72,6 @@ def _value(name: str, value: Value, translate: Translate) -> object:
         case Message():
             return _translated(value, translate)
         case tuple():
-            return "; ".join(_translated(part, translate) for part in value)
+            return translate(N_("; ")).join(_translated(part, translate) for part in value)
     word = WORDS.get(name, {}).get(str(value))
     return value if word is None else translate(word)

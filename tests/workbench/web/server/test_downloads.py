@@ -117,6 +117,9 @@ def test_unreadable_rows_come_with_line_and_reason_and_no_formula(
         receipt = intake.import_rows(project, lead, source)
     answer = client_of(lead).get(f"/download/imports/{receipt.import_id}/unreadable.tsv")
     assert answer.text.split("\n")[1:3] == ['3\tno text\t"2\t "', "4\texpected 2 columns, found 1\t'=cmd()"]
+    chinese = {"Accept-Language": "zh-CN"}
+    answer = client_of(lead).get(f"/download/imports/{receipt.import_id}/unreadable.tsv", headers=chinese)
+    assert answer.text.split("\n")[:2] == ["\ufeff行\t原因\t内容", '3\t没有正文\t"2\t "']
 
 
 @pytest.fixture
@@ -196,6 +199,11 @@ def test_a_lead_takes_the_timesheet_and_nobody_else(
         "Ann,2026-01-05,1,0,0,0,0,0,0,0.0\n"
     )
     assert "timesheet.csv" in answer.headers["content-disposition"]
+    chinese = client_of(lead).get(address, headers={"Accept-Language": "zh-CN"})
+    assert chinese.text.split("\n") == [
+        "\ufeff姓名,日期,标注,跳过,请组长看,更改,撤销,近似帖同样处理,质检帖,分钟",
+        *answer.text.split("\n")[1:],
+    ]
     for wrong in ("since=x", "zone=../../etc/passwd", "zone=Nowhere"):
         assert client_of(lead).get(f"/download/timesheet.csv?{wrong}").status_code == 400
     assert client_of(ann).get(address).status_code == 403

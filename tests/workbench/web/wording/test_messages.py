@@ -1,6 +1,7 @@
 """Messages that other packages raise and store are shown in the reader's language."""
 
 import json
+import string
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -148,12 +149,17 @@ def test_the_reasons_of_unreadable_rows(tmp_path: Path) -> None:
     assert "p7" in message_in(known_otherwise.reason, "zh")
 
 
+def has_words(template: str) -> bool:
+    """Whether anything but blanks and punctuation is left to translate."""
+    return any(text.strip(" .,:") for text, *_ in string.Formatter().parse(template))
+
+
 @pytest.mark.parametrize("template", sorted(templates()))
 def test_every_message_can_be_filled_in_chinese(template: str) -> None:
     """A translation that fails to format would break every page that shows it."""
     values = {name: 7 if f"{{{name}:" in template else f"<{name}>" for name in blanks(template)}
     shown = message_in(Message(template, **values), "zh")
-    assert is_chinese(shown)
+    assert is_chinese(shown) or not has_words(template)
     assert [name for name, value in values.items() if str(value) not in shown] == []
 
 

@@ -7,12 +7,20 @@ import streamlit as st
 from markupsafe import Markup
 
 from workbench.accounts import Account
-from workbench.exports.labelled_posts import FORMATS, RECEIPT, Export, export_labels, list_exports
+from workbench.exports.labelled_posts import (
+    COLUMNS,
+    FORMATS,
+    RECEIPT,
+    Export,
+    export_labels,
+    list_exports,
+)
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import attempt, clock, heading, quiet
-from workbench.web.wording.i18n import N_, _
+from workbench.web.wording.headings import headings_in
+from workbench.web.wording.i18n import N_, _, current_language
 from workbench.web.wording.messages import shown
 from workbench.web.wording.words import person_word
 
@@ -51,7 +59,8 @@ def show_exports() -> None:
 
 
 def _export(account: Account, form: str, has_audit: bool) -> None:
-    export_labels(project(), account, form=form, has_audit=has_audit)
+    headings = headings_in(COLUMNS, current_language())
+    export_labels(project(), account, form=form, has_audit=has_audit, headings=headings)
 
 
 def _row(export: Export) -> Sequence[Cell]:
