@@ -1,12 +1,14 @@
-"""What the browser itself refuses to upload is said in a visible sentence, in the reader's language."""
+"""Files go through the dialog in a real browser; what it refuses to upload is said in a visible sentence, in the reader's language."""
 
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import IDLE, Server, SignIn
+from tests.trainer.reading.workbooks.making import write_workbook
 from workbench.project import Project
-from workbench.web.views.posts.import_file import MOST_MB
+from workbench.web.views.posts.importing.dialog import MOST_MB
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +28,39 @@ def test_a_file_that_is_too_large_is_refused_in_a_visible_sentence(
     page = sign_in(address, "林", "lead", locale=locale)
     page.goto(f"{address}/posts")
     page.wait_for_selector(IDLE)
+    page.click(".st-key-import-open button")
     page.set_input_files("[data-testid=stFileUploaderDropzoneInput]", large)
     page.wait_for_selector("[data-testid=stFileChip][aria-invalid=true]")
     assert sentence in page.locator(".stFileUploader").evaluate(SENTENCE)
     assert page.locator("[data-testid=stFileChip]").count() == 1
+
+
+def test_a_workbook_and_two_tables_are_imported_in_three_steps(
+    live_project: Project, serve: Server, sign_in: SignIn, tmp_path: Path
+) -> None:
+    book = write_workbook(
+        tmp_path / "五月.xlsx", [("帖子ID", "内容", "版块"), ("x1", "今天下雨了", "闲聊"), ("x2", "", "闲聊")]
+    )
+    tables = [tmp_path / "a.tsv", tmp_path / "b.csv"]
+    tables[0].write_text("id\ttext\n1\t一条新帖子\n", encoding="utf-8")
+    tables[1].write_text("id,发言\n2,另一条帖子\n", encoding="gb18030")
+    address = serve(live_project)
+    page = sign_in(address, "Lin", "lead")
+    page.goto(f"{address}/posts")
+    page.click(".st-key-import-open button")
+    page.set_input_files("[data-testid=stFileUploaderDropzoneInput]", [book, *tables])
+    page.click(".st-key-import-next button:enabled")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Choose the column that holds the text.")
+    expect(dialog.locator(".st-key-import button")).to_be_disabled()
+    dialog.locator("[class*=st-key-text-] input[value='']").click()
+    page.get_by_role("option", name="发言").click()
+    expect(dialog.locator(".st-key-import button")).to_contain_text("Import 4 rows")
+    dialog.locator(".st-key-import button").click()
+    expect(dialog).to_contain_text("4 rows: 3 new, 0 known already, 1 unreadable.")
+    with page.expect_download() as unreadable:
+        dialog.get_by_text("Download all unreadable rows").click()
+    assert "no text" in unreadable.value.path().read_text(encoding="utf-8")
+    dialog.locator(".st-key-import-done button").click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".stMain")).to_contain_text("五月.xlsx")

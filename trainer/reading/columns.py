@@ -91,6 +91,10 @@ class Choice:
     is_id_needed: bool = True
     """False if an empty id is none, where there is a text."""
     is_label_needed: bool = False
+    sheet: str | None = None
+    """Of a workbook with several that hold something."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Columns beside the text, and the names under which their cells are kept."""
 
     @property
     def columns(self) -> set[str | None]:

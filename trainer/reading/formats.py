@@ -15,10 +15,12 @@ class Format(StrEnum):
     TSV = "tsv"
     CSV = "csv"
     JSON = "json"
+    WORKBOOK = "xlsx"
     TEXT = "text"
     """Tab-separated, or lines without columns where a reader takes them."""
 
 
+WORKBOOK = ".xlsx"
 FORMATS = {
     ".tsv": Format.TSV,
     ".tab": Format.TSV,
@@ -26,8 +28,10 @@ FORMATS = {
     ".jsonl": Format.JSON,
     ".ndjson": Format.JSON,
     ".json": Format.JSON,
+    WORKBOOK: Format.WORKBOOK,
 }
-SUFFIXES = tuple(end + zipped for end in (*FORMATS, ".txt") for zipped in ("", ".gz"))
+_TEXTS = (*(end for end in FORMATS if end != WORKBOOK), ".txt")
+SUFFIXES = (*(end + zipped for end in _TEXTS for zipped in ("", ".gz")), WORKBOOK)
 GZIP = b"\x1f\x8b"
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """First bytes of .xlsx and .zip, and of .xls."""
@@ -68,7 +72,7 @@ def format_of(path: Path) -> Format:
 
 def open_bytes(path: Path) -> Bytes:
     """Raises DatasetError unless `path` is a file that may hold text."""
-    _refuse_unreadable(path)
+    refuse_unreadable(path)
     file = path.open("rb")
     start = file.read(LONGEST_MARK)
     file.seek(0)
@@ -90,7 +94,7 @@ def _unpacked_start(file: IO[bytes]) -> bytes:
     return start
 
 
-def _refuse_unreadable(path: Path) -> None:
+def refuse_unreadable(path: Path) -> None:
     if path.is_dir():
         raise DatasetError("{file} is a folder. Name a file in it.", file=path)
     if not path.exists():
@@ -104,7 +108,7 @@ def _refuse_unreadable(path: Path) -> None:
 def _not_text(path: Path, start: bytes) -> DatasetError:
     if start.startswith(WORKBOOKS):
         return DatasetError(
-            "{file} is a workbook of a spreadsheet program, or an archive. Save its sheet as CSV UTF-8 or as Unicode text, "
+            "{file} is a workbook of a spreadsheet program, or an archive. Save it as .xlsx or its sheet as CSV UTF-8, "
             "or unpack the archive.",
             file=path,
         )

@@ -1,6 +1,6 @@
 """The rows of a file of posts in any format."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -8,12 +8,14 @@ from pathlib import Path
 from trainer.errors import DatasetError
 from trainer.reading import objects, table
 from trainer.reading.columns import Choice, Columns, columns_of
-from trainer.reading.formats import Format, format_of
+from trainer.reading.formats import Format, format_of, refuse_unreadable
 from trainer.reading.lines import Lines, readable, survey
 from trainer.reading.objects import Objects
 from trainer.reading.rejects import Reject
 from trainer.reading.rows import Row
 from trainer.reading.table import layout_of
+from trainer.reading.workbooks import sheet
+from trainer.reading.workbooks.sheet import Sheet
 
 Entry = Row | Reject
 
@@ -27,7 +29,7 @@ class Source:
     columns: Columns
     size: int
     _entries: Iterator[Entry] = field(repr=False)
-    _opened: Lines | Objects = field(repr=False)
+    _opened: Lines | Objects | Sheet = field(repr=False)
 
     @property
     def bytes_read(self) -> int:
@@ -35,6 +37,10 @@ class Source:
 
     def __iter__(self) -> Iterator[Entry]:
         return self._entries
+
+    def count(self) -> int:
+        """All rows, readable or not: of a source that was not read yet, which is at its end afterwards."""
+        return self._opened.rows if isinstance(self._opened, Sheet) else sum(1 for _ in self._entries)
 
     def __enter__(self) -> "Source":
         return self
@@ -47,7 +53,7 @@ def open_posts(path: Path, choice: Choice | None = None) -> Source:
     """Raises DatasetError if the file cannot be read, lacks a column, or holds no rows."""
     choice = choice or Choice()
     with readable(path):
-        source = _open_objects(path, choice) if format_of(path) is Format.JSON else _open_table(path, choice)
+        source = _OPENERS.get(format_of(path), _open_table)(path, choice)
     try:
         first = next(source._entries, None)
     except DatasetError:
@@ -57,6 +63,8 @@ def open_posts(path: Path, choice: Choice | None = None) -> Source:
         source._opened.close()
         raise DatasetError("{file} has no rows below its header.", file=path)
     source._entries = chain([first], source._entries)
+    if choice.renamed:
+        source._entries = map(_renaming(dict(choice.renamed)), source._entries)
     return source
 
 
@@ -66,8 +74,19 @@ def read_names(path: Path, choice: Choice) -> tuple[str, tuple[str, ...]]:
         kind = format_of(path)
         if kind is Format.JSON:
             return _object_names(path, choice)
+        if kind is Format.WORKBOOK:
+            return _sheet_names(path, choice)
         known = survey(path, choice.encoding)
         return known.encoding, layout_of(path, kind, known, choice).named
+
+
+def _renaming(names: Mapping[str, str]) -> Callable[[Entry], Entry]:
+    def rename(entry: Entry) -> Entry:
+        if isinstance(entry, Reject) or not entry.facts:
+            return entry
+        return entry._replace(facts={names.get(name, name): cell for name, cell in entry.facts.items()})
+
+    return rename
 
 
 def _open_table(path: Path, choice: Choice) -> Source:
@@ -94,3 +113,25 @@ def _object_names(path: Path, choice: Choice) -> tuple[str, tuple[str, ...]]:
         return opened.encoding, objects.names_of(opened)
     finally:
         opened.close()
+
+
+def _open_sheet(path: Path, choice: Choice) -> Source:
+    refuse_unreadable(path)
+    opened = Sheet(path, choice)
+    try:
+        columns = columns_of(path, opened.named, choice)
+    except DatasetError:
+        opened.close()
+        raise
+    entries = sheet.rows(opened, columns, choice)
+    return Source(path, opened.encoding, columns, path.stat().st_size, entries, opened)
+
+
+def _sheet_names(path: Path, choice: Choice) -> tuple[str, tuple[str, ...]]:
+    refuse_unreadable(path)
+    opened = Sheet(path, choice)
+    opened.close()
+    return opened.encoding, opened.named
+
+
+_OPENERS = {Format.JSON: _open_objects, Format.WORKBOOK: _open_sheet}

@@ -23,6 +23,7 @@ class RejectCode(StrEnum):
     ID_KIND = "id_kind"
     TEXT_KIND = "text_kind"
     REPEATED_KEY = "repeated_key"
+    ROUNDED = "rounded"
     SURROGATE = "surrogate"
     OTHER_TEXT = "other_text"
     AS_WRITTEN = "as_written"
@@ -41,6 +42,7 @@ REASONS = {
     RejectCode.ID_KIND: "the id is neither text nor a number",
     RejectCode.TEXT_KIND: "the text is a number, a list or another value, not text",
     RejectCode.REPEATED_KEY: "the key {key} occurs twice",
+    RejectCode.ROUNDED: "the id {id} was a number of more than 15 digits, which spreadsheet programs round: enter it as text",
     RejectCode.SURROGATE: "half of a surrogate pair in the text",
     RejectCode.OTHER_TEXT: "id {id} is already known with another text",
 }

@@ -107,7 +107,7 @@ def layout_of(path: Path, kind: Format, known: Survey, choice: Choice) -> Layout
 
 def rows(layout: Layout, lines: Lines, columns: Columns, choice: Choice) -> Iterator[Entry]:
     """The rows below the header. `lines` are those of the layout, from their beginning."""
-    read = _reader(layout, columns, choice)
+    read = reader_of(layout.names, columns, choice)
     if layout.survey.has_bad_bytes:
         read = _refusing_bytes(read, layout.survey.encoding, lines.places)
     if layout.survey.has_nulls or layout.survey.has_carriage_returns:
@@ -138,9 +138,8 @@ def _quoted_rows(layout: Layout, lines: Lines, read: Read) -> Iterator[Entry]:
             yield Reject(line, RejectCode.QUOTES, decoded(visible(part)), values={"opened": record.line})
 
 
-def _reader(layout: Layout, columns: Columns, choice: Choice) -> Read:
+def reader_of(names: Sequence[str], columns: Columns, choice: Choice) -> Read:
     """The reader of a row, with column positions looked up once: there are millions of rows."""
-    names = layout.names
     text_at = names.index(columns.text) if columns.text else None
     id_at = names.index(columns.id) if columns.id else None
     facts_at = [(at, name) for at, name in enumerate(names) if name and at not in (text_at, id_at)]
@@ -272,15 +271,20 @@ def _judge(path: Path, known: Survey, joint: Joint | None, delimiter: str) -> bo
         lines.close()
 
 
+def refuse_unnamed(path: Path, names: Sequence[str], line: int, cells: Sequence[str]) -> None:
+    """Raises DatasetError if a cell of a column without a name holds something."""
+    pairs = enumerate(zip(names, cells, strict=False))
+    filled = [at for at, (name, cell) in pairs if not name and cell.strip() not in EMPTY]
+    if filled:
+        raise unnamed(path, filled, line)
+
+
 def _refuse_filled(path: Path, layout: Layout) -> None:
     """Raises DatasetError if a column without a name holds something."""
     lines = layout.lines()
-    places = [at for at, name in enumerate(layout.names) if not name]
 
     def read(line: int, cells: list[str], content: str) -> Entry:
-        filled = [at for at in places if at < len(cells) and cells[at].strip() not in EMPTY]
-        if filled:
-            raise unnamed(path, filled, line)
+        refuse_unnamed(path, layout.names, line, cells)
         return Reject(line, RejectCode.COLUMNS, content)
 
     try:

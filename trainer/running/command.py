@@ -40,6 +40,9 @@ def add_reading_arguments(command: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="quotes of TSV files enclose cells; else found by looking at the whole file",
     )
+    command.add_argument(
+        "--sheet", metavar="NAME", help="of .xlsx files; else the only one that holds something"
+    )
 
 
 def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:

@@ -33,6 +33,7 @@ def choice_of(options: Namespace, least: Choice = ANY) -> Choice:
         label_column=options.label_column,
         encoding=options.encoding,
         is_quoted=options.quoted,
+        sheet=options.sheet,
     )
 
 

@@ -34,25 +34,34 @@ Quoted = Annotated[
     bool | None,
     typer.Option("--quoted/--no-quoted", help="Quotes of a TSV enclose cells; by default recognised."),
 ]
+Sheet = Annotated[
+    str | None, typer.Option(help="The sheet of an .xlsx file; by default the only one that holds something.")
+]
 
 commands = typer.Typer()
 
 
 @commands.command("import")
 def import_command(
-    file: Annotated[Path, typer.Argument(help="Tab-separated, with a header.")],
+    file: Annotated[Path, typer.Argument(help="A table with a header, or JSON.")],
     home: HomeOption = Path(),
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     encoding: Encoding = None,
     quoted: Quoted = None,
+    sheet: Sheet = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how the file would be read.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a forum's posts: TSV, CSV or JSON. What is new is prepared, scored and queued by the worker."""
+    """Import a forum's posts: TSV, CSV, XLSX or JSON. What is new is prepared, scored and queued by the worker."""
     project = open_project(home)
     with tsv.open_tsv(
-        file, text_column=text_column, id_column=id_column, encoding=encoding, is_quoted=quoted
+        file,
+        text_column=text_column,
+        id_column=id_column,
+        encoding=encoding,
+        is_quoted=quoted,
+        sheet=sheet,
     ) as source:
         if dry_run:
             _print_preview(source, as_json)
@@ -145,6 +154,7 @@ def import_labels_command(
     id_column: IdColumn = None,
     encoding: Encoding = None,
     quoted: Quoted = None,
+    sheet: Sheet = None,
     label_map: Annotated[
         str | None,
         typer.Option("--map", help="Their names for ours: 删除=violation,通过=normal,警告=- (left out)"),
@@ -155,7 +165,7 @@ def import_labels_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import labels people gave elsewhere: TSV, CSV, JSON, or an export of doccano, Label Studio or Argilla."""
+    """Import labels people gave elsewhere: TSV, CSV, XLSX, JSON, or an export of doccano, Label Studio or Argilla."""
     project = open_project(home)
     receipt = label_files.import_labels(
         project,
@@ -166,6 +176,7 @@ def import_labels_command(
         id_column=id_column,
         encoding=encoding,
         is_quoted=quoted,
+        sheet=sheet,
         mapping=parse_map(label_map),
         source=source,
     )

@@ -64,10 +64,14 @@ def import_labels(
     id_column: str | None = None,
     encoding: str | None = None,
     is_quoted: bool | None = None,
+    sheet: str | None = None,
     mapping: Mapping[str, str],
     source: str | None = None,
+    name: str | None = None,
 ) -> LabelReceipt:
     """Import the labels of a file of posts, in any format that an import takes, as answers of `account`.
+
+    `name` is what lists and messages call the file, if that is not the name of its path.
 
     `source` names the origin of selected labels, such as `modlog`: they train, but stay out of validation and
     test. Without it they count as careful human labels, except those of our own export that have a source. Importing a file again changes nothing; another label
@@ -77,14 +81,15 @@ def import_labels(
     with reading(project, account, Right.IMPORT):
         pass
     file = LabelFile(
-        path, Names(label_column or "label", text_column, id_column), encoding, mapping, is_quoted
+        path, Names(label_column or "label", text_column, id_column), encoding, mapping, is_quoted, sheet
     )
+    shown = name or path.name
     next(iter(file.entries()), None)  # a file that cannot be opened fails first
     # Exclusive: a post imported between the check of the ids and the labels could get a label of another.
     with alone(project):
         store_waiting(project)
         checked = check(project, file)
-        new_posts = _import_unknown(project, account, file, checked)
+        new_posts = _import_unknown(project, account, file, checked, shown)
         labelled, places = 0, Counter[str]()
         for chunk in in_chunks(_chosen(file, checked), CHUNK):
             for origin, rows in _by_source(chunk, source).items():
@@ -98,7 +103,7 @@ def import_labels(
         checked.superseded,
         dict(places),
     )
-    _record(project, account, path.name, source, receipt)
+    _record(project, account, shown, source, receipt)
     return receipt
 
 
@@ -129,13 +134,13 @@ class _UnknownPosts:
         return self.rows
 
 
-def _import_unknown(project: Project, account: Account, file: LabelFile, checked: Checked) -> int:
+def _import_unknown(project: Project, account: Account, file: LabelFile, checked: Checked, name: str) -> int:
     unknown = _unknown(project, _chosen(file, checked))
     first = next(unknown, None)
     if first is None:
         return 0
     columns = Columns(("id", "text"), "text", None)
-    rows = _UnknownPosts(file.path, file.encoding or "utf-8", columns, chain([first], unknown))
+    rows = _UnknownPosts(Path(name), file.encoding or "utf-8", columns, chain([first], unknown))
     receipt = take_in(project, account, rows)
     store_waiting(project)
     return receipt.accepted

@@ -1,12 +1,16 @@
 """Nothing in a file is lost without a word: each row is read, or rejected with its line."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trainer.reading.making import read
+from trainer.reading.columns import Choice
+from trainer.reading.posts import open_posts
 from trainer.reading.rejects import Reject
-from trainer.reading.rows import LONGEST_TEXT
+from trainer.reading.rows import LONGEST_TEXT, Row
 
 KINDS: dict[str, tuple[str, str | None]] = {
     "good": ("{n}\t第{n}条普通的帖子\tx", None),
@@ -64,3 +68,10 @@ def test_lines_with_bad_bytes_are_rejected_and_no_others(
     assert [entry.values["place"] for entry in rejected] == [
         len(b"\n".join([b"id\ttext", *rows[: n + 1]])) - 1 for n in sorted(bad)
     ]
+
+
+def test_facts_are_kept_under_the_names_that_a_person_chose(tmp_path: Path) -> None:
+    file = tmp_path / "posts.tsv"
+    file.write_text("text\tfid\tx\n一\t数码\t1\n", encoding="utf-8")
+    with open_posts(file, Choice(renamed=(("fid", "board"),))) as source:
+        assert [*source] == [Row(2, None, "一", {"board": "数码", "x": "1"})]

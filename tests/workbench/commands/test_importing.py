@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.trainer.reading.workbooks.making import write_workbook
 from tests.workbench.making import different_texts, import_texts, write_tsv
 from workbench.accounts import Account
 from workbench.commands.importing import import_command, import_labels_command
+from workbench.errors import InputError
 from workbench.imports.preparing import prepare
 from workbench.project import Project
 
@@ -56,3 +58,18 @@ def test_new_posts_wait_for_the_worker(
     import_labels_command(file, project.home, as_json=True)
     receipt = json.loads(capsys.readouterr().out)
     assert (receipt["labelled"], receipt["unchanged"], receipt["places"]) == (0, 1, {"unprepared": 1})
+
+
+def test_a_sheet_of_a_workbook_is_imported_with_its_labels(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("编号", "正文", "标签"), ("a", "加微信领红包", "违规"), ("b", "今天下雨", "正常")]
+    file = write_workbook(tmp_path / "posts.xlsx", rows, Other=[("text",), ("x",)])
+    with pytest.raises(InputError, match="Sheet, Other"):
+        import_command(file, project.home)
+    import_command(file, project.home, sheet="Sheet", as_json=True)
+    receipt = json.loads(capsys.readouterr().out)
+    assert (receipt["accepted"], receipt["rejected"], receipt["encoding"]) == (2, 0, "xlsx")
+    import_labels_command(file, project.home, sheet="Sheet", as_json=True)
+    receipt = json.loads(capsys.readouterr().out)
+    assert (receipt["labelled"], receipt["new_posts"]) == (2, 0)

@@ -31,6 +31,7 @@ class LabelFile:
     encoding: str | None
     mapping: Mapping[str, str]
     is_quoted: bool | None = None
+    sheet: str | None = None
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """Line number, or number in a JSON array, with what stands there."""
@@ -64,7 +65,7 @@ class LabelFile:
         names = self.names
         label = None if names.label == USUAL_LABEL else names.label
         choice = Choice(names.text, names.id, label, self.encoding, self.is_quoted)
-        choice = replace(choice, is_text_needed=False, is_id_needed=False)
+        choice = replace(choice, is_text_needed=False, is_id_needed=False, sheet=self.sheet)
         with refusing(), open_file(self.path, choice) as source:
             columns, read = source.columns, self._from_flat
             if not label_studio.is_flat(columns.names):

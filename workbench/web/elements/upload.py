@@ -9,7 +9,7 @@ from typing import Protocol
 
 import streamlit as st
 
-from trainer.reading.formats import LONGEST_MARK, NOT_TEXT, SUFFIXES
+from trainer.reading.formats import LONGEST_MARK, NOT_TEXT, SUFFIXES, WORKBOOK
 from workbench.errors import InputError
 
 
@@ -47,19 +47,26 @@ def refuse_unfit(upload: Upload, kinds: Sequence[str]) -> None:
     if not upload.size:
         raise InputError("{file} is empty. Choose a file with a header row and posts.", file=name)
     is_of_kind = name.lower().endswith(tuple(f".{kind}" for kind in kinds))
-    if not is_of_kind or bytes(upload.getbuffer()[:LONGEST_MARK]).startswith(NOT_TEXT):
+    is_workbook = name.lower().endswith(WORKBOOK)  # whose reader says what is wrong with it
+    starts_otherwise = bytes(upload.getbuffer()[:LONGEST_MARK]).startswith(NOT_TEXT)
+    if not is_of_kind or (starts_otherwise and not is_workbook):
         raise InputError(
-            "{file} is of another kind. Save it as a table in plain text and choose that: {kinds}.",
+            "{file} is of another kind. Save it as a table and choose that: {kinds}.",
             file=name,
             kinds=", ".join(kinds),
         )
 
 
-def store(upload: Upload) -> StoredUpload:
-    stored: StoredUpload | None = st.session_state.get("kept_upload")
-    if stored is not None and stored.id == upload.file_id:
-        return stored
-    if stored is not None:
-        stored.discard()
-    stored = st.session_state["kept_upload"] = StoredUpload(upload)
-    return stored
+def store_all(uploads: Sequence[Upload]) -> list[StoredUpload]:
+    """Copies of the files that are chosen now; those of others are deleted."""
+    kept: dict[str, StoredUpload] = st.session_state.setdefault("kept_uploads", {})
+    for gone in kept.keys() - {upload.file_id for upload in uploads}:
+        kept.pop(gone).discard()
+    for upload in uploads:
+        if upload.file_id not in kept:
+            kept[upload.file_id] = StoredUpload(upload)
+    return [kept[upload.file_id] for upload in uploads]
+
+
+def stored() -> list[StoredUpload]:
+    return list(st.session_state.get("kept_uploads", {}).values())

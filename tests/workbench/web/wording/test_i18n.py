@@ -21,7 +21,7 @@ from workbench.web.wording.refusals import refusal_in
 
 WORKBENCH, TRAINER = (Path(str(package.__file__)).parent for package in (workbench, trainer))
 CATALOGUE = FOLDER / "zh_CN" / "LC_MESSAGES" / "workbench.po"
-TEMPLATES_FROM_ELSEWHERE = {"messages.py", "rejects.py", "import_file.py", "tsv.py"}
+TEMPLATES_FROM_ELSEWHERE = {"messages.py", "rejects.py", "files.py", "tsv.py"}
 """Places where the template of a message comes from a table or another message."""
 
 

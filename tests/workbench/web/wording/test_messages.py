@@ -140,6 +140,7 @@ def test_the_reasons_of_unreadable_rows(tmp_path: Path) -> None:
         *(Reject(6, code, "") for code in without_values),
         Reject(7, RejectCode.QUOTES, "", values={"opened": 6}),
         Reject(8, RejectCode.BYTES, "", values={"encoding": "utf-8", "place": 9}),
+        Reject(9, RejectCode.ROUNDED, "", values={"id": "1230000000000000"}),
         Reject(9, RejectCode.REPEATED_KEY, "", values={"key": "a"}),
         Reject(9, RejectCode.LONG_CELL, "", values={"length": 9, "column": "a", "most": 8}),
     ]

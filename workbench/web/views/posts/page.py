@@ -24,7 +24,7 @@ from workbench.web.elements.widgets import (
 from workbench.web.frame.title import title
 from workbench.web.views.posts.bulk_label import bulks
 from workbench.web.views.posts.history import post_history
-from workbench.web.views.posts.import_file import import_file
+from workbench.web.views.posts.importing.dialog import import_button, import_dialog
 from workbench.web.views.posts.search import keep_filter, post_search
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.messages import shown
@@ -58,12 +58,8 @@ def _overview(account: Account) -> None:
     status = read_status(project())
     _figures(status)
     if is_lead:
-        with st.expander(
-            _("Import a forum's TSV"),
-            expanded=not imports or "receipt" in st.session_state,
-            key="import-file",
-        ):
-            import_file()
+        import_button()
+        import_dialog()
     if status.posts:
         post_search(account)
     if account.may(Right.REVIEW):

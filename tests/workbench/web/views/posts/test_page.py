@@ -1,6 +1,5 @@
 """The Posts screen: figures, imports with their receipt, exports for leads."""
 
-import re
 from html import unescape
 
 import pandas
@@ -22,8 +21,6 @@ from workbench.queue import swap
 from workbench.review import bulk_labels
 from workbench.web.wording import words
 
-FILE = "id\tbody\tboard\n1\t**一**\t闲聊\n2\t\t闲聊\n3\t三\t数码\n".encode("gb18030")
-
 
 def screen() -> None:
     from workbench.web.views.posts import page as posts_page  # noqa: PLC0415 - AppTest runs this function's source alone
@@ -43,138 +40,6 @@ def html_of(app: AppTest) -> str:
 
 def shown(app: AppTest) -> str:
     return unescape(html_of(app))
-
-
-def column_of(app: AppTest, at: int) -> list[str]:
-    """The cells of a column of the first table."""
-    body = html_of(app).partition("<tbody>")[2].partition("</tbody>")[0]
-    return [unescape(re.findall("<td[^>]*>(.*?)</td>", row)[at]) for row in body.split("</tr>") if row]
-
-
-def select(app: AppTest, prefix: str, value: str) -> None:
-    next(box for box in app.selectbox if box.key and box.key.startswith(prefix)).select(value).run()
-
-
-def test_a_lead_sees_how_a_file_will_be_read_and_brings_it_in(
-    app: AppTest, lead: Account, visit_as: VisitAs
-) -> None:
-    visit_as(lead)
-    app.run()
-    app.file_uploader[0].set_value(("论坛.tsv", FILE, "text/plain")).run()
-    select(app, "text-", "body")
-    assert "Read as gb18030." in shown(app)
-    assert column_of(app, 2) == ["**一**", "unreadable: no text", "三"]
-    next(button for button in app.button if button.key == "import").click().run()
-    assert "3 rows: 2 new, 0 known already, 1 unreadable." in shown(app)
-    assert "论坛.tsv" in shown(app)
-    assert column_of(app, 1) == ["no text"]
-    assert "/download/imports/1/unreadable.tsv" in shown(app)
-
-
-def test_a_file_that_cannot_be_read_is_refused_under_its_own_name(
-    app: AppTest, lead: Account, visit_as: VisitAs
-) -> None:
-    visit_as(lead)
-    app.run()
-    app.file_uploader[0].set_value(("../bad.tsv", b"id\ttext\n1\t\xff\xff\n", "text/plain")).run()
-    assert "bad.tsv is neither UTF-8 nor GB18030: byte 10 (line 2) does not fit UTF-8" in shown(app)
-    app.file_uploader[0].set_value(("empty.tsv", b"\n", "text/plain")).run()
-    assert "empty.tsv is empty." in shown(app)
-
-
-def test_the_copy_of_an_upload_goes_with_its_session(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
-    visit_as(lead)
-    app.run()
-    app.file_uploader[0].set_value(("a.tsv", FILE, "text/plain")).run()
-    first = app.session_state["kept_upload"].path
-    assert first.read_bytes() == FILE
-    app.file_uploader[0].set_value(("b.tsv", FILE, "text/plain")).run()
-    assert not first.exists()
-
-
-def test_another_encoding_can_be_named(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
-    visit_as(lead)
-    app.run()
-    app.file_uploader[0].set_value(("a.tsv", "id\ttext\n1\t一\n".encode(), "text/plain")).run()
-    select(app, "encoding-", "utf-16")
-    assert "a.tsv is not utf-16" in shown(app)
-    select(app, "encoding-", "utf-8")
-    assert column_of(app, 2) == ["一"]
-
-
-def test_what_a_file_hides_is_shown_as_marks_and_no_grid_offers_it_as_a_csv(
-    app: AppTest, lead: Account, visit_as: VisitAs
-) -> None:
-    visit_as(lead)
-    app.run()
-    lines = ["id\ttext\tauthor", "1\u2066\t=HYPERLINK(1)\u202egnp.exe\t<b>x</b>\u200b", "2\t一\t二\u202e\t三"]
-    app.file_uploader[0].set_value(("a.tsv", "\n".join(lines).encode(), "text/plain")).run()
-    assert not app.dataframe
-    page = html_of(app)
-    assert not {"\u202e", "\u2066", "\u200b"} & set(page)
-    assert "<b>x" not in page
-    assert all(mark in page for mark in ("␣U+202E", "␣U+2066", "␣U+200B", "&lt;b&gt;x"))
-    next(button for button in app.button if button.key == "import").click().run()
-    assert "␣U+202E" in html_of(app)
-    assert not {"\u202e"} & set(html_of(app))
-
-
-UNFIT = {
-    "empty.csv": (b"", "is empty", "是空文件"),
-    "posts.pdf": (b"%PDF-1.7 posts", "of another kind", "不是可读取的文件类型"),
-    "posts.xlsx": (b"PK\x03\x04....", "of another kind", "不是可读取的文件类型"),
-    "renamed.csv": (b"PK\x03\x04....", "of another kind", "不是可读取的文件类型"),
-    "bytes.tsv": (b"text\n\xff\xfe\xff\n", "neither UTF-8 nor GB18030", "既不是 UTF-8"),
-}
-
-
-@pytest.mark.parametrize("name", UNFIT)
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(
-    app: AppTest, lead: Account, visit_as: VisitAs, name: str, language: str
-) -> None:
-    content, english, chinese = UNFIT[name]
-    visit_as(lead, language=language)
-    app.run()
-    app.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
-    page = shown(app)
-    assert page.count('class="refusal"') == 1
-    assert (english if language == "en" else chinese) in page
-    assert name in page
-    assert not [button for button in app.button if button.key == "import"]
-
-
-def test_an_id_column_that_is_not_wanted_is_not_used(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
-    visit_as(lead)
-    app.run()
-    file = "id\ttext\n0\t一\n0\t二\n".encode()
-    app.file_uploader[0].set_value(("a.tsv", file, "text/plain")).run()
-    assert "No id column" not in shown(app)
-    select(app, "id-", "")
-    assert "No id column: the text stands for it." in shown(app)
-    next(button for button in app.button if button.key == "import").click().run()
-    assert "2 rows: 2 new, 0 known already, 0 unreadable." in shown(app)
-
-
-def test_an_unsure_text_column_is_not_guessed(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
-    visit_as(lead)
-    app.run()
-    file = "帖子ID\t发言\n1\t一\n".encode()
-    app.file_uploader[0].set_value(("a.tsv", file, "text/plain")).run()
-    assert "Choose the column that holds the text." in shown(app)
-    assert next(button for button in app.button if button.key == "import").disabled
-    select(app, "text-", "发言")
-    assert column_of(app, 1) == ["1"]
-    assert column_of(app, 2) == ["一"]
-
-
-def test_a_csv_and_json_are_read_by_their_names(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
-    visit_as(lead)
-    app.run()
-    app.file_uploader[0].set_value(("a.CSV", 'id,text\n1,"一\n二"\n'.encode(), "text/csv")).run()
-    assert column_of(app, 2) == ["一 二"]
-    app.file_uploader[0].set_value(("a.json", '[{"text": "三"}]'.encode(), "application/json")).run()
-    assert column_of(app, 2) == ["三"]
 
 
 def test_an_annotator_sees_posts_and_labels_but_brings_nothing_in(
@@ -401,8 +266,3 @@ def test_exports_are_offered_to_leads_alone(
     assert "/download/rounds/1/test.jsonl" not in shown(app)
     visit_as(ann)
     assert "/download/rounds" not in shown(app.run())
-
-
-def test_the_uploaders_button_speaks_chinese_too(app: AppTest, lead: Account, visit_as: VisitAs) -> None:
-    visit_as(lead, language="zh")
-    assert '--upload: "选择文件"' in shown(app.run())
