@@ -13,7 +13,8 @@ from workbench.errors import InputError, WorkbenchError
 from workbench.queue import swap
 from workbench.rounds import lifecycle
 from workbench.thresholds import policy
-from workbench.thresholds.policy import Evidence, Proposal, Volumes
+from workbench.thresholds.policy import Evidence, Proposal
+from workbench.thresholds.volumes import Volumes
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import histogram
