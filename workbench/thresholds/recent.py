@@ -130,24 +130,29 @@ def examples(
 
     Raises NotAllowedError without the right to set thresholds.
     """
+    with reading(project, account, Right.SET_POLICY) as session:
+        return _texts(session, recent, _nearest(recent, thresholds, verdict, most))
+
+
+def _nearest(recent: RecentPosts, thresholds: Thresholds, verdict: Verdict, most: int) -> NDArray[np.intp]:
     is_shown = (recent.by_people == UNLABELLED) & recent.is_open & ~np.isnan(recent.scores)
     is_shown &= recent.verdicts(thresholds) == VERDICTS.index(verdict)
     places = np.flatnonzero(is_shown)
     cuts = np.array([thresholds.pass_below, thresholds.flag_from])
     distances = np.abs(recent.scores[places, None] - cuts).min(axis=1)
-    nearest = places[np.argsort(distances, kind="stable")[:most]]
-    with reading(project, account, Right.SET_POLICY) as session:
-        found = (
-            (session.get(Post, post), session.get(PostText, post), score)
-            for post, score in zip(
-                recent.post_ids[nearest].tolist(), recent.scores[nearest].tolist(), strict=True
-            )
-        )
-        return [
-            Example(post.id, post.external_id, text.text, score)
-            for post, text, score in found
-            if post and text
-        ]
+    return places[np.argsort(distances, kind="stable")[:most]]
+
+
+def _texts(session: Session, recent: RecentPosts, places: NDArray[np.intp]) -> list[Example]:
+    posts, scores = recent.post_ids[places].tolist(), recent.scores[places].tolist()
+    found = (
+        (session.get(Post, post), session.get(PostText, post), score)
+        for post, score in zip(posts, scores, strict=True)
+    )
+    # Posts may have been purged since they were read.
+    return [
+        Example(post.id, post.external_id, text.text, score) for post, text, score in found if post and text
+    ]
 
 
 _Span = tuple[int, int, datetime]

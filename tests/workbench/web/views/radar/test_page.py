@@ -31,11 +31,11 @@ def raw(app: AppTest) -> str:
 
 
 def make_radar() -> Radar:
-    risen = [Rising("红包", 40, 2, 5.1, [HOSTILE])]
-    disguises = [Disguise("薇信", "微信", "sound", 12, 0, ["加薇信"])]
+    risen = [Rising("红包", 40, 2, 5.1, [HOSTILE], [0.0, 0.03])]
+    disguises = [Disguise("薇信", "微信", "sound", 12, 0, ["加薇信"], 2.5, [0.0, 0.01])]
     drifts = [Drift("violation", 0.3, BINS, BINS, [HOSTILE]), Drift("certainty", 0.05, BINS, BINS, [])]
-    period = Period("import", "<i>.tsv", 1_234, 5_678, risen, disguises, drifts)
-    week = Period("week", "2026-W03", 10, 0, [], [], [])
+    period = Period("import", "<i>.tsv", 1_234, 5_678, risen, disguises, drifts, [])
+    week = Period("week", "2026-W03", 10, 0, [], [], [], [])
     return Radar("2026-01-12T09:00:00+00:00", 1, ["微信"], [period, week])
 
 
