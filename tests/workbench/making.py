@@ -67,7 +67,7 @@ def posts_of(project: Project, split: str) -> list[int]:
         return list(session.scalars(query.order_by(Post.id)))
 
 
-def label_row(project: Project, person: Account, post: int, label: str, **columns: Any) -> Annotation:
+def label_row(project: Project, person: Account, post: int, label: str | None, **columns: Any) -> Annotation:
     row = {"action": "label", "label_set_id": LABEL_SET_ID, "saved_at": project.now()} | columns
     return Annotation(post_id=post, person_id=person.id, label=label, **row)
 
