@@ -1,5 +1,5 @@
-"""The tables. Annotations, check answers, resolutions, rulings, comments, thresholds, promotions and audit entries are
-append-only.
+"""The tables. Annotations, check answers, resolutions, rulings, comments, thresholds, decisions about terms, promotions and
+audit entries are append-only.
 
 A post row is narrow, because there may be ten million; its text and the forum's other columns are in separate
 tables. Model scores are Parquet files in the folders of rounds, so that scoring does not compete with
@@ -763,6 +763,21 @@ class Champion(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     round_number: Mapped[int] = mapped_column(ForeignKey("round.number"))
     since: Mapped[datetime]
+
+
+class TermDecision(Base):
+    """A lead's decision about a term of the radar. The newest of a term is in force; `standing` is null once it is cleared."""
+
+    __tablename__ = "term_decision"
+    __table_args__ = (
+        CheckConstraint("standing IN ('watched', 'dismissed')", name="standing"),
+        Index("ix_term_decision_term", "term", "id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    term: Mapped[str]
+    standing: Mapped[str | None]
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[datetime]
 
 
 class Promotion(Base):

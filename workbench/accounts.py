@@ -34,6 +34,7 @@ class Right(StrEnum):
     REVIEW = "review"
     SET_GUIDELINES = "set the guidelines"
     SET_POLICY = "set thresholds"
+    SET_WATCH_LIST = "set the watch list"
     PURGE = "purge"
     MANAGE_PEOPLE = "manage people"
     """Only those of lower roles, except for admins."""

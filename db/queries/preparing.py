@@ -136,6 +136,17 @@ def sampled_posts(post_ids: Iterable[int]) -> Select[int, str]:
     )
 
 
+def posts_with_facts(post_ids: Iterable[int]) -> Select[int, dict[str, Any] | None, str | None]:
+    """(id, facts, split), ascending."""
+    return (
+        select(Post.id, PostFacts.facts, PostGroup.split)
+        .outerjoin(PostFacts, PostFacts.post_id == Post.id)
+        .outerjoin(PostGroup, PostGroup.id == Post.group_id)
+        .where(Post.id.in_(list(post_ids)))
+        .order_by(Post.id)
+    )
+
+
 def _any_of(values: Iterable[str | int]) -> Select[Any]:
     """As a subquery: thousands of parameters take longer to bind than their rows to read."""
     return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)

@@ -150,7 +150,7 @@ def test_more_audit_entries_than_are_chained_at_once(
 
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET person_id = 2", "DELETE FROM {}"])
-@pytest.mark.parametrize("table", ["resolution", "policy", "comment", "check_answer"])
+@pytest.mark.parametrize("table", ["resolution", "policy", "comment", "check_answer", "term_decision"])
 def test_what_people_decided_and_said_cannot_be_rewritten(
     database: Database, table: str, change: str
 ) -> None:
@@ -159,6 +159,7 @@ def test_what_people_decided_and_said_cannot_be_rewritten(
         "resolution": "(post_id, person_id, label_set_id, occasion, decided_at) VALUES (1, 1, 1, 'review', '2026-01-01')",
         "policy": "(version, band_low, band_high, pass_below, flag_from, prices, person_id, created_at)"
         " VALUES (1, 0.4, 0.6, 0.1, 0.9, '{}', 1, '2026-01-01')",
+        "term_decision": "(term, person_id, decided_at) VALUES ('a', 1, '2026-01-01')",
         "comment": "(post_id, person_id, text, at) VALUES (1, 1, 'a', '2026-01-01')",
         "check_answer": "(post_id, person_id, kind, action, label_set_id, is_flagged, was_suggestion_visible, saved_at)"
         " VALUES (1, 1, 'gold', 'skip', 1, 0, 0, '2026-01-01')",

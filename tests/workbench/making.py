@@ -1,13 +1,14 @@
 """Short ways to make posts, scores, and the rows that people leave."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 
-from db.tables import Adaptation, Annotation, Champion, Policy, Post, PostGroup, Resolution, Round
+from db.tables import Adaptation, Annotation, Champion, Policy, Post, PostFacts, PostGroup, Resolution, Round
 from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.adapting.posts import FILE, write_numbers
@@ -66,7 +67,7 @@ def posts_of(project: Project, split: str) -> list[int]:
         return list(session.scalars(query.order_by(Post.id)))
 
 
-def label_row(project: Project, person: Account, post: int, label: str, **columns: Any) -> Annotation:
+def label_row(project: Project, person: Account, post: int, label: str | None, **columns: Any) -> Annotation:
     row = {"action": "label", "label_set_id": LABEL_SET_ID, "saved_at": project.now()} | columns
     return Annotation(post_id=post, person_id=person.id, label=label, **row)
 
@@ -137,6 +138,14 @@ def make_champion(project: Project, lead: Account, probabilities: np.ndarray, nu
     with project.database.write() as session:
         session.merge(Champion(id=1, round_number=number, since=project.now()))
     swap.rebuild(project)
+
+
+def give_times(project: Project, days: Sequence[date]) -> None:
+    """Posts get the days as their own times, in turns."""
+    with project.database.write() as session:
+        for place, post in enumerate(session.scalars(select(Post.id).order_by(Post.id)).all()):
+            facts = {"time": f"{days[place % len(days)]} 08:00"}
+            session.merge(PostFacts(post_id=post, facts=facts))
 
 
 def judge_held_out(

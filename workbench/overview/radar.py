@@ -4,13 +4,14 @@ The worker writes one file after every import (`radar_scan`); pages and commands
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from trainer.files import write_text
 from workbench.accounts import Account, Right, reading
+from workbench.overview.watch_list import key_of, terms_of
 from workbench.project import Project
 
 BINS = 10
@@ -18,11 +19,15 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Rising:
+    """`count` posts of the period hold the word, `before` of those before it; `rates` are shares of the posts of each week
+    before and, at the end, of the period."""
+
     word: str
     count: int
     before: int
     z: float
     examples: Sequence[str]
+    rates: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,18 @@ class Disguise:
     before: int
     examples: Sequence[str]
     evidence: float = 0.0
+    rates: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A term of the watch list, counted wherever its characters stand in a post."""
+
+    term: str
+    count: int
+    before: int
+    examples: Sequence[str]
+    rates: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,7 @@ class Period:
     rising: Sequence[Rising]
     disguises: Sequence[Disguise]
     drifts: Sequence[Drift]
+    watched: Sequence[Watched] = ()
 
 
 @dataclass(frozen=True)
@@ -82,14 +100,17 @@ class Radar:
 
 
 def read_radar(project: Project, account: Account) -> Radar | None:
-    """None before the first scan. Raises NotAllowedError if `account` is not a lead."""
-    with reading(project, account, Right.REVIEW):
-        pass
+    """Without the terms that were dismissed since; None before the first scan.
+
+    Raises NotAllowedError without the right to review.
+    """
+    with reading(project, account, Right.REVIEW) as session:
+        dismissed = {one.term for one in terms_of(session) if one.standing == "dismissed"}
     file = radar_file(project)
     if not file.exists():
         return None
     values = json.loads(file.read_text(encoding="utf-8"))
-    return Radar(**{**values, "periods": [_period(one) for one in values["periods"]]})
+    return Radar(**{**values, "periods": [_period(one, dismissed) for one in values["periods"]]})
 
 
 def save_radar(project: Project, radar: Radar) -> None:
@@ -100,12 +121,15 @@ def radar_file(project: Project) -> Path:
     return project.data / "radar.json"
 
 
-def _period(values: dict[str, Any]) -> Period:
+def _period(values: dict[str, Any], dismissed: Collection[str]) -> Period:
     return Period(
         **{
             **values,
-            "rising": [Rising(**one) for one in values["rising"]],
-            "disguises": [Disguise(**one) for one in values["disguises"]],
+            "rising": [Rising(**one) for one in values["rising"] if key_of(one["word"]) not in dismissed],
+            "disguises": [
+                Disguise(**one) for one in values["disguises"] if key_of(one["written"]) not in dismissed
+            ],
+            "watched": [Watched(**one) for one in values.get("watched", ())],
             "drifts": [Drift(**one) for one in values["drifts"]],
         }
     )

@@ -4,12 +4,13 @@ size.
 Only posts of the pool are sampled, as scores of held-out posts stay hidden.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import rjieba
@@ -22,11 +23,12 @@ from db.queries.training import newest_pool_labels
 from trainer.chunks import in_chunks
 from trainer.labels import Label
 from trainer.statistics.drift import is_chance, stability_index
-from trainer.statistics.rising import Rise, rises
+from trainer.statistics.rising import rises
 from trainer.texts.contexts import Contexts
 from trainer.texts.variants import Variant, Variants
 from trainer.texts.word_spans import words
-from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, save_radar
+from workbench.overview.radar import BINS, Disguise, Drift, Period, Radar, Rising, Watched, save_radar
+from workbench.overview.watch_list import DecidedTerm, key_of, terms_of
 from workbench.project import Project
 from workbench.rounds.champion import champion_number
 from workbench.scores.round_scores import RoundScores
@@ -40,7 +42,8 @@ WEEKS = 8
 LABELLED = 4_000
 """Newest labels from which the words of violations are taken."""
 KNOWN, LISTED, EXAMPLES = 60, 20, 3
-EXAMPLE = 200
+EXAMPLE, LEAD = 200, 24
+"""Characters of an example, and of them before its term."""
 LONGEST = 12
 """In characters, for words."""
 SEED = 5
@@ -48,13 +51,49 @@ SEED = 5
 
 @dataclass
 class _Sample:
-    texts: dict[int, str] = field(default_factory=dict)
-    words: Counter[str] = field(default_factory=Counter)
-    variants: Counter[Variant] = field(default_factory=Counter)
+    """Posts of one or several weeks, and in how many posts of each week a word or a spelling stands."""
 
-    def examples(self, holds: Mapping[int, Iterable[object]], what: object) -> list[str]:
-        texts = (self.texts[post] for post, held in holds.items() if what in held)
-        return [text[:EXAMPLE] for text, _ in zip(texts, range(EXAMPLES), strict=False)]
+    texts: dict[int, str] = field(default_factory=dict)
+    weeks: list[list[int]] = field(default_factory=list)
+    words: list[Counter[str]] = field(default_factory=list)
+    variants: list[Counter[Variant]] = field(default_factory=list)
+
+    def count(self, holds_words: "_Held[str]", holds_variants: "_Held[Variant]") -> None:
+        self.words = [_counted(holds_words, week) for week in self.weeks]
+        self.variants = [_counted(holds_variants, week) for week in self.weeks]
+
+    def counts_of(self, term: str) -> list[int]:
+        return [sum(term in self.texts[post].casefold() for post in week) for week in self.weeks]
+
+    def rates_of(self, what: str | Variant) -> list[float]:
+        if isinstance(what, Variant):
+            return self.rates([week[what] for week in self.variants])
+        return self.rates([week[what] for week in self.words])
+
+    def rates(self, counts: Sequence[int]) -> list[float]:
+        pairs = zip(counts, self.weeks, strict=True)
+        return [round(count / len(week), 5) for count, week in pairs if week]
+
+
+_What = TypeVar("_What", str, Variant)
+_Held = Mapping[int, Collection[_What]]
+"""By post, what stands in it."""
+
+
+@dataclass
+class _Examples:
+    """One example of each term. A post is the example of one term as long as others hold the next."""
+
+    texts: Mapping[int, str]
+    _used: set[int] = field(default_factory=set)
+
+    def of(self, posts: Iterable[int], written: str) -> list[str]:
+        holding = list(posts)
+        post = next((one for one in holding if one not in self._used), holding[0] if holding else None)
+        if post is None:
+            return []
+        self._used.add(post)
+        return [_around(self.texts[post], written)]
 
 
 def watch(project: Project) -> Radar:
@@ -64,16 +103,25 @@ def watch(project: Project) -> Radar:
         known = violation_words(labelled)
         number = champion_number(session)
         rng = np.random.default_rng(SEED)
-        finder = Variants(known)
-        periods = [
-            _period(
-                session, project, number, finder, [text for _, text in labelled], kind, name, now, before, rng
-            )
-            for kind, name, now, before in _periods(spans)
-        ]
+        looked_for = _LookedFor(Variants(known), [text for _, text in labelled], terms_of(session))
+        periods = [_period(session, project, number, looked_for, *period, rng) for period in _periods(spans)]
     radar = Radar(project.now().isoformat(), number, known, periods)
     save_radar(project, radar)
     return radar
+
+
+@dataclass(frozen=True)
+class _LookedFor:
+    finder: Variants
+    labelled: Sequence[str]
+    decided: Sequence[DecidedTerm]
+
+    @property
+    def watched(self) -> list[str]:
+        return [one.term for one in self.decided if one.standing == "watched"]
+
+    def is_dismissed(self, term: str) -> bool:
+        return any(one.standing == "dismissed" and one.term == key_of(term) for one in self.decided)
 
 
 _Span = tuple[int, str, datetime, int, int]
@@ -103,8 +151,7 @@ def _period(
     session: Session,
     project: Project,
     number: int | None,
-    finder: Variants,
-    labelled: Sequence[str],
+    looked_for: _LookedFor,
     kind: Literal["import", "week"],
     name: str,
     now: Sequence[Sequence[_Span]],
@@ -113,52 +160,112 @@ def _period(
 ) -> Period:
     current, earlier = _sample(session, now, rng), _sample(session, before, rng)
     words_of = {post: words_in(text) for post, text in current.texts.items()}
-    variants_of = {post: finder.of(text) for post, text in current.texts.items()}
-    current.words.update(word for held in words_of.values() for word in held)
-    current.variants.update(one for held in variants_of.values() for one in held)
-    for text in earlier.texts.values():
-        earlier.words.update(words_in(text))
-        earlier.variants.update(finder.of(text))
-    risen: Sequence[Rise] = rises(current.words, earlier.words, most=LISTED) if earlier.texts else []
-    contexts = Contexts([*labelled, *current.texts.values(), *earlier.texts.values()], rng)
+    variants_of = {post: looked_for.finder.of(text) for post, text in current.texts.items()}
+    current.count(words_of, variants_of)
+    earlier.count(
+        {post: words_in(text) for post, text in earlier.texts.items()},
+        {post: looked_for.finder.of(text) for post, text in earlier.texts.items()},
+    )
+    contexts = Contexts([*looked_for.labelled, *current.texts.values(), *earlier.texts.values()], rng)
+    examples = _Examples(current.texts)
     return Period(
         kind,
         name,
         len(current.texts),
         len(earlier.texts),
-        [
-            Rising(one.word, one.count, one.before, round(one.z, 2), current.examples(words_of, one.word))
-            for one in risen
-        ],
-        _disguises(current, earlier, variants_of, contexts),
+        _risings(current, earlier, words_of, looked_for, examples),
+        _disguises(current, earlier, variants_of, contexts, looked_for, examples),
         _drifts(project, number, current, earlier),
+        [_watched(current, earlier, term, examples) for term in looked_for.watched],
     )
+
+
+def _risings(
+    current: _Sample,
+    earlier: _Sample,
+    words_of: _Held[str],
+    looked_for: _LookedFor,
+    examples: _Examples,
+) -> list[Rising]:
+    if not earlier.texts:
+        return []
+    most = LISTED + len(looked_for.decided)
+    risen = rises(_sum(current.words), _sum(earlier.words), most=most)
+    shown = [one for one in risen if not looked_for.is_dismissed(one.word)][:LISTED]
+    return [
+        Rising(
+            one.word,
+            one.count,
+            one.before,
+            round(one.z, 2),
+            examples.of(_holding(words_of, one.word), one.word),
+            [*earlier.rates_of(one.word), *current.rates_of(one.word)],
+        )
+        for one in shown
+    ]
 
 
 def _disguises(
     current: _Sample,
     earlier: _Sample,
-    variants_of: Mapping[int, Iterable[Variant]],
+    variants_of: _Held[Variant],
     contexts: Contexts,
+    looked_for: _LookedFor,
+    examples: _Examples,
 ) -> list[Disguise]:
     """Spellings that stand where the word stands, those with the most evidence first."""
     texts: dict[Variant, list[str]] = {}
     for post, variants in variants_of.items():
         for one in variants:
-            texts.setdefault(one, []).append(current.texts[post])
+            if not looked_for.is_dismissed(one.written):
+                texts.setdefault(one, []).append(current.texts[post])
     evident = islice(contexts.evident(texts).items(), LISTED)
     return [
         Disguise(
             one.written,
             one.word,
             one.how,
-            current.variants[one],
-            earlier.variants[one],
-            current.examples(variants_of, one),
+            _sum(current.variants)[one],
+            _sum(earlier.variants)[one],
+            examples.of(_holding(variants_of, one), one.written),
             round(evidence, 2),
+            [*earlier.rates_of(one), *current.rates_of(one)],
         )
         for one, evidence in evident
     ]
+
+
+def _watched(current: _Sample, earlier: _Sample, term: str, examples: _Examples) -> Watched:
+    holding = [post for post, text in current.texts.items() if term in text.casefold()]
+    return Watched(
+        term,
+        len(holding),
+        sum(earlier.counts_of(term)),
+        examples.of(holding, term),
+        [*earlier.rates(earlier.counts_of(term)), *current.rates(current.counts_of(term))],
+    )
+
+
+def _holding(held: _Held[_What], what: _What) -> list[int]:
+    return [post for post, some in held.items() if what in some]
+
+
+def _counted(held: _Held[_What], posts: Iterable[int]) -> Counter[_What]:
+    return Counter(one for post in posts for one in held[post])
+
+
+def _sum(counters: Iterable[Counter[_What]]) -> Counter[_What]:
+    total: Counter[_What] = Counter()
+    for one in counters:
+        total.update(one)
+    return total
+
+
+def _around(text: str, written: str) -> str:
+    """The part of a text that begins shortly before the first place of `written`."""
+    match = re.search(re.escape(written), text, re.IGNORECASE)
+    start = max(0, match.start() - LEAD) if match else 0
+    return f"{'…' if start else ''}{text[start : start + EXAMPLE]}"
 
 
 def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.Generator) -> _Sample:
@@ -177,7 +284,9 @@ def _sample(session: Session, groups: Sequence[Sequence[_Span]], rng: np.random.
             taken |= {row.id: row.text for row in rows}
             if len(taken) >= SAMPLE:
                 break
-        sample.texts |= dict(list(taken.items())[:SAMPLE])
+        week = dict(list(taken.items())[:SAMPLE])
+        sample.texts |= week
+        sample.weeks.append(list(week))
     return sample
 
 

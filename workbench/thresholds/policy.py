@@ -3,23 +3,27 @@
 Versions are append-only and the newest is in force. Its band overrides that of the settings.
 """
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.bulk import IDS_AT_ONCE
 from db.queries.rounds import policies
-from db.tables import Champion, Import, Person, Policy
+from db.queries.standing import labelled_posts
+from db.tables import Champion, Person, Policy
+from trainer.chunks import in_chunks
 from trainer.labels import Label
 from trainer.selection.lanes import Band
+from trainer.statistics.proportions import Share, weighted_share
 from trainer.statistics.thresholds import (
     CUTS,
+    VERDICTS,
     Choice,
     Expected,
     Prices,
@@ -35,27 +39,24 @@ from workbench.audit import record
 from workbench.errors import InputError, RoundError
 from workbench.project import Project
 from workbench.scores.round_scores import RoundScores
+from workbench.thresholds.by_people import VERDICT_OF_LABEL, labels_by_people
 from workbench.thresholds.held_out import held_out_rows
+from workbench.thresholds.recent import RecentPosts, read_recent
+from workbench.thresholds.volumes import Volumes, volumes
 
 FEWEST = 30
 """Labelled posts of validation, and of test, that choosing thresholds requires."""
-RECENT = timedelta(days=7)
 SEED = 20_260_102
-
-
-@dataclass(frozen=True)
-class Volumes:
-    passed: int
-    human: int
-    flagged: int
 
 
 @dataclass(frozen=True)
 class Proposal:
     """The cheapest thresholds on the validation posts, with their expected cost on the test posts.
 
-    `all_looked_at` is the cost per post if people review all of them. `whole` counts all scored posts, `day` an average
-    day with imports of the last 7 days, None without any.
+    `all_looked_at` is the cost per post if people review all of them. `whole` counts the posts so far as `decide` does:
+    labels by people take precedence. `day` is a mean day of the last weeks by the model alone, as nobody has labelled new
+    posts; None if the posts carry no times. `caught` is the share of the violations that do not pass, `right_flags` that of the
+    flags that are violations, both among the test posts and None without any.
     """
 
     round_number: int
@@ -64,6 +65,8 @@ class Proposal:
     expected: Expected
     whole: Volumes
     day: Volumes | None
+    caught: Share | None
+    right_flags: Share | None
     validation_posts: int
 
     @property
@@ -81,6 +84,8 @@ class Proposal:
             "expected": asdict(self.expected),
             "volumes": asdict(self.whole),
             "day": None if self.day is None else asdict(self.day),
+            "caught": None if self.caught is None else asdict(self.caught),
+            "right_flags": None if self.right_flags is None else asdict(self.right_flags),
             "validation_posts": self.validation_posts,
         }
 
@@ -89,14 +94,17 @@ class Proposal:
 class Evidence:
     """The labelled held-out posts, and the distribution of the violation scores of all posts.
 
-    `score_histogram` (1000,) counts posts by thousandth of the violation score, an estimate if not all are scored.
+    `score_histogram` (1001,) counts posts by thousandth of the violation score, an estimate if not all are scored;
+    `unlabelled_histogram` those without a label by people, whose verdicts are counted in `by_people`.
     """
 
     round_number: int
     validation: Rows
     test: Rows
     score_histogram: NDArray[np.int64]
-    posts_a_day: float | None
+    unlabelled_histogram: NDArray[np.int64]
+    by_people: Volumes
+    recent: RecentPosts
 
 
 def band_in_force(session: Session, project: Project, *, at: datetime | None = None) -> Band:
@@ -150,17 +158,15 @@ def read_evidence(project: Project, account: Account) -> Evidence:
                 "No round is in use yet. Thresholds need the scores of one, and {fewest} labelled posts each of validation and test, with a violation in both. Start a round on the Rounds page, or with `workbench round start --wait`.",
                 fewest=FEWEST,
             )
-        rows = held_out_rows(session, project, champion.round_number)
-        posts_a_day = _posts_a_day(session, project)
-    for name in ("validation", "test"):
-        _refuse_few(rows[name], name)
-    histogram = np.zeros(len(CUTS) - 1)
-    for part, weights in RoundScores.of(project, champion.round_number).fair_parts():
-        histogram += np.bincount(
-            thousandths(part.probabilities[:, Label.VIOLATION.position]), weights, minlength=len(histogram)
-        )
-    whole = histogram.round().astype(np.int64)
-    return Evidence(champion.round_number, rows["validation"], rows["test"], whole, posts_a_day)
+        number = champion.round_number
+        rows = held_out_rows(session, project, number)
+        for name in ("validation", "test"):
+            _refuse_few(rows[name], name)
+        scores = RoundScores.of(project, number)
+        labels = _labels(session, scores.last_scored())
+        recent = read_recent(session, project, number)
+    whole, unlabelled = _histograms(scores, labels)
+    return Evidence(number, rows["validation"], rows["test"], whole, unlabelled, _verdicts(labels), recent)
 
 
 def propose(evidence: Evidence, prices: Prices) -> Proposal:
@@ -169,20 +175,19 @@ def propose(evidence: Evidence, prices: Prices) -> Proposal:
         raise InputError("Prices are numbers from 0 up.")
     choice = choose(evidence.validation, prices, rng=np.random.default_rng(SEED))
     costs = expected(choice.thresholds, evidence.test, prices)
-    whole = volumes(evidence.score_histogram, choice.thresholds)
-    day = None
-    if evidence.posts_a_day is not None and (total := int(evidence.score_histogram.sum())):
-        day = Volumes(*(round(count * evidence.posts_a_day / total) for count in asdict(whole).values()))
-    return Proposal(evidence.round_number, prices, choice, costs, whole, day, len(evidence.validation))
-
-
-def volumes(histogram: NDArray[np.int64], thresholds: Thresholds) -> Volumes:
-    first, second = (
-        int(np.searchsorted(CUTS, threshold - 1e-9))
-        for threshold in (thresholds.pass_below, thresholds.flag_from)
-    )
-    return Volumes(
-        int(histogram[:first].sum()), int(histogram[first:second].sum()), int(histogram[second:].sum())
+    whole = volumes(evidence.unlabelled_histogram, choice.thresholds) + evidence.by_people
+    day = _day(evidence, choice.thresholds)
+    caught, right_flags = _shares(evidence.test, choice.thresholds)
+    return Proposal(
+        evidence.round_number,
+        prices,
+        choice,
+        costs,
+        whole,
+        day,
+        caught,
+        right_flags,
+        len(evidence.validation),
     )
 
 
@@ -237,14 +242,50 @@ def save(
         return version
 
 
-def _posts_a_day(session: Session, project: Project) -> float | None:
-    """The mean over the days with imports of the last 7 days."""
-    rows: Sequence[Any] = session.execute(
-        select(func.date(Import.started_at), func.sum(Import.accepted))
-        .where(Import.started_at > project.now() - RECENT, Import.state.not_in(("storing", "failed")))
-        .group_by(func.date(Import.started_at))
-    ).all()
-    return sum(count for _day, count in rows) / len(rows) if rows else None
+def _day(evidence: Evidence, thresholds: Thresholds) -> Volumes | None:
+    by_model, posts = volumes(evidence.score_histogram, thresholds), evidence.recent.posts_a_day
+    if posts is None or not by_model.total:
+        return None
+    return Volumes(*(round(count * posts / by_model.total) for count in asdict(by_model).values()))
+
+
+def _shares(rows: Rows, thresholds: Thresholds) -> tuple[Share | None, Share | None]:
+    verdicts = thresholds.verdicts(rows.scores)
+    return (
+        _share_among(rows, rows.is_violation, verdicts > 0),
+        _share_among(rows, verdicts == VERDICTS.index("flag"), rows.is_violation),
+    )
+
+
+def _share_among(rows: Rows, among: NDArray[np.bool_], is_counted: NDArray[np.bool_]) -> Share | None:
+    groups = [group for group, is_one in zip(rows.groups, among, strict=True) if is_one]
+    return weighted_share(is_counted[among], rows.weights[among], groups)
+
+
+def _labels(session: Session, last_scored: int) -> dict[int, str]:
+    """Labels by people of the posts that `decide` covers, by post."""
+    ids = [post for post in session.scalars(labelled_posts()) if post <= last_scored]
+    labels: dict[int, str] = {}
+    for some in in_chunks(ids, IDS_AT_ONCE):
+        labels |= labels_by_people(session, some)
+    return labels
+
+
+def _verdicts(labels: dict[int, str]) -> Volumes:
+    counts = Counter(VERDICT_OF_LABEL[label] for label in labels.values())
+    return Volumes(*(counts[verdict] for verdict in VERDICTS))
+
+
+def _histograms(scores: RoundScores, labels: dict[int, str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of all posts, and of those without a label by people."""
+    labelled = np.array(sorted(labels), dtype=np.int64)
+    whole, unlabelled = np.zeros(len(CUTS) - 1), np.zeros(len(CUTS) - 1)
+    for part, weights in scores.fair_parts():
+        places = thousandths(part.probabilities[:, Label.VIOLATION.position])
+        whole += np.bincount(places, weights, minlength=len(whole))
+        is_unlabelled = ~np.isin(part.post_ids, labelled)
+        unlabelled += np.bincount(places, weights * is_unlabelled, minlength=len(whole))
+    return whole.round().astype(np.int64), unlabelled.round().astype(np.int64)
 
 
 def _refuse_few(rows: Rows, split: str) -> None:

@@ -6,7 +6,7 @@ and holds the posts whose verdict differs from the one last given (`given.py`).
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
@@ -18,10 +18,9 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from db.queries.preparing import posts_of_import
-from db.queries.standing import labels_of, newest_resolutions
 from db.tables import AuditEntry, Champion, Import, Policy, Post
 from trainer.files import new_file, write_json
-from trainer.labels import LABELS, Label, majority
+from trainer.labels import LABELS, Label
 from trainer.statistics.proportions import Interval, weighted_share
 from trainer.statistics.thresholds import VERDICTS, Rows, Thresholds, Verdict
 from workbench.accounts import Account, Right, acting, reading
@@ -31,18 +30,13 @@ from workbench.exports.spreadsheet import FORMULA_STARTS
 from workbench.project import Project
 from workbench.scores.round_scores import RoundScores, Scores
 from workbench.thresholds import policy as thresholds_policy
+from workbench.thresholds.by_people import VERDICT_OF_LABEL, labels_by_people
 from workbench.thresholds.given import Given, remember, verdicts_given
 from workbench.thresholds.held_out import held_out_rows
 
 COLUMNS = ("id", "verdict", "label", "certainty", "round", "policy")
 BEFORE = "before"
 """One more column of a file of only what is new: the verdict last given, empty for a post without one."""
-VERDICT_OF_LABEL: Mapping[str, Verdict] = {
-    Label.NORMAL: "pass",
-    Label.SUSPICIOUS: "human",
-    Label.VIOLATION: "flag",
-}
-"""The verdict for a person's label; a suspicious post needs a review."""
 HIDDEN = ("", "", "")
 """Label, certainty and round of a held-out post without a label, which is labelled blind."""
 UNKNOWN: tuple[Verdict, tuple[str, str, str]] = ("human", HIDDEN)
@@ -323,7 +317,7 @@ def _rows(session: Session, rule: _Rule, numbers: Iterable[int]) -> Iterator[_Ro
         after = 0
         while posts := session.execute(posts_of_import(number, after).limit(CHUNK)).all():
             ids = [post.id for post in posts]
-            labels, before = _labels_by_people(session, ids), verdicts_given(session, ids[0], ids[-1])
+            labels, before = labels_by_people(session, ids), verdicts_given(session, ids[0], ids[-1])
             scores = rule.scores.read_of(np.array(ids, dtype=np.int64))
             by_model = dict(zip(scores.post_ids.tolist(), _by_model(scores, rule), strict=True))
             after = ids[-1]
@@ -354,20 +348,6 @@ def _by_model(scores: Scores, rule: _Rule) -> Iterator[tuple[Verdict, tuple[str,
     tops, labels = scores.probabilities.max(axis=1), scores.probabilities.argmax(axis=1)
     for verdict, top, label in zip(verdicts, tops, labels, strict=True):
         yield VERDICTS[verdict], (LABELS[label], f"{top:.4f}", str(rule.round_number))
-
-
-def _labels_by_people(session: Session, post_ids: list[int]) -> dict[int, str]:
-    """Labels by post: the resolution, else the majority of annotators, else that of a log.
-
-    Ties go to the more severe label, as in training.
-    """
-    careful: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    logged: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    for post, label, source in session.execute(labels_of(post_ids)):
-        (careful if source is None else logged)[post][str(label)] += 1
-    labels = {post: majority(votes) for post, votes in (logged | careful).items()}
-    resolved = {post: label for post, label in session.execute(newest_resolutions(post_ids)) if label}
-    return labels | resolved
 
 
 def _counted(rows: Iterable[_Row], counts: Counter[_Kind], given: Given) -> Iterator[_Row]:

@@ -77,7 +77,8 @@ def test_rising_words_and_disguises_are_told_with_counts_and_examples(filled: Pr
     assert newest.posts == week.posts == of_pool
     risen = {one.word: one for one in newest.rising}
     assert (risen["红包"].count, risen["红包"].before) == (of_pool, 0)
-    assert len(risen["红包"].examples) == 3
+    assert len(risen["红包"].examples) == 1
+    assert risen["红包"].rates == [0.0, 1.0]
     assert all("红包" in text for text in risen["红包"].examples)
     assert "天气" not in risen
     disguises = {one.written: one for one in newest.disguises}

@@ -44,6 +44,7 @@ ACTIONS: dict[Right, str] = {
         labelling.timesheet: timesheet
         overview.figures: read_overview
         overview.radar: read_radar
+        overview.watch_list: decided_terms
         overview.weeks: read_weeks
         posts.history: history_of number_of
         review.agreement: read_agreement
@@ -80,6 +81,10 @@ ACTIONS: dict[Right, str] = {
     """,
     Right.SET_POLICY: """
         thresholds.policy: read_evidence save
+        thresholds.recent: examples
+    """,
+    Right.SET_WATCH_LIST: """
+        overview.watch_list: watch_term dismiss_term clear_term
     """,
     Right.PURGE: """
         purging.purge: purge

@@ -105,7 +105,7 @@ def test_a_file_that_fails_half_way_gave_nothing(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(verdicts, "CHUNK", 7)
-        patch.setattr(verdicts, "_labels_by_people", lambda _session, ids: {} if ids[0] < 20 else 1 / 0)
+        patch.setattr(verdicts, "labels_by_people", lambda _session, ids: {} if ids[0] < 20 else 1 / 0)
         with pytest.raises(ZeroDivisionError):
             decide(project, lead, is_new_only=True)
     assert decide(project, lead, is_new_only=True).new == 60

@@ -1,6 +1,7 @@
 """Versions of the thresholds: chosen on validation, measured on test, in force once saved."""
 
 import json
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -8,17 +9,25 @@ import pytest
 from sqlalchemy import select, text
 from typer.testing import CliRunner
 
-from db.tables import Annotation, AuditEntry, Import, Post, PostGroup, QueueEntry
+from db.tables import Annotation, AuditEntry, Post, PostGroup, QueueEntry
 from tests.conftest import Clock
-from tests.workbench.making import add_policy, judge_held_out, make_champion, posts_of, ready_queue
-from trainer.statistics.thresholds import CUTS, Prices, Thresholds, expected
+from tests.workbench.making import (
+    add_policy,
+    give_times,
+    judge_held_out,
+    make_champion,
+    posts_of,
+    ready_queue,
+)
+from trainer.statistics.thresholds import CUTS, VERDICTS, Prices, Thresholds, expected
 from workbench.accounts import Account
 from workbench.cli import app
 from workbench.errors import InputError, NotAllowedError, RoundError
 from workbench.project import Project
 from workbench.queue import plan, swap
 from workbench.queue.band import band_counts
-from workbench.thresholds import policy
+from workbench.thresholds import policy, verdicts
+from workbench.thresholds.volumes import Volumes
 
 PRICES = Prices(20, 5, 1)
 
@@ -60,17 +69,42 @@ def test_thresholds_are_the_cheapest_on_validation_and_told_on_test(project: Pro
     assert proposal.expected.missed.mean == pytest.approx(len(missed) / len(test))
 
 
-def test_volumes_are_those_of_every_score(project: Project, lead: Account) -> None:
-    score, _ = judge_held_out(project, lead)
+def test_volumes_are_those_that_decide_writes(project: Project, lead: Account) -> None:
+    judge_held_out(project, lead)
     proposal = proposed(project, lead)
-    chosen = proposal.choice.thresholds
-    assert proposal.whole.passed == (score < chosen.pass_below).sum()
-    assert proposal.whole.flagged == (score >= chosen.flag_from).sum()
-    assert proposal.whole.human == len(score) - proposal.whole.passed - proposal.whole.flagged
-    assert proposal.day == proposal.whole  # one import, today
-    with project.database.write() as session:
-        session.get_one(Import, 1).started_at = project.now().replace(year=2020)
+    policy.save(project, lead, proposal)
+    written = verdicts.decide(project, lead)
+    assert proposal.whole == Volumes(*(written.verdicts[name] for name in VERDICTS))
+    assert written.by_people > 0
+
+
+def test_the_volumes_of_a_day_are_unknown_without_times(project: Project, lead: Account) -> None:
+    judge_held_out(project, lead)
     assert proposed(project, lead).day is None
+
+
+def test_a_day_gets_the_models_shares_of_all_posts(project: Project, lead: Account) -> None:
+    score, _ = judge_held_out(project, lead)
+    give_times(project, [date(2026, 1, 1), date(2026, 1, 4)])
+    proposal = proposed(project, lead)
+    low, high = proposal.choice.thresholds.pass_below, proposal.choice.thresholds.flag_from
+    passed, flagged = (score < low).sum(), (score >= high).sum()
+    human = len(score) - passed - flagged
+    assert proposal.day == Volumes(*(round(count / 4) for count in (passed, human, flagged)))
+
+
+def test_what_is_caught_and_which_flags_are_right_is_measured_on_test(
+    project: Project, lead: Account
+) -> None:
+    score, is_violation = judge_held_out(project, lead)
+    proposal = proposed(project, lead, Prices(3, 1, 1))
+    test = np.array(posts_of(project, "test")) - 1
+    caught = (score[test] >= proposal.choice.thresholds.pass_below)[is_violation[test]]
+    flags = is_violation[test][score[test] >= proposal.choice.thresholds.flag_from]
+    assert proposal.caught is not None
+    assert proposal.caught.mean == pytest.approx(caught.mean())
+    assert proposal.right_flags is not None
+    assert proposal.right_flags.mean == pytest.approx(flags.mean())
 
 
 def test_every_pair_of_cuts_shares_out_every_post() -> None:
@@ -79,9 +113,9 @@ def test_every_pair_of_cuts_shares_out_every_post() -> None:
     spread = plan.count_thousandths(scores)
     cuts = [0.0, *np.sort(rng.choice(CUTS, 8, replace=False)), float(CUTS[-1])]
     for low, high in pairwise(cuts):
-        verdicts = Thresholds(low, high).verdicts(scores)
+        by_model = Thresholds(low, high).verdicts(scores)
         volumes = policy.volumes(spread, Thresholds(low, high))
-        assert [volumes.passed, volumes.human, volumes.flagged] == np.bincount(verdicts, minlength=3).tolist()
+        assert [volumes.passed, volumes.human, volumes.flagged] == np.bincount(by_model, minlength=3).tolist()
 
 
 def test_rows_drawn_with_half_the_chance_count_double(project: Project, lead: Account) -> None:

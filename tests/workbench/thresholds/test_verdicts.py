@@ -190,7 +190,7 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(
     file = tmp_path / "out" / "verdicts.tsv"
     before = decide(project, lead, out=file).file.read_bytes()
     monkeypatch.setattr(verdicts, "CHUNK", 7)
-    monkeypatch.setattr(verdicts, "_labels_by_people", lambda _session, ids: {} if ids[0] < 20 else 1 / 0)
+    monkeypatch.setattr(verdicts, "labels_by_people", lambda _session, ids: {} if ids[0] < 20 else 1 / 0)
     with pytest.raises(ZeroDivisionError):
         decide(project, lead, out=file)
     assert file.read_bytes() == before

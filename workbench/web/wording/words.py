@@ -39,6 +39,7 @@ RIGHT_WORDS = {
     "review": N_("review what others labelled"),
     "set the guidelines": N_("set the guidelines"),
     "set thresholds": N_("set thresholds"),
+    "set the watch list": N_("set the watch list"),
     "purge": N_("remove posts for good"),
     "manage people": N_("manage people"),
     "read the audit": N_("read the audit"),

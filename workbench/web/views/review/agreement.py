@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from markupsafe import Markup
 
-from trainer.statistics.agreement import LEAST_ALPHA
+from trainer.statistics.agreement import LEAST_ALPHA, Agreement
 from workbench.accounts import Account
 from workbench.review.agreement import (
     FEWEST_POSTS,
@@ -18,11 +18,10 @@ from workbench.review.agreement import (
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import InWeek, weekly
-from workbench.web.elements.markup import html
+from workbench.web.elements.markup import NOTHING, html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     decimal,
-    figures,
     heading,
     note,
     percent,
@@ -30,6 +29,7 @@ from workbench.web.elements.widgets import (
     require_account,
     share_cell,
 )
+from workbench.web.views.review import layout
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, person_word
 
@@ -41,17 +41,25 @@ PAIR = "cases-pair"
 def show() -> None:
     team = _read(require_account())
     if team.whole is None:
-        note(
-            _("No post has two answers yet that were given without a suggestion in sight."),
-            is_done=True,
+        layout.empty(
+            _("No post has two answers yet."),
+            _(
+                "How often two people label a post alike comes here: answers given without a suggestion in sight count."
+            ),
         )
         return
-    _figures(team)
+    html(_figures(team.whole))
     if team.is_low:
         _advice(team)
-    _by_label(team)
-    _by_week(team.weeks)
-    _by_people(team)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _by_label(team)
+        _by_week(team.weeks)
+    with right:
+        _apart(team.apart)
+        _by_people(team)
+    quiet(_("In small print: the 95% interval and the number of posts."))
+    _statistics(team)
 
 
 def _read(account: Account) -> TeamAgreement:
@@ -63,49 +71,24 @@ def _read_cached(_account: Account, person: int, role: str, home: str) -> TeamAg
     return read_agreement(project(), _account)
 
 
-def _figures(team: TeamAgreement) -> None:
-    whole = team.whole
-    if whole is None:
-        return
-    has_enough = team.has_enough
-    ordinal = decimal(whole.ordinal) if has_enough else "–"
-    figures(
-        [
-            (_("posts with two answers"), f"{whole.posts:,}"),
-            (_("pairs that agree"), percent(whole.share)),
-            (_("alpha, ordered labels"), ordinal),
-            (_("95% interval"), "–" if not has_enough or team.interval is None else _range(team)),
-            (_("alpha, unordered"), decimal(whole.alpha) if has_enough else "–"),
-        ]
+def _figures(whole: Agreement) -> Markup:
+    figures = (
+        (f"{whole.posts:,}", _("posts with two answers")),
+        (percent(whole.share), _("pairs that agree")),
     )
-    lines = [
-        _(
-            "Krippendorff's alpha is 1 if all agree and 0 if they agree as by chance. Ordered: normal against violation weighs more than normal against borderline. Only answers given without another's answer or a suggestion in sight count."
-        )
-    ]
-    if not has_enough:
-        lines.append(_("Alpha is stated from {count} posts with two answers on.").format(count=FEWEST_POSTS))
-    quiet(*lines)
-
-
-def _range(team: TeamAgreement) -> str:
-    low, high = team.interval or (0, 0)
-    return f"{low:.2f} – {high:.2f}"
+    cell = Markup("<div><b>{}</b><span>{}</span></div>")
+    return Markup('<div class="figures">{}</div>').format(NOTHING.join(cell.format(*one) for one in figures))
 
 
 def _advice(team: TeamAgreement) -> None:
-    if not team.apart or team.whole is None:
+    if not team.apart:
         return
     worst = team.apart[0]
     one, other = map(label_word, worst.labels)
     text = _(
-        "Alpha {alpha} is below {least}: the labels are too uncertain to judge a model by. Most posts judged differently are “{one}” against “{other}” ({count}). Settle those, write down the rule that decided them, and publish it in the guidelines."
+        "People agree too little for their labels to judge a model by. Most posts judged differently are “{one}” against “{other}” ({count}). Settle those, write down the rule that decided them, and publish it in the guidelines."
     )
-    note(
-        text.format(
-            alpha=decimal(team.whole.ordinal), least=LEAST_ALPHA, one=one, other=other, count=worst.posts
-        )
-    )
+    note(text.format(one=one, other=other, count=worst.posts))
     if worst.open_cases:
         st.button(
             _("Settle “{one}” against “{other}”: {count}").format(
@@ -125,11 +108,15 @@ def _open_cases(labels: tuple[str, str]) -> None:
 def _by_label(team: TeamAgreement) -> None:
     heading(_("By label"))
     rows = [(label_html(label), share_cell(share)) for label, share in team.labels.items()]
-    html(table(rows, ("", _("the other answer is the same")), has_titles=True))
-    if team.apart:
-        headings = (_("judged differently"), _("posts"), _("still open"))
-        html(table(map(_apart_row, team.apart), headings, has_numbers=True))
-    quiet(_("In small print: the 95% interval and the number of posts."))
+    html(table(rows, (_("label"), _("the other answer is the same")), has_titles=True))
+
+
+def _apart(pairs: Sequence[Apart]) -> None:
+    if not pairs:
+        return
+    heading(_("Judged differently"))
+    headings = (_("which labels"), _("posts"), _("still open"))
+    html(table(map(_apart_row, pairs), headings, has_numbers=True))
 
 
 def _apart_row(pair: Apart) -> tuple[Cell, ...]:
@@ -137,25 +124,48 @@ def _apart_row(pair: Apart) -> tuple[Cell, ...]:
 
 
 def _by_week(weeks: Sequence[WeekOfAgreement]) -> None:
-    points = [InWeek(week.monday, week.ordinal, week.interval) for week in weeks if week.ordinal is not None]
     heading(_("Week by week"))
-    if len(points) > 1:
-        weekly(points, _("alpha, ordered labels"), goal=LEAST_ALPHA)
-    rows = [(week.monday.isoformat(), share_cell(week.same), decimal(week.ordinal)) for week in weeks]
-    html(table(rows, (_("week of"), _("pairs that agree"), _("alpha, ordered labels"))))
+    rows = [(week.monday.isoformat(), share_cell(week.same)) for week in weeks]
+    html(table(rows, (_("week of"), _("pairs that agree"))))
 
 
 def _by_people(team: TeamAgreement) -> None:
     heading(_("Two people at a time"))
-    headings = (_("who"), _("pairs that agree"), _("Cohen's kappa"))
-    html(table(map(_people_row, team.people), headings))
-    quiet(
-        _(
-            "In order of names, from {count} posts on. Kappa says how far two people agree beyond chance, not who is right."
-        ).format(count=FEWEST_POSTS)
-    )
+    rows = [(_pair(pair), share_cell(pair.same, fewest=FEWEST_POSTS)) for pair in team.people]
+    html(table(rows, (_("who"), _("pairs that agree"))))
+    quiet(_("In order of names, from {count} posts on.").format(count=FEWEST_POSTS))
 
 
-def _people_row(pair: PairOfPeople) -> tuple[Cell, ...]:
-    names = " · ".join(map(person_word, pair.names))
-    return names, share_cell(pair.same, fewest=FEWEST_POSTS), decimal(pair.kappa)
+def _pair(pair: PairOfPeople) -> str:
+    return " · ".join(map(person_word, pair.names))
+
+
+def _statistics(team: TeamAgreement) -> None:
+    with st.expander(_("Statistics"), key="agreement-statistics"):
+        quiet(
+            _(
+                "Krippendorff's alpha is 1 if all agree and 0 if they agree as by chance. Ordered: normal against violation weighs more than normal against borderline. Below {least} labels are too uncertain to judge a model by. Only answers given without another's answer or a suggestion in sight count."
+            ).format(least=LEAST_ALPHA)
+        )
+        html(table(_alphas(team), has_titles=True))
+        points = [
+            InWeek(week.monday, week.ordinal, week.interval)
+            for week in team.weeks
+            if week.ordinal is not None
+        ]
+        if len(points) > 1:
+            weekly(points, _("alpha, ordered labels"), goal=LEAST_ALPHA)
+        rows = [(_pair(pair), decimal(pair.kappa)) for pair in team.people]
+        html(table(rows, (_("who"), _("Cohen's kappa"))))
+        quiet(_("Kappa says how far two people agree beyond chance, not who is right."))
+
+
+def _alphas(team: TeamAgreement) -> list[tuple[str, str]]:
+    whole = team.whole
+    if whole is None or not team.has_enough:
+        too_few = _("too few posts: from {count} with two answers on").format(count=FEWEST_POSTS)
+        return [(_("alpha, ordered labels"), too_few), (_("alpha, unordered"), too_few)]
+    ordinal = decimal(whole.ordinal)
+    if team.interval is not None:
+        ordinal += " [{:.2f}, {:.2f}]".format(*team.interval)
+    return [(_("alpha, ordered labels"), ordinal), (_("alpha, unordered"), decimal(whole.alpha))]

@@ -12,11 +12,10 @@ from workbench.web.current_project import project
 from workbench.web.elements.choice import answer_action, chooser, parse_answer
 from workbench.web.elements.comments import discussion
 from workbench.web.elements.comments.waiting import count_now, renew_if_changed
-from workbench.web.elements.last_answer import thought_html
 from workbench.web.elements.markup import NOTHING, QUIET, each, html
 from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import note, quiet, require_account, shortened, show_notice
-from workbench.web.views.review import settle_kind
+from workbench.web.views.review import layout, settle_kind
 from workbench.web.views.review.agreement import PAIR
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, lane_word, person_word, reason_word
@@ -29,32 +28,37 @@ def show() -> None:
     cases = _limited(open_cases(project(), account))
     case = state.choose({case.post_id: case for case in cases})
     state.listen(_keys(case), _act)
-    html(Markup('<div class="bar">{}</div>').format(_counts(cases)))
-    if case is None:
-        note(_("Nothing waits here."), is_done=True)
-    else:
-        post = Markup('<div class="post small" dir="auto" lang="zh">{}</div><div class="opinions">{}</div>')
-        html(post.format(post_html(case.text), NOTHING.join(map(_opinion, case.opinions))))
-        with st.container(horizontal=True):
-            for key, label in zip(project().settings.label_keys, LABELS, strict=True):
-                state.button(
-                    f"{key.upper()}  {label_word(label)}", answer_action(label, case.decision_id), _act
-                )
-        st.text_input(_("Reason, never required"), key=_reason_key(case.post_id), max_chars=200)
-    with st.container(horizontal=True):
-        if case is not None:
-            state.button(_("S later"), "later", _act, is_quiet=True)
-        state.button(_("U undo"), "undo", _act, is_quiet=True)
-    show_notice()
-    if state.notice:
-        note(state.notice)
-    elif state.last is not None and (resolved := resolved_case(project(), account, state.last)):
-        html(_resolved(resolved))
-    if case is not None and case.is_flagged:
-        _comments(account, case)
-    if case is not None and account.may(Right.SET_GUIDELINES):
-        settle_kind.show(case, [one for one in cases if one.post_id != case.post_id])
+    card, rail = layout.columns()
+    with card:
+        if case is None:
+            layout.empty(
+                _("Nothing waits here."),
+                _("Posts that annotators ask about, and posts that two people judge differently, come here."),
+            )
+        else:
+            _card(account, case, cases)
+        show_notice()
+        if state.notice:
+            note(state.notice)
+        layout.dock(state, _choices(case), _act, reason_key=_reason_key(case.post_id) if case else None)
+    with rail:
+        html(_counts(cases))
+        if (
+            state.last is not None
+            and not state.notice
+            and (done := resolved_case(project(), account, state.last))
+        ):
+            html(_resolved(done))
     renew_if_changed(count_now(account))
+
+
+def _card(account: Account, case: OpenCase, cases: list[OpenCase]) -> None:
+    opinions = Markup('<div class="opinions">{}</div>').format(NOTHING.join(map(_opinion, case.opinions)))
+    html(layout.post_card(case.text) + opinions)
+    if case.is_flagged:
+        _comments(account, case)
+    if account.may(Right.SET_GUIDELINES):
+        settle_kind.show(case, [one for one in cases if one.post_id != case.post_id])
 
 
 def _comments(account: Account, case: OpenCase) -> None:
@@ -75,11 +79,17 @@ def _limited(cases: list[OpenCase]) -> list[OpenCase]:
     return [case for case in cases if set(pair) <= {opinion.label for opinion in case.opinions}]
 
 
+def _choices(case: OpenCase | None) -> list[layout.Choice]:
+    if case is None:
+        return []
+    labels = zip(project().settings.label_keys, LABELS, strict=True)
+    return [(key, label_word(label), answer_action(label, case.decision_id)) for key, label in labels]
+
+
 def _keys(case: OpenCase | None) -> dict[str, str]:
     keys = {"u": "undo"}
     if case is not None:
-        labels = zip(project().settings.label_keys, LABELS, strict=True)
-        keys |= {"s": "later"} | {key: answer_action(label, case.decision_id) for key, label in labels}
+        keys |= {"s": "later"} | {key: action for key, _words, action in _choices(case)}
     return keys
 
 
@@ -107,11 +117,9 @@ def _reason_key(post_id: int) -> str:
 
 def _counts(cases: list[OpenCase]) -> Markup:
     asked = sum(case.is_flagged for case in cases)
-    lines = (
-        _("asked of a lead: {count}").format(count=f"{asked:,}"),
-        _("judged differently: {count}").format(count=f"{len(cases) - asked:,}"),
-    )
-    return each(Markup("<span>{}</span>"), lines)
+    counts = ((asked, _("asked of a lead")), (len(cases) - asked, _("judged differently")))
+    cell = Markup("<div><b>{:,}</b><span>{}</span></div>")
+    return Markup('<div class="figures">{}</div>').format(NOTHING.join(cell.format(*one) for one in counts))
 
 
 def _opinion(opinion: Opinion) -> Markup:
@@ -126,19 +134,22 @@ def _opinion(opinion: Opinion) -> Markup:
 
 
 def _resolved(case: ResolvedCase) -> Markup:
-    line = escape(_("last: decided {label} on “{text}” saved ✓")).format(
+    line = escape(_("{label} on “{text}”")).format(
         label=label_html(case.label), text=post_html(shortened(case.text))
     )
-    opinions = Markup(" · ").join(
-        escape(_("{name}: {said}")).format(
-            name=person_word(opinion.name or ""),
-            said=label_html(opinion.label) if opinion.label else _("asks the lead"),
-        )
-        for opinion in case.opinions
-    )
+    opinions = each(Markup("<p>{}</p>"), map(_named, case.opinions))
     view = NOTHING
     if case.is_held_out:
         view = QUIET.format(lane_word("held_out"))
     elif case.suggestion is not None:
-        view = thought_html(case.suggestion, ())
-    return Markup('<div class="last" role="status">{}</div>{}{}').format(line, QUIET.format(opinions), view)
+        view = layout.model_view(case.suggestion, _("What the model had thought"))
+    return Markup('<div class="decided" role="status"><h2>{}</h2><p>{}</p>{}{}</div>').format(
+        _("Last decision"), line, opinions, view
+    )
+
+
+def _named(opinion: Opinion) -> Markup:
+    return escape(_("{name}: {said}")).format(
+        name=person_word(opinion.name or ""),
+        said=label_html(opinion.label) if opinion.label else _("asks the lead"),
+    )

@@ -9,7 +9,8 @@ from workbench.web.elements.comments import discussion
 from workbench.web.elements.comments.waiting import count_now, renew_if_changed
 from workbench.web.elements.markup import html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import note, require_account, show_notice
+from workbench.web.elements.widgets import require_account, show_notice
+from workbench.web.views.review import layout
 from workbench.web.wording.i18n import _
 
 
@@ -19,7 +20,10 @@ def show() -> None:
     show_notice()
     shown = waiting_discussions(project(), account)
     if not shown:
-        note(_("No comment waits for an answer."), is_done=True)
+        layout.empty(
+            _("No comment waits for an answer."),
+            _("What annotators answer to the questions of leads comes here."),
+        )
     for one in shown:
         html(Markup('<div class="post small" dir="auto" lang="zh">{}</div>').format(post_html(one.text)))
         discussion.show(one)

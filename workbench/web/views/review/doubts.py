@@ -10,10 +10,9 @@ from workbench.review import resolutions
 from workbench.review.doubts import DoubtfulLabel, doubtful_labels
 from workbench.web.current_project import project
 from workbench.web.elements.choice import answer_action, chooser, parse_answer
-from workbench.web.elements.last_answer import thought_html
 from workbench.web.elements.markup import html
-from workbench.web.elements.visible import post_html
 from workbench.web.elements.widgets import note, require_account
+from workbench.web.views.review import layout
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word
 
@@ -25,23 +24,25 @@ def show() -> None:
     labels = doubtful_labels(project(), account)
     shown = state.choose({one.post_id: one for one in labels})
     state.listen(_keys(shown), _act)
-    if shown is None:
-        note(
-            _("No label is in doubt. After each round the labels it learned from are looked at."),
-            is_done=True,
-        )
-    else:
-        case = Markup(
-            '<div class="bar"><span>{}</span></div><div class="post small" dir="auto" lang="zh">{}</div>{}'
-        )
-        html(case.format(_count(labels), post_html(shown.text), _doubt(shown)))
-        _buttons(shown)
-    with st.container(horizontal=True):
+    card, rail = layout.columns()
+    with card:
+        if shown is None:
+            layout.empty(
+                _("No label is in doubt."),
+                _(
+                    "After each round the labels it learned from are looked at. Those that posts like them contradict come here."
+                ),
+            )
+        else:
+            html(layout.post_card(shown.text) + _doubt(shown))
+        if state.notice:
+            note(state.notice)
+        layout.dock(state, _choices(shown), _act)
+    with rail:
         if shown is not None:
-            state.button(_("S later"), "later", _act, is_quiet=True)
-        state.button(_("U undo"), "undo", _act, is_quiet=True)
-    if state.notice:
-        note(state.notice)
+            layout.rail_lines(_count(labels))
+            likeliest = Suggestion(shown.other, shown.probabilities[shown.other], shown.probabilities)
+            html(layout.model_view(likeliest, _("What posts like it speak for")))
 
 
 def _count(labels: list[DoubtfulLabel]) -> str:
@@ -51,23 +52,25 @@ def _count(labels: list[DoubtfulLabel]) -> str:
 
 
 def _doubt(one: DoubtfulLabel) -> Markup:
-    likeliest = Suggestion(one.other, one.probabilities[one.other], one.probabilities)
     line = escape(_("labelled {label}; posts like it speak for {other}")).format(
         label=label_html(one.label), other=label_html(one.other)
     )
-    return Markup('<p class="last">{}</p>{}').format(line, thought_html(likeliest, ()))
+    return Markup('<p class="last">{}</p>').format(line)
 
 
-def _buttons(shown: DoubtfulLabel) -> None:
-    state = chooser("doubts")
-    with st.container(horizontal=True):
-        keep = _("K keep {label}").format(label=label_word(shown.label))
-        state.button(keep, answer_action(shown.label, shown.decision_id), _act)
-        for key, label in zip(project().settings.label_keys, LABELS, strict=True):
-            if label != shown.label:
-                state.button(
-                    f"{key.upper()}  {label_word(label)}", answer_action(label, shown.decision_id), _act
-                )
+def _choices(shown: DoubtfulLabel | None) -> list[layout.Choice]:
+    if shown is None:
+        return []
+    labels = zip(project().settings.label_keys, LABELS, strict=True)
+    keep = _("keep {label}").format(label=label_word(shown.label))
+    return [
+        ("k", keep, answer_action(shown.label, shown.decision_id)),
+        *(
+            (key, label_word(label), answer_action(label, shown.decision_id))
+            for key, label in labels
+            if label != shown.label
+        ),
+    ]
 
 
 def _keys(shown: DoubtfulLabel | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ from workbench.web.elements.choice import chooser
 from workbench.web.elements.markup import html
 from workbench.web.elements.visible import post_html, post_text
 from workbench.web.elements.widgets import attempt, note, require_account, shortened, show_notice
-from workbench.web.views.review import rulings
+from workbench.web.views.review import layout, rulings
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word
 
@@ -32,39 +32,48 @@ def show() -> None:
     waiting = old_labels.old_labels(project(), account, most=AT_MOST)
     shown = state.choose({one.post_id: one for one in waiting})
     state.listen(_keys(shown), _act)
-    show_notice()
-    if shown is None:
-        note(_("No label contradicts a ruling."), is_done=True)
-    else:
-        _card(account, shown)
-    with st.container(horizontal=True):
+    card, rail = layout.columns()
+    with card:
+        if shown is None:
+            layout.empty(
+                _("No label contradicts a ruling."),
+                _("When a ruling settles a kind of post, the older labels that it touches come here."),
+            )
+        else:
+            html(layout.post_card(shown.text) + _contradiction(shown))
+        show_notice()
+        if state.notice:
+            note(state.notice)
+        layout.dock(state, _docked(shown), _act)
+    with rail:
         if shown is not None:
-            state.button(_("S later"), "later", _act, is_quiet=True)
-        state.button(_("U undo"), "undo", _act, is_quiet=True)
-    if state.notice:
-        note(state.notice)
+            count = old_labels.count_old_labels(project(), account)
+            layout.rail_lines(_("labels from before a ruling: {count}").format(count=f"{count:,}"))
     _many(waiting)
     rulings.show(account)
 
 
-def _card(account: Account, shown: OldLabel) -> None:
-    case = Markup(
-        '<div class="bar"><span>{}</span></div><div class="post small" dir="auto" lang="zh">{}</div><p class="last">{}</p>'
-    )
+def _contradiction(shown: OldLabel) -> Markup:
     line = escape(_("labelled {label}; the ruling “{title}” says {ruled}")).format(
         label=Markup(" · ").join(map(label_html, shown.labels)),
         title=post_html(shown.title),
         ruled=label_html(shown.ruled),
     )
-    bar = _("labels from before a ruling: {count}").format(
-        count=f"{old_labels.count_old_labels(project(), account):,}"
-    )
-    html(case.format(bar, post_html(shown.text), line))
-    state = chooser(NAME)
-    with st.container(horizontal=True):
-        for key, label in _choices(shown):
-            word = _("K keep {label}").format(label=label_word(label)) if key == "k" else None
-            state.button(word or f"{key.upper()}  {label_word(label)}", _action(label, shown), _act)
+    return Markup('<p class="last">{}</p>').format(line)
+
+
+def _docked(shown: OldLabel | None) -> list[layout.Choice]:
+    if shown is None:
+        return []
+    keep = _("keep {label}")
+    return [
+        (
+            key,
+            keep.format(label=label_word(label)) if key == "k" else label_word(label),
+            _action(label, shown),
+        )
+        for key, label in _choices(shown)
+    ]
 
 
 def _choices(shown: OldLabel) -> list[tuple[str, str]]:

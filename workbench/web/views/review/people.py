@@ -7,7 +7,8 @@ from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
-from workbench.web.elements.widgets import note, quiet, require_account, share_cell
+from workbench.web.elements.widgets import quiet, require_account, share_cell
+from workbench.web.views.review import layout
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import person_word
 
@@ -29,9 +30,9 @@ def show() -> None:
         )
     )
     if not team.people:
-        note(
+        layout.empty(
+            _("No week is over yet."),
             _("The figures of a week are here a week after it is over. Each person sees them first."),
-            is_done=True,
         )
         return
     headings = (_("who"), _("labels"), _("seconds each"), *(_(word) for word in COLUMNS.values()))

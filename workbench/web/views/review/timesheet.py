@@ -13,7 +13,8 @@ from workbench.labelling.timesheet import PersonDay
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
-from workbench.web.elements.widgets import local, note, quiet, require_account
+from workbench.web.elements.widgets import local, quiet, require_account
+from workbench.web.views.review import layout
 from workbench.web.wording.i18n import N_, _
 
 DAYS = 7
@@ -48,7 +49,10 @@ def show() -> None:
         skipped = timesheet.skipped_posts(session)
     quiet(_skipped(skipped))
     if not shown:
-        note(_("No labels since then."), is_done=True)
+        layout.empty(
+            _("No labels since then."),
+            _("Each day of each person who labels gets a line: posts, and minutes on them."),
+        )
         return
     html(_table(shown))
     zone = str(now.tzinfo)

@@ -5,9 +5,11 @@ from html import unescape
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.workbench.team import member
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.overview.radar import Disguise, Drift, Period, Radar, Rising, read_radar, save_radar
+from workbench.overview.watch_list import decided_terms
 from workbench.project import Project
 
 HOSTILE = "![x](http://evil.example/a.png)<b>红包</b>"
@@ -31,11 +33,11 @@ def raw(app: AppTest) -> str:
 
 
 def make_radar() -> Radar:
-    risen = [Rising("红包", 40, 2, 5.1, [HOSTILE])]
-    disguises = [Disguise("薇信", "微信", "sound", 12, 0, ["加薇信"])]
+    risen = [Rising("红包", 40, 2, 5.1, [HOSTILE], [0.0, 0.03])]
+    disguises = [Disguise("薇信", "微信", "sound", 12, 0, ["加薇信"], 2.5, [0.0, 0.01])]
     drifts = [Drift("violation", 0.3, BINS, BINS, [HOSTILE]), Drift("certainty", 0.05, BINS, BINS, [])]
-    period = Period("import", "<i>.tsv", 1_234, 5_678, risen, disguises, drifts)
-    week = Period("week", "2026-W03", 10, 0, [], [], [])
+    period = Period("import", "<i>.tsv", 1_234, 5_678, risen, disguises, drifts, [])
+    week = Period("week", "2026-W03", 10, 0, [], [], [], [])
     return Radar("2026-01-12T09:00:00+00:00", 1, ["微信"], [period, week])
 
 
@@ -51,17 +53,20 @@ def test_a_lead_sees_words_disguises_and_drift_with_examples_as_they_were_writte
     visit_as(lead)
     page = raw(app.run())
     assert "1,234 posts looked at, beside 5,678 imported before" in page
-    assert "<b>红包</b></td><td>40</td><td>2</td>" in page
-    assert "<b>薇信</b></td><td>微信</td><td>sounds alike</td><td>12</td>" in page
-    assert "probability of a violation: has shifted (PSI 0.30)" in page
-    assert "certainty of the model in use: is as before (PSI 0.05)" in page
-    assert "There is nothing before to compare with." in page
-    assert "looked for: 微信" in page
+    assert '<div class="name"><b>红包</b></div><div class="rate"><small>now</small> 32</div>' in page
+    assert "<b>薇信</b><small>for 微信, sounds alike</small>" in page
+    assert "<b>Probability of a violation</b> <span>has shifted</span>" in page
+    assert "<b>Certainty of the model in use</b> <span>is as before</span>" in page
+    assert "Probability of a violation: population stability index (PSI) 0.30" in page
+    assert "加<b>薇信</b>" in page
+    assert "微信</div>" in page
     assert '<b>红包</b>"' not in page
-    assert "&lt;b&gt;红包&lt;/b&gt;" in page
+    assert "&lt;b&gt;<b>红包</b>&lt;/b&gt;" in page
     assert "<i>.tsv" not in page
     assert "<i>.tsv" in unescape(page)
     assert not [element for element in app.markdown if "evil" in element.value]
+    app.segmented_control(key="radar-period").set_value("week").run()
+    assert "There is nothing before to compare with." in raw(app)
 
 
 def test_a_shift_of_too_few_posts_is_not_called_one(
@@ -73,7 +78,7 @@ def test_a_shift_of_too_few_posts_is_not_called_one(
     )
     visit_as(lead)
     page = raw(app.run())
-    assert "too few posts to tell (PSI 2.85)" in page
+    assert "too few posts to tell" in page
     assert "has shifted" not in page
 
 
@@ -88,3 +93,55 @@ def test_annotators_are_refused(app: AppTest, project: Project, ann: Account, vi
     page = raw(app.run())
     assert "红包" not in page
     assert "Ask a lead" in page
+
+
+def press(app: AppTest, key: str) -> None:
+    next(button for button in app.button if button.key == key).click().run()
+    assert not app.exception
+
+
+def standings(project: Project, lead: Account) -> dict[str, str]:
+    return {one.term: one.standing for one in decided_terms(project, lead)}
+
+
+def test_a_lead_dismisses_a_term_and_brings_it_back(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    save_radar(project, make_radar())
+    visit_as(lead)
+    app.run()
+    press(app, "dismiss_term-rising-0-红包")
+    assert standings(project, lead) == {"红包": "dismissed"}
+    assert '<div class="name"><b>红包</b>' not in raw(app)
+    assert '<div class="dismissed"><b>红包</b>' in raw(app)
+    press(app, "show-again-红包")
+    assert standings(project, lead) == {}
+    assert '<div class="name"><b>红包</b>' in raw(app)
+
+
+def test_a_lead_watches_a_term_of_the_list_or_another(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    save_radar(project, make_radar())
+    visit_as(lead)
+    app.run()
+    press(app, "watch_term-disguises-0-薇信")
+    app.text_input(key="watch-term").set_value("V我50")
+    next(
+        button for button in app.button if button.label == "Watch" and "form" in str(button.form_id)
+    ).click().run()
+    assert standings(project, lead) == {"v我50": "watched", "薇信": "watched"}
+    page = raw(app)
+    assert "counted with the next import" in page
+    assert page.count('<div class="name"><b>薇信</b>') == 2
+    press(app, "clear_term-watched-薇信")
+    assert standings(project, lead) == {"v我50": "watched"}
+
+
+def test_a_reviewer_sees_the_radar_and_decides_nothing(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    save_radar(project, make_radar())
+    visit_as(member(project, "Rae", "reviewer"))
+    assert "红包" in raw(app.run())
+    assert not app.button

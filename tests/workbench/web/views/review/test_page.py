@@ -95,7 +95,7 @@ def test_a_press_decides_and_then_names_and_the_models_view_are_told(
     press(app, "answer-normal")
     assert decisions(project) == [(asked[0], "normal", "a quotation")]
     page = shown(app)
-    assert "last: decided" in page
+    assert "Last decision" in page
     assert "Ann" in page
     assert "0.48" in page
     assert keys(app)["subject"] == asked[1]
@@ -270,15 +270,16 @@ def test_low_agreement_names_the_labels_and_leads_to_their_cases(
     app = open_screen()
     open_section(app, "agreement")
     page = shown(app)
-    assert "is below 0.667" in page
+    assert "People agree too little" in page
     assert "Most posts judged differently are “normal” against “borderline” (9)." in page
     assert "<td>Ann · Ben</td>" in page
+    assert "Krippendorff" in page
     app.button(key="settle-pair").click().run()
     assert not app.exception
     assert "Only posts judged “normal” and “borderline”." in shown(app)
-    assert "judged differently: 9" in shown(app)
+    assert "<b>9</b><span>judged differently</span>" in shown(app)
     app.button(key="all-cases").click().run()
-    assert "judged differently: 11" in shown(app)
+    assert "<b>11</b><span>judged differently</span>" in shown(app)
 
 
 def test_people_are_listed_by_name_and_a_week_after_themselves(

@@ -3,9 +3,10 @@
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from db.tables import Policy
+from db.tables import Policy, PostText
 from tests.workbench.making import judge_held_out
 from tests.workbench.web.conftest import VisitAs
 from trainer.statistics.thresholds import Prices
@@ -45,11 +46,41 @@ def test_prices_in_thresholds_and_volumes_out(
         app.number_input(key=f"price-{name}").set_value(price)
     page = shown(app.run())
     expected = policy.propose(policy.read_evidence(project, lead), Prices(50, 2, 0.5))
-    assert f"<b>{expected.choice.thresholds.pass_below:.3f}</b>" in page
-    assert f"<b>{1000 * expected.expected.cost.mean:,.0f} [" in page
+    for cut in (expected.choice.thresholds.pass_below, expected.choice.thresholds.flag_from):
+        assert (f"{cut:.3f} [" if cut <= 1 else "never [") in page
+    assert f"{1000 * expected.expected.cost.mean:,.0f} [" in page
     for count in (expected.whole.passed, expected.whole.human, expected.whole.flagged):
-        assert f'<td class="number">{count}</td>' in page
-    assert len(app.get("vega_lite_chart")) == 2
+        assert f"<b>{count}</b>" in page
+
+
+def test_nothing_can_be_put_in_force_until_something_has_changed(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    policy.save(project, lead, policy.propose(policy.read_evidence(project, lead), Prices(20, 5, 1)))
+    visit_as(lead)
+    assert "Nothing has changed since version 1." in shown(app.run())
+    assert app.button(key="save-2").disabled
+    app.number_input(key="price-look").set_value(2.0).run()
+    assert not app.button(key="save-2").disabled
+    app.number_input(key="price-look").set_value(1.0).run()
+    assert app.button(key="save-2").disabled
+    app.slider(key="band").set_value((0.5, 0.7)).run()
+    assert not app.button(key="save-2").disabled
+
+
+def test_examples_come_with_a_click_and_as_they_were_written(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    judge_held_out(project, lead)
+    with project.database.write() as session:
+        for text in session.scalars(select(PostText)):
+            text.text = f"<b>{text.text}</b>"
+    visit_as(lead)
+    assert "close-calls" not in shown(app.run())
+    app.get("button_group")[0].set_value("pass").run()
+    page = " ".join(element.proto.body for element in app.get("html"))
+    assert page.count('<p dir="auto" lang="zh">&lt;b&gt;') == 5
 
 
 @pytest.mark.parametrize(("language", "sentence"), [("en", "into verdicts"), ("zh", "变成判定")])
