@@ -8,7 +8,8 @@ from rich.text import Text
 
 from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json
-from workbench.overview.figures import Advice, Overview, read_overview
+from workbench.overview.advice import Advice
+from workbench.overview.figures import Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks
 from workbench.project import open_project
 
@@ -18,8 +19,10 @@ ADVICE = {
     "import": "import posts",
     "import more": "import more posts: every one is labelled",
     "label": "label {count} more posts, of two labels at least: then a first round can be trained",
-    "start": "start a round: {count} more labels to learn from are waiting for it",
+    "start": "start a round: {count} new labels are waiting for it",
     "decide": "decide on round {count}",
+    "settle": "settle {count} posts: people disagree about them, or ask",
+    "held out": "label {count} more held-out posts: a round is judged by them",
     "wait": "nothing: round {count} is under way",
     "more of": "label on, {label} above all: there are only {count} to learn from",
     "watch": "stop labelling for the model: it hardly changes any more. Watch with a small blind sample a day",

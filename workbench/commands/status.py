@@ -31,7 +31,7 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         )
     if reasons := figures.not_used.reasons():
         table.add_row("labelled posts not used yet", "; ".join(map(str, reasons)))
-    if ahead is not None:
+    if ahead is not None and ahead.gain is not None:
         low, mean, high = (
             100 * value for value in (ahead.gain.interval[0], ahead.gain.mean, ahead.gain.interval[1])
         )
