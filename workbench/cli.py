@@ -35,7 +35,7 @@ COMMANDS = {
     "users": Command("team.people", "People: who may come in, and in which role."),
     "import": Command(
         "importing",
-        "Import a forum's posts: TSV, CSV or JSON. What is new is prepared, scored and queued by the worker.",
+        "Import a forum's posts: TSV, CSV, XLSX or JSON. What is new is prepared, scored and queued by the worker.",
     ),
     "store-rest": Command(
         "importing",
@@ -43,7 +43,7 @@ COMMANDS = {
     ),
     "import-labels": Command(
         "importing",
-        "Import labels people gave elsewhere: TSV, CSV, JSON, or an export of doccano, Label Studio or Argilla.",
+        "Import labels people gave elsewhere: TSV, CSV, XLSX, JSON, or an export of doccano, Label Studio or Argilla.",
     ),
     "score": Command("running", "Have the worker score what the adapter in use has not scored."),
     "status": Command("status", "Posts, labels, the band, the queue, what the next labels should bring."),
