@@ -4,6 +4,7 @@ A laptop at 200% zoom shows what a window of half its width does, so the phone i
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,26 @@ def _walk(page: Page) -> list[tuple[str, str, str, bool]]:
             (element.evaluate("one => one.outerHTML.slice(0, 120)"), focused, left, element.evaluate(NAMED))
         )
     return looks
+
+
+ENGLISH = """() => [...document.querySelectorAll('*')].filter(element => element.checkVisibility()).flatMap(element =>
+    ['aria-label', 'title', 'placeholder', 'aria-valuetext'].map(name => element.getAttribute(name)))
+    .filter(text => text && /[A-Za-z]{3}/.test(text) && !/[\\u4e00-\\u9fff]/.test(text))"""
+OF_THEMSELVES = re.compile(r"English|[\w.-]+\.(tsv|jsonl|json|csv|xlsx)|Chrome.*|yyyy.*")
+"""Names that are the same in every language."""
+
+
+def test_screen_readers_hear_no_english_on_a_chinese_page(browser: Browser, address: str) -> None:
+    context = browser.new_context(locale="zh-CN", viewport=LAPTOP)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = enter(context, address, ADMIN)
+    english: dict[str, list[str]] = {}
+    for screen in PAGES:
+        visit(page, address, screen.name)
+        # The names are exchanged when the browser is idle.
+        page.wait_for_function('!document.querySelector(\'[aria-label="Open"], [aria-label="Increment"]\')')
+        shown = page.evaluate(ENGLISH)
+        if left := [name for name in shown if not OF_THEMSELVES.fullmatch(name)]:
+            english[screen.name] = left
+    context.close()
+    assert english == {}

@@ -2,9 +2,11 @@
 
 The content security policy refuses inline scripts. The file also names the server's address: without it Streamlit's
 client looks for the server below the address of the page first (`/posts/_stcore/health`). It begins with our own
-`session_end.js`, which has to run before Streamlit's client opens its websocket, and `theme.js`, before it draws anything.
+`session_end.js`, which has to run before Streamlit's client opens its websocket, and `theme.js`, before it draws anything. For readers of
+other languages `names.js` translates what that client says in English alone.
 """
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -18,10 +20,30 @@ from workbench.web.frame.theme import COOKIE as THEME_COOKIE
 from workbench.web.frame.theme import choose_theme
 from workbench.web.pages import HOME, PATHS
 from workbench.web.server.refusing import language_of
-from workbench.web.wording.i18n import TAGS
+from workbench.web.wording.i18n import N_, TAGS, catalogue
 
 DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"
-SESSION_END, THEME = (Path(__file__).with_name(name) for name in ("session_end.js", "theme.js"))
+SESSION_END, THEME, NAMES = (
+    Path(__file__).with_name(name) for name in ("session_end.js", "theme.js", "names.js")
+)
+STREAMLIT_NAMES = (
+    N_("Skip to main content"),
+    N_("Open"),
+    N_("Increment"),
+    N_("Decrement"),
+    N_("Choose date"),
+    N_("Choose an option"),
+    N_("Choose options"),
+    N_("Empty"),
+    N_("Close"),
+    N_("Clear all"),
+    N_("Clear value"),
+    N_("Copy to clipboard"),
+    N_("Show password text"),
+    N_("Hide password text"),
+    N_("Vega visualization"),
+)
+"""Which Streamlit's client has in English alone."""
 START = "/start.js"
 NOT_CACHED = {"Cache-Control": "no-cache"}
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -33,8 +55,8 @@ async def show_page(request: Request) -> Response:
     return HTMLResponse(document(language_of(request), theme), headers=NOT_CACHED)
 
 
-async def start_script(_request: Request) -> Response:
-    return Response(script(), media_type="text/javascript", headers=NOT_CACHED)
+async def start_script(request: Request) -> Response:
+    return Response(script(language_of(request)), media_type="text/javascript", headers=NOT_CACHED)
 
 
 @cache
@@ -45,8 +67,12 @@ def document(language: str, theme: str) -> str:
 
 
 @cache
-def script() -> str:
-    own = (file.read_text(encoding="utf-8") for file in (SESSION_END, THEME))
+def script(language: str) -> str:
+    own = [file.read_text(encoding="utf-8") for file in (SESSION_END, THEME)]
+    _ = catalogue(language).gettext
+    if any(_(name) != name for name in STREAMLIT_NAMES):
+        table = json.dumps({name: _(name) for name in STREAMLIT_NAMES})
+        own.append(f"const STREAMLIT_NAMES = {table};\n{NAMES.read_text(encoding='utf-8')}")
     return "\n".join([*own, _ADDRESS, *_INLINE.findall(_source())])
 
 

@@ -1,5 +1,6 @@
 """The document of the pages holds no script that the content security policy refuses."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -43,3 +44,15 @@ def test_what_watches_for_the_end_of_the_session_comes_before_the_scripts_of_str
     own = shell.SESSION_END.read_text(encoding="utf-8")
     assert shell.THEME.read_text(encoding="utf-8") in client.get(shell.START).text
     assert client.get(shell.START).text.startswith(own)
+
+
+def test_what_streamlit_names_in_english_alone_is_translated_for_others(client: TestClient) -> None:
+    def started(language: str) -> str:
+        return client.get(shell.START, headers={"accept-language": language}).text
+
+    assert "STREAMLIT_NAMES" not in started("en")
+    table = re.search(r"const STREAMLIT_NAMES = (\{.*\});", started("zh-CN"))
+    assert table
+    names = json.loads(table[1])
+    assert set(names) == set(shell.STREAMLIT_NAMES)
+    assert all(not own.isascii() for own in names.values())
