@@ -684,6 +684,10 @@ class Round(Base):
     """Labels saved before this moment are in the files of the round; null until it has exported them."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    step_began_at: Mapped[datetime | None]
+    """Null between steps."""
+    worked_seconds: Mapped[float | None]
+    """Sum of its steps that ended; a later promotion of the round adds none. Null if it is not known."""
     is_automatic: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Started by the rule that the person of `started_by_id` set."""
     started_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))

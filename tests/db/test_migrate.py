@@ -483,3 +483,15 @@ def test_rounds_of_before_were_started_by_leads_and_no_rule_is_set(old_database:
         assert session.scalars(select(RoundRule)).all() == []
     with pytest.raises(IntegrityError, match="one_row"), old_database.write() as session:
         session.add(RoundRule(id=2, person_id=1, set_at=NOW))
+
+
+def test_rounds_of_before_worked_from_start_to_end_unless_a_lead_decided(old_database: Database) -> None:
+    with old_database.write() as session:
+        session.connection().exec_driver_sql(
+            "UPDATE round SET created_at = '2026-01-05 09:00:00.000000', started_at = '2026-01-05 09:10:00.000000',"
+            " finished_at = '2026-01-05 09:12:30.000000', decided_by_id = CASE number WHEN 1 THEN NULL ELSE 1 END"
+        )
+    upgrade(old_database)
+    with old_database.read() as session:
+        worked = session.execute(select(Round.number, Round.worked_seconds).order_by(Round.number)).all()
+    assert dict(worked[:2]) == {1: 150.0, 2: None}  # type: ignore[arg-type]

@@ -69,16 +69,21 @@ class Work:
                 "weigh": weigh,
                 "promote": _promote,
             },
+            is_own=True,
         )
 
     def promote(self, number: int) -> str:
         return self._run(number, {"score": self.made.score, "promote": _promote})
 
-    def _run(self, number: int, steps: dict[str, Step]) -> str:
+    def _run(self, number: int, steps: dict[str, Step], *, is_own: bool = False) -> str:
+        """`is_own`: the steps are those of the round, and their time is its duration."""
         for name, step in steps.items():
             if guarded(self.project, number, name, step) != GO:
                 break
-            self.clock.move(self._seconds(number, name))
+            seconds = self._seconds(number, name)
+            self.clock.move(seconds)
+            if is_own:
+                self._note_work(number, seconds)
         jobs.withdraw(self.project.database.engine)
         with self.project.database.read() as session:
             row = lifecycle.find(session, number)
@@ -90,6 +95,12 @@ class Work:
                 reason=None if reason is None else Message.from_dict(reason),
             )
         return row.state
+
+    def _note_work(self, number: int, seconds: float) -> None:
+        """The clock stands still while a step runs, so the step has noted none."""
+        with self.project.database.write() as session:
+            row = session.get_one(Round, number)
+            row.worked_seconds = (row.worked_seconds or 0.0) + seconds
 
     def _seconds(self, number: int, name: str) -> float:
         """The time that the step took where the round was made."""

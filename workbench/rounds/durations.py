@@ -1,15 +1,17 @@
-"""Expected duration of the next round, extrapolated from earlier rounds. Nothing is measured here, as pages
-call it.
+"""How long rounds took, and the expected duration of the next one, extrapolated from them. Nothing is measured here,
+as pages call it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from db.queries.rounds import rounds_by_number
+from db.tables import Round
 from trainer.config import TrainConfig, planned_steps
 
 
@@ -30,6 +32,13 @@ class Expected:
     @property
     def seconds(self) -> float:
         return self.training + (self.scoring or 0.0)
+
+
+def worked_until(row: Round, moment: datetime) -> float | None:
+    """Seconds that the machine has worked on a round; the promotion of a settled one adds none."""
+    if row.step_began_at is None or row.state_before is not None:
+        return row.worked_seconds
+    return (row.worked_seconds or 0.0) + (moment - row.step_began_at).total_seconds()
 
 
 def expected_times(

@@ -27,6 +27,7 @@ from workbench.errors import RoundError
 from workbench.locks import LAUNCH, WORKER, is_held
 from workbench.project import Project
 from workbench.rounds.base import bases, next_base, refuse_adaptation
+from workbench.rounds.durations import worked_until
 
 STEPS = ("exporting", "training", "evaluating", "gating", "scoring", "promoted")
 ENDED = frozenset({"promoted", "rejected", "failed", "cancelled"})
@@ -142,6 +143,7 @@ def cancel(project: Project, account: Account, number: int) -> None:
         # The attempt number is the fence: results of the previous attempt are no longer accepted.
         row.attempt += 1
         row.is_running = False
+        row.worked_seconds, row.step_began_at = worked_until(row, project.now()), None
         row.state, row.state_before = row.state_before or "cancelled", None
         row.finished_at = project.now()
         record(session, project, account.id, "cancel round", f"round {number}")
@@ -268,6 +270,7 @@ def describe(session: Session, row: Round) -> dict[str, Any]:
         "decided_by": decider.name if decider else None,
         "created_at": row.created_at.isoformat(),
         "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+        "worked_seconds": row.worked_seconds,
         "metrics": metrics | {"linear_macro_f1": (report.get("linear") or {}).get("macro_f1")}
         if metrics
         else None,
@@ -354,15 +357,19 @@ def fail(session: Session, project: Project, number: int, attempt: int, failure:
 
     A round that was only being promoted returns to its previous state.
     """
+    now = project.now()
+    worked = worked_until(session.get_one(Round, number), now)
     changed = session.scalars(
         update(Round)
         .where(Round.number == number, Round.attempt == attempt, Round.is_running)
         .values(
+            worked_seconds=worked,
+            step_began_at=None,
             state=func.coalesce(Round.state_before, "failed"),
             state_before=None,
             is_running=False,
             failure=failure.to_dict(),
-            finished_at=project.now(),
+            finished_at=now,
         )
         .returning(Round.number)
     )

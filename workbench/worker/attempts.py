@@ -14,6 +14,7 @@ from db.tables import Round
 from trainer.messages import Message
 from workbench.project import Project
 from workbench.rounds import lifecycle
+from workbench.rounds.durations import worked_until
 
 MOST_STEP_ATTEMPTS = 3
 GO = "go"
@@ -54,7 +55,10 @@ class Attempt:
         Raises SupersededError if this is no longer the newest attempt of a running round.
         """
         with within or self.project.database.write() as session:
-            change = update(Round).where(*self._mine()).values(number=Round.number, **values)
+            worked = worked_until(session.get_one(Round, self.number), self.project.now())
+            change = (
+                update(Round).where(*self._mine()).values(worked_seconds=worked, step_began_at=None, **values)
+            )
             if session.scalars(change.returning(Round.number)).first() is None:
                 raise SupersededError
             yield session
@@ -77,7 +81,8 @@ def begin(project: Project, number: int, state: str, *, serves_promotion: bool =
         row.step_attempts = row.step_attempts + 1 if row.state == state else 1
         row.attempt += 1
         row.state = state
-        row.started_at = row.started_at or project.now()
+        row.step_began_at = project.now()
+        row.started_at = row.started_at or row.step_began_at
         if row.step_attempts <= MOST_STEP_ATTEMPTS:
             return Attempt(project, number, row.attempt)
         lifecycle.fail(

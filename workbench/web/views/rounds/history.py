@@ -132,10 +132,8 @@ def _with_interval(metrics: dict[str, Any]) -> str:
 
 
 def _took(entry: dict[str, Any]) -> str:
-    if entry["finished_at"] is None:
-        return ""
-    begun, ended = (datetime.fromisoformat(entry[name]) for name in ("created_at", "finished_at"))
-    return seconds((ended - begun).total_seconds())
+    worked = entry["worked_seconds"]
+    return "" if entry["finished_at"] is None or worked is None else seconds(worked)
 
 
 def _who(entry: dict[str, Any]) -> str:
