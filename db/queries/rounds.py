@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, or_, select
 
 from db.tables import Adaptation, Policy, Promotion, Round
 
@@ -23,6 +23,12 @@ def labels_taken() -> Select[datetime | None]:
     is_over = Round.state.in_(("failed", "cancelled"))
     until = case((is_over, Round.created_at), else_=func.coalesce(Round.labels_until, Round.created_at))
     return select(func.max(until))
+
+
+def labels_learned() -> Select[datetime | None]:
+    """Up to when a measured round has labels; one that failed, was cancelled or still trains has learned nothing."""
+    is_measured = or_(Round.state.in_(("awaiting", "promoted", "rejected")), Round.state_before.is_not(None))
+    return select(func.max(func.coalesce(Round.labels_until, Round.created_at))).where(is_measured)
 
 
 def policies() -> Select[Policy]:

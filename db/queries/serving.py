@@ -171,6 +171,17 @@ def queue_left() -> Select[str, int]:
     return select(QueueEntry.lane, func.count()).where(is_open()).group_by(QueueEntry.lane)
 
 
+def test_posts_left() -> Select[int]:
+    """The number of queued test posts without an answer."""
+    return (
+        select(func.count())
+        .select_from(QueueEntry)
+        .join(Post, Post.id == QueueEntry.post_id)
+        .join(PostGroup, PostGroup.id == Post.group_id)
+        .where(is_open(), QueueEntry.lane == "held_out", PostGroup.split == "test", ~has_answer())
+    )
+
+
 def others_entries(person_id: int) -> Select[int]:
     """The number of open entries of boards that are not assigned to this person."""
     is_others = QueueEntry.board_id.is_not(None), QueueEntry.board_id.not_in(boards_of(person_id))

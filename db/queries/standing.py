@@ -66,6 +66,11 @@ def is_of_pool() -> ColumnElement[bool]:
     return PostGroup.split.concat("") == "pool"
 
 
+def is_of_training() -> ColumnElement[bool]:
+    """Not held out, or not prepared yet. Needs `Post` and, joined from outside, `PostGroup` in the query."""
+    return and_(Post.is_quarantined.is_(False), func.coalesce(PostGroup.split, "pool") == "pool")
+
+
 def is_labelled() -> ColumnElement[bool]:
     """The post is resolved or has a current label that counts for its split. Needs `Post` and `PostGroup` outside."""
     labelled = exists().where(

@@ -171,4 +171,5 @@ def _summary(gains: Floats, shares: Floats) -> Gain:
     reached = np.cumsum(weights[order])
     places = np.searchsorted(reached, np.array([0.025, 0.1, 0.9, 0.975]) * reached[-1])
     low, lower, upper, high = map(float, values[order][places])
-    return Gain(float(values @ weights), (low, high), (lower, upper))
+    # The mean of a skewed posterior can lie outside its interval, where it says nothing.
+    return Gain(min(max(float(values @ weights), low), high), (low, high), (lower, upper))

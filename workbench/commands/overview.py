@@ -11,7 +11,8 @@ from workbench import accounts
 from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json, say
 from workbench.commands.wording.language import N_, _, filled, told
 from workbench.commands.wording.words import word
-from workbench.overview.figures import Advice, Overview, read_overview
+from workbench.overview.advice import Advice
+from workbench.overview.figures import Overview, read_overview
 from workbench.overview.weeks import Week, read_weeks
 from workbench.project import open_project
 
@@ -21,8 +22,10 @@ ADVICE = {
     "import": N_("import posts"),
     "import more": N_("import more posts: every one is labelled"),
     "label": N_("label {count} more posts, of two labels at least: then a first round can be trained"),
-    "start": N_("start a round: {count} more labels to learn from are waiting for it"),
+    "start": N_("start a round: {count} new labels are waiting for it"),
     "decide": N_("decide on round {count}"),
+    "settle": N_("settle {count} posts: people disagree about them, or ask"),
+    "held out": N_("label {count} more test posts: a round is judged by them"),
     "wait": N_("nothing: round {count} is under way"),
     "more of": N_("label on, {label} above all: there are only {count} to learn from"),
     "watch": N_(

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from trainer.messages import Message
+from trainer.selection.forecast import Gain
 from workbench.commands.terminal import HomeOption, JsonOption, out, partly_scored_line, print_json, shown
 from workbench.commands.wording.language import _, filled, told
 from workbench.commands.wording.words import counts_text, word
@@ -33,8 +34,8 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         table.add_row(filled("labels in {split}", split=word(split)), counts_text(counts))
     if reasons := figures.not_used.reasons():
         table.add_row(_("labelled posts not used yet"), told(Message.joined(reasons)))
-    if ahead is not None:
-        table.add_row(_("next 100 labels"), _gain(ahead))
+    if ahead is not None and ahead.gain is not None:
+        table.add_row(_("next 100 labels"), _gain(ahead.gain, ahead.minutes))
     out.print(table)
     if figures.partly_scored is not None:
         out.print(partly_scored_line(figures.partly_scored), soft_wrap=True)
@@ -54,12 +55,12 @@ def _queue_order(order: str) -> str:
     return filled("round {number} and {model}", number=rounds["number"], model=word(rounds["model"]))
 
 
-def _gain(ahead: outlook.Outlook) -> str:
-    low, high = ahead.gain.interval
+def _gain(gain: Gain, minutes: float) -> str:
+    low, high = gain.interval
     return filled(
         "{mean:+.1f} ({low:.1f} to {high:.1f}) points of macro-F1, about {minutes:.0f} min",
-        mean=100 * ahead.gain.mean,
+        mean=100 * gain.mean,
         low=100 * low,
         high=100 * high,
-        minutes=ahead.minutes,
+        minutes=minutes,
     )

@@ -1,4 +1,4 @@
-"""The figures of the Overview page: counts, the learning curve, today's annotators, and the advised next step.
+"""The figures of the Overview page: counts, the learning curve and today's annotators.
 
 Nothing here reads the whole pool: counts come from the imports, the queue's state and the annotations.
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -19,41 +19,39 @@ from db.queries.review import first_thoughts_on_suggestions
 from db.queries.standing import labelled_posts
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Champion, Person, Round
-from trainer.labels import LABELS, Label
+from trainer.labels import LABELS
 from trainer.selection.forecast import expected_gain
 from trainer.statistics.agreement import Agreement, agreement
 from workbench.accounts import Account, Right, reading
 from workbench.exports.left_out import LeftOut, read_left_out
 from workbench.labelling import pace
-from workbench.overview.weeks import A_DAY
+from workbench.overview.advice import Advice, Standing, advise
 from workbench.posts.counting import count_posts
 from workbench.project import Project
 from workbench.queue.band import band_counts
-from workbench.rounds import lifecycle
 from workbench.rounds import outlook as rounds_outlook
 from workbench.rounds.champion import partly_scored_in_use
-from workbench.rounds.outlook import Outlook, Point, read_outlook
+from workbench.rounds.measured import Measured, read_measured
+from workbench.rounds.new_labels import NewLabels, read_new_labels
+from workbench.rounds.outlook import FEWEST_ROUNDS, Outlook, Point, read_outlook
 from workbench.scores.round_scores import PartlyScored
 
 AHEAD = (100, 250, 500, 1_000)
 """Numbers of further labels at which the learning curve is extrapolated."""
-FEW = 50
-"""Training labels of one kind below which more of that kind are advised."""
-FEWEST_NEW = 100
-NEW_SHARE = 0.1
-"""A new round is advised after this share of new training labels, and at least FEWEST_NEW."""
-
-Step = Literal["import", "label", "start", "decide", "wait", "import more", "more of", "watch", "go on"]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A round on the learning curve: training labels, macro-F1 and its 95% interval, empty if it is undefined."""
+class OnCurve:
+    """A round on the learning curve: training labels, macro-F1 and its 95% interval, empty if it is undefined.
+
+    `measured` has its figures of violations.
+    """
 
     number: int
     labels: int
     macro_f1: float
     interval: Sequence[float | None]
+    measured: Measured | None
 
 
 @dataclass(frozen=True)
@@ -85,16 +83,9 @@ class AnnotatorDay:
 
 
 @dataclass(frozen=True)
-class Advice:
-    step: Step
-    count: int = 0
-    label: str | None = None
-
-
-@dataclass(frozen=True)
 class Overview:
-    """`labels` counts posts by label and split, `not_used` the labelled ones that no round uses; `curve` has the rounds comparable to the champion, oldest
-    first.
+    """`labels` counts posts by label and split, `not_used` the labelled ones that no round uses; `measured` has the
+    figures of the champion; `curve` has the rounds comparable to it, oldest first; `ahead` is empty before there are two.
 
     `partly_scored`: the champion did not score every post, and the counts of the band lack the others.
     """
@@ -108,11 +99,13 @@ class Overview:
     not_used: LeftOut
     agreement: Agreement | None
     anchoring: Anchoring
-    curve: Sequence[Measured]
+    curve: Sequence[OnCurve]
     ahead: Sequence[Ahead]
     outlook: Outlook | None
     hands: Sequence[AnnotatorDay]
     advice: Advice
+    measured: Measured | None
+    new_labels: NewLabels
     partly_scored: PartlyScored | None = None
 
     @property
@@ -138,6 +131,7 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
         labels, band = _labels(session), band_counts(session, project)
         posts = count_posts(session)
         labelled = session.scalar(select(func.count()).select_from(labelled_posts().subquery())) or 0
+        new_labels = read_new_labels(session)
         return Overview(
             posts=posts,
             labelled=labelled,
@@ -148,51 +142,15 @@ def read_overview(project: Project, account: Account, midnight: datetime) -> Ove
             not_used=read_left_out(session, has_audit=True),
             agreement=_agreement(session),
             anchoring=_anchoring(session),
-            curve=[_measured(session, point) for point in points],
+            curve=[_on_curve(session, point) for point in points],
             ahead=_ahead(points),
             outlook=ahead,
             hands=_annotator_days(session, project.now(), midnight),
-            advice=advise(session, labels, row, ahead, unlabelled=posts - labelled),
+            advice=advise(session, Standing(labels, row, ahead, new_labels, posts - labelled)),
+            measured=None if row is None else _measured(row),
+            new_labels=new_labels,
             partly_scored=partly_scored_in_use(session, project),
         )
-
-
-def advise(
-    session: Session,
-    labels: dict[str, dict[str, int]],
-    in_use: Round | None,
-    ahead: Outlook | None,
-    *,
-    unlabelled: int,
-) -> Advice:
-    if running := lifecycle.running(session):
-        return Advice("wait", running.number)
-    awaiting = select(func.max(Round.number)).where(Round.state == "awaiting")
-    if waiting := session.scalar(awaiting):
-        return Advice("decide", waiting)
-    kinds = {label: counts.get("pool", 0) + counts.get("unprepared", 0) for label, counts in labels.items()}
-    total = sum(kinds.values())
-    if in_use is None:
-        if not count_posts(session):
-            return Advice("import")
-        is_enough = total >= lifecycle.FEWEST_LABELS and sum(map(bool, kinds.values())) > 1
-        if is_enough:
-            return Advice("start", total)
-        more = Advice("label", max(lifecycle.FEWEST_LABELS - total, 1))
-        return more if unlabelled > 0 else Advice("import more")
-    if ahead is not None and ahead.hint.is_reached:
-        return Advice("watch", A_DAY)
-    learned = (in_use.report or {}).get("card", {}).get("data", {}).get("train", {}).get("rows") or 0
-    if total - learned >= max(FEWEST_NEW, NEW_SHARE * learned):
-        return Advice("start", total - learned)
-    if unlabelled <= 0:
-        return Advice("import more")
-    if ahead is None:
-        return Advice("go on")
-    # A project may lack any label except violations.
-    wanted = [label for label in LABELS if kinds[label] or label == Label.VIOLATION]
-    rarest = min(wanted, key=kinds.__getitem__)
-    return Advice("more of", kinds[rarest], rarest) if kinds[rarest] < FEW else Advice("go on")
 
 
 def _labels(session: Session) -> dict[str, dict[str, int]]:
@@ -222,13 +180,18 @@ def _anchoring(session: Session) -> Anchoring:
     return Anchoring(*counts[True], *counts[False])
 
 
-def _measured(session: Session, point: Point) -> Measured:
-    report = session.get_one(Round, point.number).report or {}
-    return Measured(point.number, point.labels, point.score, report["metrics"]["macro_f1_interval"])
+def _on_curve(session: Session, point: Point) -> OnCurve:
+    row = session.get_one(Round, point.number)
+    interval = (row.report or {})["metrics"]["macro_f1_interval"]
+    return OnCurve(point.number, point.labels, point.score, interval, _measured(row))
+
+
+def _measured(row: Round) -> Measured | None:
+    return read_measured((row.report or {}).get("metrics"))
 
 
 def _ahead(points: Sequence[Point]) -> list[Ahead]:
-    if not points:
+    if len(points) < FEWEST_ROUNDS:
         return []
     newest = max(points, key=lambda point: (point.labels, point.number))
     labels, scores, errors = zip(*((point.labels, point.score, point.error) for point in points), strict=True)

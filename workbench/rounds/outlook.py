@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.queries.rounds import rounds_by_number
-from db.queries.standing import labelled_since
 from db.queries.training import labels_by_split
 from db.tables import Annotation, Champion, Round
 from trainer.labels import LABELS
@@ -25,6 +24,7 @@ from trainer.selection.forecast import Gain, expected_gain
 from trainer.selection.lanes import HELD_OUT, turns
 from trainer.selection.stopping import ROUNDS, StoppingHint, stopping_hint
 from workbench.project import Project
+from workbench.rounds.new_labels import read_new_labels
 from workbench.scores.round_scores import RoundScores
 
 MORE = 100
@@ -34,6 +34,8 @@ RECENT = 200
 FEWEST_TIMED = 30
 SECONDS_EACH = 7.0
 """Default below `FEWEST_TIMED` timed labels: an experienced annotator with a short post."""
+FEWEST_ROUNDS = 2
+"""From a single round nothing is forecast."""
 FIXED_POSTS = 2_000
 AMONG_FIRST = 20_000
 """The fixed posts come from this many scores, so that a page never reads ten million."""
@@ -41,21 +43,24 @@ AMONG_FIRST = 20_000
 
 @dataclass(frozen=True)
 class Outlook:
-    """`gain` is that of the next 100 labels, `minutes` one annotator's time for them.
+    """`gain` is that of the next 100 labels, None from a single round; `minutes` one annotator's time for them.
 
     Part of the 100 labels is held out and does not train: the recent share, or the one in the settings.
     """
 
-    gain: Gain
+    gain: Gain | None
     minutes: float
     rounds: int
     """Number of measured rounds behind the forecast."""
     new_labels: int
-    """Posts labelled since the champion's round was started."""
     hint: StoppingHint
 
     def to_dict(self) -> dict[str, Any]:
-        return {"gain": self.gain.mean, "interval": list(self.gain.interval), "minutes": self.minutes}
+        return {
+            "gain": None if self.gain is None else self.gain.mean,
+            "interval": None if self.gain is None else list(self.gain.interval),
+            "minutes": self.minutes,
+        }
 
 
 @dataclass(frozen=True)
@@ -75,18 +80,21 @@ def read_outlook(project: Project) -> Outlook | None:
         if row is None or not points:
             return None
         gaps, training_share = recent_labels(session, project)
-        gain = expected_gain(
-            [point.labels for point in points],
-            [point.score for point in points],
-            [point.error for point in points],
-            more=max(round(MORE * training_share), 1),
-            since=sum(
-                count for split, _, count in session.execute(labels_by_split(LABELS)) if split == "pool"
-            ),
-        )
+        gain = _gain(session, points, training_share) if len(points) >= FEWEST_ROUNDS else None
         minutes = MORE * seconds_each(gaps) / 60
-        new = _labelled_since(session, row)
+        new = read_new_labels(session).count
     return Outlook(gain, minutes, len(points), new, hint_from(project, points))
+
+
+def _gain(session: Session, points: Sequence[Point], training_share: float) -> Gain:
+    labelled = session.execute(labels_by_split(LABELS))
+    return expected_gain(
+        [point.labels for point in points],
+        [point.score for point in points],
+        [point.error for point in points],
+        more=max(round(MORE * training_share), 1),
+        since=sum(count for split, _, count in labelled if split == "pool"),
+    )
 
 
 def curve(session: Session, like: Round) -> list[Point]:
@@ -159,8 +167,3 @@ def _point(row: Round) -> Point | None:
     # An empty or missing interval means too few test rows: use the largest error that they allow.
     error = 0.5 / np.sqrt(metrics["n"]) if low is None or high <= low else (high - low) / (2 * 1.96)
     return Point(row.number, labels, metrics["macro_f1"], float(error), row.state == "promoted")
-
-
-def _labelled_since(session: Session, row: Round) -> int:
-    new = labelled_since(row.created_at).subquery()
-    return session.scalar(select(func.count()).select_from(new)) or 0

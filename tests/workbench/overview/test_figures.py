@@ -148,6 +148,13 @@ def test_the_curve_is_that_of_the_rounds_and_leads_where_the_forecast_does(
     assert overview.outlook is not None
 
 
+def test_a_single_round_draws_no_forecast(project: Project, lead: Account) -> None:
+    add_round(project, lead, 1, measured(200, 0.6))
+    put_in_use(project, 1)
+    overview = look(project, lead)
+    assert (len(overview.curve), list(overview.ahead)) == (1, [])
+
+
 def test_todays_people_stand_by_name_with_their_own_pace(
     project: Project, lead: Account, ann: Account, ben: Account, clock: Clock
 ) -> None:
@@ -171,92 +178,6 @@ def label_one(project: Project, who: Account, clock: Clock, seconds: float) -> N
     card = answers.hold_posts(project, who)[0]
     clock.move(seconds=seconds)
     answers.submit(project, who, card.post_id, "normal")
-
-
-def test_one_thing_to_do_is_named_at_every_stage(
-    project: Project, lead: Account, ann: Account, clock: Clock
-) -> None:
-    def next_step() -> tuple[str, int, str | None]:
-        advice = look(project, lead).advice
-        return advice.step, advice.count, advice.label
-
-    assert next_step() == ("import", 0, None)
-    ready_queue(project, lead, 400)
-    assert next_step() == ("label", 20, None)
-    pool = posts_of(project, "pool")
-    for post in pool[:25]:
-        add_label(project, ann, post, "normal")
-    assert next_step() == ("label", 1, None)  # a single kind trains no model
-    add_label(project, ann, pool[25], "violation")
-    assert next_step() == ("start", 26, None)
-    clock.move(minutes=1)
-    add_round(project, lead, 1, None, state="training", is_running=True)
-    assert next_step() == ("wait", 1, None)
-    change_round(project, 1, state="awaiting", is_running=False, report=measured(26, 0.5))
-    assert next_step() == ("decide", 1, None)
-    change_round(project, 1, state="promoted")
-    put_in_use(project, 1)
-    assert next_step() == ("more of", 1, "violation")
-    clock.move(minutes=1)
-    for post in pool[26:126]:
-        add_label(project, ann, post, "normal")
-    assert next_step() == ("start", 100, None)
-
-
-def test_many_labels_after_a_round_without_a_measure_ask_for_another_round(
-    project: Project, lead: Account, ann: Account
-) -> None:
-    ready_queue(project, lead, 400)
-    unmeasured = {"card": {"data": {"train": {"rows": 21}}}}
-    add_round(project, lead, 1, unmeasured, state="promoted")
-    put_in_use(project, 1)
-    pool = posts_of(project, "pool")
-    for post in pool[:100]:
-        add_label(project, ann, post, "normal")
-    assert look(project, lead).advice.step == "go on"
-    for post in pool[100:121]:
-        add_label(project, ann, post, "normal")
-    advice = look(project, lead).advice
-    assert (advice.step, advice.count) == ("start", 100)
-
-
-def test_fewer_posts_than_a_first_round_needs_ask_for_an_import(
-    project: Project, lead: Account, ann: Account
-) -> None:
-    ready_queue(project, lead, 10)
-    assert look(project, lead).advice.step == "label"
-    for post in range(1, 11):
-        add_label(project, ann, post, "normal")
-    assert look(project, lead).advice.step == "import more"
-
-
-def test_a_project_without_an_unlabelled_post_is_told_to_import_more(
-    project: Project, lead: Account, ann: Account
-) -> None:
-    ready_queue(project, lead, 30)
-    add_round(project, lead, 1, {"card": {"data": {"train": {"rows": 30}}}}, state="promoted")
-    put_in_use(project, 1)
-    for post in range(1, 30):
-        add_label(project, ann, post, "normal")
-    assert look(project, lead).advice.step == "go on"
-    add_label(project, ann, 30, "violation")
-    assert look(project, lead).advice.step == "import more"
-
-
-def change_round(project: Project, number: int, **values: object) -> None:
-    with project.database.write() as session:
-        row = session.get_one(Round, number)
-        for name, value in values.items():
-            setattr(row, name, value)
-
-
-def test_when_labels_no_longer_change_the_model_it_turns_to_watching(project: Project, lead: Account) -> None:
-    ready_queue(project, lead, 60)
-    for number in range(1, 5):
-        add_round(project, lead, number, measured(100 * number, 0.7))
-        score_round(project, number, np.tile(np.eye(3), (20, 1)))
-    put_in_use(project, 4)
-    assert look(project, lead).advice.step == "watch"
 
 
 def test_only_a_lead_sees_it(project: Project, ann: Account) -> None:

@@ -62,6 +62,15 @@ def score_round(project: Project, number: int, probabilities: np.ndarray) -> Non
     RoundScores.of(project, number).append(Scores(ids, probabilities.astype(np.float32)))
 
 
+def test_a_single_round_foretells_nothing(project: Project, lead: Account) -> None:
+    add_round(project, lead, 1, measured(100, 0.6))
+    put_in_use(project, 1)
+    outlook = read_outlook(project)
+    assert outlook is not None
+    assert (outlook.gain, outlook.rounds) == (None, 1)
+    assert outlook.to_dict() == {"gain": None, "interval": None, "minutes": outlook.minutes}
+
+
 def test_before_a_round_is_in_use_nothing_is_foretold(project: Project, lead: Account) -> None:
     add_round(project, lead, 1, measured(100, 0.6), state="awaiting")
     assert read_outlook(project) is None
@@ -184,6 +193,9 @@ def test_status_tells_the_next_hundred(
     make_champion(project, lead, SURE)
     with project.database.write() as session:
         session.get_one(Round, 1).report = measured(300, 0.6)
+    status_command(project.home)
+    assert "next 100 labels" not in capsys.readouterr().out
+    add_round(project, lead, 2, measured(200, 0.5), state="rejected", is_quick=True)
     status_command(project.home, as_json=True)
     printed = json.loads(capsys.readouterr().out)["next_100"]
     assert set(printed) == {"gain", "interval", "minutes"}

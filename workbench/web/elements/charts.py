@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from trainer.statistics.proportions import Interval
-from workbench.overview.figures import Ahead, Measured
+from workbench.overview.figures import Ahead, OnCurve
 
 HEIGHT = 170
 PLACES = 20
@@ -84,7 +84,7 @@ def histogram(
     st.altair_chart(chart.resolve_scale(y="independent"), width="stretch")
 
 
-def learning_curve(curve: Sequence[Measured], ahead: Sequence[Ahead], across: str, up: str) -> None:
+def learning_curve(curve: Sequence[OnCurve], ahead: Sequence[Ahead], across: str, up: str) -> None:
     points = pandas.DataFrame(
         [
             {

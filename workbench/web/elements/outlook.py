@@ -17,20 +17,18 @@ def show_outlook() -> None:
 
 
 def next_line(outlook: Outlook) -> str:
-    line = _(
-        "Since then: {count} new labels. The next 100 should bring {gain} [{low}, {high}] points of macro-F1, about {minutes} min."
-    )
+    line = _("{count} new labels since the last round.").format(count=f"{outlook.new_labels:,}")
+    if outlook.gain is None:
+        return line
+    forecast = _("The next 100 should bring {gain} [{low}, {high}] points of macro-F1, about {minutes} min.")
     low, high = outlook.gain.interval
-    text = line.format(
-        count=f"{outlook.new_labels:,}",
+    text = forecast.format(
         gain=points(outlook.gain.mean, sign="+"),
         low=points(low),
         high=points(high),
         minutes=max(round(outlook.minutes), 1),
     )
-    if outlook.rounds > 1:
-        return text
-    return f"{text} {_('From a single round that is little more than a guess.')}"
+    return f"{line} {text}"
 
 
 def _hint_line(gained: float) -> str:
