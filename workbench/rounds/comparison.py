@@ -1,18 +1,21 @@
 """Comparison of two rounds: their metrics, their reliability, and the posts whose verdict differs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from db.queries.training import compared_posts
 from db.tables import Round
 from trainer.labels import LABELS
 from trainer.selection.lanes import Band
+from trainer.statistics.differences import Differences, differences
 from trainer.statistics.metrics import reliability
 from workbench.accounts import Account, Right, reading
 from workbench.errors import RoundError
@@ -23,6 +26,8 @@ from workbench.scores.round_scores import RoundScores
 from workbench.thresholds.policy import band_in_force, in_force
 
 EXAMPLES = 20
+RESAMPLES = 2_000
+COLUMNS = [f"p_{label}" for label in LABELS]
 LOOKED_AT = 100
 """Largest changes to read. Held-out posts, which are labelled blind, are removed afterwards."""
 
@@ -67,6 +72,8 @@ class Side:
 class RoundComparison:
     """`flips` is None if one of the rounds has no scores; `band` is the band in force, used for the counts.
 
+    `differences` are on the test posts that both were measured on, as their own figures come from other posts each;
+    None if there are none.
     `is_sample`: one of the rounds did not score every post, so the flips cover posts that both drew at random.
     """
 
@@ -76,6 +83,7 @@ class RoundComparison:
     examples: dict[str, list[Example]]
     band: Band
     is_sample: bool = False
+    differences: Differences | None = None
 
     @property
     def is_same_test(self) -> bool:
@@ -85,6 +93,7 @@ class RoundComparison:
         return {
             "rounds": [_side(self.first), _side(self.second)],
             "same_test_posts": self.is_same_test,
+            "differences": None if self.differences is None else asdict(self.differences),
             "band": [self.band.low, self.band.high],
             "flips": None if self.flips is None else _counts(self.flips),
             "flips_are_of_a_sample": self.is_sample,
@@ -104,14 +113,16 @@ def compare_rounds(project: Project, account: Account, first: int, second: int) 
         )
         band = band_in_force(session, project)
     # Outside the snapshot: reading ten million scores takes a while.
+    changes = _differences(*(_test_probabilities(project, number) for number in (first, second)))
     scores = [RoundScores.of(project, number) for number in (first, second)]
     if not all(each.count() for each in scores):
-        return RoundComparison(one, other, None, {}, band)
+        return RoundComparison(one, other, None, {}, band, differences=changes)
     flips = find_flips(*(each.fair() for each in scores), low=band.low, high=band.high, most=LOOKED_AT)
     with project.database.read() as session:
         examples = {kind: _examples(session, changes) for kind, changes in flips.largest.items()}
     shown = {kind: of_kind for kind, of_kind in examples.items() if of_kind}
-    return RoundComparison(one, other, flips, shown, band, any(each.coverage() for each in scores))
+    is_sample = any(each.coverage() for each in scores)
+    return RoundComparison(one, other, flips, shown, band, is_sample, changes)
 
 
 def comparison_inputs(project: Project, first: int, second: int) -> tuple[int, ...]:
@@ -122,8 +133,40 @@ def comparison_inputs(project: Project, first: int, second: int) -> tuple[int, .
 
 
 def _read_side(project: Project, session: Session, row: Round) -> Side:
-    file = project.round_folder(row.number) / "evaluation" / "test_probabilities.parquet"
-    return Side(lifecycle.describe(session, row), _reliability(file), (row.report or {}).get("test_sha256"))
+    bins = _reliability(_test_probabilities(project, row.number))
+    return Side(lifecycle.describe(session, row), bins, (row.report or {}).get("test_sha256"))
+
+
+def _test_probabilities(project: Project, number: int) -> Path:
+    return project.round_folder(number) / "evaluation" / "test_probabilities.parquet"
+
+
+def _differences(first: Path, second: Path) -> Differences | None:
+    """With the labels and weights of the second round: labels may have been settled since the first."""
+    if not (first.exists() and second.exists()):
+        return None
+    one, other = pq.read_table(first), pq.read_table(second)
+    if not all({"id", "group"} <= set(table.column_names) for table in (one, other)):
+        return None  # written by an earlier version
+    place_of = {name: place for place, name in enumerate(one["id"].to_pylist())}
+    places = [place_of.get(name, -1) for name in other["id"].to_pylist()]
+    both = np.flatnonzero(np.array(places, dtype=np.int64) >= 0)
+    if not len(both):
+        return None
+    other = other.take(both)
+    return differences(
+        _probabilities(one.take([places[at] for at in both])),
+        _probabilities(other),
+        other["label"].to_pylist(),
+        other["weight"].to_numpy(),
+        other["group"].to_pylist(),
+        rng=np.random.default_rng(0),
+        resamples=RESAMPLES,
+    )
+
+
+def _probabilities(table: pa.Table) -> NDArray[np.float64]:
+    return np.stack([table[name].to_numpy() for name in COLUMNS], axis=1).astype(np.float64)
 
 
 def _reliability(file: Path) -> list[Bin]:
@@ -132,8 +175,7 @@ def _reliability(file: Path) -> list[Bin]:
     table = pq.read_table(file)
     if not table.num_rows:
         return []
-    probabilities = np.stack([table[f"p_{label}"].to_numpy() for label in LABELS], axis=1)
-    bins = reliability(probabilities, table["label"].to_pylist(), table["weight"].to_numpy())
+    bins = reliability(_probabilities(table), table["label"].to_pylist(), table["weight"].to_numpy())
     return [Bin(*map(float, row)) for row in bins if row[0] > 0]
 
 

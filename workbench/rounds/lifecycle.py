@@ -182,7 +182,9 @@ def reject(project: Project, account: Account, number: int, reason: str | None =
         record(session, project, account.id, "reject round", f"round {number}", reason=reason)
 
 
-def rollback(project: Project, account: Account, expected: int | None = None) -> int:
+def rollback(
+    project: Project, account: Account, expected: int | None = None, reason: str | None = None
+) -> int:
     """Put the previous adapter back in use; returns its round's number.
 
     `expected` is the number shown to the lead. Raises RoundError if it has changed, or there is no previous
@@ -199,7 +201,8 @@ def rollback(project: Project, account: Account, expected: int | None = None) ->
                 number=number,
                 expected=expected,
             )
-        _promote(project, session, account, number, Message("rolled back"), is_rollback=True)
+        written = Message.verbatim(reason) if reason else Message("rolled back")
+        _promote(project, session, account, number, written, is_rollback=True)
     return number
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from db.tables import Annotation, Post, PostGroup, Round
+from db.tables import Annotation, Post, PostGroup
 from tests.conftest import Clock
 from tests.workbench.making import (
     add_label,
@@ -20,11 +20,10 @@ from tests.workbench.making import (
     import_texts,
     judge_held_out,
     make_champion,
-    posts_of,
     ready_queue,
 )
 from tests.workbench.plans import plans_of
-from tests.workbench.rounds.test_outlook import measured, put_in_use, score_round
+from tests.workbench.rounds.test_outlook import measured, put_in_use
 from trainer.selection.forecast import expected_gain
 from workbench.accounts import Account
 from workbench.cli import app

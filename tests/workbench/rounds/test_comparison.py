@@ -98,6 +98,46 @@ def test_certainty_is_that_of_the_stored_test_posts(two_rounds: Project, lead: A
     assert math.isclose(sum(one.weight * one.confidence for one in bins), table.max(axis=1).sum())
 
 
+def write_test_probabilities(
+    project: Project, number: int, ids: list[str], scores: np.ndarray, labels: list[str]
+) -> None:
+    folder = project.round_folder(number) / "evaluation"
+    folder.mkdir(parents=True)
+    columns = {f"p_{label}": scores[:, at] for at, label in enumerate(LABELS)}
+    about = {"id": ids, "group": ids, "label": labels, "weight": np.ones(len(ids))}
+    pq.write_table(pa.table({**about, **columns}), folder / "test_probabilities.parquet")
+
+
+def test_differences_are_of_the_test_posts_that_both_were_measured_on(
+    two_rounds: Project, lead: Account
+) -> None:
+    assert compare_rounds(two_rounds, lead, 1, 2).differences is None
+    flag, passed = [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]
+    ids = [f"p{number}" for number in range(40)]
+    labels = ["violation"] * 20 + ["normal"] * 20
+    first = np.array([flag] * 10 + [passed] * 30)
+    write_test_probabilities(two_rounds, 1, ids[::-1], first[::-1], labels[::-1])
+    # Ten posts that only the second knows, all missed; of the shared ones it catches fifteen and flags one more.
+    second = np.array([flag] * 15 + [passed] * 5 + [flag] + [passed] * 29)
+    more = [f"n{number}" for number in range(10)]
+    write_test_probabilities(two_rounds, 2, [*ids, *more], second, [*labels, *["violation"] * 10])
+    changed = compare_rounds(two_rounds, lead, 1, 2).differences
+    assert changed is not None
+    assert (changed.posts, changed.violations) == (40, 20)
+    assert changed.caught is not None
+    assert changed.right is not None
+    assert (changed.caught.one, changed.caught.other) == (0.5, 0.75)
+    assert (changed.right.one, changed.right.other) == (1.0, 15 / 16)
+    printed = compare_rounds(two_rounds, lead, 1, 2).to_dict()["differences"]
+    assert json.loads(json.dumps(printed))["caught"]["other"] == 0.75
+
+
+def test_rounds_without_a_shared_test_post_have_no_difference(two_rounds: Project, lead: Account) -> None:
+    for number in (1, 2):
+        write_test_probabilities(two_rounds, number, [f"r{number}"], np.array([SURE]), ["normal"])
+    assert compare_rounds(two_rounds, lead, 1, 2).differences is None
+
+
 def test_other_test_posts_are_told(two_rounds: Project, lead: Account) -> None:
     for number, sha256 in ((1, "a"), (2, "a")):
         set_report(two_rounds, number, {"test_sha256": sha256})

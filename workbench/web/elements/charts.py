@@ -118,6 +118,47 @@ def learning_curve(curve: Sequence[OnCurve], ahead: Sequence[Ahead], across: str
     st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")
 
 
+def measured_curve(curve: Sequence[OnCurve], names: tuple[str, str], across: str) -> None:
+    """Violations caught and flags that were right, by number of labels, with their intervals."""
+    most = max(point.labels for point in curve)
+    rows = [
+        {
+            "labels": point.labels,
+            # Two intervals at the same number of labels would cover each other.
+            "beside": point.labels + place * most / 200,
+            "name": name,
+            "value": figure.value,
+            "low": (figure.interval or (figure.value,))[0],
+            "high": (figure.interval or (figure.value,))[-1],
+        }
+        for point in curve
+        if point.measured is not None
+        for name, place, figure in zip(
+            names, (-1, 1), (point.measured.caught, point.measured.right), strict=True
+        )
+        if figure is not None
+    ]
+    base = altair.Chart(pandas.DataFrame(rows)).encode(
+        x=altair.X("labels:Q", title=across, axis=altair.Axis(grid=False, tickCount=6)),
+        color=altair.Color("name:N", sort=names, legend=altair.Legend(orient="top", title=None, offset=4)),
+    )
+    up = altair.Scale(domain=[0, 1])
+    layers = [
+        base.mark_rule(size=1.5, opacity=0.45).encode(
+            x="beside:Q", y=altair.Y("low:Q", scale=up), y2="high:Q"
+        ),
+        base.mark_line(point=altair.OverlayMarkDef(size=50)).encode(
+            y=altair.Y("value:Q", title=None, scale=up, axis=altair.Axis(format="%", tickCount=5)),
+            tooltip=[
+                altair.Tooltip("name:N", title=" "),
+                altair.Tooltip("labels:Q", title=across),
+                *(altair.Tooltip(f"{one}:Q", format=".0%") for one in ("value", "low", "high")),
+            ],
+        ),
+    ]
+    st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 70), width="stretch")
+
+
 def weekly(
     points: Sequence[InWeek],
     title: str | None = None,

@@ -35,7 +35,8 @@ def note(text: str, *, is_done: bool = False) -> None:
 
 
 def quiet(*lines: str) -> None:
-    html(each(QUIET, lines))
+    if lines:
+        html(each(QUIET, lines))
 
 
 def shortened(text: str, most: int = 24) -> str:
@@ -86,6 +87,12 @@ def figures(values: Sequence[tuple[str, str]]) -> None:
         Markup("<div><b>{}</b><span>{}</span></div>").format(value, name) for name, value in values
     )
     html(Markup('<div class="figures">{}</div>').format(cells))
+
+
+def strip(values: Sequence[tuple[str, str, str]]) -> None:
+    """Large figures side by side: name, value and small print of each."""
+    cell = Markup("<div><span>{}</span><b>{}</b><small>{}</small></div>")
+    html(Markup('<div class="strip">{}</div>').format(NOTHING.join(cell.format(*one) for one in values)))
 
 
 def heading(text: str) -> None:

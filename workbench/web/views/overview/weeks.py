@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from trainer.statistics.drift import CHANGED, MOVED
-from trainer.statistics.proportions import wilson
+from trainer.statistics.proportions import Share, wilson
 from workbench.overview.weeks import A_DAY, WATCHING, Week
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
@@ -15,40 +17,40 @@ USUAL = 0.05
 
 
 def show_weeks(weeks: Sequence[Week], *, is_watching: bool) -> None:
-    if not weeks:
-        return
     heading(_("Week by week"))
-    headings = (_("week of"), _("posts"), _("drawn and labelled"), _("violations among them"), _("scores"))
-    html(table(map(_row, weeks), headings))
-    lines = [
-        _(
-            "Only posts drawn at random and labelled count here, weighted by what they stand for, with 95% intervals. Scores: how far that week's lie from all before (PSI)."
-        )
-    ]
+    if not weeks:
+        quiet(_("Once a round is in use, each week's share of violations stands here."))
+        return
+    headings = (_("week of"), _("posts"), _("drawn"), _("violations"), _("scores"))
+    html(table(map(_row, weeks), headings, has_numbers=True))
+    quiet(_("Violations among the posts drawn at random and labelled, with 95% intervals."))
     if is_watching:
-        lines.append(_watching_line(weeks))
-    quiet(*lines)
+        quiet(_watching_line(weeks))
 
 
 def _row(week: Week) -> Sequence[Cell]:
     share = week.violations
-    violations = "–"
-    if share is not None:
-        violations = f"{share.mean:.1%} [{share.interval[0]:.1%}, {share.interval[1]:.1%}]"
     return (
-        week.monday.isoformat(),
+        f"{week.monday:%m-%d}",
         week.posts or "–",
-        share.rows if share else "–",
-        violations,
+        "–" if share is None else share.rows,
+        _violations(share),
         _drift(week.drift),
     )
+
+
+def _violations(share: Share | None) -> str:
+    if share is None:
+        return "–"
+    low, high = share.interval
+    small = f"{100 * low:.1f}–{high:.1%}"
+    return Markup('{} <small class="whole">{}</small>').format(f"{share.mean:.1%}", small)
 
 
 def _drift(drift: float | None) -> str:
     if drift is None:
         return "–"
-    word = _("moved") if drift >= MOVED else _("changed") if drift >= CHANGED else _("as before")
-    return f"{word} ({drift:.2f})"
+    return _("moved") if drift >= MOVED else _("changed") if drift >= CHANGED else _("as before")
 
 
 def _watching_line(weeks: Sequence[Week]) -> str:

@@ -43,12 +43,12 @@ def offer_adaptation() -> None:
     with project().database.read() as session:
         in_use, newest = adaptation_in_use(project(), session), lifecycle.newest(session)
         offer = lifecycle.offer(project(), session)
-    if offer is not None:
-        note(_(OFFERS[offer]))
-    if newest is not None and newest.failure is not None:
-        failure = shown(Message.from_dict(newest.failure))
-        note(_("Adaptation {number}: {failure}").format(number=newest.number, failure=failure))
     with st.expander(_("Adapt the base encoder to this forum"), key="adapting"):
+        if offer is not None:
+            note(_(OFFERS[offer]))
+        if newest is not None and newest.failure is not None:
+            failure = shown(Message.from_dict(newest.failure))
+            note(_("Adaptation {number}: {failure}").format(number=newest.number, failure=failure))
         quiet(_in_use_line(in_use))
         with st.form("adapt", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
             minutes = st.number_input(

@@ -10,7 +10,7 @@ from workbench.rounds.automatic.schedule import OFF, Rule, zone_names
 from workbench.rounds.automatic.upcoming import Upcoming, read_upcoming
 from workbench.settings import MOST
 from workbench.web.current_project import project
-from workbench.web.elements.widgets import attempt, clock, heading, quiet
+from workbench.web.elements.widgets import attempt, clock, quiet
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown
 from workbench.web.wording.words import person_word
@@ -19,14 +19,19 @@ from workbench.web.wording.words import person_word
 def show_automatic(is_lead: bool) -> None:
     with project().database.read() as session:
         upcoming = read_upcoming(project(), session)
-    if is_lead or upcoming.rule.is_on:
-        heading(_("Rounds that start by themselves"))
+    if not (is_lead or upcoming.rule.is_on):
+        return
+    with st.expander(_fold_title(upcoming), key="automatic"):
         quiet(*map(shown, upcoming.sentences()), *_author_lines(upcoming))
-    if is_lead:
-        with st.expander(_("Change when they start"), key="automatic"):
+        if is_lead:
             _form(upcoming)
-        if upcoming.rule.is_on:
-            _buttons(upcoming)
+            if upcoming.rule.is_on:
+                _buttons(upcoming)
+
+
+def _fold_title(upcoming: Upcoming) -> str:
+    state = _("on") if upcoming.rule.is_on else _("off")
+    return _("Rounds that start by themselves: {state}").format(state=state)
 
 
 def _author_lines(upcoming: Upcoming) -> list[str]:

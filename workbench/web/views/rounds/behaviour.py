@@ -13,7 +13,7 @@ from workbench.rounds.behaviour import examined, read_behaviour
 from workbench.web.current_project import project
 from workbench.web.elements.markup import NOTHING, QUIET, html
 from workbench.web.elements.visible import post_html
-from workbench.web.elements.widgets import heading, percent, quiet, refusal
+from workbench.web.elements.widgets import percent, quiet, refusal
 from workbench.web.wording.i18n import _, current_language
 from workbench.web.wording.words import label_html
 
@@ -36,14 +36,14 @@ def show_behaviour(account: Account, history: Sequence[dict[str, Any]]) -> None:
     offered = examined(project(), [entry["number"] for entry in waiting_first[:MOST_OFFERED]])
     if not offered:
         return
-    heading(_("Behaviour on written cases"))
-    number = offered[0] if len(offered) == 1 else _choose(offered)
-    try:
-        outcome = read_behaviour(project(), account, number)
-    except WorkbenchError as error:
-        refusal(error)
-        return
-    _show(outcome, number)
+    with st.expander(_("Behaviour on written cases"), key="behaviour"):
+        number = offered[0] if len(offered) == 1 else _choose(offered)
+        try:
+            outcome = read_behaviour(project(), account, number)
+        except WorkbenchError as error:
+            refusal(error)
+            return
+        _show(outcome, number)
 
 
 def _choose(offered: Sequence[int]) -> int:

@@ -1,6 +1,6 @@
-"""A lead's decision: on a round that waits for one, or on any measured round against or after another decision."""
+"""A lead's decision on a measured round: put it in use, or back in use, or do not use it, with a reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -8,19 +8,13 @@ import streamlit as st
 from workbench.accounts import Account
 from workbench.rounds import lifecycle
 from workbench.web.current_project import project
-from workbench.web.elements.widgets import attempt, heading, note
+from workbench.web.elements.widgets import attempt
 from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown_as_stored
 from workbench.web.wording.words import OUTCOME_WORDS
 
-
-def decide(waiting: Sequence[dict[str, Any]], is_lead: bool) -> None:
-    for entry in waiting:
-        heading(_("Round {number} waits for a decision").format(number=entry["number"]))
-        for line in verdict_lines(entry):
-            note(line)
-        if is_lead:
-            _buttons(entry["number"])
+OPENED = "opened-round"
+"""In the session: the number of the round that is open in the table."""
 
 
 def verdict_lines(entry: dict[str, Any]) -> list[str]:
@@ -34,42 +28,44 @@ def verdict_lines(entry: dict[str, Any]) -> list[str]:
     return [_("Compared with the one in use: {outcome}.").format(outcome=outcome), *lines]
 
 
-def offer(entry: dict[str, Any]) -> None:
-    """A button that puts a measured round in use which is neither in use nor waiting for a decision."""
-    if not entry["evaluated"] or entry["in_use"] or entry["state"] == "awaiting":
+def decide(entry: dict[str, Any], earlier: int | None) -> None:
+    """`earlier` is the round that a rollback leads to."""
+    if not entry["evaluated"] or entry["in_use"]:
         return
-    number = entry["number"]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(_("Why it should be in use"), key=f"reason-{number}", max_chars=200)
-        st.button(_("Put in use"), key=f"promote-{number}", on_click=_promote, args=(number, None))
-
-
-def _buttons(number: int) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    number, is_waiting = entry["number"], entry["state"] == "awaiting"
+    with st.container(key=f"decision-{number}", horizontal=True, vertical_alignment="bottom"):
         st.text_input(_("Reason"), key=f"reason-{number}", max_chars=200)
+        if number == earlier:
+            st.button(_("Put back in use"), key="roll-back", on_click=_roll_back, args=(number,))
+            return
         st.button(
-            _("Put in use"),
+            _("Put back in use") if entry["promoted"] else _("Put in use"),
             key=f"promote-{number}",
-            type="primary",
+            type="primary" if is_waiting else "secondary",
             on_click=_promote,
-            args=(number, "awaiting"),
+            args=(number, "awaiting" if is_waiting else None),
         )
-        st.button(_("Don't use"), key=f"reject-{number}", on_click=_reject, args=(number,))
+        if is_waiting:
+            st.button(_("Don't use"), key=f"reject-{number}", on_click=_reject, args=(number,))
+
+
+def _roll_back(number: int) -> None:
+    _act(number, lambda account, reason: lifecycle.rollback(project(), account, number, reason))
 
 
 def _promote(number: int, expected_state: str | None) -> None:
-    def promote(account: Account) -> None:
-        lifecycle.promote(project(), account, number, _reason(number), expected_state=expected_state)
+    def promote(account: Account, reason: str | None) -> None:
+        lifecycle.promote(project(), account, number, reason, expected_state=expected_state)
 
-    attempt(promote)
+    _act(number, promote)
 
 
 def _reject(number: int) -> None:
-    def reject(account: Account) -> None:
-        lifecycle.reject(project(), account, number, _reason(number))
-
-    attempt(reject)
+    _act(number, lambda account, reason: lifecycle.reject(project(), account, number, reason))
 
 
-def _reason(number: int) -> str | None:
-    return st.session_state[f"reason-{number}"].strip() or None
+def _act(number: int, decision: Callable[[Account, str | None], object]) -> None:
+    """The round stays open, so that the lead sees what came of it."""
+    st.session_state[OPENED] = number
+    reason = st.session_state[f"reason-{number}"].strip() or None
+    attempt(lambda account: decision(account, reason))

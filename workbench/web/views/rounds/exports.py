@@ -18,7 +18,7 @@ from workbench.exports.labelled_posts import (
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.tables import Cell, table
-from workbench.web.elements.widgets import attempt, clock, heading, quiet
+from workbench.web.elements.widgets import attempt, clock, quiet
 from workbench.web.wording.headings import headings_in
 from workbench.web.wording.i18n import N_, _, current_language
 from workbench.web.wording.messages import shown
@@ -32,7 +32,15 @@ FORMAT_WORDS = {
 
 
 def show_exports() -> None:
-    heading(_("Export all labels"))
+    with st.expander(_("Export all labels"), key="exports"):
+        _form()
+        if exports := list_exports(project()):
+            html(table(map(_row, exports), (_("format"), _("posts"), _("when"), _("who"), _("files"))))
+            quiet(*(f"{clock(_made(exports[0]))}: {shown(note)}" for note in exports[0].notes()))
+            quiet(_("The newest five are kept."))
+
+
+def _form() -> None:
     with st.form("export", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         form = st.segmented_control(
             _("Format"),
@@ -52,10 +60,6 @@ def show_exports() -> None:
         with st.spinner(_("Writing …")):
             attempt(lambda account: _export(account, form, has_audit))
         st.rerun()
-    if exports := list_exports(project()):
-        html(table(map(_row, exports), (_("format"), _("posts"), _("when"), _("who"), _("files"))))
-        quiet(*(f"{clock(_made(exports[0]))}: {shown(note)}" for note in exports[0].notes()))
-        quiet(_("The newest five are kept."))
 
 
 def _export(account: Account, form: str, has_audit: bool) -> None:

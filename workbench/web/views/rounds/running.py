@@ -11,8 +11,8 @@ from db.tables import Round
 from workbench.rounds import lifecycle
 from workbench.rounds.lifecycle import STEPS, Progress
 from workbench.web.current_project import project
-from workbench.web.elements.markup import html
-from workbench.web.elements.widgets import attempt, heading, quiet, require_account, seconds
+from workbench.web.elements.markup import NOTHING, html
+from workbench.web.elements.widgets import attempt, quiet, require_account, seconds
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import STEP_WORDS
 
@@ -21,7 +21,6 @@ CHART_HEIGHT = 150
 
 
 def watch(number: int, is_lead: bool) -> None:
-    heading(_("Round {number} is under way").format(number=number))
     _live(number)
     if is_lead:
         st.button(
@@ -40,7 +39,7 @@ def _live(number: int) -> None:
     if not row.is_running:
         st.rerun()
     progress = lifecycle.read_progress(project(), row)
-    html(Markup('<div class="steps">{}</div>').format(steps_html(row.state)))
+    html(steps_html(row.state))
     if progress.share is not None:
         st.progress(progress.share, text=_time_line(row, progress))
     else:
@@ -54,9 +53,11 @@ def steps_html(state: str) -> Markup:
     reached = STEPS.index(state) if state in STEPS else -1
     marks = []
     for at, step in enumerate(STEPS):
-        sign, kind = ("●", "done") if at < reached else ("◐", "now") if at == reached else ("○", "later")
-        marks.append(Markup('<span class="{}">{} {}</span>').format(kind, sign, _(STEP_WORDS[step])))
-    return Markup('<span class="later">─</span>').join(marks)
+        kind = "done" if at < reached else "now" if at == reached else "later"
+        current = Markup(' aria-current="step"') if at == reached else NOTHING
+        mark = Markup('<li class="{}"{}><i aria-hidden="true">{}</i><span>{}</span></li>')
+        marks.append(mark.format(kind, current, "✓" if kind == "done" else at + 1, _(STEP_WORDS[step])))
+    return Markup('<ol class="steps">{}</ol>').format(NOTHING.join(marks))
 
 
 def _time_line(row: Round, progress: Progress) -> str:

@@ -11,11 +11,13 @@ from workbench.queue.status import Status
 from workbench.rounds import lifecycle
 from workbench.rounds.base import adaptation_of, bases
 from workbench.rounds.durations import Expected, expected_times
+from workbench.rounds.new_labels import NewLabels
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.not_used import not_used
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import attempt, quiet
+from workbench.web.views.rounds.decision import OPENED
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.words import label_html
 
@@ -27,27 +29,39 @@ USES = {
 }
 
 
-def start_round(status: Status) -> None:
+def start_round(status: Status, new_labels: NewLabels) -> None:
     with project().database.read() as session:
         known = bases(project(), session)
-    with st.form("start", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.segmented_control(
-            _("A new round"),
-            [QUICK, FULL],
-            default=QUICK,
-            required=True,
-            format_func=lambda kind: _("trial") if kind == QUICK else _("full"),
-            key="kind",
-        )
-        notes = st.text_input(_("Notes"), key="notes", max_chars=200)
-        other = st.selectbox(_("Base encoder"), known, format_func=_base_word, key="base")
-        is_sent = st.form_submit_button(_("Start a round"), type="primary")
-    html(_uses(status.labels))
-    not_used(status.not_used)
-    _times(known[0], status)
+    with st.form("start", border=False, enter_to_submit=False):
+        with st.container(key="start-line", horizontal=True, vertical_alignment="center"):
+            html(Markup("<p>{}</p>").format(_waiting_line(new_labels)))
+            is_sent = st.form_submit_button(_("Start a round"), type="primary")
+        with st.expander(_("Trial or full, base encoder, note"), key="start-options"):
+            kind = st.segmented_control(
+                _("A new round"),
+                [QUICK, FULL],
+                default=QUICK,
+                required=True,
+                format_func=lambda kind: _("trial") if kind == QUICK else _("full"),
+                key="kind",
+            )
+            _times(known[0], status)
+            left, right = st.columns(2)
+            with left:
+                notes = st.text_input(_("Notes"), key="notes", max_chars=200)
+            with right:
+                other = st.selectbox(_("Base encoder"), known, format_func=_base_word, key="base")
+            html(_uses(status.labels))
+            not_used(status.not_used)
     if is_sent:
         attempt(lambda account: _begin(account, kind == QUICK, notes, other))
+        st.session_state.pop(OPENED, None)
         st.rerun()
+
+
+def _waiting_line(new_labels: NewLabels) -> str:
+    line = _("{count} new labels since the last round, {learn} of them to learn from.")
+    return line.format(count=f"{new_labels.count:,}", learn=f"{new_labels.to_learn:,}")
 
 
 def _base_word(base: str) -> str:

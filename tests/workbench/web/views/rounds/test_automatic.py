@@ -13,9 +13,11 @@ from tests.workbench.web.conftest import VisitAs
 from tests.workbench.web.views.rounds.test_page import (
     add_round,
     html_of,
+    open_round,
     open_screen,
     press,
     put_in_use,
+    row_of,
     shown,
 )
 from workbench.accounts import Account
@@ -139,9 +141,10 @@ def test_the_author_of_a_round_is_the_rule_and_the_lead_who_set_it(
     assert rules.start_due(project) == 1
     visit_as(lead)
     app = open_screen()
-    assert "Round 1 is under way" in shown(app)
-    assert "<td>the rule of 林</td>" in shown(app)
+    assert row_of(app, 1)[0] == "waiting for the worker"
+    assert row_of(app, 1)[5] == "the rule of 林"
     press(app, "cancel-1")
+    open_round(app, 1)
     assert "· the rule of 林</td>" in shown(app)
     assert "started by itself with 24 new labels" in shown(app)
 

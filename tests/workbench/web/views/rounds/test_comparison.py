@@ -42,13 +42,18 @@ def test_two_ticked_rounds_stand_side_by_side(compared: Project, lead: Account, 
     assert "60 of 60 posts changed their verdict." in text
     assert "round 1 ↓  round 2 →" in text
     assert "not measured on the same test posts" in text
-    assert [box.options for box in app.selectbox if box.key == "flip-kind"] == [["normal → violation"]]
     assert text.count("people ↓  model →") >= 2
+    assert HOSTILE not in text
+    cells = [button for button in app.button if button.key.startswith("flip-")]
+    assert [(cell.key, cell.label) for cell in cells] == [("flip-normal-to-violation", "60")]
+    cells[0].click().run()
+    assert "normal → violation: the 20 largest changes at most" in shown(app)
 
 
 def test_a_posts_text_is_escaped(compared: Project, lead: Account, visit_as: VisitAs) -> None:
     visit_as(lead)
     app = open_with([1, 2])
+    next(button for button in app.button if button.key == "flip-normal-to-violation").click().run()
     assert "evil.example" not in "".join(element.value for element in app.markdown)
     assert HOSTILE in shown(app)
     assert "<img" not in html_of(app)

@@ -152,28 +152,74 @@ def test_a_started_round_is_watched_and_can_be_cancelled(
     visit_as(lead)
     app = open_screen()
     press(app, "FormSubmitter:start-Start a round")
-    assert "Round 1 is under way" in shown(app)
+    assert '<ol class="steps">' in html_of(app)
     assert "Waiting for the worker." in shown(app)
     assert "No worker is running" in shown(app)
     press(app, "cancel-1")
     assert state_of(project, 1) == "cancelled"
-    assert "cancelled · trial" in shown(app)
+    assert row_of(app, 1)[0] == "cancelled trial"
 
 
 def test_what_is_in_use_and_what_was_stand_in_the_table(
     used: Project, lead: Account, visit_as: VisitAs
 ) -> None:
     visit_as(lead)
-    text = shown(open_screen())
-    assert "In use: round 2" in text
-    for figure in ("75%", "50%", "0.61 [0.50, 0.70]", "in use", "was in use", "waiting for a decision"):
-        assert figure in text
+    app = open_screen()
+    assert "In use: round 2" in shown(app)
+    assert [row_of(app, number)[0] for number in (3, 2, 1)] == [
+        "waiting for a decision",
+        "in use",
+        "was in use",
+    ]
+    assert row_of(app, 2)[1:4] == ["80", "75%", "50%"]
+    open_round(app, 2)
+    assert "0.61 [0.50–0.70]" in shown(app)
 
 
-def table_of(app: AppTest) -> str:
-    return next(
-        unescape(element.proto.body) for element in app.get("html") if "<thead>" in element.proto.body
-    )
+def test_a_click_opens_a_round_and_another_closes_it(used: Project, lead: Account, visit_as: VisitAs) -> None:
+    visit_as(lead)
+    app = open_screen()
+    assert "reason-3" in {field.key for field in app.text_input}  # it waits for a decision
+    open_round(app, 1)
+    assert {"reason-1"} == {field.key for field in app.text_input if field.key.startswith("reason-")}
+    open_round(app, 1)
+    assert "people ↓  model →" not in shown(app)
+
+
+def test_figures_from_too_few_posts_are_not_shown(used: Project, lead: Account, visit_as: VisitAs) -> None:
+    perfect = METRICS | {"n": 29, "macro_f1": 1.0, "macro_f1_interval": [1.0, 1.0]}
+    perfect["per_label"] = {
+        label: one | {"recall": 1.0, "precision": 1.0} for label, one in PER_LABEL.items()
+    }
+    add_round(used, lead, 4, "promoted", report={"metrics": perfect, "card": {}})
+    put_in_use(used, lead, 4, 2)
+    visit_as(lead)
+    app = open_screen()
+    assert row_of(app, 4)[2:4] == ["too few posts", "too few posts"]
+    open_round(app, 4)
+    assert "100%" not in shown(app)
+    assert "1.00" not in shown(app)
+    assert "29, 15 violations among them · too few posts" in shown(app)
+
+
+def rows_of(app: AppTest) -> list[str]:
+    """The HTML of the rounds in the table, in its order."""
+    return [body for element in app.get("html") if 'class="run' in (body := element.proto.body)][1:]
+
+
+def cells_of(row: str) -> list[str]:
+    cells = re.findall(r"<small>.*?</small>(.*?)</span>(?=<span|</div>)", unescape(row))
+    return [re.sub("<[^>]*>", "", cell) for cell in cells]
+
+
+def row_of(app: AppTest, number: int) -> list[str]:
+    """The cells of a round: state, labels, caught, right, took, who, started."""
+    numbers = [button.key for button in app.button if button.key.startswith("open-")]
+    return cells_of(rows_of(app)[numbers.index(f"open-{number}")])
+
+
+def open_round(app: AppTest, number: int) -> None:
+    press(app, f"open-{number}")
 
 
 def write_progress(project: Project, number: int, state: str, **line: float) -> None:
@@ -191,9 +237,9 @@ def test_a_running_round_stands_in_the_table_with_its_step_progress_and_time_lef
     add_round(used, lead, 4, **RUNNING)
     write_progress(used, 4, "training", step=30, steps=120, seconds_left=95)
     visit_as(ann)
-    first, *others = re.findall("<tr>(.*?)</tr>", table_of(open_screen()))[1:]
-    assert first.startswith("<td>4</td><td>training · trial<br><small>25% · about 01:35 left</small></td>")
-    assert [re.search(r"\d", row)[0] for row in others] == ["3", "2", "1"]  # type: ignore[index]
+    app = open_screen()
+    assert row_of(app, 4)[0] == "training trial 25% · about 01:35 left"
+    assert [button.key for button in app.button] == ["open-4", "open-3", "open-2", "open-1"]
 
 
 def test_a_round_whose_step_counts_nothing_stands_in_the_table_by_its_step(
@@ -201,7 +247,7 @@ def test_a_round_whose_step_counts_nothing_stands_in_the_table_by_its_step(
 ) -> None:
     add_round(project, lead, 1, **RUNNING | {"state": "queued"})
     visit_as(lead, language="zh")
-    assert "<td>等待后台进程 · 试跑</td>" in table_of(open_screen())
+    assert row_of(open_screen(), 1)[0] == "等待后台进程 试跑"
 
 
 def trust_line(
@@ -295,17 +341,19 @@ def test_a_lead_puts_a_round_in_use(used: Project, lead: Account, visit_as: Visi
     app = open_screen()
     press(app, "promote-3")
     assert state_of(used, 3) == "scoring"
-    assert "Round 3 is under way" in shown(app)
+    assert '<ol class="steps">' in html_of(app)
 
 
-@pytest.mark.parametrize(("number", "before"), [(1, "promoted"), (4, "rejected"), (5, "failed")])
+@pytest.mark.parametrize(("number", "before"), [(6, "promoted"), (4, "rejected"), (5, "failed")])
 def test_a_lead_puts_any_measured_round_in_use_with_a_reason(
     used: Project, lead: Account, visit_as: VisitAs, number: int, before: str
 ) -> None:
     add_round(used, lead, 4, "rejected", decision_reason=Message.verbatim("worse").to_dict())
     add_round(used, lead, 5, "failed", failure=Message.verbatim("disk full").to_dict())
+    add_round(used, lead, 6, "promoted")
     visit_as(lead)
     app = open_screen()
+    open_round(app, number)
     press(app, f"promote-{number}")
     assert "write why" in shown(app)
     assert state_of(used, number) == before
@@ -321,9 +369,12 @@ def test_neither_the_round_in_use_nor_one_without_an_adapter_is_offered(
 ) -> None:
     add_round(used, lead, 4, "failed", report=None)
     visit_as(lead)
-    keys = {button.key for button in open_screen().button}
-    assert {"promote-1", "promote-3"} <= keys
-    assert not {"promote-2", "promote-4"} & keys
+    app = open_screen()
+    assert "promote-3" in {button.key for button in app.button}
+    for number, offered in ((1, {"roll-back"}), (2, set()), (4, set())):
+        open_round(app, number)
+        keys = {button.key for button in app.button}
+        assert keys & {f"promote-{number}", "roll-back"} == offered
 
 
 def test_while_no_round_is_in_use_the_page_says_what_orders_the_queue(
@@ -352,15 +403,23 @@ def test_between_rounds_the_page_says_that_a_simple_model_orders_the_queue_too(
 def test_a_lead_rolls_back(used: Project, lead: Account, visit_as: VisitAs) -> None:
     visit_as(lead)
     app = open_screen()
+    open_round(app, 1)
+    next(field for field in app.text_input if field.key == "reason-1").set_value("missed adverts")
     press(app, "roll-back")
     assert state_of(used, 1) == "scoring"
+    assert "missed adverts" in shown(app)
+    with used.database.read() as session:
+        assert lifecycle.find(session, 1).is_rolling_back
 
 
 def test_an_annotator_looks_and_finds_no_buttons(used: Project, ann: Account, visit_as: VisitAs) -> None:
     visit_as(ann)
     app = open_screen()
     assert "In use: round 2" in shown(app)
-    assert [button.key for button in app.button] == []
+    assert [button.key for button in app.button] == ["open-3", "open-2", "open-1"]
+    open_round(app, 3)
+    open_round(app, 2)
+    assert [button.key for button in app.button] == ["open-3", "open-2", "open-1"]
 
 
 def test_what_people_wrote_is_escaped(used: Project, lead: Account, visit_as: VisitAs) -> None:
@@ -373,8 +432,10 @@ def test_what_people_wrote_is_escaped(used: Project, lead: Account, visit_as: Vi
 
 def test_the_steps_show_what_is_done_now_and_to_come() -> None:
     html = steps_html("training")
-    assert (html.count("●"), html.count("◐"), html.count("○")) == (1, 1, 4)
-    assert steps_html("queued").count("○") == 6
+    kinds = re.findall('<li class="(.*?)"', html)
+    assert kinds == ["done", "now", *["later"] * 4]
+    assert html.count('aria-current="step"') == 1
+    assert re.findall('<li class="(.*?)"', steps_html("queued")) == ["later"] * 6
 
 
 @pytest.mark.parametrize(
@@ -408,6 +469,7 @@ def test_a_rollback_leads_where_its_button_said_or_nowhere(
 ) -> None:
     visit_as(lead)
     app = open_screen()
+    open_round(app, 1)
     add_round(used, lead, 4, "promoted")
     put_in_use(used, lead, 4, 2)
     press(app, "roll-back")

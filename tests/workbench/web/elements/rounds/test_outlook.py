@@ -39,7 +39,7 @@ def used(project: Project, lead: Account, monkeypatch: pytest.MonkeyPatch) -> No
 
 def foretell(monkeypatch: pytest.MonkeyPatch, hint: StoppingHint, rounds: int = 3) -> None:
     outlook = Outlook(GAIN, 13.6, rounds, 312, hint)
-    monkeypatch.setattr("workbench.web.elements.outlook.read_outlook", lambda _project: outlook)
+    monkeypatch.setattr("workbench.web.elements.rounds.outlook.read_outlook", lambda _project: outlook)
 
 
 def test_the_next_hundred_labels_are_told_with_interval_and_minutes(
@@ -48,9 +48,8 @@ def test_the_next_hundred_labels_are_told_with_interval_and_minutes(
     foretell(monkeypatch, StoppingHint("still changing"))
     visit_as(lead)
     page = shown(open_screen())
-    assert "Since then: 312 new labels." in page
+    assert "312 new labels since the last round." in page
     assert "The next 100 should bring +0.6 [0.1, 1.1] points of macro-F1, about 14 min." in page
-    assert "guess" not in page
     assert "hardly change" not in page
 
 
@@ -68,16 +67,16 @@ def test_it_is_told_in_chinese(lead: Account, visit_as: VisitAs, monkeypatch: py
     foretell(monkeypatch, SETTLED)
     visit_as(lead, language="zh")
     page = shown(open_screen())
-    assert "此后新增 312 条标注" in page
+    assert "上一轮之后新增 312 条标注" in page
     assert "是否停止由你决定" in page
 
 
-def test_a_single_round_is_called_a_guess(lead: Account, visit_as: VisitAs) -> None:
+def test_a_single_round_foretells_nothing(lead: Account, visit_as: VisitAs) -> None:
     """Reads a real project."""
     visit_as(lead)
     page = shown(open_screen())
-    assert "Since then: 0 new labels. The next 100 should bring +" in page
-    assert "From a single round that is little more than a guess." in page
+    assert "0 new labels since the last round." in page
+    assert "The next 100" not in page
 
 
 def test_a_round_that_was_not_measured_has_no_line(
