@@ -77,12 +77,13 @@ def test_a_candidate_is_put_in_use_compared_and_rolled_back(
             page.click(".st-key-promote-2 button")
             expect(page.locator(".title")).to_contain_text("In use: round 2", timeout=60_000)
             assert queue_of(project) == 2
-            expect(page.locator("table.rows").filter(has_text="caught more adverts")).to_be_visible()
+            expect(page.locator(".st-key-opened-2")).to_contain_text("caught more adverts")
             page.wait_for_selector(IDLE)
             for number in (1, 2):
                 page.click(f".st-key-compared button:has-text('Round {number}')")
                 page.wait_for_selector(IDLE)
             expect(page.locator(".stMain")).to_contain_text(f"of {POSTS} posts changed their verdict.")
+            page.click(".st-key-open-1 button")
             page.click(".st-key-roll-back button")
             expect(page.locator(".title")).to_contain_text("In use: round 1", timeout=60_000)
             assert queue_of(project) == 1
@@ -98,14 +99,16 @@ def test_a_round_is_started_cancelled_and_labels_are_taken_away(
     label_toy_posts(project)
     page = sign_in(serve(project), name="林", role="lead")
     page.click("text=Rounds")
+    page.click(".st-key-start-options summary")
     expect(page.locator(".stMain")).to_contain_text("it learns from")
     page.click("text=Start a round")
     expect(page.locator(".steps")).to_be_visible()
-    expect(page.locator("table.rows").filter(has_text="waiting for the worker")).to_be_visible()
+    expect(page.locator(".run").filter(has_text="waiting for the worker")).to_be_visible()
     with project.database.read() as session:
         assert lifecycle.find(session, 1).is_running
     page.click(".st-key-cancel-1 button")
-    expect(page.locator("table.rows").filter(has_text="cancelled")).to_be_visible()
+    expect(page.locator(".run").filter(has_text="cancelled")).to_be_visible()
+    page.click(".st-key-exports summary")
     page.click("[data-testid=stFormSubmitButton] button:has-text('Export')")
     with page.expect_download() as download:
         page.click("a:has-text('labels.jsonl')")

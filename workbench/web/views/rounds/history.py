@@ -13,7 +13,7 @@ from workbench.rounds.durations import worked_until
 from workbench.rounds.lifecycle import Progress
 from workbench.rounds.measured import Figure, read_measured
 from workbench.web.current_project import project
-from workbench.web.elements.markup import NOTHING, html
+from workbench.web.elements.markup import NOTHING, each, html
 from workbench.web.elements.widgets import (
     heading,
     local,
@@ -101,15 +101,16 @@ def _live_cells(number: int, *, is_open: bool) -> None:
     with project().database.read() as session:
         row = lifecycle.find(session, number)
         entry = lifecycle.describe(session, row)
+    if not row.is_running:
+        st.rerun()
     progress = lifecycle.read_progress(project(), row)
     state = _state(entry) + _step(progress)
     html(_cells(entry, state, _took(worked_until(row, project().now())), is_open=is_open))
 
 
 def _head() -> Markup:
-    names = ("", *_names(), "")
     return Markup('<div class="run head" aria-hidden="true">{}</div>').format(
-        NOTHING.join(Markup("<span>{}</span>").format(name) for name in names)
+        each(Markup("<span>{}</span>"), _names())
     )
 
 

@@ -45,7 +45,9 @@ def test_two_ticked_rounds_stand_side_by_side(compared: Project, lead: Account, 
     assert text.count("people ↓  model →") >= 2
     assert HOSTILE not in text
     cells = [button for button in app.button if button.key.startswith("flip-")]
-    assert [(cell.key, cell.label) for cell in cells] == [("flip-normal-to-violation", "60")]
+    assert [(cell.key, cell.label) for cell in cells] == [
+        ("flip-normal-to-violation", "60 *normal → violation*")
+    ]
     cells[0].click().run()
     assert "normal → violation: the 20 largest changes at most" in shown(app)
 
