@@ -16,7 +16,7 @@ from workbench.errors import InputError
 from workbench.settings import Settings
 
 HOST = "127.0.0.1"
-SIGN_IN_PAGE = (Path(workbench.web.server.__path__[0]) / "entrance.html").read_bytes()
+SIGN_IN_PAGE = (Path(workbench.web.server.__path__[0]) / "plain_page.html").read_bytes()
 
 
 def unnamed(port: int) -> Settings:

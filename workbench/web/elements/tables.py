@@ -44,6 +44,11 @@ def table(
     )
 
 
+def spread(rows: Markup) -> Markup:
+    """A table as wide as its column."""
+    return Markup('<div class="spread">{}</div>').format(rows)
+
+
 def _columns(headings: Sequence[Cell]) -> Markup:
     """For the style sheet: on a phone a row is a card, on which the name of the column stands before each text."""
     if not headings:

@@ -25,7 +25,8 @@ from workbench.labelling import timesheet
 from workbench.web.current_project import project
 from workbench.web.identity import visitor_of
 from workbench.web.server.guard import SIGN_IN_FIRST
-from workbench.web.server.refusing import language_of, refusal
+from workbench.web.server.plain_pages import language_of
+from workbench.web.server.refusing import refusal
 from workbench.web.wording.headings import headings_in
 from workbench.web.wording.i18n import N_
 from workbench.web.wording.messages import message_in

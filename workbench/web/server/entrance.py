@@ -3,14 +3,12 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from string import Template
 from urllib.parse import quote
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from workbench import addresses
@@ -34,15 +32,14 @@ from workbench.web.pages import home_of, page_of_ours
 from workbench.web.server.devices import YEAR, device_cookie_name, device_of, new_device
 from workbench.web.server.guard import JOIN, OIDC, SIGN_IN, open_sockets
 from workbench.web.server.organisations.trusted_header import STATEMENT
+from workbench.web.server.plain_pages import language_of, plain_page
 from workbench.web.server.preferences import bring_preferences, set_cookie
-from workbench.web.server.refusing import language_of
 from workbench.web.server.throttle import Throttle
 from workbench.web.wording.i18n import COOKIE as LANGUAGE_COOKIE
-from workbench.web.wording.i18n import LANGUAGES, N_, TAGS, catalogue
+from workbench.web.wording.i18n import LANGUAGES, N_, catalogue
 from workbench.web.wording.refusals import refusal_in
 from workbench.web.wording.words import ROLE_WORDS
 
-PAGE = Template(Path(__file__).with_name("entrance.html").read_text(encoding="utf-8"))
 DEMO_NOTE = N_("This is the demo: choose who you are. In a project of your own, everybody has a password.")
 NOBODY_YET = N_(
     "Nobody can sign in yet. On the machine that runs the workbench: workbench users add NAME --role lead"
@@ -255,7 +252,7 @@ def _oidc_link(_: Translate, next_page: str) -> Markup:
 
 
 def _demo_form(_: Translate, people: Sequence[Member], next_page: str) -> Markup:
-    button = Markup('<button name="person" value="{}">{} <small>{}</small></button>')
+    button = Markup('<button class="person" name="person" value="{}">{} <small>{}</small></button>')
     buttons = (button.format(person.id, person.name, _(ROLE_WORDS[person.role])) for person in people)
     return _form(
         Markup('<input type="hidden" name="next" value="{}">').format(next_page), *buttons, action=SIGN_IN
@@ -294,21 +291,5 @@ def _form(*parts: Markup, action: str) -> Markup:
 def _page(
     request: Request, form: Markup, *, note: str = "", refusal: str = "", status: int | None = None
 ) -> Response:
-    language = language_of(request)
-    _ = catalogue(language).gettext
-    other = next(other for other in LANGUAGES if other != language)
-    values = {
-        "language": TAGS[language],
-        "title": _("Moderation workbench"),
-        "form": form,
-        "note": note,
-        "has_note": "" if note else Markup("hidden"),
-        "refusal": refusal,
-        "has_refusal": "" if refusal else Markup("hidden"),
-        "other": other,
-        "here": request.url.path,
-        "other_name": LANGUAGES[other],
-    }
-    page = PAGE.substitute({name: escape(value) for name, value in values.items()})
     status = status or (403 if refusal else 200)
-    return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
+    return plain_page(request, form, here=request.url.path, note=note, refusal=refusal, status=status)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -21,7 +21,8 @@ from workbench.web.current_project import project
 from workbench.web.identity import refuse_open_line, sender_of, visitor_of
 from workbench.web.pages import PAGES, PATHS
 from workbench.web.server.organisations.trusted_header import take_statement, with_session
-from workbench.web.server.refusing import language_of, refusal
+from workbench.web.server.plain_pages import is_page_wanted, language_of
+from workbench.web.server.refusing import refusal, told
 from workbench.web.server.sockets import OpenSockets
 from workbench.web.server.uploads import UPLOADS, Uploads, held_by_streamlit
 from workbench.web.wording.i18n import N_
@@ -36,6 +37,10 @@ OPEN_FOLDERS = ("/static/", "/language/", JOIN)
 RIGHTS: Mapping[str, Right] = MappingProxyType({UPLOADS: Right.IMPORT, "/_stcore/metrics": Right.RUN_ROUNDS})
 """Rights by the beginning of an address. The use cases of our own addresses check their rights themselves."""
 
+NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/download/", "/start.js")
+"""Other addresses that a browser opens, by their beginning."""
+
+NO_PAGE = N_("There is no such page.")
 SIGN_IN_FIRST = N_("Sign in first.")
 NO_RIGHT = N_("You may not do this. Ask a lead.")
 TOO_MANY_FILES = N_("Too many files are open. Close other pages that import, or use workbench import.")
@@ -72,6 +77,8 @@ class Guard:
             await open_sockets.run(self._app, visitor.session_id, scope, receive, send)
         elif _is_closed_page(visitor.account, scope["path"]):
             await RedirectResponse("/", 303)(scope, receive, send)
+        elif _is_no_page(scope):
+            await refusal(scope, 404, NO_PAGE)(scope, receive, send)
         elif not await _has_right(visitor.account, scope["path"]):
             await refusal(scope, 403, NO_RIGHT)(scope, receive, send)
         elif scope["method"] == "PUT" and scope["path"].startswith(UPLOADS):
@@ -102,7 +109,7 @@ async def _turn_down(error: NotAllowedError, scope: Scope, receive: Receive, sen
         await WebSocketClose(code=1008, reason="not allowed")(scope, receive, send)
         return
     sentence = refusal_in(error, language_of(HTTPConnection(scope)))
-    await PlainTextResponse(sentence, 403)(scope, receive, send)
+    await told(scope, 403, sentence)(scope, receive, send)
 
 
 def _is_page(scope: Scope) -> bool:
@@ -112,6 +119,12 @@ def _is_page(scope: Scope) -> bool:
 def _is_closed_page(account: Account, path: str) -> bool:
     """Streamlit answers such an address with a dialog in English: no such page."""
     return any(path == f"/{page.name}" and not page.is_open_to(account) for page in PAGES)
+
+
+def _is_no_page(scope: Scope) -> bool:
+    """Streamlit answers any other address with its document, and then with a dialog in English."""
+    is_read = scope["type"] == "http" and scope["method"] == "GET" and is_page_wanted(HTTPConnection(scope))
+    return is_read and scope["path"] not in PATHS and not scope["path"].startswith(NOT_PAGES)
 
 
 def _is_open(path: str) -> bool:

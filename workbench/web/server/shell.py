@@ -19,7 +19,7 @@ from starlette.routing import Route
 from workbench.web.frame.theme import COOKIE as THEME_COOKIE
 from workbench.web.frame.theme import choose_theme
 from workbench.web.pages import HOME, PATHS
-from workbench.web.server.refusing import language_of
+from workbench.web.server.plain_pages import language_of
 from workbench.web.wording.i18n import N_, TAGS, catalogue
 
 DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from itertools import combinations
-from math import sqrt
 
 import pytest
 from sqlalchemy import select
@@ -12,14 +11,13 @@ from db.tables import Annotation, Person, Resolution
 from tests.conftest import Clock
 from tests.workbench.making import add_decision, add_label, label_row, ready_queue
 from tests.workbench.web.conftest import VisitAs
-from tests.workbench.web.figures.plain import plain, rows
+from tests.workbench.web.figures.plain import plain, rows, share_cell
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
 
 Votes = dict[int, list[tuple[str, str]]]
 """(name, label) by post."""
-Z = 1.959964
 
 
 def screen() -> None:
@@ -32,14 +30,6 @@ def section(name: str) -> str:
     app = AppTest.from_function(screen, default_timeout=20).run()
     app.segmented_control(key="review-section").set_value(name).run()
     return plain(app)
-
-
-def percent_cell(shares: list[bool]) -> str:
-    """A share with Wilson's interval and the number of posts."""
-    n, share = len(shares), sum(shares) / len(shares)
-    middle, spread = share + Z**2 / (2 * n), Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    low, high = (max(0, (middle - spread) / (1 + Z**2 / n)), min(1, (middle + spread) / (1 + Z**2 / n)))
-    return f"{share:.0%} {low:.0%}–{high:.0%} · {n}"
 
 
 @pytest.fixture
@@ -89,12 +79,12 @@ def test_agreement_by_label_by_week_and_by_pair(judged: Votes, project: Project,
         ]
         row = next(row for row in table if row[0] == word)
         assert row[1].startswith(f"{sum(others) / len(others):.0%} ")
-    assert ["Ann · Ben", percent_cell([is_same(said) for said in judged.values()])] in table
+    assert ["Ann · Ben", share_cell([is_same(said) for said in judged.values()])] in table
     weeks = {"2026-01-05": range(1, 20), "2026-01-12": range(20, 36)}
     for monday, posts in weeks.items():
         assert [
             monday,
-            percent_cell([is_same(said) for post, said in judged.items() if post in posts]),
+            share_cell([is_same(said) for post, said in judged.items() if post in posts]),
         ] in table
 
 

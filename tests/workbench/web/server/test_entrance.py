@@ -336,7 +336,7 @@ def choose(client: TestClient, account: Account, **headers: str) -> int:
 
 
 def test_in_the_demo_people_choose_who_they_are(client: TestClient, demo: Account) -> None:
-    assert f'<button name="person" value="{demo.id}">' in client.get("/sign-in").text
+    assert f'<button class="person" name="person" value="{demo.id}">' in client.get("/sign-in").text
     assert choose(client, demo) == 303
     assert is_inside(client)
 

@@ -231,3 +231,42 @@ def test_every_answer_carries_its_headers(client: TestClient, path: str) -> None
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "unsafe-eval" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_an_address_that_is_no_page_says_so_in_the_readers_language(
+    client: TestClient, project: Project
+) -> None:
+    enter(client, project)
+    answer = client.get("/nosuch", headers=BROWSER | {"accept-language": "zh-CN"})
+    assert answer.status_code == 404
+    assert "没有这个页面。" in answer.text
+    assert '<a class="button" href="/">返回首页</a>' in answer.text
+    assert '<html lang="zh-CN"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/posts", "/_stcore/health", "/media/file", "/download/x.csv", "/start.js"]
+)
+def test_what_a_browser_opens_besides_pages_is_let_through(
+    client: TestClient, project: Project, path: str
+) -> None:
+    enter(client, project)
+    assert "There is no such page." not in client.get(path, headers=BROWSER).text
+
+
+def test_a_refusal_is_a_page_for_a_browser_and_a_sentence_for_others(client: TestClient) -> None:
+    page = client.get("/media/file", headers=BROWSER)
+    assert page.status_code == 401
+    assert "--accent:" in page.text
+    assert ">Sign in first.</p>" in page.text
+    assert client.get("/media/file").text == "Sign in first."
+
+
+def test_a_plain_page_is_drawn_in_the_chosen_theme(client: TestClient) -> None:
+    client.cookies["theme"] = "dark"
+    assert 'data-theme="dark"' in client.get("/sign-in").text
+    client.cookies["theme"] = "<script>"
+    assert 'data-theme="system"' in client.get("/sign-in").text

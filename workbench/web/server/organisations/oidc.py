@@ -23,8 +23,8 @@ from workbench.web.pages import page_of_ours
 from workbench.web.server import entrance
 from workbench.web.server.guard import OIDC, OIDC_CALLBACK
 from workbench.web.server.organisations.provider import BadTokenError, Flow, Provider, provider_of
+from workbench.web.server.plain_pages import language_of
 from workbench.web.server.preferences import set_cookie
-from workbench.web.server.refusing import language_of
 from workbench.web.wording.refusals import refusal_in
 
 FLOW_SECONDS = 600

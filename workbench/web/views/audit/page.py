@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import html
-from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.tables import Cell, spread, table
 from workbench.web.elements.visible import post_text
 from workbench.web.elements.widgets import (
     clock,
@@ -81,7 +81,7 @@ def _search(account: Account) -> None:
     page = _find(account, wanted, cursors[-1])
     _notices(page)
     if page.entries:
-        html(table(map(_row, page.entries), [_(word) for word in COLUMN_WORDS]))
+        html(spread(table(map(_row, page.entries), [_(word) for word in COLUMN_WORDS])))
     pager("audit-", page.after, cursors)
     link = Markup('<a href="{}" download>{}</a>')
     csv, jsonl = (f"/download/audit.{form}?{address}" for form in ("csv", "jsonl"))

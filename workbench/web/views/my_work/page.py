@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import date
 
+import streamlit as st
+
 from workbench.accounts import Account
 from workbench.errors import WorkbenchError
 from workbench.review.quality import FEWEST_POSTS, Kind, MyWork, Quality, read_my_work
@@ -112,9 +114,10 @@ def _weeks(weeks: Mapping[date, Quality]) -> None:
     if not drawn:
         return
     heading(_("Week by week"))
-    for line, points, numbers in drawn:
-        quiet(line)
-        weekly(points, numbers=numbers, height=LINE_HEIGHT)
+    for column, (line, points, numbers) in zip(st.columns(len(drawn), gap="medium"), drawn, strict=True):
+        with column:
+            quiet(line)
+            weekly(points, numbers=numbers, height=LINE_HEIGHT)
 
 
 def _line(weeks: Mapping[date, Quality], kind: Kind) -> list[InWeek]:

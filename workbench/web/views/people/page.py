@@ -9,7 +9,7 @@ from workbench.people.invitations import OpenLink
 from workbench.people.members import Member
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
-from workbench.web.elements.tables import table
+from workbench.web.elements.tables import spread, table
 from workbench.web.elements.widgets import (
     attempt,
     clock,
@@ -75,7 +75,7 @@ def _without_password(managed: list[Member], open_links: list[OpenLink]) -> None
 
 def _table(people: list[Member]) -> None:
     heading(_("Who is in the project"))
-    html(table(map(_row, people), [_(word) for word in COLUMN_WORDS]))
+    html(spread(table(map(_row, people), [_(word) for word in COLUMN_WORDS])))
 
 
 def _row(member: Member) -> tuple[str, ...]:

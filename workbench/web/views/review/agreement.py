@@ -19,7 +19,7 @@ from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.charts import InWeek, weekly
 from workbench.web.elements.markup import NOTHING, html
-from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.tables import Cell, spread, table
 from workbench.web.elements.widgets import (
     decimal,
     heading,
@@ -108,7 +108,7 @@ def _open_cases(labels: tuple[str, str]) -> None:
 def _by_label(team: TeamAgreement) -> None:
     heading(_("By label"))
     rows = [(label_html(label), share_cell(share)) for label, share in team.labels.items()]
-    html(table(rows, (_("label"), _("the other answer is the same")), has_titles=True))
+    html(spread(table(rows, (_("label"), _("the other answer is the same")), has_titles=True)))
 
 
 def _apart(pairs: Sequence[Apart]) -> None:
@@ -116,7 +116,7 @@ def _apart(pairs: Sequence[Apart]) -> None:
         return
     heading(_("Judged differently"))
     headings = (_("which labels"), _("posts"), _("still open"))
-    html(table(map(_apart_row, pairs), headings, has_numbers=True))
+    html(spread(table(map(_apart_row, pairs), headings, has_numbers=True)))
 
 
 def _apart_row(pair: Apart) -> tuple[Cell, ...]:
@@ -126,13 +126,13 @@ def _apart_row(pair: Apart) -> tuple[Cell, ...]:
 def _by_week(weeks: Sequence[WeekOfAgreement]) -> None:
     heading(_("Week by week"))
     rows = [(week.monday.isoformat(), share_cell(week.same)) for week in weeks]
-    html(table(rows, (_("week of"), _("pairs that agree"))))
+    html(spread(table(rows, (_("week of"), _("pairs that agree")))))
 
 
 def _by_people(team: TeamAgreement) -> None:
     heading(_("Two people at a time"))
     rows = [(_pair(pair), share_cell(pair.same, fewest=FEWEST_POSTS)) for pair in team.people]
-    html(table(rows, (_("who"), _("pairs that agree"))))
+    html(spread(table(rows, (_("who"), _("pairs that agree")))))
     quiet(_("In order of names, from {count} posts on.").format(count=FEWEST_POSTS))
 
 
@@ -147,7 +147,7 @@ def _statistics(team: TeamAgreement) -> None:
                 "Krippendorff's alpha is 1 if all agree and 0 if they agree as by chance. Ordered: normal against violation weighs more than normal against borderline. Below {least} labels are too uncertain to judge a model by. Only answers given without another's answer or a suggestion in sight count."
             ).format(least=LEAST_ALPHA)
         )
-        html(table(_alphas(team), has_titles=True))
+        html(spread(table(_alphas(team), has_titles=True)))
         points = [
             InWeek(week.monday, week.ordinal, week.interval)
             for week in team.weeks
@@ -156,7 +156,7 @@ def _statistics(team: TeamAgreement) -> None:
         if len(points) > 1:
             weekly(points, _("alpha, ordered labels"), goal=LEAST_ALPHA)
         rows = [(_pair(pair), decimal(pair.kappa)) for pair in team.people]
-        html(table(rows, (_("who"), _("Cohen's kappa"))))
+        html(spread(table(rows, (_("who"), _("Cohen's kappa")))))
         quiet(_("Kappa says how far two people agree beyond chance, not who is right."))
 
 

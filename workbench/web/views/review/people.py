@@ -6,7 +6,7 @@ from workbench.review.quality import FEWEST_POSTS, Kind, PersonQuality, TeamQual
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import html
-from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.tables import Cell, spread, table
 from workbench.web.elements.widgets import quiet, require_account, share_cell
 from workbench.web.views.review import layout
 from workbench.web.wording.i18n import N_, _
@@ -36,7 +36,7 @@ def show() -> None:
         )
         return
     headings = (_("who"), _("labels"), _("seconds each"), *(_(word) for word in COLUMNS.values()))
-    html(table(map(_row, team.people), headings))
+    html(spread(table(map(_row, team.people), headings)))
     quiet(
         _("How often a person said the same. In small print: the 95% interval and the number of posts."),
         _(

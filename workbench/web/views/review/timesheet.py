@@ -12,7 +12,7 @@ from workbench.labelling import timesheet
 from workbench.labelling.timesheet import PersonDay
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
-from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.tables import Cell, spread, table
 from workbench.web.elements.widgets import local, quiet, require_account
 from workbench.web.views.review import layout
 from workbench.web.wording.i18n import N_, _
@@ -54,7 +54,7 @@ def show() -> None:
             _("Each day of each person who labels gets a line: posts, and minutes on them."),
         )
         return
-    html(_table(shown))
+    html(spread(_table(shown)))
     zone = str(now.tzinfo)
     address = "/download/timesheet.csv?" + urlencode({"since": since.isoformat(), "zone": zone})
     html(Markup('<a href="{}" download>{}</a>').format(address, _("Take it away as CSV")))

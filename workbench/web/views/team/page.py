@@ -17,7 +17,7 @@ from workbench.queue.claims import HELD_OUT_AHEAD
 from workbench.web.current_project import project
 from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import html
-from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.tables import Cell, spread, table
 from workbench.web.elements.widgets import (
     heading,
     local,
@@ -88,14 +88,8 @@ def _people(team: Team) -> None:
         _("second opinions"),
         _("boards"),
     )
-    html(
-        table(
-            (_person_row(team, person) for person in team.people),
-            headings,
-            has_numbers=True,
-            has_text_last=True,
-        )
-    )
+    rows = (_person_row(team, person) for person in team.people)
+    html(spread(table(rows, headings, has_numbers=True, has_text_last=True)))
     quiet(_("In order of names. Labels, answers to check posts included; the week begins on Monday."))
 
 
@@ -120,7 +114,7 @@ def _boards(team: Team, counts: Mapping[int, BoardCounts]) -> None:
         _("assigned to"),
     )
     rows = [_board_row(team, board, counts.get(board.id, BoardCounts())) for board in team.boards[:SHOWN]]
-    html(table(rows, headings, has_numbers=True, has_text_last=True))
+    html(spread(table(rows, headings, has_numbers=True, has_text_last=True)))
     if len(team.boards) > SHOWN:
         quiet(_("{count} more boards are not listed.").format(count=f"{len(team.boards) - SHOWN:,}"))
 

@@ -31,10 +31,8 @@ def show(account: Account, recent: RecentPosts, thresholds: Thresholds) -> None:
 
 
 def _row(week: WeekOfVerdicts) -> Sequence[Cell]:
-    # The words are for a phone, where the headings are gone.
-    cell = Markup('<span class="{}">{:,} <small>{}</small></span>')
-    cells = (cell.format(name, count, _(VERDICT_WORDS[name])) for name, count in by_verdict(week.volumes))
-    return (_days(week.first, week.last), verdict_bar(week.volumes), *cells)
+    counts = (count for _name, count in by_verdict(week.volumes))
+    return (_days(week.first, week.last), verdict_bar(week.volumes), *counts)
 
 
 def _days(first: date, last: date) -> str:

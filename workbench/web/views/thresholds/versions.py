@@ -8,7 +8,7 @@ import streamlit as st
 
 from trainer.statistics.thresholds import NEVER
 from workbench.web.elements.markup import html
-from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.tables import Cell, spread, table
 from workbench.web.elements.widgets import clock
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import person_word
@@ -28,7 +28,7 @@ def show(listed: list[dict[str, Any]]) -> None:
         _("when"),
     )
     with st.expander(_("All versions"), key="versions"):
-        html(table(map(_row, listed), headings))
+        html(spread(table(map(_row, listed), headings)))
 
 
 def _row(row: dict[str, Any]) -> Sequence[Cell]:
