@@ -2,9 +2,10 @@
 
 The content security policy refuses inline scripts. The file also names the server's address: without it Streamlit's
 client looks for the server below the address of the page first (`/posts/_stcore/health`). It begins with our own
-`session_end.js`, which has to run before Streamlit's client opens its websocket, and `theme.js`, before it draws anything.
+`connection.js`, which has to run before Streamlit's client opens its websocket, and `theme.js`, before it draws anything.
 """
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -18,13 +19,14 @@ from workbench.web.frame.theme import COOKIE as THEME_COOKIE
 from workbench.web.frame.theme import choose_theme
 from workbench.web.pages import HOME, PATHS
 from workbench.web.server.refusing import language_of
-from workbench.web.wording.i18n import TAGS
+from workbench.web.wording.i18n import N_, TAGS, catalogue
 
 DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"
-SESSION_END, THEME = (Path(__file__).with_name(name) for name in ("session_end.js", "theme.js"))
+CONNECTION, THEME = (Path(__file__).with_name(name) for name in ("connection.js", "theme.js"))
 START = "/start.js"
 NOT_CACHED = {"Cache-Control": "no-cache"}
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+AWAY = N_("The server does not answer. What you see stays here; this goes by itself when it is back.")
 _ADDRESS = "window.__streamlit = { BACKEND_BASE_URL: window.location.origin };"
 
 
@@ -33,8 +35,8 @@ async def show_page(request: Request) -> Response:
     return HTMLResponse(document(language_of(request), theme), headers=NOT_CACHED)
 
 
-async def start_script(_request: Request) -> Response:
-    return Response(script(), media_type="text/javascript", headers=NOT_CACHED)
+async def start_script(request: Request) -> Response:
+    return Response(script(language_of(request)), media_type="text/javascript", headers=NOT_CACHED)
 
 
 @cache
@@ -45,9 +47,10 @@ def document(language: str, theme: str) -> str:
 
 
 @cache
-def script() -> str:
-    own = (file.read_text(encoding="utf-8") for file in (SESSION_END, THEME))
-    return "\n".join([*own, _ADDRESS, *_INLINE.findall(_source())])
+def script(language: str) -> str:
+    away = f"const AWAY = {json.dumps(catalogue(language).gettext(AWAY))};"
+    own = (file.read_text(encoding="utf-8") for file in (CONNECTION, THEME))
+    return "\n".join([away, *own, _ADDRESS, *_INLINE.findall(_source())])
 
 
 @cache
