@@ -57,7 +57,7 @@ class LabelPage:
 
     @property
     def last(self) -> Locator:
-        return self.page.locator(".last")
+        return self.page.locator(".desk .last")
 
     def wait_until_seen(self) -> str:
         """Returns the post's text, once it has been on screen long enough for keys to count."""
@@ -118,6 +118,16 @@ class Server:
         if self._process is not None:
             stop(self._process)
             self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its connections stay open, and nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from db.queries.checks import standing_checks
 from db.queries.desk import on_desk, post_card, standing_copies, undoable, unlabelled_copies
 from db.queries.serving import claims_of, is_open, releases, skipped_entries
 from db.queries.standing import is_current
@@ -32,6 +33,9 @@ from workbench.labelling.guidelines import version_in_force
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue import check_posts
 from workbench.queue.claims import BLIND_LANES, HeldPost, give_up, hold, is_labelled, note_answers, put_first
+
+RECENT = 10
+"""Answers that `recent_answers` returns at most."""
 
 # Built once and executed without ORM objects: these statements run at every key press.
 _PERSON: ColumnElement[int] = bindparam("person_id")
@@ -157,12 +161,20 @@ def keep_draft(project: Project, account: Account, post_id: int, note: str) -> N
             keep_note(session, project, account, post_id, note)
 
 
-def last_answer(project: Project, account: Account) -> Saved | None:
-    with project.database.read() as session:
-        last = _last(session, account)
-        if isinstance(last, CheckAnswer):
-            return checks.saved(session, project, last)
-        return None if last is None else _saved(session, last)
+def recent_answers(project: Project, account: Account) -> list[Saved]:
+    """The annotator's last standing answers, the latest act first: `undo` withdraws the first one."""
+    with reading(project, account, Right.LABEL) as session:
+        given = session.scalars(undoable(account.id).limit(RECENT)).all()
+        checked = session.scalars(standing_checks(account.id).limit(RECENT)).all()
+        # Sorting is stable: of one moment, the answer to the check post counts as the later one, as in `_last`.
+        both: list[Annotation | CheckAnswer] = [*checked, *given]
+        latest = sorted(both, key=lambda answer: answer.saved_at, reverse=True)[:RECENT]
+        return [
+            checks.saved(session, project, answer)
+            if isinstance(answer, CheckAnswer)
+            else _saved(session, answer)
+            for answer in latest
+        ]
 
 
 def bring_back_skipped(project: Project, account: Account) -> int:

@@ -90,10 +90,19 @@ def days_in_a_row(session: Session, person_id: int, midnight: datetime) -> int:
 
     Days follow the clock of `midnight`, the start of today.
     """
+    return days_before(session, person_id, midnight) + has_answered(session, person_id, midnight)
+
+
+def days_before(session: Session, person_id: int, midnight: datetime) -> int:
+    """The days in a row that end yesterday."""
     # Arithmetic on an aware datetime is in local time, so a day of 23 or 25 hours is one day.
     before = (midnight - DAY * number for number in range(1, MOST_DAYS))
-    past = takewhile(lambda begin: _has_answered(session, person_id, begin), before)
-    return _has_answered(session, person_id, midnight) + sum(1 for _day in past)
+    return sum(1 for _day in takewhile(lambda begin: has_answered(session, person_id, begin), before))
+
+
+def has_answered(session: Session, person_id: int, begin: datetime) -> bool:
+    """On the day that begins then."""
+    return bool(session.scalar(_IS_ANY, {"person_id": person_id, "since": begin, "until": begin + DAY}))
 
 
 def monday_of(moment: datetime | date) -> date:
@@ -120,7 +129,3 @@ def _minutes_in_a_row(session: Session, person_id: int, now: datetime) -> int:
                 break
             begin = moment
     return int(max(now.timestamp() - begin, 0) // 60)
-
-
-def _has_answered(session: Session, person_id: int, begin: datetime) -> bool:
-    return bool(session.scalar(_IS_ANY, {"person_id": person_id, "since": begin, "until": begin + DAY}))

@@ -392,10 +392,26 @@ def test_a_reason_comes_after_the_answer_and_goes_with_another_label(
     assert changed.reason is None
     skipped = answers.skip(project, ann, first(project, ann).post_id)
     assert answers.give_reason(project, ann, skipped.annotation_id, "看不懂").reason == "看不懂"
-    again = answers.last_answer(project, ann)
-    assert again is not None
+    again = answers.recent_answers(project, ann)[0]
     with pytest.raises(LabellingError, match="no answer to change"):
         answers.change(project, ann, again.annotation_id, "normal")
+
+
+def test_the_last_ten_answers_can_be_changed_and_the_latest_act_comes_first(
+    project: Project, lead: Account, ann: Account, clock: Clock
+) -> None:
+    ready_queue(project, lead)
+    for label in ("violation", *["normal"] * 10):
+        answers.submit(project, ann, first(project, ann).post_id, label)
+        clock.move(seconds=3)
+    recent = answers.recent_answers(project, ann)
+    assert [saved.label for saved in recent] == ["normal"] * 10
+    changed = answers.change(project, ann, recent[4].annotation_id, "suspicious")
+    assert answers.recent_answers(project, ann) == [changed, *recent[:4], *recent[5:]]
+    assert [row.label for row in rows_of(project, changed.post_id)] == ["normal", "suspicious"]
+    with pytest.raises(LabellingError, match="changed already"):
+        answers.change(project, ann, recent[4].annotation_id, "violation")
+    assert answers.undo(project, ann) == changed.post_id
 
 
 def test_a_draft_survives_a_new_start_and_ends_with_the_answer(
@@ -579,7 +595,7 @@ def test_what_the_model_thinks_is_told_with_a_label_alone_and_stays_told_after_u
     make_champion(project, lead, np.tile([0.3, 0.5, 0.2], (40, 1)))
     while (card := first(project, ann)) and answers.skip(project, ann, card.post_id).lane == "held_out":
         pass
-    assert answers.last_answer(project, ann).suggestion is None  # type: ignore[union-attr]
+    assert answers.recent_answers(project, ann)[0].suggestion is None
     post = answers.undo(project, ann)
     assert answers.submit(project, ann, post, "normal").suggestion is not None
     answers.undo(project, ann)

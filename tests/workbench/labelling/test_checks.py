@@ -83,7 +83,7 @@ def test_an_answer_is_held_against_the_label_in_force(desk: Project, lead: Accou
     assert (row.post_id, row.label, row.note, row.action) == (card.post_id, "normal", "why", "label")
     assert (row.guideline_version, row.was_suggestion_visible) == (1, False)
     assert row.shown_at == row.saved_at == desk.now()
-    assert saved == answers.last_answer(desk, ann)
+    assert saved == answers.recent_answers(desk, ann)[0]
 
 
 def test_it_is_acknowledged_as_a_second_opinion(desk: Project, ann: Account) -> None:
@@ -306,7 +306,7 @@ def everything_but_the_measurement(project: Project, lead: Account) -> Sequence[
 
 
 def act_on(project: Project, ann: Account, act: Act, clock: Clock) -> None:
-    post, last = first(project, ann).post_id, answers.last_answer(project, ann)
+    post, last = first(project, ann).post_id, next(iter(answers.recent_answers(project, ann)), None)
     match act.kind:
         case "submit":
             answers.submit(project, ann, post, act.label)

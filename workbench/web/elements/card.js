@@ -18,12 +18,32 @@ function drawPost(segments) {
   });
 }
 
+// A button with the key that does the same. Its name is the word alone.
+function keyed(className, key, word) {
+  const cap = make("kbd", "", key);
+  cap.setAttribute("aria-hidden", "true");
+  const button = make("button", className, cap, make("span", "", word));
+  button.type = "button";
+  button.setAttribute("aria-keyshortcuts", key);
+  return button;
+}
+
+function tool(command, key, word) {
+  const button = keyed("tool", key, word);
+  button.dataset.command = command;
+  return button;
+}
+
+function hasThread(card) {
+  return card.before.length > 0 || card.after.length > 0;
+}
+
 function drawFacts(card, words) {
   const facts = make("div", "facts");
   for (const [word, value] of card.facts) facts.append(make("span", "", `${word} `, ...drawPost(value)));
   for (const remark of card.remarks) facts.append(make("span", "remark", remark));
   if (card.link) {
-    const link = make("a", "open", words.open);
+    const link = make("a", "open", make("kbd", "", "O"), words.open);
     Object.assign(link, { href: card.link, target: "_blank", rel: "noopener noreferrer", title: card.link });
     facts.append(link);
   }
@@ -31,41 +51,38 @@ function drawFacts(card, words) {
   return facts;
 }
 
-function drawThread(card, words) {
-  if (!card.before.length && !card.after.length) return undefined;
-  const details = make("details", "thread", make("summary", "quiet", words.thread));
-  const rows = [...card.before, undefined, ...card.after];
-  for (const row of rows) {
-    details.append(row ? make("p", "", make("b", "", ...drawPost(row.who)), make("span", "", ...drawPost(row.segments))) : make("p", "here", words.here));
+function drawThread(card, words, isOpen) {
+  const thread = make("div", "thread");
+  thread.hidden = !isOpen;
+  for (const row of [...card.before, undefined, ...card.after]) {
+    thread.append(row ? make("p", "", make("b", "", ...drawPost(row.who)), make("span", "", ...drawPost(row.segments))) : make("p", "here", words.here));
   }
-  return details;
+  return thread;
 }
 
-function drawSuggestion(bar) {
-  if (!bar) return undefined;
-  const drawn = make("div", "thought");
-  for (const [label, word, share] of bar) {
-    const part = make("span", `label ${label}`, `${word} ${share.toFixed(2)}`);
-    part.style.flexGrow = Math.max(share, 0.02);
-    drawn.append(part);
-  }
-  return drawn;
+// Each part is as wide as its share: 0.03 looks like 3%.
+function drawShares(bar) {
+  const rows = bar.map(([label, word, share]) => {
+    const fill = make("i", label);
+    fill.style.width = `${share * 100}%`;
+    return make("div", "share", make("span", "", word), make("span", "track", fill), make("span", "number", `${Math.round(share * 100)}%`));
+  });
+  return make("div", "shares", ...rows);
 }
 
-function drawCard(card, words, hasLookalikes) {
-  const post = make("div", "post", ...drawPost(hasLookalikes ? card.lookalikes : card.segments));
+// `view`: whether look-alikes are marked and the thread is open.
+function drawCard(card, words, view) {
+  const post = make("div", "post", ...drawPost(view.lookalikes ? card.lookalikes : card.segments));
   Object.assign(post, { dir: "auto", lang: "zh", tabIndex: 0 });
   post.setAttribute("role", "article");
   post.setAttribute("aria-label", words.post);
-  const drawn = [drawFacts(card, words), post];
+  const drawn = [post];
   if (card.length > FOLDED_FROM) {
     post.classList.add("folded");
-    const unfold = make("button", "fold", words.unfold.replace("{length}", card.length));
-    unfold.type = "button";
-    unfold.dataset.command = "unfold";
-    drawn.push(unfold);
+    drawn.push(tool("unfold", "E", words.unfold.replace("{length}", card.length)));
   }
-  return [...drawn, drawSuggestion(card.suggestion), drawThread(card, words)].filter(Boolean);
+  if (card.suggestion) drawn.push(drawShares(card.suggestion));
+  return hasThread(card) ? [...drawn, drawThread(card, words, view.thread)] : drawn;
 }
 
 // The rulings below the guidelines, with a link to them above the text.

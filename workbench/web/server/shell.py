@@ -2,7 +2,7 @@
 
 The content security policy refuses inline scripts. The file also names the server's address: without it Streamlit's
 client looks for the server below the address of the page first (`/posts/_stcore/health`). It begins with our own
-`session_end.js`, which has to run before Streamlit's client opens its websocket, and `theme.js`, before it draws anything. For readers of
+`connection.js`, which has to run before Streamlit's client opens its websocket, and `theme.js`, before it draws anything. For readers of
 other languages `names.js` translates what that client says in English alone.
 """
 
@@ -23,8 +23,8 @@ from workbench.web.server.plain_pages import language_of
 from workbench.web.wording.i18n import N_, TAGS, catalogue
 
 DOCUMENT = Path(streamlit.__file__).parent / "static" / "index.html"
-SESSION_END, THEME, NAMES = (
-    Path(__file__).with_name(name) for name in ("session_end.js", "theme.js", "names.js")
+CONNECTION, THEME, NAMES = (
+    Path(__file__).with_name(name) for name in ("connection.js", "theme.js", "names.js")
 )
 STREAMLIT_NAMES = (
     N_("Skip to main content"),
@@ -47,6 +47,7 @@ STREAMLIT_NAMES = (
 START = "/start.js"
 NOT_CACHED = {"Cache-Control": "no-cache"}
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+AWAY = N_("The server does not answer. What you see stays here; this goes by itself when it is back.")
 _ADDRESS = "window.__streamlit = { BACKEND_BASE_URL: window.location.origin };"
 
 
@@ -68,8 +69,9 @@ def document(language: str, theme: str) -> str:
 
 @cache
 def script(language: str) -> str:
-    own = [file.read_text(encoding="utf-8") for file in (SESSION_END, THEME)]
     _ = catalogue(language).gettext
+    away = f"const AWAY = {json.dumps(_(AWAY))};"
+    own = [away, *(file.read_text(encoding="utf-8") for file in (CONNECTION, THEME))]
     if any(_(name) != name for name in STREAMLIT_NAMES):
         table = json.dumps({name: _(name) for name in STREAMLIT_NAMES})
         own.append(f"const STREAMLIT_NAMES = {table};\n{NAMES.read_text(encoding='utf-8')}")

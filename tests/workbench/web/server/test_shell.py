@@ -41,9 +41,17 @@ def test_the_inline_scripts_of_the_original_run_from_a_file_that_names_the_serve
 def test_what_watches_for_the_end_of_the_session_comes_before_the_scripts_of_streamlit(
     client: TestClient,
 ) -> None:
-    own = shell.SESSION_END.read_text(encoding="utf-8")
-    assert shell.THEME.read_text(encoding="utf-8") in client.get(shell.START).text
-    assert client.get(shell.START).text.startswith(own)
+    connection, theme = (file.read_text(encoding="utf-8") for file in (shell.CONNECTION, shell.THEME))
+    text = client.get(shell.START).text
+    first = text.splitlines()[0]
+    assert first.startswith("const AWAY = ")
+    assert text.startswith("\n".join([first, connection, theme]))
+
+
+def test_the_words_for_a_server_that_is_away_are_in_the_readers_language(client: TestClient) -> None:
+    answer = client.get(shell.START, headers={"Accept-Language": "zh-CN"})
+    assert json.dumps("服务器没有响应")[1:-1] in answer.text
+    assert "does not answer" in client.get(shell.START).text
 
 
 def test_what_streamlit_names_in_english_alone_is_translated_for_others(client: TestClient) -> None:

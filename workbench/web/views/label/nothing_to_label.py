@@ -1,5 +1,7 @@
 """Why there is no post to label, and what to do about it."""
 
+from typing import Any
+
 import streamlit as st
 
 from workbench.accounts import Account, Right
@@ -7,21 +9,33 @@ from workbench.labelling import answers
 from workbench.labelling.empty_queue import EmptyQueue, read_empty_queue
 from workbench.web.current_project import project
 from workbench.web.elements.partly_scored import unscored_line
-from workbench.web.elements.widgets import attempt, local, note, require_account
+from workbench.web.elements.widgets import local, require_account
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import NO_WORKER
 
 LOOK_AGAIN_SECONDS = 5
 
 
-def explain(account: Account) -> None:
+def explanation(account: Account) -> dict[str, Any]:
+    """Title, reasons and the one thing to do: an action of the page, or a link to another one."""
     queue = read_empty_queue(project(), account)
-    for line in reasons(queue, account):
-        note(line)
+    return {
+        "title": _("No post for you right now"),
+        "lines": [_("Posts to label appear here one at a time, by themselves."), *reasons(queue, account)],
+        "action": _action(queue, account),
+    }
+
+
+def _action(queue: EmptyQueue, account: Account) -> dict[str, str] | None:
     if queue.skipped:
-        text = _("Show me the {count} posts I have skipped").format(count=queue.skipped)
-        st.button(text, key="bring-back", on_click=attempt, args=(_bring_back,))
-    _look_again()
+        word = _("Show me the {count} posts I have skipped").format(count=queue.skipped)
+        return {"action": "bring-back", "word": word}
+    if queue.posts == 0 and account.may(Right.IMPORT):
+        return {"link": "/posts", "word": _("Import a file")}
+    is_done = not queue.queued and not queue.preparing
+    if is_done and queue.posts and account.may(Right.RUN_ROUNDS):
+        return {"link": "/rounds", "word": _("Start a round")}
+    return None
 
 
 def reasons(queue: EmptyQueue, account: Account) -> list[str]:
@@ -76,11 +90,7 @@ def _what_next(account: Account) -> str:
     return _("A lead can start a round or import more posts.")
 
 
-def _bring_back(account: Account) -> None:
-    answers.bring_back_skipped(project(), account)
-
-
 @st.fragment(run_every=LOOK_AGAIN_SECONDS)
-def _look_again() -> None:
+def look_again() -> None:
     if answers.hold_posts(project(), require_account()):
         st.rerun()
