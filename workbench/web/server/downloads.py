@@ -108,7 +108,9 @@ def _posts(request: Request, account: Account) -> Response | None:
     posts = search.posts_of(project(), account, numbers[:MOST_POSTS])
     if not posts:
         return None
-    return _stream(csv_lines(_listed_rows(posts, language_of(request))), "posts.csv", "text/csv; charset=utf-8")
+    return _stream(
+        csv_lines(_listed_rows(posts, language_of(request))), "posts.csv", "text/csv; charset=utf-8"
+    )
 
 
 def _timesheet(request: Request, account: Account) -> Response:
