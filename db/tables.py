@@ -103,6 +103,17 @@ class Person(Base):
     """The role for which this person has seen where things are."""
 
 
+class SavedSearch(Base):
+    """Conditions of a search of posts, under a name of one person's own."""
+
+    __tablename__ = "saved_search"
+    __table_args__ = (UniqueConstraint("person_id", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    name: Mapped[str]
+    conditions: Mapped[dict[str, Any]]
+
+
 class TeamGroup(Base):
     __tablename__ = "team_group"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -29,7 +29,8 @@ def test_a_post_that_is_unticked_is_not_labelled(
     page.locator(".st-key-search input").fill("微信")
     page.keyboard.press("Enter")
     expect(page.locator(".stMain")).to_contain_text("Posts found: 8")
-    page.get_by_text("Label all that was found").click()
+    page.click(".st-key-tick-all button")
+    expect(page.locator(".st-key-selection")).to_contain_text("Chosen: 8")
     page.click(".st-key-look-violation button")
     table = page.locator(".st-key-bulk [data-testid=stDataFrame]")
     expect(table).to_be_visible()
@@ -43,3 +44,25 @@ def test_a_post_that_is_unticked_is_not_labelled(
     labelled = {post.post_id for post in find(live_project, lead, Filter(label="violation")).posts}
     assert labelled == set(others)
     assert first not in labelled
+
+
+def test_what_was_searched_is_highlighted_counted_and_opens_beside_the_list(
+    live_project: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(live_project, [f"加 微信{text}" for text in different_texts(3)] + different_texts(5)[3:])
+    address = serve(live_project)
+    page = sign_in(address, "Lin", "lead")
+    page.goto(f"{address}/posts")
+    page.locator(".st-key-search input").fill("加微信")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-hits-line")).to_contain_text("Posts found: 3")
+    expect(page.locator(".hit mark")).to_have_text(["加 微信"] * 3)
+    page.locator(".hit p").first.click(
+        force=True
+    )  # what takes the press is the button stretched over the row
+    history = page.locator(".st-key-history")
+    expect(history).to_contain_text("What happened")
+    list_box, history_box = page.locator(".hit").first.bounding_box(), history.bounding_box()
+    assert list_box is not None
+    assert history_box is not None
+    assert list_box["x"] + list_box["width"] <= history_box["x"]

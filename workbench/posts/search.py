@@ -214,6 +214,13 @@ def count(
     return Hits(len(page.posts), page.after is None)
 
 
+def posts_of(project: Project, account: Account, post_ids: Sequence[int]) -> list[ListedPost]:
+    """The given posts as a search lists them, in the order given; those that are not stored are left out."""
+    with reading(project, account, Right.LABEL) as session:
+        found = {post.post_id: post for post in _Scan(session, project, account, Filter()).fitting(post_ids)}
+    return [found[post_id] for post_id in post_ids if post_id in found]
+
+
 def choices(project: Project, account: Account) -> Choices:
     with reading(project, account, Right.LABEL) as session:
         boards = _boards(session)

@@ -22,7 +22,7 @@ from trainer.labels import LABELS
 from workbench.accounts import Account, Right, acting, reading
 from workbench.audit import record
 from workbench.errors import InputError
-from workbench.posts.search import LOOKED_THROUGH, Filter, find
+from workbench.posts.search import LOOKED_THROUGH, Filter, ListedPost, find, posts_of
 from workbench.project import LABEL_SET_ID, Project
 from workbench.queue.claims import note_answers
 
@@ -79,19 +79,36 @@ def preview(project: Project, account: Account, wanted: Filter, *, at_most: int 
     with reading(project, account, Right.REVIEW):
         pass
     page = find(project, account, wanted, most=at_most, look_through=LOOKED_THROUGH)
+    return _preview(project, wanted, page.posts, is_cut=page.after is not None)
+
+
+def preview_of(project: Project, account: Account, post_ids: Sequence[int], wanted: Filter) -> Preview:
+    """The given posts, and which of them would be labelled; `wanted` is the search that they were chosen from.
+
+    Raises NotAllowedError if `account` is not a lead.
+    """
+    with reading(project, account, Right.REVIEW):
+        pass
+    chosen = sorted(set(post_ids), reverse=True)[:AT_MOST]
+    return _preview(
+        project, wanted, posts_of(project, account, chosen), is_cut=len(chosen) < len(set(post_ids))
+    )
+
+
+def _preview(project: Project, wanted: Filter, posts: Sequence[ListedPost], *, is_cut: bool) -> Preview:
     with project.database.read() as session:
         asked = set(session.scalars(asked_of_lead()))
-        may_be = set(_free(session, [post.post_id for post in page.posts]))
-    unlabelled = [post for post in page.posts if not post.is_held_out and not post.standing]
+        may_be = set(_free(session, [post.post_id for post in posts]))
+    unlabelled = [post for post in posts if not post.is_held_out and not post.standing]
     free = [post for post in unlabelled if post.post_id in may_be]
-    held_out = sum(post.is_held_out for post in page.posts)
+    held_out = sum(post.is_held_out for post in posts)
     return Preview(
         wanted,
         [PreviewedPost(post.post_id, post.external_id, post.text) for post in free],
-        labelled=len(page.posts) - len(unlabelled) - held_out,
+        labelled=len(posts) - len(unlabelled) - held_out,
         held_out=held_out,
         asked=sum(post.post_id in asked for post in unlabelled),
-        is_cut=page.after is not None,
+        is_cut=is_cut,
     )
 
 

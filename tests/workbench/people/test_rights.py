@@ -36,7 +36,8 @@ ACTIONS: dict[Right, str] = {
         people.entering: change_password
         people.preferences: prefer end_welcome
         people.sessions: open_sessions end_own end_others
-        posts.search: choices
+        posts.saved: save saved_searches forget
+        posts.search: choices posts_of
         review.quality: read_my_work
     """,
     Right.REVIEW: """
@@ -48,7 +49,7 @@ ACTIONS: dict[Right, str] = {
         overview.weeks: read_weeks
         posts.history: history_of number_of
         review.agreement: read_agreement
-        review.bulk_labels: preview label_all take_back newest
+        review.bulk_labels: preview preview_of label_all take_back newest
         review.cases: open_cases resolved_case
         review.doubts: doubtful_labels
         review.old_labels: old_labels count_old_labels settle_many

@@ -22,6 +22,8 @@ from workbench.exports.labelled_posts import RECEIPT, Export, list_exports
 from workbench.exports.spreadsheet import csv_lines
 from workbench.imports import intake
 from workbench.labelling import timesheet
+from workbench.posts import search
+from workbench.posts.search import ListedPost
 from workbench.web.current_project import project
 from workbench.web.identity import visitor_of
 from workbench.web.server.guard import SIGN_IN_FIRST
@@ -32,6 +34,7 @@ from workbench.web.wording.i18n import N_
 from workbench.web.wording.messages import message_in
 
 LONGEST_NUMBER = 9
+MOST_POSTS = 1_000
 
 
 AUDIT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
@@ -101,6 +104,16 @@ def _folder(request: Request, _account: Account) -> Response | None:
     return _stream(ZipStream.from_path(export.folder), f"{export.folder.name}.zip", "application/zip")
 
 
+def _posts(request: Request, account: Account) -> Response | None:
+    numbers = [int(number) for number in request.query_params.getlist("post") if _is_number(number)]
+    posts = search.posts_of(project(), account, numbers[:MOST_POSTS])
+    if not posts:
+        return None
+    return _stream(
+        csv_lines(_listed_rows(posts, language_of(request))), "posts.csv", "text/csv; charset=utf-8"
+    )
+
+
 def _timesheet(request: Request, account: Account) -> Response:
     query = request.query_params
     try:
@@ -129,7 +142,11 @@ def _audit(form: str) -> Make:
 def _number(request: Request) -> int | None:
     """Of a round or an import; None if it is longer than any of them."""
     text = request.path_params["number"]
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else None
+    return int(text) if _is_number(text) else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
 
 
 def _named(request: Request) -> Export | None:
@@ -152,10 +169,17 @@ ROUTES = [
     _download("/download/rounds/{number:str}/{name:str}", Right.EXPORT, _export),
     _download("/download/labels/{name:str}.zip", Right.EXPORT, _folder),
     _download("/download/labels/{name:str}/{file:str}", Right.EXPORT, _labels),
+    _download("/download/posts.csv", Right.EXPORT, _posts),
     _download("/download/timesheet.csv", Right.REVIEW, _timesheet),
     *(_download(f"/download/audit.{form}", Right.READ_AUDIT, _audit(form)) for form in AUDIT_TYPES),
     _download("/download/imports/{number:str}/unreadable.tsv", Right.IMPORT, _rejected),
 ]
+
+
+def _listed_rows(posts: Sequence[ListedPost], language: str) -> Iterator[Sequence[object]]:
+    yield headings_in(("id", "text", "board", "label"), language)
+    for post in posts:
+        yield post.external_id, post.text, post.board or "", " ".join(post.standing)
 
 
 def _rejected_rows(rows: list[Reject], language: str) -> Iterator[Sequence[object]]:

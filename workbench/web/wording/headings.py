@@ -37,6 +37,7 @@ HEADING_WORDS = {
     "line": N_("line"),
     "reason": N_("reason"),
     "content": N_("content"),
+    "board": N_("board"),
 }
 
 

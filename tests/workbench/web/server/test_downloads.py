@@ -209,6 +209,21 @@ def test_a_lead_takes_the_timesheet_and_nobody_else(
     assert client_of(ann).get(address).status_code == 403
 
 
+def test_chosen_posts_are_taken_as_a_spreadsheet_that_runs_nothing(
+    client_of: As, project: Project, lead: Account, ann: Account
+) -> None:
+    import_texts(project, lead, ["=1+1", "二", "三"])
+    prepare(project)
+    address = "/download/posts.csv?post=3&post=1&post=x&post=99"
+    answer = client_of(lead).get(address)
+    assert answer.text == "\ufeffid,text,board,label\np3,三,,\np1,'=1+1,,\n"
+    assert "posts.csv" in answer.headers["content-disposition"]
+    chinese = client_of(lead).get(address, headers={"Accept-Language": "zh-CN"})
+    assert chinese.text.startswith("\ufeff编号,正文,版块,标签\n")
+    assert client_of(lead).get("/download/posts.csv").status_code == 404
+    assert client_of(ann).get(address).status_code == 403
+
+
 def test_the_audit_is_taken_in_two_formats_as_searched_by_those_who_may_read_it(
     client_of: As, project: Project, ann: Account
 ) -> None:

@@ -1,4 +1,4 @@
-"""Label all search results at once: preview, confirm, take back."""
+"""Label the chosen posts at once: preview, confirm, take back."""
 
 from collections.abc import Collection
 
@@ -6,38 +6,40 @@ import pandas
 import streamlit as st
 from markupsafe import Markup
 
-from trainer.labels import LABELS
 from workbench.accounts import Account
-from workbench.posts.search import Filter
 from workbench.review import bulk_labels
-from workbench.review.bulk_labels import AT_MOST, Bulk, Preview
+from workbench.review.bulk_labels import Bulk, Preview
 from workbench.web.current_project import project
 from workbench.web.elements.markup import html
 from workbench.web.elements.visible import post_text
-from workbench.web.elements.widgets import attempt, clock, heading, note, quiet, shortened
+from workbench.web.elements.widgets import attempt, clock, heading, note, shortened
 from workbench.web.wording.i18n import _
 from workbench.web.wording.words import label_html, label_word, person_word
 
 TEXT_SHOWN = 100
 
 
-def bulk_label(account: Account, wanted: Filter) -> None:
-    with st.expander(_("Label all that was found")), st.container(key="bulk"):
-        seen: tuple[Preview, str] | None = st.session_state.get("bulk-seen")
-        if seen is not None and seen[0].wanted == wanted:
+def look_at(seen: Preview, label: str) -> None:
+    """Show the preview in a dialog from the next run on."""
+    st.session_state["bulk-seen"] = (seen, label)
+    st.rerun()
+
+
+def confirm_dialog() -> None:
+    """Drawn by every run while a preview waits to be confirmed."""
+    if "bulk-seen" in st.session_state:
+        st.dialog(_("Label the chosen posts"), width="large", on_dismiss=_leave)(_dialog)()
+
+
+def _dialog() -> None:
+    seen: tuple[Preview, str] | None = st.session_state.get("bulk-seen")
+    if seen is not None:
+        with st.container(key="bulk"):
             _confirm(*seen)
-            return
-        text = _(
-            "At most {most} at a time, the newest first. Labelled posts and those kept for "
-            "checking the model stay as they are. You see what would be labelled before anything is saved."
-        )
-        quiet(text.format(most=f"{AT_MOST:,}"))
-        with st.container(horizontal=True):
-            for label in LABELS:
-                title = _("Look at them as {label}").format(label=label_word(label))
-                if st.button(title, key=f"look-{label}"):
-                    st.session_state["bulk-seen"] = (bulk_labels.preview(project(), account, wanted), label)
-                    st.rerun()
+
+
+def _leave() -> None:
+    st.session_state.pop("bulk-seen", None)
 
 
 def _confirm(seen: Preview, label: str) -> None:
@@ -61,7 +63,7 @@ def _confirm(seen: Preview, label: str) -> None:
             attempt(lambda account: _label(account, seen, label, ticked))
             st.rerun()
         if st.button(_("Leave them as they are"), key="bulk-cancel"):
-            del st.session_state["bulk-seen"]
+            _leave()
             st.rerun()
 
 
@@ -89,6 +91,7 @@ def _tick(seen: Preview, label: str) -> frozenset[int]:
 
 def _label(account: Account, seen: Preview, label: str, ticked: Collection[int]) -> None:
     st.session_state.pop("bulk-seen", None)
+    st.session_state.pop("ticked", None)
     bulk = bulk_labels.label_all(project(), account, seen, label, ticked=ticked)
     st.session_state["bulk-done"] = _(
         "{count} posts were labelled {label}. It can be taken back below."

@@ -49,7 +49,7 @@ COPIES = Markup('<div class="copies">{}</div>')
 
 
 def post_history(account: Account, number: str) -> None:
-    if st.button(_("Back to the posts"), key="back", type="tertiary"):
+    if st.button(_("Close"), key="back", type="tertiary", icon=":material/close:"):
         del st.query_params["post"]
         st.rerun()
     try:

@@ -12,12 +12,12 @@ from workbench.posts.search import ListedImport
 from workbench.queue.status import Status, read_status
 from workbench.rounds import lifecycle
 from workbench.web.current_project import project
-from workbench.web.elements.markup import html
+from workbench.web.elements.markup import NOTHING, html
 from workbench.web.elements.tables import Cell, table
 from workbench.web.elements.widgets import (
     clock,
-    figures,
     heading,
+    quiet,
     require_account,
     show_notice,
 )
@@ -25,7 +25,7 @@ from workbench.web.frame.title import title
 from workbench.web.views.posts.bulk_label import bulks
 from workbench.web.views.posts.history import post_history
 from workbench.web.views.posts.importing.dialog import import_button, import_dialog
-from workbench.web.views.posts.search import keep_filter, post_search
+from workbench.web.views.posts.search import post_search
 from workbench.web.wording.i18n import N_, _
 from workbench.web.wording.messages import shown
 from workbench.web.wording.words import person_word
@@ -40,28 +40,19 @@ IMPORT_STATES = {
 
 def show() -> None:
     account = require_account()
-    number = st.query_params.get("post")
-    title(_("Posts"))
-    show_notice()
-    if number is not None and account.may(Right.REVIEW):
-        keep_filter()
-        post_history(account, number)
-    else:
-        _overview(account)
-
-
-def _overview(account: Account) -> None:
     is_lead = account.may(Right.IMPORT)
     with project().database.read() as session:
         imports = search.imports_by_date(session)
         exported = [entry["number"] for entry in lifecycle.history(session)]
     status = read_status(project())
-    _figures(status)
+    with st.container(horizontal=True, key="posts-head", vertical_alignment="bottom"):
+        title(_("Posts"), _figures(status))
+        if is_lead:
+            import_button()
     if is_lead:
-        import_button()
         import_dialog()
-    if status.posts:
-        post_search(account)
+    show_notice()
+    _posts(account, status)
     if account.may(Right.REVIEW):
         bulks(account)
     if imports:
@@ -71,19 +62,38 @@ def _overview(account: Account) -> None:
         _exports(exported)
 
 
-def _figures(status: Status) -> None:
+def _posts(account: Account, status: Status) -> None:
+    """The list, and beside it the history of the post that is opened."""
+    number = st.query_params.get("post") if account.may(Right.REVIEW) else None
+    if number is None:
+        if status.posts:
+            post_search(account, status.posts)
+        else:
+            quiet(_("Imported posts are listed here, searched and labelled."))
+        return
+    with st.container(key="beside"):
+        found, beside = st.columns((5, 4), gap="medium")
+        with beside, st.container(key="history"):
+            post_history(account, number)
+        with found:
+            post_search(account, status.posts)
+
+
+def _figures(status: Status) -> Markup:
     values = [
-        (_("posts"), f"{status.posts:,}"),
-        (_("labelled"), f"{status.labelled:,}"),
-        (_("left for the team"), f"{status.queued:,}"),
+        (_("posts"), status.posts),
+        (_("labelled"), status.labelled),
+        (_("left for the team"), status.queued),
     ]
     if status.champion is not None:
-        values.append((_("model unsure"), f"{status.in_band:,}"))
+        values.append((_("model unsure"), status.in_band))
     if status.preparing:
-        values.append((_("being prepared"), f"{status.preparing:,}"))
+        values.append((_("being prepared"), status.preparing))
     if status.quarantined:
-        values.append((_("set aside (near-copies on two sides of a split)"), f"{status.quarantined:,}"))
-    figures(values)
+        values.append((_("set aside (near-copies on two sides of a split)"), status.quarantined))
+    return NOTHING.join(
+        Markup("<span><b>{}</b> {}</span>").format(f"{value:,}", word) for word, value in values
+    )
 
 
 def _imports(imports: Sequence[ListedImport], is_lead: bool) -> None:

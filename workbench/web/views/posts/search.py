@@ -1,9 +1,7 @@
-"""Search posts: filters on top, results below, page by page."""
+"""The posts found: a row each, in an order that the headings change, page by page."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from operator import itemgetter
-from typing import Literal
 
 import streamlit as st
 from markupsafe import Markup
@@ -13,127 +11,74 @@ from workbench.accounts import Account, Right
 from workbench.posts import search
 from workbench.posts.history import number_of
 from workbench.posts.query import excerpt, places
-from workbench.posts.search import UNLABELLED, Choices, Filter, Hits, ListedPost, SearchPage
+from workbench.posts.search import Filter, Hits, ListedPost, SearchPage
+from workbench.posts.sorting import Order, find_sorted
 from workbench.web.current_project import project
-from workbench.web.elements.cache import cached
 from workbench.web.elements.markup import NOTHING, each, html
-from workbench.web.elements.visible import post_html, post_text
-from workbench.web.elements.widgets import note, pager, quiet
-from workbench.web.views.posts.bulk_label import bulk_label
-from workbench.web.wording.i18n import _
-from workbench.web.wording.words import LANE_WORDS, label_html, label_word, lane_word, person_word
+from workbench.web.elements.visible import post_html
+from workbench.web.elements.widgets import note, pager
+from workbench.web.views.posts.filters import ask_filter, conditions
+from workbench.web.views.posts.selection import selection, tick, tick_all
+from workbench.web.wording.i18n import N_, _
+from workbench.web.wording.words import label_html, label_word, lane_word, person_word
 
-COLUMNS = (12, 1)
-ANY = ""
-FIELDS = ("search", "label", "board", "lane", "person", "round", "certainty")
-LEAST_CERTAIN = 33
 TEXT_SHOWN = 240
 """Characters of a post, more than two lines hold."""
 SURELY_SHOWN = 44
 """Characters that two lines hold on a phone."""
 ROW, CELL = Markup('<div class="hit">{}{}</div>'), Markup("<span>{}</span>")
+HEADINGS: Sequence[tuple[str, str, Sequence[Order]]] = (
+    ("text", N_("text"), (Order.NEWEST, Order.BOARD)),
+    ("model", N_("model"), (Order.UNSURE, Order.SURE)),
+    ("label", N_("label"), (Order.SEVERE, Order.MILD)),
+    ("why", N_("why"), ()),
+    ("who", N_("who"), ()),
+)
+"""Key, word, and the orders that a press goes through."""
+ORDER_WORDS = {
+    Order.NEWEST: N_("newest first"),
+    Order.BOARD: N_("by board"),
+    Order.UNSURE: N_("least certain first"),
+    Order.SURE: N_("most certain first"),
+    Order.SEVERE: N_("violations first"),
+    Order.MILD: N_("normal first"),
+}
 
 
-def post_search(account: Account) -> None:
+def post_search(account: Account, posts_in_all: int) -> None:
     is_lead = account.may(Right.REVIEW)
-    wanted = _filter(_choices(account), is_lead)
-    cursors = _cursors(wanted)
-    page = search.find(project(), account, wanted, before=cursors[-1])
+    wanted = ask_filter(account)
+    order: Order = st.session_state.setdefault("order", Order.NEWEST) if is_lead else Order.NEWEST
+    cursors = _cursors((wanted, order))
+    page, among = _page(account, wanted, order, cursors[-1])
     if is_lead and wanted.text:
         _post_of_this_id(account, wanted.text)
     _show_notices(page)
+    hits = Hits(posts_in_all, is_exact=True) if wanted == Filter() else _hits(account, wanted, page, cursors)
+    with st.container(horizontal=True, key="hits-line", vertical_alignment="center"):
+        html(_count_line(wanted, hits, order, among))
+        if is_lead and page.posts and wanted != Filter():
+            tick_all(account, wanted)
     if page.posts:
-        if wanted != Filter():
-            quiet(_count_line(account, wanted, page, cursors))
-        _table(page.posts, wanted.words, is_lead)
+        _table(page.posts, wanted.words, order, is_lead=is_lead)
     pager("", page.after, cursors)
-    if is_lead and wanted != Filter():
-        bulk_label(account, wanted)
+    if is_lead:
+        selection(account, wanted)
 
 
-@cached(60)
-def _choices_of(_account: Account, person: int, role: str, home: str) -> Choices:  # noqa: ARG001 - the cache's key
-    return search.choices(project(), _account)
+def _page(account: Account, wanted: Filter, order: Order, cursor: int | None) -> tuple[SearchPage, int]:
+    """The page, and the number of posts that are sorted; 0 in the order of the search itself."""
+    if order is Order.NEWEST:
+        return search.find(project(), account, wanted, before=cursor), 0
+    return find_sorted(project(), account, wanted, order, start=cursor or 0)
 
 
-def _choices(account: Account) -> Choices:
-    return _choices_of(account, account.id, account.role, str(project().home))
-
-
-def _filter(choices: Choices, is_lead: bool) -> Filter:
-    text = st.text_input(
-        _("Search"),
-        key="search",
-        placeholder=_("Words that all stand in the post: 微信 红包, or a phrase: “加 微信”"),
-        label_visibility="collapsed",
-        max_chars=200,
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.pills(
-            _("Labelled as"),
-            (UNLABELLED, *LABELS),
-            format_func=lambda value: _("not labelled") if value == UNLABELLED else label_word(value),
-            key="label",
-        )
-        board = _choice(_("Board"), "board", {board.name: board.name for board in choices.boards}, 260)
-    if not is_lead:
-        return Filter(text=text.strip(), label=label, board=board)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        lanes = {lane: _(word) for lane, word in LANE_WORDS.items()}
-        lane = _choice(_("Why it was asked about"), "lane", lanes)
-        person = _choice(
-            _("Answered by"), "person", {str(key): person_word(name) for key, name in choices.people.items()}
-        )
-        rounds = {str(number): _("Round {number}").format(number=number) for number in choices.rounds}
-        number = _choice(_("Model at the time"), "round", rounds)
-        low, high = st.slider(
-            _("Certainty of the model in use, %"),
-            LEAST_CERTAIN,
-            100,
-            (LEAST_CERTAIN, 100),
-            key="certainty",
-            disabled=not choices.rounds,
-        )
-    is_open = (low, high) == (LEAST_CERTAIN, 100)
-    return Filter(
-        text=text.strip(),
-        label=label,
-        board=board,
-        certainty=None if is_open else (low / 100, high / 100),
-        lane=lane,
-        round_number=int(number) if number else None,
-        annotator=int(person) if person else None,
-    )
-
-
-def _choice(
-    title: str, key: str, options: dict[str, str], width: int | Literal["stretch"] = "stretch"
-) -> str | None:
-    chosen = st.selectbox(
-        title,
-        (ANY, *options),
-        format_func=lambda option: post_text(options.get(option, "")) or _("any"),
-        key=key,
-        placeholder=_("any"),
-        disabled=not options,
-        width=width,
-    )
-    return chosen or None
-
-
-def _cursors(wanted: Filter) -> list[int | None]:
-    """Start of each page so far, the current one last. Another filter resets them."""
-    if "pages" not in st.session_state or st.session_state["pages"][0] != wanted:
-        st.session_state["pages"] = (wanted, [None])
+def _cursors(shown: tuple[Filter, Order]) -> list[int | None]:
+    """Start of each page so far, the current one last. Another filter or order resets them."""
+    if "pages" not in st.session_state or st.session_state["pages"][0] != shown:
+        st.session_state["pages"] = (shown, [None])
     cursors: list[int | None] = st.session_state["pages"][1]
     return cursors
-
-
-def keep_filter() -> None:
-    for key in FIELDS:
-        if key in st.session_state:
-            # Streamlit drops the state of widgets that a run does not draw.
-            st.session_state[key] = st.session_state[key]
 
 
 def _show_notices(page: SearchPage) -> None:
@@ -154,22 +99,55 @@ def _show_notices(page: SearchPage) -> None:
         note(_("No post fits."), is_done=True)
 
 
-def _count_line(account: Account, wanted: Filter, page: SearchPage, cursors: Sequence[int | None]) -> str:
+def _hits(account: Account, wanted: Filter, page: SearchPage, cursors: Sequence[int | None]) -> Hits:
     is_whole = len(cursors) == 1 and page.after is None
-    hits = Hits(len(page.posts), True) if is_whole else search.count(project(), account, wanted)
-    line = _("Posts found: {count}") if hits.is_exact else _("Posts found: {count} or more")
-    return line.format(count=f"{hits.posts:,}")
+    return Hits(len(page.posts), True) if is_whole else search.count(project(), account, wanted)
 
 
-def _table(posts: Sequence[ListedPost], words: Sequence[str], is_lead: bool) -> None:
-    with st.container(key="found-lead" if is_lead else "found", gap=None):
-        names = (
-            [_("text"), _("model"), _("label"), _("why"), _("who")] if is_lead else [_("text"), _("label")]
+def _count_line(wanted: Filter, hits: Hits, order: Order, among: int) -> Markup:
+    text = _("Posts found: {count}") if hits.is_exact else _("Posts found: {count} or more")
+    words = conditions(wanted)
+    if among and not hits.is_exact:
+        words.append(
+            _("{order}, of the newest {count}").format(order=_(ORDER_WORDS[order]), count=f"{among:,}")
         )
-        with st.columns(COLUMNS)[0] if is_lead else nullcontext():
-            html(Markup('<div class="hit head">{}</div>').format(each(CELL, names)))
+    else:
+        words.append(_(ORDER_WORDS[order]))
+    count = Markup("<b>{}</b>").format(text.format(count=f"{hits.posts:,}"))
+    return Markup('<div class="facts" role="status">{}{}</div>').format(count, each(CELL, words))
+
+
+def _table(posts: Sequence[ListedPost], words: Sequence[str], order: Order, *, is_lead: bool) -> None:
+    with st.container(key="found-lead" if is_lead else "found", gap=None):
+        if is_lead:
+            _sortable_head(order)
+        else:
+            html(Markup('<div class="hit head">{}</div>').format(each(CELL, (_("text"), _("label")))))
         for post in posts:
             _row(post, words, is_lead)
+
+
+def _sortable_head(order: Order) -> None:
+    with st.container(horizontal=True, key="found-head"):
+        html(CELL.format(""))
+        for key, word, orders in HEADINGS:
+            if not orders:
+                html(Markup('<span class="quiet">{}</span>').format(_(word)))
+                continue
+            sign = "" if order not in orders else " ↑" if orders.index(order) else " ↓"
+            following = orders[(orders.index(order) + 1) % len(orders)] if order in orders else orders[0]
+            st.button(
+                _(word) + sign,
+                key=f"sort-{key}",
+                type="tertiary",
+                help=_(ORDER_WORDS[following]),
+                on_click=_sort,
+                args=(following,),
+            )
+
+
+def _sort(order: Order) -> None:
+    st.session_state["order"] = order
 
 
 def _row(post: ListedPost, words: Sequence[str], is_lead: bool) -> None:
@@ -182,10 +160,11 @@ def _row(post: ListedPost, words: Sequence[str], is_lead: bool) -> None:
         lane_word(post.lane) if post.lane else "",
         ", ".join(map(person_word, post.people)),
     )
-    row, beside = st.columns(COLUMNS, vertical_alignment="center")
-    with row:
+    is_open = st.query_params.get("post") == str(post.post_id)
+    with st.container(horizontal=True, key=f"row-{'open' if is_open else 'of'}-{post.post_id}", gap=None):
+        tick(post.post_id)
         html(ROW.format(_text(post, words), each(CELL, cells)))
-    with beside:
+        # Stretched over the row, so that a press anywhere on it opens the history.
         _history_button(_("History"), post.post_id, f"history-{post.post_id}")
 
 

@@ -15,10 +15,11 @@ from workbench.imports.preparing import prepare
 from workbench.labelling import answers
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
+from workbench.posts.saved import saved_searches
 from workbench.posts.search import Filter, Hits, find
 from workbench.project import Project
 from workbench.queue import swap
-from workbench.review import bulk_labels
+from workbench.review import bulk_labels, resolutions
 from workbench.web.wording import words
 
 
@@ -54,7 +55,7 @@ def test_an_annotator_sees_posts_and_labels_but_brings_nothing_in(
     assert shown(app).count('<div class="hit">') == 5
     assert f"{card.text}" in shown(app)
     assert '<span class="label suspicious">borderline</span>' in shown(app)
-    assert "<b>5</b><span>posts</span>" in shown(app)
+    assert "<b>5</b> posts" in shown(app)
     assert not app.slider
     assert not [button for button in app.button if button.key and button.key.startswith("history-")]
     app.query_params["post"] = str(card.post_id)
@@ -86,7 +87,7 @@ def test_two_characters_find_what_holds_them_a_page_at_a_time(
 ) -> None:
     visit_as(lead)
     assert hits(app.run()) == 25
-    assert "Posts found" not in shown(app)
+    assert "Posts found: 36" in shown(app)
     app.text_input(key="search").set_value("微信").run()
     assert hits(app) == 25
     assert "Posts found: 30" in shown(app)
@@ -130,7 +131,7 @@ def test_more_hits_than_are_counted_are_so_many_or_more(
     assert "Posts found: 27 or more" in shown(app)
 
 
-def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
+def test_a_row_opens_the_posts_history_beside_the_list(
     app: AppTest, spam: Project, lead: Account, ann: Account, visit_as: VisitAs
 ) -> None:
     card = answers.hold_posts(spam, ann)[0]
@@ -146,8 +147,9 @@ def test_a_row_opens_the_posts_history_and_the_way_back_leads_to_the_same_list(
     assert "took the answer back" in page
     assert "“*像* 广告”" in page
     assert "came with posts-1.tsv" in page
-    assert hits(app) == 0
+    assert hits(app) == 1
     assert hits(press(app, "back")) == 1
+    assert "What happened" not in shown(app)
     assert app.text_input(key="search").value == card.text
 
 
@@ -210,6 +212,7 @@ def test_the_preview_writes_out_what_a_text_hides(
     prepare(project)
     visit_as(lead, language=language)
     app.run().text_input(key="search").set_value("微信").run()
+    press(app, "tick-all")
     press(app, "look-normal")
     rows = [*ticks(app).itertuples(index=False)]
     assert rows
@@ -223,6 +226,8 @@ def test_a_lead_labels_all_that_was_found_after_seeing_it_and_takes_it_back(
     app.run()
     assert not [button for button in app.button if button.key == "look-violation"]
     app.text_input(key="search").set_value("微信").run()
+    press(app, "tick-all")
+    assert "Chosen: 30" in shown(app)
     press(app, "look-violation")
     count = len(bulk_labels.preview(spam, lead, Filter(text="微信")).post_ids)
     assert f'{count} posts would be labelled: <span class="label violation">' in shown(app)
@@ -244,14 +249,73 @@ def test_a_lead_labels_all_that_was_found_after_seeing_it_and_takes_it_back(
     assert find(spam, lead, Filter(label="violation")).posts == []
 
 
-def test_a_preview_is_only_for_what_it_was_made_of(
+def ticked(app: AppTest) -> list[bool]:
+    return [bool(box.value) for box in app.checkbox if box.key and box.key.startswith("tick-")]
+
+
+def test_posts_are_chosen_by_ticks_that_other_searches_and_pages_keep(
     app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
 ) -> None:
     visit_as(lead)
     app.run().text_input(key="search").set_value("微信").run()
+    newest, second = bulk_labels.preview(spam, lead, Filter(text="微信")).posts[:2]
+    app.checkbox(key=f"tick-{newest.post_id}").check().run()
+    press(app, "older-1")
+    assert not any(ticked(app))
+    press(app, "newer-2")
+    assert sum(ticked(app)) == 1
+    assert app.checkbox(key=f"tick-{newest.post_id}").value
+    app.checkbox(key=f"tick-{second.post_id}").check().run()
+    assert "Chosen: 2" in shown(app)
+    numbers = f"post={second.post_id}&post={newest.post_id}"
+    assert f"/download/posts.csv?{numbers}" in shown(app)
     press(app, "look-violation")
-    app.text_input(key="search").set_value("加微信").run()
-    assert not [button for button in app.button if button.key == "label-all-violation"]
+    assert [*ticks(app)["text"]] == [newest.text, second.text]
+    press(app, "bulk-cancel")
+    press(app, "tick-none")
+    assert not has_button(app, "look-violation")
+
+
+def test_the_posts_that_were_chosen_are_the_ones_labelled(
+    app: AppTest, spam: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    app.run().text_input(key="search").set_value("微信").run()
+    free = bulk_labels.preview(spam, lead, Filter(text="微信")).post_ids
+    app.checkbox(key=f"tick-{free[0]}").check().run()
+    press(press(app, "look-violation"), "label-all-violation")
+    assert [post.post_id for post in find(spam, lead, Filter(label="violation")).posts] == [free[0]]
+    assert "Chosen" not in shown(app)
+
+
+def test_headings_sort_what_was_found(app: AppTest, spam: Project, lead: Account, visit_as: VisitAs) -> None:
+    free = bulk_labels.preview(spam, lead, Filter(text="微信")).post_ids
+    resolutions.resolve(spam, lead, free[-1], "violation")
+    visit_as(lead)
+    app.run().text_input(key="search").set_value("微信").run()
+    assert 'class="label violation"' not in shown(app).partition("</div></div>")[0]
+    press(app, "sort-label")
+    first = shown(app).partition('<div class="hit">')[2].partition('<div class="hit">')[0]
+    assert 'class="label violation"' in first
+    assert "violations first" in shown(app)
+    press(app, "sort-label")
+    assert "normal first" in shown(app)
+
+
+def test_a_search_is_saved_used_and_deleted(
+    app: AppTest, spam: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    visit_as(ann)
+    app.run().text_input(key="search").set_value("微信").run()
+    app.text_input(key="saved-title").set_value(" 广告 ").run()
+    press(app, "saved-save")
+    press(app, "clear")
+    assert app.text_input(key="search").value == ""
+    press(app, "saved-use")
+    assert app.text_input(key="search").value == "微信"
+    assert "Posts found: 30" in shown(app)
+    press(app, "saved-delete")
+    assert saved_searches(spam, ann) == []
 
 
 def test_exports_are_offered_to_leads_alone(

@@ -60,7 +60,7 @@ def result_step(again: Callable[[], None], done: Callable[[], None]) -> None:
     with st.container(horizontal=True, key="import-actions"):
         if st.button(_("Import more"), key="import-again"):
             again()
-        if st.button(_("Done"), type="primary", key="import-done"):
+        if st.button(_("Finish"), type="primary", key="import-done"):
             done()
 
 
