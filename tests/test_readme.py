@@ -36,7 +36,7 @@ def check_workbench(words: list[str]) -> None:
         command = command.commands[words.pop(0)]
     is_whole = not hasattr(command, "commands") or getattr(command, "invoke_without_command", False)
     assert is_whole, f"no such command: {words}"
-    options = {name for parameter in command.params for name in parameter.opts}
+    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= options
 
 

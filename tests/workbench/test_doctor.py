@@ -13,12 +13,14 @@ from trainer.messages import Message
 from workbench import cli, doctor
 from workbench.audit import head_of
 from workbench.commands.wording.checkup import rows
+from workbench.commands.wording.language import told
 from workbench.doctor import EXAMPLE, Workload, examine
 from workbench.errors import WorkbenchError
 from workbench.imports.preparing import prepare
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import import_labels
 from workbench.locks import WORKER, hold
+from workbench.web.wording.i18n import speaking
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -204,6 +206,15 @@ def test_a_busy_processor_is_told_where_it_is_what_computes(tmp_path, monkeypatc
     [problem] = map(str, examine(tmp_path, look=Looks()).problems)
     assert "busy (load 1.9)" in problem
     assert examine(tmp_path, look=Looks(OBSERVATION | {"machine": GPU})).problems == ()
+
+
+def test_the_lines_are_told_in_chinese(tmp_path):
+    checkup = examine(tmp_path, price=0.5, look=Looks(MISSING | {"machine": GPU}))
+    with speaking("zh"):
+        lines, problems = rows(checkup), [told(problem) for problem in checkup.problems]
+    assert dict(lines)["处理器"] == "2 核，内存 8.0 GiB"
+    assert dict(lines)["基础编码器"] == "starter，不在本机"
+    assert problems[0].endswith("（可用 HF_ENDPOINT 指定镜像站，用 --base-model 指定编码器的文件夹）。")
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """`workbench status`: current figures of a project."""
 
-import re
 from pathlib import Path
 
 import typer
@@ -27,9 +26,9 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         print_json(**figures.to_dict(), next_100=None if ahead is None else ahead.to_dict())
         return
     table = Table(show_header=False, box=None)
-    for name, value in figures.to_dict().items():
+    for name, value in (figures.to_dict() | {"queue_order": _queue_order(figures)}).items():
         if name not in {"labels", "not_used", "partly_scored"}:
-            table.add_row(word(name.replace("_", " ")), _shown(name, value))
+            table.add_row(word(name.replace("_", " ")), shown(value))
     for split, counts in figures.labels.items():
         table.add_row(filled("labels in {split}", split=word(split)), counts_text(counts))
     if reasons := figures.not_used.reasons():
@@ -41,18 +40,12 @@ def status_command(home: HomeOption = Path(), as_json: JsonOption = False) -> No
         out.print(partly_scored_line(figures.partly_scored), soft_wrap=True)
 
 
-def _shown(name: str, value: object) -> str:
-    return _queue_order(str(value)) if name == "queue_order" else shown(value)
-
-
-def _queue_order(order: str) -> str:
-    """As `workbench.queue.status` puts it: "round 3", "round 3 and a simple model of the labels"."""
-    rounds = re.fullmatch(r"round (?P<number>\d+)( and (?P<model>.+))?", order)
-    if rounds is None:
-        return word(order)
-    if rounds["model"] is None:
-        return filled("round {number}", number=rounds["number"])
-    return filled("round {number} and {model}", number=rounds["number"], model=word(rounds["model"]))
+def _queue_order(figures: status.Status) -> str:
+    if figures.champion is None:
+        return word(figures.queue_order)
+    if figures.quick_labels is None:
+        return filled("round {number}", number=figures.champion)
+    return filled("round {number} and {model}", number=figures.champion, model=word(status.SIMPLE_MODEL))
 
 
 def _gain(gain: Gain, minutes: float) -> str:

@@ -36,7 +36,8 @@ def helps(command: Any) -> Iterator[str]:
 
 def wanted() -> set[str]:
     described = {text for name in cli.COMMANDS for text in helps(cli.load(name)) if text}
-    return {*spoken(), *described, cli.DESCRIPTION}
+    summaries = {command.summary for command in cli.COMMANDS.values()}
+    return {*spoken(), *described, *summaries, cli.DESCRIPTION}
 
 
 def chinese() -> Catalog:

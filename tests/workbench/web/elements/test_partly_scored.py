@@ -49,7 +49,7 @@ def test_the_pages_where_figures_stand_say_how_many_were_scored(
         assert "0.5% of all were drawn at random" in page
     visit_as(lead, language="zh")
     app = AppTest.from_function(rounds_screen, default_timeout=30).run()
-    assert "1,020 条帖子中只评分了 20 条" in unescape(" ".join(one.proto.body for one in app.get("html")))
+    assert "1,020 条帖子中只打了 20 条的分" in unescape(" ".join(one.proto.body for one in app.get("html")))
 
 
 def test_an_empty_desk_says_how_many_posts_are_not_served(partly: Project, ann: Account) -> None:

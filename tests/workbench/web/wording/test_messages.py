@@ -210,7 +210,7 @@ def test_what_the_worker_says_of_a_failed_round_is_told_in_chinese(
         begin(project, 1, "training")
     with pytest.raises(SupersededError):
         begin(project, 1, "training")
-    assert failure_in_chinese(project) == "后台程序在“训练中”时中断了 3 次，请看日志。"
+    assert failure_in_chinese(project) == "后台进程在“训练中”时中断了 3 次，请看日志。"
 
 
 @pytest.mark.parametrize("step", [field.name for field in fields(Steps)])

@@ -7,6 +7,7 @@ from workbench.accounts import Account
 from workbench.exports.labelled_posts import list_exports
 from workbench.imports.preparing import prepare
 from workbench.project import Project
+from workbench.web.wording.i18n import speaking
 
 BUTTON = "FormSubmitter:export-Export"
 
@@ -26,6 +27,23 @@ def test_a_lead_makes_an_export_and_is_given_its_files(
     assert f"{exported.receipt['posts']:,}" in shown(app)
     assert "audit" not in exported.receipt["splits"]
     assert f"{exported.receipt['left_out']['audit']} are in the sealed audit set" in shown(app)
+
+
+def test_a_csv_file_has_headings_in_the_readers_language(
+    project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    import_texts(project, lead, different_texts(20))
+    prepare(project)
+    for post in range(1, 21):
+        add_label(project, lead, post, "normal")
+    visit_as(lead)
+    with speaking("zh"):
+        app = open_screen()
+        app.segmented_control(key="export-format").set_value("csv")
+        press(app, BUTTON.replace("Export", "导出"))
+    (exported,) = list_exports(project)
+    first = (exported.folder / "labels.csv").read_text(encoding="utf-8-sig").split("\n")[0]
+    assert first.startswith("正文,标签,编号,")
 
 
 def test_without_labels_the_refusal_is_one_line(project: Project, lead: Account, visit_as: VisitAs) -> None:
