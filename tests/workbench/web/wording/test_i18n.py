@@ -1,6 +1,7 @@
 """Every displayed sentence has a Chinese translation with equal placeholders."""
 
 import ast
+import re
 import string
 from collections.abc import Iterator
 from functools import cache
@@ -120,6 +121,14 @@ def test_a_translation_fills_the_same_blanks() -> None:
         str(message.id) for message in chinese() if blanks(str(message.id)) != blanks(str(message.string))
     }
     assert unlike == set()
+
+
+@pytest.mark.parametrize("domain", ["workbench", "commands"])
+def test_chinese_has_its_own_punctuation_and_one_form_of_address(domain: str) -> None:
+    with CATALOGUE.with_name(f"{domain}.po").open("rb") as lines:
+        texts = [str(message.string) for message in read_po(lines, locale="zh_CN") if message.id]
+    assert [text for text in texts if "您" in text] == []
+    assert [text for text in texts if re.search(r"[\u4e00-\u9fff][,;?!]|[\u4e00-\u9fff]:(?!//)", text)] == []
 
 
 def test_nothing_waits_for_review() -> None:
