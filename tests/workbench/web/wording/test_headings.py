@@ -27,6 +27,7 @@ FILES: dict[str, Sequence[str]] = {
     "timesheet": timesheet.COLUMNS,
     "audit": audit_export.COLUMNS,
     "unreadable": ("line", "reason", "content"),
+    "posts": ("id", "text", "board", "label"),
 }
 
 
