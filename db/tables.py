@@ -114,6 +114,18 @@ class SavedSearch(Base):
     conditions: Mapped[dict[str, Any]]
 
 
+class AnswerOptions(Base):
+    """Keys of the labels, and reasons, as leads changed them on a page; the newest version overrides the settings."""
+
+    __tablename__ = "answer_options"
+    version: Mapped[int] = mapped_column(primary_key=True)
+    label_keys: Mapped[list[str]] = mapped_column(JSON)
+    violation_reasons: Mapped[list[str]] = mapped_column(JSON)
+    skip_reasons: Mapped[list[str]] = mapped_column(JSON)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime]
+
+
 class TeamGroup(Base):
     __tablename__ = "team_group"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -22,13 +22,19 @@ FILE_NAME = "workbench.toml"
 VIOLATION_REASONS = ("引流广告", "辱骂", "色情", "欺诈", "涉未成年", "其他")
 SKIP_REASONS = ("缺少上下文", "看不懂", "拿不准", "其他")
 
-LabelKey = Annotated[str, StringConstraints(pattern="^[123adhijqvwxyz]$")]
+FREE_KEYS = "123adhijqvwxyz"
+MOST_REASONS = 6
+LONGEST_REASON = 40
+
+LabelKey = Annotated[str, StringConstraints(pattern=f"^[{FREE_KEYS}]$")]
 """Keys that no command uses (k keeps a doubtful label); c and r belong to Streamlit."""
 HostName = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[^\s/:@*]+$")]
 """Without scheme and port."""
 Reasons = Annotated[
-    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)], ...],
-    Field(max_length=6),
+    tuple[
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REASON)], ...
+    ],
+    Field(max_length=MOST_REASONS),
 ]
 """At most as many as their keys, 4 to 9."""
 

@@ -53,6 +53,7 @@ def test_a_workbook_and_two_tables_are_imported_in_three_steps(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Choose the column that holds the text.")
     expect(dialog.locator(".st-key-import button")).to_be_disabled()
+    page.wait_for_selector(IDLE)  # a run that ends later would close the list of choices
     dialog.locator("[class*=st-key-text-] input[value='']").click()
     page.get_by_role("option", name="发言").click()
     expect(dialog.locator(".st-key-import button")).to_contain_text("Import 4 rows")

@@ -56,11 +56,12 @@ def rulings_in_force(session: Session) -> list[RulingInForce]:
     return [RulingInForce(*row) for row in session.connection().execute(_RULINGS)]
 
 
-def publish(project: Project, account: Account, text: str) -> int:
+def publish(project: Project, account: Account, text: str, *, based_on: int | None = None) -> int:
     """Put a text in force; returns its version. An unchanged text makes no new version.
 
     The rulings in force stay: those below the heading in `text` are replaced by them. Raises NotAllowedError if
-    `account` is not a lead, InputError for an empty or overlong text.
+    `account` is not a lead, InputError for an empty or overlong text, and if another version than
+    `based_on` is in force.
     """
     text = without_rulings(text.strip())
     if not text or len(text) > LONGEST:
@@ -68,6 +69,10 @@ def publish(project: Project, account: Account, text: str) -> int:
             "Guidelines need 1 to {most} characters; these have {length}.", most=LONGEST, length=len(text)
         )
     with acting(project, account, Right.SET_GUIDELINES) as session:
+        if based_on is not None and version_in_force(session) != based_on:
+            raise InputError(
+                "Another version of the guidelines came into force meanwhile. Read it, then write yours anew."
+            )
         return publish_with(session, project, account, text, session.scalars(standing_rulings()).all())
 
 

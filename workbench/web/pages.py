@@ -13,6 +13,7 @@ from workbench.web.views.overview import page as overview
 from workbench.web.views.people import page as people
 from workbench.web.views.posts import page as posts
 from workbench.web.views.practice import page as practice
+from workbench.web.views.project import page as project
 from workbench.web.views.radar import page as radar
 from workbench.web.views.review import page as review
 from workbench.web.views.rounds import page as rounds
@@ -44,6 +45,7 @@ PAGES = (
     Page("review", N_("Review"), review.show, Right.REVIEW),
     Page("radar", N_("Radar"), radar.show, Right.REVIEW),
     Page("team", N_("Team"), team.show, Right.REVIEW),
+    Page("project", N_("Project"), project.show, Right.SET_GUIDELINES),
     Page("people", N_("People"), people.show, Right.MANAGE_PEOPLE),
     Page("audit", N_("Audit"), audit.show, Right.READ_AUDIT),
     # The menu of the person in the header leads to these.

@@ -75,9 +75,11 @@ ACTIONS: dict[Right, str] = {
         rounds.bundles: bundle
         rounds.merged_export: export_merged
         thresholds.verdicts: decide
+        thresholds.written: written_verdicts
     """,
     Right.SET_GUIDELINES: """
         labelling.guidelines: publish
+        labelling.options: set_options
         review.rulings: preview settle withdraw look_again
     """,
     Right.SET_POLICY: """

@@ -39,8 +39,10 @@ def main_module_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def served_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(current_project, "open_project", lambda _home: project)
     monkeypatch.setattr(entrance, "throttle", Throttle())
+    current_project.opened.cache_clear()
     current_project.project.cache_clear()
     yield
+    current_project.opened.cache_clear()
     current_project.project.cache_clear()
 
 

@@ -24,6 +24,7 @@ from workbench.imports import intake
 from workbench.labelling import timesheet
 from workbench.posts import search
 from workbench.posts.search import ListedPost
+from workbench.thresholds.written import written_verdicts
 from workbench.web.current_project import project
 from workbench.web.identity import visitor_of
 from workbench.web.server.guard import SIGN_IN_FIRST
@@ -104,6 +105,13 @@ def _folder(request: Request, _account: Account) -> Response | None:
     return _stream(ZipStream.from_path(export.folder), f"{export.folder.name}.zip", "application/zip")
 
 
+def _verdicts(request: Request, account: Account) -> Response | None:
+    name = request.path_params["name"]
+    files = (one.file for one in written_verdicts(project(), account))
+    file = next((file for file in files if file.name == name), None)
+    return None if file is None else _file(file, f"verdicts-{name}")
+
+
 def _posts(request: Request, account: Account) -> Response | None:
     numbers = [int(number) for number in request.query_params.getlist("post") if _is_number(number)]
     posts = search.posts_of(project(), account, numbers[:MOST_POSTS])
@@ -169,6 +177,7 @@ ROUTES = [
     _download("/download/rounds/{number:str}/{name:str}", Right.EXPORT, _export),
     _download("/download/labels/{name:str}.zip", Right.EXPORT, _folder),
     _download("/download/labels/{name:str}/{file:str}", Right.EXPORT, _labels),
+    _download("/download/verdicts/{name:str}", Right.EXPORT, _verdicts),
     _download("/download/posts.csv", Right.EXPORT, _posts),
     _download("/download/timesheet.csv", Right.REVIEW, _timesheet),
     *(_download(f"/download/audit.{form}", Right.READ_AUDIT, _audit(form)) for form in AUDIT_TYPES),

@@ -67,6 +67,7 @@ def client(project: Project, lead: Account) -> Iterator[TestClient]:
 def serve_with(monkeypatch: pytest.MonkeyPatch, project: Project, **settings: Any) -> None:
     changed = Settings.model_validate(project.settings.model_dump() | settings)
     monkeypatch.setattr(current_project, "open_project", lambda _home: replace(project, settings=changed))
+    current_project.opened.cache_clear()
     current_project.project.cache_clear()
 
 

@@ -69,6 +69,7 @@ def set_cookies(answer: httpx.Response) -> SimpleCookie:
 def serve_with(monkeypatch: pytest.MonkeyPatch, project: Project, **settings: object) -> None:
     changed = Settings.model_validate(project.settings.model_dump() | settings)
     monkeypatch.setattr(current_project, "open_project", lambda _home: replace(project, settings=changed))
+    current_project.opened.cache_clear()
     current_project.project.cache_clear()
 
 

@@ -57,6 +57,7 @@ def configure(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Con
         changed = Settings.model_validate(project.settings.model_dump() | settings)
         configured = replace(project, settings=changed)
         monkeypatch.setattr(current_project, "open_project", lambda _home: configured)
+        current_project.opened.cache_clear()
         current_project.project.cache_clear()
         return configured
 

@@ -53,6 +53,7 @@ def serve_with(monkeypatch: pytest.MonkeyPatch, project: Project, **settings: ob
     mode = {"proxy_user_header": "X-Forwarded-User", "proxy_user_from": ("10.1.0.0/16",)}
     changed = Settings.model_validate(project.settings.model_dump() | mode | settings)
     monkeypatch.setattr(current_project, "open_project", lambda _home: replace(project, settings=changed))
+    current_project.opened.cache_clear()
     current_project.project.cache_clear()
 
 
