@@ -403,14 +403,14 @@ def test_an_empty_queue_says_why_and_goes_on_by_itself(
     live_project: Project, serve: Server, sign_in: SignIn
 ) -> None:
     page = sign_in(serve(live_project))
-    expect(page.locator(".desk .empty")).to_contain_text("There are no posts yet. Ask a lead")
+    expect(page.locator(".desk .empty")).to_contain_text("There are no posts yet.Ask a lead")
     seed(live_project, different_texts(2))
     desk = label_page(page)
     expect(desk.post).to_be_visible()
     desk.press("1")
     desk.wait_until_seen()
     page.keyboard.press("1")
-    expect(page.locator(".desk .empty")).to_contain_text("has its label. A lead can start a round")
+    expect(page.locator(".desk .empty")).to_contain_text("has its label.A lead can start a round")
     page.wait_for_selector("html[data-keys=ready]", state="attached")
     page.keyboard.press("u")
     expect(desk.post).to_be_visible()

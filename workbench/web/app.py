@@ -4,7 +4,7 @@ import streamlit as st
 
 from workbench.web.elements.comments.waiting import count_for_navigation, page_of_comments
 from workbench.web.elements.markup import show_style
-from workbench.web.frame.header import header
+from workbench.web.frame.header import Link, header
 from workbench.web.frame.welcome import welcome
 from workbench.web.identity import current_account
 from workbench.web.pages import HOME, PAGES
@@ -20,8 +20,12 @@ pages = {
 }
 shown = st.navigation(list(pages.values()), position="hidden")
 if account is not None:
-    links = [(entry, _(page.title)) for page, entry in pages.items() if page.is_in_navigation]
     counts = {page_of_comments(account): count_for_navigation(account)}
-    header(account, links, counts, here=f"/{shown.url_path}")
+    links = [
+        Link(entry, _(page.title), counts.get(page.name, 0))
+        for page, entry in pages.items()
+        if page.is_in_navigation
+    ]
+    header(account, links, here=f"/{shown.url_path}")
     welcome(account, {page.name: entry for page, entry in pages.items()})
 shown.run()

@@ -2,13 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from db.tables import Annotation, Draft
 from tests.e2e.conftest import LabelPage, Server, SignIn, browser_cookies, seed, wait_until
-from tests.workbench.making import different_texts
+from tests.workbench.making import different_texts, make_champion
+from workbench import accounts
 from workbench.project import Project
 
 pytestmark = pytest.mark.browser
@@ -92,6 +94,23 @@ def test_one_of_the_last_answers_is_chosen_and_changed_by_key_and_the_post_keeps
     with live_project.database.read() as session:
         reasons = [row.reason for row in session.scalars(select(Annotation).order_by(Annotation.id))]
     assert reasons[-3:] == [None, "辱骂", "欺诈"]
+
+
+def test_the_models_view_comes_after_the_answer_and_is_drawn_to_scale(
+    live_project: Project, serve: Server, sign_in: SignIn
+) -> None:
+    seed(live_project, different_texts(40))
+    shares = [0.03, 0.07, 0.9]
+    make_champion(live_project, accounts.command_line(live_project), np.tile(shares, (40, 1)))
+    page = sign_in(serve(live_project))
+    desk = desk_of(page)
+    expect(page.locator(".desk .share")).to_have_count(0)
+    # A held-out post has none.
+    while page.locator(".desk .share").count() == 0:
+        desk.press("1")
+    width = "all => all.map(one => one.firstChild.getBoundingClientRect().width / one.getBoundingClientRect().width)"
+    assert page.locator(".desk .share .track").evaluate_all(width) == pytest.approx(shares, abs=0.01)
+    expect(page.locator(".desk .share .number")).to_have_text(["3%", "7%", "90%"])
 
 
 def test_a_press_that_comes_too_early_is_visibly_refused_and_labels_nothing(

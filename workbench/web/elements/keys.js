@@ -86,7 +86,7 @@ class Desk {
     this.dock = new Dock();
     this.dialog = make("dialog", "sheet");
     const head = make("div", "head", this.facts, this.tools);
-    this.stage.append(make("div", "top", this.heading, this.summary), head, this.card, this.note, this.warning, this.notice, this.rail.strip);
+    this.stage.append(make("div", "top title", this.heading, this.summary), head, this.card, this.note, this.warning, this.notice, this.rail.below);
     this.root.append(this.stage, this.rail.root, this.dock.root, this.live, this.dialog);
     parent.append(this.root);
     this.view = { thread: false, lookalikes: false };

@@ -90,7 +90,7 @@ class Rail {
     this.excerpt = make("section", "rules");
     this.details = make("div", "last");
     this.details.setAttribute("role", "status");
-    this.strip = make("div", "strip");
+    this.below = make("div", "below");
     this.root.append(this.progress, make("section", "", this.heading, this.list), this.excerpt);
     this.isOpen = false;
     this.isWide = window.matchMedia("(min-width: 75rem)");
@@ -119,6 +119,6 @@ class Rail {
   // The details stand above the dock while the rail is closed, as it is on a narrow screen.
   place(row) {
     if ((this.isWide.matches || this.isOpen) && row) row.append(this.details);
-    else this.strip.append(this.details);
+    else this.below.append(this.details);
   }
 }

@@ -1,6 +1,7 @@
 """The header of every page: mark, navigation, and what the visitor chooses for themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 from markupsafe import Markup
@@ -21,16 +22,23 @@ _CHOICE = Markup(
 )
 
 
-def header(
-    account: Account, links: Sequence[tuple[StreamlitPage, str]], counts: Mapping[str, int], here: str
-) -> None:
-    """`links` are pages with their titles, `counts` what waits on a page by its name, `here` the address of this page."""
+@dataclass(frozen=True)
+class Link:
+    """A page in the navigation, and how much waits there."""
+
+    page: StreamlitPage
+    title: str
+    count: int
+
+
+def header(account: Account, links: Sequence[Link], here: str) -> None:
+    """`here` is the address of this page."""
     with st.container(key="frame", horizontal=True):
         html(Markup('<a class="home" href="/">{}{}</a>').format(_SIGN.format("mark"), _("Workbench")))
         with st.container(key="navigation", horizontal=True):
-            for page, title in links:
-                count = counts.get(page.url_path or "")
-                st.page_link(page, label=f"{title} :gray-badge[{count}]" if count else title)
+            for link in links:
+                badge = f" :gray-badge[{link.count}]" if link.count else ""
+                st.page_link(link.page, label=link.title + badge)
         html(Markup('<div class="own">{}{}{}</div>').format(_language(here), _theme(here), _person(account)))
 
 

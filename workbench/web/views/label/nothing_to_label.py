@@ -42,13 +42,13 @@ def reasons(queue: EmptyQueue, account: Account) -> list[str]:
     if queue.posts == 0:
         may_import = account.may(Right.IMPORT)
         todo = _("Import a file on the Posts page.") if may_import else _("Ask a lead to import some.")
-        return [f"{_('There are no posts yet.')} {todo}"]
+        return [_("There are no posts yet."), todo]
     if queue.queued:
         return _waiting(queue)
     if queue.preparing:
         preparing = _("{count} posts are being prepared.").format(count=f"{queue.preparing:,}")
         return [preparing] if queue.has_worker else [preparing, _(NO_WORKER)]
-    lines = [f"{_nothing_left(queue)} {_what_next(account)}"]
+    lines = [_nothing_left(queue), _what_next(account)]
     return lines if queue.partly_scored is None else [*lines, unscored_line(queue.partly_scored)]
 
 
