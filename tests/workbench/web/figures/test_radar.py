@@ -111,4 +111,4 @@ def test_the_shares_of_the_scores_and_their_stability_index(
     # Half a post in each bin, so that no bin is empty.
     smooth = [(count + 0.5) / (count.sum() + 5) for count in counts]
     psi = float(np.sum((smooth[1] - smooth[0]) * np.log(smooth[1] / smooth[0])))
-    assert f"Probability of a violation: population stability index (PSI) {psi:.2f}" in page
+    assert f"Violation score: population stability index (PSI) {psi:.2f}" in page

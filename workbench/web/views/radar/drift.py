@@ -13,7 +13,7 @@ from workbench.web.elements.widgets import heading, quiet
 from workbench.web.wording.i18n import N_, _
 
 SCORE_WORDS = {
-    "violation": N_("Probability of a violation"),
+    "violation": N_("Violation score"),
     "certainty": N_("Certainty of the model in use"),
 }
 

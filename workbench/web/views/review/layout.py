@@ -65,7 +65,7 @@ def model_view(suggestion: Suggestion, title: str) -> Markup:
         row.format(label_word(label), label, 100 * share, share)
         for label, share in ((label, suggestion.probabilities[label]) for label in LABELS)
     )
-    return Markup('<div class="model-view"><h3>{}</h3>{}</div>').format(title, rows)
+    return Markup('<div class="model-view"><h2>{}</h2>{}</div>').format(title, rows)
 
 
 def _keycap(key: str) -> str:

@@ -55,9 +55,9 @@ def test_a_lead_sees_words_disguises_and_drift_with_examples_as_they_were_writte
     assert "1,234 posts looked at, beside 5,678 imported before" in page
     assert '<div class="name"><b>红包</b></div><div class="rate"><small>now</small> 32</div>' in page
     assert "<b>薇信</b><small>for 微信, sounds alike</small>" in page
-    assert "<b>Probability of a violation</b> <span>has shifted</span>" in page
+    assert "<b>Violation score</b> <span>has shifted</span>" in page
     assert "<b>Certainty of the model in use</b> <span>is as before</span>" in page
-    assert "Probability of a violation: population stability index (PSI) 0.30" in page
+    assert "Violation score: population stability index (PSI) 0.30" in page
     assert "加<b>薇信</b>" in page
     assert "微信</div>" in page
     assert '<b>红包</b>"' not in page
