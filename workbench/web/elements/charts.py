@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 import altair
 import numpy as np
@@ -25,6 +26,11 @@ class InWeek:
     monday: date
     value: float
     interval: Interval | None = None
+
+
+def draw(chart: altair.Chart | altair.LayerChart, *, width: Literal["stretch"] | int = "stretch") -> None:
+    """Without Vega's descriptions of each mark and axis, which are English; the page says in words what a chart shows."""
+    st.altair_chart(chart.configure(aria=False), width=width)
 
 
 def histogram(
@@ -81,7 +87,7 @@ def histogram(
         )
     # Without padding of its own, Streamlit cuts off the upper half of a word above the bars.
     chart = altair.layer(*layers).properties(height=HEIGHT + 14 * len(marks), padding={"top": 8})
-    st.altair_chart(chart.resolve_scale(y="independent"), width="stretch")
+    draw(chart.resolve_scale(y="independent"))
 
 
 def learning_curve(curve: Sequence[OnCurve], ahead: Sequence[Ahead], across: str, up: str) -> None:
@@ -115,7 +121,7 @@ def learning_curve(curve: Sequence[OnCurve], ahead: Sequence[Ahead], across: str
         measured.mark_rule(size=1.5, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
         measured.mark_line(point=True).encode(y=y, tooltip=["labels:Q", "score:Q", "low:Q", "high:Q"]),
     ]
-    st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")
+    draw(altair.layer(*layers).properties(height=HEIGHT + 40))
 
 
 def measured_curve(curve: Sequence[OnCurve], names: tuple[str, str], across: str) -> None:
@@ -156,7 +162,7 @@ def measured_curve(curve: Sequence[OnCurve], names: tuple[str, str], across: str
             ],
         ),
     ]
-    st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 70), width="stretch")
+    draw(altair.layer(*layers).properties(height=HEIGHT + 70))
 
 
 def weekly(
@@ -190,4 +196,4 @@ def weekly(
     if goal is not None:
         line = altair.Chart(pandas.DataFrame({"goal": [goal]}))
         layers.append(line.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y="goal:Q"))
-    st.altair_chart(altair.layer(*layers).properties(height=height), width="stretch")
+    draw(altair.layer(*layers).properties(height=height))
