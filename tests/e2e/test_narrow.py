@@ -82,7 +82,9 @@ def test_every_page_fits_a_phone_and_is_legible_in_both_themes(
             expect(page.locator(".stApp")).to_have_css("color-scheme", theme)
             assert palest(page) >= LEGIBLE, (screen.name, theme)
         if screen.name == "rounds":
+            page.click(".st-key-behaviour summary")
             expect(page.locator(".kind").first).to_be_visible()
+            assert page.evaluate(OVERFLOW) == [0, 0], "behaviour"
         if screen.name == "posts":
             expect(page.locator(".hit p").first).to_be_visible()
     assert refused == []

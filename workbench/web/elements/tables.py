@@ -26,6 +26,7 @@ def table(
     has_titles: bool = False,
     has_numbers: bool = False,
     has_text_last: bool = False,
+    is_grid: bool = False,
 ) -> Markup:
     """An HTML table, with a header row if there are headings.
 
@@ -33,12 +34,14 @@ def table(
         has_titles: the first cell of each row is its heading.
         has_numbers: all columns but the first are right-aligned.
         has_text_last: the last column is not.
+        is_grid: a few narrow numbers, read across and down: on a phone too, where rows else become cards.
     """
     others, heading = (NUMBER, HEADING_OF_NUMBERS) if has_numbers else (TEXT, HEADING)
     head = _row(headings, HEADING, heading, HEADING if has_text_last else heading, empty=NO_HEADING)
     first, last = HEADING if has_titles else TEXT, TEXT if has_text_last else others
-    return Markup('<table class="rows"{}>{}<tbody>{}</tbody></table>').format(
-        _columns(headings),
+    return Markup('<table class="{}"{}>{}<tbody>{}</tbody></table>').format(
+        "rows grid" if is_grid else "rows",
+        NOTHING if is_grid else _columns(headings),
         Markup("<thead>{}</thead>").format(head) if headings else NOTHING,
         NOTHING.join(_row(row, first, others, last) for row in rows),
     )

@@ -75,6 +75,10 @@ def test_a_table_of_numbers_has_titles_and_aligns_the_rest() -> None:
     )
 
 
+def test_a_grid_stays_a_table_on_a_phone_without_names_of_columns() -> None:
+    assert table([["a", 1]], ["x", "n"], is_grid=True).startswith('<table class="rows grid"><thead>')
+
+
 def test_a_table_without_headings_has_rows_of_any_length() -> None:
     assert table([["a"], ["b", "c"]]) == (
         '<table class="rows"><tbody><tr><td>a</td></tr><tr><td>b</td><td>c</td></tr></tbody></table>'

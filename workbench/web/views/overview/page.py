@@ -132,7 +132,7 @@ def _curve(overview: Overview) -> None:
 def _people(overview: Overview) -> None:
     heading(_("Today"))
     headings = (_("who"), _("labelled"), _("seconds each"), _("minutes"))
-    html(table(map(_annotator_row, overview.hands), headings, has_numbers=True))
+    html(table(map(_annotator_row, overview.hands), headings, has_numbers=True, is_grid=True))
 
 
 def _annotator_row(day: AnnotatorDay) -> Sequence[Cell]:
@@ -148,7 +148,7 @@ def _labels(overview: Overview) -> None:
         return
     rows = (_label_row(label, overview.labels[label], splits) for label in LABELS)
     headings = ("", *(_(SPLITS[split]) for split in splits), _("in all"))
-    html(table(rows, headings, has_titles=True, has_numbers=True))
+    html(table(rows, headings, has_titles=True, has_numbers=True, is_grid=True))
     not_used(overview.not_used)
 
 

@@ -22,7 +22,7 @@ def show_weeks(weeks: Sequence[Week], *, is_watching: bool) -> None:
         quiet(_("Once a round is in use, each week's share of violations stands here."))
         return
     headings = (_("week of"), _("posts"), _("drawn"), _("violations"), _("scores"))
-    html(table(map(_row, weeks), headings, has_numbers=True))
+    html(table(map(_row, weeks), headings, has_numbers=True, is_grid=True))
     quiet(_("Violations among the posts drawn at random and labelled, with 95% intervals."))
     if is_watching:
         quiet(_watching_line(weeks))

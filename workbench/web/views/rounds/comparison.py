@@ -94,7 +94,7 @@ def _figures(comparison: RoundComparison) -> None:
     is_enough = shared is not None and shared.posts >= FEWEST_POSTS
     rows = _shared_rows(shared) if shared is not None and is_enough else _own_rows(comparison)
     headings = ("", *hues, *([_("difference")] if is_enough else []))
-    html(table(rows, headings, has_titles=True, has_numbers=True))
+    html(table(rows, headings, has_titles=True, has_numbers=True, is_grid=True))
     if shared is not None and is_enough:
         line = _("On the {posts} test posts that both were measured on; in brackets: 95% interval.")
         quiet(line.format(posts=f"{shared.posts:,}"))

@@ -126,4 +126,4 @@ def confusion_html(metrics: dict[str, Any]) -> Markup:
     ]
     rows.append((_("right when said"), *(edge(label, "precision") for label in LABELS), ""))
     headings = (_("people ↓  model →"), *map(label_html, LABELS), _("found"))
-    return table(rows, headings, has_titles=True, has_numbers=True)
+    return table(rows, headings, has_titles=True, has_numbers=True, is_grid=True)

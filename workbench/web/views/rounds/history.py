@@ -30,7 +30,7 @@ from workbench.web.wording.i18n import _
 from workbench.web.wording.messages import shown_as_stored
 from workbench.web.wording.words import STATE_WORDS, author_word, person_word
 
-MOST_SHOWN = 50
+MOST_SHOWN = 40
 CELL = Markup('<span class="{}"><small>{}</small>{}</span>')
 
 
@@ -55,6 +55,8 @@ def show_history(
                 if running is not None and opened == at_work:
                     watch(running.number, is_lead)
                 show_details(entry, earlier, may_decide=is_lead and running is None)
+    if older := len(history) - len(first_run):
+        quiet(_("Older rounds, listed by `workbench round list`: {count}").format(count=f"{older:,}"))
 
 
 def failure_line(history: Sequence[dict[str, Any]]) -> None:

@@ -76,7 +76,7 @@ def _begin(account: Account, is_quick: bool, notes: str, base: str) -> None:
 def _uses(labels: Mapping[str, Mapping[str, int]]) -> Markup:
     rows = (_use(_(word), labels.get(split, {})) for split, word in USES.items())
     headings = (_("labelled posts"), *map(label_html, LABELS), _("together"))
-    return table(rows, headings, has_titles=True, has_numbers=True)
+    return table(rows, headings, has_titles=True, has_numbers=True, is_grid=True)
 
 
 def _use(word: str, counts: Mapping[str, int]) -> Sequence[Cell]:

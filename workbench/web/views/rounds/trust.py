@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from trainer.config import STEADY_VALIDATION_ROWS
+from workbench.rounds.measured import Figure, read_measured
 from workbench.web.elements.markup import html
 from workbench.web.wording.i18n import _
 
@@ -19,23 +20,27 @@ FEW_TEST_POSTS = 300
 
 
 def show_trust(entry: dict[str, Any]) -> None:
-    metrics = entry["metrics"]
-    if metrics is None or metrics.get("ece") is None:
+    metrics, measured = entry["metrics"], read_measured(entry["metrics"])
+    if measured is None or measured.calibration_error is None:
         return
-    sentences = (_measured(metrics), _rests_on(entry["calibration"]), _caution(metrics["n"]))
+    sentences = (
+        _measured(measured.calibration_error, metrics["n"]),
+        _rests_on(entry["calibration"]),
+        _caution(metrics["n"]),
+    )
     html(Markup('<div class="quiet trust">{}</div>').format(" ".join(filter(None, sentences))))
 
 
-def _measured(metrics: dict[str, Any]) -> str:
-    error, posts = 100 * metrics["ece"], f"{metrics['n']:,}"
+def _measured(figure: Figure, rows: int) -> str:
+    error = 100 * figure.value
     says = _("Certainty: when the model says {says}%, it is typically right {least} to {most} times in 100.")
     line = says.format(says=SAYS, least=max(0, round(SAYS - error)), most=min(100, round(SAYS + error)))
-    low, high = metrics.get("intervals", {}).get("ece", (None, None))
-    if low is None:
+    if figure.interval is None:
         return line
+    low, high = figure.interval
     off = _("Off by {error} points on average (95% interval {low} to {high}), on {posts} test posts.")
     shown = {"error": f"{error:.1f}", "low": f"{100 * low:.1f}", "high": f"{100 * high:.1f}"}
-    return f"{line} {off.format(**shown, posts=posts)}"
+    return f"{line} {off.format(**shown, posts=f'{rows:,}')}"
 
 
 def _rests_on(calibration: dict[str, Any] | None) -> str:

@@ -20,6 +20,7 @@ from workbench.exports.left_out import LeftOut
 from workbench.labelling import answers
 from workbench.project import Project
 from workbench.rounds import lifecycle
+from workbench.web.views.rounds.history import MOST_SHOWN
 from workbench.web.views.rounds.running import steps_html
 
 CONFUSION = {true: dict.fromkeys(LABELS, 5.0) for true in LABELS}
@@ -184,6 +185,17 @@ def test_a_click_opens_a_round_and_another_closes_it(used: Project, lead: Accoun
     assert {"reason-1"} == {field.key for field in app.text_input if field.key.startswith("reason-")}
     open_round(app, 1)
     assert "people ↓  model →" not in shown(app)
+
+
+def test_the_newest_rounds_are_shown_and_the_others_counted(
+    used: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    for number in range(4, MOST_SHOWN + 3):
+        add_round(used, lead, number, "cancelled", report=None)
+    visit_as(lead)
+    app = open_screen()
+    assert len(rows_of(app)) == MOST_SHOWN
+    assert "Older rounds, listed by `workbench round list`: 2" in shown(app)
 
 
 def test_figures_from_too_few_posts_are_not_shown(used: Project, lead: Account, visit_as: VisitAs) -> None:
