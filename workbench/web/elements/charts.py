@@ -28,7 +28,11 @@ class InWeek:
     interval: Interval | None = None
 
 
-def draw(chart: altair.Chart | altair.LayerChart, *, width: Literal["stretch"] | int = "stretch") -> None:
+def draw(
+    chart: altair.Chart | altair.LayerChart | altair.FacetChart,
+    *,
+    width: Literal["stretch"] | int = "stretch",
+) -> None:
     """Without Vega's descriptions of each mark and axis, which are English; the page says in words what a chart shows."""
     st.altair_chart(chart.configure(aria=False), width=width)
 
