@@ -102,7 +102,7 @@ def test_a_round_is_started_cancelled_and_labels_are_taken_away(
     page.click(".st-key-start-options summary")
     expect(page.locator(".stMain")).to_contain_text("it learns from")
     page.click("text=Start a round")
-    expect(page.locator(".steps")).to_be_visible()
+    expect(page.locator(".stepper")).to_be_visible()
     expect(page.locator(".run").filter(has_text="waiting for the worker")).to_be_visible()
     with project.database.read() as session:
         assert lifecycle.find(session, 1).is_running

@@ -89,10 +89,10 @@ def figures(values: Sequence[tuple[str, str]]) -> None:
     html(Markup('<div class="figures">{}</div>').format(cells))
 
 
-def strip(values: Sequence[tuple[str, str, str]]) -> None:
+def headline(values: Sequence[tuple[str, str, str]]) -> None:
     """Large figures side by side: name, value and small print of each."""
     cell = Markup("<div><span>{}</span><b>{}</b><small>{}</small></div>")
-    html(Markup('<div class="strip">{}</div>').format(NOTHING.join(cell.format(*one) for one in values)))
+    html(Markup('<div class="headline">{}</div>').format(NOTHING.join(cell.format(*one) for one in values)))
 
 
 def heading(text: str) -> None:

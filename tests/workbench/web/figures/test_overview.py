@@ -114,7 +114,7 @@ def html_of(page: AppTest) -> str:
 
 
 def strip(page: AppTest) -> dict[str, tuple[str, str]]:
-    body = html_of(page).partition('<div class="strip">')[2].partition("</div></div>")[0]
+    body = html_of(page).partition('<div class="headline">')[2].partition("</div></div>")[0]
     cells = body.split("<div>")[1:]
     parts = [cell.replace("</span>", "|").replace("</b>", "|").replace("<b>", "") for cell in cells]
     rows = [

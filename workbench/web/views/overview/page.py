@@ -20,7 +20,7 @@ from workbench.web.elements.not_used import not_used
 from workbench.web.elements.partly_scored import partly_scored_line
 from workbench.web.elements.rounds.measured import basis, value
 from workbench.web.elements.tables import Cell, table
-from workbench.web.elements.widgets import heading, local, percent, quiet, refusal, require_account, strip
+from workbench.web.elements.widgets import heading, headline, local, percent, quiet, refusal, require_account
 from workbench.web.frame.title import title
 from workbench.web.views.overview.action import show_action
 from workbench.web.views.overview.statistics import show_statistics
@@ -83,7 +83,7 @@ def _weeks(
 def _figures(overview: Overview) -> None:
     measured, judged = overview.measured, overview.agreement
     caught, right = (None, None) if measured is None else (measured.caught, measured.right)
-    strip(
+    headline(
         [
             (_("violations caught"), value(caught), basis(measured, caught)),
             (_("flags that were right"), value(right), basis(measured, right)),

@@ -20,11 +20,11 @@ from workbench.web.elements.rounds.outlook import show_outlook
 from workbench.web.elements.widgets import (
     clock,
     decimal,
+    headline,
     note,
     quiet,
     require_account,
     show_notice,
-    strip,
 )
 from workbench.web.frame.title import title
 from workbench.web.views.rounds.adapting import offer_adaptation, watch_adaptation
@@ -94,7 +94,7 @@ def _figures(used: dict[str, Any], new_labels: NewLabels) -> None:
     if measured is None:
         note(_("The round in use could not be measured: no test post had a label."))
         return
-    strip(
+    headline(
         [
             (_("violations caught"), value(measured.caught), basis(measured, measured.caught)),
             (_("flags that were right"), value(measured.right), basis(measured, measured.right)),

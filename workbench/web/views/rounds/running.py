@@ -58,7 +58,7 @@ def steps_html(state: str) -> Markup:
         current = Markup(' aria-current="step"') if at == reached else NOTHING
         mark = Markup('<li class="{}"{}><i aria-hidden="true">{}</i><span>{}</span></li>')
         marks.append(mark.format(kind, current, "✓" if kind == "done" else at + 1, _(STEP_WORDS[step])))
-    return Markup('<ol class="steps">{}</ol>').format(NOTHING.join(marks))
+    return Markup('<ol class="stepper">{}</ol>').format(NOTHING.join(marks))
 
 
 def _time_line(row: Round, progress: Progress) -> str:

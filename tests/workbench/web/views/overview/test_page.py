@@ -188,7 +188,7 @@ def test_an_annotator_does_not_see_it(app: AppTest, lead: Account, ann: Account,
     visit_as(ann)
     page = shown(app.run())
     assert "Ann may not do this" in page
-    assert '<div class="strip">' not in page
+    assert '<div class="headline">' not in page
 
 
 def test_a_week_is_told_with_its_interval(

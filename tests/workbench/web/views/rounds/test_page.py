@@ -153,7 +153,7 @@ def test_a_started_round_is_watched_and_can_be_cancelled(
     visit_as(lead)
     app = open_screen()
     press(app, "FormSubmitter:start-Start a round")
-    assert '<ol class="steps">' in html_of(app)
+    assert '<ol class="stepper">' in html_of(app)
     assert "Waiting for the worker." in shown(app)
     assert "No worker is running" in shown(app)
     press(app, "cancel-1")
@@ -353,7 +353,7 @@ def test_a_lead_puts_a_round_in_use(used: Project, lead: Account, visit_as: Visi
     app = open_screen()
     press(app, "promote-3")
     assert state_of(used, 3) == "scoring"
-    assert '<ol class="steps">' in html_of(app)
+    assert '<ol class="stepper">' in html_of(app)
 
 
 @pytest.mark.parametrize(("number", "before"), [(6, "promoted"), (4, "rejected"), (5, "failed")])
