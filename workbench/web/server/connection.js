@@ -80,7 +80,10 @@
   async function look() {
     for (;;) {
       const answer = await ask(PROBE, { cache: "no-store" }).catch(() => undefined);
-      if (answer?.status === 401) return leave();
+      if (answer?.status === 401) {
+        leave();
+        return new Promise(() => {}); // what waits for the server waits until the page is left
+      }
       if (answer?.ok) break;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }

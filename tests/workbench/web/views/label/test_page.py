@@ -43,6 +43,7 @@ from workbench.labelling import answers, pace
 from workbench.project import Project
 from workbench.queue import swap
 from workbench.review import comments, rulings
+from workbench.web import current_project
 from workbench.web.elements import desk as elements_desk
 
 HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script>"
@@ -452,6 +453,7 @@ def test_a_check_post_looks_and_acts_like_a_second_opinion(
     for share, seconds in ((0, 1_000), (100, 10)):
         only = {"check_share": share, "second_opinion_share": seconds, "held_out_share": 0}
         object.__setattr__(project, "settings", project.settings.model_copy(update=only))
+        current_project.project.cache_clear()
         answers.release(project, ann)
         visit_as(ann)
         app = open_screen()
