@@ -42,8 +42,8 @@ SENT_ROWS = ("train", "validation")
 """The test labels stay here, so that training cannot see them. The texts to be scored are of every post."""
 SENT_FIELDS = ("text", "label", "group", "weight", "labels", "inclusion_probability")
 PACKAGES = (
-    "accelerate", "confusable-homoglyphs", "datasets", "datasketch", "huggingface_hub", "matplotlib", "numpy", "onnx",
-    "onnxruntime", "onnxscript", "peft", "pyarrow", "pypinyin", "rjieba", "safetensors", "scikit-learn", "scipy",
+    "accelerate", "confusable-homoglyphs", "datasets", "datasketch", "defusedxml", "huggingface_hub", "matplotlib", "numpy", "onnx",
+    "onnxruntime", "onnxscript", "openpyxl", "peft", "pyarrow", "pypinyin", "rjieba", "safetensors", "scikit-learn", "scipy",
     "torch", "tqdm", "transformers",
 )  # fmt: skip
 LOCAL_BASE = "base"

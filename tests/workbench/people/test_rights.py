@@ -31,7 +31,7 @@ ELSEWHERE = {"accounts", "commands", "web"}
 ACTIONS: dict[Right, str] = {
     Right.LABEL: """
         labelling.answers: hold_posts submit skip ask_lead undo change give_reason flag copies_of propagate keep_draft
-        labelling.answers: bring_back_skipped
+        labelling.answers: bring_back_skipped recent_answers
         labelling.checks: change give_reason flag
         people.entering: change_password
         people.preferences: prefer end_welcome

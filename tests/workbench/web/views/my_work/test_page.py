@@ -12,6 +12,7 @@ from tests.workbench.review.test_quality import check
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
 from workbench.project import Project
+from workbench.web import current_project
 
 WEEK = timedelta(weeks=1)
 
@@ -58,6 +59,7 @@ def test_the_first_week_says_when_figures_come(
     assert "the first ones on Monday" in page
     assert "About 2 of a hundred posts are known already" in page
     serve_checks(project, 0)
+    current_project.project.cache_clear()
     assert "changes no label" not in shown(app.run())
 
 
