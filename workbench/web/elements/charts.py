@@ -150,7 +150,9 @@ def measured_curve(curve: Sequence[OnCurve], names: tuple[str, str], across: str
     ]
     base = altair.Chart(pandas.DataFrame(rows)).encode(
         x=altair.X("labels:Q", title=across, axis=altair.Axis(grid=False, tickCount=6)),
-        color=altair.Color("name:N", sort=names, legend=altair.Legend(orient="top", title=None, offset=4)),
+        color=altair.Color(
+            "name:N", sort=names, legend=altair.Legend(orient="top", title=None, offset=4, symbolOpacity=1)
+        ),
     )
     up = altair.Scale(domain=[0, 1])
     layers = [

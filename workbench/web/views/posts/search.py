@@ -134,7 +134,9 @@ def _sortable_head(order: Order) -> None:
             if not orders:
                 html(Markup('<span class="quiet">{}</span>').format(_(word)))
                 continue
-            sign = "" if order not in orders else " ↑" if orders.index(order) else " ↓"
+            # The order of no column: the line above the list says it.
+            is_own = order in orders and key != "text"
+            sign = "" if not is_own else " ↑" if orders.index(order) else " ↓"
             following = orders[(orders.index(order) + 1) % len(orders)] if order in orders else orders[0]
             st.button(
                 _(word) + sign,
