@@ -119,8 +119,8 @@ def test_caught_right_flags_and_cost_are_those_of_the_test_posts(page: Page) -> 
     flagged = [post for post in test if page.by_model(post) == "flag"]
     caught = sum(page.by_model(post) != "pass" for post in bad) / len(bad)
     right = sum(post in bad for post in flagged) / len(flagged)
-    assert f"<b>{caught:.0%}</b><span>violations caught</span>" in page.html
-    assert f"<b>{right:.0%}</b><span>flags that were right</span>" in page.html
+    assert f"<b>{caught:.0%}</b><span>violations flagged or seen by people</span>" in page.html
+    assert f"<b>{right:.0%}</b><span>flags right at these thresholds</span>" in page.html
     missed = sum(page.by_model(post) == "pass" for post in bad)
     wrong = len(flagged) - sum(post in bad for post in flagged)
     looks = sum(page.by_model(post) == "human" for post in test)

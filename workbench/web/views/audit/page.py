@@ -70,7 +70,7 @@ def _state(account: Account) -> None:
     if checked.is_intact:
         line = _("Head: {head}. Receipts that agree with it: {count}.")
         quiet(line.format(head=str(checked.head), count=f"{checked.heads:,}"))
-    if st.button(_("Check again"), key="audit-check", type="tertiary"):
+    if st.button(_("Check again"), key="audit-check"):
         st.session_state["audit-turn"] = project().now().isoformat()
         st.rerun()
 
@@ -158,7 +158,7 @@ def _row(entry: Entry) -> tuple[Cell, ...]:
     return (
         entry.number,
         clock(entry.at),
-        "" if entry.person is None else person_word(entry.person),
+        _("the system") if entry.person is None else person_word(entry.person),
         action_word(entry.action),
         shortened(subject_word(entry.action, entry.subject), LONGEST_SUBJECT),
         shortened(detail_words(entry.action, entry.detail), LONGEST_DETAIL),

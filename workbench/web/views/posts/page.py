@@ -13,7 +13,7 @@ from workbench.queue.status import Status, read_status
 from workbench.rounds import lifecycle
 from workbench.web.current_project import project
 from workbench.web.elements.markup import NOTHING, html
-from workbench.web.elements.tables import Cell, table
+from workbench.web.elements.tables import Cell, spread, table
 from workbench.web.elements.widgets import (
     clock,
     heading,
@@ -91,14 +91,15 @@ def _figures(status: Status) -> Markup:
         values.append((_("being prepared"), status.preparing))
     if status.quarantined:
         values.append((_("set aside (near-copies on two sides of a split)"), status.quarantined))
-    return NOTHING.join(
-        Markup("<span><b>{}</b> {}</span>").format(f"{value:,}", word) for word, value in values
-    )
+    # Chinese names a figure before its value.
+    figure = Markup("<span>{}</span>").format(_("{value} {word}"))
+    bold = Markup("<b>{:,}</b>")
+    return NOTHING.join(figure.format(value=bold.format(value), word=word) for word, value in values)
 
 
 def _imports(imports: Sequence[ListedImport], is_lead: bool) -> None:
     headings = (_("file"), _("state"), _("new"), _("known already"), _("unreadable"), _("when"), _("who"))
-    html(table((_import_row(entry, is_lead) for entry in imports), headings))
+    html(spread(table((_import_row(entry, is_lead) for entry in imports), headings)))
 
 
 def _import_row(entry: ListedImport, is_lead: bool) -> Sequence[Cell]:

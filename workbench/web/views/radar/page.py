@@ -75,7 +75,8 @@ def _chosen(periods: Sequence[Period]) -> Period:
 def _name(period: Period) -> str:
     if period.kind == "import":
         return _("The newest import")
-    return _("Week {week}").format(week=period.name)
+    year, number = period.name.split("-W")
+    return _("Week {number} of {year}").format(number=int(number), year=year)
 
 
 def _rising(account: Account, period: Period, decided: Sequence[DecidedTerm]) -> None:

@@ -36,8 +36,8 @@ def show_statistics(proposal: Proposal) -> None:
         (_("if people looked at every one"), f"{1000 * proposal.all_looked_at:,.0f}"),
         (_("violations that pass, of 1,000 posts"), _per_thousand(costs.missed, 1)),
         (_("wrong flags, of 1,000 posts"), _per_thousand(costs.false_alarms, 1)),
-        (_("violations caught"), _interval(proposal.caught)),
-        (_("flags that were right"), _interval(proposal.right_flags)),
+        (_("violations flagged or seen by people"), _interval(proposal.caught)),
+        (_("flags right at these thresholds"), _interval(proposal.right_flags)),
         (
             _("passes below"),
             _range(proposal.choice.thresholds.pass_below, proposal.choice.pass_below_interval),
@@ -108,8 +108,8 @@ def _lines(evidence: Evidence, proposal: Proposal) -> list[str]:
 
 def _figures(proposal: Proposal) -> Markup:
     values = (
-        (_mean(proposal.caught), _("violations caught")),
-        (_mean(proposal.right_flags), _("flags that were right")),
+        (_mean(proposal.caught), _("violations flagged or seen by people")),
+        (_mean(proposal.right_flags), _("flags right at these thresholds")),
         (f"{1000 * proposal.expected.cost.mean:,.0f}", _("cost of 1,000 posts")),
         (f"{1000 * proposal.all_looked_at:,.0f}", _("if people looked at every one")),
     )
