@@ -79,20 +79,20 @@ def test_a_subject_of_the_code_is_a_word(action: str, subject: str, words: str) 
 @pytest.mark.parametrize(
     ("action", "detail", "words"),
     [
-        ("change role", {"was": "annotator", "now": "lead"}, "之前: 标注员 · 现在: 组长"),
-        ("start round", {"quick": True, "base": "starter", "reason": None}, "试跑: 是 · 基础编码器: starter"),
-        ("decide", {"imports": [1, 1204], "policy": 2}, "导入: 1, 1,204 · 阈值版本: 2"),
-        ("set thresholds", {"band": [0.4, 0.6]}, "区间: 0.4, 0.6"),
-        ("purge", {"counts": {"posts": 1200}, "rounds": []}, "已删除: posts 1,200 · 用它们训练过的轮次: –"),
+        ("change role", {"was": "annotator", "now": "lead"}, "之前：标注员 · 现在：组长"),
+        ("start round", {"quick": True, "base": "starter", "reason": None}, "试跑：是 · 基础编码器：starter"),
+        ("decide", {"imports": [1, 1204], "policy": 2}, "导入：1, 1,204 · 阈值版本：2"),
+        ("set thresholds", {"band": [0.4, 0.6]}, "区间：0.4, 0.6"),
+        ("purge", {"counts": {"posts": 1200}, "rounds": []}, "已删除：posts 1,200 · 用它们训练过的轮次：–"),
         (
             "settings in force",
             {
                 "changed": ["port", "public_url"],
                 "settings": {"port": 8501, "public_url": None, "host": "box"},
             },
-            "port: 8501 · public_url: –",
+            "port：8501 · public_url：–",
         ),
-        ("of another version", {"odd": {"a": None}}, "odd: a –"),
+        ("of another version", {"odd": {"a": None}}, "odd：a –"),
     ],
 )
 def test_details_are_one_line(action: str, detail: dict[str, Any], words: str) -> None:

@@ -70,7 +70,7 @@ def _state(account: Account) -> None:
     if checked.is_intact:
         line = _("Head: {head}. Receipts that agree with it: {count}.")
         quiet(line.format(head=str(checked.head), count=f"{checked.heads:,}"))
-    if st.button(_("Check again"), key="audit-check", type="tertiary"):
+    if st.button(_("Check again"), key="audit-check"):
         st.session_state["audit-turn"] = project().now().isoformat()
         st.rerun()
 
@@ -81,7 +81,8 @@ def _search(account: Account) -> None:
     page = _find(account, wanted, cursors[-1])
     _notices(page)
     if page.entries:
-        html(spread(table(map(_row, page.entries), [_(word) for word in COLUMN_WORDS])))
+        entries = table(map(_row, page.entries), [_(word) for word in COLUMN_WORDS])
+        html(Markup('<div class="audit">{}</div>').format(spread(entries)))
     pager("audit-", page.after, cursors)
     link = Markup('<a href="{}" download>{}</a>')
     csv, jsonl = (f"/download/audit.{form}?{address}" for form in ("csv", "jsonl"))

@@ -64,7 +64,7 @@ def test_a_chinese_reader_reads_chinese_words(
     add(project, None, "judge round", "round 3", decision="ask", outcome="undecided")
     visit_as(admin, language="zh")
     page = raw(app.run())
-    assert "<td>轮次经过准入检验</td><td>第 3 轮</td><td>结论: 由组长决定" in page
+    assert "<td>轮次经过准入检验</td><td>第 3 轮</td><td>结论：由组长决定" in page
 
 
 def test_the_state_of_the_chain_is_kept_until_it_is_asked_for_again(
