@@ -37,9 +37,17 @@ def header(account: Account, links: Sequence[Link], here: str) -> None:
         html(Markup('<a class="home" href="/">{}{}</a>').format(_SIGN.format("mark"), _("Workbench")))
         with st.container(key="navigation", horizontal=True):
             for link in links:
-                badge = f" :gray-badge[{link.count}]" if link.count else ""
-                st.page_link(link.page, label=link.title + badge)
+                if f"/{link.page.url_path}" == here:
+                    with st.container(key="here"):
+                        _page_link(link)
+                else:
+                    _page_link(link)
         html(Markup('<div class="own">{}{}{}</div>').format(_language(here), _theme(here), _person(account)))
+
+
+def _page_link(link: Link) -> None:
+    badge = f" :gray-badge[{link.count}]" if link.count else ""
+    st.page_link(link.page, label=link.title + badge)
 
 
 def _language(here: str) -> Markup:

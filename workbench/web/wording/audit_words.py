@@ -211,15 +211,16 @@ def detail_words(action: str, detail: Mapping[str, Any]) -> str:
     if action == "settings in force":
         settings = detail.get("settings", {})
         changed = {name: settings.get(name) for name in detail.get("changed", ())}
-        return " · ".join(_detail(name, _as_written(value)) for name, value in changed.items())
+        return " · ".join(_named(name, _as_written(value)) for name, value in changed.items())
     return " · ".join(
-        _detail(_key(name), _shown(value, VALUE_WORDS.get(name, {})))
+        _named(_key(name), _shown(value, VALUE_WORDS.get(name, {})))
         for name, value in detail.items()
         if value is not None
     )
 
 
-def _detail(name: str, value: str) -> str:
+def _named(name: str, value: str) -> str:
+    """With the colon of the reader's language."""
     return _("{name}: {value}").format(name=name, value=value)
 
 

@@ -81,7 +81,8 @@ def _search(account: Account) -> None:
     page = _find(account, wanted, cursors[-1])
     _notices(page)
     if page.entries:
-        html(spread(table(map(_row, page.entries), [_(word) for word in COLUMN_WORDS])))
+        entries = table(map(_row, page.entries), [_(word) for word in COLUMN_WORDS])
+        html(Markup('<div class="audit">{}</div>').format(spread(entries)))
     pager("audit-", page.after, cursors)
     link = Markup('<a href="{}" download>{}</a>')
     csv, jsonl = (f"/download/audit.{form}?{address}" for form in ("csv", "jsonl"))

@@ -1,7 +1,9 @@
 """Team, for leads: how far people and boards are, and who labels what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+
+from markupsafe import Markup
 
 from workbench.accounts import Right
 from workbench.assigning.progress import (
@@ -89,8 +91,14 @@ def _people(team: Team) -> None:
         _("boards"),
     )
     rows = (_person_row(team, person) for person in team.people)
-    html(spread(table(rows, headings, has_numbers=True, has_text_last=True)))
+    html(_table(rows, headings))
     quiet(_("In order of names. Labels, answers to check posts included; the week begins on Monday."))
+
+
+def _table(rows: Iterable[Iterable[Cell]], headings: Sequence[Cell]) -> Markup:
+    return Markup('<div class="team">{}</div>').format(
+        spread(table(rows, headings, has_numbers=True, has_text_last=True))
+    )
 
 
 def _person_row(team: Team, person: Teammate) -> Sequence[Cell]:
@@ -114,7 +122,7 @@ def _boards(team: Team, counts: Mapping[int, BoardCounts]) -> None:
         _("assigned to"),
     )
     rows = [_board_row(team, board, counts.get(board.id, BoardCounts())) for board in team.boards[:SHOWN]]
-    html(spread(table(rows, headings, has_numbers=True, has_text_last=True)))
+    html(_table(rows, headings))
     if len(team.boards) > SHOWN:
         quiet(_("{count} more boards are not listed.").format(count=f"{len(team.boards) - SHOWN:,}"))
 

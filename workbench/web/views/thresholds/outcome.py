@@ -26,6 +26,11 @@ def show(evidence: Evidence, proposal: Proposal) -> None:
     html(verdict_bar(proposal.whole) + _legend(proposal.whole))
     quiet(*_lines(evidence, proposal))
     html(_figures(proposal))
+    quiet(
+        _(
+            "Measured on test posts with these thresholds. A violation that people look at counts as caught, so both differ from the Rounds page."
+        )
+    )
     html(_zones(evidence.unlabelled_histogram, proposal.choice.thresholds))
 
 
