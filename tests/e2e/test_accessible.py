@@ -28,10 +28,13 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 MOST_TABS = 120
 
 LOOK = """element => {
-    const style = getComputedStyle(element), box = element.closest('[class*=stCheckbox], [data-baseweb]') ?? element;
-    const around = getComputedStyle(box), parent = getComputedStyle(element.parentElement);
-    return JSON.stringify([style, around, parent].map(
-        one => [one.outline, one.boxShadow, one.borderColor, one.backgroundColor, one.textDecoration, one.color]));
+    // A field's ring is drawn by one of the boxes around it.
+    const looks = [];
+    for (let box = element, height = 0; box && height < 5; box = box.parentElement, height++) {
+        const style = getComputedStyle(box);
+        looks.push([style.outline, style.boxShadow, style.borderColor, style.backgroundColor, style.textDecoration, style.color]);
+    }
+    return JSON.stringify(looks);
 }"""
 NAMED = """element => !!(element.getAttribute('aria-label') || element.innerText?.trim() || element.title
     || element.labels?.length || element.getAttribute('aria-labelledby') || element.placeholder)"""
@@ -130,7 +133,7 @@ def _walk(page: Page) -> list[tuple[str, str, str, bool]]:
     return looks
 
 
-ENGLISH = """() => [...document.querySelectorAll('*')].filter(element => element.checkVisibility()).flatMap(element =>
+ENGLISH = """() => [...document.querySelectorAll('*')].filter(element => element.checkVisibility() && !element.closest('[aria-hidden=true]')).flatMap(element =>
     ['aria-label', 'title', 'placeholder', 'aria-valuetext'].map(name => element.getAttribute(name)))
     .filter(text => text && /[A-Za-z]{3}/.test(text) && !/[\\u4e00-\\u9fff]/.test(text))"""
 OF_THEMSELVES = re.compile(r"English|[\w.-]+\.(tsv|jsonl|json|csv|xlsx)|Chrome.*|yyyy.*")

@@ -373,12 +373,16 @@ def test_a_hostile_file_is_previewed_and_imported_as_text(
     ]
     file.write_text("\n".join(rows) + "\n", encoding="utf-8")
     page.goto(f"{address}/posts")
+    page.click(".st-key-import-open button")
     page.set_input_files("[data-testid=stFileUploaderDropzoneInput]", file)
-    page.click("[data-testid=stButton] >> text=Import")
-    expect(page.locator(".refusal.done")).to_have_text("6 rows: 5 new, 0 known already, 1 unreadable.")
-    expect(page.locator("table.rows").filter(has_text=file.name)).to_be_visible()
+    page.click(".st-key-import-next button:enabled")
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".st-key-import button:enabled").click()
+    expect(dialog).to_contain_text("6 rows: 5 new, 0 known already, 1 unreadable.")
     with page.expect_download() as download:
-        page.click("text=Download all unreadable rows")
+        dialog.get_by_text("Download all unreadable rows").click()
+    dialog.locator(".st-key-import-done button").click()
+    expect(page.locator(".stMain")).to_contain_text(file.name)
     assert "too\tfew" in download.value.path().read_text(encoding="utf-8").replace('"', "")
     assert page.locator("img[src*=evil]").count() == 0
     assert elsewhere == []
@@ -427,11 +431,9 @@ def test_a_quick_round_put_in_use_by_the_lead_changes_the_queue(
             page = sign_in(serve(project), name="林", role="lead")
             page.click("text=Rounds")
             page.click("text=Start a round")
-            expect(page.locator(".steps")).to_be_visible()
-            expect(page.get_by_text("Round 1 waits for a decision")).to_be_visible(timeout=150_000)
-            page.click(".st-key-promote-1 button")
-            rounds = page.locator("table.rows", has=page.locator("th", has_text="took"))
-            expect(rounds).to_contain_text("in use", timeout=150_000)
+            expect(page.locator(".stepper")).to_be_visible()
+            page.click(".st-key-promote-1 button", timeout=150_000)
+            expect(page.locator(".title")).to_contain_text("In use: round 1", timeout=150_000)
         finally:
             stop(worker)
     assert before == {"random", "held_out"}

@@ -18,7 +18,7 @@ def test_a_lead_puts_thresholds_in_force(live_project: Project, serve: Server, s
     page = sign_in(address, "林", "lead")
     page.goto(f"{address}/overview")
     page.wait_for_selector(IDLE)
-    expect(page.locator(".refusal")).to_contain_text("Label on")
+    expect(page.get_by_role("region", name="Next")).to_contain_text("More labels still improve the model.")
     page.get_by_role("link", name="Thresholds").click()
     page.locator(".st-key-price-missed input").fill("50")
     page.keyboard.press("Enter")

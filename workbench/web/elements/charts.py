@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 import altair
 import numpy as np
@@ -26,15 +25,6 @@ class InWeek:
     monday: date
     value: float
     interval: Interval | None = None
-
-
-def draw(
-    chart: altair.Chart | altair.LayerChart | altair.FacetChart,
-    *,
-    width: Literal["stretch"] | int = "stretch",
-) -> None:
-    """Without Vega's descriptions of each mark and axis, which are English; the page says in words what a chart shows."""
-    st.altair_chart(chart.configure(aria=False), width=width)
 
 
 def histogram(
@@ -91,7 +81,7 @@ def histogram(
         )
     # Without padding of its own, Streamlit cuts off the upper half of a word above the bars.
     chart = altair.layer(*layers).properties(height=HEIGHT + 14 * len(marks), padding={"top": 8})
-    draw(chart.resolve_scale(y="independent"))
+    st.altair_chart(chart.resolve_scale(y="independent"), width="stretch")
 
 
 def learning_curve(curve: Sequence[OnCurve], ahead: Sequence[Ahead], across: str, up: str) -> None:
@@ -125,7 +115,7 @@ def learning_curve(curve: Sequence[OnCurve], ahead: Sequence[Ahead], across: str
         measured.mark_rule(size=1.5, color=QUIET).encode(y=altair.Y("low:Q"), y2="high:Q"),
         measured.mark_line(point=True).encode(y=y, tooltip=["labels:Q", "score:Q", "low:Q", "high:Q"]),
     ]
-    draw(altair.layer(*layers).properties(height=HEIGHT + 40))
+    st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 40), width="stretch")
 
 
 def measured_curve(curve: Sequence[OnCurve], names: tuple[str, str], across: str) -> None:
@@ -168,7 +158,7 @@ def measured_curve(curve: Sequence[OnCurve], names: tuple[str, str], across: str
             ],
         ),
     ]
-    draw(altair.layer(*layers).properties(height=HEIGHT + 70))
+    st.altair_chart(altair.layer(*layers).properties(height=HEIGHT + 70), width="stretch")
 
 
 def weekly(
@@ -202,4 +192,4 @@ def weekly(
     if goal is not None:
         line = altair.Chart(pandas.DataFrame({"goal": [goal]}))
         layers.append(line.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y="goal:Q"))
-    draw(altair.layer(*layers).properties(height=height))
+    st.altair_chart(altair.layer(*layers).properties(height=height), width="stretch")

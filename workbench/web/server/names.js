@@ -11,6 +11,8 @@
         for (const element of document.querySelectorAll(`[${attribute}="${english}"]`)) element.setAttribute(attribute, own);
       }
     }
+    // Vega describes each axis and mark in English; what a chart shows is told in words beside it.
+    for (const drawing of document.querySelectorAll(".stVegaLiteChart svg:not([aria-hidden])")) drawing.setAttribute("aria-hidden", "true");
     const skip = document.querySelector("[data-testid=stSkipToContent]")?.firstChild;
     if (skip?.nodeValue in STREAMLIT_NAMES) skip.nodeValue = STREAMLIT_NAMES[skip.nodeValue];
   }

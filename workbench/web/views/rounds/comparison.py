@@ -16,7 +16,6 @@ from workbench.rounds.comparison import RoundComparison, Side, compare_rounds, c
 from workbench.rounds.gate import FEWEST_POSTS, FEWEST_VIOLATIONS
 from workbench.rounds.measured import Figure, Measured, read_measured
 from workbench.web.current_project import project
-from workbench.web.elements.charts import draw
 from workbench.web.elements.markup import QUIET, html
 from workbench.web.elements.rounds.measured import basis, interval, value
 from workbench.web.elements.tables import Cell, table
@@ -168,4 +167,4 @@ def _reliability(comparison: RoundComparison) -> None:
     quiet(_("How often it was right, by how certain it was; on the thin line certainty is exact."))
     exact = line.mark_line(strokeWidth=1, opacity=0.4).encode(x=f"{sure}:Q", y=f"{right}:Q")
     drawn = measured.mark_line(strokeWidth=2) + measured.mark_point(filled=True, size=50)
-    draw((exact + drawn).properties(height=CHART_HEIGHT), width=CHART_WIDTH)
+    st.altair_chart((exact + drawn).properties(height=CHART_HEIGHT), width=CHART_WIDTH)

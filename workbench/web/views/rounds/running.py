@@ -11,7 +11,6 @@ from db.tables import Round
 from workbench.rounds import lifecycle
 from workbench.rounds.lifecycle import STEPS, Progress
 from workbench.web.current_project import project
-from workbench.web.elements.charts import draw
 from workbench.web.elements.markup import NOTHING, html
 from workbench.web.elements.widgets import attempt, quiet, require_account, seconds
 from workbench.web.wording.i18n import _
@@ -102,4 +101,4 @@ def _curve(points: Sequence[tuple[float, float]], across: str, up: str) -> None:
             y=altair.Y("y:Q", title=None, scale=altair.Scale(zero=False)),
         )
     )
-    draw(chart)
+    st.altair_chart(chart, width="stretch")
