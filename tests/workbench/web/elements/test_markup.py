@@ -119,3 +119,10 @@ def test_only_the_tokens_name_a_colour() -> None:
         assert file.stem == "tokens" or not re.search(r"#[0-9a-f]{3,8}\b|\brgba?\(|\bhsla?\(", text), (
             file.name
         )
+
+
+def test_no_rule_names_a_class_that_streamlit_does_not_give() -> None:
+    """Of a layout's wrapper it gives the test id alone: a rule for the class would style nothing, unseen."""
+    assert ".stLayoutWrapper" not in style()
+    for key in ('[class*="st-key-dock-"]', ".st-key-apply"):
+        assert f'[data-testid="stLayoutWrapper"]:has(> {key}) {{ position: sticky' in style()
