@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -16,6 +17,7 @@ from workbench.labelling import answers
 from workbench.posts.search import Filter
 from workbench.project import Project
 from workbench.queue import swap
+from workbench.queue.status import read_status
 from workbench.review import bulk_labels
 
 
@@ -87,6 +89,14 @@ def test_posts_being_prepared_have_no_group_or_wait(page: AppTest, count: Callab
         "SELECT COUNT(*) FROM post WHERE group_id IS NULL"
     )
     assert figure(page, "being prepared") == 2
+
+
+def test_the_model_is_unsure_below_the_band_too_as_rounds_and_thresholds_count(
+    page: AppTest, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = replace(read_status(project), champion=1, in_band=9, below_band=2)
+    monkeypatch.setattr("workbench.web.views.posts.page.read_status", lambda *_: status)
+    assert figure(page.run(), "model unsure") == 11
 
 
 def test_hits_are_the_posts_that_hold_the_words(page: AppTest, count: Callable[[str], int]) -> None:

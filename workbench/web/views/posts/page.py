@@ -86,7 +86,7 @@ def _figures(status: Status) -> Markup:
         (_("left for the team"), status.queued),
     ]
     if status.champion is not None:
-        values.append((_("model unsure"), status.in_band))
+        values.append((_("model unsure"), status.in_band + status.below_band))
     if status.preparing:
         values.append((_("being prepared"), status.preparing))
     if status.quarantined:
