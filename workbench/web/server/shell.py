@@ -42,6 +42,9 @@ STREAMLIT_NAMES = (
     N_("Show password text"),
     N_("Hide password text"),
     N_("Vega visualization"),
+    N_("Shortcut 1"),
+    N_("Shortcut 2"),
+    N_("Shortcut 3"),
 )
 """Which Streamlit's client has in English alone."""
 START = "/start.js"
