@@ -57,9 +57,11 @@ PICTURES = (
     Picture("label-zh-dark", "label", _laptop(ANNOTATOR, "zh", "dark")),
     *(
         Picture(f"{page}{ending}", page, _laptop(LEAD, language))
-        for page in ("overview", "rounds", "thresholds", "review", "posts")
+        for page in ("overview", "rounds", "thresholds")
         for language, ending in (("en", ""), ("zh", "-zh"))
     ),
+    Picture("review-zh", "review", _laptop(LEAD, "zh")),
+    Picture("posts-zh", "posts", _laptop(LEAD, "zh")),
 )
 
 
