@@ -23,10 +23,11 @@ NOTED = "--head"
 
 @dataclass(frozen=True)
 class Checked:
-    """`head` is the last entry up to which the audit is intact; `heads` were compared with it."""
+    """`head` is the last entry up to which the audit is intact; `heads` were compared with it, of `receipts` files."""
 
     head: Head
     heads: int
+    receipts: int
     at: datetime
     problem: Message | None
 
@@ -57,11 +58,12 @@ def examine_audit(project: Project, noted: Iterable[str] = ()) -> Checked:
     for short in noted:
         anchors[short].append(NOTED)
     # Before the snapshot, which then holds the entries that they name.
-    for file, short in _heads(project):
+    receipts = list(_heads(project))
+    for file, short in receipts:
         anchors[short].append(str(file.relative_to(project.home)))
     with project.database.read() as session:
         verification = verify(session, anchors)
-    return Checked(verification.head, len(anchors), project.now(), verification.problem)
+    return Checked(verification.head, len(anchors), len(receipts), project.now(), verification.problem)
 
 
 def _heads(project: Project) -> Iterator[tuple[Path, str]]:
@@ -73,9 +75,9 @@ def _heads(project: Project) -> Iterator[tuple[Path, str]]:
 
 
 def _head_in(file: Path) -> str | None:
-    """None of a receipt of an earlier version, or of a file that is being replaced."""
+    """None of a receipt of an earlier version, of a file that is being replaced, or of what is no head."""
     try:
         short = json.loads(file.read_text(encoding="utf-8")).get("audit_head")
     except (OSError, ValueError, AttributeError):
         return None
-    return short if isinstance(short, str) else None
+    return short if isinstance(short, str) and number_of(short) is not None else None

@@ -119,20 +119,7 @@ def sign_out(project: Project, visitor: SignedIn) -> None:
 def open_sessions(project: Project, account: Account) -> list[OpenSession]:
     """The account's own, newest first."""
     with reading(project, account, Right.LABEL) as session:
-        rows = session.execute(
-            select(
-                WebSession.id,
-                WebSession.means,
-                WebSession.client,
-                WebSession.browser,
-                WebSession.started_at,
-                WebSession.seen_at,
-            )
-            .where(WebSession.person_id == account.id, WebSession.ended_at.is_(None))
-            .order_by(WebSession.started_at.desc(), WebSession.id.desc())
-        ).all()
-    now = project.now()
-    return [OpenSession(*row) for row in rows if _is_open(project, row.started_at, row.seen_at, now)]
+        return _open(session, project, account)
 
 
 def end_own(project: Project, account: Account, session_id: int) -> None:
@@ -144,9 +131,10 @@ def end_own(project: Project, account: Account, session_id: int) -> None:
 
 
 def end_others(project: Project, account: Account, kept: int) -> int:
-    """Ends all sessions of the account but one. Returns how many."""
+    """Ends all sessions of the account but one. Returns how many were open: those over by time do not count."""
     with acting(project, account, Right.LABEL) as session:
-        count = end(session, project, account.id, but=kept)
+        count = sum(one.id != kept for one in _open(session, project, account))
+        end(session, project, account.id, but=kept)
         record(session, project, account.id, "end session", account.name, count=count)
         return count
 
@@ -161,7 +149,7 @@ def refuse_ended(session: Session, visitor: SignedIn) -> None:
 def end(
     session: Session, project: Project, person_id: int, *, only: int | None = None, but: int | None = None
 ) -> int:
-    """Ends sessions of a person: all, one, or all but one. Returns how many were open."""
+    """Ends sessions of a person: all, one, or all but one. Returns how many rows, those over by time included."""
     ended = update(WebSession).where(WebSession.person_id == person_id, WebSession.ended_at.is_(None))
     if only is not None:
         ended = ended.where(WebSession.id == only)
@@ -173,6 +161,23 @@ def end(
 def digest_of(token: str) -> str:
     """Tokens are long and random, so a plain hash of one cannot be guessed back."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def _open(session: Session, project: Project, account: Account) -> list[OpenSession]:
+    rows = session.execute(
+        select(
+            WebSession.id,
+            WebSession.means,
+            WebSession.client,
+            WebSession.browser,
+            WebSession.started_at,
+            WebSession.seen_at,
+        )
+        .where(WebSession.person_id == account.id, WebSession.ended_at.is_(None))
+        .order_by(WebSession.started_at.desc(), WebSession.id.desc())
+    ).all()
+    now = project.now()
+    return [OpenSession(*row) for row in rows if _is_open(project, row.started_at, row.seen_at, now)]
 
 
 def _is_open(project: Project, started_at: datetime, seen_at: datetime, now: datetime) -> bool:

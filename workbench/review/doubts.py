@@ -6,6 +6,7 @@ torch.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +70,14 @@ def doubtful_labels(project: Project, account: Account, *, most: int = LISTED) -
         number = newest_round(session, project)
         if number is None:
             return []
-        labels: list[DoubtfulLabel] = []
-        ranked = _ranked(project.round_folder(number) / FILE)
-        for some in in_chunks(ranked, IDS_AT_ONCE):
-            labels += _still_there(session, some, number)
-            if len(labels) >= most:
-                break
-        return labels[:most]
+        return list(islice(_doubted(session, project, number), most))
+
+
+def count_doubtful_labels(project: Project, account: Account) -> int:
+    """Of them all, where the list is cut."""
+    with reading(project, account, Right.REVIEW) as session:
+        number = newest_round(session, project)
+        return 0 if number is None else sum(1 for _one in _doubted(session, project, number))
 
 
 def newest_round(session: Session, project: Project) -> int | None:
@@ -122,6 +124,11 @@ def _ranked(file: Path) -> Iterator[Row]:
         if doubt[at] <= 0:
             return
         yield ids[at], labels[at], probabilities[at]
+
+
+def _doubted(session: Session, project: Project, number: int) -> Iterator[DoubtfulLabel]:
+    for some in in_chunks(_ranked(project.round_folder(number) / FILE), IDS_AT_ONCE):
+        yield from _still_there(session, some, number)
 
 
 def _still_there(session: Session, rows: Sequence[Row], number: int) -> Iterator[DoubtfulLabel]:

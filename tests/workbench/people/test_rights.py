@@ -51,7 +51,7 @@ ACTIONS: dict[Right, str] = {
         review.agreement: read_agreement
         review.bulk_labels: preview preview_of label_all take_back newest
         review.cases: open_cases resolved_case
-        review.doubts: doubtful_labels
+        review.doubts: doubtful_labels count_doubtful_labels
         review.old_labels: old_labels count_old_labels settle_many
         review.quality: read_team_quality
         review.resolutions: resolve take_back undo

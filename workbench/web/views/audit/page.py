@@ -69,7 +69,7 @@ def _state(account: Account) -> None:
     note(line.format(number=f"{checked.head.number:,}", when=when), is_done=checked.is_intact)
     if checked.is_intact:
         line = _("Head: {head}. Receipts that agree with it: {count}.")
-        quiet(line.format(head=str(checked.head), count=f"{checked.heads:,}"))
+        quiet(line.format(head=str(checked.head), count=f"{checked.receipts:,}"))
     if st.button(_("Check again"), key="audit-check"):
         st.session_state["audit-turn"] = project().now().isoformat()
         st.rerun()

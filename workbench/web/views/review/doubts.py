@@ -1,5 +1,7 @@
 """Doubtful labels, one at a time: keep or change. No label changes without a decision."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from markupsafe import Markup, escape
 
@@ -7,7 +9,7 @@ from trainer.labels import LABELS
 from workbench.accounts import Account
 from workbench.labelling.cards import Suggestion
 from workbench.review import resolutions
-from workbench.review.doubts import DoubtfulLabel, doubtful_labels
+from workbench.review.doubts import LISTED, DoubtfulLabel, count_doubtful_labels, doubtful_labels
 from workbench.web.current_project import project
 from workbench.web.elements.choice import answer_action, chooser, parse_answer
 from workbench.web.elements.markup import html
@@ -40,14 +42,16 @@ def show() -> None:
         layout.dock(state, _choices(shown), _act)
     with rail:
         if shown is not None:
-            layout.rail_lines(_count(labels))
+            layout.rail_lines(_count(account, labels))
             likeliest = Suggestion(shown.other, shown.probabilities[shown.other], shown.probabilities)
             html(layout.model_view(likeliest, _("What posts like it speak for")))
 
 
-def _count(labels: list[DoubtfulLabel]) -> str:
+def _count(account: Account, labels: Sequence[DoubtfulLabel]) -> str:
+    """The list is cut, its count is not."""
+    count = len(labels) if len(labels) < LISTED else count_doubtful_labels(project(), account)
     return _("labels in doubt: {count}, of round {number}").format(
-        count=f"{len(labels):,}", number=labels[0].round_number
+        count=f"{count:,}", number=labels[0].round_number
     )
 
 
