@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError
 from openpyxl import load_workbook
 from openpyxl.xml import DEFUSEDXML
 
