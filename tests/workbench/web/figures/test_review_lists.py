@@ -17,8 +17,9 @@ from tests.workbench.web.figures.plain import plain
 from workbench.accounts import Account
 from workbench.labelling import answers
 from workbench.project import Project
-from workbench.review import old_labels, resolutions, rulings
+from workbench.review import cases, old_labels, resolutions, rulings
 from workbench.review.doubts import LISTED, write_doubts
+from workbench.web.views.review import cases as cases_page
 
 LABELS = ("normal", "suspicious", "violation")
 
@@ -142,3 +143,8 @@ def test_old_labels_in_the_list_and_in_the_name_of_the_tab(
     app = section("old-labels")
     assert counted(app, "labels from before a ruling") == len(old)
     assert f"Old label, new rule ({len(old)})" in app.segmented_control(key="review-section").options
+
+
+def test_a_full_list_of_cases_says_that_there_may_be_more() -> None:
+    shown = [cases_page.listed(count) for count in (0, cases.LISTED - 1, cases.LISTED)]
+    assert shown == ["0", "199", "200+"]

@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 from trainer.labels import LABELS
 from workbench.accounts import Account, Right
 from workbench.review import resolutions
-from workbench.review.cases import OpenCase, Opinion, ResolvedCase, open_cases, resolved_case
+from workbench.review.cases import LISTED, OpenCase, Opinion, ResolvedCase, open_cases, resolved_case
 from workbench.review.comments import discussion_of
 from workbench.web.current_project import project
 from workbench.web.elements.choice import answer_action, chooser, parse_answer
@@ -118,8 +118,15 @@ def _reason_key(post_id: int) -> str:
 def _counts(cases: list[OpenCase]) -> Markup:
     asked = sum(case.is_flagged for case in cases)
     counts = ((asked, _("asked of a lead")), (len(cases) - asked, _("judged differently")))
-    cell = Markup("<div><b>{:,}</b><span>{}</span></div>")
-    return Markup('<div class="figures">{}</div>').format(NOTHING.join(cell.format(*one) for one in counts))
+    cell = Markup("<div><b>{}</b><span>{}</span></div>")
+    return Markup('<div class="figures">{}</div>').format(
+        NOTHING.join(cell.format(listed(count), name) for count, name in counts)
+    )
+
+
+def listed(count: int) -> str:
+    """A full list may have left some out."""
+    return f"{count}+" if count >= LISTED else str(count)
 
 
 def _opinion(opinion: Opinion) -> Markup:
