@@ -120,8 +120,8 @@ def _row(line: int, value: Mapping[str, object], columns: Columns) -> Row | Reje
     identity = identity_of(value.get(columns.id)) if columns.id else None
     if columns.id and identity is None:
         return Reject(line, RejectCode.ID_KIND, content)
-    text = value.get(columns.text)
-    unusable = unusable_text(line, text, content, identity or None)
+    text = value.get(columns.text) if columns.text else ""
+    unusable = unusable_text(line, text, content, identity or None) if columns.text else None
     if unusable is not None:
         return unusable
     if identity == "":

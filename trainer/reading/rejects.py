@@ -46,7 +46,7 @@ REASONS = {
     RejectCode.SURROGATE: "half of a surrogate pair in the text",
     RejectCode.OTHER_TEXT: "id {id} is already known with another text",
 }
-"""Of every code except AS_WRITTEN, which carries a sentence stored by an older version."""
+"""Of every code except AS_WRITTEN, which carries its sentence: of a line of labels, or stored by an older version."""
 
 NO_VALUES: Mapping[str, int | str] = MappingProxyType({})
 
@@ -64,7 +64,8 @@ class Reject(NamedTuple):
     def reason(self) -> Message:
         match self.code:
             case RejectCode.AS_WRITTEN:
-                return Message(str(self.values["sentence"]))
+                values = dict(self.values)
+                return Message(str(values.pop("sentence")), **values)
             case RejectCode.OTHER_TEXT:
                 return Message(REASONS[self.code], id=self.external_id)
         return Message(REASONS[self.code], **self.values)

@@ -22,7 +22,7 @@ from trainer.reading.rejects import Reject
 from trainer.reading.rows import Row
 from workbench.accounts import Account, Right, acting, reading
 from workbench.audit import record
-from workbench.imports.intake import alone, take_in
+from workbench.imports.intake import Receipt, alone, take_in
 from workbench.imports.storing import store_waiting
 from workbench.labelling.files.checking import CHUNK, Checked, check
 from workbench.labelling.files.matching import posts_of
@@ -38,7 +38,8 @@ UNPREPARED, SET_ASIDE, TRAIN = "unprepared", "set_aside", "train"
 class LabelReceipt:
     """Labels saved, posts that had the label before, posts added; then lines without a label of their own.
 
-    `places` counts the posts of the file by split, with those not prepared yet.
+    `places` counts the posts of the file by split, with those not prepared yet. `rejects` are the lines that were
+    passed over, of which `not_found` name no post.
     """
 
     labelled: int
@@ -48,6 +49,8 @@ class LabelReceipt:
     repeated: int = 0
     superseded: int = 0
     places: Mapping[str, int] = field(default_factory=dict, compare=False)
+    rejects: Receipt | None = field(default=None, compare=False)
+    not_found: int = 0
 
     @property
     def held_out(self) -> int:
@@ -68,6 +71,7 @@ def import_labels(
     mapping: Mapping[str, str],
     source: str | None = None,
     name: str | None = None,
+    is_partial: bool = False,
 ) -> LabelReceipt:
     """Import the labels of a file of posts, in any format that an import takes, as answers of `account`.
 
@@ -77,6 +81,9 @@ def import_labels(
     test. Without it they count as careful human labels, except those of our own export that have a source. Importing a file again changes nothing; another label
     for a post supersedes the imported one. Raises InputError for an unreadable file or unusable lines, before
     anything is written.
+
+    With `is_partial`, for a table or plain objects of ids and labels, the unusable lines are kept as the unreadable
+    rows of an import, and the labels of the others are saved.
     """
     with reading(project, account, Right.IMPORT):
         pass
@@ -88,7 +95,8 @@ def import_labels(
     # Exclusive: a post imported between the check of the ids and the labels could get a label of another.
     with alone(project):
         store_waiting(project)
-        checked = check(project, file)
+        checked = check(project, file, is_partial=is_partial)
+        rejects = _keep_rejects(project, account, file, checked, shown)
         new_posts = _import_unknown(project, account, file, checked, shown)
         labelled, places = 0, Counter[str]()
         for chunk in in_chunks(_chosen(file, checked), CHUNK):
@@ -102,6 +110,8 @@ def import_labels(
         checked.repeated,
         checked.superseded,
         dict(places),
+        rejects,
+        checked.not_found,
     )
     _record(project, account, shown, source, receipt)
     return receipt
@@ -121,13 +131,13 @@ def _chosen(file: LabelFile, checked: Checked) -> Iterator[LabelledRow]:
 
 
 @dataclass
-class _UnknownPosts:
+class _Rows:
     """A source of rows for an import."""
 
     path: Path
     encoding: str
     columns: Columns
-    rows: Iterator[Row]
+    rows: Iterator[Row | Reject]
     bytes_read: int = 0
 
     def __iter__(self) -> Iterator[Row | Reject]:
@@ -139,11 +149,24 @@ def _import_unknown(project: Project, account: Account, file: LabelFile, checked
     first = next(unknown, None)
     if first is None:
         return 0
-    columns = Columns(("id", "text"), "text", None)
-    rows = _UnknownPosts(Path(name), file.encoding or "utf-8", columns, chain([first], unknown))
-    receipt = take_in(project, account, rows)
+    receipt = _take_in(project, account, file, chain([first], unknown), name)
     store_waiting(project)
     return receipt.accepted
+
+
+def _keep_rejects(
+    project: Project, account: Account, file: LabelFile, checked: Checked, name: str
+) -> Receipt | None:
+    if not checked.problems:
+        return None
+    return _take_in(project, account, file, file.rejects(checked.problems), name)
+
+
+def _take_in(
+    project: Project, account: Account, file: LabelFile, rows: Iterator[Row | Reject], name: str
+) -> Receipt:
+    columns = Columns(("id", "text"), "text", None)
+    return take_in(project, account, _Rows(Path(name), file.encoding or "utf-8", columns, rows))
 
 
 def _unknown(project: Project, entries: Iterator[LabelledRow]) -> Iterator[Row]:

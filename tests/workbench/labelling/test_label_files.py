@@ -11,15 +11,17 @@ from sqlalchemy import func, select
 from db.queries.serving import queue_left
 from db.queries.standing import current_labels
 from db.tables import Annotation, Post
+from tests.trainer.reading.workbooks.making import write_workbook
 from tests.workbench.making import different_texts, import_texts, write_tsv
 from trainer.labels import LABELS
 from trainer.texts.duplicates import split_of
 from trainer.texts.normalisation import group_key
 from workbench import accounts
 from workbench.accounts import Account
-from workbench.errors import InputError
+from workbench.errors import InputError, NotAllowedError
 from workbench.exports.jsonl import labelled_posts
 from workbench.exports.labelled_posts import export_labels
+from workbench.imports.intake import rejects_of
 from workbench.imports.preparing import prepare
 from workbench.labelling.files.mapping import parse_map
 from workbench.labelling.label_files import LabelReceipt, import_labels
@@ -368,3 +370,53 @@ def test_a_log_that_is_exported_and_read_back_still_never_judges(
         sources = dict(session.execute(select(Annotation.label, Annotation.source).distinct()).all())
     assert sources == {"violation": "modlog", "normal": None}
     other.database.dispose()
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "jsonl"])
+def test_unusable_lines_are_kept_with_their_reasons_where_the_others_are_wanted(
+    project: Project, lead: Account, tmp_path: Path, kind: str
+) -> None:
+    import_texts(project, lead, ["甲的帖子", "乙的帖子"])
+    lines = [("p1", "violation"), ("p9", "normal"), ("p2", "spam"), ("p2", "normal")]
+    file = tmp_path / f"labels.{kind}"
+    if kind == "xlsx":
+        write_workbook(file, [("id", "label"), *lines])
+    else:
+        rows = (json.dumps({"id": name, "label": label}) for name, label in lines)
+        file.write_text("\n".join(rows), encoding="utf-8")
+    with pytest.raises(InputError):
+        import_labels(project, lead, file, mapping=parse_map(None))
+    assert standing(project) == {}
+    receipt = import_labels(project, lead, file, mapping=parse_map(None), is_partial=True)
+    assert receipt == LabelReceipt(2, 0, 0, not_found=1)
+    assert standing(project) == {"p1": "violation", "p2": "normal"}
+    assert receipt.rejects is not None
+    assert [str(row.reason) for row in rejects_of(project, receipt.rejects.import_id)] == [
+        "no text, and no post has the id p9",
+        "unknown label 'spam'",
+    ]
+
+
+def test_none_of_the_lines_about_a_post_is_taken_if_they_contradict_each_other(
+    project: Project, lead: Account, tmp_path: Path
+) -> None:
+    import_texts(project, lead, ["甲的帖子"])
+    file = write_tsv(
+        tmp_path / "l.tsv", [{"id": "p1", "label": "normal"}, {"id": "p1", "label": "violation"}]
+    )
+    receipt = import_labels(project, lead, file, mapping=parse_map(None), is_partial=True)
+    assert receipt == LabelReceipt(0, 0, 0)
+    assert receipt.rejects is not None
+    assert [row.line for row in receipt.rejects.rejects] == [2, 3]
+    assert standing(project) == {}
+
+
+def test_no_unusable_line_is_kept_for_a_person_who_may_not_import(
+    project: Project, lead: Account, ann: Account, tmp_path: Path
+) -> None:
+    import_texts(project, lead, ["甲的帖子"])
+    file = write_tsv(tmp_path / "l.tsv", [{"id": "p1", "label": "normal"}, {"id": "p9", "label": "normal"}])
+    with pytest.raises(NotAllowedError):
+        import_labels(project, ann, file, mapping=parse_map(None), is_partial=True)
+    assert standing(project) == {}
+    assert rejects_of(project, 2) == []

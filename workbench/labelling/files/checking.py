@@ -21,16 +21,22 @@ PROBLEMS_SHOWN = 3
 LONGEST_ID_SHOWN = 200
 UNKNOWN_SHOWN = 10
 CHUNK = 2_000
+WITHOUT_VERDICT = Message("another line about the same post cannot be used")
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Counts of lines; `labels` are the labels to save, by the line that names their post."""
+    """Counts of lines; `labels` are the labels to save, by the line that names their post.
+
+    `problems` are the lines that cannot be used; `not_found` of them name no post.
+    """
 
     labels: Mapping[int, str]
     left_out: int
     repeated: int
     superseded: int
+    problems: Mapping[int, Message]
+    not_found: int
 
 
 @dataclass
@@ -41,12 +47,13 @@ class _Reading:
     left_out: int = 0
 
 
-def check(project: Project, file: LabelFile) -> Checked:
-    """Raises InputError for a file without labels and for unusable lines."""
+def check(project: Project, file: LabelFile, *, is_partial: bool = False) -> Checked:
+    """Raises InputError for a file without labels, and for unusable lines unless `is_partial`."""
     reading = _read(project, file)
     if not (reading.lines or reading.problems or reading.left_out):
         raise InputError("{file} has no rows: it holds no labels.", file=file.path)
-    for line, problem in (*other_texts(reading.lines), *_nameless(reading.lines)):
+    nameless = list(_nameless(reading.lines))
+    for line, problem in (*other_texts(reading.lines), *nameless):
         reading.problems.setdefault(line, problem)
     verdicts = []
     for lines in by_subject([line for line in reading.lines if line.number not in reading.problems]):
@@ -55,13 +62,17 @@ def check(project: Project, file: LabelFile) -> Checked:
             verdicts.append(verdict)
         else:
             reading.problems.update(verdict)
-    if reading.problems:
+            if is_partial:
+                reading.problems = {line.number: WITHOUT_VERDICT for line in lines} | reading.problems
+    if reading.problems and not is_partial:
         raise _refusal(file, reading)
     return Checked(
         {verdict.line: verdict.label for verdict in verdicts},
         reading.left_out,
         sum(verdict.others for verdict in verdicts if not verdict.is_last_of_several),
         sum(verdict.others for verdict in verdicts if verdict.is_last_of_several),
+        reading.problems,
+        len(nameless),
     )
 
 

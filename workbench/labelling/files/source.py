@@ -12,7 +12,7 @@ from trainer.reading.columns import Choice, Columns, columns_of, guess_id, guess
 from trainer.reading.formats import Format, format_of
 from trainer.reading.lines import readable
 from trainer.reading.objects import NotJson, Objects, open_objects
-from trainer.reading.rejects import Reject
+from trainer.reading.rejects import Reject, RejectCode
 from trainer.reading.rows import Row
 from workbench.imports.tsv import open_file, refusing
 from workbench.labelling.files.formats import label_studio, own_export, plain
@@ -45,6 +45,21 @@ class LabelFile:
             return Message("entry {number}: {problem}", number=number, problem=problem)
         return Message("line {line}: {problem}", line=number, problem=problem)
 
+    def rejects(self, problems: Mapping[int, Message]) -> Iterator[Reject]:
+        """The lines with a problem of a table or plain objects of ids and labels, as an import keeps them."""
+        choice = replace(self._choice, is_id_needed=True)
+        with refusing(), open_file(self.path, choice) as source:
+            for entry in source:
+                if (problem := problems.get(entry.line)) is not None:
+                    yield _rejected(entry, problem)
+
+    @property
+    def _choice(self) -> Choice:
+        names = self.names
+        label = None if names.label == USUAL_LABEL else names.label
+        choice = Choice(names.text, names.id, label, self.encoding, self.is_quoted)
+        return replace(choice, is_text_needed=False, is_id_needed=False, sheet=self.sheet)
+
     @property
     def _is_json(self) -> bool:
         with refusing():
@@ -62,10 +77,7 @@ class LabelFile:
             return open_objects(self.path, self.encoding)
 
     def _from_table(self) -> Iterator[tuple[int, Entry]]:
-        names = self.names
-        label = None if names.label == USUAL_LABEL else names.label
-        choice = Choice(names.text, names.id, label, self.encoding, self.is_quoted)
-        choice = replace(choice, is_text_needed=False, is_id_needed=False, sheet=self.sheet)
+        choice = self._choice
         with refusing(), open_file(self.path, choice) as source:
             columns, read = source.columns, self._from_flat
             if not label_studio.is_flat(columns.names):
@@ -112,6 +124,14 @@ class LabelFile:
             return stated
         has_id = self.names.id != ""
         return understood(stated if has_id else stated._replace(id=None), number, self.mapping)
+
+
+def _rejected(entry: Row | Reject, problem: Message) -> Reject:
+    if isinstance(entry, Reject):
+        return entry
+    content = "\t".join(filter(None, (entry.id, entry.text, *entry.facts.values())))
+    values = {"sentence": problem.template, **{name: str(value) for name, value in problem.values.items()}}
+    return Reject(entry.line, RejectCode.AS_WRITTEN, content, entry.id or None, values)
 
 
 def _usual(names: Names, read: Read, first: Any) -> Names:

@@ -8,10 +8,14 @@ import pytest
 from sqlalchemy import select as select_rows
 from streamlit.testing.v1 import AppTest
 
+from db.queries.standing import is_current
 from db.tables import Annotation, Post
 from tests.trainer.reading.workbooks.making import write_workbook
+from tests.workbench.making import import_texts, ready_queue
 from tests.workbench.web.conftest import VisitAs
 from workbench.accounts import Account
+from workbench.imports.intake import rejects_of
+from workbench.labelling import answers
 from workbench.posts.search import Filter, find
 from workbench.project import Project
 
@@ -298,6 +302,126 @@ def test_a_column_that_is_called_label_may_be_none(
     assert "20 new" in shown(app)
     with project.database.read() as session:
         assert session.scalars(select_rows(Annotation.id)).all() == []
+
+
+OF_LABELS = ["file", "labels", "known already", "of no post here", "unreadable", "left out or repeated"]
+ONLY_LABELS = (
+    "帖子ID\t标签\np1\t删除\np2\t正常\np9\t删除\n\t正常\np3\t警告\np1\t删除\np4\t正常\np4\t删除\n".encode()
+)
+
+
+def label_counts(app: AppTest) -> list[str]:
+    part = next(part for part in html_of(app).split("<table") if "of no post here</th>" in part)
+    head, _, body = part.partition("<tbody>")
+    assert re.findall("<th(?: [^>]*)?>(.*?)</th>", head) == OF_LABELS
+    return re.findall("<td[^>]*>(.*?)</td>", body)
+
+
+def saved_labels(project: Project) -> list[tuple[str, str | None, str | None]]:
+    query = select_rows(Post.external_id, Annotation.label, Annotation.source).join(
+        Post, Post.id == Annotation.post_id
+    )
+    with project.database.read() as session:
+        return sorted(map(tuple, session.execute(query)))
+
+
+def test_labels_of_posts_that_are_here_come_in_without_a_text(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    import_texts(project, lead, ["加微信领取红包", "今天下雨了", "明天考试", "后天放假"])
+    visit_as(lead)
+    columns(app, ("标签.tsv", ONLY_LABELS))
+    assert "Labels of posts that are here." in shown(app)
+    assert headings(app)[:2] == ["line", "id 帖子ID"]
+    assert [row[1:] for row in rows(app)][:2] == [["p1", "删除"], ["p2", "正常"]]
+    assert not is_offered(app)
+    assert len(app.radio[0].options) == 2
+    choose(app, "log")
+    assert not is_offered(app)
+    select(app, "means-删除", "violation")
+    select(app, "means-警告", "-")
+    press(app, "import")
+    assert label_counts(app) == ["标签.tsv", "2", "0", "1", "3", "2"]
+    assert "2 labels came in, 0 were known already; 1 of no post here, 3 unreadable, 2 left out" in shown(app)
+    assert saved_labels(project) == [("p1", "violation", "modlog"), ("p2", "normal", "modlog")]
+
+
+def test_lines_without_a_post_can_be_downloaded_with_their_reasons(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    receipt = import_texts(project, lead, ["加微信领取红包", "今天下雨了", "明天考试", "后天放假"])
+    visit_as(lead)
+    columns(app, ("a.tsv", ONLY_LABELS))
+    choose(app, "log")
+    select(app, "means-删除", "violation")
+    select(app, "means-警告", "-")
+    press(app, "import")
+    number = receipt.import_id + 1
+    assert f"/download/imports/{number}/unreadable.tsv" in shown(app)
+    kept = [(row.line, str(row.reason), row.content) for row in rejects_of(project, number)]
+    assert kept[:2] == [(4, "no text, and no post has the id p9", "p9\t删除"), (5, "no id", "\t正常")]
+    assert [line for line, _reason, _content in kept[2:]] == [8, 9]
+    assert all(reason in shown(app) for _line, reason, _content in kept)
+
+
+def test_labels_that_come_in_again_are_known(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    import_texts(project, lead, ["加微信领取红包"])
+    visit_as(lead)
+    for expected in (["1", "0"], ["0", "1"]):
+        columns(app, ("a.csv", b"id,label\np1,violation\n"))
+        choose(app, "people")
+        press(app, "import")
+        assert label_counts(app)[1:3] == expected
+        press(app, "import-done")
+    assert saved_labels(project) == [("p1", "violation", None)]
+
+
+def test_labels_and_their_posts_come_in_together_and_the_posts_first(
+    app: AppTest, project: Project, lead: Account, visit_as: VisitAs
+) -> None:
+    labels = b'{"id": 7, "label": "violation"}\n{"id": 8, "label": "normal"}\n'
+    visit_as(lead)
+    columns(app, ("labels.jsonl", labels), ("posts.tsv", "id\ttext\n7\t一\n".encode()))
+    choose(app, "people")
+    press(app, "import")
+    assert rows(app) == [["posts.tsv", "1", "0", "0"]]
+    assert label_counts(app) == ["labels.jsonl", "1", "0", "1", "0", "0"]
+    assert saved_labels(project) == [("7", "violation", None)]
+
+
+def test_an_answer_given_here_stands_beside_labels_that_come_in(
+    app: AppTest, project: Project, lead: Account, ann: Account, visit_as: VisitAs
+) -> None:
+    ready_queue(project, lead)
+    post = answers.hold_posts(project, ann)[0].post_id
+    answers.submit(project, ann, post, "violation")
+    with project.database.read() as session:
+        name = session.get_one(Post, post).external_id
+    visit_as(lead)
+    columns(app, ("a.csv", f"id,label\n{name},normal\n".encode()))
+    choose(app, "people")
+    press(app, "import")
+    assert label_counts(app)[1] == "1"
+    with project.database.read() as session:
+        current = session.execute(
+            select_rows(Annotation.person_id, Annotation.label, Annotation.origin).where(
+                Annotation.post_id == post, is_current()
+            )
+        ).all()
+    assert sorted(map(tuple, current)) == sorted(
+        [(ann.id, "violation", "person"), (lead.id, "normal", "import")]
+    )
+
+
+def test_a_file_that_may_hold_a_text_is_not_taken_for_labels(
+    app: AppTest, lead: Account, visit_as: VisitAs
+) -> None:
+    visit_as(lead)
+    columns(app, ("a.tsv", "id\tcontent\tbody\tlabel\n1\t一\t二\tnormal\n".encode()))
+    assert "Choose the column that holds the text." in shown(app)
+    assert "Labels of posts that are here." not in shown(app)
 
 
 def test_the_uploaders_button_speaks_chinese_too(app: AppTest, lead: Account, visit_as: VisitAs) -> None:

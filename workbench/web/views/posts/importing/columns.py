@@ -8,7 +8,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from trainer.labels import LABELS
-from trainer.reading.columns import Choice, guess_id, guess_label, guess_text
+from trainer.reading.columns import TEXT_NAMES, Choice, guess_id, guess_label, guess_text, plain
 from trainer.reading.encoding import ENCODINGS
 from trainer.reading.rejects import Reject
 from trainer.reading.rows import Row
@@ -46,6 +46,8 @@ SOURCES = {
     "log": N_("Chosen cases, such as a moderation log: they train only"),
     "none": N_("Not labels: leave the column as it is"),
 }
+LABEL_SOURCES = ("people", "log")
+"""Of a file that holds nothing but labels."""
 
 
 def columns_step(back: Callable[[], None], go_on: Callable[[], None]) -> None:
@@ -105,15 +107,24 @@ def _ask_for_columns(files: Sequence[ReadFile]) -> tuple[Plan, str | None] | Non
             for meaning in FIELDS
         }
         label = _choose_or_none(_("label"), f"label-{key}", names, guess_label(names))
-    if text is None:
+    is_of_labels = text is None and _may_be_labels(names, identity, label)
+    if text is None and not is_of_labels:
         note(_("Choose the column that holds the text."))
         return None
-    taken = [text, *filter(None, (identity, *facts.values(), label))]
+    taken = [*filter(None, (text, identity, *facts.values(), label))]
     if len(set(taken)) < len(taken):
         note(_("One column cannot be two things. Choose another one, or none."))
         return None
+    if is_of_labels:
+        note(_("Labels of posts that are here. If the file holds posts, choose the column of their text."))
+        return Plan(files, Choice(None, identity, None, is_text_needed=False)), label
     choice = Choice(text, identity or "", None, renamed=renamed(names, facts))
     return Plan(files, choice), label
+
+
+def _may_be_labels(names: Sequence[str], identity: str | None, label: str | None) -> bool:
+    """Ids and labels, and no column that is usually a text."""
+    return bool(identity and label) and not any(plain(name) in TEXT_NAMES for name in names)
 
 
 def _ask_for_labels(plan: Plan, label: str, key: str) -> Plan | None:
@@ -121,7 +132,7 @@ def _ask_for_labels(plan: Plan, label: str, key: str) -> Plan | None:
     html(COLUMN.format(_("Column"), post_html(label)))
     source = st.radio(
         _("What are its values?"),
-        tuple(SOURCES),
+        tuple(SOURCES) if plan.has_posts else LABEL_SOURCES,
         index=None,
         format_func=lambda name: _(SOURCES[name]),
         key=f"source-{key}",
@@ -205,9 +216,10 @@ def _first_rows(plan: Plan) -> None:
     headings = [
         _("line"),
         _heading(_("id"), choice.id_column or ""),
-        _heading(_("text"), choice.text_column or ""),
+        *([_heading(_("text"), choice.text_column or "")] if plan.has_posts else []),
     ]
-    html(table((_cells(entry, facts) for entry in entries), [*headings, *map(_fact_heading, facts)]))
+    cells = (_cells(entry, facts, has_text=plan.has_posts) for entry in entries)
+    html(table(cells, [*headings, *map(_fact_heading, facts)]))
     if not choice.id_column:
         quiet(_("No id column: the text stands for it."))
 
@@ -222,17 +234,14 @@ def _fact_heading(column: str) -> str:
     return _heading(facts_word(column) or "", column)
 
 
-def _cells(entry: Row | Reject, facts: Sequence[str]) -> list[str | int]:
+def _cells(entry: Row | Reject, facts: Sequence[str], *, has_text: bool) -> list[str | int]:
     if isinstance(entry, Reject):
-        return [
-            entry.line,
-            "",
-            _("unreadable: {reason}").format(reason=shown(entry.reason)),
-            *("" for _one in facts),
-        ]
+        reason = _("unreadable: {reason}").format(reason=shown(entry.reason))
+        return [entry.line, *(["", reason] if has_text else [reason]), *("" for _one in facts)]
+    texts = [entry.text] if has_text else []
     return [
         entry.line,
-        *map(_cell, (entry.id or "", entry.text, *(entry.facts.get(name, "") for name in facts))),
+        *map(_cell, (entry.id or "", *texts, *(entry.facts.get(name, "") for name in facts))),
     ]
 
 

@@ -18,6 +18,11 @@ class Plan:
     mapping: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
 
+    @property
+    def has_posts(self) -> bool:
+        """Without a text column the files hold labels of posts that are here."""
+        return self.choice.text_column is not None
+
     def choice_for(self, file: ReadFile) -> Choice:
         own = file.choice
         return replace(self.choice, encoding=own.encoding, is_quoted=own.is_quoted, sheet=own.sheet)

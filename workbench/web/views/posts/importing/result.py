@@ -42,19 +42,30 @@ def import_all(plans: Sequence[Plan]) -> None:
     """Each file is imported whole or not at all; one that is refused holds up no other."""
     account = current_account()
     if account is not None:
-        st.session_state[RESULTS] = [_import(account, plan, file) for plan in plans for file in plan.files]
+        # Posts first: labels of the same upload may be theirs.
+        ordered = sorted(plans, key=lambda plan: not plan.has_posts)
+        st.session_state[RESULTS] = [_import(account, plan, file) for plan in ordered for file in plan.files]
 
 
 def result_step(again: Callable[[], None], done: Callable[[], None]) -> None:
     results: list[Result] = st.session_state.get(RESULTS, [])
     receipts = [result.receipt for result in results if result.receipt is not None]
+    only_labels = [
+        (result.name, result.labels)
+        for result in results
+        if result.receipt is None and result.labels is not None
+    ]
     _summary(receipts)
+    _summary_of_labels([labels for _name, labels in only_labels])
     for result in results:
         if result.problem is not None:
             refusal(result.problem)
     if receipts:
-        html(table(map(_row, results), _headings(results)))
-        _rejects(receipts)
+        posts = [result for result in results if result.receipt is not None or result.labels is None]
+        html(table(map(_row, posts), _headings(posts)))
+    if only_labels:
+        html(table((_row_of_labels(*pair) for pair in only_labels), _headings_of_labels()))
+    _rejects([*receipts, *(labels.rejects for _name, labels in only_labels if labels.rejects is not None)])
     if any(receipt.accepted for receipt in receipts):
         quiet(_("New posts are served once the worker has prepared them."))
     with st.container(horizontal=True, key="import-actions"):
@@ -71,6 +82,46 @@ def _summary(receipts: Sequence[Receipt]) -> None:
     names = ("rows", "accepted", "duplicates", "rejected")
     counts = {name: f"{sum(getattr(receipt, name) for receipt in receipts):,}" for name in names}
     note(text.format(**counts), is_done=True)
+
+
+def _summary_of_labels(receipts: Sequence[LabelReceipt]) -> None:
+    if not receipts:
+        return
+    text = _(
+        "{labelled} labels came in, {unchanged} were known already; "
+        "{not_found} of no post here, {unreadable} unreadable, {left_out} left out or repeated."
+    )
+    counts = (sum(numbers) for numbers in zip(*map(_counts, receipts), strict=True))
+    names = ("labelled", "unchanged", "not_found", "unreadable", "left_out")
+    note(text.format(**{name: f"{count:,}" for name, count in zip(names, counts, strict=True)}), is_done=True)
+
+
+def _counts(receipt: LabelReceipt) -> tuple[int, int, int, int, int]:
+    """Lines: their label saved, known, of no post here, unreadable, left out or repeated."""
+    rejected = 0 if receipt.rejects is None else receipt.rejects.rejected
+    passed_over = receipt.left_out + receipt.repeated + receipt.superseded
+    return (
+        receipt.labelled,
+        receipt.unchanged,
+        receipt.not_found,
+        rejected - receipt.not_found,
+        passed_over,
+    )
+
+
+def _headings_of_labels() -> list[str]:
+    return [
+        _("file"),
+        _("labels"),
+        _("known already"),
+        _("of no post here"),
+        _("unreadable"),
+        _("left out or repeated"),
+    ]
+
+
+def _row_of_labels(name: str, receipt: LabelReceipt) -> Sequence[Cell]:
+    return [post_html(name), *_counts(receipt)]
 
 
 def _headings(results: Sequence[Result]) -> list[str]:
@@ -110,7 +161,7 @@ def _import(account: Account, plan: Plan, file: ReadFile) -> Result:
     name = file.upload.name
     receipt = None
     try:
-        receipt = _import_posts(account, plan, file)
+        receipt = _import_posts(account, plan, file) if plan.has_posts else None
         labels = None if plan.source is None else _import_labels(account, plan, file)
     except InputError as error:
         return Result(name, receipt, problem=named(error, file.upload))
@@ -148,4 +199,5 @@ def _import_labels(account: Account, plan: Plan, file: ReadFile) -> LabelReceipt
         mapping=parse_map(None) | ours,
         source="modlog" if plan.source == "log" else None,
         name=file.upload.name,
+        is_partial=not plan.has_posts,
     )
