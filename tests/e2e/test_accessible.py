@@ -17,6 +17,7 @@ from tests.e2e.demo import ANNOTATOR, demo_project, enter, visit
 from workbench.demo.story import ADMIN
 from workbench.project import Project
 from workbench.web.pages import PAGES
+from workbench.web.server.shell import STREAMLIT_NAMES
 
 pytestmark = pytest.mark.browser
 
@@ -136,6 +137,7 @@ def _walk(page: Page) -> list[tuple[str, str, str, bool]]:
 ENGLISH = """() => [...document.querySelectorAll('*')].filter(element => element.checkVisibility() && !element.closest('[aria-hidden=true]')).flatMap(element =>
     ['aria-label', 'title', 'placeholder', 'aria-valuetext'].map(name => element.getAttribute(name)))
     .filter(text => text && /[A-Za-z]{3}/.test(text) && !/[\\u4e00-\\u9fff]/.test(text))"""
+RENAMED = "names => names.every(name => !document.querySelector(`[aria-label='${name}'], [title='${name}']`))"
 OF_THEMSELVES = re.compile(r"English|[\w.-]+\.(tsv|jsonl|json|csv|xlsx)|Chrome.*|yyyy.*")
 """Names that are the same in every language."""
 
@@ -148,7 +150,7 @@ def test_screen_readers_hear_no_english_on_a_chinese_page(browser: Browser, addr
     for screen in PAGES:
         visit(page, address, screen.name)
         # The names are exchanged when the browser is idle.
-        page.wait_for_function('!document.querySelector(\'[aria-label="Open"], [aria-label="Increment"]\')')
+        page.wait_for_function(RENAMED, arg=list(STREAMLIT_NAMES))
         shown = page.evaluate(ENGLISH)
         if left := [name for name in shown if not OF_THEMSELVES.fullmatch(name)]:
             english[screen.name] = left
