@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.e2e.conftest import IDLE, Server, SignIn
+from tests.e2e.conftest import IDLE, PATIENCE_MS, Server, SignIn
 from tests.trainer.reading.workbooks.making import write_workbook
 from workbench.project import Project
 from workbench.web.views.posts.importing.dialog import MOST_MB
 
 pytestmark = pytest.mark.browser
 
+TRIES = 4
 SENTENCE = "e => getComputedStyle(e, '::after').content"
 
 
@@ -53,9 +55,7 @@ def test_a_workbook_and_two_tables_are_imported_in_three_steps(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Choose the column that holds the text.")
     expect(dialog.locator(".st-key-import button")).to_be_disabled()
-    page.wait_for_selector(IDLE)  # a run that ends later would close the list of choices
-    dialog.locator("[class*=st-key-text-] input[value='']").click()
-    page.get_by_role("option", name="发言").click()
+    choose(page, dialog.locator("[class*=st-key-text-] input[value='']"), "发言")
     expect(dialog.locator(".st-key-import button")).to_contain_text("Import 4 rows")
     dialog.locator(".st-key-import button").click()
     expect(dialog).to_contain_text("4 rows: 3 new, 0 known already, 1 unreadable.")
@@ -65,3 +65,16 @@ def test_a_workbook_and_two_tables_are_imported_in_three_steps(
     dialog.locator(".st-key-import-done button").click()
     expect(dialog).to_have_count(0)
     expect(page.locator(".stMain")).to_contain_text("五月.xlsx")
+
+
+def choose(page: Page, field: Locator, option: str) -> None:
+    """A run that ends after the list of choices has opened closes it: then it is opened again."""
+    page.wait_for_selector(IDLE)
+    for _ in range(TRIES):
+        field.click()
+        try:
+            page.get_by_role("option", name=option).click(timeout=PATIENCE_MS / TRIES)
+        except PlaywrightTimeoutError:
+            continue
+        return
+    raise AssertionError(f"{option} could not be chosen")
