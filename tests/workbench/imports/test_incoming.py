@@ -429,8 +429,8 @@ def test_no_label_lands_on_a_post_that_came_in_between(
     """While labels are imported, another import is refused."""
     look, tried = label_files.check, []
 
-    def then_another(its: Project, file: LabelFile) -> Checked:
-        checked = look(its, file)
+    def then_another(its: Project, file: LabelFile, *, is_partial: bool) -> Checked:
+        checked = look(its, file, is_partial=is_partial)
         with pytest.raises(InputError, match="Another import is running"):
             take_in(its, lead, ["harmless"])
         tried.append(True)
