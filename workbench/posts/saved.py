@@ -1,4 +1,4 @@
-"""Searches that a person saves under a name. They are nobody else's."""
+"""Searches that a person saves under a name, for themselves alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -54,8 +54,8 @@ class Proposal:
     """The cheapest thresholds on the validation posts, with their expected cost on the test posts.
 
     `all_looked_at` is the cost per post if people review all of them. `whole` counts the posts so far as `decide` does:
-    labels by people take precedence. `day` is a mean day of the last weeks by the model alone, as nobody has labelled new
-    posts; None if the posts carry no times. `caught` is the share of the violations that do not pass, `right_flags` that of the
+    labels by people take precedence. `day` is a mean day of the last weeks by the model alone, since new
+    posts have no labels; None if the posts carry no times. `caught` is the share of the violations that do not pass, `right_flags` that of the
     flags that are violations, both among the test posts and None without any.
     """
 

@@ -48,7 +48,7 @@ STEPS: dict[str, tuple[Step, Step, Step]] = {
     "admin": (
         Step("people", N_("Invite people by a link, and give each a role.")),
         Step("overview", N_("What to do next stands at the top, and how far the labels have brought the model below it.")),
-        Step("audit", N_("Who did what, in a list that nobody can change unseen.")),
+        Step("audit", N_("Who did what. A change of this list would show.")),
     ),
 }  # fmt: skip
 

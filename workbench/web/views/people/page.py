@@ -59,7 +59,7 @@ def _without_password(managed: list[Member], open_links: list[OpenLink]) -> None
         for each in managed
         if each.is_active and not (each.has_password or each.has_identity) and each.name not in have_link
     ]
-    if not waiting or project().demo_mark.exists():  # in the demo nobody needs one
+    if not waiting or project().demo_mark.exists():  # there people come in without one
         return
     text = _("Without a password, and so unable to sign in: {names}. They keep their roles and labels.")
     note(text.format(names=_(", ").join(each.name for each in waiting)))

@@ -16,7 +16,7 @@ POSTS = (
     Practice(
         "这破地铁又晚点二十分钟，气得我早饭都没吃，明天改骑车！",
         "normal",
-        N_("A rude tone alone is no offence: it complains about a train and hurts nobody."),
+        N_("A rude tone alone is no offence: this is a complaint about a train."),
     ),
     Practice(
         "出闲置显卡，九成新，要的加薇：xk2077，手慢无",
