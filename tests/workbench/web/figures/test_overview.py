@@ -7,6 +7,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas
+import pyarrow as pa
 import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
@@ -205,9 +207,6 @@ def test_todays_annotators_are_timed_from_their_own_rows(
 
 def data_of(chart: Any) -> list[dict[str, Any]]:
     """The rows of a chart, from its specification and the tables that Streamlit sends beside it."""
-    import pandas  # noqa: PLC0415
-    import pyarrow as pa  # noqa: PLC0415
-
     tables = [
         pa.ipc.open_stream(dataset.data.data).read_all().to_pandas() for dataset in chart.proto.datasets
     ]
